@@ -45,8 +45,8 @@ export class Bits {
   pushTruth(source: Uint8Array, count: number, indices: Uint32Array | undefined): void {
     this.#materialize(count);
     const bytes = this.#bytes;
-    for (let at = 0, to = this.#length; at < count; at++, to++) {
-      if (source[indices === undefined ? at : (indices[at] ?? 0)] === 1)
+    for (let row = 0, to = this.#length; row < count; row++, to++) {
+      if (source[indices === undefined ? row : (indices[row] ?? 0)] === 1)
         bytes[to >> 3] = (bytes[to >> 3] ?? 0) | (1 << (to & 7));
     }
     this.#length += count;
@@ -88,12 +88,12 @@ export class Bits {
   #fill(count: number): void {
     this.#reserve(count);
     const bytes = this.#bytes;
-    let at = this.#length;
-    const end = at + count;
-    for (; at < end && (at & 7) !== 0; at++) bytes[at >> 3] = (bytes[at >> 3] ?? 0) | (1 << (at & 7));
-    if (at < end) {
-      bytes.fill(255, at >> 3, end >> 3);
-      for (at = end & ~7; at < end; at++) bytes[at >> 3] = (bytes[at >> 3] ?? 0) | (1 << (at & 7));
+    let bit = this.#length;
+    const end = bit + count;
+    for (; bit < end && (bit & 7) !== 0; bit++) bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) | (1 << (bit & 7));
+    if (bit < end) {
+      bytes.fill(255, bit >> 3, end >> 3);
+      for (bit = end & ~7; bit < end; bit++) bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) | (1 << (bit & 7));
     }
   }
 
@@ -101,16 +101,17 @@ export class Bits {
     const from = this.#length >> 3;
     const whole = count >> 3;
     this.#bytes.set(source.subarray(0, whole), from);
-    for (let at = 0; at < whole; at++) this.#nulls += 8 - (bitsInByte[source[at] ?? 0] ?? 0);
-    for (let at = whole * 8; at < count; at++) {
-      if (isValid(source, at)) this.#bytes[from + whole] = (this.#bytes[from + whole] ?? 0) | (1 << (at & 7));
+    for (let byte = 0; byte < whole; byte++) this.#nulls += 8 - (bitsInByte[source[byte] ?? 0] ?? 0);
+    for (let bit = whole * 8; bit < count; bit++) {
+      if (isValid(source, bit))
+        this.#bytes[from + whole] = (this.#bytes[from + whole] ?? 0) | (1 << (bit & 7));
       else this.#nulls++;
     }
   }
 
   #pick(source: Uint8Array, count: number, indices: Uint32Array | undefined): void {
-    for (let at = 0, to = this.#length; at < count; at++, to++) {
-      if (isValid(source, indices === undefined ? at : (indices[at] ?? 0))) {
+    for (let row = 0, to = this.#length; row < count; row++, to++) {
+      if (isValid(source, indices === undefined ? row : (indices[row] ?? 0))) {
         this.#bytes[to >> 3] = (this.#bytes[to >> 3] ?? 0) | (1 << (to & 7));
       } else this.#nulls++;
     }

@@ -20,12 +20,12 @@ export type ColumnValues = (chunk: NodeApi.DuckDBDataChunk) => readonly EngineVa
  */
 export function columnReaders(driver: Driver, types: readonly NodeApi.DuckDBType[]): ColumnValues[] {
   const converter = plainConverter(driver);
-  return types.map((type, at) => {
+  return types.map((type, column) => {
     const known = valueType(driver, type);
     const read = known === undefined ? undefined : flatReader(driver, known);
     if (read === undefined)
-      return (chunk) => chunk.convertColumnValues(at, converter).map((value) => value ?? null);
-    return (chunk) => read(driver.bindings.data_chunk_get_vector(chunk.chunk, at), chunk.rowCount);
+      return (chunk) => chunk.convertColumnValues(column, converter).map((value) => value ?? null);
+    return (chunk) => read(driver.bindings.data_chunk_get_vector(chunk.chunk, column), chunk.rowCount);
   });
 }
 
@@ -34,18 +34,18 @@ type FlatReader = (vector: Vector, count: number) => EngineValue[];
 function flatReader(driver: Driver, type: ValueType): FlatReader | undefined {
   switch (type.kind) {
     case "boolean":
-      return fixedReader(driver, 1, (data, at) => data.getUint8(at) === 1);
+      return fixedReader(driver, 1, (data, offset) => data.getUint8(offset) === 1);
     case "integer":
       return fixedReader(driver, type.bits / 8, integerAt[type.bits]);
     case "float":
-      return fixedReader(driver, 4, (data, at) => data.getFloat32(at, true));
+      return fixedReader(driver, 4, (data, offset) => data.getFloat32(offset, true));
     case "double":
-      return fixedReader(driver, 8, (data, at) => data.getFloat64(at, true));
+      return fixedReader(driver, 8, (data, offset) => data.getFloat64(offset, true));
     case "date":
-      return fixedReader(driver, 4, (data, at) => dateText(data.getInt32(at, true)));
+      return fixedReader(driver, 4, (data, offset) => dateText(data.getInt32(offset, true)));
     case "timestamp": {
       const zone = type.zoned ? "Z" : "";
-      return fixedReader(driver, 8, (data, at) => timestampText(data.getBigInt64(at, true), zone));
+      return fixedReader(driver, 8, (data, offset) => timestampText(data.getBigInt64(offset, true), zone));
     }
     case "text":
       return textReader(driver);
@@ -54,24 +54,25 @@ function flatReader(driver: Driver, type: ValueType): FlatReader | undefined {
   }
 }
 
-const integerAt: Readonly<Record<8 | 16 | 32 | 64, (data: DataView, at: number) => EngineValue>> = {
-  8: (data, at) => data.getInt8(at),
-  16: (data, at) => data.getInt16(at, true),
-  32: (data, at) => data.getInt32(at, true),
-  64: (data, at) => data.getBigInt64(at, true),
+const integerAt: Readonly<Record<8 | 16 | 32 | 64, (data: DataView, offset: number) => EngineValue>> = {
+  8: (data, offset) => data.getInt8(offset),
+  16: (data, offset) => data.getInt16(offset, true),
+  32: (data, offset) => data.getInt32(offset, true),
+  64: (data, offset) => data.getBigInt64(offset, true),
 };
 
 function fixedReader(
   driver: Driver,
   width: number,
-  valueAt: (data: DataView, at: number) => EngineValue,
+  valueAt: (data: DataView, offset: number) => EngineValue,
 ): FlatReader {
   return (vector, count) => {
     const bytes = vectorBytes(driver, vector, count, width);
     const validity = validityBits(driver, vector, count);
     const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const values = new Array<EngineValue>(count);
-    for (let at = 0; at < count; at++) values[at] = isValid(validity, at) ? valueAt(data, at * width) : null;
+    for (let row = 0; row < count; row++)
+      values[row] = isValid(validity, row) ? valueAt(data, row * width) : null;
     return values;
   };
 }
@@ -100,11 +101,11 @@ function textReader(driver: Driver): FlatReader {
     const ascii = isAscii(buffer.subarray(0, size));
     const whole = ascii && size <= cutBytes ? buffer.toString("latin1", 0, size) : undefined;
     const values = new Array<EngineValue>(count);
-    for (let at = 0; at < count; at++) {
-      const [from, to] = [offsets[at] ?? 0, offsets[at + 1] ?? 0];
-      if (!isValid(validity, at)) values[at] = null;
-      else if (whole !== undefined) values[at] = whole.substring(from, to);
-      else values[at] = ascii ? buffer.toString("latin1", from, to) : buffer.toString("utf8", from, to);
+    for (let row = 0; row < count; row++) {
+      const [from, to] = [offsets[row] ?? 0, offsets[row + 1] ?? 0];
+      if (!isValid(validity, row)) values[row] = null;
+      else if (whole !== undefined) values[row] = whole.substring(from, to);
+      else values[row] = ascii ? buffer.toString("latin1", from, to) : buffer.toString("utf8", from, to);
     }
     return values;
   };

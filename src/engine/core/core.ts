@@ -212,8 +212,8 @@ export class EngineCore implements AsyncDisposable {
     const bound = parameters.map((parameter) => bind(this.driver, parameter));
     return this.connection.run(
       statement,
-      bound.map((one) => one.value),
-      bound.map((one) => one.type),
+      bound.map((parameter) => parameter.value),
+      bound.map((parameter) => parameter.type),
     );
   }
 
@@ -232,9 +232,9 @@ export class EngineCore implements AsyncDisposable {
     this.assertOpen();
     try {
       const prepared = await this.turn.use(() => this.connection.prepare(select));
-      const columns = Array.from({ length: prepared.columnCount }, (_, at) => ({
-        name: prepared.columnName(at),
-        type: prepared.columnType(at),
+      const columns = Array.from({ length: prepared.columnCount }, (_, index) => ({
+        name: prepared.columnName(index),
+        type: prepared.columnType(index),
       }));
       prepared.destroySync();
       return columns;

@@ -48,10 +48,10 @@ export function engineFailure(error: unknown, sql?: string): VarveError {
     );
   }
   const place = sql === undefined ? undefined : placeOf(sql, complaint);
-  const at = place === undefined ? "" : `\n${place.excerpt}`;
+  const excerpt = place === undefined ? "" : `\n${place.excerpt}`;
   return new VarveError(
     "SQL_FAILED",
-    `${complaint.kind} error: ${complaint.message}${at}`,
+    `${complaint.kind} error: ${complaint.message}${excerpt}`,
     { ...data, ...place?.data },
     error,
   );
@@ -136,7 +136,7 @@ function aboutFile(complaint: EngineComplaint, data: ErrorData, cause: unknown):
   if (!corruption.test(complaint.message)) return undefined;
   const file = brokenFile
     .map((pattern) => pattern.exec(complaint.message)?.[1])
-    .find((found) => found !== undefined);
+    .find((name) => name !== undefined);
   const what = firstLine(complaint.message);
   const text =
     file === undefined

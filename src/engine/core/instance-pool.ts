@@ -130,8 +130,8 @@ export function replaceInstance(options: SessionOptions): void {
 function shelve(pooled: PooledInstance, options: SessionOptions): void {
   const { idle } = shelfOf(options);
   const timer = setTimeout(() => {
-    const at = idle.findIndex((one) => one.pooled === pooled);
-    if (at >= 0) idle.splice(at, 1);
+    const index = idle.findIndex((entry) => entry.pooled === pooled);
+    if (index >= 0) idle.splice(index, 1);
     // What cannot be removed now is tried again when the process exits.
     closeInstance(pooled).catch(() => undefined);
   }, idleFor);

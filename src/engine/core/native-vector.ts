@@ -21,6 +21,6 @@ export function isValid(bits: Uint8Array | undefined, index: number): boolean {
 export function sourceSize(count: number, indices: Uint32Array | undefined): number {
   if (indices === undefined) return count;
   let largest = -1;
-  for (let at = 0; at < count; at++) largest = Math.max(largest, indices[at] ?? 0);
+  for (let row = 0; row < count; row++) largest = Math.max(largest, indices[row] ?? 0);
   return largest + 1;
 }

@@ -22,7 +22,7 @@ export function plainConverter({ api }: Driver): NodeApi.DuckDBValueConverter<En
       const types = type instanceof api.DuckDBStructType ? type : undefined;
       const entries = Object.entries(value.entries);
       return Object.fromEntries(
-        entries.map(([name, item], at) => [name, convert(item, types?.entryTypes[at] ?? api.ANY)]),
+        entries.map(([name, item], index) => [name, convert(item, types?.entryTypes[index] ?? api.ANY)]),
       );
     }
     if (value instanceof api.DuckDBMapValue) {

@@ -18,17 +18,17 @@ export function rowMaker(
   result: NodeApi.DuckDBResult,
 ): (values: readonly (EngineValue | null)[]) => EngineRow {
   const names = result.deduplicatedColumnNames();
-  result.columnTypes().forEach((type, at) => {
+  result.columnTypes().forEach((type, index) => {
     if (!holdsSpecial(api, type)) return;
-    const message = `Column ${names[at] ?? ""} has a nested field ${special}, which row objects cannot hold. Read it as Arrow or JSON lines, or leave the column out.`;
-    throw new VarveError("LIMIT_EXCEEDED", message, { column: names[at] });
+    const message = `Column ${names[index] ?? ""} has a nested field ${special}, which row objects cannot hold. Read it as Arrow or JSON lines, or leave the column out.`;
+    throw new VarveError("LIMIT_EXCEEDED", message, { column: names[index] });
   });
   const plain = !names.includes(special);
   return (values) => {
     const row: Record<string, EngineValue> = {};
-    for (let at = 0; at < names.length; at++) {
-      const name = names[at] ?? "";
-      const value = values[at] ?? null;
+    for (let index = 0; index < names.length; index++) {
+      const name = names[index] ?? "";
+      const value = values[index] ?? null;
       if (plain || name !== special) row[name] = value;
       else
         Object.defineProperty(row, special, { value, enumerable: true, configurable: true, writable: true });
@@ -39,7 +39,9 @@ export function rowMaker(
 
 function holdsSpecial(api: Driver["api"], type: NodeApi.DuckDBType): boolean {
   if (type instanceof api.DuckDBStructType)
-    return type.entryNames.includes(special) || type.entryTypes.some((one) => holdsSpecial(api, one));
+    return (
+      type.entryNames.includes(special) || type.entryTypes.some((entryType) => holdsSpecial(api, entryType))
+    );
   if (type instanceof api.DuckDBListType || type instanceof api.DuckDBArrayType)
     return holdsSpecial(api, type.valueType);
   return (

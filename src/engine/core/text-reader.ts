@@ -49,12 +49,12 @@ export class TextReader {
     const long = this.#long;
     let longs = 0;
     let total = base;
-    for (let at = 0; at < count; at++) {
-      const index = indices === undefined ? at : (indices[at] ?? 0);
+    for (let row = 0; row < count; row++) {
+      const index = indices === undefined ? row : (indices[row] ?? 0);
       const length = validity === undefined || isValid(validity, index) ? (words[index * 4] ?? 0) : 0;
-      offsets[first + at] = total;
+      offsets[first + row] = total;
       total += length;
-      if (length > inlineBytes) long[longs++] = at;
+      if (length > inlineBytes) long[longs++] = row;
     }
     offsets[first + count] = total;
     const data = sink.reserve(total - base);
@@ -85,22 +85,22 @@ export class TextReader {
     data: Uint8Array,
   ): boolean {
     const starts = this.#stretches;
-    let found = 0;
+    let stretches = 0;
     let next = -1;
     let high = 0;
-    for (let at = 0; at < count; at++) {
-      const low = words[at * 4 + 2] ?? 0;
-      if (low !== next || words[at * 4 + 3] !== high) {
-        if (found === starts.length) return false;
-        starts[found++] = at;
-        high = words[at * 4 + 3] ?? 0;
+    for (let row = 0; row < count; row++) {
+      const low = words[row * 4 + 2] ?? 0;
+      if (low !== next || words[row * 4 + 3] !== high) {
+        if (stretches === starts.length) return false;
+        starts[stretches++] = row;
+        high = words[row * 4 + 3] ?? 0;
       }
-      next = low + (words[at * 4] ?? 0);
+      next = low + (words[row * 4] ?? 0);
     }
-    for (let k = 0; k < found; k++) {
+    for (let k = 0; k < stretches; k++) {
       const from = starts[k] ?? 0;
       const to = offsets[first + from] ?? 0;
-      const size = (offsets[first + (k + 1 < found ? (starts[k + 1] ?? 0) : count)] ?? 0) - to;
+      const size = (offsets[first + (k + 1 < stretches ? (starts[k + 1] ?? 0) : count)] ?? 0) - to;
       data.set(
         this.#fetch((words[from * 4 + 2] ?? 0) + (words[from * 4 + 3] ?? 0) * 4_294_967_296, size),
         to,
@@ -121,8 +121,8 @@ export class TextReader {
     let breaks = 0;
     let before = 0;
     for (let k = 0; k < longs; k++) {
-      const at = long[k] ?? 0;
-      const index = indices === undefined ? at : (indices[at] ?? 0);
+      const row = long[k] ?? 0;
+      const index = indices === undefined ? row : (indices[row] ?? 0);
       const address = (words[index * 4 + 2] ?? 0) + (words[index * 4 + 3] ?? 0) * 4_294_967_296;
       addresses[k] = address;
       if (address < before || address > before + safeGap) breaks++;
@@ -143,10 +143,10 @@ export class TextReader {
       let end = start;
       let next = from;
       for (; next < longs; next++) {
-        const [at, address] = [long[next] ?? 0, addresses[next] ?? 0];
+        const [row, address] = [long[next] ?? 0, addresses[next] ?? 0];
         const before = addresses[next - 1] ?? 0;
         if (next > from && (address < before || address > before + safeGap)) break;
-        end = Math.max(end, address + (offsets[first + at + 1] ?? 0) - (offsets[first + at] ?? 0));
+        end = Math.max(end, address + (offsets[first + row + 1] ?? 0) - (offsets[first + row] ?? 0));
       }
       const run = this.#fetch(start, end - start);
       const source = viewOf(run);
@@ -170,8 +170,11 @@ export class TextReader {
     const ends = new Float64Array(starts.length);
     for (let k = 0; k < longs; k++) {
       const run = runOf(starts, addresses[k] ?? 0);
-      const at = first + (long[k] ?? 0);
-      ends[run] = Math.max(ends[run] ?? 0, (addresses[k] ?? 0) + (offsets[at + 1] ?? 0) - (offsets[at] ?? 0));
+      const position = first + (long[k] ?? 0);
+      ends[run] = Math.max(
+        ends[run] ?? 0,
+        (addresses[k] ?? 0) + (offsets[position + 1] ?? 0) - (offsets[position] ?? 0),
+      );
     }
     const runs = starts.map((start, run) => viewOf(this.#fetch(start, (ends[run] ?? 0) - start)));
     for (let k = 0; k < longs; k++) {
@@ -213,11 +216,11 @@ function copyShort(
   first: number,
   target: DataView,
 ): void {
-  for (let at = 0; at < count; at++) {
-    const to = offsets[first + at] ?? 0;
-    const length = (offsets[first + at + 1] ?? 0) - to;
+  for (let row = 0; row < count; row++) {
+    const to = offsets[first + row] ?? 0;
+    const length = (offsets[first + row + 1] ?? 0) - to;
     if (length === 0 || length > inlineBytes) continue;
-    const from = (indices === undefined ? at : (indices[at] ?? 0)) * 4;
+    const from = (indices === undefined ? row : (indices[row] ?? 0)) * 4;
     target.setUint32(to, words[from + 1] ?? 0, true);
     if (length <= 4) continue;
     target.setUint32(to + 4, words[from + 2] ?? 0, true);
@@ -226,9 +229,15 @@ function copyShort(
 }
 
 /** Copies exactly one text, because the short ones around it are in their places already. */
-function copyOne(source: DataView, from: number, offsets: Int32Array, at: number, target: DataView): void {
-  const to = offsets[at] ?? 0;
-  const length = (offsets[at + 1] ?? 0) - to;
+function copyOne(
+  source: DataView,
+  from: number,
+  offsets: Int32Array,
+  position: number,
+  target: DataView,
+): void {
+  const to = offsets[position] ?? 0;
+  const length = (offsets[position + 1] ?? 0) - to;
   if (length > loopBytes) {
     bytesOf(target).set(bytesOf(source).subarray(from, from + length), to);
     return;

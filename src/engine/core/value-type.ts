@@ -157,9 +157,9 @@ export function valueType(
     return options.variants === true ? { kind: "variant" } : undefined;
   if (type instanceof api.DuckDBDecimalType) return { kind: "decimal", width: type.width, scale: type.scale };
   if (type instanceof api.DuckDBStructType) {
-    const fields = type.entryNames.map((name, at) => ({
+    const fields = type.entryNames.map((name, index) => ({
       name,
-      type: valueType(driver, type.entryTypes[at] ?? api.ANY, options),
+      type: valueType(driver, type.entryTypes[index] ?? api.ANY, options),
     }));
     return fields.every(isKnownField) ? { kind: "struct", fields } : undefined;
   }

@@ -35,9 +35,9 @@ const rowExpressions: ReadonlySet<string> = new Set([
 export async function callerQuery(core: EngineCore, callerSql: string): Promise<Relation> {
   assertInternal(core.fenced, "a caller's query before the fence");
   const checked = await checkedQuery(core, callerSql, {
-    tables: await heldTables(core),
+    tables: await sessionTables(core),
     files: new Set(),
-    readsVariants: () => heldVariants(core),
+    readsVariants: () => hasVariants(core),
   });
   await assertSelect(core, checked);
   const query = sql`SELECT * FROM (${checked}\n)`;
@@ -170,22 +170,22 @@ function onlyExpression(statements: readonly Tree[]): Tree | undefined {
   return others.length === 0 && shape(node) === shape(plain) ? only : undefined;
 }
 
-async function heldVariants(core: EngineCore): Promise<boolean> {
+async function hasVariants(core: EngineCore): Promise<boolean> {
   const [row] = await core.rows(
     sql`SELECT count(*) AS n FROM duckdb_columns() WHERE NOT internal AND contains(data_type, 'VARIANT')`,
   );
   return row?.["n"] !== 0n;
 }
 
-async function heldTables(core: EngineCore): Promise<Map<string, Set<string>>> {
+async function sessionTables(core: EngineCore): Promise<Map<string, Set<string>>> {
   const rows =
     await core.rows(sql`SELECT schema_name AS schema, view_name AS name FROM duckdb_views() WHERE NOT internal
     UNION ALL SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal`);
-  const held = new Map<string, Set<string>>();
+  const schemasByTable = new Map<string, Set<string>>();
   for (const row of rows) {
     const name = engineFold(String(row["name"]));
-    const schemas = held.get(name) ?? new Set<string>();
-    held.set(name, schemas.add(engineFold(String(row["schema"]))));
+    const schemas = schemasByTable.get(name) ?? new Set<string>();
+    schemasByTable.set(name, schemas.add(engineFold(String(row["schema"]))));
   }
-  return held;
+  return schemasByTable;
 }

@@ -46,15 +46,15 @@ const token = new RegExp(
  */
 export function checkText(sql: string): void {
   token.lastIndex = 0;
-  for (let found = token.exec(sql); found !== null; found = token.exec(sql)) {
-    const [text] = found;
-    const signs = signsFrom(sql, found.index);
+  for (let match = token.exec(sql); match !== null; match = token.exec(sql)) {
+    const [text] = match;
+    const signs = signsFrom(sql, match.index);
     // A comment that is a line of stars or dashes is read once.
     const isRule = text.startsWith("--") || (text === "/*" && !signs.includes("/*", 1));
     if (!isRule) checkRun(signs);
     if (text !== "/*") continue;
-    token.lastIndex = commentEnd(sql, found.index);
-    const comment = sql.slice(found.index, token.lastIndex);
+    token.lastIndex = commentEnd(sql, match.index);
+    const comment = sql.slice(match.index, token.lastIndex);
     for (const [inner] of comment.matchAll(innerRun)) if (inner.includes("/*", 1)) checkRun(inner);
   }
 }

@@ -112,14 +112,18 @@ function readsAllowedFiles(call: Tree, files: ReadonlySet<string>): boolean {
   const [first] = childrenOf(call);
   const isList = first?.["function_name"] === "list_value";
   const named = first === undefined ? [] : isList ? childrenOf(first) : [first];
-  return named.length > 0 && named.every((one) => files.has(constantText(one) ?? ""));
+  return named.length > 0 && named.every((file) => files.has(constantText(file) ?? ""));
 }
 
-function checkTable(part: Tree, common: ReadonlySet<string>, { tables: held, files }: QueryScope): void {
+function checkTable(
+  part: Tree,
+  common: ReadonlySet<string>,
+  { tables: schemasByTable, files }: QueryScope,
+): void {
   const name = String(part["table_name"]);
   const [key, schema] = [engineFold(name), part["schema_name"]];
   if (schema === undefined && (common.has(key) || files.has(name))) return;
-  const schemas = held.get(key);
+  const schemas = schemasByTable.get(key);
   if (
     schemas !== undefined &&
     part["catalog_name"] === undefined &&
@@ -127,7 +131,7 @@ function checkTable(part: Tree, common: ReadonlySet<string>, { tables: held, fil
     !key.startsWith("__varve_")
   )
     return;
-  const known = [...held.keys()].filter((one) => !one.startsWith("__varve_"));
+  const known = [...schemasByTable.keys()].filter((table) => !table.startsWith("__varve_"));
   const text = `Unknown table ${name}. The query's tables are: ${known.join(", ") || "none"}.`;
   const looksLikeFile = /[/\\.:*]/.test(name) || schema !== undefined;
   throw new VarveError(looksLikeFile ? "SQL_REFUSED" : "SQL_FAILED", text, { table: name, tables: known });

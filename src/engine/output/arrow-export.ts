@@ -52,8 +52,8 @@ async function* streamed(
   let rows = 0;
   let isEmpty = true;
   for await (const chunk of chunksAhead(core, stream)) {
-    collectors.forEach((collector, at) => {
-      collector.append(bindings.data_chunk_get_vector(chunk.chunk, at), chunk.rowCount);
+    collectors.forEach((collector, index) => {
+      collector.append(bindings.data_chunk_get_vector(chunk.chunk, index), chunk.rowCount);
     });
     rows += chunk.rowCount;
     if (rows < batchRows) continue;

@@ -66,8 +66,8 @@ function fixedCollector(driver: Driver, type: ValueType, width: number, capacity
       const source = vectorBytes(driver, vector, sourceSize(count, indices), width);
       if (indices === undefined) values.bytes.set(source, start);
       else
-        for (let at = 0; at < count; at++)
-          copyOne(values.bytes, start + at * width, source, (indices[at] ?? 0) * width, width);
+        for (let row = 0; row < count; row++)
+          copyOne(values.bytes, start + row * width, source, (indices[row] ?? 0) * width, width);
       bits.append(vector, count, indices);
     },
     finish() {
@@ -124,14 +124,14 @@ function widen(
   indices: Uint32Array | undefined,
 ): void {
   const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
-  for (let at = 0; at < count; at++) {
-    const from = (indices === undefined ? at : (indices[at] ?? 0)) * width;
+  for (let row = 0; row < count; row++) {
+    const from = (indices === undefined ? row : (indices[row] ?? 0)) * width;
     const low = width === 2 ? view.getInt16(from, true) : view.getInt32(from, true);
     const next = width === 8 ? view.getInt32(from + 4, true) : low >> 31;
-    target[at * 4] = low;
-    target[at * 4 + 1] = next;
-    target[at * 4 + 2] = next >> 31;
-    target[at * 4 + 3] = next >> 31;
+    target[row * 4] = low;
+    target[row * 4 + 1] = next;
+    target[row * 4 + 2] = next >> 31;
+    target[row * 4 + 3] = next >> 31;
   }
 }
 

@@ -29,16 +29,16 @@ export function exportedQuery(
   options: ValueTypeOptions = {},
 ): ExportedQuery {
   const names = uniqueNames(columns.map((column) => column.name));
-  const fields = columns.map(({ type }, at) => ({
-    name: names[at] ?? "",
+  const fields = columns.map(({ type }, index) => ({
+    name: names[index] ?? "",
     type: exportType(driver, type, options),
   }));
   const isPlain = columns.every(({ type }) => valueType(driver, type, options) !== undefined);
   if (isPlain) return { sql: select, fields };
-  const positional = names.map((_, at) => plainName(`c${at}`));
-  const casts = fields.map(({ name, type }, at) => {
-    const column = columns[at];
-    const value = plainName(`c${at}`);
+  const positional = names.map((_, index) => plainName(`c${index}`));
+  const casts = fields.map(({ name, type }, index) => {
+    const column = columns[index];
+    const value = plainName(`c${index}`);
     const asIs = column === undefined || valueType(driver, column.type, options) !== undefined;
     return sql`${asIs ? value : sql`CAST(${value} AS ${sqlType(type)})`} AS ${quoteName(name)}`;
   });
@@ -62,9 +62,9 @@ function exportType(driver: Driver, type: DuckDBType, options: ValueTypeOptions)
   if (type instanceof api.DuckDBStructType) {
     return {
       kind: "struct",
-      fields: type.entryNames.map((name, at) => ({
+      fields: type.entryNames.map((name, index) => ({
         name,
-        type: exportType(driver, type.entryTypes[at] ?? api.VARCHAR, options),
+        type: exportType(driver, type.entryTypes[index] ?? api.VARCHAR, options),
       })),
     };
   }

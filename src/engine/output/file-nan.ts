@@ -12,19 +12,21 @@ export async function withNan(
   writer: WrittenRelation,
   files: readonly WrittenFile[],
 ): Promise<WrittenFile[]> {
-  const found: WrittenFile[] = [];
+  const results: WrittenFile[] = [];
   for (const file of files) {
     const unsure = file.columns.filter(({ hasNan }) => hasNan === false);
     const bounded =
       file.rows <= engineVector || unsure.length === 0 ? undefined : await boundedColumns(writer, file);
     if (bounded === undefined) {
-      found.push(file);
+      results.push(file);
       continue;
     }
-    const asked = unsure.filter(({ path }) => !bounded.has(path.join(pathMark)) && !isNested(writer, path));
-    const items = asked.map(
-      ({ path }, at) =>
-        sql`bool_or(isnan(${joinSql(path.map(quoteName), sql`.`)})) AS ${plainName(`n${at}`)}`,
+    const candidates = unsure.filter(
+      ({ path }) => !bounded.has(path.join(pathMark)) && !isNested(writer, path),
+    );
+    const items = candidates.map(
+      ({ path }, index) =>
+        sql`bool_or(isnan(${joinSql(path.map(quoteName), sql`.`)})) AS ${plainName(`n${index}`)}`,
     );
     const [row] =
       items.length === 0
@@ -33,12 +35,12 @@ export async function withNan(
     const columns = file.columns.map((column) => {
       if (column.hasNan !== false || bounded.has(column.path.join(pathMark))) return column;
       const { hasNan, ...others } = column;
-      const at = asked.indexOf(column);
-      return at < 0 ? others : { ...column, hasNan: row?.[`n${at}`] === true };
+      const index = candidates.indexOf(column);
+      return index < 0 ? others : { ...column, hasNan: row?.[`n${index}`] === true };
     });
-    found.push({ ...file, columns });
+    results.push({ ...file, columns });
   }
-  return found;
+  return results;
 }
 
 /** What the engine puts between the names of a path. */

@@ -20,14 +20,14 @@ export async function* jsonLines(
   const { arrowBatches } = await import("./arrow-export.ts");
   const columns = await core.typedColumns(select);
   const plain = new Set(options.jsonColumns ?? []);
-  const parts = columns.map(({ name, type }, at) => {
-    const column = sql`lines.${plainName(`c${at}`)}`;
+  const parts = columns.map(({ name, type }, index) => {
+    const column = sql`lines.${plainName(`c${index}`)}`;
     const value = plain.has(name)
       ? sql`coalesce(${column}::VARCHAR, 'null')`
       : jsonText(column, knownValueType(core.driver, name, type), 0);
-    return sql`${quoteText(`${at === 0 ? "{" : ","}${JSON.stringify(name)}:`)} || ${value}`;
+    return sql`${quoteText(`${index === 0 ? "{" : ","}${JSON.stringify(name)}:`)} || ${value}`;
   });
-  const names = columns.map((_, at) => plainName(`c${at}`));
+  const names = columns.map((_, index) => plainName(`c${index}`));
   const line = sql`${joinSql(parts, sql` || `)} || ${quoteText("}\n")}`;
   const text = sql`SELECT ${line} AS line FROM (${select}) AS lines(${names})`;
   const settings = { batchRows: linesAtOnce, signal: options.signal };
@@ -93,8 +93,8 @@ function structText(
   type: Extract<ValueType, { kind: "struct" }>,
   depth: number,
 ): SqlExpression {
-  const fields = type.fields.map((field, at) => {
-    const name = quoteText(`${at === 0 ? "{" : ","}${JSON.stringify(field.name)}:`);
+  const fields = type.fields.map((field, index) => {
+    const name = quoteText(`${index === 0 ? "{" : ","}${JSON.stringify(field.name)}:`);
     return sql`${name} || ${jsonText(sql`${value}.${quoteName(field.name)}`, field.type, depth)}`;
   });
   const members = fields.length === 0 ? sql`'{'` : joinSql(fields, sql` || `);

@@ -19,8 +19,8 @@ export function structCollector(
   const children = type.fields.map((field) => collectorOf(field.type));
   return {
     append(vector, count, indices) {
-      children.forEach((child, at) => {
-        child.append(driver.bindings.struct_vector_get_child(vector, at), count, indices);
+      children.forEach((child, index) => {
+        child.append(driver.bindings.struct_vector_get_child(vector, index), count, indices);
       });
       bits.append(vector, count, indices);
     },
@@ -101,14 +101,14 @@ class Lists {
     let total = 0;
     let inOrder = true;
     const base = this.#offsets[this.#length] ?? 0;
-    for (let at = 0; at < count; at++) {
-      const index = indices === undefined ? at : (indices[at] ?? 0);
+    for (let row = 0; row < count; row++) {
+      const index = indices === undefined ? row : (indices[row] ?? 0);
       if (isValid(validity, index)) {
         const length = words[index * 4 + 2] ?? 0;
         if (length > 0 && words[index * 4] !== total) inOrder = false;
         total += length;
       }
-      this.#offsets[this.#length + at + 1] = base + total;
+      this.#offsets[this.#length + row + 1] = base + total;
     }
     this.#bits.push(validity, count, indices);
     this.#length += count;
@@ -136,8 +136,8 @@ function elementsOf(
 ): Uint32Array {
   const elements = new Uint32Array(total);
   let to = 0;
-  for (let at = 0; at < count; at++) {
-    const index = indices === undefined ? at : (indices[at] ?? 0);
+  for (let row = 0; row < count; row++) {
+    const index = indices === undefined ? row : (indices[row] ?? 0);
     if (!isValid(validity, index)) continue;
     const start = words[index * 4] ?? 0;
     const length = words[index * 4 + 2] ?? 0;

@@ -129,9 +129,9 @@ async function copyPartitioned(
   await core.run(sql`CREATE TABLE ${keys} AS SELECT ${names}, row_number() OVER () AS ${partition}
     FROM (SELECT DISTINCT ${names} FROM (${select}))`);
   try {
-    const texts = names.map((name, at) => sql`CAST(${name} AS VARCHAR) AS ${plainName(`v${at}`)}`);
+    const texts = names.map((name, index) => sql`CAST(${name} AS VARCHAR) AS ${plainName(`v${index}`)}`);
     const tuples = await core.rows(sql`SELECT ${texts} FROM ${keys} ORDER BY ${partition}`);
-    const values = tuples.map((tuple) => partitionBy.map((_, at) => textOrNull(tuple[`v${at}`])));
+    const values = tuples.map((tuple) => partitionBy.map((_, index) => textOrNull(tuple[`v${index}`])));
     const only = values[0];
     if (only === undefined) return [];
     if (values.length === 1)

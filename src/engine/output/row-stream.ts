@@ -36,6 +36,6 @@ async function* convertedRows(core: EngineCore, query: StreamedQuery): AsyncGene
   const readers = columnReaders(core.driver, query.result.columnTypes());
   for await (const chunk of chunksAhead(core, query)) {
     const columns = readers.map((read) => read(chunk));
-    for (let at = 0; at < chunk.rowCount; at++) yield toRow(columns.map((values) => values[at] ?? null));
+    for (let row = 0; row < chunk.rowCount; row++) yield toRow(columns.map((values) => values[row] ?? null));
   }
 }

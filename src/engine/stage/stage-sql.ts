@@ -66,9 +66,9 @@ async function stageFenced(
   await using inner = await openCore({ ...core.options, signal: options.signal });
   for (const [name, file] of tables)
     await inner.run(sql`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteFile(file)})`);
-  const held = new Map([...tables.keys()].map((name) => [engineFold(name), new Set(["main"])]));
+  const schemasByTable = new Map([...tables.keys()].map((name) => [engineFold(name), new Set(["main"])]));
   const query = await checkedQuery(inner, source.callerSql, {
-    tables: held,
+    tables: schemasByTable,
     files: new Set(files),
     readsVariants: async () => isVariant(await columnsOf(inner, [...files, ...tables.values()])),
   });

@@ -27,28 +27,28 @@ class VariantReader {
     this.#value = new DataView(value.buffer, value.byteOffset, value.byteLength);
   }
 
-  json(at: number, depth: number): string {
+  json(offset: number, depth: number): string {
     if (depth > maxDepth) throw corrupt(`nested deeper than ${maxDepth}`);
-    const first = this.#unsigned(at, 1);
+    const first = this.#unsigned(offset, 1);
     const header = first >> 2;
     switch (first & 3) {
       case 0:
-        return this.#primitive(header, at + 1);
+        return this.#primitive(header, offset + 1);
       case 1:
-        return JSON.stringify(this.#text(at + 1, header));
+        return JSON.stringify(this.#text(offset + 1, header));
       case 2:
-        return this.#object(header, at + 1, depth);
+        return this.#object(header, offset + 1, depth);
       default:
-        return this.#array(header, at + 1, depth);
+        return this.#array(header, offset + 1, depth);
     }
   }
 
-  #object(header: number, at: number, depth: number): string {
+  #object(header: number, offset: number, depth: number): string {
     const offsetSize = (header & 3) + 1;
     const idSize = ((header >> 2) & 3) + 1;
     const countSize = (header & 16) === 0 ? 1 : 4;
-    const count = this.#count(at, countSize, idSize + offsetSize);
-    const ids = at + countSize;
+    const count = this.#count(offset, countSize, idSize + offsetSize);
+    const ids = offset + countSize;
     const offsets = ids + count * idSize;
     const data = offsets + (count + 1) * offsetSize;
     const names = this.#dictionary();
@@ -60,11 +60,11 @@ class VariantReader {
     return `{${entries.join(",")}}`;
   }
 
-  #array(header: number, at: number, depth: number): string {
+  #array(header: number, offset: number, depth: number): string {
     const offsetSize = (header & 3) + 1;
     const countSize = (header & 4) === 0 ? 1 : 4;
-    const count = this.#count(at, countSize, offsetSize);
-    const offsets = at + countSize;
+    const count = this.#count(offset, countSize, offsetSize);
+    const offsets = offset + countSize;
     const data = offsets + (count + 1) * offsetSize;
     const items = Array.from({ length: count }, (_, index) =>
       this.json(data + this.#unsigned(offsets + index * offsetSize, offsetSize), depth + 1),
@@ -72,8 +72,8 @@ class VariantReader {
     return `[${items.join(",")}]`;
   }
 
-  #primitive(type: number, at: number): string {
-    this.#check(at, primitiveBytes[type] ?? 0);
+  #primitive(type: number, offset: number): string {
+    this.#check(offset, primitiveBytes[type] ?? 0);
     switch (type) {
       case 0:
         return "null";
@@ -82,51 +82,51 @@ class VariantReader {
       case 2:
         return "false";
       case 3:
-        return String(this.#value.getInt8(at));
+        return String(this.#value.getInt8(offset));
       case 4:
-        return String(this.#value.getInt16(at, true));
+        return String(this.#value.getInt16(offset, true));
       case 5:
-        return String(this.#value.getInt32(at, true));
+        return String(this.#value.getInt32(offset, true));
       case 6:
-        return String(this.#value.getBigInt64(at, true));
+        return String(this.#value.getBigInt64(offset, true));
       case 7:
-        return floatText(this.#value.getFloat64(at, true));
+        return floatText(this.#value.getFloat64(offset, true));
       case 8:
-        return decimalText(BigInt(this.#value.getInt32(at + 1, true)), this.#value.getUint8(at));
+        return decimalText(BigInt(this.#value.getInt32(offset + 1, true)), this.#value.getUint8(offset));
       case 9:
-        return decimalText(this.#value.getBigInt64(at + 1, true), this.#value.getUint8(at));
+        return decimalText(this.#value.getBigInt64(offset + 1, true), this.#value.getUint8(offset));
       case 10:
         return decimalText(
-          (this.#value.getBigInt64(at + 9, true) << 64n) + this.#value.getBigUint64(at + 1, true),
-          this.#value.getUint8(at),
+          (this.#value.getBigInt64(offset + 9, true) << 64n) + this.#value.getBigUint64(offset + 1, true),
+          this.#value.getUint8(offset),
         );
       case 11:
-        return `"${dateText(this.#value.getInt32(at, true))}"`;
+        return `"${dateText(this.#value.getInt32(offset, true))}"`;
       case 12:
-        return `"${spaced(timestampText(this.#value.getBigInt64(at, true), "+00:00"))}"`;
+        return `"${spaced(timestampText(this.#value.getBigInt64(offset, true), "+00:00"))}"`;
       case 13:
-        return `"${spaced(timestampText(this.#value.getBigInt64(at, true), ""))}"`;
+        return `"${spaced(timestampText(this.#value.getBigInt64(offset, true), ""))}"`;
       case 14:
-        return floatText(shortestFloat(this.#value.getFloat32(at, true)));
+        return floatText(shortestFloat(this.#value.getFloat32(offset, true)));
       default:
-        return this.#laterPrimitive(type, at);
+        return this.#laterPrimitive(type, offset);
     }
   }
 
-  #laterPrimitive(type: number, at: number): string {
+  #laterPrimitive(type: number, offset: number): string {
     switch (type) {
       case 15:
-        return `"${Buffer.from(this.#slice(at + 4, this.#unsigned(at, 4))).toString("base64")}"`;
+        return `"${Buffer.from(this.#slice(offset + 4, this.#unsigned(offset, 4))).toString("base64")}"`;
       case 16:
-        return JSON.stringify(this.#text(at + 4, this.#unsigned(at, 4)));
+        return JSON.stringify(this.#text(offset + 4, this.#unsigned(offset, 4)));
       case 17:
-        return `"${timestampText(this.#value.getBigInt64(at, true), "").slice(11)}"`;
+        return `"${timestampText(this.#value.getBigInt64(offset, true), "").slice(11)}"`;
       case 18:
-        return `"${nanosText(this.#value.getBigInt64(at, true))}+00:00"`;
+        return `"${nanosText(this.#value.getBigInt64(offset, true))}+00:00"`;
       case 19:
-        return `"${nanosText(this.#value.getBigInt64(at, true))}"`;
+        return `"${nanosText(this.#value.getBigInt64(offset, true))}"`;
       case 20:
-        return `"${uuidText(this.#slice(at, 16))}"`;
+        return `"${uuidText(this.#slice(offset, 16))}"`;
       default:
         throw corrupt(`unknown primitive type ${type}`);
     }
@@ -141,28 +141,28 @@ class VariantReader {
    * A count of items, refused where the items could not fit: what is allocated stays within the value's own
    * size.
    */
-  #count(at: number, size: number, itemBytes: number): number {
-    const count = this.#unsigned(at, size);
+  #count(offset: number, size: number, itemBytes: number): number {
+    const count = this.#unsigned(offset, size);
     if (count * itemBytes > this.#bytes.length)
       throw corrupt(`${count} items in ${this.#bytes.length} bytes`);
     return count;
   }
 
-  #unsigned(at: number, size: number): number {
-    return unsigned(this.#slice(at, size));
+  #unsigned(offset: number, size: number): number {
+    return unsigned(this.#slice(offset, size));
   }
 
-  #text(at: number, length: number): string {
-    return utf8(this.#slice(at, length));
+  #text(offset: number, length: number): string {
+    return utf8(this.#slice(offset, length));
   }
 
-  #slice(at: number, length: number): Uint8Array {
-    this.#check(at, length);
-    return this.#bytes.subarray(at, at + length);
+  #slice(offset: number, length: number): Uint8Array {
+    this.#check(offset, length);
+    return this.#bytes.subarray(offset, offset + length);
   }
 
-  #check(at: number, length: number): void {
-    if (at < 0 || at + length > this.#bytes.length) throw corrupt("the value ends early");
+  #check(offset: number, length: number): void {
+    if (offset < 0 || offset + length > this.#bytes.length) throw corrupt("the value ends early");
   }
 }
 
@@ -182,9 +182,9 @@ function readDictionary(metadata: Uint8Array): readonly string[] {
   );
 }
 
-function part(bytes: Uint8Array, at: number, length: number): Uint8Array {
-  if (length < 0 || at + length > bytes.length) throw corrupt("the dictionary ends early");
-  return bytes.subarray(at, at + length);
+function part(bytes: Uint8Array, offset: number, length: number): Uint8Array {
+  if (length < 0 || offset + length > bytes.length) throw corrupt("the dictionary ends early");
+  return bytes.subarray(offset, offset + length);
 }
 
 function unsigned(bytes: Uint8Array): number {

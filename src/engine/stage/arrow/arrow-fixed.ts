@@ -28,9 +28,9 @@ export function writeFixed(
   const view = new DataView(new ArrayBuffer(picked.count * width));
   const put = converter(data, type, view);
   const isValid = validityOf(data);
-  for (let at = 0; at < picked.count; at++) {
-    const position = positionOf(picked, at);
-    if (position >= 0 && isValid(position)) put(at, position);
+  for (let row = 0; row < picked.count; row++) {
+    const position = positionOf(picked, row);
+    if (position >= 0 && isValid(position)) put(row, position);
   }
   if (picked.count > 0) driver.bindings.copy_data_to_vector(vector, 0, view.buffer, 0, view.byteLength);
 }
@@ -55,25 +55,25 @@ function isSameLayout(data: Data, type: ValueType): boolean {
   return type.kind === "decimal" && DataType.isDecimal(arrow) && arrow.bitWidth === 128 && type.width > 18;
 }
 
-type Put = (at: number, position: number) => void;
+type Put = (row: number, position: number) => void;
 
 function converter(data: Data, type: ValueType, view: DataView): Put {
   const { values } = data;
   switch (type.kind) {
     case "boolean":
-      return (at, position) => {
+      return (row, position) => {
         const bit = data.offset + position;
-        view.setUint8(at, ((values[bit >> 3] ?? 0) >> (bit & 7)) & 1);
+        view.setUint8(row, ((values[bit >> 3] ?? 0) >> (bit & 7)) & 1);
       };
     case "integer":
       return integerPut(values, type.bits, view);
     case "float": {
       const isHalf = DataType.isFloat(data.type) && data.type.precision === Precision.HALF;
-      return (at, position) =>
-        view.setFloat32(at * 4, isHalf ? halfFloat(values[position]) : values[position], true);
+      return (row, position) =>
+        view.setFloat32(row * 4, isHalf ? halfFloat(values[position]) : values[position], true);
     }
     case "double":
-      return (at, position) => view.setFloat64(at * 8, values[position], true);
+      return (row, position) => view.setFloat64(row * 8, values[position], true);
     case "date":
       return datePut(data, view);
     case "timestamp":
@@ -84,36 +84,37 @@ function converter(data: Data, type: ValueType, view: DataView): Put {
 }
 
 function integerPut(values: Data["values"], bits: 8 | 16 | 32 | 64, view: DataView): Put {
-  if (bits === 8) return (at, position) => view.setInt8(at, values[position]);
-  if (bits === 16) return (at, position) => view.setInt16(at * 2, values[position], true);
-  if (bits === 32) return (at, position) => view.setInt32(at * 4, values[position], true);
-  return (at, position) => view.setBigInt64(at * 8, BigInt(values[position]), true);
+  if (bits === 8) return (row, position) => view.setInt8(row, values[position]);
+  if (bits === 16) return (row, position) => view.setInt16(row * 2, values[position], true);
+  if (bits === 32) return (row, position) => view.setInt32(row * 4, values[position], true);
+  return (row, position) => view.setBigInt64(row * 8, BigInt(values[position]), true);
 }
 
 function datePut(data: Data, view: DataView): Put {
   const { values } = data;
-  if (!countsMilliseconds(data.type)) return (at, position) => view.setInt32(at * 4, values[position], true);
-  return (at, position) => {
+  if (!countsMilliseconds(data.type))
+    return (row, position) => view.setInt32(row * 4, values[position], true);
+  return (row, position) => {
     const millis = Number(values[position]);
     if (millis % 86_400_000 !== 0) throw new CellProblem("a date without a time", new Date(millis));
-    view.setInt32(at * 4, millis / 86_400_000, true);
+    view.setInt32(row * 4, millis / 86_400_000, true);
   };
 }
 
 function timestampPut(data: Data, view: DataView): Put {
   const { values } = data;
   const scale = microsecondsOf(data.type);
-  return (at, position) => {
+  return (row, position) => {
     const value = BigInt(values[position]);
     if ("multiply" in scale) {
       const micros = value * scale.multiply;
       if (BigInt.asIntN(64, micros) !== micros)
         throw new CellProblem("a timestamp that 64 bits of microseconds can hold", value);
-      view.setBigInt64(at * 8, micros, true);
+      view.setBigInt64(row * 8, micros, true);
     } else {
       if (value % scale.divide !== 0n)
         throw new CellProblem("a timestamp of whole microseconds; Delta has no nanoseconds", value);
-      view.setBigInt64(at * 8, value / scale.divide, true);
+      view.setBigInt64(row * 8, value / scale.divide, true);
     }
   };
 }
@@ -122,13 +123,13 @@ function decimalPut(data: Data, type: Extract<ValueType, { kind: "decimal" }>, v
   const limit = 10n ** BigInt(type.width);
   const width = widthOf(type);
   const read = decimalReader(data);
-  return (at, position) => {
+  return (row, position) => {
     const value = read(position);
     if (value >= limit || value <= -limit) throw new CellProblem(`a decimal of ${type.width} digits`, value);
-    if (width === 2) view.setInt16(at * 2, Number(value), true);
-    else if (width === 4) view.setInt32(at * 4, Number(value), true);
-    else view.setBigInt64(at * width, BigInt.asIntN(64, value), true);
-    if (width === 16) view.setBigInt64(at * 16 + 8, value >> 64n, true);
+    if (width === 2) view.setInt16(row * 2, Number(value), true);
+    else if (width === 4) view.setInt32(row * 4, Number(value), true);
+    else view.setBigInt64(row * width, BigInt.asIntN(64, value), true);
+    if (width === 16) view.setBigInt64(row * 16 + 8, value >> 64n, true);
   };
 }
 

@@ -22,17 +22,18 @@ export function writeTexts(
   const isValid = validityOf(data);
   const values: Uint8Array[] = [];
   const positions: number[] = [];
-  for (let at = 0; at < picked.count; at++) {
-    const position = positionOf(picked, at);
+  for (let row = 0; row < picked.count; row++) {
+    const position = positionOf(picked, row);
     if (position < 0 || !isValid(position)) continue;
     const bytes = bytesAt(position);
     if (isText && !isUtf8(bytes)) throw new CellProblem("text in UTF-8", bytes);
     values.push(bytes);
-    positions.push(at);
+    positions.push(row);
   }
   const handles = new DataView(new ArrayBuffer(picked.count * 16));
   const starts = new Float64Array(values.length + 1);
-  for (let at = 0; at < values.length; at++) starts[at + 1] = (starts[at] ?? 0) + (values[at]?.length ?? 0);
+  for (let index = 0; index < values.length; index++)
+    starts[index + 1] = (starts[index] ?? 0) + (values[index]?.length ?? 0);
   if (positions.length > 0) layOutBlock(driver, vector, handles, Buffer.concat(values), positions, starts);
   driver.bindings.copy_data_to_vector(vector, 0, handles.buffer, 0, handles.byteLength);
 }

@@ -41,10 +41,10 @@ export function writeArrow(
     case "map":
       writeList(driver, vector, data, picked, (child, entries, inner) => {
         const fields = [type.key, type.value];
-        fields.forEach((field, at) => {
-          const part = entries.children[at];
+        fields.forEach((field, index) => {
+          const part = entries.children[index];
           if (part !== undefined)
-            writeArrow(driver, driver.bindings.struct_vector_get_child(child, at), part, field, inner);
+            writeArrow(driver, driver.bindings.struct_vector_get_child(child, index), part, field, inner);
         });
       });
       return;
@@ -58,10 +58,10 @@ function writeValidity({ bindings }: Driver, vector: Vector, data: Data, picked:
   const isValid = validityOf(data);
   const bits = new Uint8Array(Math.ceil(picked.count / 64) * 8).fill(255);
   let nulls = 0;
-  for (let at = 0; at < picked.count; at++) {
-    const position = positionOf(picked, at);
+  for (let row = 0; row < picked.count; row++) {
+    const position = positionOf(picked, row);
     if (position >= 0 && isValid(position)) continue;
-    bits[at >> 3] = (bits[at >> 3] ?? 255) & ~(1 << (at & 7));
+    bits[row >> 3] = (bits[row >> 3] ?? 255) & ~(1 << (row & 7));
     nulls++;
   }
   if (nulls === 0) return;
@@ -76,10 +76,10 @@ function writeStruct(
   { fields }: Extract<ValueType, { kind: "struct" }>,
   picked: Picked,
 ): void {
-  fields.forEach((field, at) => {
-    const child = data.children[at];
+  fields.forEach((field, index) => {
+    const child = data.children[index];
     if (child !== undefined)
-      writeArrow(driver, driver.bindings.struct_vector_get_child(vector, at), child, field.type, picked);
+      writeArrow(driver, driver.bindings.struct_vector_get_child(vector, index), child, field.type, picked);
   });
 }
 
@@ -97,17 +97,17 @@ function writeList(
   const isValid = validityOf(data);
   const entries = new Uint32Array(picked.count * 4);
   let total = 0;
-  for (let at = 0; at < picked.count; at++) {
-    const position = positionOf(picked, at);
+  for (let row = 0; row < picked.count; row++) {
+    const position = positionOf(picked, row);
     const length = position >= 0 && isValid(position) ? rangeOf(position).length : 0;
-    entries[at * 4] = total;
-    entries[at * 4 + 2] = length;
+    entries[row * 4] = total;
+    entries[row * 4 + 2] = length;
     total += length;
   }
   const positions = new Int32Array(total);
-  for (let at = 0, to = 0; at < picked.count; at++) {
-    const length = entries[at * 4 + 2] ?? 0;
-    const start = length === 0 ? 0 : rangeOf(positionOf(picked, at)).start;
+  for (let row = 0, to = 0; row < picked.count; row++) {
+    const length = entries[row * 4 + 2] ?? 0;
+    const start = length === 0 ? 0 : rangeOf(positionOf(picked, row)).start;
     for (let k = 0; k < length; k++) positions[to++] = start + k;
   }
   bindings.list_vector_reserve(vector, total);
@@ -138,9 +138,9 @@ function writeDictionary(driver: Driver, vector: Vector, data: Data, type: Value
     throw new CellProblem("a dictionary of one piece", data.dictionary?.length ?? 0);
   const isValid = validityOf(data);
   const positions = new Int32Array(picked.count);
-  for (let at = 0; at < picked.count; at++) {
-    const position = positionOf(picked, at);
-    positions[at] = position >= 0 && isValid(position) ? Number(data.values[position]) : -1;
+  for (let row = 0; row < picked.count; row++) {
+    const position = positionOf(picked, row);
+    positions[row] = position >= 0 && isValid(position) ? Number(data.values[position]) : -1;
   }
   writeArrow(driver, vector, only, type, { start: 0, count: picked.count, positions });
 }

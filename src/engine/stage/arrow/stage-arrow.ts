@@ -110,15 +110,15 @@ function fieldsOf(schema: Schema): ValueField[] {
   });
 }
 
-function assertSameFields(expected: readonly ValueField[], found: readonly ValueField[], row: number): void {
+function assertSameFields(expected: readonly ValueField[], actual: readonly ValueField[], row: number): void {
   const text = (fields: readonly ValueField[]) =>
     fields.map((field) => `${field.name} ${sqlType(field.type)}`).join(", ");
-  if (text(expected) === text(found)) return;
-  const message = `The Arrow batch that starts at row ${row} has the columns (${text(found)}), but earlier batches have (${text(expected)}).`;
+  if (text(expected) === text(actual)) return;
+  const message = `The Arrow batch that starts at row ${row} has the columns (${text(actual)}), but earlier batches have (${text(expected)}).`;
   throw new VarveError("SCHEMA_MISMATCH", `${message} Use one schema for all batches.`, {
     row,
     expected: text(expected),
-    found: text(found),
+    found: text(actual),
   });
 }
 
@@ -134,8 +134,8 @@ async function appendBatch(
   const step = rowsOfChunk(bytesOfRow);
   for (let start = 0; start < batch.numRows; start += step) {
     const count = Math.min(step, batch.numRows - start);
-    const fill = (vector: Vector, at: number) => {
-      const [field, column] = [fields[at], batch.data.children[at]];
+    const fill = (vector: Vector, index: number) => {
+      const [field, column] = [fields[index], batch.data.children[index]];
       if (field === undefined || column === undefined) return;
       inRow(field.name, firstRow + start, () =>
         writeArrow(driver, vector, column, field.type, { start, count }),
@@ -150,15 +150,21 @@ function inRow(column: string, row: number, work: () => void): void {
     work();
   } catch (error) {
     if (!(error instanceof CellProblem)) throw error;
-    const found = error.value instanceof Date ? error.value.toISOString() : String(error.value);
-    const text = `Column ${column} of the Arrow source, in rows ${row} to ${row + chunkRows - 1}, holds ${found}, expected ${error.expected}.`;
-    throw new VarveError("SCHEMA_MISMATCH", text, { column, row, expected: error.expected, found }, error);
+    const shown = error.value instanceof Date ? error.value.toISOString() : String(error.value);
+    const text = `Column ${column} of the Arrow source, in rows ${row} to ${row + chunkRows - 1}, holds ${shown}, expected ${error.expected}.`;
+    throw new VarveError(
+      "SCHEMA_MISMATCH",
+      text,
+      { column, row, expected: error.expected, found: shown },
+      error,
+    );
   }
 }
 
 function relationOf(table: SqlName, fields: readonly ValueField[]): StagedRelation {
   const selected = fields.map(
-    ({ name, type }, at) => sql`${type.kind === "null" ? sql`NULL` : storedName(at)} AS ${quoteName(name)}`,
+    ({ name, type }, index) =>
+      sql`${type.kind === "null" ? sql`NULL` : storedName(index)} AS ${quoteName(name)}`,
   );
   const names = positionNames(fields.map(({ name }) => name));
   const [file, row] = fileAndRow([]);
@@ -170,6 +176,6 @@ function relationOf(table: SqlName, fields: readonly ValueField[]): StagedRelati
   };
 }
 
-function columnDefinition({ type }: ValueField, at: number): SqlText {
-  return sql`${storedName(at)} ${columnSqlType(type)}`;
+function columnDefinition({ type }: ValueField, index: number): SqlText {
+  return sql`${storedName(index)} ${columnSqlType(type)}`;
 }

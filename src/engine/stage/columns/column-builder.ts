@@ -20,9 +20,9 @@ export function columnBuilder(options: BuilderOptions, type: ValueType): ColumnB
     case "null":
       return fixedBuilder(options, type, 4, () => undefined);
     case "boolean":
-      return fixedBuilder(options, type, 1, (data) => (at, value) => {
+      return fixedBuilder(options, type, 1, (data) => (row, value) => {
         if (typeof value !== "boolean") return false;
-        data.bytes[at] = value ? 1 : 0;
+        data.bytes[row] = value ? 1 : 0;
         return true;
       });
     case "integer":
@@ -33,18 +33,18 @@ export function columnBuilder(options: BuilderOptions, type: ValueType): ColumnB
     case "decimal":
       return decimalBuilder(options, type);
     case "date":
-      return fixedBuilder(options, type, 4, (data) => (at, value) => {
+      return fixedBuilder(options, type, 4, (data) => (row, value) => {
         const days = parseDate(value);
         if (days === undefined) return false;
-        data.view.setInt32(at * 4, days, true);
+        data.view.setInt32(row * 4, days, true);
         return true;
       });
     case "timestamp":
-      return fixedBuilder(options, type, 8, (data) => (at, value) => {
-        if (value instanceof Date) return putInteger(data.view, at * 8, value.getTime() * 1000);
+      return fixedBuilder(options, type, 8, (data) => (row, value) => {
+        if (value instanceof Date) return putInteger(data.view, row * 8, value.getTime() * 1000);
         const micros = parseTimestamp(value, type.zoned);
         if (micros === undefined) return false;
-        data.view.setBigInt64(at * 8, micros, true);
+        data.view.setBigInt64(row * 8, micros, true);
         return true;
       });
     case "text":

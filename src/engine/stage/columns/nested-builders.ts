@@ -34,8 +34,8 @@ export function structBuilder(
       for (const { name, builder } of children) within(name, () => builder.set(index, value[name]));
     },
     write(vector, count) {
-      children.forEach(({ builder }, at) => {
-        builder.write(bindings.struct_vector_get_child(vector, at), count);
+      children.forEach(({ builder }, index) => {
+        builder.write(bindings.struct_vector_get_child(vector, index), count);
       });
       validity.write(driver, vector, count);
     },
@@ -57,7 +57,8 @@ export function listBuilder(
       const items = Array.isArray(value) || isNumberArray(value) ? value : undefined;
       if (items === undefined) throw new CellProblem(sqlType(type), value);
       const start = entries.add(index, items.length);
-      for (let at = 0; at < items.length; at++) within("element", () => child.set(start + at, items[at]));
+      for (let position = 0; position < items.length; position++)
+        within("element", () => child.set(start + position, items[position]));
     },
     write(vector, count) {
       const total = entries.write(vector, count);
@@ -84,13 +85,13 @@ export function mapBuilder(
       if (pairs === undefined) throw new CellProblem(sqlType(type), value);
       const start = entries.add(index, pairs.length);
       const seen = new Set<unknown>();
-      pairs.forEach(([key, item], at) => {
+      pairs.forEach(([key, item], position) => {
         if (key === null || key === undefined)
           throw inPath(new CellProblem("a map key that is not null", key), "key");
         if (seen.has(key)) throw inPath(new CellProblem("map keys that are not repeated", key), "key");
         seen.add(key);
-        within("key", () => keys.set(start + at, key));
-        within("value", () => values.set(start + at, item));
+        within("key", () => keys.set(start + position, key));
+        within("value", () => values.set(start + position, item));
       });
     },
     write(vector, count) {

@@ -49,10 +49,10 @@ export function textBuilder(options: BuilderOptions, type: ValueType): ColumnBui
 function startsOf(texts: readonly string[], isAscii: boolean): Float64Array {
   const starts = new Float64Array(texts.length + 1);
   let total = 0;
-  for (let at = 0; at < texts.length; at++) {
-    const text = texts[at] ?? "";
+  for (let index = 0; index < texts.length; index++) {
+    const text = texts[index] ?? "";
     total += isAscii ? text.length : Buffer.byteLength(text);
-    starts[at + 1] = total;
+    starts[index + 1] = total;
   }
   return starts;
 }
@@ -60,16 +60,16 @@ function startsOf(texts: readonly string[], isAscii: boolean): Float64Array {
 function putInline({ bytes }: FixedData, base: number, text: string): boolean {
   const length = text.length;
   if (length > inlineBytes) return false;
-  for (let at = 0; at < length; at++) {
-    const code = text.charCodeAt(at);
+  for (let index = 0; index < length; index++) {
+    const code = text.charCodeAt(index);
     if (code > 127) return false;
-    bytes[base + 4 + at] = code;
+    bytes[base + 4 + index] = code;
   }
   bytes[base] = length;
   bytes[base + 1] = 0;
   bytes[base + 2] = 0;
   bytes[base + 3] = 0;
-  for (let at = length; at < inlineBytes; at++) bytes[base + 4 + at] = 0;
+  for (let index = length; index < inlineBytes; index++) bytes[base + 4 + index] = 0;
   return true;
 }
 
@@ -95,8 +95,8 @@ export function binaryBuilder(options: BuilderOptions, type: ValueType): ColumnB
     write(vector, count) {
       if (positions.length > 0) {
         const starts = new Float64Array(values.length + 1);
-        for (let at = 0; at < values.length; at++)
-          starts[at + 1] = (starts[at] ?? 0) + (values[at]?.length ?? 0);
+        for (let index = 0; index < values.length; index++)
+          starts[index + 1] = (starts[index] ?? 0) + (values[index]?.length ?? 0);
         layOutBlock(options.driver, vector, data.view, Buffer.concat(values), positions, starts);
         if (options.written !== undefined) options.written.bytes += starts[values.length] ?? 0;
         values = [];

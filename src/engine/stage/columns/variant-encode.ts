@@ -81,7 +81,7 @@ function objectOf(
     into.names.set(name, id);
     return { id, name: utf8(name), item: encode(item, into, depth + 1) };
   });
-  fields.sort((one, other) => Buffer.compare(one.name, other.name));
+  fields.sort((a, b) => Buffer.compare(a.name, b.name));
   const total = sumOf(fields.map(({ item }) => item));
   const idSize = bytesFor(fields.reduce((most, { id }) => Math.max(most, id), 0));
   const offsetSize = bytesFor(total);
@@ -151,9 +151,9 @@ function significant(text: string): string {
     .replace(/^0+|0+$/g, "");
 }
 
-function decimal(unscaled: bigint, scale: number, given: unknown): Uint8Array {
+function decimal(unscaled: bigint, scale: number, value: unknown): Uint8Array {
   const digits = (unscaled < 0n ? -unscaled : unscaled).toString().length;
-  if (digits > 38) throw unheld(given);
+  if (digits > 38) throw unheld(value);
   const [type, size] = digits <= 9 ? [8, 4] : digits <= 18 ? [9, 8] : [10, 16];
   return primitive(type, joined([Uint8Array.of(scale), signed(unscaled, size)]));
 }
@@ -181,10 +181,10 @@ function counted(bytes: Uint8Array): Uint8Array {
 /** Where each part begins, and where the last one ends. */
 function offsets(parts: readonly Uint8Array[], size: number): Uint8Array {
   const bytes = new Uint8Array((parts.length + 1) * size);
-  let at = 0;
+  let offset = 0;
   parts.forEach((part, index) => {
-    at += part.length;
-    bytes.set(unsigned(at, size), (index + 1) * size);
+    offset += part.length;
+    bytes.set(unsigned(offset, size), (index + 1) * size);
   });
   return bytes;
 }
@@ -194,11 +194,11 @@ function bytesFor(largest: number): number {
 }
 
 function unsigned(value: number, size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, at) => Math.floor(value / 2 ** (8 * at)) % 256);
+  return Uint8Array.from({ length: size }, (_, byte) => Math.floor(value / 2 ** (8 * byte)) % 256);
 }
 
 function signed(value: bigint, size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, at) => Number(BigInt.asUintN(8, value >> BigInt(8 * at))));
+  return Uint8Array.from({ length: size }, (_, byte) => Number(BigInt.asUintN(8, value >> BigInt(8 * byte))));
 }
 
 function sumOf(parts: readonly Uint8Array[]): number {

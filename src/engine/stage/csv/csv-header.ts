@@ -23,7 +23,7 @@ export async function readCsvHeader(file: string, options: CsvOptions): Promise<
   const quote = options.quote ?? '"';
   const delimiter = options.delimiter ?? likelyDelimiter(line, quote);
   const cells = splitRecord(line, delimiter, quote);
-  const names = options.header === false ? cells.map((_, at) => `column${at}`) : cells;
+  const names = options.header === false ? cells.map((_, index) => `column${index}`) : cells;
   const empty = names.findIndex((name) => name.trim() === "");
   if (empty >= 0) throw unreadable(file, `column ${empty + 1} has no name. Name it, or set header to false`);
   const seen = new Map<string, string>();
@@ -40,10 +40,10 @@ async function firstRecord(file: string, options: CsvOptions): Promise<string> {
   const text = await decodeStart(file, options.encoding ?? "utf-8");
   const quote = options.quote ?? '"';
   let quoted = false;
-  for (let at = 0; at < text.length; at++) {
-    const char = text[at];
+  for (let index = 0; index < text.length; index++) {
+    const char = text[index];
     if (char === quote) quoted = !quoted;
-    else if (!quoted && (char === "\n" || char === "\r")) return text.slice(0, at);
+    else if (!quoted && (char === "\n" || char === "\r")) return text.slice(0, index);
   }
   if (quoted) throw unreadable(file, "a quote is not closed");
   return text;
@@ -93,21 +93,21 @@ function likelyDelimiter(line: string, quote: string): string {
     delimiter,
     count: bare.split(delimiter).length,
   }));
-  return counts.reduce((best, one) => (one.count > best.count ? one : best)).delimiter;
+  return counts.reduce((best, candidate) => (candidate.count > best.count ? candidate : best)).delimiter;
 }
 
 function splitRecord(line: string, delimiter: string, quote: string): string[] {
   const cells: string[] = [];
   let cell = "";
   let quoted = false;
-  for (let at = 0; at < line.length; at++) {
-    const char = line[at] ?? "";
-    if (char === quote && quoted && line[at + 1] === quote) cell += line[++at];
+  for (let index = 0; index < line.length; index++) {
+    const char = line[index] ?? "";
+    if (char === quote && quoted && line[index + 1] === quote) cell += line[++index];
     else if (char === quote) quoted = !quoted;
-    else if (!quoted && line.startsWith(delimiter, at)) {
+    else if (!quoted && line.startsWith(delimiter, index)) {
       cells.push(cell);
       cell = "";
-      at += delimiter.length - 1;
+      index += delimiter.length - 1;
     } else cell += char;
   }
   return [...cells, cell];

@@ -50,11 +50,12 @@ export function csvBytes(dialect: CsvDialect, options: CsvOptions, start: Buffer
 
 function firstLineEnd(text: Buffer, quote: number): Buffer {
   let quoted = false;
-  for (let at = 0; at < text.length; at++) {
-    if (text[at] === quote) quoted = !quoted;
+  for (let offset = 0; offset < text.length; offset++) {
+    if (text[offset] === quote) quoted = !quoted;
     else if (quoted) continue;
-    else if (text[at] === lineFeed) return Buffer.from("\n");
-    else if (text[at] === carriageReturn) return Buffer.from(text[at + 1] === lineFeed ? "\r\n" : "\r");
+    else if (text[offset] === lineFeed) return Buffer.from("\n");
+    else if (text[offset] === carriageReturn)
+      return Buffer.from(text[offset + 1] === lineFeed ? "\r\n" : "\r");
   }
   return Buffer.from("\n");
 }
@@ -75,77 +76,78 @@ export function csvRecord(
 ): CsvRecord | undefined {
   const { delimiter, lineEnd, columns, nullText } = bytes;
   const delimits = delimiter[0] ?? 0;
-  let [at, cells, filled] = [from, 0, 0];
+  let [offset, cells, filled] = [from, 0, 0];
   for (;;) {
-    const cell = cellEnd(text, at, bytes, delimits);
+    const cell = cellEnd(text, offset, bytes, delimits);
     if (cell === undefined)
       return isWhole ? brokenLine(text, from, bytes, "has a quote that is not closed") : undefined;
     cells++;
-    if (cell > at && !(cell - at === nullText.length && startsWith(text, at, nullText))) filled = cells;
-    at = cell;
-    if (!isWhole && at + Math.max(delimiter.length, lineEnd.length) > text.length) return undefined;
-    if (at >= text.length || startsWith(text, at, lineEnd)) break;
-    if (startsWith(text, at, delimiter)) at += delimiter.length;
+    if (cell > offset && !(cell - offset === nullText.length && startsWith(text, offset, nullText)))
+      filled = cells;
+    offset = cell;
+    if (!isWhole && offset + Math.max(delimiter.length, lineEnd.length) > text.length) return undefined;
+    if (offset >= text.length || startsWith(text, offset, lineEnd)) break;
+    if (startsWith(text, offset, delimiter)) offset += delimiter.length;
     else
       return brokenLine(
         text,
         from,
         bytes,
-        isLineEnd(text[at]) ? "has a line end of another kind than the first" : misplaced,
+        isLineEnd(text[offset]) ? "has a line end of another kind than the first" : misplaced,
       );
   }
-  const next = Math.min(at + lineEnd.length, text.length);
-  if (at === from && columns > 1) return { kind: "blank", end: at, next };
-  if (at === from) return { kind: bytes.blankIsRow ? "row" : "blank", end: at, next };
+  const next = Math.min(offset + lineEnd.length, text.length);
+  if (offset === from && columns > 1) return { kind: "blank", end: offset, next };
+  if (offset === from) return { kind: bytes.blankIsRow ? "row" : "blank", end: offset, next };
   // the engine passes over nulls behind the last column
-  if (cells >= columns && filled <= columns) return { kind: "row", end: at, next };
-  const found = cells > columns ? filled : cells;
+  if (cells >= columns && filled <= columns) return { kind: "row", end: offset, next };
+  const count = cells > columns ? filled : cells;
   return {
     kind: "broken",
-    end: at,
+    end: offset,
     next,
-    why: `has ${found} ${found === 1 ? "cell" : "cells"}, expected ${columns}`,
+    why: `has ${count} ${count === 1 ? "cell" : "cells"}, expected ${columns}`,
   };
 }
 
 const misplaced = "has text after a closing quote";
 
-/** Where the cell that begins at `at` ends; `undefined` where its quote is not closed. */
+/** Where the cell that begins at `offset` ends; `undefined` where its quote is not closed. */
 function cellEnd(
   text: Buffer,
   from: number,
   { quote, escape: escaping, delimiter }: CsvBytes,
   delimits: number,
 ): number | undefined {
-  let at = from;
-  while (text[at] === space) at++;
-  if (text[at] !== quote) {
-    for (at = from; at < text.length; at++) {
-      const byte = text[at];
-      if (isLineEnd(byte) || (byte === delimits && startsWith(text, at, delimiter))) return at;
+  let offset = from;
+  while (text[offset] === space) offset++;
+  if (text[offset] !== quote) {
+    for (offset = from; offset < text.length; offset++) {
+      const byte = text[offset];
+      if (isLineEnd(byte) || (byte === delimits && startsWith(text, offset, delimiter))) return offset;
     }
-    return at;
+    return offset;
   }
-  for (at++; at < text.length; at++) {
-    const byte = text[at];
-    if (byte === escaping && (escaping !== quote || text[at + 1] === quote)) at++;
+  for (offset++; offset < text.length; offset++) {
+    const byte = text[offset];
+    if (byte === escaping && (escaping !== quote || text[offset + 1] === quote)) offset++;
     else if (byte === quote) {
-      do at++;
-      while (text[at] === space);
-      return at;
+      do offset++;
+      while (text[offset] === space);
+      return offset;
     }
   }
   return undefined;
 }
 
 function brokenLine(text: Buffer, from: number, { lineEnd }: CsvBytes, why: string): CsvRecord {
-  const found = text.indexOf(lineEnd, from);
-  const end = found < 0 ? text.length : found;
+  const newline = text.indexOf(lineEnd, from);
+  const end = newline < 0 ? text.length : newline;
   return { kind: "broken", end, next: Math.min(end + lineEnd.length, text.length), why };
 }
 
-function startsWith(text: Buffer, at: number, part: Buffer): boolean {
-  for (let k = 0; k < part.length; k++) if (text[at + k] !== part[k]) return false;
+function startsWith(text: Buffer, offset: number, part: Buffer): boolean {
+  for (let k = 0; k < part.length; k++) if (text[offset + k] !== part[k]) return false;
   return true;
 }
 
@@ -156,10 +158,10 @@ function isLineEnd(byte: number | undefined): boolean {
 /** Lines that begin between two places of a text: line feeds, carriage returns, and both together as one. */
 export function countLineEnds(text: Buffer, from: number, to: number): number {
   let count = 0;
-  for (let at = from; at < to; at++) {
+  for (let offset = from; offset < to; offset++) {
     if (
-      text[at] === carriageReturn ||
-      (text[at] === lineFeed && (at === from || text[at - 1] !== carriageReturn))
+      text[offset] === carriageReturn ||
+      (text[offset] === lineFeed && (offset === from || text[offset - 1] !== carriageReturn))
     )
       count++;
   }

@@ -35,15 +35,15 @@ export async function stageCsv(
   const typed = [...(await givenTypes(core, options))].filter(
     ([, type]) => sqlType(type) === sqlType(stagedType(type)),
   );
-  const given = new Map(typed.map(([name, type]) => [name.toLowerCase(), type]));
+  const declared = new Map(typed.map(([name, type]) => [name.toLowerCase(), type]));
   const raw = core.freshName("text");
   const table = core.freshName("staged");
   try {
     const { names, starts, hasBroken } = await loadText(core, raw, source, options);
-    const columns = names.map((name, at) => ({
+    const columns = names.map((name, index) => ({
       name,
-      stored: storedName(at),
-      type: given.get(name.toLowerCase()),
+      stored: storedName(index),
+      type: declared.get(name.toLowerCase()),
     }));
     const inferred = await inferTextTypes(
       core,
@@ -104,12 +104,12 @@ async function loadText(
     headers.push({ file, dialect });
   }
   const all = [...names.values()];
-  const stored = new Map([...names.keys()].map((name, at) => [name, storedName(at)]));
+  const stored = new Map([...names.keys()].map((name, index) => [name, storedName(index)]));
   const storedOf = (dialect: CsvDialect) => ({
     ...dialect,
     names: dialect.names.map((name) => stored.get(name.toLowerCase()) ?? name),
   });
-  await core.run(sql`CREATE TABLE ${raw} (${all.map((_, at) => sql`${storedName(at)} VARCHAR`)})`);
+  await core.run(sql`CREATE TABLE ${raw} (${all.map((_, index) => sql`${storedName(index)} VARCHAR`)})`);
   const starts: CsvStart[] = [];
   let rows = 0;
   let hasBroken = false;
@@ -244,14 +244,14 @@ async function castCells(
   const doubtful = cells.filter(({ type }) => type.kind !== "text" && type.kind !== "null");
   const isBad = ({ column, cast }: (typeof cells)[number]) =>
     sql`(${column} IS NOT NULL AND (${cast}) IS NULL)`;
-  const found = doubtful.map((cell) => {
+  const failures = doubtful.map((cell) => {
     const fields = sql`{"column": ${quoteText(cell.name)}, "text": ${cell.column}, "expected": ${quoteText(sqlType(cell.type))}}`;
     return sql`CASE WHEN ${isBad(cell)} THEN ${fields} END`;
   });
   const badCells =
     doubtful.length === 0
       ? sql`NULL::${badCellsType}`
-      : sql`CASE WHEN ${joinSql(doubtful.map(isBad), sql` OR `)} THEN list_filter([${found}], lambda cell: cell IS NOT NULL) END`;
+      : sql`CASE WHEN ${joinSql(doubtful.map(isBad), sql` OR `)} THEN list_filter([${failures}], lambda cell: cell IS NOT NULL) END`;
   const broken = sql`[{"column": NULL::VARCHAR, "text": ${besideStored.text}, "expected": ${besideStored.why}}]`;
   // where nulls have a text, the cell of a line that is as it should be is empty and not null
   const bad = hasBroken
@@ -270,16 +270,16 @@ async function refuseBadCells(
   options: CsvOptions,
 ): Promise<void> {
   const [file, row] = fileAndRow(starts);
-  const [found] = await core.rows(
+  const [badCell] = await core.rows(
     sql`SELECT ${file} AS file, ${row} AS row, c."column" AS "column", c."text" AS "text", c.expected AS expected
      FROM (SELECT ${besideStored.badCells}[1] AS c, rowid FROM ${table} WHERE ${besideStored.badCells} IS NOT NULL LIMIT 1)`,
   );
-  if (found === undefined) return;
-  const { column, text, expected } = found;
-  const row0 = Number(found["row"]);
-  const start = starts.find((one) => one.file === found["file"]);
+  if (badCell === undefined) return;
+  const { column, text, expected } = badCell;
+  const row0 = Number(badCell["row"]);
+  const start = starts.find((candidate) => candidate.file === badCell["file"]);
   const line = start === undefined ? undefined : await lineOfRow(start.file, start.dialect, options, row0);
-  const data = { file: found["file"], line, row: row0, column, expected, found: text };
+  const data = { file: badCell["file"], line, row: row0, column, expected, found: text };
   const place = line === undefined ? "" : `line ${line}, `;
   const message = `Column ${column} of ${place}row ${data.row} (counted from 0) of ${data.file} holds the text ${JSON.stringify(text)}, expected ${expected}.`;
   throw new VarveError(

@@ -51,8 +51,8 @@ export async function inferTextTypes(
       ({ key, test }) => sql`bool_and(coalesce(${test(name)}, false)) AS ${plainName(key)}`,
     );
     const [row] = await core.rows(sql`SELECT ${tests} FROM ${table} WHERE ${name} IS NOT NULL`);
-    const found = candidates.find(({ key }) => row?.[key] === true)?.type;
-    types.set(name, row?.["b"] === null ? { kind: "null" } : (found ?? { kind: "text" }));
+    const type = candidates.find(({ key }) => row?.[key] === true)?.type;
+    types.set(name, row?.["b"] === null ? { kind: "null" } : (type ?? { kind: "text" }));
   }
   return types;
 }

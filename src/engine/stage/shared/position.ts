@@ -24,8 +24,8 @@ export function positionNames(columns: Iterable<string>): PositionNames {
  * What the engine's own tables call a column that is staged, by its ordinal. A column under the caller's name
  * could hide the engine's `rowid`, by which rows are told from each other.
  */
-export function storedName(at: number): SqlName {
-  return plainName(`c${at}`);
+export function storedName(index: number): SqlName {
+  return plainName(`c${index}`);
 }
 
 /** Names in a staged table of what it holds beside its columns. */

@@ -20,14 +20,14 @@ export async function openSourceFile(file: string): Promise<FileHandle> {
  * @throws `SOURCE_UNREADABLE` for a file that is absent, no file, forbidden, or empty
  */
 export async function assertFilled(file: string): Promise<void> {
-  const found = await stat(file).catch((error: unknown) => {
+  const info = await stat(file).catch((error: unknown) => {
     throw notOpened(file, error);
   });
-  if (!found.isFile())
+  if (!info.isFile())
     throw new VarveError("SOURCE_UNREADABLE", `${file} is a folder, not a file. Pass the files in it.`, {
       file,
     });
-  if (found.size === 0)
+  if (info.size === 0)
     throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty. Pass a file with content.`, {
       file,
     });

@@ -82,8 +82,8 @@ export async function numberedCopy(
   [file, row]: readonly [SqlExpression, SqlExpression] = fileAndRow([]),
 ): Promise<StagedRelation> {
   const table = core.freshName("staged");
-  await core.run(sql`CREATE TABLE ${table} (${columns.map((_, at) => storedName(at))}) AS ${select}`);
-  const selected = columns.map(({ name }, at) => sql`${storedName(at)} AS ${quoteName(name)}`);
+  await core.run(sql`CREATE TABLE ${table} (${columns.map((_, index) => storedName(index))}) AS ${select}`);
+  const selected = columns.map(({ name }, index) => sql`${storedName(index)} AS ${quoteName(name)}`);
   const names = positionNames(columns.map(({ name }) => name));
   return {
     sql: sql`SELECT ${selected} FROM ${table}`,

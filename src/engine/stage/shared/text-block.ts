@@ -23,10 +23,10 @@ export function layOutBlock(
 ): void {
   const base = block.length > inlineBytes ? storeBlock(bindings, vector, block, positions[0] ?? 0) : 0;
   const bytes = new DataView(block.buffer, block.byteOffset, block.byteLength);
-  for (let at = 0; at < positions.length; at++) {
-    const start = starts[at] ?? 0;
-    const length = (starts[at + 1] ?? 0) - start;
-    const handle = (positions[at] ?? 0) * 16;
+  for (let index = 0; index < positions.length; index++) {
+    const start = starts[index] ?? 0;
+    const length = (starts[index + 1] ?? 0) - start;
+    const handle = (positions[index] ?? 0) * 16;
     handles.setUint32(handle, length, true);
     if (length > inlineBytes) {
       const address = base + start;
@@ -39,9 +39,9 @@ export function layOutBlock(
   }
 }
 
-function storeBlock(bindings: Driver["bindings"], vector: Vector, block: Uint8Array, at: number): number {
-  bindings.vector_assign_string_element_len(vector, at, block);
-  const stored = bindings.vector_get_data(vector, (at + 1) * 16);
+function storeBlock(bindings: Driver["bindings"], vector: Vector, block: Uint8Array, index: number): number {
+  bindings.vector_assign_string_element_len(vector, index, block);
+  const stored = bindings.vector_get_data(vector, (index + 1) * 16);
   const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
-  return view.getUint32(at * 16 + 8, true) + view.getUint32(at * 16 + 12, true) * 4_294_967_296;
+  return view.getUint32(index * 16 + 8, true) + view.getUint32(index * 16 + 12, true) * 4_294_967_296;
 }

@@ -18,10 +18,10 @@ export async function textCompression(file: string): Promise<TextCompression> {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(6), 0, 6, 0);
     const start = buffer.subarray(0, bytesRead).toString("hex");
     if (start.startsWith("1f8b")) return "gzip";
-    const found = refused.find(([magic]) => start.startsWith(magic));
-    if (found === undefined) return "none";
-    const message = `The file ${file} is compressed with ${found[1]}, which varve does not support. Decompress it, or compress it with gzip.`;
-    throw new VarveError("SOURCE_UNREADABLE", message, { file, compression: found[1] });
+    const match = refused.find(([magic]) => start.startsWith(magic));
+    if (match === undefined) return "none";
+    const message = `The file ${file} is compressed with ${match[1]}, which varve does not support. Decompress it, or compress it with gzip.`;
+    throw new VarveError("SOURCE_UNREADABLE", message, { file, compression: match[1] });
   } finally {
     await handle.close();
   }
