@@ -9,7 +9,7 @@ import {
 } from "../util/json.ts";
 import type { Action, DeletionVectorDescriptor } from "./actions.ts";
 import * as field from "./json-fields.ts";
-import { type TextPart, textParts, textPartsPaced } from "./text-lines.ts";
+import { longestLine, type TextPart, textParts, textPartsPaced } from "./text-lines.ts";
 
 /**
  * Reads the actions of a commit, of a log compaction or of a JSON checkpoint: one JSON object a line
@@ -85,11 +85,37 @@ function serializeAction(action: Action): string {
   return stringifyJson(actionToJson(action));
 }
 
-/** Writes actions as a commit file: one a line, each ended by a line feed. */
+/**
+ * Writes actions as a commit file: one a line, each ended by a line feed.
+ *
+ * @throws `LIMIT_EXCEEDED` for an action whose line no reader would take, beyond {@link longestLine}
+ */
 export function serializeActions(actions: Iterable<Action>): Uint8Array {
+  const encoder = new TextEncoder();
+  const parts: Uint8Array[] = [];
   let text = "";
-  for (const action of actions) text += `${serializeAction(action)}\n`;
-  return new TextEncoder().encode(text);
+  for (const action of actions) {
+    text += writtenLine(action);
+    // One text cannot hold some million files.
+    if (text.length < partLength) continue;
+    parts.push(encoder.encode(text));
+    text = "";
+  }
+  const rest = encoder.encode(text);
+  return parts.length === 0 ? rest : Buffer.concat([...parts, rest]);
+}
+
+const partLength = 32 * 1024 * 1024;
+
+function writtenLine(action: Action): string {
+  const line = `${serializeAction(action)}\n`;
+  const bytes = line.length * 3 <= longestLine ? 0 : Buffer.byteLength(line) - 1;
+  if (bytes <= longestLine) return line;
+  throw new VarveError(
+    "LIMIT_EXCEEDED",
+    `The action ${action.kind} has ${bytes} bytes; varve writes and reads lines of the log of up to ${longestLine} bytes. Nothing was committed. Shorten what it holds, such as user metadata, properties or comments of columns.`,
+    { action: action.kind, bytes, limit: longestLine },
+  );
 }
 
 /** The JSON of an action below its name, `{"add": {…}}`; absent fields stay absent. */

@@ -191,25 +191,32 @@ describe("a transaction that cannot learn how it ended", () => {
     };
   }
 
-  it("says so where the log cannot be looked at after a long pause, and recovers", async () => {
-    let looks = 0;
-    const { late, store } = await paused((inner, clock) => ({
-      putIfAbsent: async (path, bytes, options) => {
-        const answer = await inner.putIfAbsent(path, bytes, options);
-        clock.now += 3_600_000;
-        return answer;
-      },
-      head: async (path, options) => {
-        if (looks++ === 0) throw new VarveError("STORE_UNAVAILABLE", "planned");
-        return inner.head(path, options);
-      },
-    }));
-    const error = await commitTransaction(late, append("mine")).catch((reason: unknown) => reason);
-    if (!(error instanceof CommitOutcomeUnknownError))
-      throw new Error(`expected an unknown outcome: ${String(error)}`);
-    expect(await error.recover()).toMatchObject({ outcome: "committed", version: 1 });
-    expect(await store.head(commitPath(2))).toBeUndefined();
-  });
+  it.each([
+    ["the store is away", new VarveError("STORE_UNAVAILABLE", "planned")],
+    ["it may not be read", new VarveError("STORE_REFUSED", "planned")],
+    ["of a failure of another kind", new TypeError("planned")],
+  ])(
+    "says so where the log cannot be looked at after a long pause because %s, and recovers",
+    async (_, failure) => {
+      let looks = 0;
+      const { late, store } = await paused((inner, clock) => ({
+        putIfAbsent: async (path, bytes, options) => {
+          const answer = await inner.putIfAbsent(path, bytes, options);
+          clock.now += 3_600_000;
+          return answer;
+        },
+        head: async (path, options) => {
+          if (looks++ === 0) throw failure;
+          return inner.head(path, options);
+        },
+      }));
+      const error = await commitTransaction(late, append("mine")).catch((reason: unknown) => reason);
+      if (!(error instanceof CommitOutcomeUnknownError))
+        throw new Error(`expected an unknown outcome: ${String(error)}`);
+      expect(await error.recover()).toMatchObject({ outcome: "committed", version: 1 });
+      expect(await store.head(commitPath(2))).toBeUndefined();
+    },
+  );
 
   it("is told that its version was cleaned up where only an older checkpoint of that version is left", async () => {
     const { late, other } = await paused((inner, clock) => ({

@@ -1,4 +1,4 @@
-import { isVarveError, VarveError } from "../../errors.ts";
+import { VarveError } from "../../errors.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import { pathKeyer } from "../../log/segment/file-key.ts";
 import { commitPath } from "../../log/segment/file-names.ts";
@@ -264,12 +264,14 @@ class Committer {
     };
   }
 
-  /** @throws `CommitOutcomeUnknownError` where the log cannot be looked at */
+  /**
+   * @throws `CommitOutcomeUnknownError` where the log cannot be looked at, for whatever reason: the commit has landed,
+   * and its files must not be taken back
+   */
   async #placed(attempt: Attempt, recover: () => Promise<CommitResult>): Promise<CommitPlace> {
     try {
       return await this.#placeOf(attempt.version);
     } catch (error) {
-      if (!isVarveError(error, "STORE_UNAVAILABLE")) throw error;
       attempt.pending = true;
       throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, error);
     }
