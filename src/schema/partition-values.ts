@@ -1,6 +1,7 @@
 import { VarveError } from "../errors.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { formatDate, formatTimestamp, parseDate, parseTimestamp } from "./calendar.ts";
+import { foldName } from "./schema-json.ts";
 import { isPrimitive, pathText, typeText } from "./type-names.ts";
 import type { DecimalType, DeltaType } from "./types.ts";
 
@@ -53,6 +54,16 @@ export function decodePartitionValue(
       found: text,
     },
   );
+}
+
+/**
+ * The text of a partition column in the log, by its physical name, which some writers spell in another case than the
+ * schema; null where there is none.
+ */
+export function partitionText(values: Readonly<Record<string, string | null>>, name: string): string | null {
+  if (Object.hasOwn(values, name)) return values[name] ?? null;
+  const folded = Object.keys(values).find((key) => foldName(key) === foldName(name));
+  return folded === undefined ? null : (values[folded] ?? null);
 }
 
 /**

@@ -357,3 +357,55 @@ describe("a checkpoint within a small memory limit", () => {
     },
   );
 });
+
+describe("a checkpoint with columns of statistics", () => {
+  const asStruct = { "delta.checkpoint.writeStatsAsStruct": "true" };
+
+  async function rowsOf(name: string, more: readonly AddAction[]) {
+    const context = await makeTable(name, asStruct);
+    await commitTransaction(await openLog(context), { actions: more, operation: "WRITE" });
+    const summary = await writeCheckpoint(await openLog(context));
+    const parsed = "add.partitionValues_parsed";
+    return engineRows(
+      context,
+      summary.path,
+      `SELECT add.path, CAST(${parsed}.day AS VARCHAR) AS day, CAST(${parsed}.hour AS VARCHAR) AS hour, add.stats, add.stats_parsed.numRecords AS n
+       FROM read_parquet(?) WHERE add.path LIKE 'odd%' ORDER BY add.path`,
+    );
+  }
+
+  it("holds partition values that another writer spelled in another case", async () => {
+    const partitionValues = { DAY: "2026-01-02", Hour: "2026-01-02 03:00:00", blob: null };
+    expect(await rowsOf("cases", [add("odd.parquet", { partitionValues, stats })])).toMatchObject([
+      { path: "odd.parquet", day: "2026-01-02", hour: "2026-01-02 03:00:00+00", n: 3n },
+    ]);
+  });
+
+  it("is written though the statistics of a file are damaged, which stay as they are", async () => {
+    const none = { day: null, hour: null, blob: null };
+    expect(
+      await rowsOf("damaged", [add("odd.parquet", { partitionValues: none, stats: "{" })]),
+    ).toMatchObject([{ path: "odd.parquet", stats: "{", n: null }]);
+  });
+});
+
+describe("a checkpoint that came out with other actions than went in", () => {
+  it("does not become part of the log", async () => {
+    const context = await makeTable("lossy");
+    const engine: TableContext["engine"] = async () => ({
+      open: async (options) => {
+        const session = await (await context.engine()).open(options);
+        const write = session.writeParquet.bind(session);
+        session.writeParquet = async (...request) =>
+          (await write(...request)).map((file) => ({ ...file, rows: file.rows - 1 }));
+        return session;
+      },
+    });
+    const lossy = { ...context, engine };
+    await expect(writeCheckpoint(await openLog(lossy))).rejects.toThrow(
+      /varve internal error: a checkpoint of \d+ actions came out with \d+/,
+    );
+    expect(await context.store.head(checkpointPath(2))).toBeUndefined();
+    expect(await context.store.head(lastCheckpointPath)).toBeUndefined();
+  });
+});

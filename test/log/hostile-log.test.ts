@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { boundedData, boundedMessage } from "../../src/errors.ts";
 import { fsck, openTable, type VarveError } from "../../src/index.ts";
+import { parseHint } from "../../src/log/segment/last-checkpoint.ts";
 import { parseJson } from "../../src/util/json.ts";
 import { field, HandMadeTable, newSession } from "../table/hand-made-table.ts";
 
@@ -282,6 +283,15 @@ describe("JSON that exhausts its readers", () => {
     expect(await ids()).toEqual([1]);
     const codes = (await fsck(table.folder)).findings.map(({ code }) => code);
     expect(codes).toEqual(expect.arrayContaining(["HINT_INVALID", "CHECKSUM_WRONG"]));
+  });
+
+  it("a hint whose checksum would take hundreds of megabytes to make is as good as none", async () => {
+    const deep = `${"[".repeat(900)}${"0,".repeat(150_000)}0${"]".repeat(900)}`;
+    const hint = Buffer.from(`{"version":3,"deep":${deep},"checksum":"${"0".repeat(32)}"}`);
+    const memory = await memoryOf(async () => {
+      expect(parseHint(hint)).toBeUndefined();
+    });
+    expect(memory).toBeLessThan(120 * MiB);
   });
 
   it("a hint of 100 MB is as good as none", async () => {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { VarveError } from "../../src/errors.ts";
 import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
@@ -130,6 +132,100 @@ describe("a refreshed snapshot", () => {
     await expect(after.files()).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
     expect((await (await after.files({ ignoreFeatures: true })).totals()).files).toBe(1);
     await expect(after.files()).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
+  });
+});
+
+describe("a snapshot that is refreshed for days", () => {
+  it.each([
+    ["and whose files were read", true],
+    ["and whose files nobody reads", false],
+  ])("%s does not keep each commit whole", async (_, readsFiles) => {
+    const context = await memoryTable([[...firstActions(), add("a")]]);
+    let snapshot = await openLog(context);
+    if (readsFiles) await snapshot.files();
+    const heldBefore = heldBytes();
+    const commits = 400;
+    for (let version = 1; version <= commits; version++) {
+      const info = { kind: "commitInfo" as const, info: { note: `${version} `.padEnd(100_000, "x") } };
+      await put(
+        context,
+        version,
+        info,
+        { kind: "txn", appId: `app ${version}`, version: 1n },
+        add(`f${version}`),
+      );
+      snapshot = await refreshLog(snapshot);
+      if (version > 1) await context.store.delete(commitPath(version - 1));
+    }
+    expect(heldBytes() - heldBefore).toBeLessThan(20 * 1024 * 1024);
+    expect(snapshot.version).toBe(commits);
+    expect((await snapshot.appTransactions()).size).toBe(commits);
+  });
+});
+
+/** Bytes that JavaScript holds when what is not reached was collected. */
+function heldBytes(): number {
+  setFlagsFromString("--expose-gc");
+  const collect: unknown = runInNewContext("gc");
+  if (typeof collect !== "function") throw new Error("the collector cannot be called");
+  for (let turn = 0; turn < 3; turn++) collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+describe("what opening a table leaves to be read later", () => {
+  /** A table whose commits are so many that opening it by its checksum leaves them unread. */
+  async function longTable(change: (store: ObjectStore) => Partial<ObjectStore> = () => ({})) {
+    const commits: Action[][] = [[...firstActions(), add("a")]];
+    for (let version = 1; version <= 70; version++)
+      commits.push([{ kind: "txn", appId: `app ${version}`, version: 1n }]);
+    const table = await memoryTable(commits);
+    await writeChecksum(table, await checksumOf(await openLog(table)));
+    // Not a local disk, so that the checksum is believed until somebody asks for more.
+    const { localPath: _, ...store } = table.store;
+    return { ...table, store: { ...store, ...change(table.store) } };
+  }
+
+  it("does not end with the signal of whoever opened it", async () => {
+    const context = await longTable();
+    const opening = new AbortController();
+    const snapshot = await openLog(context, { signal: opening.signal });
+    opening.abort();
+    expect((await snapshot.appTransactions()).size).toBe(70);
+  });
+
+  it("is read again where the store failed the first time", async () => {
+    let failures = 1;
+    const context = await longTable((store) => ({
+      get: async (path, options) => {
+        if (path === commitPath(3) && failures-- > 0) throw new VarveError("STORE_UNAVAILABLE", "planned");
+        return store.get(path, options);
+      },
+    }));
+    const snapshot = await openLog(context);
+    await expect(snapshot.appTransactions()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    expect((await snapshot.appTransactions()).size).toBe(70);
+  });
+});
+
+describe("a big commit that became shorter since it was listed", () => {
+  it("is not read as if that were all of it", async () => {
+    const first = [...firstActions(), add("a")];
+    const many = Array.from({ length: 12_000 }, (_, index) =>
+      add(`f${index}`, { tags: { note: "x".repeat(800) } }),
+    );
+    const table = await memoryTable([first, [...many, { kind: "txn", appId: "last", version: 1n }]]);
+    expect((await (await openLog(table)).appTransactions()).size).toBe(1);
+    const getRange: ObjectStore["getRange"] = async (path, offset, length, options) => {
+      const bytes = await table.store.getRange(path, offset, length, options);
+      // The last line is cut off, and the rest is a commit like any other.
+      return offset === 0 ? bytes : bytes.subarray(0, bytes.lastIndexOf(10, bytes.length - 2) + 1);
+    };
+    const context = { ...table, store: { ...table.store, getRange } };
+    await expect(openLog(context)).rejects.toMatchObject({
+      code: "LOG_GAP",
+      message: expect.stringMatching(/had \d+ when it was listed/),
+    });
   });
 });
 

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
@@ -102,6 +103,31 @@ describe("overwrite", () => {
     });
     expect(await ids(table)).toEqual([1, 2, 30, 40, 50]);
   });
+
+  it.each([
+    ["the partitions of the new rows", { dynamicPartitions: true }],
+    ["a condition on them", { replaceWhere: "region = 'north' AND year = 2024" }],
+  ])(
+    "replaces by %s also where another writer spells partition columns in another case",
+    async (_, options) => {
+      const folder = join(freshFolder(), "t");
+      const table = await sales(folder);
+      await table.close();
+      const log = join(folder, "_delta_log", `${"1".padStart(20, "0")}.json`);
+      const written = readFileSync(log, "utf8");
+      const respelled = written.replaceAll('"region":', '"Region":').replaceAll('"year":', '"YEAR":');
+      expect(respelled).not.toBe(written);
+      writeFileSync(log, respelled);
+      const reopened = await openTable(folder);
+      expect(await ids(reopened)).toEqual([1, 2, 3, 4]);
+      expect(await reopened.overwrite([{ id: 20, region: "north", year: 2024 }], options)).toMatchObject({
+        filesRemoved: 1,
+        filesAdded: 1,
+      });
+      expect(await ids(reopened)).toEqual([1, 3, 4, 20]);
+      await reopened.close();
+    },
+  );
 
   it("refuses an append-only table, and options that exclude each other", async () => {
     const table = await sales(join(freshFolder(), "t"), { "delta.appendOnly": "true" });

@@ -1,6 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { EngineRow, Session } from "../../engine/core/contract.ts";
+import { assertInternal } from "../../errors.ts";
 import { actionToJson } from "../../protocol/action-json.ts";
 import type { Action } from "../../protocol/actions.ts";
 import type { UpkeepProperties } from "../../protocol/upkeep-properties.ts";
@@ -55,6 +56,10 @@ export async function writeCheckpointParquet(
       namePrefix: "checkpoint-",
       rowGroupRows: 50_000,
     });
+    assertInternal(
+      (file?.rows ?? 0) === counts.actions,
+      `a checkpoint of ${counts.actions} actions came out with ${file?.rows ?? 0}`,
+    );
     if (file === undefined) return await writeEmpty(session, snapshot, path, { folder, select });
     await store.putFile(path, file.file);
     return { ...counts, bytes: file.bytes };
@@ -133,7 +138,8 @@ async function writeChunk(
     longest = Math.max(longest, Buffer.byteLength(line));
     text += line;
   }
-  await file.write(text);
+  // Not `write`, which may write a part and say how much: the whole text, or an error.
+  await file.appendFile(text);
   return longest;
 }
 

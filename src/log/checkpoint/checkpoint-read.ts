@@ -1,5 +1,5 @@
 import type { Session } from "../../engine/core/contract.ts";
-import { isVarveError, VarveError } from "../../errors.ts";
+import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import { actionFromJson, readActions } from "../../protocol/action-json.ts";
 import type { Action, AddAction, RemoveAction, SidecarAction } from "../../protocol/actions.ts";
 import { logPathKey } from "../../schema/paths.ts";
@@ -201,7 +201,7 @@ async function readFileRows(
 
 function jsonOf(relation: ActionRelation, kind: string): SqlExpression {
   const type = relation.columns.get(kind);
-  if (type === undefined) throw new TypeError(`varve internal error: no column ${kind}`);
+  assertInternal(type !== undefined, `a checkpoint is asked for its column ${kind}, which it does not have`);
   return actionJsonSql(kind, type);
 }
 

@@ -3,7 +3,7 @@ import { propertyOf } from "../../protocol/properties.ts";
 import type { UpkeepProperties } from "../../protocol/upkeep-properties.ts";
 import { physicalName, physicalSchema } from "../../schema/column-mapping.ts";
 import { findField, leafFields } from "../../schema/fields.ts";
-import { decodePartitionValue } from "../../schema/partition-values.ts";
+import { decodePartitionValue, partitionText } from "../../schema/partition-values.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
 import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
@@ -88,7 +88,7 @@ export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepPrope
     structure !== undefined && [...leafFields(data)].some(({ field }) => isLongDecimal(field.type));
   const statsText = exactStats ? sql`coalesce("add".exact_stats, "add".stats)` : sql`"add".stats`;
   if (structure !== undefined)
-    items.push(sql`stats_parsed := from_json(CAST(${statsText} AS JSON), ${quoteText(structure)})`);
+    items.push(sql`stats_parsed := from_json(TRY_CAST(${statsText} AS JSON), ${quoteText(structure)})`);
   const texts = `STRUCT(${named.map(({ name }) => `${quoteName(name)} VARCHAR`).join(", ")})`;
   const exact = exactStats ? [["exact_stats", "VARCHAR"] as const] : [];
   const read = [
@@ -103,7 +103,9 @@ export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepPrope
     addSql: sql`CASE WHEN "add" IS NOT NULL THEN struct_pack(${items}) END`,
     parsePartitionValues: parsed
       ? (values) =>
-          Object.fromEntries(named.map(({ name, type }) => [name, partitionText(type, values[name])]))
+          Object.fromEntries(
+            named.map(({ name, type }) => [name, castableText(type, partitionText(values, name))]),
+          )
       : undefined,
     exactStats,
   };
@@ -135,8 +137,9 @@ function partitionSql({ name, type }: NamedType): SqlExpression {
   return sql`${quoteName(name)} := ${type === "binary" ? sql`from_hex(${text})` : sql`CAST(${text} AS ${engineTypeText(type)})`}`;
 }
 
-function partitionText(type: DeltaType, text: string | null | undefined): string | null {
-  const value = decodePartitionValue(type, text ?? null);
+/** A partition value as text that the engine casts to the column's type. */
+function castableText(type: DeltaType, text: string | null): string | null {
+  const value = decodePartitionValue(type, text);
   if (value === null) return null;
   if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
   return type === "timestamp" ? `${String(value)}+00` : String(value);

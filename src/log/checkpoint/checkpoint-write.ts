@@ -185,7 +185,7 @@ async function writeHint(context: TableContext, summary: CheckpointSummary): Pro
     sizeInBytes: summary.bytes,
     numOfAddFiles: summary.adds,
   };
-  const text = stringifyJson({ ...hint, checksum: hintChecksum(hint) });
+  const text = stringifyJson(defined({ ...hint, checksum: hintChecksum(hint) }));
   await context.store.put(lastCheckpointPath, new TextEncoder().encode(text));
 }
 

@@ -9,14 +9,14 @@ import type {
 } from "../../protocol/actions.ts";
 import { propertyOf } from "../../protocol/properties.ts";
 import { longestLine } from "../../protocol/text-lines.ts";
+import type { ReadOptions } from "../../storage/contract/object-store.ts";
 import { defined } from "../../util/defined.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from "../../util/json.ts";
 import type { LogSnapshot, TableContext } from "../contract.ts";
 import { checksumPath } from "../segment/file-names.ts";
 
 /**
- * What a version's checksum file says (PROTOCOL.md "Version Checksum File Schema"), as far as varve writes
- * it. PROTOCOL.md "Version Checksum File Schema".
+ * What a version's checksum file says (PROTOCOL.md "Version Checksum File Schema"), as far as varve writes it.
  */
 export interface VersionChecksum {
   readonly version: number;
@@ -40,10 +40,11 @@ const mostChecksumBytes = longestLine;
 export async function readChecksumBase(
   context: TableContext,
   version: number,
+  options: ReadOptions = {},
 ): Promise<VersionChecksum | undefined> {
   let bytes: Uint8Array;
   try {
-    bytes = await context.store.getRange(checksumPath(version), 0, mostChecksumBytes + 1);
+    bytes = await context.store.getRange(checksumPath(version), 0, mostChecksumBytes + 1, options);
   } catch (error) {
     if (isVarveError(error, "OBJECT_NOT_FOUND")) return undefined;
     throw error;

@@ -1,12 +1,12 @@
 import { isVarveError } from "../../errors.ts";
-import { parseActions } from "../../protocol/action-json.ts";
 import { upkeepProperties } from "../../protocol/upkeep-properties.ts";
 import type { ObjectInfo } from "../../storage/contract/object-store.ts";
 import { readCheckpointHead } from "../checkpoint/checkpoint-read.ts";
 import { readChecksumBase } from "../checksum/checksum-write.ts";
 import type { LogSnapshot, TableContext } from "../contract.ts";
 import { readCommitBytes } from "../segment/commit-file.ts";
-import { parseLogPath, sidecarFolder } from "../segment/file-names.ts";
+import { parseHeadActions } from "../segment/commit-lines.ts";
+import { commitPath, parseLogPath, sidecarFolder } from "../segment/file-names.ts";
 import { type CheckpointFiles, type LogListing, listLog } from "../segment/listing.ts";
 import type { TableSnapshot } from "../snapshot/log-snapshot.ts";
 import { openLog } from "../snapshot/open-log.ts";
@@ -91,7 +91,8 @@ async function newestCommitBefore(
 async function stampOf(context: TableContext, version: number): Promise<number | undefined> {
   const bytes = await readCommitBytes(context.store, version);
   if (bytes === undefined) return undefined;
-  const info = parseActions(bytes, String(version)).find((action) => action.kind === "commitInfo")?.info;
+  const heads = parseHeadActions(bytes, commitPath(version));
+  const info = heads.find((action) => action.kind === "commitInfo")?.info;
   const stamp = info?.["inCommitTimestamp"];
   return typeof stamp === "number" ? stamp : undefined;
 }

@@ -1,5 +1,5 @@
 import type { EngineRow, Session } from "../../engine/core/contract.ts";
-import { isVarveError, VarveError } from "../../errors.ts";
+import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import { actionFromJson } from "../../protocol/action-json.ts";
 import type { AddAction, RemoveAction } from "../../protocol/actions.ts";
 import { corrupt } from "../../protocol/json-fields.ts";
@@ -212,7 +212,7 @@ export class EngineFiles implements LiveFiles {
   /** The rows of a source that hold an action of this kind which nothing newer replaced. */
   async #live(source: FileSource, kind: "add" | "remove"): Promise<SqlExpression> {
     const type = source.columns.get(kind);
-    if (type === undefined) throw new TypeError(`varve internal error: ${source.name} has no ${kind}`);
+    assertInternal(type !== undefined, `${source.name} has no ${kind}`);
     const columns = sql`src.${quoteName(kind)}, src.ordinal`;
     const present = sql`src.${quoteName(kind)}.path IS NOT NULL`;
     const newer = this.#newerKeys(source);

@@ -1,6 +1,6 @@
 import { parseEngineType } from "../../dialects/engine-types.ts";
 import type { Session } from "../../engine/core/contract.ts";
-import { isVarveError, VarveError } from "../../errors.ts";
+import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import { joinSql, type SqlExpression, type SqlName, sql } from "../../sql/sql.ts";
 import { fileList, quoteName, quoteText, textList } from "../../sql/sql-text.ts";
 import { handOver } from "../../util/hand-over.ts";
@@ -245,6 +245,6 @@ function damagedCommits(error: unknown, files: readonly TailFile[]): unknown {
 
 function structOf(text: string): EngineStruct {
   const type = parseEngineType(text);
-  if (type.kind !== "struct") throw new TypeError("varve internal error: not a struct type");
+  assertInternal(type.kind === "struct", `${text} is no struct type`);
   return type;
 }

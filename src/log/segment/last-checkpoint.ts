@@ -6,6 +6,8 @@ import { lastCheckpointPath } from "./file-names.ts";
 
 /** A hint is a few numbers, and at most the columns of the checkpoint; what is longer is damaged. */
 const mostHintBytes = 4 * 1024 * 1024;
+/** Characters of a canonical form, in which each value repeats the names above it: deep ones multiply a hint's size. */
+const mostCanonical = 16 * 1024 * 1024;
 
 /**
  * The version that `_last_checkpoint` names, or `undefined` where it is missing, damaged or fails its own
@@ -36,29 +38,53 @@ export function parseHint(bytes: Uint8Array): number | undefined {
 }
 
 /**
- * MD5 of the canonical form of a hint without its `checksum`, in hexadecimal (PROTOCOL.md "JSON checksum").
+ * MD5 of the canonical form of a hint without its `checksum`, in hexadecimal (PROTOCOL.md "JSON checksum"); `undefined`
+ * as of {@link canonicalHint}.
  */
-export function hintChecksum(hint: JsonObject): string {
-  return createHash("md5").update(canonicalHint(hint)).digest("hex");
+export function hintChecksum(hint: JsonObject): string | undefined {
+  const canonical = canonicalHint(hint);
+  return canonical === undefined ? undefined : createHash("md5").update(canonical).digest("hex");
 }
 
-/** The canonical form itself: `path=value` pairs, sorted by the bytes of their paths. */
-export function canonicalHint(hint: JsonObject): string {
+/**
+ * The canonical form itself: `path=value` pairs, sorted by the bytes of their paths; `undefined` where it is so long
+ * that only a hint which was made to exhaust its readers has it.
+ */
+export function canonicalHint(hint: JsonObject): string | undefined {
   const pairs: [path: string, value: string][] = [];
-  for (const [name, value] of Object.entries(hint))
-    if (name !== "checksum") collect(canonicalText(name), value, pairs);
+  let left = mostCanonical;
+  for (const [name, value] of Object.entries(hint)) {
+    if (name === "checksum") continue;
+    left = collect(canonicalText(name), value, pairs, left);
+    if (left < 0) return undefined;
+  }
   pairs.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   return pairs.map(([path, value]) => `${path}=${value}`).join(",");
 }
 
-function collect(path: string, value: JsonValue | undefined, pairs: [string, string][]): void {
-  if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) collect(`${path}+${index}`, item, pairs);
-  } else if (isJsonObject(value)) {
-    for (const [name, item] of Object.entries(value)) collect(`${path}+${canonicalText(name)}`, item, pairs);
-  } else {
-    pairs.push([path, typeof value === "string" ? canonicalText(value) : String(value)]);
+/** Returns how many characters are left; below 0, not all was collected. */
+function collect(
+  path: string,
+  value: JsonValue | undefined,
+  pairs: [string, string][],
+  limit: number,
+): number {
+  const inner = Array.isArray(value)
+    ? value.entries()
+    : isJsonObject(value)
+      ? Object.entries(value)
+      : undefined;
+  if (inner === undefined) {
+    const text = typeof value === "string" ? canonicalText(value) : String(value);
+    pairs.push([path, text]);
+    return limit - path.length - text.length;
   }
+  let left = limit;
+  for (const [step, item] of inner) {
+    if (left < 0) return left;
+    left = collect(`${path}+${typeof step === "number" ? step : canonicalText(step)}`, item, pairs, left);
+  }
+  return left;
 }
 
 function canonicalText(text: string): string {

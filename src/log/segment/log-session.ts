@@ -1,31 +1,74 @@
 import type { Session } from "../../engine/core/contract.ts";
 import type { TableContext } from "../contract.ts";
 
-const sessions = new WeakMap<TableContext, Promise<Session>>();
+/** The session that a table's log shares for short reads, until it is closed or a read in it fails. */
+class LogSession {
+  readonly #opening: Promise<Session>;
+  #users = 0;
+  #retired = false;
+  #closed: Promise<void> | undefined;
+  readonly #waiting: (() => void)[] = [];
 
-/**
- * Runs `work` in the engine session that a table's log shares for short reads; a failing one is replaced,
- * because a damaged file may have broken it.
- */
-export async function withLogSession<T>(
-  context: TableContext,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const opening = sessions.get(context) ?? context.engine().then((engine) => engine.open());
-  sessions.set(context, opening);
-  try {
-    return await work(await opening);
-  } catch (error) {
-    if (sessions.get(context) === opening) await closeLogSession(context);
-    throw error;
+  constructor(opening: Promise<Session>) {
+    this.#opening = opening;
+  }
+
+  /** @param onFailure called at once when `work` or the opening fails, before the session is closed */
+  async use<T>(work: (session: Session) => Promise<T>, onFailure: () => void): Promise<T> {
+    this.#users++;
+    const [outcome] = await Promise.allSettled([this.#opening.then(work)]);
+    this.#users--;
+    if (outcome.status === "rejected") {
+      this.#retired = true;
+      onFailure();
+    }
+    const closing = this.#retired && this.#users === 0 ? this.#close() : undefined;
+    const [closed] = await Promise.allSettled([closing]);
+    if (outcome.status === "rejected") throw outcome.reason;
+    if (closed.status === "rejected") throw closed.reason;
+    return outcome.value;
+  }
+
+  /** Closes the session once nobody reads in it: others may be in the middle of sound files. */
+  retire(): Promise<void> {
+    this.#retired = true;
+    return this.#users === 0 ? this.#close() : new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #close(): Promise<void> {
+    // Of one that did not open whoever asked for it was told.
+    this.#closed ??= this.#opening
+      .then(
+        (session) => session.close(),
+        () => undefined,
+      )
+      .finally(() => {
+        for (const resolve of this.#waiting) resolve();
+      });
+    return this.#closed;
   }
 }
 
-/** Closes the session of {@link withLogSession}, if there is one; the next use opens another. */
+const sessions = new WeakMap<TableContext, LogSession>();
+
+/**
+ * Runs `work` in the engine session that a table's log shares for short reads. After a failure the next read has
+ * another, because a damaged file may have broken it; those that are under way go on in theirs.
+ */
+export function withLogSession<T>(context: TableContext, work: (session: Session) => Promise<T>): Promise<T> {
+  const shared = sessions.get(context) ?? new LogSession(context.engine().then((engine) => engine.open()));
+  sessions.set(context, shared);
+  return shared.use(work, () => {
+    if (sessions.get(context) === shared) sessions.delete(context);
+  });
+}
+
+/**
+ * Closes the session of {@link withLogSession}, if there is one, when its last read has ended; the next use opens
+ * another.
+ */
 export async function closeLogSession(context: TableContext): Promise<void> {
-  const opening = sessions.get(context);
+  const shared = sessions.get(context);
   sessions.delete(context);
-  if (opening === undefined) return;
-  const session = await opening.catch(() => undefined);
-  await session?.close();
+  await shared?.retire();
 }

@@ -80,9 +80,17 @@ async function getListed(
   options: ReadOptions,
 ): Promise<Uint8Array> {
   const bytes = await store.get(file.path, options);
-  if (bytes.length === file.size) return bytes;
-  const message = `${file.path} has ${bytes.length} bytes but had ${file.size} when it was listed: the log was cleaned up or changed by hand in between. Open the table again.`;
-  throw new VarveError("LOG_GAP", message, { missing: from, path: file.path });
+  if (bytes.length !== file.size) throw resized(file, bytes.length, from);
+  return bytes;
+}
+
+function resized(
+  { path, size }: Pick<ObjectInfo, "path" | "size">,
+  bytes: number,
+  missing?: number,
+): VarveError {
+  const message = `${path} has ${bytes} bytes but had ${size} when it was listed: the log was cleaned up or changed by hand in between. Open the table again.`;
+  return new VarveError("LOG_GAP", message, { missing, path });
 }
 
 /** The file actions of one commit or compaction, in order. @throws as {@link readTail} */
@@ -130,7 +138,8 @@ export async function readCommit(
  * Reads the head actions of a commit, compaction or JSON checkpoint piece by piece, scanning one while the
  * next is on its way.
  *
- * @throws `LOG_CORRUPT`, `LIMIT_EXCEEDED`, `OBJECT_NOT_FOUND`
+ * @throws `LOG_CORRUPT`, `LIMIT_EXCEEDED`, `OBJECT_NOT_FOUND`; `LOG_GAP` for a file that is shorter than it was when it
+ * was listed
  */
 export async function readHeadInPieces(
   store: ObjectStore,
@@ -141,6 +150,8 @@ export async function readHeadInPieces(
   let next: Promise<Uint8Array> | undefined;
   for (let offset = 0; offset < file.size; offset += pieceBytes) {
     const piece = await (next ?? store.getRange(file.path, offset, pieceBytes, options));
+    const expected = Math.min(pieceBytes, file.size - offset);
+    if (piece.length !== expected) throw resized(file, offset + piece.length);
     const following = offset + pieceBytes;
     next = following < file.size ? store.getRange(file.path, following, pieceBytes, options) : undefined;
     // A failure is met when its turn comes, or not at all when this piece fails first.

@@ -1,4 +1,4 @@
-import { isVarveError, VarveError } from "../../errors.ts";
+import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import type {
   DomainMetadataAction,
   MetadataAction,
@@ -16,6 +16,7 @@ import type { LiveFiles, LogSnapshot, TableContext } from "../contract.ts";
 import { advanceFiles, loadFiles } from "../replay/files-load.ts";
 import { emptyHead, type HeadState, liveDomains, replayHead } from "../replay/log-state.ts";
 import { findCommitTimestamp, inCommitTimestamp, inCommitTimestamps } from "../segment/commit-timestamp.ts";
+import { addedParts, withoutBytes } from "../segment/kept-parts.ts";
 import { type LogListing, listLog } from "../segment/listing.ts";
 import { chooseSegment, isLong, type LogSegment, lostCheckpoint, type TailFile } from "../segment/segment.ts";
 import { headsOf, readTail, type TailPart } from "../segment/tail-read.ts";
@@ -33,7 +34,7 @@ export interface TableSnapshot extends LogSnapshot {
 interface Origin {
   readonly segment: LogSegment;
   /** Commits and compactions after the checkpoint, as of when the table was opened. */
-  readonly tail: () => Promise<readonly TailPart[]>;
+  readonly tail: (options?: ReadOptions) => Promise<readonly TailPart[]>;
   /** Commits that refreshing added. */
   readonly added: readonly TailPart[];
   /** Non-file actions of the checkpoint. */
@@ -59,11 +60,11 @@ export async function openSnapshot(
   unusable: ReadonlySet<string>,
   options: ReadOptions,
 ): Promise<TableSnapshot> {
-  const tail = once(() => readTail(context.store, segment.tail, options));
+  const tail = kept((reading) => readTail(context.store, segment.tail, reading));
   const checkpoint = checkpointReader(context, segment);
   const origin: Origin = { segment, tail, added: [], checkpoint, unusable, unconfirmed: undefined };
   const longTail = isLong(segment.tail);
-  const newer = longTail ? emptyHead : replayHead(emptyHead, headsOf(await tail()));
+  const newer = longTail ? emptyHead : replayHead(emptyHead, headsOf(await tail(options)));
   if (newer.protocol !== undefined && newer.metadata !== undefined)
     return finishSnapshot(context, origin, newer, options);
   const { checksum } = segment;
@@ -72,20 +73,20 @@ export async function openSnapshot(
     !unusable.has(checksum.path) &&
     (longTail || segment.checkpoint !== undefined)
   ) {
-    const base = await readChecksumBase(context, segment.version);
+    const base = await readChecksumBase(context, segment.version, options);
     const proof = base === undefined ? "wrong" : await proveChecksum(context, base, segment, newer, options);
     if (base !== undefined && proof !== "wrong") {
       const unconfirmed = proof === "right" ? undefined : checksum.path;
       return finishSnapshot(context, { ...origin, unconfirmed }, { ...newer, ...base }, options);
     }
   }
-  return finishSnapshot(context, origin, await wholeHead(origin), options);
+  return finishSnapshot(context, origin, await wholeHead(origin, options), options);
 }
 
 /** Protocol, metadata, transactions and domains of the whole log. */
-async function wholeHead(origin: Origin): Promise<HeadState> {
+async function wholeHead(origin: Origin, options: ReadOptions = {}): Promise<HeadState> {
   const below = replayHead(emptyHead, (await origin.checkpoint())?.actions ?? []);
-  return replayHead(replayHead(below, headsOf(await origin.tail())), headsOf(origin.added));
+  return replayHead(replayHead(below, headsOf(await origin.tail(options))), headsOf(origin.added));
 }
 
 async function finishSnapshot(
@@ -174,8 +175,7 @@ class Snapshot implements TableSnapshot {
     const newer: TailFile[] = [];
     for (let version = this.version + 1; version <= listing.latest; version++) {
       const file = listing.commits.get(version);
-      if (file === undefined)
-        throw new TypeError(`varve internal error: commit ${version} is not in the listing`);
+      assertInternal(file !== undefined, `commit ${version} is not in the listing`);
       newer.push({ from: version, to: version, file });
     }
     const added = await readTail(this.context.store, newer, options);
@@ -187,7 +187,7 @@ class Snapshot implements TableSnapshot {
     const segment = advanceSegment(this.segment, listing, newer);
     return finishSnapshot(
       this.context,
-      { ...this.#origin, added: [...this.#origin.added, ...parts], segment },
+      { ...this.#origin, added: addedParts(this.#origin.added, parts), segment },
       head,
       options,
       files,
@@ -209,7 +209,7 @@ class Snapshot implements TableSnapshot {
    * by says something else
    */
   async #head(): Promise<HeadState> {
-    const head = await this.#reading(wholeHead);
+    const head = await this.#reading((origin) => wholeHead(origin));
     const { unconfirmed } = this.#origin;
     if (unconfirmed === undefined) return head;
     const { protocol, metadata } = head;
@@ -249,7 +249,7 @@ class Snapshot implements TableSnapshot {
         if (path === undefined || unusable.has(path)) throw error;
         const without = new Set([...unusable, path]);
         const segment = await this.#otherSegment(without, error, path);
-        const tail = once(() => readTail(this.context.store, segment.tail));
+        const tail = kept((options) => readTail(this.context.store, segment.tail, options));
         const checkpoint = checkpointReader(this.context, segment);
         this.#origin = { ...this.#origin, segment, tail, added: [], checkpoint, unusable: without };
       }
@@ -273,7 +273,7 @@ function checkpointReader(
   segment: LogSegment,
 ): () => Promise<CheckpointHead | undefined> {
   const { checkpoint } = segment;
-  return once(async () => (checkpoint === undefined ? undefined : readCheckpointHead(context, checkpoint)));
+  return kept(async () => (checkpoint === undefined ? undefined : readCheckpointHead(context, checkpoint)));
 }
 
 async function commitTime(
@@ -295,7 +295,8 @@ async function commitTime(
     return unlisted ?? newestTime(segment.checkpoint?.files ?? []);
   }
   if (!isStored) return segment.commit.modified;
-  const last = origin.added.at(-1) ?? (isLong(segment.tail) ? undefined : (await origin.tail()).at(-1));
+  const last =
+    origin.added.at(-1) ?? (isLong(segment.tail) ? undefined : (await origin.tail(options)).at(-1));
   if (last?.file.from === segment.version) return inCommitTimestamp(last.head, segment.version);
   const time = await findCommitTimestamp(context.store, segment.version, options);
   if (time === undefined) throw removedWhileOpened(segment.version);
@@ -319,10 +320,6 @@ function advanceSegment(before: LogSegment, listing: LogListing, newer: readonly
     commit,
     checksum,
   };
-}
-
-function withoutBytes({ file, head, longestLine }: TailPart): TailPart {
-  return { file, head, longestLine };
 }
 
 function checksumMismatch(path: string): VarveError {
@@ -354,10 +351,17 @@ function missingState(action: "protocol" | "metaData", version: number): VarveEr
   );
 }
 
-function once<T>(make: () => Promise<T>): () => Promise<T> {
+/**
+ * Makes a value when it is first asked for, and keeps it. What failed is made again the next time: the store may
+ * answer then, and the signal of whoever opened the table is not that of whoever reads it later.
+ */
+function kept<T>(make: (options: ReadOptions) => Promise<T>): (options?: ReadOptions) => Promise<T> {
   let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
+  return (options = {}) => {
+    made ??= make(options).catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
     return made;
   };
 }

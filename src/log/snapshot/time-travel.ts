@@ -1,11 +1,9 @@
 import { VarveError } from "../../errors.ts";
 import type { ReadOptions } from "../../storage/contract/object-store.ts";
 import type { LogSnapshot, TableContext } from "../contract.ts";
-import { isHead } from "../segment/commit-lines.ts";
-import { inCommitTimestamp, inCommitTimestamps } from "../segment/commit-timestamp.ts";
+import { findCommitTimestamp, inCommitTimestamps } from "../segment/commit-timestamp.ts";
 import type { LogListing } from "../segment/listing.ts";
 import { readableVersions } from "../segment/segment.ts";
-import { readCommit } from "../segment/tail-read.ts";
 
 /** When a version was committed, in milliseconds since 1970-01-01 UTC. */
 export interface CommitTime {
@@ -78,14 +76,20 @@ async function searchCommits(
   while (low < high) {
     const middle = (low + high) >> 1;
     const version = versions[middle] ?? 0;
-    const time = inCommitTimestamp(
-      (await readCommit(context.store, version, options)).filter(isHead),
-      version,
-    );
+    const time = await findCommitTimestamp(context.store, version, options);
+    if (time === undefined) throw removedMeanwhile(version);
     if (time <= timestamp) low = middle + 1;
     else high = middle;
   }
   return versions[low - 1];
+}
+
+function removedMeanwhile(version: number): VarveError {
+  return new VarveError(
+    "LOG_GAP",
+    `Version ${version} was removed while the version of a time was looked for. Open the table again.`,
+    { missing: version },
+  );
 }
 
 function outOfRange(listing: LogListing, latest: LogSnapshot, timestamp: number, what: string): VarveError {

@@ -7,8 +7,7 @@ import type { Predicate } from "../../protocol/predicate.ts";
 import { propertyOf } from "../../protocol/properties.ts";
 import { type ColumnMappingMode, physicalName } from "../../schema/column-mapping.ts";
 import { allFields, requireColumn } from "../../schema/fields.ts";
-import { decodePartitionValue, engineText } from "../../schema/partition-values.ts";
-import { foldName } from "../../schema/schema-json.ts";
+import { decodePartitionValue, engineText, partitionText } from "../../schema/partition-values.ts";
 import { pathText, typeText } from "../../schema/type-names.ts";
 import { canReadWidened, typeChangesOf } from "../../schema/type-widening.ts";
 import type { StructField } from "../../schema/types.ts";
@@ -147,16 +146,6 @@ export function scanFile(
     baseRowId: add.baseRowId,
     defaultRowCommitVersion: add.defaultRowCommitVersion,
   };
-}
-
-/**
- * The value of a partition column, whose name some writers spell in another case than the schema; null where
- * there is none.
- */
-function partitionText(values: AddAction["partitionValues"], name: string): string | null {
-  if (Object.hasOwn(values, name)) return values[name] ?? null;
-  const folded = Object.keys(values).find((key) => foldName(key) === foldName(name));
-  return folded === undefined ? null : (values[folded] ?? null);
 }
 
 function partitionFields(snapshot: LogSnapshot): StructField[] {

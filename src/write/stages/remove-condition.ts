@@ -3,7 +3,7 @@ import type { FencedSession, StagedRelation } from "../../engine/core/contract.t
 import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import { findField } from "../../schema/fields.ts";
-import { partitionValueSql } from "../../schema/partition-values.ts";
+import { partitionText, partitionValueSql } from "../../schema/partition-values.ts";
 import { sql, unchecked } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { predicateFromSql } from "../../table/scan/predicate-from-sql.ts";
@@ -113,9 +113,12 @@ async function matchingPartitions(
   if (condition === undefined) return undefined;
   const rows = files.map((file, index) => {
     const values = fields.map(({ field, physical }) =>
-      partitionValueSql(field.type, file.partitionValues[physical] ?? null, engineTypeText(field.type), [
-        field.name,
-      ]),
+      partitionValueSql(
+        field.type,
+        partitionText(file.partitionValues, physical),
+        engineTypeText(field.type),
+        [field.name],
+      ),
     );
     return `(${[index, ...values].join(", ")})`;
   });

@@ -3,7 +3,7 @@ import type { AddAction } from "../../protocol/actions.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
 import { physicalName } from "../../schema/column-mapping.ts";
 import { requireColumn } from "../../schema/fields.ts";
-import { decodePartitionValue } from "../../schema/partition-values.ts";
+import { decodePartitionValue, partitionText } from "../../schema/partition-values.ts";
 import type { StructField } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
@@ -60,7 +60,7 @@ export function partitionsOf(
   const keyOf = (values: PartitionValues) =>
     JSON.stringify(
       fields.map(({ field, physical }) =>
-        String(decodePartitionValue(field.type, values[physical] ?? null, [field.name])),
+        String(decodePartitionValue(field.type, partitionText(values, physical), [field.name])),
       ),
     );
   const partitions = new Map(data.files.map((file) => [keyOf(file.partitionValues), file.partitionValues]));
@@ -73,7 +73,7 @@ type PartitionValues = Readonly<Record<string, string | null>>;
 
 function partitionPredicate(fields: readonly PartitionField[], values: PartitionValues): Predicate {
   const args = fields.map(({ field, physical }): Predicate => {
-    const value = decodePartitionValue(field.type, values[physical] ?? null, [field.name]);
+    const value = decodePartitionValue(field.type, partitionText(values, physical), [field.name]);
     if (value === null) return { op: "isNull", column: [field.name] };
     return value instanceof Uint8Array
       ? { op: "unknown" }
