@@ -61,9 +61,8 @@ export const commitsMistakes: readonly Mistake[] = [
   {
     what: "A store that cannot be looked at after a commit makes it fail.",
     file: "transaction.ts",
-    find: '      if (!isVarveError(error, "STORE_UNAVAILABLE")) throw error;\n      attempt.pending = true;',
-    replace:
-      '      if (isVarveError(error, "STORE_UNAVAILABLE")) throw error;\n      attempt.pending = true;',
+    find: "      attempt.pending = true;",
+    replace: "      if (error instanceof Error) throw error;\n      attempt.pending = true;",
     test: "rebase.test.ts",
     name: "cannot be looked at",
   },
