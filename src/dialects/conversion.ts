@@ -2,7 +2,8 @@ import { isVarveError } from "../errors.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { isPrimitive, typeText } from "../schema/type-names.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
-import { lambda, quoteName, quoteText } from "../sql/sql-text.ts";
+import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
+import { columnType, lambda, quoteName, quoteText } from "../sql/sql-text.ts";
 import { deltaTypeOfEngine, type EngineType, engineTypeName, engineTypeText } from "./engine-types.ts";
 import { holdsShreddedVariant, toVariantSql, variantMisfits } from "./variant-conversion.ts";
 
@@ -12,6 +13,9 @@ import { holdsShreddedVariant, toVariantSql, variantMisfits } from "./variant-co
  */
 export type MisfitKind = "null" | "lossy" | "infinite";
 
+/** An expression made of one value's. */
+type SqlOfValue = (value: SqlExpression) => SqlExpression;
+
 /**
  * A question about every value of one column; `violated` is SQL over the value, true where it does not fit.
  */
@@ -20,7 +24,7 @@ export interface ValueCheck {
   readonly path: readonly string[];
   readonly expected: string;
   readonly found: string;
-  readonly violated: (value: string) => string;
+  readonly violated: SqlOfValue;
 }
 
 /** A difference that no value could mend. */
@@ -37,7 +41,7 @@ export interface Mismatch {
  */
 export interface Conversion {
   readonly identical: boolean;
-  readonly convert: (value: string) => string;
+  readonly convert: SqlOfValue;
   readonly checks: readonly ValueCheck[];
 }
 
@@ -150,18 +154,18 @@ function convertScalar(
     source.kind === "decimal" ? isNumeric(target) : source.kind === "scalar" && canCast(source.name, target);
   if (!castable) return onlyNulls(source, target, path, context);
   const checks: ValueCheck[] = [];
-  const check = (kind: MisfitKind, violated: (value: string) => string) =>
+  const check = (kind: MisfitKind, violated: SqlOfValue) =>
     checks.push({ kind, path, expected: typeText(target), found: foundText(source, path), violated });
-  if (moments.has(from)) check("infinite", (value) => `NOT isfinite(${value})`);
+  if (moments.has(from)) check("infinite", (value) => sql`NOT isfinite(${value})`);
   if (from === to) return { identical: true, convert: (value) => value, checks };
   if (!isLossless(source, target)) {
     check(
       "lossy",
       (value) =>
-        `${value} IS NOT NULL AND TRY_CAST(TRY_CAST(${value} AS ${to}) AS ${from}) IS DISTINCT FROM ${value}`,
+        sql`${value} IS NOT NULL AND TRY_CAST(TRY_CAST(${value} AS ${to}) AS ${columnType(from)}) IS DISTINCT FROM ${value}`,
     );
   }
-  return { identical: false, convert: (value) => `CAST(${value} AS ${to})`, checks };
+  return { identical: false, convert: (value) => sql`CAST(${value} AS ${to})`, checks };
 }
 
 function canCast(from: string, target: DeltaType): boolean {
@@ -210,8 +214,8 @@ function onlyNulls(
   if (!untyped && target !== "void") context.mismatches.push({ path, expected, found, reason: "type" });
   return {
     identical: false,
-    convert: () => `CAST(NULL AS ${engineTypeText(target)})`,
-    checks: [{ kind: "lossy", path, expected, found, violated: (value) => `${value} IS NOT NULL` }],
+    convert: () => sql`CAST(NULL AS ${engineTypeText(target)})`,
+    checks: [{ kind: "lossy", path, expected, found, violated: (value) => sql`${value} IS NOT NULL` }],
   };
 }
 
@@ -237,18 +241,18 @@ function convertStruct(
           reason: "missing",
         });
       identical = false;
-      return { field, convert: () => `CAST(NULL AS ${engineTypeText(field.type)})` };
+      return { field, convert: () => sql`CAST(NULL AS ${engineTypeText(field.type)})` };
     }
-    const member = (value: string) => `struct_extract(${value}, ${quoteText(found.name)})`;
+    const member = (value: SqlExpression) => sql`struct_extract(${value}, ${quoteText(found.name)})`;
     const plan = convertType(found.type, field.type, fieldPath, context);
     identical &&= plan.identical && source.fields[index]?.name === field.name;
     if (!field.nullable)
       checks.push(
-        nullCheck(fieldPath, field.type, (value) => `${value} IS NOT NULL AND ${member(value)} IS NULL`),
+        nullCheck(fieldPath, field.type, (value) => sql`${value} IS NOT NULL AND ${member(value)} IS NULL`),
       );
     for (const check of plan.checks)
-      checks.push({ ...check, violated: (value: string) => check.violated(member(value)) });
-    return { field, convert: (value: string) => plan.convert(member(value)) };
+      checks.push({ ...check, violated: (value: SqlExpression) => check.violated(member(value)) });
+    return { field, convert: (value: SqlExpression) => plan.convert(member(value)) };
   });
   for (const extra of byName.values()) {
     identical = false;
@@ -260,12 +264,12 @@ function convertStruct(
       reason: "unknown",
     });
   }
-  const pack = (value: string) =>
-    parts.map((part) => `${quoteName(part.field.name)} := ${part.convert(value)}`).join(", ");
+  const pack = (value: SqlExpression) =>
+    joinSql(parts.map((part) => sql`${quoteName(part.field.name)} := ${part.convert(value)}`));
   return {
     identical,
     convert: (value) =>
-      identical ? value : `CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${pack(value)}) END`,
+      identical ? value : sql`CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${pack(value)}) END`,
     checks,
   };
 }
@@ -279,21 +283,23 @@ function convertList(
   const fieldPath = [...path, "element"];
   const plan = convertType(element, target.elementType, fieldPath, { ...context, depth: context.depth + 1 });
   const variable = `varve_${context.depth}`;
-  const some = (violated: (value: string) => string) => (value: string) =>
-    `len(list_filter(${value}, ${lambda(variable, violated)})) > 0`;
+  const some =
+    (violated: SqlOfValue): SqlOfValue =>
+    (value) =>
+      sql`len(list_filter(${value}, ${lambda(variable, violated)})) > 0`;
   const checks = plan.checks.map((check) => ({ ...check, violated: some(check.violated) }));
   if (!target.containsNull)
     checks.push(
       nullCheck(
         fieldPath,
         target.elementType,
-        some((value) => `${value} IS NULL`),
+        some((value) => sql`${value} IS NULL`),
       ),
     );
   return {
     identical: plan.identical,
     convert: (value) =>
-      plan.identical ? value : `list_transform(${value}, ${lambda(variable, plan.convert)})`,
+      plan.identical ? value : sql`list_transform(${value}, ${lambda(variable, plan.convert)})`,
     checks,
   };
 }
@@ -308,39 +314,37 @@ function convertMap(
   const keys = convertType(source.key, target.keyType, [...path, "key"], inner);
   const values = convertType(source.value, target.valueType, [...path, "value"], inner);
   const variable = `varve_${context.depth}`;
-  const some = (list: string, violated: (value: string) => string) => (value: string) =>
-    `len(list_filter(${list}(${value}), ${lambda(variable, violated)})) > 0`;
+  const some =
+    (list: SqlExpression, violated: SqlOfValue): SqlOfValue =>
+    (value) =>
+      sql`len(list_filter(${list}(${value}), ${lambda(variable, violated)})) > 0`;
   const checks = [
-    ...keys.checks.map((check) => ({ ...check, violated: some("map_keys", check.violated) })),
-    ...values.checks.map((check) => ({ ...check, violated: some("map_values", check.violated) })),
+    ...keys.checks.map((check) => ({ ...check, violated: some(sql`map_keys`, check.violated) })),
+    ...values.checks.map((check) => ({ ...check, violated: some(sql`map_values`, check.violated) })),
   ];
   if (!target.valueContainsNull)
     checks.push(
       nullCheck(
         [...path, "value"],
         target.valueType,
-        some("map_values", (value) => `${value} IS NULL`),
+        some(sql`map_values`, (value) => sql`${value} IS NULL`),
       ),
     );
   const identical = keys.identical && values.identical;
   const entry = lambda(
     variable,
     (entry) =>
-      `struct_pack("key" := ${keys.convert(`${entry}.key`)}, "value" := ${values.convert(`${entry}.value`)})`,
+      sql`struct_pack("key" := ${keys.convert(sql`${entry}.key`)}, "value" := ${values.convert(sql`${entry}.value`)})`,
   );
   return {
     identical,
     convert: (value) =>
-      identical ? value : `map_from_entries(list_transform(map_entries(${value}), ${entry}))`,
+      identical ? value : sql`map_from_entries(list_transform(map_entries(${value}), ${entry}))`,
     checks,
   };
 }
 
-function nullCheck(
-  path: readonly string[],
-  type: DeltaType,
-  violated: (value: string) => string,
-): ValueCheck {
+function nullCheck(path: readonly string[], type: DeltaType, violated: SqlOfValue): ValueCheck {
   return { kind: "null", path, expected: `${typeText(type)} not null`, found: "null", violated };
 }
 

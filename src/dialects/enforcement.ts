@@ -3,6 +3,7 @@ import { columnMetadata, isFilled } from "../schema/column-metadata.ts";
 import { checkUniqueNames, foldName } from "../schema/schema-json.ts";
 import { pathText, typeText } from "../schema/type-names.ts";
 import type { StructField, StructType } from "../schema/types.ts";
+import { joinSql, type SqlExpression, type SqlText, sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { appendAll } from "../util/append-all.ts";
 import {
@@ -29,15 +30,15 @@ export interface PlannedColumn {
    * SQL over the source's columns that gives the column in its engine type; absent where the source does not
    * have the column.
    */
-  readonly sql?: string | undefined;
+  readonly sql?: SqlExpression | undefined;
 }
 
 /** A question that must be answered before the batch may be committed. */
 export interface EnforcementCheck extends Omit<ValueCheck, "violated"> {
   /** SQL over the source's columns, true for rows that do not fit (null and false for those that do). */
-  readonly violated: string;
+  readonly violated: SqlExpression;
   /** SQL over the source's columns for the offending column's top-level value. */
-  readonly value: string;
+  readonly value: SqlExpression;
   /** Set where a column's statistics answer: a null count above 0, or a bound that is infinite. */
   readonly statistic?: "null-count" | "finite" | undefined;
 }
@@ -103,14 +104,14 @@ export function planEnforcement(
  */
 export function projectionSql(
   plan: EnforcementPlan,
-  absent: ReadonlyMap<string, string> = new Map(),
-): string {
-  return plan.columns
-    .map(({ field, sql }) => {
-      const value = sql ?? absent.get(field.name) ?? `CAST(NULL AS ${engineTypeText(field.type)})`;
-      return `${value} AS ${quoteName(field.name)}`;
-    })
-    .join(", ");
+  absent: ReadonlyMap<string, SqlExpression> = new Map(),
+): SqlText {
+  return joinSql(
+    plan.columns.map(({ field, sql: given }) => {
+      const value = given ?? absent.get(field.name) ?? sql`CAST(NULL AS ${engineTypeText(field.type)})`;
+      return sql`${value} AS ${quoteName(field.name)}`;
+    }),
+  );
 }
 
 /**
@@ -159,7 +160,7 @@ function absentColumn(field: StructField, mismatches: Mismatch[]): PlannedColumn
   return { field };
 }
 
-function columnChecks(field: StructField, column: string, conversion: Conversion): EnforcementCheck[] {
+function columnChecks(field: StructField, column: SqlExpression, conversion: Conversion): EnforcementCheck[] {
   const checks = conversion.checks.map((check): EnforcementCheck => {
     const whole = check.kind === "infinite" && check.path.length === 1;
     return {
@@ -179,7 +180,7 @@ function columnChecks(field: StructField, column: string, conversion: Conversion
       path: [field.name],
       expected,
       found: "null",
-      violated: `${column} IS NULL`,
+      violated: sql`${column} IS NULL`,
       value: column,
       statistic: isLeaf ? ("null-count" as const) : undefined,
     },

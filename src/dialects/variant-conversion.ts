@@ -1,4 +1,5 @@
-import { lambda, quoteName } from "../sql/sql-text.ts";
+import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
+import { lambda, plainName, quoteName } from "../sql/sql-text.ts";
 import { type EngineType, engineTypeName } from "./engine-types.ts";
 
 /**
@@ -33,29 +34,29 @@ function isBinary(type: Extract<EngineType, { kind: "struct" }>, name: string): 
  * SQL that makes a variant of a value: of the two parts of one the variant that they are, wherever in the
  * value they lie.
  */
-export function toVariantSql(source: EngineType, value: string): string {
-  return `CAST(${withVariants(source, value, 0)} AS VARIANT)`;
+export function toVariantSql(source: EngineType, value: SqlExpression): SqlExpression {
+  return sql`CAST(${withVariants(source, value, 0)} AS VARIANT)`;
 }
 
-function withVariants(source: EngineType, value: string, depth: number): string {
+function withVariants(source: EngineType, value: SqlExpression, depth: number): SqlExpression {
   if (isVariantParts(source)) return variantOfParts(value);
   if (!holdsVariantParts(source)) return value;
   const variable = `varve_v${depth}`;
   if (source.kind === "list")
-    return `list_transform(${value}, ${lambda(variable, (item) => withVariants(source.element, item, depth + 1))})`;
+    return sql`list_transform(${value}, ${lambda(variable, (item) => withVariants(source.element, item, depth + 1))})`;
   if (source.kind === "map") {
     const entry = lambda(
       variable,
       (entry) =>
-        `struct_pack("key" := ${entry}.key, "value" := ${withVariants(source.value, `${entry}.value`, depth + 1)})`,
+        sql`struct_pack("key" := ${entry}.key, "value" := ${withVariants(source.value, sql`${entry}.value`, depth + 1)})`,
     );
-    return `list_transform(map_entries(${value}), ${entry})`;
+    return sql`list_transform(map_entries(${value}), ${entry})`;
   }
   if (source.kind !== "struct") return value;
   const members = source.fields.map(
-    ({ name, type }) => `${quoteName(name)} := ${withVariants(type, member(value, name), depth)}`,
+    ({ name, type }) => sql`${quoteName(name)} := ${withVariants(type, member(value, name), depth)}`,
   );
-  return `CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${members.join(", ")}) END`;
+  return sql`CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${members}) END`;
 }
 
 function holdsVariantParts(type: EngineType): boolean {
@@ -67,13 +68,13 @@ function holdsVariantParts(type: EngineType): boolean {
   );
 }
 
-function variantOfParts(value: string): string {
-  const parts = `${member(value, "metadata")} || coalesce(${member(value, "value")}, '\\x00'::BLOB)`;
-  return `CASE WHEN ${value} IS NULL THEN NULL ELSE variant_bytes_to_variant(${parts}) END`;
+function variantOfParts(value: SqlExpression): SqlExpression {
+  const parts = sql`${member(value, "metadata")} || coalesce(${member(value, "value")}, '\\x00'::BLOB)`;
+  return sql`CASE WHEN ${value} IS NULL THEN NULL ELSE variant_bytes_to_variant(${parts}) END`;
 }
 
-function member(value: string, name: string): string {
-  return `${value}.${quoteName(name)}`;
+function member(value: SqlExpression, name: string): SqlExpression {
+  return sql`${value}.${quoteName(name)}`;
 }
 
 /** Types whose every value a variant of Parquet holds. */
@@ -91,17 +92,19 @@ const endless: ReadonlySet<string> = new Set([
 ]);
 
 /** Conditions over a value, each true where a variant cannot hold what it is exactly. */
-export function variantMisfits(source: EngineType): ((value: string) => string)[] {
+export function variantMisfits(source: EngineType): ((value: SqlExpression) => SqlExpression)[] {
   if (isVariantParts(source)) return [];
-  const misfits: ((value: string) => string)[] = [];
-  if (lossyJson(source, "", 0) !== undefined) misfits.push((value) => lossyJson(source, value, 0) ?? "false");
+  const misfits: ((value: SqlExpression) => SqlExpression)[] = [];
+  if (lossyJson(source, sql``, 0) !== undefined)
+    misfits.push((value) => lossyJson(source, value, 0) ?? sql`false`);
   // An endless moment is a mere number of microseconds to other readers.
-  if (source.kind === "scalar" && endless.has(source.name)) misfits.push((value) => `NOT isfinite(${value})`);
+  if (source.kind === "scalar" && endless.has(source.name))
+    misfits.push((value) => sql`NOT isfinite(${value})`);
   if (!isHeld(source)) {
     // Some types of the engine's have no counterpart in Parquet: the engine says so value by value.
     misfits.push(
       (value) =>
-        `${value} IS NOT NULL AND TRY(variant_to_parquet_variant(${toVariantSql(source, value)})) IS NULL`,
+        sql`${value} IS NOT NULL AND TRY(variant_to_parquet_variant(${toVariantSql(source, value)})) IS NULL`,
     );
   }
   return misfits;
@@ -111,25 +114,25 @@ export function variantMisfits(source: EngineType): ((value: string) => string)[
  * A condition that is true where JSON somewhere in a value holds a number that would be rounded or a name
  * twice in an object; `undefined` where it contains no JSON.
  */
-function lossyJson(type: EngineType, value: string, depth: number): string | undefined {
+function lossyJson(type: EngineType, value: SqlExpression, depth: number): SqlExpression | undefined {
   if (type.kind === "scalar")
-    return type.name === "JSON" ? `(${hasLossyNumber(value)} OR ${repeatsName(value)})` : undefined;
+    return type.name === "JSON" ? sql`(${hasLossyNumber(value)} OR ${repeatsName(value)})` : undefined;
   const variable = `varve_j${depth}`;
-  const some = (list: string, item: EngineType) => {
-    const condition = lossyJson(item, `(${variable})`, depth + 1);
+  const some = (list: SqlExpression, item: EngineType) => {
+    const condition = lossyJson(item, sql`(${plainName(variable)})`, depth + 1);
     return condition === undefined
       ? undefined
-      : `len(list_filter(${list}, ${lambda(variable, () => condition)})) > 0`;
+      : sql`len(list_filter(${list}, ${lambda(variable, () => condition)})) > 0`;
   };
   if (type.kind === "list") return some(value, type.element);
   const conditions =
     type.kind === "struct"
       ? type.fields.map((field) => lossyJson(field.type, member(value, field.name), depth))
       : type.kind === "map"
-        ? [some(`map_keys(${value})`, type.key), some(`map_values(${value})`, type.value)]
+        ? [some(sql`map_keys(${value})`, type.key), some(sql`map_values(${value})`, type.value)]
         : [];
   const known = conditions.filter((condition) => condition !== undefined);
-  return known.length === 0 ? undefined : `(${known.join(" OR ")})`;
+  return known.length === 0 ? undefined : sql`(${joinSql(known, sql` OR `)})`;
 }
 
 function isHeld(type: EngineType): boolean {
@@ -143,29 +146,29 @@ function isHeld(type: EngineType): boolean {
  * A condition on JSON that is true where it holds a number that the engine rounds: whole ones become 64-bit
  * integers or, as all others, doubles. Texts are emptied first, because digits in them are not numbers.
  */
-function hasLossyNumber(json: string): string {
-  const double = "CAST(varve_n AS DOUBLE)";
-  const lossy = `CASE WHEN regexp_full_match(varve_n, '-?[0-9]+') AND TRY_CAST(varve_n AS BIGINT) IS NOT NULL THEN false
+function hasLossyNumber(json: SqlExpression): SqlExpression {
+  const double = sql`CAST(varve_n AS DOUBLE)`;
+  const lossy = sql`CASE WHEN regexp_full_match(varve_n, '-?[0-9]+') AND TRY_CAST(varve_n AS BIGINT) IS NOT NULL THEN false
     WHEN regexp_full_match(varve_n, '[0-9]+') AND TRY_CAST(varve_n AS UBIGINT) IS NOT NULL THEN true
-    ELSE TRY_CAST(varve_n AS DOUBLE) IS NULL OR NOT isfinite(${double}) OR ${digits("varve_n")} <> ${digits(`CAST(${double} AS VARCHAR)`)} END`;
-  return `len(list_filter(regexp_extract_all(${bareJson(json)}, '-?[0-9][0-9.eE+-]*'), lambda varve_n: ${lossy})) > 0`;
+    ELSE TRY_CAST(varve_n AS DOUBLE) IS NULL OR NOT isfinite(${double}) OR ${digits(sql`varve_n`)} <> ${digits(sql`CAST(${double} AS VARCHAR)`)} END`;
+  return sql`len(list_filter(regexp_extract_all(${bareJson(json)}, '-?[0-9][0-9.eE+-]*'), lambda varve_n: ${lossy})) > 0`;
 }
 
 /**
  * A condition on JSON that is true where an object has a name twice, of which the engine keeps one: outside
  * of texts each name has one colon.
  */
-function repeatsName(json: string): string {
-  const colons = (text: string) => `len(regexp_extract_all(${bareJson(text)}, ':'))`;
-  return `${colons(json)} <> ${colons(`CAST(CAST(${json} AS VARIANT) AS JSON)`)}`;
+function repeatsName(json: SqlExpression): SqlExpression {
+  const colons = (text: SqlExpression) => sql`len(regexp_extract_all(${bareJson(text)}, ':'))`;
+  return sql`${colons(json)} <> ${colons(sql`CAST(CAST(${json} AS VARIANT) AS JSON)`)}`;
 }
 
 /** JSON with its texts emptied. */
-function bareJson(json: string): string {
-  return String.raw`regexp_replace(CAST(${json} AS VARCHAR), '"(?:[^"\\]|\\.)*"', '""', 'g')`;
+function bareJson(json: SqlExpression): SqlExpression {
+  return sql`regexp_replace(CAST(${json} AS VARCHAR), '"(?:[^"\\\\]|\\\\.)*"', '""', 'g')`;
 }
 
 /** The digits of a number's text that count. */
-function digits(text: string): string {
-  return `rtrim(ltrim(replace(replace(regexp_replace(lower(${text}), 'e.*$', ''), '.', ''), '-', ''), '0'), '0')`;
+function digits(text: SqlExpression): SqlExpression {
+  return sql`rtrim(ltrim(replace(replace(regexp_replace(lower(${text}), 'e.*$', ''), '.', ''), '-', ''), '0'), '0')`;
 }

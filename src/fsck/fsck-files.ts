@@ -2,6 +2,7 @@ import type { Session } from "../engine/core/contract.ts";
 import { isVarveError, type VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { AddAction } from "../protocol/actions.ts";
+import { sql } from "../sql/sql.ts";
 import { LogPaths, locateFiles } from "../table/scan/data-files.ts";
 import { footerRows } from "../table/scan/file-groups.ts";
 import { deletedRows, recordsOf } from "../table/scan/row-selection.ts";
@@ -144,7 +145,7 @@ async function readContent(
   const physical = await footerRows(session, local);
   const columns: ScanColumn[] = [
     ...scanColumns(snapshot, mode, {}),
-    { kind: "constant", name: fileColumn, key: fileColumn, type: "BIGINT" },
+    { kind: "constant", name: fileColumn, key: fileColumn, type: sql`BIGINT` },
   ];
   const files = adds.map((add, index): ScanFile => {
     const bits = deleted[index];

@@ -10,8 +10,8 @@ import { appendToSideTable } from "../sidetables/append-rows.ts";
 import { contextBelow } from "../sidetables/context-below.ts";
 import { sideTableRows, withSideTable } from "../sidetables/read-rows.ts";
 import type { SideTable, SideTableOptions } from "../sidetables/side-table.ts";
-import { unchecked } from "../sql/sql.ts";
-import { quoteText } from "../sql/sql-text.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
+import { plainName, quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
 
 /** Folder below a table that holds the metrics of its versions, itself a Delta table. */
@@ -64,22 +64,22 @@ export async function readMetrics(
   selection: MetricsSelection = {},
   options: SideTableOptions = {},
 ): Promise<VersionMetrics[]> {
-  const read = (session: Session, { sql }: ScanRelation) => readRows(session, sql, selection);
+  const read = (session: Session, stored: ScanRelation) => readRows(session, stored.sql, selection);
   return (await withSideTable(metricsOf(context), read, options)) ?? [];
 }
 
 async function readRows(
   session: Session,
-  sql: string,
+  stored: SqlSelect,
   selection: MetricsSelection,
 ): Promise<VersionMetrics[]> {
-  const scope = selection.scope === undefined ? "true" : `scope = ${quoteText(selection.scope)}`;
+  const scope = selection.scope === undefined ? sql`true` : sql`scope = ${quoteText(selection.scope)}`;
   const newest =
-    selection.newest === true ? `version = (SELECT max(version) FROM (${sql}) WHERE ${scope})` : "true";
+    selection.newest === true
+      ? sql`version = (SELECT max(version) FROM (${stored}) WHERE ${scope})`
+      : sql`true`;
   const rows = await session.rows(
-    unchecked(
-      `SELECT version, epoch_ms(committed_at) AS committed, scope, rows, to_json(${columnsSql(selection)}) AS columns, to_json(checks) AS checks FROM (${sql}) WHERE ${scope} AND ${newest} QUALIFY row_number() OVER (PARTITION BY version, scope) = 1 ORDER BY version, scope`,
-    ),
+    sql`SELECT version, epoch_ms(committed_at) AS committed, scope, rows, to_json(${columnsSql(selection)}) AS columns, to_json(checks) AS checks FROM (${stored}) WHERE ${scope} AND ${newest} QUALIFY row_number() OVER (PARTITION BY version, scope) = 1 ORDER BY version, scope`,
   );
   return rows.map((row) => ({
     version: Number(row["version"]),
@@ -95,16 +95,16 @@ async function readRows(
   }));
 }
 
-function columnsSql({ columns, withoutSketches }: MetricsSelection): string {
+function columnsSql({ columns, withoutSketches }: MetricsSelection): SqlExpression {
   const named =
     columns === undefined
-      ? "columns"
-      : `list_filter(columns, lambda c: struct_extract(c, 'name') IN (${columns.map(quoteText).join(", ") || "NULL"}))`;
+      ? sql`columns`
+      : sql`list_filter(columns, lambda c: struct_extract(c, 'name') IN (${columns.length === 0 ? sql`NULL` : columns.map(quoteText)}))`;
   if (withoutSketches !== true) return named;
-  const kept = ["name", "present", "count", "min", "max", "mean", "squares"]
-    .map((field) => `${field} := struct_extract(c, '${field}')`)
-    .join(", ");
-  return `list_transform(${named}, lambda c: struct_pack(${kept}))`;
+  const kept = ["name", "present", "count", "min", "max", "mean", "squares"].map(
+    (field) => sql`${plainName(field)} := struct_extract(c, ${quoteText(field)})`,
+  );
+  return sql`list_transform(${named}, lambda c: struct_pack(${kept}))`;
 }
 
 /**
@@ -135,8 +135,8 @@ async function lastRecorded(
   options: SideTableOptions,
 ): Promise<number | undefined> {
   await using session = await (await side.context.engine()).open(options);
-  const { sql } = await sideTableRows(side, session, snapshot, options);
-  return (await readRows(session, sql, { newest: true, columns: [] }))[0]?.version;
+  const stored = await sideTableRows(side, session, snapshot, options);
+  return (await readRows(session, stored.sql, { newest: true, columns: [] }))[0]?.version;
 }
 
 function storedMetrics({ version, timestamp, scope, state, checks }: VersionMetrics) {

@@ -16,7 +16,7 @@ import {
 import type { Suite } from "../quality/model/suite.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { ownColumnsSql } from "../sidetables/own-columns.ts";
-import { unchecked } from "../sql/sql.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { commitChange, type TableChange } from "../table/commit/table-change.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
@@ -111,9 +111,9 @@ async function addClaimed(
 ): Promise<ClaimEnd> {
   const { rows, snapshot, columns } = found;
   if (found.misfits > 0) throw changedSince(found.misfits, now.version);
-  const ownColumns = `(${ownColumnsSql(quarantineOf(now.context).columns, snapshot.schema, "q")})`;
+  const ownColumns = sql`(${ownColumnsSql(quarantineOf(now.context).columns, snapshot.schema, sql`q`)})`;
   const source = {
-    sql: `SELECT ${payloadColumnsSql(columns, "payload")} FROM (${claimedPayloads(now, ownColumns, claim)})`,
+    sql: sql`SELECT ${payloadColumnsSql(columns, sql`payload`)} FROM (${claimedPayloads(now, ownColumns, claim)})`,
     tables: { q: snapshot },
   };
   const target = await existingTarget(now);
@@ -164,15 +164,15 @@ async function claimedRows(
 ): Promise<ClaimedRows | undefined> {
   const columns = engineColumns(table.schema);
   const filled = filledColumns(table.schema).map(({ name }) => name);
-  const mentioned = filled.map((name, at) => `bool_or(${mentionsSql(name, "payload")}) AS c${at}`);
+  const mentioned = filled.map((name, at) => sql`bool_or(${mentionsSql(name, sql`payload`)}) AS c${at}`);
   const asked = [
-    "count(*) AS n",
-    `count_if(len(${payloadErrorsSql(columns, "payload")}) > 0) AS misfits`,
+    sql`count(*) AS n`,
+    sql`count_if(len(${payloadErrorsSql(columns, sql`payload`)}) > 0) AS misfits`,
     ...mentioned,
   ];
-  return await withQuarantine(table.context, async (session, { sql }, snapshot) => {
+  return await withQuarantine(table.context, async (session, quarantine, snapshot) => {
     const [row] = await session.rows(
-      unchecked(`SELECT ${asked.join(", ")} FROM (${claimedPayloads(table, `(${sql})`, claim)})`),
+      sql`SELECT ${asked} FROM (${claimedPayloads(table, sql`(${quarantine.sql})`, claim)})`,
     );
     const silent = new Set(filled.filter((_, at) => row?.[`c${at}`] !== true));
     const rows = Number(row?.["n"] ?? 0);
@@ -196,13 +196,14 @@ function changedSince(rows: number, version: number): VarveError {
 /** How a claim ended, as the table's log tells. */
 type ClaimEnd = "given up" | { readonly landed: number };
 
-const claimedBy = (claim: string): string => `(resubmission_id = ${quoteText(claim)} AND status = 'claimed')`;
+const claimedBy = (claim: string): SqlExpression =>
+  sql`(resubmission_id = ${quoteText(claim)} AND status = 'claimed')`;
 
 /** SELECT of the payloads of a claim's rows, as the table's columns are now. */
-function claimedPayloads({ schema }: LogSnapshot, quarantine: string, claim: string): string {
+function claimedPayloads({ schema }: LogSnapshot, quarantine: SqlExpression, claim: string): SqlSelect {
   const names = schema.fields.map(({ name }) => name);
-  const payload = currentPayloadSql(names, "payload", "errors");
-  return `SELECT ${payload} AS payload FROM ${quarantine} WHERE ${claimedBy(claim)}`;
+  const payload = currentPayloadSql(names, sql`payload`, sql`errors`);
+  return sql`SELECT ${payload} AS payload FROM ${quarantine} WHERE ${claimedBy(claim)}`;
 }
 
 /**
@@ -247,7 +248,7 @@ async function giveUp(table: LogSnapshot, claim: string, signal: AbortSignal | u
 }
 
 async function openAgain(context: TableContext, claim: string, note: string): Promise<void> {
-  const changes = { status: "'open'", resubmission_id: "CAST(NULL AS VARCHAR)", note: quoteText(note) };
+  const changes = { status: sql`'open'`, resubmission_id: sql`CAST(NULL AS VARCHAR)`, note: quoteText(note) };
   await rewriteQuarantineStep(context, changedRows(claimedBy(claim), changes));
 }
 
@@ -267,10 +268,10 @@ async function marked(
 }
 
 async function markLanded(context: TableContext, claim: string, version: number): Promise<void> {
-  const at = `CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
+  const at = sql`CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
   const changes = {
-    status: "'resubmitted'",
-    resolved_version: `CAST(${version} AS BIGINT)`,
+    status: sql`'resubmitted'`,
+    resolved_version: sql`CAST(${version} AS BIGINT)`,
     resolved_at: at,
   };
   await rewriteQuarantineStep(context, changedRows(claimedBy(claim), changes));

@@ -5,14 +5,15 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { currentPayloadSql, lineMember, payloadColumnsSql } from "../quality/gate/payload.ts";
 import { foldName } from "../schema/schema-json.ts";
+import type { StructType } from "../schema/types.ts";
 import { withSideRows } from "../sidetables/read-rows.ts";
 import { removedRows, rewriteSideTable, type SideRewrite } from "../sidetables/rewrite-rows.ts";
-import { asStep, openSideTable, type SideTableOptions } from "../sidetables/side-table.ts";
-import { unchecked } from "../sql/sql.ts";
-import { quoteName, quoteText } from "../sql/sql-text.ts";
+import { asStep, type SideTableOptions } from "../sidetables/side-table.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
+import { plainName, quoteName, quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
 import { quarantineAt, quarantineOf } from "./intake/quarantine-table.ts";
-import { type QuarantineSelection, selectionSql } from "./quarantine-read.ts";
+import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
 import { payloadNames } from "./quarantine-rows.ts";
 
 /**
@@ -40,38 +41,43 @@ export function rewriteQuarantineStep(
 }
 
 /**
- * Changes the rows that meet a condition. @param expressions of a caller, which must be one expression each
+ * Changes the rows that meet a condition. @param rewriteFor the change, made with the session that counts the rows
  * @returns how many rows were changed, as the version had them upon which they were
  */
 async function rewriteCounted(
   context: TableContext,
-  rewrite: SideRewrite,
-  expressions: readonly string[] = [],
+  rewriteFor: (session: OpenSession) => Promise<SideRewrite>,
 ): Promise<number> {
   let rows = 0;
-  await rewriteQuarantine(context, async (quarantine) => {
-    rows = await countRows(quarantine, rewrite.where, expressions);
-    return rows === 0 ? undefined : rewrite;
-  });
+  await rewriteQuarantine(context, (quarantine) =>
+    withSideRows(quarantineAt(quarantine.context), quarantine, async (session, stored) => {
+      const rewrite = await rewriteFor(session);
+      rows = await countRows(session, stored, rewrite.where);
+      return rows === 0 ? undefined : rewrite;
+    }),
+  );
   return rows;
 }
 
+/** What becomes of columns, by their names: SQL over `q`. */
+type ColumnChanges = Readonly<Record<string, SqlExpression>>;
+
 /** The change of columns of a quarantine's rows that meet a condition. */
-export function changedRows(condition: string, changes: Readonly<Record<string, string>>): SideRewrite {
+export function changedRows(condition: SqlExpression, changes: ColumnChanges): SideRewrite {
   return { where: condition, select: changedRowsSql(condition, changes) };
 }
 
 /** A SELECT over `q` that changes columns of the rows that meet a condition. */
 export function changedRowsSql(
-  condition: string,
-  changes: Readonly<Record<string, string>>,
-  from = "q",
-): string {
+  condition: SqlExpression,
+  changes: ColumnChanges,
+  from: SqlExpression = sql`q`,
+): SqlSelect {
   const items = Object.entries(changes).map(
     ([name, value]) =>
-      `CASE WHEN ${condition} THEN ${value} ELSE q.${quoteName(name)} END AS ${quoteName(name)}`,
+      sql`CASE WHEN ${condition} THEN ${value} ELSE q.${quoteName(name)} END AS ${quoteName(name)}`,
   );
-  return `SELECT q.* REPLACE (${items.join(", ")}) FROM ${from}`;
+  return sql`SELECT q.* REPLACE (${items}) FROM ${from}`;
 }
 
 /**
@@ -85,10 +91,9 @@ export async function discardQuarantine(
   note = "",
 ): Promise<number> {
   const condition = openOnly(selection);
-  const now = `CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
-  return rewriteCounted(
-    context,
-    changedRows(condition, { status: "'discarded'", resolved_at: now, note: quoteText(note) }),
+  const now = sql`CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
+  return rewriteCounted(context, async () =>
+    changedRows(condition, { status: sql`'discarded'`, resolved_at: now, note: quoteText(note) }),
   );
 }
 
@@ -121,24 +126,38 @@ export async function repairQuarantine(
   }
   const condition = openOnly(selection);
   if (Object.keys(set).length === 0) return 0;
-  const values = Object.entries(set).map(
-    ([name, expression]) => `${quoteText(name)}: to_json(CAST((${expression}\n) AS VARCHAR))`,
-  );
+  return rewriteCounted(context, async (session) => {
+    const values: SqlExpression[] = [];
+    for (const [name, text] of Object.entries(set)) {
+      const expression = await session.checkRowExpression(text);
+      values.push(sql`${quoteText(name)}: to_json(CAST(${expression} AS VARCHAR))`);
+    }
+    return repairedRows(condition, schema, values);
+  });
+}
+
+/** The change of the payloads of rows that meet a condition. @param values members of JSON: a column and its value */
+function repairedRows(
+  condition: SqlExpression,
+  schema: StructType,
+  values: readonly SqlExpression[],
+): SideRewrite {
+  const known = schema.fields.map((field) => field.name);
   // a patch of JSON would take away what is set to null, as if the row had never said anything of the column
   const names = payloadNames(known);
-  const members = `CAST(CAST(${names.payload} AS JSON) AS MAP(VARCHAR, JSON))`;
-  const patched = `CAST(to_json(map_concat(${members}, MAP {${values.join(", ")}})) AS VARCHAR)`;
+  const members = sql`CAST(CAST(${names.payload} AS JSON) AS MAP(VARCHAR, JSON))`;
+  const patched = sql`CAST(to_json(map_concat(${members}, MAP {${values}})) AS VARCHAR)`;
   // a column of the table that is called so hides the text of the row
-  const text = known.some((name) => foldName(name) === "payload") ? "" : ", payload";
-  const row = payloadColumnsSql(engineColumns(schema), "payload");
-  const line = lineMember(known);
-  const lineText = `json_extract_string(payload, '/${line}') AS ${line}`;
-  const current = `SELECT quarantine_id, ${currentPayloadSql(known, "payload", "errors")} AS payload FROM q WHERE ${condition}`;
-  const typed = `SELECT quarantine_id AS ${names.id}, payload AS ${names.payload}${text}, ${lineText}, ${row} FROM (${current})`;
-  const repaired = `SELECT ${names.id} AS repaired_id, ${patched} AS repaired FROM (${typed})`;
-  const from = `q LEFT JOIN (${repaired}) AS r ON r.repaired_id = q.quarantine_id`;
-  const select = changedRowsSql("r.repaired_id IS NOT NULL", { payload: "r.repaired" }, from);
-  return rewriteCounted(context, { where: condition, select }, Object.values(set));
+  const text = known.some((name) => foldName(name) === "payload") ? sql`` : sql`, payload`;
+  const row = payloadColumnsSql(engineColumns(schema), sql`payload`);
+  const line = plainName(lineMember(known));
+  const lineText = sql`json_extract_string(payload, ${quoteText(`/${line}`)}) AS ${line}`;
+  const current = sql`SELECT quarantine_id, ${currentPayloadSql(known, sql`payload`, sql`errors`)} AS payload FROM q WHERE ${condition}`;
+  const typed = sql`SELECT quarantine_id AS ${names.id}, payload AS ${names.payload}${text}, ${lineText}, ${row} FROM (${current})`;
+  const repaired = sql`SELECT ${names.id} AS repaired_id, ${patched} AS repaired FROM (${typed})`;
+  const from = sql`q LEFT JOIN (${repaired}) AS r ON r.repaired_id = q.quarantine_id`;
+  const select = changedRowsSql(sql`r.repaired_id IS NOT NULL`, { payload: sql`r.repaired` }, from);
+  return { where: condition, select };
 }
 
 /** Which quarantined rows to remove for good. */
@@ -160,26 +179,22 @@ const purgedAfter = 90 * 24 * 60 * 60 * 1000;
  */
 export async function purgeQuarantine(context: TableContext, options: PurgeOptions = {}): Promise<number> {
   const before = new Date(options.before ?? context.world.now() - purgedAfter).toISOString();
-  const condition = `(status IN ('resubmitted', 'discarded') AND coalesce(resolved_at < CAST(${quoteText(before)} AS TIMESTAMPTZ), false))`;
-  if (options.dryRun !== true) return rewriteCounted(context, removedRows(condition));
-  const quarantine = await openSideTable(quarantineOf(context));
-  return quarantine === undefined ? 0 : countRows(quarantine, condition);
+  const condition = sql`(status IN ('resubmitted', 'discarded') AND coalesce(resolved_at < CAST(${quoteText(before)} AS TIMESTAMPTZ), false))`;
+  if (options.dryRun !== true) return rewriteCounted(context, async () => removedRows(condition));
+  const count = (session: OpenSession, stored: ScanRelation) => countRows(session, stored, condition);
+  return (await withQuarantine(context, count)) ?? 0;
 }
 
-function openOnly(selection: QuarantineSelection): string {
+function openOnly(selection: QuarantineSelection): SqlExpression {
   return selectionSql({ ...selection, status: "open" });
 }
 
-/** Counts the rows that meet a condition, once a caller's `expressions` are known to be one expression each. */
+/** Counts the rows that meet a condition. */
 async function countRows(
-  quarantine: LogSnapshot,
-  condition: string,
-  expressions: readonly string[] = [],
+  session: OpenSession,
+  stored: ScanRelation,
+  condition: SqlExpression,
 ): Promise<number> {
-  const count = async (session: OpenSession, { sql }: ScanRelation) => {
-    for (const expression of expressions) await session.checkRowExpression(expression);
-    return session.rows(unchecked(`SELECT count(*) AS n FROM (${sql}) WHERE ${condition}`));
-  };
-  const [row] = await withSideRows(quarantineAt(quarantine.context), quarantine, count);
+  const [row] = await session.rows(sql`SELECT count(*) AS n FROM (${stored.sql}) WHERE ${condition}`);
   return Number(row?.["n"] ?? 0);
 }

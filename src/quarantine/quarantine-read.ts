@@ -3,8 +3,8 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { sideTableRows, withSideTable } from "../sidetables/read-rows.ts";
 import { openSideTable, type SideTableOptions } from "../sidetables/side-table.ts";
-import { unchecked } from "../sql/sql.ts";
-import { quoteText } from "../sql/sql-text.ts";
+import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
+import { plainName, quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
 import { type QuarantineStatus, quarantineOf } from "./intake/quarantine-table.ts";
 
@@ -40,20 +40,20 @@ export function withQuarantine<T>(
 }
 
 /** The condition of a selection over the quarantine's columns. */
-export function selectionSql({ ids, batchId, checkId, status }: QuarantineSelection): string {
+export function selectionSql({ ids, batchId, checkId, status }: QuarantineSelection): SqlExpression {
   const parts = [
     ...(ids === undefined
       ? []
-      : [ids.length === 0 ? "false" : `quarantine_id IN (${ids.map(quoteText).join(", ")})`]),
-    ...(batchId === undefined ? [] : [`batch_id = ${quoteText(batchId)}`]),
+      : [ids.length === 0 ? sql`false` : sql`quarantine_id IN (${ids.map(quoteText)})`]),
+    ...(batchId === undefined ? [] : [sql`batch_id = ${quoteText(batchId)}`]),
     ...(checkId === undefined
       ? []
       : [
-          `list_contains(list_transform(errors, lambda e: struct_extract(e, 'check_id')), ${quoteText(checkId)})`,
+          sql`list_contains(list_transform(errors, lambda e: struct_extract(e, 'check_id')), ${quoteText(checkId)})`,
         ]),
-    `status = ${quoteText(status ?? "open")}`,
+    sql`status = ${quoteText(status ?? "open")}`,
   ];
-  return parts.join(" AND ");
+  return joinSql(parts, sql` AND `);
 }
 
 /**
@@ -61,13 +61,14 @@ export function selectionSql({ ids, batchId, checkId, status }: QuarantineSelect
  * quarantined.
  */
 export async function listQuarantine(context: TableContext): Promise<QuarantinedBatch[]> {
-  const found = await withQuarantine(context, (session, { sql }) =>
+  const counts = ["open", "claimed", "resubmitted", "discarded"].map(
+    (status) => sql`count_if(status = ${quoteText(status)}) AS ${plainName(status)}`,
+  );
+  const found = await withQuarantine(context, (session, quarantine) =>
     session.rows(
-      unchecked(
-        `WITH q AS (${sql}), failed AS (SELECT batch_id, e.check_id AS check_id, count(DISTINCT quarantine_id) AS n FROM (SELECT batch_id, quarantine_id, unnest(errors) AS e FROM q) GROUP BY ALL) ` +
-          `SELECT batch_id, epoch_ms(min(quarantined_at)) AS at_ms, count(*) AS n, ${["open", "claimed", "resubmitted", "discarded"].map((status) => `count_if(status = '${status}') AS ${status}`).join(", ")}, ` +
-          "(SELECT to_json(list({id: check_id, n: n} ORDER BY n DESC, check_id)) FROM failed WHERE failed.batch_id = q.batch_id) AS checks FROM q GROUP BY batch_id ORDER BY at_ms DESC, batch_id",
-      ),
+      sql`WITH q AS (${quarantine.sql}), failed AS (SELECT batch_id, e.check_id AS check_id, count(DISTINCT quarantine_id) AS n FROM (SELECT batch_id, quarantine_id, unnest(errors) AS e FROM q) GROUP BY ALL)
+        SELECT batch_id, epoch_ms(min(quarantined_at)) AS at_ms, count(*) AS n, ${counts},
+          (SELECT to_json(list({id: check_id, n: n} ORDER BY n DESC, check_id)) FROM failed WHERE failed.batch_id = q.batch_id) AS checks FROM q GROUP BY batch_id ORDER BY at_ms DESC, batch_id`,
     ),
   );
   return (found ?? []).map((row) => ({
@@ -99,12 +100,10 @@ export async function readQuarantine(
   const condition =
     selection.ids === undefined
       ? selectionSql(selection)
-      : `quarantine_id IN (${selection.ids.map(quoteText).join(", ") || "''"})`;
-  const rows = await withQuarantine(context, (session, { sql }) =>
+      : sql`quarantine_id IN (${selection.ids.length === 0 ? sql`''` : selection.ids.map(quoteText)})`;
+  const rows = await withQuarantine(context, (session, quarantine) =>
     session.rows(
-      unchecked(
-        `SELECT * FROM (${sql}) WHERE ${condition} ORDER BY batch_id, source_file, source_row${limit === undefined ? "" : ` LIMIT ${limit}`}`,
-      ),
+      sql`SELECT * FROM (${quarantine.sql}) WHERE ${condition} ORDER BY batch_id, source_file, source_row${limit === undefined ? sql`` : sql` LIMIT ${limit}`}`,
     ),
   );
   const missing = (selection.ids ?? []).filter(
@@ -123,11 +122,9 @@ export async function* exportQuarantine(
   const snapshot = await openSideTable(side);
   if (snapshot === undefined) return;
   await using session = await (await context.engine()).open();
-  const { sql } = await sideTableRows(side, session, snapshot);
+  const quarantine = await sideTableRows(side, session, snapshot);
   yield* session.jsonLines(
-    unchecked(
-      `SELECT * FROM (${sql}) WHERE ${selectionSql(selection)} ORDER BY batch_id, source_file, source_row`,
-    ),
+    sql`SELECT * FROM (${quarantine.sql}) WHERE ${selectionSql(selection)} ORDER BY batch_id, source_file, source_row`,
   );
 }
 

@@ -10,35 +10,35 @@ import {
 } from "../quality/gate/payload.ts";
 import { columnMetadata, isFilled } from "../schema/column-metadata.ts";
 import type { StructField, StructType } from "../schema/types.ts";
-import { unchecked } from "../sql/sql.ts";
-import { quoteName, quoteText } from "../sql/sql-text.ts";
+import { joinSql, type SqlExpression, type SqlName, type SqlSelect, sql } from "../sql/sql.ts";
+import { plainName, quoteName, quoteText } from "../sql/sql-text.ts";
 import { writeRules } from "../table/rules/write-rules.ts";
 import { freePrefix } from "../util/free-prefix.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 
 /** Names of what stands beside a quarantined row's columns. */
 export interface PayloadNames {
-  readonly id: string;
-  readonly row: string;
-  readonly payload: string;
+  readonly id: SqlName;
+  readonly row: SqlName;
+  readonly payload: SqlName;
   /** List of what does not fit the table, as the quarantine's `errors`. */
-  readonly misfits: string;
+  readonly misfits: SqlName;
   /**
    * Which of the columns that the table fills by itself the row says nothing of: `-` and a digit each; empty
    * in a table without any.
    */
-  readonly silent: string;
+  readonly silent: SqlName;
 }
 
 /** The names beside these columns: none of them is one of theirs. */
 export function payloadNames(columns: Iterable<string>): PayloadNames {
   const prefix = freePrefix(columns);
   return {
-    id: `${prefix}id`,
-    row: `${prefix}row`,
-    payload: `${prefix}payload`,
-    misfits: `${prefix}misfits`,
-    silent: `${prefix}silent`,
+    id: plainName(`${prefix}id`),
+    row: plainName(`${prefix}row`),
+    payload: plainName(`${prefix}payload`),
+    misfits: plainName(`${prefix}misfits`),
+    silent: plainName(`${prefix}silent`),
   };
 }
 
@@ -58,62 +58,62 @@ export function filledColumns(schema: StructType): readonly StructField[] {
 export async function stagePayloads(
   session: Session,
   table: LogSnapshot,
-  open: string,
+  open: SqlSelect,
   fence: () => Promise<FencedSession>,
 ): Promise<StagedRelation> {
   const columns = engineColumns(table.schema);
   const columnNames = columns.map(({ name }) => name);
   const { id, row, payload, misfits, silent } = payloadNames(columnNames);
-  const names = columns.map((column) => quoteName(column.name)).join(", ");
+  const names = columns.map((column) => quoteName(column.name));
   const filled = filledColumns(table.schema);
-  const current = currentPayloadSql(columnNames, "payload", "errors");
-  const read = `SELECT ${id}, ${payload}, ${payloadColumnsSql(columns, payload)} FROM (SELECT quarantine_id AS ${id}, ${current} AS ${payload} FROM (${open}))`;
-  const digits = filled.map(({ name }) => `CASE WHEN ${mentionsSql(name, payload)} THEN '0' ELSE '1' END`);
+  const current = currentPayloadSql(columnNames, sql`payload`, sql`errors`);
+  const read = sql`SELECT ${id}, ${payload}, ${payloadColumnsSql(columns, payload)} FROM (SELECT quarantine_id AS ${id}, ${current} AS ${payload} FROM (${open}))`;
+  const digits = filled.map(({ name }) => sql`CASE WHEN ${mentionsSql(name, payload)} THEN '0' ELSE '1' END`);
   const rest = [
-    `CAST(0 AS BIGINT) AS ${row}`,
-    `${digits.length === 0 ? "''" : ["'-'", ...digits].join(" || ")} AS ${silent}`,
-    `list_concat(${payloadErrorsSql(columns, payload)}, ${missingSql(table.schema)}) AS ${misfits}`,
+    sql`CAST(0 AS BIGINT) AS ${row}`,
+    sql`${digits.length === 0 ? sql`''` : joinSql([sql`'-'`, ...digits], sql` || `)} AS ${silent}`,
+    sql`list_concat(${payloadErrorsSql(columns, payload)}, ${missingSql(table.schema)}) AS ${misfits}`,
   ];
   const whole = filled.length === 0 ? read : await filledIn(table, { read, payload }, fence);
-  const placed = `SELECT ${names}, ${id}, ${rest.join(", ")} FROM (${whole})`;
-  const { sql } = await session.stage({
+  const placed = sql`SELECT ${names}, ${id}, ${rest} FROM (${whole})`;
+  const staged = await session.stage({
     kind: "relation",
-    relation: { sql: unchecked(placed), columns: await session.describe(unchecked(placed)) },
+    relation: { sql: placed, columns: await session.describe(placed) },
   });
   return {
-    sql: unchecked(`SELECT ${names} FROM (${sql})`),
-    positionedSql: sql,
+    sql: sql`SELECT ${names} FROM (${staged.sql})`,
+    positionedSql: staged.sql,
     columns,
     positionColumns: { file: id, row },
   };
 }
 
 /** The nulls of columns that may hold none; what numbers itself is not asked. */
-function missingSql(schema: StructType): string {
+function missingSql(schema: StructType): SqlExpression {
   const required = schema.fields.filter(
     (field) => !field.nullable && columnMetadata(field).identity === undefined,
   );
   const errors = required.map(({ name }) => {
     const column = quoteText(name);
-    return `CASE WHEN ${quoteName(name)} IS NULL THEN {check_id: ${quoteText(`schema:${name}`)}, check_name: 'schema', columns: [${column}], message: ${quoteText(`${name} must not be null`)}, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} END`;
+    return sql`CASE WHEN ${quoteName(name)} IS NULL THEN {check_id: ${quoteText(`schema:${name}`)}, check_name: 'schema', columns: [${column}], message: ${quoteText(`${name} must not be null`)}, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} END`;
   });
-  return `CAST(list_filter([${errors.join(", ")}], lambda e: e IS NOT NULL) AS ${errorsType})`;
+  return sql`CAST(list_filter([${errors}], lambda e: e IS NOT NULL) AS ${errorsType})`;
 }
 
 async function filledIn(
   table: LogSnapshot,
-  { read, payload }: { readonly read: string; readonly payload: string },
+  { read, payload }: { readonly read: SqlSelect; readonly payload: SqlName },
   fence: () => Promise<FencedSession>,
-): Promise<string> {
+): Promise<SqlSelect> {
   const { demands, context } = await existingTarget(table);
   const rules = await writeRules(fence, table.schema, demands, { given: [], now: context.world.now() });
-  const fill = (rows: string, values: ReadonlyMap<string, string>) => {
+  const fill = (rows: SqlSelect, values: ReadonlyMap<string, SqlExpression>) => {
     const items = [...values].map(([name, value]) => {
       const type = table.schema.fields.find((field) => field.name === name)?.type ?? "string";
       const mentioned = mentionsSql(name, payload);
-      return `CASE WHEN ${mentioned} THEN ${quoteName(name)} ELSE CAST((${value}) AS ${engineTypeText(type)}) END AS ${quoteName(name)}`;
+      return sql`CASE WHEN ${mentioned} THEN ${quoteName(name)} ELSE CAST((${value}) AS ${engineTypeText(type)}) END AS ${quoteName(name)}`;
     });
-    return items.length === 0 ? rows : `SELECT * REPLACE (${items.join(", ")}) FROM (${rows})`;
+    return items.length === 0 ? rows : sql`SELECT * REPLACE (${items}) FROM (${rows})`;
   };
   return fill(fill(read, rules.defaults), rules.computed);
 }

@@ -11,7 +11,7 @@ import type { CheckJson, OnFail, Suite, SuiteJson } from "../quality/model/suite
 import { carriedSuite } from "../quality/suite/carried.ts";
 import { defineSuite, expectationOf } from "../quality/suite/define.ts";
 import { withSideRows } from "../sidetables/read-rows.ts";
-import { sql, unchecked } from "../sql/sql.ts";
+import { type SqlSelect, sql } from "../sql/sql.ts";
 import { quoteFile, quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
@@ -120,7 +120,7 @@ async function claimClean(
       const versions = { tables: options.gateOptions?.tables, target: table, signal: options.signal };
       const relations = await openCompared(session, suite, versions, readable);
       const fence = lazyFence(session, () => ({ files: readable, writableFolders: [staging] }));
-      const rows = await stagePayloads(session, table, `SELECT * FROM (${scan.sql}) WHERE ${open}`, fence);
+      const rows = await stagePayloads(session, table, sql`SELECT * FROM (${scan.sql}) WHERE ${open}`, fence);
       const failing =
         suite === undefined
           ? null
@@ -128,13 +128,13 @@ async function claimClean(
       return decide(session, rows, failing, staging);
     };
     const changes = {
-      status: "CASE WHEN d.clean THEN 'claimed' ELSE 'open' END",
-      resubmission_id: `CASE WHEN d.clean THEN ${quoteText(id)} || d.silent END`,
-      attempt: "q.attempt + 1",
-      errors: "CASE WHEN d.clean THEN q.errors ELSE d.errors END",
+      status: sql`CASE WHEN d.clean THEN 'claimed' ELSE 'open' END`,
+      resubmission_id: sql`CASE WHEN d.clean THEN ${quoteText(id)} || d.silent END`,
+      attempt: sql`q.attempt + 1`,
+      errors: sql`CASE WHEN d.clean THEN q.errors ELSE d.errors END`,
     };
-    const joined = "q LEFT JOIN d ON d.id = q.quarantine_id";
-    const select = changedRowsSql("(d.id IS NOT NULL AND q.status = 'open')", changes, joined);
+    const joined = sql`q LEFT JOIN d ON d.id = q.quarantine_id`;
+    const select = changedRowsSql(sql`(d.id IS NOT NULL AND q.status = 'open')`, changes, joined);
     let decided: Decided = { file: "", groups: [], stillBad: 0 };
     const rewriteFor = async (quarantine: LogSnapshot) => {
       decided = await withSideRows(quarantineOf(context), quarantine, judge, options);
@@ -162,7 +162,7 @@ async function failingRows(
   rows: StagedRelation,
   suite: Suite,
   { relations, fence, gateOptions }: FencedOptions,
-): Promise<string | null> {
+): Promise<SqlSelect | null> {
   const verdict = await evaluateGate(session, rowSuite(suite, "quarantine"), rows, {
     now: table.context.world.now(),
     relations,
@@ -207,17 +207,17 @@ interface Decided {
 async function decide(
   session: Session,
   rows: StagedRelation,
-  failing: string | null,
+  failing: SqlSelect | null,
   staging: string,
 ): Promise<Decided> {
   const { id, misfits, silent } = payloadNames(rows.columns.map(({ name }) => name));
-  const joined = failing === null ? "" : ` LEFT JOIN (${failing}) AS f ON f.file = r.${id}`;
+  const joined = failing === null ? sql`` : sql` LEFT JOIN (${failing}) AS f ON f.file = r.${id}`;
   const reasons =
-    failing === null ? `CAST([] AS ${errorsType})` : `coalesce(f.errors, CAST([] AS ${errorsType}))`;
-  const errors = `list_concat(r.${misfits}, ${reasons})`;
-  const decisions = `SELECT id, len(errors) = 0 AS clean, errors, silent FROM (SELECT r.${id} AS id, ${errors} AS errors, r.${silent} AS silent FROM (${rows.positionedSql}) AS r${joined})`;
+    failing === null ? sql`CAST([] AS ${errorsType})` : sql`coalesce(f.errors, CAST([] AS ${errorsType}))`;
+  const errors = sql`list_concat(r.${misfits}, ${reasons})`;
+  const decisions = sql`SELECT id, len(errors) = 0 AS clean, errors, silent FROM (SELECT r.${id} AS id, ${errors} AS errors, r.${silent} AS silent FROM (${rows.positionedSql}) AS r${joined})`;
   const folder = await mkdtemp(join(staging, "decided-"));
-  const [written] = await session.writeParquet(unchecked(decisions), { folder });
+  const [written] = await session.writeParquet(decisions, { folder });
   const counts =
     written === undefined
       ? []
@@ -226,7 +226,7 @@ async function decide(
         );
   const decided = counts.reduce((sum, row) => sum + Number(row["n"]), 0);
   const [asked] = await session.rows(
-    unchecked(`SELECT count(*) AS n, count(DISTINCT ${id}) AS different FROM (${rows.positionedSql})`),
+    sql`SELECT count(*) AS n, count(DISTINCT ${id}) AS different FROM (${rows.positionedSql})`,
   );
   if (Number(asked?.["n"]) !== decided || Number(asked?.["different"]) !== decided)
     throw new VarveError(

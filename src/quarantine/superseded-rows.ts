@@ -1,11 +1,11 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import { propertyKey } from "../protocol/properties.ts";
 import { openSideTable } from "../sidetables/side-table.ts";
-import { unchecked } from "../sql/sql.ts";
+import { type SqlExpression, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { isCovered } from "../table/idempotence/app-transaction.ts";
 import { asideMark, quarantinedTransaction } from "../table/idempotence/application-ids.ts";
-import { quarantineColumns, quarantineOf } from "./intake/quarantine-table.ts";
+import { quarantineNames, quarantineOf } from "./intake/quarantine-table.ts";
 import { changedRows, rewriteQuarantineStep } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 
@@ -66,25 +66,23 @@ const noBatches: BatchStandings = { superseded: [], pending: [], lost: [] };
  * A condition over a quarantine's rows, true of those that a gate set aside: rows that staging set aside are
  * in no data file of theirs.
  */
-function setAsideBy(table: LogSnapshot): string {
-  const { id, table: of, batch, file, row } = quarantineColumns;
-  const mine = `${of} = ${quoteText(table.metadata.id)} OR ${ofCreation(table)}`;
-  return `((${mine}) AND ${id} = sha256(concat_ws('|', ${of}, ${batch}, coalesce(${file}, ''), CAST(${row} AS VARCHAR))))`;
+function setAsideBy(table: LogSnapshot): SqlExpression {
+  const { id, table: of, batch, file, row } = quarantineNames;
+  const mine = sql`${of} = ${quoteText(table.metadata.id)} OR ${ofCreation(table)}`;
+  return sql`((${mine}) AND ${id} = sha256(concat_ws('|', ${of}, ${batch}, coalesce(${file}, ''), CAST(${row} AS VARCHAR))))`;
 }
 
 /** A condition, true of rows that a creation set aside which did not make this table: each has an id of its own. */
-function ofCreation(table: LogSnapshot): string {
-  const { table: of, baseVersion } = quarantineColumns;
-  return `(${baseVersion} IS NULL AND coalesce(${of} <> ${quoteText(table.metadata.id)}, false))`;
+function ofCreation(table: LogSnapshot): SqlExpression {
+  const { table: of, baseVersion } = quarantineNames;
+  return sql`(${baseVersion} IS NULL AND coalesce(${of} <> ${quoteText(table.metadata.id)}, false))`;
 }
 
 /** The batches of a quarantine's rows that meet a condition, without rows that staging set aside. */
-export async function gatedBatches(table: LogSnapshot, condition: string): Promise<BatchStandings> {
-  const standings = await withQuarantine(table.context, async (session, { sql }, quarantine) => {
+export async function gatedBatches(table: LogSnapshot, condition: SqlExpression): Promise<BatchStandings> {
+  const standings = await withQuarantine(table.context, async (session, stored, quarantine) => {
     const rows = await session.rows(
-      unchecked(
-        `SELECT DISTINCT ${quarantineColumns.batch} AS batch, ${ofCreation(table)} AS created FROM (${sql}) WHERE ${condition} AND ${setAsideBy(table)} ORDER BY ALL`,
-      ),
+      sql`SELECT DISTINCT ${quarantineNames.batch} AS batch, ${ofCreation(table)} AS created FROM (${stored.sql}) WHERE ${condition} AND ${setAsideBy(table)} ORDER BY ALL`,
     );
     const batches = rows.map((row) => ({
       batchId: String(row["batch"]),
@@ -105,11 +103,13 @@ export async function gatedBatches(table: LogSnapshot, condition: string): Promi
  */
 export async function discardSuperseded(table: LogSnapshot, batchId?: string): Promise<void> {
   const { superseded, lost } =
-    batchId === undefined ? await gatedBatches(table, "status = 'open'") : await standingOf(table, batchId);
+    batchId === undefined
+      ? await gatedBatches(table, sql`status = 'open'`)
+      : await standingOf(table, batchId);
   const open = (batches: readonly string[]) =>
-    `status = 'open' AND ${quarantineColumns.batch} IN (${batches.map(quoteText).join(", ")}) AND ${setAsideBy(table)}`;
-  if (superseded.length > 0) await discard(table, `(${open(superseded)})`, landedWhole);
-  if (lost.length > 0) await discard(table, `(${open(lost)} AND ${ofCreation(table)})`, neverMade);
+    sql`status = 'open' AND ${quarantineNames.batch} IN (${batches.map(quoteText)}) AND ${setAsideBy(table)}`;
+  if (superseded.length > 0) await discard(table, sql`(${open(superseded)})`, landedWhole);
+  if (lost.length > 0) await discard(table, sql`(${open(lost)} AND ${ofCreation(table)})`, neverMade);
 }
 
 const landedWhole =
@@ -118,10 +118,10 @@ const landedWhole =
 const neverMade =
   "the table that this row was set aside from was never made: another writer created this one in its place";
 
-async function discard(table: LogSnapshot, condition: string, note: string): Promise<void> {
-  const at = `CAST(${quoteText(new Date(table.context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
+async function discard(table: LogSnapshot, condition: SqlExpression, note: string): Promise<void> {
+  const at = sql`CAST(${quoteText(new Date(table.context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
   await rewriteQuarantineStep(
     table.context,
-    changedRows(condition, { status: "'discarded'", resolved_at: at, note: quoteText(note) }),
+    changedRows(condition, { status: sql`'discarded'`, resolved_at: at, note: quoteText(note) }),
   );
 }

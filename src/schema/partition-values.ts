@@ -1,4 +1,5 @@
 import { VarveError } from "../errors.ts";
+import { type SqlExpression, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { formatDate, formatTimestamp, parseDate, parseTimestamp } from "./calendar.ts";
 import { foldName } from "./schema-json.ts";
@@ -93,14 +94,14 @@ export function encodePartitionValue(type: DeltaType, value: PartitionValue): st
 export function partitionValueSql(
   type: DeltaType,
   text: string | null,
-  engineType: string,
+  engineType: SqlExpression,
   column: readonly string[] = [],
-): string {
+): SqlExpression {
   const value = decodePartitionValue(type, text, column);
-  if (value === null) return `CAST(NULL AS ${engineType})`;
-  if (value instanceof Uint8Array) return `from_hex('${Buffer.from(value).toString("hex")}')`;
-  if (typeof value === "boolean") return value ? "true" : "false";
-  return `CAST(${quoteText(engineText(type, value))} AS ${engineType})`;
+  if (value === null) return sql`CAST(NULL AS ${engineType})`;
+  if (value instanceof Uint8Array) return sql`from_hex(${quoteText(Buffer.from(value).toString("hex"))})`;
+  if (typeof value === "boolean") return value ? sql`true` : sql`false`;
+  return sql`CAST(${quoteText(engineText(type, value))} AS ${engineType})`;
 }
 
 /**
@@ -116,18 +117,18 @@ export function engineText(type: DeltaType, value: string): string {
  * SQL that writes a typed column as text for the log, the engine's side of {@link encodePartitionValue}; null
  * for NULL and empty text. Bytes must be UTF-8 text, or are written as escapes.
  */
-export function encodePartitionSql(type: DeltaType, sql: string): string {
-  if (type === "string") return `nullif(${sql}, '')`;
-  if (type === "timestamp") return `strftime((${sql}) AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`;
+export function encodePartitionSql(type: DeltaType, value: SqlExpression): SqlExpression {
+  if (type === "string") return sql`nullif(${value}, '')`;
+  if (type === "timestamp") return sql`strftime((${value}) AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`;
   if (type === "timestamp_ntz")
-    return `regexp_replace(strftime(${sql}, '%Y-%m-%d %H:%M:%S.%f'), '\\.000000$', '')`;
+    return sql`regexp_replace(strftime(${value}, '%Y-%m-%d %H:%M:%S.%f'), '\\.000000$', '')`;
   if (type === "float" || type === "double") {
-    return `CASE WHEN isnan(${sql}) THEN 'NaN' WHEN isinf(${sql}) THEN CASE WHEN (${sql}) > 0 THEN 'Infinity' ELSE '-Infinity' END ELSE CAST(${sql} AS VARCHAR) END`;
+    return sql`CASE WHEN isnan(${value}) THEN 'NaN' WHEN isinf(${value}) THEN CASE WHEN (${value}) > 0 THEN 'Infinity' ELSE '-Infinity' END ELSE CAST(${value} AS VARCHAR) END`;
   }
   if (type === "binary") {
-    return `nullif(coalesce(try(decode(${sql})), regexp_replace(hex(${sql}), '(..)', '\\\\u00\\1', 'g')), '')`;
+    return sql`nullif(coalesce(try(decode(${value})), regexp_replace(hex(${value}), '(..)', '\\\\u00\\1', 'g')), '')`;
   }
-  return `CAST(${sql} AS VARCHAR)`;
+  return sql`CAST(${value} AS VARCHAR)`;
 }
 
 function readValue(type: DeltaType, text: string): boolean | string | Uint8Array | undefined {

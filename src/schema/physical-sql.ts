@@ -1,3 +1,4 @@
+import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
 import { lambda, quoteName, quoteText } from "../sql/sql-text.ts";
 import { type ColumnMappingMode, physicalName } from "./column-mapping.ts";
 import { isPrimitive } from "./type-names.ts";
@@ -9,12 +10,15 @@ import type { DeltaType, StructField, StructType } from "./types.ts";
  *
  * @throws `SCHEMA_INVALID` as {@link physicalName}
  */
-export function physicalSelectItems(fields: readonly StructField[], mode: ColumnMappingMode): string[] {
+export function physicalSelectItems(
+  fields: readonly StructField[],
+  mode: ColumnMappingMode,
+): SqlExpression[] {
   return fields
     .filter((field) => field.type !== "void")
     .map(
       (field) =>
-        `${physicalValue(field.type, quoteName(field.name), mode, 0)} AS ${quoteName(physicalName(field, mode))}`,
+        sql`${physicalValue(field.type, quoteName(field.name), mode, 0)} AS ${quoteName(physicalName(field, mode))}`,
     );
 }
 
@@ -36,7 +40,12 @@ function isPlain(type: DeltaType, mode: ColumnMappingMode): boolean {
   }
 }
 
-function physicalValue(type: DeltaType, value: string, mode: ColumnMappingMode, depth: number): string {
+function physicalValue(
+  type: DeltaType,
+  value: SqlExpression,
+  mode: ColumnMappingMode,
+  depth: number,
+): SqlExpression {
   if (type === "variant") return variantParts(value);
   if (isPlain(type, mode) || isPrimitive(type)) return value;
   const variable = `varve_${depth}`;
@@ -44,17 +53,17 @@ function physicalValue(type: DeltaType, value: string, mode: ColumnMappingMode, 
     case "decimal":
       return value;
     case "array":
-      return `list_transform(${value}, ${lambda(variable, (value) => physicalValue(type.elementType, value, mode, depth + 1))})`;
+      return sql`list_transform(${value}, ${lambda(variable, (value) => physicalValue(type.elementType, value, mode, depth + 1))})`;
     case "map": {
       const entry = lambda(variable, (entry) => {
-        const key = physicalValue(type.keyType, `${entry}.key`, mode, depth + 1);
-        const inner = physicalValue(type.valueType, `${entry}.value`, mode, depth + 1);
-        return `struct_pack("key" := ${key}, "value" := ${inner})`;
+        const key = physicalValue(type.keyType, sql`${entry}.key`, mode, depth + 1);
+        const inner = physicalValue(type.valueType, sql`${entry}.value`, mode, depth + 1);
+        return sql`struct_pack("key" := ${key}, "value" := ${inner})`;
       });
-      return `map_from_entries(list_transform(map_entries(${value}), ${entry}))`;
+      return sql`map_from_entries(list_transform(map_entries(${value}), ${entry}))`;
     }
     case "struct":
-      return `CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${physicalMembers(type, value, mode, depth)}) END`;
+      return sql`CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${physicalMembers(type, value, mode, depth)}) END`;
   }
 }
 
@@ -64,19 +73,25 @@ function physicalValue(type: DeltaType, value: string, mode: ColumnMappingMode, 
  * the engine brings them in it when it reads the encoding. (Its own `variant_normalize` does too, but takes
  * the process down where a name is there twice.)
  */
-function variantParts(value: string): string {
-  const parts = (variant: string) =>
-    `CAST(variant_to_parquet_variant(${variant}) AS STRUCT("metadata" BLOB, "value" BLOB))`;
-  const ordered = `variant_bytes_to_variant(${parts(value)}."metadata" || ${parts(value)}."value")`;
-  return `CASE WHEN ${value} IS NULL THEN NULL ELSE ${parts(ordered)} END`;
+function variantParts(value: SqlExpression): SqlExpression {
+  const parts = (variant: SqlExpression) =>
+    sql`CAST(variant_to_parquet_variant(${variant}) AS STRUCT("metadata" BLOB, "value" BLOB))`;
+  const ordered = sql`variant_bytes_to_variant(${parts(value)}."metadata" || ${parts(value)}."value")`;
+  return sql`CASE WHEN ${value} IS NULL THEN NULL ELSE ${parts(ordered)} END`;
 }
 
-function physicalMembers(type: StructType, value: string, mode: ColumnMappingMode, depth: number): string {
-  return type.fields
-    .filter((field) => field.type !== "void")
-    .map((field) => {
-      const member = `struct_extract(${value}, ${quoteText(field.name)})`;
-      return `${quoteName(physicalName(field, mode))} := ${physicalValue(field.type, member, mode, depth)}`;
-    })
-    .join(", ");
+function physicalMembers(
+  type: StructType,
+  value: SqlExpression,
+  mode: ColumnMappingMode,
+  depth: number,
+): SqlExpression {
+  return joinSql(
+    type.fields
+      .filter((field) => field.type !== "void")
+      .map((field) => {
+        const member = sql`struct_extract(${value}, ${quoteText(field.name)})`;
+        return sql`${quoteName(physicalName(field, mode))} := ${physicalValue(field.type, member, mode, depth)}`;
+      }),
+  );
 }

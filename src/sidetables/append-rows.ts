@@ -5,7 +5,7 @@ import { isVarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
-import { unchecked } from "../sql/sql.ts";
+import type { SqlSelect } from "../sql/sql.ts";
 import {
   commitOrWithdraw,
   publishData,
@@ -87,7 +87,7 @@ export interface SelectedRows {
   /** The columns that the rows have. */
   readonly schema: StructType;
   /** SELECT of them, for the side table in the columns that it will have. */
-  readonly sql: (table: StructType) => string;
+  readonly sql: (table: StructType) => SqlSelect;
   /** Looks at the files that the rows were written to, before they are committed. */
   readonly check: (files: readonly string[]) => Promise<void>;
   readonly txn?: AppTransaction | undefined;
@@ -120,7 +120,7 @@ export async function writeSelected(
 ): Promise<string[]> {
   const folder = join(staging, context.world.uuid());
   await mkdir(folder);
-  const written = await session.writeParquet(unchecked(sql(schema)), { folder });
+  const written = await session.writeParquet(sql(schema), { folder });
   const files = written.map(({ file }) => file);
   await check(files);
   return files;

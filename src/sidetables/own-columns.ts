@@ -5,6 +5,7 @@ import { foldName } from "../schema/schema-json.ts";
 import { isPrimitive, typeText } from "../schema/type-names.ts";
 import { canWiden } from "../schema/type-widening.ts";
 import type { DeltaType, StructField, StructType } from "../schema/types.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { type BatchTarget, mergedTarget } from "../write/plan/batch-target.ts";
 
@@ -38,31 +39,31 @@ export function requireOwnTypes({ name, context, columns }: OwnColumns, schema: 
  *
  * @param from a relation in the columns of `schema`
  */
-export function ownColumnsSql(columns: StructType, schema: StructType, from: string): string {
+export function ownColumnsSql(columns: StructType, schema: StructType, from: SqlExpression): SqlSelect {
   const own = byName(columns);
   const kept = schema.fields.map(({ name }) => {
     const ownName = own.get(foldName(name))?.name ?? name;
     own.delete(foldName(name));
-    return ownName === name ? quoteName(name) : `${quoteName(name)} AS ${quoteName(ownName)}`;
+    return ownName === name ? quoteName(name) : sql`${quoteName(name)} AS ${quoteName(ownName)}`;
   });
-  const missing = [...own.values()].map((field) => `${nullOf(field)} AS ${quoteName(field.name)}`);
-  return `SELECT ${[...kept, ...missing].join(", ")} FROM ${from}`;
+  const missing = [...own.values()].map((field) => sql`${nullOf(field)} AS ${quoteName(field.name)}`);
+  return sql`SELECT ${[...kept, ...missing]} FROM ${from}`;
 }
 
 /** SELECT of rows in varve's own columns as rows of the table: columns that they lack are null. */
-export function tableColumnsSql(own: StructType, table: StructType, rows: string): string {
+export function tableColumnsSql(own: StructType, table: StructType, rows: SqlSelect): SqlSelect {
   const given = byName(own);
   const items = table.fields
     .filter(({ type }) => type !== "void")
     .map((field) => {
       const column = given.get(foldName(field.name));
       const name = quoteName(field.name);
-      if (column === undefined) return `${nullOf(field)} AS ${name}`;
+      if (column === undefined) return sql`${nullOf(field)} AS ${name}`;
       if (!isPrimitive(column.type) || column.type === field.type)
-        return `${quoteName(column.name)} AS ${name}`;
-      return `CAST(${quoteName(column.name)} AS ${engineTypeText(field.type)}) AS ${name}`;
+        return sql`${quoteName(column.name)} AS ${name}`;
+      return sql`CAST(${quoteName(column.name)} AS ${engineTypeText(field.type)}) AS ${name}`;
     });
-  return `SELECT ${items.join(", ")} FROM (${rows})`;
+  return sql`SELECT ${items} FROM (${rows})`;
 }
 
 /** The target with the columns of `schema` that it lacks, as a write of such rows will make it. */
@@ -70,7 +71,7 @@ export function withOwnColumns(target: BatchTarget, schema: StructType): BatchTa
   return mergedTarget(target, engineColumns(schema), true);
 }
 
-const nullOf = ({ type }: StructField): string => `CAST(NULL AS ${engineTypeText(type)})`;
+const nullOf = ({ type }: StructField): SqlExpression => sql`CAST(NULL AS ${engineTypeText(type)})`;
 
 function byName({ fields }: StructType): Map<string, StructField> {
   return new Map(fields.map((field) => [foldName(field.name), field]));

@@ -1,6 +1,6 @@
 import type { OpenSession, Session } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { unchecked } from "../sql/sql.ts";
+import { sql } from "../sql/sql.ts";
 import { planScan, type ScanRelation } from "../table/scan/scan.ts";
 import { ownColumnsSql } from "./own-columns.ts";
 import { naming, openSideTable, type SideTable, type SideTableOptions } from "./side-table.ts";
@@ -38,5 +38,5 @@ export async function sideTableRows(
   { signal }: SideTableOptions = {},
 ): Promise<ScanRelation> {
   const scan = await naming(side, () => planScan(session, snapshot, { signal }));
-  return { ...scan, sql: unchecked(ownColumnsSql(side.columns, snapshot.schema, `(${scan.sql})`)) };
+  return { ...scan, sql: ownColumnsSql(side.columns, snapshot.schema, sql`(${scan.sql})`) };
 }

@@ -2,6 +2,7 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import type { Predicate } from "../protocol/predicate.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
 import { predicateFromSql } from "../table/scan/predicate-from-sql.ts";
 import { type BatchTarget, existingTarget } from "../write/plan/batch-target.ts";
@@ -21,22 +22,22 @@ import {
 /** A change of rows of a side table. */
 export interface SideRewrite {
   /** SQL condition that every row which changes or goes meets; others may meet it too. */
-  readonly where: string;
+  readonly where: SqlExpression;
   /**
    * SELECT over `q` of what comes in the place of `q`: the rows of all files that may hold one that meets `where`, in
    * the table's columns.
    */
-  readonly select: string;
+  readonly select: SqlSelect;
   /** Parquet files that the SELECTs name, by these names. */
   readonly files?: Readonly<Record<string, string | readonly string[]>> | undefined;
   /** SELECT of rows that are added in the same commit. */
-  readonly added?: string | undefined;
+  readonly added?: SqlSelect | undefined;
   readonly txn?: AppTransaction | undefined;
 }
 
 /** The change that takes rows which meet a condition away. */
-export function removedRows(where: string): SideRewrite {
-  return { where, select: `SELECT q.* FROM q WHERE (${where}) IS NOT TRUE` };
+export function removedRows(where: SqlExpression): SideRewrite {
+  return { where, select: sql`SELECT q.* FROM q WHERE (${where}) IS NOT TRUE` };
 }
 
 /**
@@ -73,9 +74,9 @@ async function rewriteVersion(
   if (files.length === 0 && rewrite.added === undefined)
     return { outcome: "committed", version: snapshot.version };
   const { select, added } = rewrite;
-  const q = ownColumnsSql(side.columns, snapshot.schema, "stored");
+  const q = ownColumnsSql(side.columns, snapshot.schema, sql`stored`);
   const source = {
-    sql: `WITH q AS (${q}) ${select}${added === undefined ? "" : ` UNION ALL BY NAME ${added}`}`,
+    sql: sql`WITH q AS (${q}) ${select}${added === undefined ? sql`` : sql` UNION ALL BY NAME ${added}`}`,
     tables: { stored: { snapshot, files } },
     files: rewrite.files,
   };

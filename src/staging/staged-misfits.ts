@@ -4,11 +4,11 @@ import { assertInternal, isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { CheckResult } from "../quality/gate/verdict.ts";
 import type { Suite } from "../quality/model/suite.ts";
-import { quarantineColumns, quarantineOf, quarantineSchema } from "../quarantine/intake/quarantine-table.ts";
+import { quarantineNames, quarantineOf, quarantineSchema } from "../quarantine/intake/quarantine-table.ts";
 import { quarantineSql, requireAside } from "../quarantine/intake/quarantined-rows.ts";
 import { appendToSideTable } from "../sidetables/append-rows.ts";
 import { asStep } from "../sidetables/side-table.ts";
-import { unchecked } from "../sql/sql.ts";
+import { sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
 import { misfitsTransaction } from "../table/idempotence/application-ids.ts";
@@ -37,14 +37,14 @@ export async function keepMisfits(batch: WrittenBatch, path: string): Promise<St
   const { verdict, target, room } = batch;
   const { session, staging } = room;
   if (verdict === undefined || verdict.quarantineSql === null) return undefined;
-  const sql = quarantineSql(batch, verdict.quarantineSql, quarantineSchema(target.schema));
+  const misfits = quarantineSql(batch, verdict.quarantineSql, quarantineSchema(target.schema));
   const folder = join(staging, "misfits");
   await mkdir(folder);
   // their typed values are null, and how those look is the quarantine's matter when they come there; the rows
   // that fit are counted anew when they are published, so that one of those may have the same place
-  const { id, values } = quarantineColumns;
+  const { id, values } = quarantineNames;
   const [written] = await session.writeParquet(
-    unchecked(`SELECT * EXCLUDE (${values}) REPLACE (sha256(${id}) AS ${id}) FROM (${sql})`),
+    sql`SELECT * EXCLUDE (${values}) REPLACE (sha256(${id}) AS ${id}) FROM (${misfits})`,
     { folder },
   );
   assertInternal(written !== undefined, "rows that were set aside were written to no file");
@@ -68,13 +68,13 @@ export async function quarantineMisfits(
   const quarantine = quarantineOf(now.context);
   const at = new Date(now.context.world.now()).toISOString();
   const changes = [
-    `CAST(${now.version} AS BIGINT) AS ${quarantineColumns.baseVersion}`,
-    `TIMESTAMPTZ ${quoteText(at)} AS ${quarantineColumns.at}`,
-    `${quoteText(suite?.name ?? "")} AS ${quarantineColumns.suite}`,
-    `${quoteText(suite?.fingerprint ?? "")} AS ${quarantineColumns.suiteFingerprint}`,
+    sql`CAST(${now.version} AS BIGINT) AS ${quarantineNames.baseVersion}`,
+    sql`TIMESTAMPTZ ${quoteText(at)} AS ${quarantineNames.at}`,
+    sql`${quoteText(suite?.name ?? "")} AS ${quarantineNames.suite}`,
+    sql`${quoteText(suite?.fingerprint ?? "")} AS ${quarantineNames.suiteFingerprint}`,
   ];
   const source = {
-    sql: `SELECT * REPLACE (${changes.join(", ")}) FROM m`,
+    sql: sql`SELECT * REPLACE (${changes}) FROM m`,
     files: { m: await localFile(now.context, path) },
   };
   const misfits = { source, txn: misfitsTransaction(txn) };

@@ -1,25 +1,2 @@
 /** Files below `src/` whose SQL is still put together as plain strings; the list only grows shorter. */
-export const unmoved: ReadonlySet<string> = new Set([
-  "metrics/metrics-store.ts",
-  "quarantine/intake/earlier-try.ts",
-  "quarantine/intake/quarantine-sink.ts",
-  "quarantine/intake/quarantined-rows.ts",
-  "quarantine/land-claim.ts",
-  "quarantine/quarantine-change.ts",
-  "quarantine/quarantine-read.ts",
-  "quarantine/quarantine-rows.ts",
-  "quarantine/resubmit.ts",
-  "quarantine/superseded-rows.ts",
-  "sidetables/append-rows.ts",
-  "sidetables/own-columns.ts",
-  "sidetables/read-rows.ts",
-  "sidetables/rewrite-rows.ts",
-  "staging/staged-misfits.ts",
-  "table/data-files/write-data-files.ts",
-  "table/scan/scan-files.ts",
-  "write/plan/write-source.ts",
-  "write/stages/batch-checks.ts",
-  "write/stages/batch-rows.ts",
-  "write/stages/misfits.ts",
-  "write/stages/remove-condition.ts",
-]);
+export const unmoved: ReadonlySet<string> = new Set([]);

@@ -37,17 +37,17 @@ export const valuesMistakes: readonly Mistake[] = [
   {
     what: "The engine writes empty text as a partition value.",
     file: "schema/partition-values.ts",
-    find: "return `nullif(${sql}, '')`;",
-    replace: "return sql;",
+    find: "return sql`nullif(${value}, '')`;",
+    replace: "return value;",
     test: "racing-writes.test.ts",
     name: "is null in the log",
   },
   {
     what: "The engine writes empty bytes as a partition value.",
     file: "schema/partition-values.ts",
-    find: "return `nullif(coalesce(try(decode(${sql})), regexp_replace(hex(${sql}), '(..)', '\\\\\\\\u00\\\\1', 'g')), '')`;",
+    find: "return sql`nullif(coalesce(try(decode(${value})), regexp_replace(hex(${value}), '(..)', '\\\\\\\\u00\\\\1', 'g')), '')`;",
     replace:
-      "return `coalesce(try(decode(${sql})), regexp_replace(hex(${sql}), '(..)', '\\\\\\\\u00\\\\1', 'g'))`;",
+      "return sql`coalesce(try(decode(${value})), regexp_replace(hex(${value}), '(..)', '\\\\\\\\u00\\\\1', 'g'))`;",
     test: "racing-writes.test.ts",
     name: "is null in the log",
   },

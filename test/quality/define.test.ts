@@ -4,12 +4,16 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { expectations } from "../../src/quality/checks/registry.ts";
 import { compileSuite } from "../../src/quality/gate/compile.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
+import { columnsOfRelation } from "../../src/quality/model/column.ts";
+import { duckdbDialect } from "../../src/quality/model/dialect-duckdb.ts";
 import { sparkDialect } from "../../src/quality/model/dialect-spark.ts";
 import type { CheckJson } from "../../src/quality/model/suite.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { defineSuite, parseSuite } from "../../src/quality/suite/define.ts";
 import { suiteNeeds } from "../../src/quality/suite/needs.ts";
+import { type PlanContext, planSuite } from "../../src/quality/suite/plan.ts";
 import type { StructType } from "../../src/schema/types.ts";
+import { sql } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
 
 const good: CheckJson = {
@@ -399,6 +403,21 @@ describe("a suite that meets columns", () => {
       code: "SUITE_INVALID",
       data: { path },
     });
+  });
+});
+
+describe("SQL of a suite that the engine was not shown", () => {
+  const columns = columnsOfRelation([{ name: "delay", type: "DOUBLE" }]);
+  const plan = (checks: readonly CheckJson[], expressions: PlanContext["expressions"]) =>
+    planSuite(defineSuite({ checks }), { columns, dialect: duckdbDialect, now: 0, expressions });
+
+  it.each<readonly [string, CheckJson]>([
+    ["checks[0].where", { ...good, where: "delay > 1" }],
+    ["checks[0].params.expression", { kind: "expect_rows_to_satisfy", params: { expression: "delay > 1" } }],
+  ])("is an internal error at %s, and is planned as written where none is checked", (path, json) => {
+    expect(() => plan([json], new Map())).toThrowError(`internal error: the SQL at ${path}`);
+    expect(plan([json], new Map([[path, sql`(delay > 1)`]]))).toHaveLength(1);
+    expect(plan([json], undefined)).toHaveLength(1);
   });
 });
 

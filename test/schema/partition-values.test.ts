@@ -8,6 +8,7 @@ import {
   partitionValueSql,
 } from "../../src/schema/partition-values.ts";
 import type { DeltaType } from "../../src/schema/types.ts";
+import { sql } from "../../src/sql/sql.ts";
 
 // PROTOCOL.md "Partition Value Serialization".
 
@@ -83,12 +84,12 @@ describe("partition values of the log", () => {
   });
 
   it("writes typed SQL constants with quotes doubled", () => {
-    expect(partitionValueSql("string", "it's", "VARCHAR")).toBe("CAST('it''s' AS VARCHAR)");
-    expect(partitionValueSql("timestamp", "2021-01-01T00:00:00Z", "TIMESTAMPTZ")).toBe(
+    expect(partitionValueSql("string", "it's", sql`VARCHAR`)).toBe("CAST('it''s' AS VARCHAR)");
+    expect(partitionValueSql("timestamp", "2021-01-01T00:00:00Z", sql`TIMESTAMPTZ`)).toBe(
       "CAST('2021-01-01 00:00:00.000000+00' AS TIMESTAMPTZ)",
     );
-    expect(partitionValueSql("binary", "a", "BLOB")).toBe("from_hex('61')");
-    expect(partitionValueSql("long", null, "BIGINT")).toBe("CAST(NULL AS BIGINT)");
+    expect(partitionValueSql("binary", "a", sql`BLOB`)).toBe("from_hex('61')");
+    expect(partitionValueSql("long", null, sql`BIGINT`)).toBe("CAST(NULL AS BIGINT)");
   });
 });
 

@@ -169,7 +169,7 @@ describe("a side table", () => {
   it("is not there before its first row, and an empty change creates nothing", async () => {
     const side = notes(await openContext(folder));
     expect(await ids(side)).toEqual([]);
-    expect(await rewriteSideTable(side, async () => removedRows("id = 1"))).toBeUndefined();
+    expect(await rewriteSideTable(side, async () => removedRows(sql`id = 1`))).toBeUndefined();
     expect(await openSideTable(side)).toBeUndefined();
   });
 
@@ -182,12 +182,12 @@ describe("a side table", () => {
     ])
       await appendToSideTable(side, noted(pair));
     const before = dataFiles(join(folder, "_notes"));
-    await rewriteSideTable(side, async () => removedRows("id = 3"));
+    await rewriteSideTable(side, async () => removedRows(sql`id = 3`));
     expect(await ids(side)).toEqual([1, 2, 4, 5, 6]);
     const removed = actionsOf(join(folder, "_notes"), 4, "remove");
     expect([removed.length, actionsOf(join(folder, "_notes"), 4, "add").length]).toEqual([1, 1]);
     expect(before).toContain(removed[0]?.["path"]);
-    expect(await rewriteSideTable(side, async () => removedRows("id = 99"))).toMatchObject({ version: 4 });
+    expect(await rewriteSideTable(side, async () => removedRows(sql`id = 99`))).toMatchObject({ version: 4 });
   });
 
   it("keeps rows of which a condition cannot tell", async () => {
@@ -198,14 +198,14 @@ describe("a side table", () => {
         { id: 2, note: "a" },
       ],
     }));
-    await rewriteSideTable(side, async () => removedRows("note = 'a'"));
+    await rewriteSideTable(side, async () => removedRows(sql`note = 'a'`));
     expect(await ids(side)).toEqual([1]);
   });
 
   it("loses no change of writers that change different rows of one file at the same time", async () => {
     const side = notes(await openContext(folder));
     await appendToSideTable(side, noted([1, 2, 3, 4]));
-    await Promise.all([1, 3].map((id) => rewriteSideTable(side, async () => removedRows(`id = ${id}`))));
+    await Promise.all([1, 3].map((id) => rewriteSideTable(side, async () => removedRows(sql`id = ${id}`))));
     expect(await ids(side)).toEqual([2, 4]);
   });
 });

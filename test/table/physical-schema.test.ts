@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { EngineRow } from "../../src/engine/core/contract.ts";
 import type { DeltaType } from "../../src/schema/types.ts";
+import { sql } from "../../src/sql/sql.ts";
 import { parsePhysicalSchema } from "../../src/table/scan/physical-schema.ts";
 import { readExpression } from "../../src/table/scan/read-expression.ts";
 
@@ -36,7 +37,7 @@ const context = { mode: "none", file: "f", variants: new Map<string, string>() }
 function read(rows: EngineRow[], type: DeltaType): string {
   const [column] = parsePhysicalSchema(rows, "f");
   if (column === undefined) throw new Error("no column");
-  return readExpression(type, column.type, "c", context, [column.name]).sql;
+  return readExpression(type, column.type, sql`c`, context, [column.name]).sql;
 }
 
 describe("spellings of lists in Parquet footers", () => {

@@ -279,11 +279,11 @@ export interface Session extends AsyncDisposable {
    */
   syntaxTree(callerSql: string): Promise<JsonValue>;
   /**
-   * Checks that a caller's text is one expression over the columns of its own row. Unlike
-   * {@link FencedSession.callerExpression} it may depend on the moment (`now()`), and nothing is
-   * bound. @throws as {@link FencedSession.callerQuery}
+   * Checks that a caller's text is one expression over the columns of its own row, and returns it in parentheses,
+   * for a query that is then checked as the caller's. Unlike {@link FencedSession.callerExpression} it may
+   * depend on the moment (`now()`), and nothing is bound. @throws as {@link FencedSession.callerQuery}
    */
-  checkRowExpression(callerSql: string): Promise<void>;
+  checkRowExpression(callerSql: string): Promise<SqlExpression>;
   /**
    * Makes `varve_variant_json(metadata BLOB, value BLOB)`, which decodes a binary variant to JSON text,
    * callable in this session.

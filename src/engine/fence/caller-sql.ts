@@ -78,7 +78,7 @@ export async function callerExpression(
   const expression = await oneExpression(core, callerSql);
   await checkRowCalls(core, expression, columns, selected(callerSql));
   checkNames(expression, columns, "parsed");
-  const checked = `(${callerSql}\n)` as SqlExpression;
+  const checked = inParentheses(callerSql);
   const row = columns.map(({ type, name }) => sql`NULL::${columnType(type)} AS ${quoteName(name)}`);
   // A WHERE clause takes no aggregates, and an expression binds there as it will in any place.
   await core.typedColumns(
@@ -88,9 +88,15 @@ export async function callerExpression(
   return checked;
 }
 
+/** A caller's text that was checked; the line break ends a comment that the text ends with. */
+function inParentheses(callerSql: string): SqlExpression {
+  return `(${callerSql}\n)` as SqlExpression;
+}
+
 /** See {@link Session.checkRowExpression}. */
-export async function checkRowExpression(core: EngineCore, callerSql: string): Promise<void> {
+export async function checkRowExpression(core: EngineCore, callerSql: string): Promise<SqlExpression> {
   await checkOwnRowCalls(core, await oneExpression(core, callerSql), selected(callerSql));
+  return inParentheses(callerSql);
 }
 
 /** A caller's expression as a whole statement, to be parsed and never run. */

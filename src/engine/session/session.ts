@@ -94,7 +94,7 @@ class DuckdbSession implements Session {
     return serializedTree(this.core, callerSql);
   }
 
-  checkRowExpression(callerSql: string): Promise<void> {
+  checkRowExpression(callerSql: string): Promise<SqlExpression> {
     return checkRowExpression(this.core, callerSql);
   }
 

@@ -98,14 +98,14 @@ export function ordered(changes: ChangesRelation): SqlSelect {
 function feed(derived: boolean): ScanColumn[] {
   return [
     derived
-      ? { kind: "constant", name: "_change_type", key: "_change_type", type: "VARCHAR" }
+      ? { kind: "constant", name: "_change_type", key: "_change_type", type: sql`VARCHAR` }
       : { kind: "extra", name: "_change_type" },
-    { kind: "constant", name: "_commit_version", key: "_commit_version", type: "BIGINT" },
+    { kind: "constant", name: "_commit_version", key: "_commit_version", type: sql`BIGINT` },
     {
       kind: "constant",
       name: "_commit_timestamp",
       key: "_commit_timestamp",
-      type: "TIMESTAMP WITH TIME ZONE",
+      type: sql`TIMESTAMP WITH TIME ZONE`,
     },
   ];
 }

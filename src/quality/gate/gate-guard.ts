@@ -1,4 +1,5 @@
 import type { EngineColumn } from "../../engine/core/contract.ts";
+import type { SqlExpression } from "../../sql/sql.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { rowResult } from "./gate-counts.ts";
 import type { ExtremesAnswer, WrittenFacts } from "./gate-extremes.ts";
@@ -36,7 +37,7 @@ function columnOf(sql: string | undefined, columns: readonly EngineColumn[]): st
  * What fails guarded checks. Where one lets ASCII texts alone pass, the others of its column may take that
  * for granted: else it fails.
  */
-export function guardConditions(masks: readonly Mask[]): string[] {
+export function guardConditions(masks: readonly Mask[]): SqlExpression[] {
   const ascii = new Set(
     masks.flatMap(({ planned: { plan }, shows }) =>
       plan.kind === "row" && plan.passesAsciiOnly === true ? [shows[0]?.sql] : [],

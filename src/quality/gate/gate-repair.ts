@@ -1,5 +1,5 @@
 import type { Session, SourceRow, StagedRelation } from "../../engine/core/contract.ts";
-import { isVarveError } from "../../errors.ts";
+import { assertInternal, isVarveError } from "../../errors.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { columnType, numberDigits } from "../../sql/sql-text.ts";
 import type { SuiteColumn } from "../model/column.ts";
@@ -218,8 +218,11 @@ function repairSql(mask: Mask, column: SqlExpression, context: RepairContext): S
       const top = max === undefined ? column : sql`least(${column}, ${duckdbDialect.literal(max, kind)})`;
       return min === undefined ? top : sql`greatest(${top}, ${duckdbDialect.literal(min, kind)})`;
     }
-    case "sql":
-      return sql`(${context.expressions.get(`${check.path}.repair.expression`) ?? sql`NULL`})`;
+    case "sql": {
+      const checked = context.expressions.get(`${check.path}.repair.expression`);
+      assertInternal(checked !== undefined, `the repair of ${check.path}, which the engine has not checked`);
+      return sql`(${checked})`;
+    }
     default:
       return sql`NULL`;
   }

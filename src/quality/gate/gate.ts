@@ -1,5 +1,6 @@
 import type { Session, StagedRelation } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
+import type { SqlExpression } from "../../sql/sql.ts";
 import { columnsOfRelation, type SuiteColumn } from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { thisTable } from "../model/expectation.ts";
@@ -96,7 +97,7 @@ export class Gate {
    * {@link Gate.takesWhole}. Whoever writes the rows reads them anyway: it can test them in the same scan,
    * and then ask for {@link Gate.verdictOfWritten}.
    */
-  get guard(): readonly string[] {
+  get guard(): readonly SqlExpression[] {
     return guardConditions(this.#guarded);
   }
 

@@ -4,7 +4,8 @@ import type { EngineColumn } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import { findField, holdsVariant } from "../../schema/fields.ts";
 import type { StructType } from "../../schema/types.ts";
-import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { joinSql, type SqlExpression, type SqlText, sql } from "../../sql/sql.ts";
+import { columnType, lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { columnsOfRelation } from "../model/column.ts";
 import { errorsType } from "./errors-list.ts";
@@ -27,12 +28,16 @@ export const lineCheckId = "schema:lines";
  * Such a row is known by its error, and the member by being the payload's first, as varve writes it: any
  * other member of such a name is a column's value.
  */
-export function currentPayloadSql(columns: Iterable<string>, payload: string, errors: string): string {
-  const brokenLine = (error: string) =>
-    `${error}.check_id = ${quoteText(lineCheckId)} AND ${error}.check_name = 'schema' AND len(${error}."columns") = 0`;
-  const isLine = `coalesce(list_bool_or(list_transform(${errors}, ${lambda("e", brokenLine)})), false)`;
-  const renamed = `regexp_replace(${payload}, '^\\{"__varve[0-9]*_line":', ${quoteText(`{"${lineMember(columns)}":`)})`;
-  return `CASE WHEN ${isLine} THEN ${renamed} ELSE ${payload} END`;
+export function currentPayloadSql(
+  columns: Iterable<string>,
+  payload: SqlExpression,
+  errors: SqlExpression,
+): SqlExpression {
+  const brokenLine = (error: SqlExpression) =>
+    sql`${error}.check_id = ${quoteText(lineCheckId)} AND ${error}.check_name = 'schema' AND len(${error}."columns") = 0`;
+  const isLine = sql`coalesce(list_bool_or(list_transform(${errors}, ${lambda("e", brokenLine)})), false)`;
+  const renamed = sql`regexp_replace(${payload}, '^\\{"__varve[0-9]*_line":', ${quoteText(`{"${lineMember(columns)}":`)})`;
+  return sql`CASE WHEN ${isLine} THEN ${renamed} ELSE ${payload} END`;
 }
 
 /**
@@ -47,14 +52,14 @@ export function currentPayloadSql(columns: Iterable<string>, payload: string, er
  */
 export function payloadSql(
   columns: readonly EngineColumn[],
-  relation: string,
+  relation: SqlExpression,
   badCells: string | undefined,
   table: StructType,
-): string {
+): SqlExpression {
   const fieldOf = (name: string) => findField(table, name);
   const kinds = columnsOfRelation(columns);
   const members = columns.map(({ name, type }, index) => {
-    const value = `${relation}.${quoteName(name)}`;
+    const value = sql`${relation}.${quoteName(name)}`;
     const field = fieldOf(name);
     const key = quoteText(field?.name ?? name);
     if (field !== undefined && field.type !== "variant" && holdsVariant(field.type))
@@ -63,27 +68,27 @@ export function payloadSql(
       field?.type === "variant"
         ? variantMemberSql(value, type)
         : memberSql(value, type, kinds[index]?.class ?? "nested");
-    if (badCells === undefined) return `${key}, ${json}`;
-    const bad = `list_filter(${relation}.${quoteName(badCells)}, ${lambda("c", (cell) => `${cell}."column" = ${quoteText(name)}`)})[1]."text"`;
-    return `${key}, coalesce(to_json(${bad}), ${json})`;
+    if (badCells === undefined) return sql`${key}, ${json}`;
+    const bad = sql`list_filter(${relation}.${quoteName(badCells)}, ${lambda("c", (cell) => sql`${cell}."column" = ${quoteText(name)}`)})[1]."text"`;
+    return sql`${key}, coalesce(to_json(${bad}), ${json})`;
   });
-  const row = `CAST(json_object(${members.join(", ")}) AS VARCHAR)`;
+  const row = sql`CAST(json_object(${members}) AS VARCHAR)`;
   if (badCells === undefined) return row;
-  const cell = `${relation}.${quoteName(badCells)}[1]`;
-  const line = `CAST(json_object(${quoteText(lineMember(table.fields.map(({ name }) => name)))}, ${cell}."text") AS VARCHAR)`;
-  return `CASE WHEN ${cell}."expected" IS NOT NULL AND ${cell}."column" IS NULL THEN ${line} ELSE ${row} END`;
+  const cell = sql`${relation}.${quoteName(badCells)}[1]`;
+  const line = sql`CAST(json_object(${quoteText(lineMember(table.fields.map(({ name }) => name)))}, ${cell}."text") AS VARCHAR)`;
+  return sql`CASE WHEN ${cell}."expected" IS NOT NULL AND ${cell}."column" IS NULL THEN ${line} ELSE ${row} END`;
 }
 
 /**
  * The same JSON as a table gives of its variants; what no variant can hold, which is why the row is set
  * aside, as the engine writes it.
  */
-function variantMemberSql(value: string, type: string): string {
+function variantMemberSql(value: SqlExpression, type: string): SqlExpression {
   const source = parseEngineType(type);
-  if (type !== "VARIANT" && !isVariantParts(source)) return `to_json(${value})`;
-  const parts = `CAST(variant_to_parquet_variant(${toVariantSql(source, value)}) AS STRUCT(metadata BLOB, "value" BLOB))`;
-  const json = `CAST(varve_variant_json(${parts}.metadata, ${parts}."value") AS JSON)`;
-  return `CASE WHEN ${value} IS NULL THEN NULL ELSE coalesce(TRY(${json}), to_json(${value})) END`;
+  if (type !== "VARIANT" && !isVariantParts(source)) return sql`to_json(${value})`;
+  const parts = sql`CAST(variant_to_parquet_variant(${toVariantSql(source, value)}) AS STRUCT(metadata BLOB, "value" BLOB))`;
+  const json = sql`CAST(varve_variant_json(${parts}.metadata, ${parts}."value") AS JSON)`;
+  return sql`CASE WHEN ${value} IS NULL THEN NULL ELSE coalesce(TRY(${json}), to_json(${value})) END`;
 }
 
 function variantInside(column: string): VarveError {
@@ -95,11 +100,11 @@ function variantInside(column: string): VarveError {
   );
 }
 
-function memberSql(value: string, type: string, kind: string): string {
-  if (kind === "boolean" || (kind === "integer" && !/HUGE/.test(type))) return `to_json(${value})`;
-  const text = `to_json(CAST(${value} AS VARCHAR))`;
+function memberSql(value: SqlExpression, type: string, kind: string): SqlExpression {
+  if (kind === "boolean" || (kind === "integer" && !/HUGE/.test(type))) return sql`to_json(${value})`;
+  const text = sql`to_json(CAST(${value} AS VARCHAR))`;
   if (kind === "float" || kind === "double")
-    return `CASE WHEN isfinite(${value}) THEN to_json(${value}) ELSE ${text} END`;
+    return sql`CASE WHEN isfinite(${value}) THEN to_json(${value}) ELSE ${text} END`;
   return text;
 }
 
@@ -107,52 +112,52 @@ function memberSql(value: string, type: string, kind: string): string {
  * The SELECT that reads payloads back as rows of `columns`; TRY_CAST leaves null what is not of its type,
  * named by {@link payloadErrorsSql}.
  */
-export function payloadColumnsSql(columns: readonly EngineColumn[], payload: string): string {
-  return columns.map((column) => `${readSql(column, payload)} AS ${quoteName(column.name)}`).join(", ");
+export function payloadColumnsSql(columns: readonly EngineColumn[], payload: SqlExpression): SqlText {
+  return joinSql(columns.map((column) => sql`${readSql(column, payload)} AS ${quoteName(column.name)}`));
 }
 
 /**
  * SQL for the list of what of a payload does not fit the columns: values that are not of their type, and
  * values of no column at all.
  */
-export function payloadErrorsSql(columns: readonly EngineColumn[], payload: string): string {
+export function payloadErrorsSql(columns: readonly EngineColumn[], payload: SqlExpression): SqlExpression {
   const unreadable = columns.map((column) => {
     const [name, text] = [column.name, textOf(column, payload)];
-    return `CASE WHEN ${text} IS NOT NULL AND ${readSql(column, payload)} IS NULL THEN ${misfit(quoteText(name), quoteText(`${name} must be a ${column.type}`), text)} END`;
+    return sql`CASE WHEN ${text} IS NOT NULL AND ${readSql(column, payload)} IS NULL THEN ${misfit(quoteText(name), quoteText(`${name} must be a ${column.type}`), text)} END`;
   });
-  const names = columns.map(({ name }) => quoteText(name)).join(", ");
-  const value = `json_extract_string(${payload}, '/' || replace(replace(k, '~', '~0'), '/', '~1'))`;
-  const unknown = `list_filter(json_keys(${payload}), lambda k: NOT list_contains([${names}], k) AND ${value} IS NOT NULL)`;
-  const stray = misfit("k", "'the table has no column ' || k", value);
+  const names = columns.map(({ name }) => quoteText(name));
+  const value = sql`json_extract_string(${payload}, '/' || replace(replace(k, '~', '~0'), '/', '~1'))`;
+  const unknown = sql`list_filter(json_keys(${payload}), lambda k: NOT list_contains([${names}], k) AND ${value} IS NOT NULL)`;
+  const stray = misfit(sql`k`, sql`'the table has no column ' || k`, value);
   const line = lineMember(columns.map(({ name }) => name));
-  const strays = `list_transform(${unknown}, lambda k: CASE WHEN k = ${quoteText(line)} THEN ${brokenLineError(line)} ELSE ${stray} END)`;
-  return `CAST(list_concat(list_filter([${unreadable.join(", ")}], lambda e: e IS NOT NULL), ${strays}) AS ${errorsType})`;
+  const strays = sql`list_transform(${unknown}, lambda k: CASE WHEN k = ${quoteText(line)} THEN ${brokenLineError(line)} ELSE ${stray} END)`;
+  return sql`CAST(list_concat(list_filter([${unreadable}], lambda e: e IS NOT NULL), ${strays}) AS ${errorsType})`;
 }
 
-function brokenLineError(member: string): string {
-  return `{check_id: ${quoteText(lineCheckId)}, check_name: 'schema', columns: CAST([] AS VARCHAR[]), message: ${quoteText(`the line could not be read: set the columns to what it should say, and ${member} to NULL`)}, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''}`;
+function brokenLineError(member: string): SqlExpression {
+  return sql`{check_id: ${quoteText(lineCheckId)}, check_name: 'schema', columns: CAST([] AS VARCHAR[]), message: ${quoteText(`the line could not be read: set the columns to what it should say, and ${member} to NULL`)}, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''}`;
 }
 
-function misfit(column: string, message: string, observed: string): string {
-  return `{check_id: 'schema:' || ${column}, check_name: 'schema', columns: [${column}], message: ${message}, observed_value: ${observed}, severity: 'critical', rule_fingerprint: ''}`;
+function misfit(column: SqlExpression, message: SqlExpression, observed: SqlExpression): SqlExpression {
+  return sql`{check_id: 'schema:' || ${column}, check_name: 'schema', columns: [${column}], message: ${message}, observed_value: ${observed}, severity: 'critical', rule_fingerprint: ''}`;
 }
 
 /** A condition that is true where a payload says something of a column, even null. */
-export function mentionsSql(column: string, payload: string): string {
-  return `json_exists(${payload}, ${quoteText(pointer(column))})`;
+export function mentionsSql(column: string, payload: SqlExpression): SqlExpression {
+  return sql`json_exists(${payload}, ${quoteText(pointer(column))})`;
 }
 
-function textOf({ name }: EngineColumn, payload: string): string {
-  return `json_extract_string(${payload}, ${quoteText(pointer(name))})`;
+function textOf({ name }: EngineColumn, payload: SqlExpression): SqlExpression {
+  return sql`json_extract_string(${payload}, ${quoteText(pointer(name))})`;
 }
 
 function pointer(name: string): string {
   return `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
-function readSql(column: EngineColumn, payload: string): string {
+function readSql(column: EngineColumn, payload: SqlExpression): SqlExpression {
   // writing makes a variant of JSON; one that is made before comes out of a query as text
   if (column.type === "VARIANT")
-    return `CASE WHEN ${textOf(column, payload)} IS NOT NULL THEN json_extract(${payload}, ${quoteText(pointer(column.name))}) END`;
-  return `TRY_CAST(${textOf(column, payload)} AS ${column.type})`;
+    return sql`CASE WHEN ${textOf(column, payload)} IS NOT NULL THEN json_extract(${payload}, ${quoteText(pointer(column.name))}) END`;
+  return sql`TRY_CAST(${textOf(column, payload)} AS ${columnType(column.type)})`;
 }

@@ -1,3 +1,4 @@
+import { assertInternal } from "../../errors.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { sqlAsWritten } from "../../sql/sql-text.ts";
 import { type JsonValue, stringifyJson } from "../../util/json.ts";
@@ -81,7 +82,10 @@ export function callerSqlOf(suite: Suite): { readonly path: string; readonly tex
 
 /** The caller's SQL at a path: as the engine checked it, or as written. */
 function expressionAt(path: string, text: string, context: PlanContext): SqlExpression {
-  return context.expressions?.get(path) ?? sqlAsWritten(text);
+  if (context.expressions === undefined) return sqlAsWritten(text);
+  const checked = context.expressions.get(path);
+  assertInternal(checked !== undefined, `the SQL at ${path}, which the engine has not checked`);
+  return checked;
 }
 
 /** The column of a name, or of a dotted path into structs where no column has that name. */

@@ -6,13 +6,13 @@ import type { GateOutcome } from "../../quality/gate/verdict.ts";
 import { sideTableRows } from "../../sidetables/read-rows.ts";
 import { removedRows, type SideRewrite } from "../../sidetables/rewrite-rows.ts";
 import { openSideTable, type SideTable } from "../../sidetables/side-table.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import { harmfulChange, requireHarmless } from "../../table/commit/conflict-metadata.ts";
 import { readWinners } from "../../table/commit/winning-commits.ts";
 import { type BatchName, quarantineTransaction } from "../../table/idempotence/application-ids.ts";
 import type { BatchTarget } from "../../write/plan/batch-target.ts";
-import { quarantineColumns, quarantineOf } from "./quarantine-table.ts";
+import { quarantineNames, quarantineOf } from "./quarantine-table.ts";
 
 /** A batch that comes again, after a try of it that set rows aside and did not land. */
 export interface RepeatedBatch {
@@ -55,17 +55,22 @@ interface EarlierRows {
  * them. Several tables may share a quarantine and call their batches alike. A creation that is repeated gives its
  * table another id, so that rows of the one before can be told by their place alone.
  */
-function mineSql({ side, target, batchId, before }: Omit<RepeatedBatch, "quarantine" | "verdict">): string {
-  const { batch, table, baseVersion, status, errors } = quarantineColumns;
-  const tested = `list_bool_or(list_transform(${errors}, lambda e: struct_extract(e, 'check_name') <> 'schema'))`;
+function mineSql({
+  side,
+  target,
+  batchId,
+  before,
+}: Omit<RepeatedBatch, "quarantine" | "verdict">): SqlExpression {
+  const { batch, table, baseVersion, status, errors } = quarantineNames;
+  const tested = sql`list_bool_or(list_transform(${errors}, lambda e: struct_extract(e, 'check_name') <> 'schema'))`;
   const isOwn = side.context.store.uri === quarantineOf(target.context).context.store.uri;
-  const creation = isOwn ? ` OR (${baseVersion} IS NULL AND ${status} = 'open')` : "";
+  const creation = isOwn ? sql` OR (${baseVersion} IS NULL AND ${status} = 'open')` : sql``;
   const parts = [
-    `${batch} IS NOT DISTINCT FROM ${quoteText(batchId)}`,
-    `(coalesce(${table} = ${quoteText(target.metadata.id)}, true)${creation})`,
-    ...(before === 0 ? [] : [`coalesce(${tested}, false)`]),
+    sql`${batch} IS NOT DISTINCT FROM ${quoteText(batchId)}`,
+    sql`(coalesce(${table} = ${quoteText(target.metadata.id)}, true)${creation})`,
+    ...(before === 0 ? [] : [sql`coalesce(${tested}, false)`]),
   ];
-  return `(${parts.join(" AND ")})`;
+  return sql`(${joinSql(parts, sql` AND `)})`;
 }
 
 /**
@@ -129,17 +134,15 @@ async function requireCurrent({ snapshot, context }: BatchTarget, baseVersion: n
 
 async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
   const { side, quarantine, verdict, target } = repeated;
-  const { suiteFingerprint, status, baseVersion, table } = quarantineColumns;
+  const { suiteFingerprint, status, baseVersion, table } = quarantineNames;
   await using session = await (await quarantine.context.engine()).open();
   const rows = await sideTableRows(side, session, quarantine);
   const other =
     verdict === undefined
-      ? "true"
-      : `${suiteFingerprint} IS DISTINCT FROM ${quoteText(verdict.suite.fingerprint)}`;
+      ? sql`true`
+      : sql`${suiteFingerprint} IS DISTINCT FROM ${quoteText(verdict.suite.fingerprint)}`;
   const [found] = await session.rows(
-    unchecked(
-      `SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, count_if(${table} <> ${quoteText(target.metadata.id)}) AS created, max(${baseVersion}) AS base FROM (${rows.sql}) WHERE ${mineSql(repeated)}`,
-    ),
+    sql`SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, count_if(${table} <> ${quoteText(target.metadata.id)}) AS created, max(${baseVersion}) AS base FROM (${rows.sql}) WHERE ${mineSql(repeated)}`,
   );
   const base = found?.["base"] ?? null;
   return {
@@ -153,5 +156,5 @@ async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
 
 /** The change that takes the rows of an earlier try out of the quarantine, where there are any. */
 export function withoutEarlier(repeated: RepeatedBatch, earlier: "none" | "replace"): SideRewrite {
-  return removedRows(earlier === "none" ? "false" : mineSql(repeated));
+  return removedRows(earlier === "none" ? sql`false` : mineSql(repeated));
 }

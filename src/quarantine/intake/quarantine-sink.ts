@@ -4,6 +4,7 @@ import { noPlaces } from "../../quality/model/places.ts";
 import { appendSelected, type SelectedRows, writeSelected } from "../../sidetables/append-rows.ts";
 import { rewriteSideTable, type SideRewrite } from "../../sidetables/rewrite-rows.ts";
 import { asStep, openSideTable, type SideTable } from "../../sidetables/side-table.ts";
+import { type SqlSelect, sql } from "../../sql/sql.ts";
 import type { AppTransaction } from "../../table/idempotence/app-transaction.ts";
 import { quarantineTransaction } from "../../table/idempotence/application-ids.ts";
 import type { WrittenBatch } from "../../write/stages/batch-stages.ts";
@@ -109,10 +110,10 @@ async function replaceEarlier(
     if (earlier === "same") return undefined;
     const version = ((await progressOf(quarantine, txn)) ?? 0n) + 1n;
     const rest = { ...withoutEarlier(repeated(quarantine), earlier), txn: { ...txn, version } };
-    const sql = batch.verdict?.quarantineSql ?? null;
-    if (sql === null) return rest;
-    const files = { n: await writeSelected(selectedRows(batch, sql, undefined), quarantine) };
-    return { ...rest, added: "SELECT n.* FROM n", files };
+    const rows = batch.verdict?.quarantineSql ?? null;
+    if (rows === null) return rest;
+    const files = { n: await writeSelected(selectedRows(batch, rows, undefined), quarantine) };
+    return { ...rest, added: sql`SELECT n.* FROM n`, files };
   };
   return (await rewriteSideTable(side, change, { signal: services.signal, schema }))?.version;
 }
@@ -122,7 +123,11 @@ async function progressOf(quarantine: LogSnapshot, { appId }: AppTransaction): P
 }
 
 /** The rows that a batch sets aside. */
-function selectedRows(batch: WrittenBatch, gateSql: string, txn: AppTransaction | undefined): SelectedRows {
+function selectedRows(
+  batch: WrittenBatch,
+  gateSql: SqlSelect,
+  txn: AppTransaction | undefined,
+): SelectedRows {
   const { session, staging } = batch.room;
   return {
     session,

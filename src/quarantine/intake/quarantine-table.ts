@@ -5,6 +5,8 @@ import { mapFields } from "../../schema/fields.ts";
 import type { StructType } from "../../schema/types.ts";
 import { contextBelow } from "../../sidetables/context-below.ts";
 import type { SideTable } from "../../sidetables/side-table.ts";
+import type { SqlName } from "../../sql/sql.ts";
+import { quoteName } from "../../sql/sql-text.ts";
 
 /**
  * Folder of a table's quarantine below the table; other engines pass over folders that begin with an
@@ -33,6 +35,11 @@ export const quarantineColumns = {
   resolvedAt: "resolved_at",
   note: "note",
 } as const;
+
+/** {@link quarantineColumns} as SQL. */
+export const quarantineNames = Object.fromEntries(
+  Object.entries(quarantineColumns).map(([key, name]) => [key, quoteName(name)]),
+) as Readonly<Record<keyof typeof quarantineColumns, SqlName>>;
 
 /**
  * `open`: waits. `claimed`: a resubmission is under way. `resubmitted`: in the table since

@@ -5,14 +5,14 @@ import { payloadSql } from "../../quality/gate/payload.ts";
 import { type Places, placesOf, placesSql } from "../../quality/model/places.ts";
 import { findField, holdsVariant } from "../../schema/fields.ts";
 import type { StructField, StructType } from "../../schema/types.ts";
-import { unchecked } from "../../sql/sql.ts";
-import { fileList, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { joinSql, type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
+import { fileList, plainName, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { quarantinedName } from "../../table/idempotence/application-ids.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { timeOrderedUuid } from "../../util/world.ts";
 import { requireSamePlaces } from "../../write/stages/accounted-rows.ts";
 import type { WrittenBatch } from "../../write/stages/batch-stages.ts";
-import { quarantineColumns } from "./quarantine-table.ts";
+import { quarantineColumns, quarantineNames } from "./quarantine-table.ts";
 
 /**
  * Holds files that are to go into a quarantine to the rows that the gate set aside. @throws
@@ -20,9 +20,7 @@ import { quarantineColumns } from "./quarantine-table.ts";
  */
 export async function requireAside(session: Session, aside: Places, files: readonly string[]): Promise<void> {
   const [found] = await session.rows(
-    unchecked(
-      `SELECT ${placesSql(quoteName(quarantineColumns.file), quoteName(quarantineColumns.row))} AS places FROM read_parquet(${fileList(files)})`,
-    ),
+    sql`SELECT ${placesSql(quarantineNames.file, quarantineNames.row)} AS places FROM read_parquet(${fileList(files)})`,
   );
   requireSamePlaces(aside, placesOf(found?.["places"]));
 }
@@ -31,47 +29,53 @@ export async function requireAside(session: Session, aside: Places, files: reado
  * The rows of a quarantine, from the gate's query: its first columns are `file`, `row` and `errors`, then
  * come the table's.
  */
-export function quarantineSql(batch: WrittenBatch, gateSql: string, quarantine: StructType): string {
+export function quarantineSql(batch: WrittenBatch, gateSql: SqlSelect, quarantine: StructType): SqlSelect {
   const { verdict, target, source, fitted, room } = batch;
   const given = fitted.columns;
   const values = findField(quarantine, quarantineColumns.values);
   if (target.schema.fields.some((field) => holdsVariant(field.type))) room.session.enableVariants();
   const batchId = batchIdOf(batch);
   const prefix = freePrefix([...given, ...source.columns].map(({ name }) => name));
-  const place = { file: `${prefix}gate_file`, row: `${prefix}gate_row`, errors: `${prefix}gate_errors` };
-  const text = (value: string | null) => (value === null ? "CAST(NULL AS VARCHAR)" : quoteText(value));
+  const place = {
+    file: plainName(`${prefix}gate_file`),
+    row: plainName(`${prefix}gate_row`),
+    errors: plainName(`${prefix}gate_errors`),
+  };
+  const text = (value: string | null) => (value === null ? sql`CAST(NULL AS VARCHAR)` : quoteText(value));
   const aliases = [place.file, place.row, place.errors, ...given.map((column) => quoteName(column.name))];
   const now = new Date(target.context.world.now()).toISOString();
-  const id = `sha256(concat_ws('|', ${text(target.metadata.id)}, ${text(batchId)}, coalesce(${place.file}, ''), CAST(${place.row} AS VARCHAR)))`;
-  const items: readonly (readonly [string, string])[] = [
-    [quarantineColumns.id, id],
-    [quarantineColumns.table, text(target.metadata.id)],
+  const id = sql`sha256(concat_ws('|', ${text(target.metadata.id)}, ${text(batchId)}, coalesce(${place.file}, ''), CAST(${place.row} AS VARCHAR)))`;
+  const items: readonly (readonly [SqlName, SqlExpression])[] = [
+    [quarantineNames.id, id],
+    [quarantineNames.table, text(target.metadata.id)],
     [
-      quarantineColumns.baseVersion,
-      target.snapshot === undefined ? "CAST(NULL AS BIGINT)" : `CAST(${target.snapshot.version} AS BIGINT)`,
+      quarantineNames.baseVersion,
+      target.snapshot === undefined
+        ? sql`CAST(NULL AS BIGINT)`
+        : sql`CAST(${target.snapshot.version} AS BIGINT)`,
     ],
-    [quarantineColumns.batch, text(batchId)],
-    [quarantineColumns.file, place.file],
-    [quarantineColumns.row, `CAST(${place.row} AS BIGINT)`],
-    [quarantineColumns.at, `TIMESTAMPTZ ${quoteText(now)}`],
-    [quarantineColumns.suite, text(verdict?.suite.name ?? null)],
-    [quarantineColumns.suiteFingerprint, text(verdict?.suite.fingerprint ?? null)],
-    [quarantineColumns.errors, place.errors],
+    [quarantineNames.batch, text(batchId)],
+    [quarantineNames.file, place.file],
+    [quarantineNames.row, sql`CAST(${place.row} AS BIGINT)`],
+    [quarantineNames.at, sql`TIMESTAMPTZ ${quoteText(now)}`],
+    [quarantineNames.suite, text(verdict?.suite.name ?? null)],
+    [quarantineNames.suiteFingerprint, text(verdict?.suite.fingerprint ?? null)],
+    [quarantineNames.errors, place.errors],
     [
-      quarantineColumns.payload,
-      payloadSql(source.columns, "s", source.positionColumns.badCells, target.schema),
+      quarantineNames.payload,
+      payloadSql(source.columns, sql`s`, source.positionColumns.badCells, target.schema),
     ],
-    [quarantineColumns.values, values === undefined ? "NULL" : valuesSql(values, given)],
-    [quarantineColumns.attempt, "CAST(1 AS INTEGER)"],
-    [quarantineColumns.status, text("open")],
-    [quarantineColumns.resubmission, text(null)],
-    [quarantineColumns.resolvedVersion, "CAST(NULL AS BIGINT)"],
-    [quarantineColumns.resolvedAt, "CAST(NULL AS TIMESTAMPTZ)"],
-    [quarantineColumns.note, text(null)],
+    [quarantineNames.values, values === undefined ? sql`NULL` : valuesSql(values, given)],
+    [quarantineNames.attempt, sql`CAST(1 AS INTEGER)`],
+    [quarantineNames.status, text("open")],
+    [quarantineNames.resubmission, text(null)],
+    [quarantineNames.resolvedVersion, sql`CAST(NULL AS BIGINT)`],
+    [quarantineNames.resolvedAt, sql`CAST(NULL AS TIMESTAMPTZ)`],
+    [quarantineNames.note, text(null)],
   ];
-  const from = `(${gateSql}) AS q(${aliases.join(", ")}) JOIN (${source.positionedSql}) AS s`;
-  const on = `s.${quoteName(source.positionColumns.row)} = q.${place.row} AND s.${quoteName(source.positionColumns.file)} IS NOT DISTINCT FROM q.${place.file}`;
-  return `SELECT ${items.map(([name, sql]) => `${sql} AS ${quoteName(name)}`).join(", ")} FROM ${from} ON ${on}`;
+  const from = sql`(${gateSql}) AS q(${aliases}) JOIN (${source.positionedSql}) AS s`;
+  const on = sql`s.${quoteName(source.positionColumns.row)} = q.${place.row} AND s.${quoteName(source.positionColumns.file)} IS NOT DISTINCT FROM q.${place.file}`;
+  return sql`SELECT ${items.map(([name, value]) => sql`${value} AS ${name}`)} FROM ${from} ON ${on}`;
 }
 
 /** What the quarantine calls a batch; one that the caller did not name gets a fresh name each time. */
@@ -86,17 +90,20 @@ export function batchIdOf({ target, plan }: WrittenBatch): string {
 function valuesSql(
   values: StructField,
   given: readonly { readonly name: string; readonly type: string }[],
-): string {
-  if (typeof values.type === "string" || values.type.type !== "struct") return "NULL";
+): SqlExpression {
+  if (typeof values.type === "string" || values.type.type !== "struct") return sql`NULL`;
   const members = values.type.fields.map((field) => {
     const column = given.find((one) => one.name.toLowerCase() === field.name.toLowerCase());
-    return `${quoteName(field.name)} := ${column === undefined ? nullOf(field) : memberSql(field, column)}`;
+    return sql`${quoteName(field.name)} := ${column === undefined ? nullOf(field) : memberSql(field, column)}`;
   });
-  return `struct_pack(${members.join(", ")})`;
+  return sql`struct_pack(${members})`;
 }
 
-function memberSql(field: StructField, column: { readonly name: string; readonly type: string }): string {
-  const given = `q.${quoteName(column.name)}`;
+function memberSql(
+  field: StructField,
+  column: { readonly name: string; readonly type: string },
+): SqlExpression {
+  const given = sql`q.${quoteName(column.name)}`;
   const mismatches: Parameters<typeof planConversion>[3] = [];
   const conversion = planConversion(parseEngineType(column.type), field.type, [field.name], mismatches);
   if (mismatches.length > 0) return nullOf(field);
@@ -106,9 +113,9 @@ function memberSql(field: StructField, column: { readonly name: string; readonly
   const value = conversion.convert(given);
   return lossy.length === 0
     ? value
-    : `CASE WHEN ${lossy.join(" OR ")} THEN ${nullOf(field)} ELSE ${value} END`;
+    : sql`CASE WHEN ${joinSql(lossy, sql` OR `)} THEN ${nullOf(field)} ELSE ${value} END`;
 }
 
-function nullOf(field: StructField): string {
-  return `CAST(NULL AS ${engineTypeText(field.type)})`;
+function nullOf(field: StructField): SqlExpression {
+  return sql`CAST(NULL AS ${engineTypeText(field.type)})`;
 }

@@ -19,8 +19,8 @@ import { physicalSelectItems } from "../../schema/physical-sql.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive, pathText, typeText } from "../../schema/type-names.ts";
 import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
-import { unchecked } from "../../sql/sql.ts";
-import { quoteName } from "../../sql/sql-text.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { plainName, quoteName } from "../../sql/sql-text.ts";
 import { mapBounded } from "../../util/concurrency.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { indexedColumns, statisticsJson } from "./file-statistics.ts";
@@ -57,7 +57,7 @@ export interface DataWriteOptions {
    * Conditions over the query's columns that no row fulfils: the first one that does ends the write, see
    * {@link isGuardStop}. Only for tables without partition columns, whose rows are read once.
    */
-  readonly guard?: readonly string[] | undefined;
+  readonly guard?: readonly SqlExpression[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -94,7 +94,7 @@ const uploadsUnderWay = 8;
 export async function stageData(
   session: Session,
   target: DataTarget,
-  sql: string,
+  rows: SqlSelect,
   folder: string,
   options: DataWriteOptions = {},
 ): Promise<StagedData> {
@@ -106,16 +106,16 @@ export async function stageData(
     ...data.flatMap((field) => [field.name, physicalName(field, target.mode)]),
     ...hidden,
   ]);
-  const partitionKey = (index: number) => `${prefix}partition_value_${index}`;
+  const partitionKey = (index: number) => plainName(`${prefix}partition_value_${index}`);
   const keys = partitions.map(
-    (field, index) => `${encodePartitionSql(field.type, quoteName(field.name))} AS ${partitionKey(index)}`,
+    (field, index) => sql`${encodePartitionSql(field.type, quoteName(field.name))} AS ${partitionKey(index)}`,
   );
   const output = join(folder, target.context.world.uuid());
   await mkdir(output);
   const compression = options.compression ?? codecOf(target.configuration);
   const items = [...physicalSelectItems(data, target.mode), ...hidden.map(quoteName), ...keys];
-  const guarded = options.guard === undefined ? "" : ` WHERE ${guardSql(options.guard.map(unchecked))}`;
-  const files = await session.writeParquet(unchecked(`SELECT ${items.join(", ")} FROM (${sql})${guarded}`), {
+  const guarded = options.guard === undefined ? sql`` : sql` WHERE ${guardSql(options.guard)}`;
+  const files = await session.writeParquet(sql`SELECT ${items} FROM (${rows})${guarded}`, {
     folder: output,
     compression,
     targetFileBytes:

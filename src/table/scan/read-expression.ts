@@ -9,7 +9,8 @@ import type {
   StructField,
   StructType,
 } from "../../schema/types.ts";
-import { lambda, quoteName } from "../../sql/sql-text.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
+import { lambda, plainName, quoteName } from "../../sql/sql-text.ts";
 import type { PhysicalField, PhysicalType } from "./physical-schema.ts";
 import { readTypeText } from "./read-type.ts";
 import { typedVariantSql, variantSql } from "./variant-sql.ts";
@@ -33,7 +34,7 @@ export interface ReadContext {
  * it is.
  */
 export interface ReadSql {
-  readonly sql: string;
+  readonly sql: SqlExpression;
   readonly unchanged: boolean;
 }
 
@@ -62,7 +63,7 @@ export function findField(
 }
 
 /**
- * SQL that reads a value of the file (`sql`, of the type `physical`) as the table's type: renames and adds
+ * SQL that reads a value of the file (`column`, of the type `physical`) as the table's type: renames and adds
  * nested fields, widens types (PROTOCOL.md "Type Widening"), decodes what old writers annotated otherwise.
  *
  * @throws `DATA_FILE_CORRUPT` for a type that Delta does not allow the file to hold here
@@ -70,78 +71,81 @@ export function findField(
 export function readExpression(
   type: DeltaType,
   physical: PhysicalType,
-  sql: string,
+  column: SqlExpression,
   context: ReadContext,
   path: readonly string[],
   depth = 0,
 ): ReadSql {
   if (type === "variant") {
     const read = context.typedVariants === true ? typedVariantSql : variantSql;
-    return { sql: read(physical, sql, context.variants.get(pathText(path)), context.file), unchanged: false };
+    return {
+      sql: read(physical, column, context.variants.get(pathText(path)), context.file),
+      unchanged: false,
+    };
   }
-  if (type === "void") return { sql: "CAST(NULL AS INTEGER)", unchanged: false };
+  if (type === "void") return { sql: sql`CAST(NULL AS INTEGER)`, unchanged: false };
   if (isPrimitive(type) || type.type === "decimal") {
     if (physical.kind !== "leaf") throw unreadable(type, physical, context, path);
-    const converted = leafSql(type, physical, sql);
+    const converted = leafSql(type, physical, column);
     if (converted === undefined) throw unreadable(type, physical, context, path);
-    return { sql: converted, unchanged: converted === sql };
+    return { sql: converted, unchanged: converted === column };
   }
   switch (type.type) {
     case "struct":
-      return structSql(type, physical, sql, context, path, depth);
+      return structSql(type, physical, column, context, path, depth);
     case "array":
-      return arraySql(type, physical, sql, context, path, depth);
+      return arraySql(type, physical, column, context, path, depth);
     case "map":
-      return mapSql(type, physical, sql, context, path, depth);
+      return mapSql(type, physical, column, context, path, depth);
   }
 }
 
 function structSql(
   type: StructType,
   physical: PhysicalType,
-  sql: string,
+  column: SqlExpression,
   context: ReadContext,
   path: readonly string[],
   depth: number,
 ): ReadSql {
   if (physical.kind !== "struct") throw unreadable(type, physical, context, path);
   if (type.fields.length === 0)
-    return { sql: `CASE WHEN ${sql} IS NULL THEN NULL ELSE true END`, unchanged: false };
+    return { sql: sql`CASE WHEN ${column} IS NULL THEN NULL ELSE true END`, unchanged: false };
   let unchanged = type.fields.length === physical.fields.length;
   const entries = type.fields.map((field, index) => {
     const found = findField(physical.fields, field, context.mode);
     const name = quoteName(field.name);
     if (found === undefined) {
       unchanged = false;
-      return `${name} := CAST(NULL AS ${readTypeText(field.type, context.typedVariants === true ? "VARIANT" : "JSON")})`;
+      return sql`${name} := CAST(NULL AS ${readTypeText(field.type, context.typedVariants === true ? "VARIANT" : "JSON")})`;
     }
     const inner = readExpression(
       field.type,
       found.type,
-      `${sql}.${quoteName(found.engineName)}`,
+      sql`${column}.${quoteName(found.engineName)}`,
       context,
       [...path, field.name],
       depth,
     );
     if (!inner.unchanged || physical.fields[index] !== found || found.engineName !== field.name)
       unchanged = false;
-    return `${name} := ${inner.sql}`;
+    return sql`${name} := ${inner.sql}`;
   });
-  if (unchanged) return { sql, unchanged };
-  return { sql: `CASE WHEN ${sql} IS NULL THEN NULL ELSE struct_pack(${entries.join(", ")}) END`, unchanged };
+  if (unchanged) return { sql: column, unchanged };
+  return { sql: sql`CASE WHEN ${column} IS NULL THEN NULL ELSE struct_pack(${entries}) END`, unchanged };
 }
 
 function arraySql(
   type: ArrayType,
   physical: PhysicalType,
-  sql: string,
+  column: SqlExpression,
   context: ReadContext,
   path: readonly string[],
   depth: number,
 ): ReadSql {
   if (physical.kind !== "list") throw unreadable(type, physical, context, path);
   const variable = `e${depth}`;
-  const item = `(${variable})`;
+  const item = sql`(${plainName(variable)})`;
   const element = wrapTwoLevel(type.elementType, physical);
   const field = physical.unwrapped;
   const inner =
@@ -151,15 +155,15 @@ function arraySql(
           ...readExpression(
             type.elementType,
             element,
-            `struct_pack(${quoteName(field.engineName)} := ${item})`,
+            sql`struct_pack(${quoteName(field.engineName)} := ${item})`,
             context,
             [...path, "element"],
             depth + 1,
           ),
           unchanged: false,
         };
-  if (inner.unchanged) return { sql, unchanged: true };
-  return { sql: `list_transform(${sql}, ${lambda(variable, () => inner.sql)})`, unchanged: false };
+  if (inner.unchanged) return { sql: column, unchanged: true };
+  return { sql: sql`list_transform(${column}, ${lambda(variable, () => inner.sql)})`, unchanged: false };
 }
 
 /**
@@ -175,27 +179,34 @@ function wrapTwoLevel(wanted: DeltaType, physical: PhysicalType & { readonly kin
 function mapSql(
   type: MapType,
   physical: PhysicalType,
-  sql: string,
+  column: SqlExpression,
   context: ReadContext,
   path: readonly string[],
   depth: number,
 ): ReadSql {
   if (physical.kind !== "map") throw unreadable(type, physical, context, path);
   const variable = `e${depth}`;
-  const item = `(${variable})`;
-  const key = readExpression(type.keyType, physical.key, `${item}.key`, context, [...path, "key"], depth + 1);
+  const item = sql`(${plainName(variable)})`;
+  const key = readExpression(
+    type.keyType,
+    physical.key,
+    sql`${item}.key`,
+    context,
+    [...path, "key"],
+    depth + 1,
+  );
   const value = readExpression(
     type.valueType,
     physical.value,
-    `${item}.value`,
+    sql`${item}.value`,
     context,
     [...path, "value"],
     depth + 1,
   );
-  if (key.unchanged && value.unchanged) return { sql, unchanged: true };
-  const entry = `struct_pack("key" := ${key.sql}, "value" := ${value.sql})`;
+  if (key.unchanged && value.unchanged) return { sql: column, unchanged: true };
+  const entry = sql`struct_pack("key" := ${key.sql}, "value" := ${value.sql})`;
   return {
-    sql: `map_from_entries(list_transform(map_entries(${sql}), ${lambda(variable, () => entry)}))`,
+    sql: sql`map_from_entries(list_transform(map_entries(${column}), ${lambda(variable, () => entry)}))`,
     unchanged: false,
   };
 }
@@ -228,51 +239,51 @@ const widest: Partial<Readonly<Record<PrimitiveName, { readonly own: string; rea
 function leafSql(
   type: Exclude<DeltaType, { readonly type: "struct" | "array" | "map" }>,
   leaf: PhysicalType & { readonly kind: "leaf" },
-  sql: string,
-): string | undefined {
+  column: SqlExpression,
+): SqlExpression | undefined {
   const from = leaf.engineType;
-  const cast = `CAST(${sql} AS ${readTypeText(type)})`;
-  if (!isPrimitive(type)) return decimalSql(type.precision, type.scale, from, sql, cast);
+  const cast = sql`CAST(${column} AS ${readTypeText(type)})`;
+  if (!isPrimitive(type)) return decimalSql(type.precision, type.scale, from, column, cast);
   switch (type) {
     case "string":
-      if (from === "VARCHAR") return sql;
+      if (from === "VARCHAR") return column;
       return from === "BLOB"
-        ? `decode(${sql})`
+        ? sql`decode(${column})`
         : from === "JSON" || from === "ENUM" || from === "UUID"
           ? cast
           : undefined;
     case "binary":
-      return from === "BLOB" ? sql : from === "VARCHAR" ? `encode(${sql})` : undefined;
+      return from === "BLOB" ? column : from === "VARCHAR" ? sql`encode(${column})` : undefined;
     case "timestamp":
-      if (from === "TIMESTAMP WITH TIME ZONE") return sql;
+      if (from === "TIMESTAMP WITH TIME ZONE") return column;
       // INT96 and old files without the UTC flag hold UTC as well.
-      if (from === "TIMESTAMP") return `(${sql} AT TIME ZONE 'UTC')`;
-      return from === "TIMESTAMP_NS" ? `(${microseconds(sql)} AT TIME ZONE 'UTC')` : undefined;
+      if (from === "TIMESTAMP") return sql`(${column} AT TIME ZONE 'UTC')`;
+      return from === "TIMESTAMP_NS" ? sql`(${microseconds(column)} AT TIME ZONE 'UTC')` : undefined;
     case "timestamp_ntz":
-      if (from === "TIMESTAMP") return sql;
-      if (from === "TIMESTAMP WITH TIME ZONE") return `(${sql} AT TIME ZONE 'UTC')`;
-      return from === "DATE" ? cast : from === "TIMESTAMP_NS" ? microseconds(sql) : undefined;
+      if (from === "TIMESTAMP") return column;
+      if (from === "TIMESTAMP WITH TIME ZONE") return sql`(${column} AT TIME ZONE 'UTC')`;
+      return from === "DATE" ? cast : from === "TIMESTAMP_NS" ? microseconds(column) : undefined;
     default:
-      return numberSql(type, leaf, sql, cast);
+      return numberSql(type, leaf, column, cast);
   }
 }
 
 /**
  * Nanoseconds cut to microseconds, towards the past as other readers do; a plain cast would cut towards 1970.
  */
-function microseconds(sql: string): string {
-  return `make_timestamp(CAST(floor(epoch_ns(${sql}) / 1000::DECIMAL(4,0)) AS BIGINT))`;
+function microseconds(column: SqlExpression): SqlExpression {
+  return sql`make_timestamp(CAST(floor(epoch_ns(${column}) / 1000::DECIMAL(4,0)) AS BIGINT))`;
 }
 
 function numberSql(
   type: PrimitiveName,
   leaf: PhysicalType & { readonly kind: "leaf" },
-  sql: string,
-  cast: string,
-): string | undefined {
+  column: SqlExpression,
+  cast: SqlExpression,
+): SqlExpression | undefined {
   const rule = widest[type];
   if (rule === undefined) return undefined;
-  if (leaf.engineType === rule.own) return sql;
+  if (leaf.engineType === rule.own) return column;
   if ((wholeNumbers[leaf.engineType] ?? 99) <= rule.wholeUpTo) return cast;
   if (type === "double" && leaf.engineType === "FLOAT") return cast;
   // Some writers leave the bit width of a byte or short out: then the cast checks the range.
@@ -289,13 +300,13 @@ function decimalSql(
   precision: number,
   scale: number,
   from: string,
-  sql: string,
-  cast: string,
-): string | undefined {
+  column: SqlExpression,
+  cast: SqlExpression,
+): SqlExpression | undefined {
   const found = /^DECIMAL\((\d+),(\d+)\)$/.exec(from);
   if (found !== null) {
     const [p, s] = [Number(found[1]), Number(found[2])];
-    if (p === precision && s === scale) return sql;
+    if (p === precision && s === scale) return column;
     return s <= scale && p - s <= precision - scale ? cast : undefined;
   }
   const digits = wholeDigits[from];
@@ -309,11 +320,11 @@ function decimalSql(
 export function variantProbes(
   type: DeltaType,
   physical: PhysicalType,
-  sql: string,
+  column: SqlExpression,
   mode: ColumnMappingMode,
   path: readonly string[],
-): Map<string, string> {
-  if (type === "variant") return new Map([[pathText(path), sql]]);
+): Map<string, SqlExpression> {
+  if (type === "variant") return new Map([[pathText(path), column]]);
   if (isPrimitive(type)) return new Map();
   if (type.type === "struct" && physical.kind === "struct") {
     return new Map(
@@ -322,7 +333,7 @@ export function variantProbes(
         return found === undefined
           ? []
           : [
-              ...variantProbes(field.type, found.type, `${sql}.${quoteName(found.engineName)}`, mode, [
+              ...variantProbes(field.type, found.type, sql`${column}.${quoteName(found.engineName)}`, mode, [
                 ...path,
                 field.name,
               ]),
@@ -331,9 +342,12 @@ export function variantProbes(
     );
   }
   if (type.type === "array" && physical.kind === "list")
-    return variantProbes(type.elementType, physical.element, `${sql}[1]`, mode, [...path, "element"]);
+    return variantProbes(type.elementType, physical.element, sql`${column}[1]`, mode, [...path, "element"]);
   if (type.type === "map" && physical.kind === "map")
-    return variantProbes(type.valueType, physical.value, `map_values(${sql})[1]`, mode, [...path, "value"]);
+    return variantProbes(type.valueType, physical.value, sql`map_values(${column})[1]`, mode, [
+      ...path,
+      "value",
+    ]);
   return new Map();
 }
 

@@ -1,10 +1,10 @@
 import type { EngineColumn, EngineParameter, Relation, Session } from "../../engine/core/contract.ts";
-import { VarveError } from "../../errors.ts";
+import { assertInternal, VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
 import type { ColumnMappingMode } from "../../schema/column-mapping.ts";
 import type { StructField } from "../../schema/types.ts";
-import { unchecked } from "../../sql/sql.ts";
-import { fileList, quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
+import { fileList, plainName, quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { type FileGroup, groupByFooter } from "./file-groups.ts";
@@ -19,7 +19,7 @@ export type ScanColumn =
   /** A text column of the files that is not a column of the table, by its exact name. */
   | { readonly kind: "extra"; readonly name: string }
   /** `type` is the engine's type text; the value of file `f` is `f.constants[key]`. */
-  | { readonly kind: "constant"; readonly name: string; readonly key: string; readonly type: string }
+  | { readonly kind: "constant"; readonly name: string; readonly key: string; readonly type: SqlExpression }
   /** A struct `row_id`, `row_commit_version`: PROTOCOL.md "Reader Requirements for Row Tracking". */
   | {
       readonly kind: "row-tracking";
@@ -62,41 +62,49 @@ export async function scanFiles(
 ): Promise<FileRelation> {
   const local = files.map(({ file }) => file);
   // Footers are looked at here and again when rows are read.
-  if (files.length > 1) await session.execute(unchecked("SET parquet_metadata_cache = true"));
-  const arms: string[] = [];
+  if (files.length > 1) await session.execute(sql`SET parquet_metadata_cache = true`);
+  const arms: SqlSelect[] = [];
   for (const group of await groupByFooter(session, local)) {
     const own = files.filter((file) => group.files.has(file.file));
     appendAll(arms, await groupArms(session, context, columns, group, own, mode));
   }
   const types = columns.map(columnOf);
-  const sql = arms.length === 0 ? emptySql(types) : unionAll(arms);
-  return { sql: unchecked(sql), columns: types, files: [...new Set(local)] };
-}
-
-function columnOf(column: ScanColumn): EngineColumn {
-  if (column.kind === "data") return { name: column.field.name, type: dataType(column) };
-  if (column.kind === "extra") return { name: column.name, type: "VARCHAR" };
   return {
-    name: column.name,
-    type: column.kind === "constant" ? column.type : "STRUCT(row_id BIGINT, row_commit_version BIGINT)",
+    sql: arms.length === 0 ? emptySql(types) : unionAll(arms),
+    columns: types,
+    files: [...new Set(local)],
   };
 }
 
-function dataType({ field, typedVariants }: Extract<ScanColumn, { kind: "data" }>): string {
+/** A column of the relation, with its type as SQL. */
+interface TypedColumn extends EngineColumn {
+  readonly type: SqlExpression;
+}
+
+function columnOf(column: ScanColumn): TypedColumn {
+  if (column.kind === "data") return { name: column.field.name, type: dataType(column) };
+  if (column.kind === "extra") return { name: column.name, type: sql`VARCHAR` };
+  return {
+    name: column.name,
+    type: column.kind === "constant" ? column.type : sql`STRUCT(row_id BIGINT, row_commit_version BIGINT)`,
+  };
+}
+
+function dataType({ field, typedVariants }: Extract<ScanColumn, { kind: "data" }>): SqlExpression {
   return readTypeText(field.type, typedVariants === true ? "VARIANT" : "JSON");
 }
 
-function emptySql(columns: readonly EngineColumn[]): string {
-  const items = columns.map((column) => `CAST(NULL AS ${column.type}) AS ${quoteName(column.name)}`);
-  return `SELECT ${items.length === 0 ? "0" : items.join(", ")} WHERE false`;
+function emptySql(columns: readonly TypedColumn[]): SqlSelect {
+  const items = columns.map((column) => sql`CAST(NULL AS ${column.type}) AS ${quoteName(column.name)}`);
+  return sql`SELECT ${items.length === 0 ? 0 : items} WHERE false`;
 }
 
 /** Nested in halves, because the engine bounds how deep a chain of unions may be. */
-function unionAll(arms: readonly string[]): string {
+function unionAll(arms: readonly SqlSelect[]): SqlSelect {
   const [only] = arms;
   if (arms.length === 1 && only !== undefined) return only;
   const half = Math.ceil(arms.length / 2);
-  return `(${unionAll(arms.slice(0, half))}) UNION ALL (${unionAll(arms.slice(half))})`;
+  return sql`(${unionAll(arms.slice(0, half))}) UNION ALL (${unionAll(arms.slice(half))})`;
 }
 
 async function groupArms(
@@ -106,12 +114,12 @@ async function groupArms(
   group: FileGroup,
   files: readonly ScanFile[],
   mode: ColumnMappingMode,
-): Promise<string[]> {
+): Promise<SqlSelect[]> {
   const sample = files[0]?.file ?? "";
   checkFieldIds(group.fields, mode, sample);
   const variants = await variantTypes(session, columns, group.fields, mode, sample);
   const read: ReadContext = { mode, file: sample, variants };
-  const arms: string[] = [];
+  const arms: SqlSelect[] = [];
   for (const selected of [false, true]) {
     const part = files.filter((file) => (file.selection !== undefined) === selected);
     if (part.length === 0) continue;
@@ -138,22 +146,20 @@ async function variantTypes(
   mode: ColumnMappingMode,
   sample: string,
 ): Promise<ReadonlyMap<string, string>> {
-  const probes = new Map<string, string>();
+  const probes = new Map<string, SqlExpression>();
   for (const column of columns) {
     if (column.kind !== "data") continue;
     const found = findField(fields, column.field, mode);
     if (found === undefined) continue;
-    const own = variantProbes(column.field.type, found.type, `f.${quoteName(found.engineName)}`, mode, [
+    const own = variantProbes(column.field.type, found.type, sql`f.${quoteName(found.engineName)}`, mode, [
       column.field.name,
     ]);
-    for (const [path, sql] of own) probes.set(path, sql);
+    for (const [path, probe] of own) probes.set(path, probe);
   }
   if (probes.size === 0) return new Map();
   session.enableVariants();
   const described = await session.describe(
-    unchecked(
-      `SELECT ${[...probes.values()].join(", ")} FROM read_parquet(${quoteFile(sample)}, hive_partitioning = false) AS f`,
-    ),
+    sql`SELECT ${[...probes.values()]} FROM read_parquet(${quoteFile(sample)}, hive_partitioning = false) AS f`,
   );
   return new Map([...probes.keys()].map((path, index) => [path, described[index]?.type ?? ""]));
 }
@@ -183,7 +189,7 @@ class ArmBuilder {
     this.#read = read;
   }
 
-  async arms(files: readonly ScanFile[], selected: boolean): Promise<string[]> {
+  async arms(files: readonly ScanFile[], selected: boolean): Promise<SqlSelect[]> {
     const tracked = this.#columns.some((column) => column.kind === "row-tracking");
     const constants = this.#columns.filter((column) => column.kind === "constant");
     const positioned = selected || tracked;
@@ -198,7 +204,7 @@ class ArmBuilder {
     }
     // A file's own column of this name hides the engine's: then rows are counted, one file at a time.
     if (this.#hides("file_index") || (positioned && this.#hides("file_row_number"))) {
-      const arms: string[] = [];
+      const arms: SqlSelect[] = [];
       for (const file of files) arms.push(await this.#joined([file], selected, tracked, true));
       return arms;
     }
@@ -210,30 +216,31 @@ class ArmBuilder {
     selected: boolean,
     tracked: boolean,
     counted: boolean,
-  ): Promise<string> {
+  ): Promise<SqlSelect> {
     const table = await this.#fileTable(files, selected, tracked);
     const prefix = freePrefix(this.#fields.map(({ engineName }) => engineName));
+    const [counter, only] = [plainName(`${prefix}position`), plainName(`${prefix}file`)];
     const scan = counted
-      ? `(SELECT *, row_number() OVER () - 1 AS ${prefix}position, 0::UBIGINT AS ${prefix}file FROM ${this.#parquet(files)}) AS f${this.#nothingTable()}`
+      ? sql`(SELECT *, row_number() OVER () - 1 AS ${counter}, 0::UBIGINT AS ${only} FROM ${this.#parquet(files)}) AS f${this.#nothingTable()}`
       : this.#scan(files);
-    const from = `${scan} JOIN ${table} AS c ON c.file_index = f.${counted ? `${prefix}file` : "file_index"}`;
-    const position = counted ? `f.${prefix}position` : "f.file_row_number";
-    const chosen = `(CASE WHEN ${position} < bit_length(c.bits) THEN get_bit(c.bits, CAST(${position} AS INTEGER)) ELSE 0 END) = c.wanted`;
-    return this.#select(files, from + (selected ? ` WHERE ${chosen}` : ""), undefined, position);
+    const from = sql`${scan} JOIN ${table} AS c ON c.file_index = f.${counted ? only : sql`file_index`}`;
+    const position = counted ? sql`f.${counter}` : sql`f.file_row_number`;
+    const chosen = sql`(CASE WHEN ${position} < bit_length(c.bits) THEN get_bit(c.bits, CAST(${position} AS INTEGER)) ELSE 0 END) = c.wanted`;
+    return this.#select(files, selected ? sql`${from} WHERE ${chosen}` : from, undefined, position);
   }
 
-  #scan(files: readonly ScanFile[]): string {
-    return `${this.#parquet(files)} AS f${this.#nothingTable()}`;
+  #scan(files: readonly ScanFile[]): SqlExpression {
+    return sql`${this.#parquet(files)} AS f${this.#nothingTable()}`;
   }
 
-  #nothingTable(): string {
+  #nothingTable(): SqlExpression {
     return this.#hides("file_index")
-      ? " CROSS JOIN (SELECT CAST(NULL AS VARCHAR) AS text) AS varve_nothing"
-      : "";
+      ? sql` CROSS JOIN (SELECT CAST(NULL AS VARCHAR) AS text) AS varve_nothing`
+      : sql``;
   }
 
-  #parquet(files: readonly ScanFile[]): string {
-    return `read_parquet(${fileList(files.map((file) => file.file))}, hive_partitioning = false)`;
+  #parquet(files: readonly ScanFile[]): SqlExpression {
+    return sql`read_parquet(${fileList(files.map((file) => file.file))}, hive_partitioning = false)`;
   }
 
   #hides(name: string): boolean {
@@ -245,28 +252,28 @@ class ArmBuilder {
    */
   #select(
     files: readonly ScanFile[],
-    from: string,
+    from: SqlExpression,
     constantsOf: ScanFile | undefined,
-    position: string | undefined,
-  ): string {
+    position: SqlExpression | undefined,
+  ): SqlSelect {
     const items = this.#columns.map(
       (column, index) =>
-        `${this.#item(column, index, constantsOf, position)} AS ${quoteName(columnOf(column).name)}`,
+        sql`${this.#item(column, index, constantsOf, position)} AS ${quoteName(columnOf(column).name)}`,
     );
     return files.length === 0
       ? emptySql(this.#columns.map(columnOf))
-      : `SELECT ${items.length === 0 ? "0" : items.join(", ")} FROM ${from}`;
+      : sql`SELECT ${items.length === 0 ? 0 : items} FROM ${from}`;
   }
 
   #item(
     column: ScanColumn,
     index: number,
     constantsOf: ScanFile | undefined,
-    position: string | undefined,
-  ): string {
+    position: SqlExpression | undefined,
+  ): SqlExpression {
     switch (column.kind) {
       case "constant": {
-        if (constantsOf === undefined) return `c.k${index}`;
+        if (constantsOf === undefined) return sql`c.k${index}`;
         const value = constantsOf.constants[column.key] ?? null;
         return value === null ? this.#nothing(column.type) : literal(value, column.type);
       }
@@ -274,20 +281,21 @@ class ArmBuilder {
         const found = findField(this.#fields, column.field, this.#read.mode);
         if (found === undefined) return this.#nothing(dataType(column));
         const read = { ...this.#read, typedVariants: column.typedVariants === true };
-        return readExpression(column.field.type, found.type, `f.${quoteName(found.engineName)}`, read, [
+        return readExpression(column.field.type, found.type, sql`f.${quoteName(found.engineName)}`, read, [
           column.field.name,
         ]).sql;
       }
       case "extra": {
         const found = this.#fields.find((field) => field.name === column.name);
         return found === undefined
-          ? this.#nothing("VARCHAR")
-          : `CAST(f.${quoteName(found.engineName)} AS VARCHAR)`;
+          ? this.#nothing(sql`VARCHAR`)
+          : sql`CAST(f.${quoteName(found.engineName)} AS VARCHAR)`;
       }
       case "row-tracking": {
-        const id = this.#materialized(column.idColumn, `c.base_row_id + ${position}`);
-        const version = this.#materialized(column.versionColumn, "c.commit_version");
-        return `struct_pack(row_id := CAST(${id} AS BIGINT), row_commit_version := CAST(${version} AS BIGINT))`;
+        assertInternal(position !== undefined, "row ids of rows whose position is not read");
+        const id = this.#materialized(column.idColumn, sql`c.base_row_id + ${position}`);
+        const version = this.#materialized(column.versionColumn, sql`c.commit_version`);
+        return sql`struct_pack(row_id := CAST(${id} AS BIGINT), row_commit_version := CAST(${version} AS BIGINT))`;
       }
     }
   }
@@ -297,22 +305,22 @@ class ArmBuilder {
    * `k LIKE '%'` and `contains(k, '')` for true where `k` is a NULL constant and the other side of an OR is
    * false for all rows.
    */
-  #nothing(type: string): string {
-    if (type !== "VARCHAR" && type !== "JSON") return `CAST(NULL AS ${type})`;
+  #nothing(type: SqlExpression): SqlExpression {
+    if (type !== "VARCHAR" && type !== "JSON") return sql`CAST(NULL AS ${type})`;
     const text = this.#hides("file_index")
-      ? "varve_nothing.text"
-      : "CASE WHEN f.file_index IS NULL THEN '' END";
-    return type === "VARCHAR" ? text : `CAST(${text} AS JSON)`;
+      ? sql`varve_nothing.text`
+      : sql`CASE WHEN f.file_index IS NULL THEN '' END`;
+    return type === "VARCHAR" ? text : sql`CAST(${text} AS JSON)`;
   }
 
-  #materialized(name: string | undefined, otherwise: string): string {
+  #materialized(name: string | undefined, otherwise: SqlExpression): SqlExpression {
     const found = name === undefined ? undefined : this.#fields.find((field) => field.name === name);
-    return found === undefined ? otherwise : `coalesce(f.${quoteName(found.engineName)}, ${otherwise})`;
+    return found === undefined ? otherwise : sql`coalesce(f.${quoteName(found.engineName)}, ${otherwise})`;
   }
 
   /** A table of the session with one row a file: its constants, row ids and selection. */
-  async #fileTable(files: readonly ScanFile[], selected: boolean, tracked: boolean): Promise<string> {
-    const table = `varve_scan_${++tablesMade}_${this.#context.world.uuid().slice(0, 8)}`;
+  async #fileTable(files: readonly ScanFile[], selected: boolean, tracked: boolean): Promise<SqlExpression> {
+    const table = plainName(`varve_scan_${++tablesMade}_${this.#context.world.uuid().slice(0, 8)}`);
     const constants = this.#columns.flatMap((column, position) =>
       column.kind === "constant" ? [{ column, at: position }] : [],
     );
@@ -322,37 +330,43 @@ class ArmBuilder {
       tracked ? (file.defaultRowCommitVersion?.toString() ?? null) : null,
       ...constants.map(({ column }) => plainText(file.constants[column.key] ?? null)),
     ]);
-    const casts = constants.map(({ column, at }, k) => `${fromText(`r[${k + 4}]`, column.type)} AS k${at}`);
+    const casts = constants.map(
+      ({ column, at }, k) => sql`${fromText(sql`r[${k + 4}]`, column.type)} AS k${at}`,
+    );
+    const columns = [
+      sql`CAST(r[1] AS UBIGINT) AS file_index`,
+      sql`CAST(r[2] AS BIGINT) AS base_row_id`,
+      sql`CAST(r[3] AS BIGINT) AS commit_version`,
+      ...casts,
+    ];
     await this.#session.execute(
-      unchecked(`CREATE TABLE ${table} AS SELECT ${["CAST(r[1] AS UBIGINT) AS file_index", "CAST(r[2] AS BIGINT) AS base_row_id", "CAST(r[3] AS BIGINT) AS commit_version", ...casts].join(", ")}
-       FROM (SELECT unnest(from_json($1, '[["VARCHAR"]]')) AS r)`),
+      sql`CREATE TABLE ${table} AS SELECT ${columns}
+       FROM (SELECT unnest(from_json($1, '[["VARCHAR"]]')) AS r)`,
       [JSON.stringify(rows)],
     );
     return selected ? this.#withSelections(table, files) : table;
   }
 
-  async #withSelections(table: string, files: readonly ScanFile[]): Promise<string> {
+  async #withSelections(table: SqlName, files: readonly ScanFile[]): Promise<SqlExpression> {
+    const selections = plainName(`${table}_rows`);
     await this.#session.execute(
-      unchecked(`CREATE TABLE ${table}_rows (selected_file UBIGINT, bits BIT, wanted INTEGER)`),
+      sql`CREATE TABLE ${selections} (selected_file UBIGINT, bits BIT, wanted INTEGER)`,
     );
     const together = 64;
     for (let start = 0; start < files.length; start += together) {
-      const values: string[] = [];
+      const values: SqlExpression[] = [];
       const parameters: EngineParameter[] = [];
       files.slice(start, start + together).forEach((file, index) => {
         const bits = file.selection?.bits ?? new Uint8Array(0);
         // A BIT needs one bit at least.
         parameters.push(bits.length === 0 ? new Uint8Array(1) : bits);
         values.push(
-          `(${start + index}, CAST($${parameters.length} AS BIT), ${file.selection?.keep === "set" ? 1 : 0})`,
+          sql`(${start + index}, CAST($${parameters.length} AS BIT), ${file.selection?.keep === "set" ? 1 : 0})`,
         );
       });
-      await this.#session.execute(
-        unchecked(`INSERT INTO ${table}_rows VALUES ${values.join(", ")}`),
-        parameters,
-      );
+      await this.#session.execute(sql`INSERT INTO ${selections} VALUES ${values}`, parameters);
     }
-    return `(SELECT * FROM ${table} JOIN ${table}_rows ON selected_file = file_index)`;
+    return sql`(SELECT * FROM ${table} JOIN ${selections} ON selected_file = file_index)`;
   }
 }
 
@@ -372,11 +386,11 @@ function plainText(value: string | Uint8Array | null): string | null {
   return value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value;
 }
 
-function fromText(sql: string, type: string): string {
-  return type === "BLOB" ? `from_hex(${sql})` : type === "VARCHAR" ? sql : `CAST(${sql} AS ${type})`;
+function fromText(text: SqlExpression, type: SqlExpression): SqlExpression {
+  return type === "BLOB" ? sql`from_hex(${text})` : type === "VARCHAR" ? text : sql`CAST(${text} AS ${type})`;
 }
 
-function literal(value: string | Uint8Array, type: string): string {
+function literal(value: string | Uint8Array, type: SqlExpression): SqlExpression {
   const text = plainText(value) ?? "";
   return type === "VARCHAR" ? quoteText(text) : fromText(quoteText(text), type);
 }

@@ -1,4 +1,5 @@
 import { VarveError } from "../../errors.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { PhysicalField, PhysicalType } from "./physical-schema.ts";
 
@@ -16,20 +17,20 @@ type StructShape = PhysicalType & { readonly kind: "struct" };
  */
 export function variantSql(
   physical: PhysicalType,
-  sql: string,
+  column: SqlExpression,
   engineType: string | undefined,
   file: string,
-): string {
+): SqlExpression {
   if (engineType === "VARIANT") {
     // The engine's own JSON of a variant keeps neither bytes nor timestamps apart from texts that look like
     // them.
-    const plain = `CAST(variant_to_parquet_variant(${sql}) AS STRUCT(metadata BLOB, "value" BLOB))`;
-    return `CASE WHEN ${sql} IS NULL THEN NULL ELSE CAST(varve_variant_json(${plain}.metadata, ${plain}."value") AS JSON) END`;
+    const plain = sql`CAST(variant_to_parquet_variant(${column}) AS STRUCT(metadata BLOB, "value" BLOB))`;
+    return sql`CASE WHEN ${column} IS NULL THEN NULL ELSE CAST(varve_variant_json(${plain}.metadata, ${plain}."value") AS JSON) END`;
   }
   const metadata = physical.kind === "struct" ? field(physical, "metadata") : undefined;
   if (physical.kind !== "struct" || metadata === undefined) throw noVariant(file);
-  const restored = restoredSql(physical, sql, `${sql}.metadata`, file, 0);
-  return `CAST(CASE WHEN ${sql} IS NULL THEN NULL ELSE coalesce(${restored}, 'null') END AS JSON)`;
+  const restored = restoredSql(physical, column, sql`${column}.metadata`, file, 0);
+  return sql`CAST(CASE WHEN ${column} IS NULL THEN NULL ELSE coalesce(${restored}, 'null') END AS JSON)`;
 }
 
 /**
@@ -41,92 +42,92 @@ export function variantSql(
  */
 export function typedVariantSql(
   physical: PhysicalType,
-  sql: string,
+  column: SqlExpression,
   engineType: string | undefined,
   file: string,
-): string {
-  if (engineType === "VARIANT") return sql;
+): SqlExpression {
+  if (engineType === "VARIANT") return column;
   if (physical.kind !== "struct" || field(physical, "metadata") === undefined) throw noVariant(file);
   if (field(physical, "typed_value") !== undefined || field(physical, "value") === undefined)
     throw shredded(file);
-  const bytes = `${sql}.metadata || coalesce(${sql}."value", '\\x00'::BLOB)`;
-  return `CASE WHEN ${sql} IS NULL THEN NULL ELSE variant_bytes_to_variant(${bytes}) END`;
+  const bytes = sql`${column}.metadata || coalesce(${column}."value", '\\x00'::BLOB)`;
+  return sql`CASE WHEN ${column} IS NULL THEN NULL ELSE variant_bytes_to_variant(${bytes}) END`;
 }
 
 /** JSON text of one shredded level (`value`, `typed_value`), NULL where the value is missing. */
 function restoredSql(
   level: PhysicalType,
-  sql: string,
-  metadata: string,
+  column: SqlExpression,
+  metadata: SqlExpression,
   file: string,
   depth: number,
-): string {
+): SqlExpression {
   if (level.kind !== "struct") throw noVariant(file);
   const value =
-    field(level, "value") === undefined ? undefined : `varve_variant_json(${metadata}, ${sql}.value)`;
+    field(level, "value") === undefined ? undefined : sql`varve_variant_json(${metadata}, ${column}.value)`;
   const typed = field(level, "typed_value");
   if (typed === undefined) {
     if (value === undefined) throw noVariant(file);
     return value;
   }
-  const typedSql = `${sql}.${quoteName(typed.engineName)}`;
+  const typedSql = sql`${column}.${quoteName(typed.engineName)}`;
   const text = typedText(typed.type, typedSql, value, metadata, file, depth);
-  return `CASE WHEN ${typedSql} IS NOT NULL THEN ${text}${value === undefined ? "" : ` ELSE ${value}`} END`;
+  return sql`CASE WHEN ${typedSql} IS NOT NULL THEN ${text}${value === undefined ? sql`` : sql` ELSE ${value}`} END`;
 }
 
 function typedText(
   type: PhysicalType,
-  sql: string,
-  residue: string | undefined,
-  metadata: string,
+  column: SqlExpression,
+  residue: SqlExpression | undefined,
+  metadata: SqlExpression,
   file: string,
   depth: number,
-): string {
-  if (type.kind === "struct") return objectText(type, sql, residue, metadata, file, depth);
+): SqlExpression {
+  if (type.kind === "struct") return objectText(type, column, residue, metadata, file, depth);
   if (type.kind === "list") {
     const variable = `v${depth}`;
     const element = lambda(
       variable,
-      (item) => `coalesce(${restoredSql(type.element, item, metadata, file, depth + 1)}, 'null')`,
+      (item) => sql`coalesce(${restoredSql(type.element, item, metadata, file, depth + 1)}, 'null')`,
     );
-    return `('[' || array_to_string(list_transform(${sql}, ${element}), ',') || ']')`;
+    return sql`('[' || array_to_string(list_transform(${column}, ${element}), ',') || ']')`;
   }
   if (type.kind === "map") throw noVariant(file);
-  return scalarText(type.engineType, sql);
+  return scalarText(type.engineType, column);
 }
 
 /** A shredded object: its shredded fields that are there, and the fields left in the binary value. */
 function objectText(
   type: StructShape,
-  sql: string,
-  residue: string | undefined,
-  metadata: string,
+  column: SqlExpression,
+  residue: SqlExpression | undefined,
+  metadata: SqlExpression,
   file: string,
   depth: number,
-): string {
+): SqlExpression {
   const shredded = type.fields.map((own) => {
-    const inner = restoredSql(own.type, `${sql}.${quoteName(own.engineName)}`, metadata, file, depth);
-    return `(${quoteText(`${JSON.stringify(own.name)}:`)} || ${inner})`;
+    const inner = restoredSql(own.type, sql`${column}.${quoteName(own.engineName)}`, metadata, file, depth);
+    return sql`(${quoteText(`${JSON.stringify(own.name)}:`)} || ${inner})`;
   });
-  const rest = residue === undefined ? [] : [`nullif(substr(${residue}, 2, length(${residue}) - 2), '')`];
-  return `('{' || concat_ws(',', ${[...rest, ...shredded].join(", ")}) || '}')`;
+  const rest = residue === undefined ? [] : [sql`nullif(substr(${residue}, 2, length(${residue}) - 2), '')`];
+  return sql`('{' || concat_ws(',', ${[...rest, ...shredded]}) || '}')`;
 }
 
-function scalarText(engineType: string, sql: string): string {
+function scalarText(engineType: string, column: SqlExpression): SqlExpression {
   if (/^(?:BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|DECIMAL\(.*\))$/.test(engineType))
-    return `CAST(${sql} AS VARCHAR)`;
+    return sql`CAST(${column} AS VARCHAR)`;
   switch (engineType) {
     case "FLOAT":
     case "DOUBLE":
-      return `CASE WHEN isnan(${sql}) THEN '"NaN"' WHEN isinf(${sql}) THEN CASE WHEN ${sql} > 0 THEN '"Infinity"' ELSE '"-Infinity"' END ELSE CAST(to_json(${sql}) AS VARCHAR) END`;
+      return sql`CASE WHEN isnan(${column}) THEN '"NaN"' WHEN isinf(${column}) THEN CASE WHEN ${column} > 0 THEN '"Infinity"' ELSE '"-Infinity"' END ELSE CAST(to_json(${column}) AS VARCHAR) END`;
     case "BLOB":
-      return `('"' || base64(${sql}) || '"')`;
+      return sql`('"' || base64(${column}) || '"')`;
     case "TIMESTAMP WITH TIME ZONE":
-      return `strftime(${sql} AT TIME ZONE 'UTC', '"%Y-%m-%d %H:%M:%S.%f+00:00"')`;
+      return sql`strftime(${column} AT TIME ZONE 'UTC', '"%Y-%m-%d %H:%M:%S.%f+00:00"')`;
     case "TIMESTAMP":
-      return `strftime(${sql}, '"%Y-%m-%d %H:%M:%S.%f"')`;
+      return sql`strftime(${column}, '"%Y-%m-%d %H:%M:%S.%f"')`;
     default:
-      return `CAST(to_json(CAST(${sql} AS VARCHAR)) AS VARCHAR)`;
+      return sql`CAST(to_json(CAST(${column} AS VARCHAR)) AS VARCHAR)`;
   }
 }
 

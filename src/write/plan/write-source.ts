@@ -15,7 +15,7 @@ import { openSourceFile } from "../../engine/stage/shared/source-file.ts";
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { sql } from "../../sql/sql.ts";
 import { filePattern, quoteText } from "../../sql/sql-text.ts";
 import { planFiles, planScan } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
@@ -247,7 +247,7 @@ async function findFiles(session: OpenSession, paths: string | readonly string[]
       continue;
     }
     const pattern = path.startsWith("file:") ? name : resolve(filePattern(process.cwd()), path);
-    const rows = await session.rows(unchecked(`SELECT file FROM glob(${quoteText(pattern)}) ORDER BY file`));
+    const rows = await session.rows(sql`SELECT file FROM glob(${quoteText(pattern)}) ORDER BY file`);
     if (rows.length === 0) throw new VarveError("SOURCE_UNREADABLE", `No file matches ${path}.`, { path });
     for (const row of rows) found.push(String(row["file"]));
   }

@@ -5,7 +5,7 @@ import { physicalName } from "../../schema/column-mapping.ts";
 import { findField } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive, typeText } from "../../schema/type-names.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { StagedData } from "../../table/data-files/write-data-files.ts";
 import { type RowRule, ruleError } from "../../table/rules/write-rules.ts";
@@ -58,7 +58,7 @@ export async function checkWritten(
         path: [field.name],
         expected: `${typeText(field.type)} not null`,
         found: "null",
-        violated: `${quoteName(field.name)} IS NULL`,
+        violated: sql`${quoteName(field.name)} IS NULL`,
         value: quoteName(field.name),
       };
       await refuse(session, check, rows);
@@ -70,7 +70,7 @@ export async function checkWritten(
       continue;
     await refuse(
       session,
-      { ...check, violated: `NOT isfinite(${quoteName(field.name)})`, value: quoteName(field.name) },
+      { ...check, violated: sql`NOT isfinite(${quoteName(field.name)})`, value: quoteName(field.name) },
       rows,
     );
   }
@@ -81,7 +81,7 @@ export async function checkWritten(
  * from, where that is known.
  */
 export interface WrittenRows {
-  readonly sql: string;
+  readonly sql: SqlSelect;
   readonly located?: StagedRelation | undefined;
   /** How many of the rows are the table's own, copied from files that go. */
   readonly copied?: number | undefined;
@@ -105,11 +105,9 @@ export async function checkRules(
   const source = rows.located;
   if (source === undefined) throw ruleError(rule, {});
   const { file, row } = source.positionColumns;
-  const whole = source.columns.map(({ name }) => `${quoteName(name)} := ${quoteName(name)}`).join(", ");
+  const whole = source.columns.map(({ name }) => sql`${quoteName(name)} := ${quoteName(name)}`);
   const [found] = await session.rows(
-    unchecked(
-      `SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value, ${file} AS file, ${row} AS row FROM (${source.positionedSql}) WHERE ${violatedSql(rule)} LIMIT 1`,
-    ),
+    sql`SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value, ${quoteName(file)} AS file, ${quoteName(row)} AS row FROM (${source.positionedSql}) WHERE ${violatedSql(rule)} LIMIT 1`,
   );
   throw ruleError(rule, {
     ...place(found),
@@ -118,8 +116,8 @@ export async function checkRules(
 }
 
 /** True for a row that breaks a rule, and never null. */
-export function violatedSql(rule: RowRule): string {
-  return `((${rule.sql}) IS NOT TRUE)`;
+export function violatedSql(rule: RowRule): SqlExpression {
+  return sql`((${rule.sql}) IS NOT TRUE)`;
 }
 
 /** What is known of the rows that were written: by the files' own statistics, or else by the rows. */
@@ -152,7 +150,7 @@ export function writtenFacts(
 }
 
 async function countPresent(session: Session, rows: WrittenRows, column: string): Promise<number> {
-  const [row] = await session.rows(unchecked(`SELECT count(${quoteName(column)}) AS n FROM (${rows.sql})`));
+  const [row] = await session.rows(sql`SELECT count(${quoteName(column)}) AS n FROM (${rows.sql})`);
   return Number(row?.["n"] ?? 0);
 }
 
@@ -199,25 +197,26 @@ async function refuse(session: Session, check: EnforcementCheck, rows: WrittenRo
 
 async function firstViolated(
   session: Session,
-  sql: string,
-  conditions: readonly string[],
+  rows: SqlSelect,
+  conditions: readonly SqlExpression[],
 ): Promise<number | undefined> {
   if (conditions.length === 0) return undefined;
   const [found] = await session.rows(
-    unchecked(
-      `SELECT ${conditions.map((condition, at) => `bool_or(${condition}) AS c${at}`).join(", ")} FROM (${sql})`,
-    ),
+    sql`SELECT ${conditions.map((condition, at) => sql`bool_or(${condition}) AS c${at}`)} FROM (${rows})`,
   );
   const at = conditions.findIndex((_, index) => found?.[`c${index}`] === true);
   return at < 0 ? undefined : at;
 }
 
-async function firstRow(session: Session, relation: StagedRelation, condition: string, value: string) {
+async function firstRow(
+  session: Session,
+  relation: StagedRelation,
+  condition: SqlExpression,
+  value: SqlExpression,
+) {
   const { file, row } = relation.positionColumns;
   const [found] = await session.rows(
-    unchecked(
-      `SELECT CAST(${value} AS VARCHAR) AS value, ${file} AS file, ${row} AS row FROM (${relation.positionedSql}) WHERE ${condition} LIMIT 1`,
-    ),
+    sql`SELECT CAST(${value} AS VARCHAR) AS value, ${quoteName(file)} AS file, ${quoteName(row)} AS row FROM (${relation.positionedSql}) WHERE ${condition} LIMIT 1`,
   );
   const shown = found?.["value"];
   return { ...place(found), value: typeof shown === "string" ? shown.slice(0, 200) : null };

@@ -7,7 +7,7 @@ import type { GateOutcome } from "../../quality/gate/verdict.ts";
 import { metadataKeys } from "../../schema/column-metadata.ts";
 import { serializeSchema } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
-import { type SqlSelect, unchecked } from "../../sql/sql.ts";
+import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { applyRules, firstIdentity, type WriteRules } from "../../table/rules/write-rules.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
@@ -27,15 +27,13 @@ export function fittedRelation(
   const place = { file: `${prefix}source_file`, row: `${prefix}source_row` };
   const fitted = plan.columns.map(({ field }) => field);
   return {
-    sql: applyRules(unchecked(`SELECT ${columns} FROM (${relation.sql})`), { ...rules, numbered: [] }),
+    sql: applyRules(sql`SELECT ${columns} FROM (${relation.sql})`, { ...rules, numbered: [] }),
     columns: engineColumns({
       type: "struct",
       fields: schema.fields.filter((field) => fitted.includes(field)),
     }),
     positionedSql: applyRules(
-      unchecked(
-        `SELECT ${columns}, ${file} AS ${place.file}, ${row} AS ${place.row} FROM (${relation.positionedSql})`,
-      ),
+      sql`SELECT ${columns}, ${quoteName(file)} AS ${quoteName(place.file)}, ${quoteName(row)} AS ${quoteName(place.row)} FROM (${relation.positionedSql})`,
       { ...rules, numbered: [] },
     ),
     positionColumns: place,
@@ -58,10 +56,9 @@ export function writtenRows(
   rules: WriteRules,
   verdict: GateOutcome | undefined,
 ): WrittenRows {
-  const clean = verdict?.cleanSql ?? fitted.sql;
-  const sql = applyRules(unchecked(clean), { ...rules, computed: new Map() });
+  const clean = applyRules(verdict?.cleanSql ?? fitted.sql, { ...rules, computed: new Map() });
   const all = (verdict === undefined || verdict.untouched) && rules.numbered.length === 0;
-  return all ? { sql, located: fitted } : { sql };
+  return all ? { sql: clean, located: fitted } : { sql: clean };
 }
 
 /**

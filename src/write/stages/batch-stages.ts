@@ -5,6 +5,7 @@ import type { Predicate } from "../../protocol/predicate.ts";
 import type { Gate } from "../../quality/gate/gate.ts";
 import type { SetAside } from "../../quality/gate/gate-context.ts";
 import type { GateOutcome } from "../../quality/gate/verdict.ts";
+import type { SqlSelect } from "../../sql/sql.ts";
 import type { ReadSet } from "../../table/commit/commit-request.ts";
 import type { RowCount } from "../../table/commit/table-change.ts";
 import type { StagedData } from "../../table/data-files/write-data-files.ts";
@@ -41,7 +42,7 @@ export interface MatchingRows {
   readonly predicate: Predicate;
   readonly files: readonly AddAction[];
   /** SELECT of the files' rows, with `_metadata` where their ids are to be kept. */
-  readonly scan: string;
+  readonly scan: SqlSelect;
 }
 
 /** A batch that is held to the table's schema. */

@@ -8,7 +8,7 @@ import { placesOf, placesSql } from "../../quality/model/places.ts";
 import type { Suite } from "../../quality/model/suite.ts";
 import { defineSuite } from "../../quality/suite/define.ts";
 import { pathText } from "../../schema/type-names.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
 
 /** A source split into the rows that fit the table's schema and those that do not. */
@@ -38,12 +38,10 @@ export async function setMisfitsAside(
   const ofSource = cells === undefined ? [] : [brokenLines(cells), badValues(cells)];
   const conditions = [...ofSource.map(({ fails }) => fails), ...checks.map(({ fails }) => fails)];
   if (conditions.length === 0) return { fitting: source };
-  const counts = conditions.map((condition, at) => `count_if(${condition}) AS c${at}`);
-  const misfit = unchecked(`coalesce(${conditions.join(" OR ")}, false)`);
+  const counts = conditions.map((condition, at) => sql`count_if(${condition}) AS c${at}`);
+  const misfit = sql`coalesce(${joinSql(conditions, sql` OR `)}, false)`;
   const [found] = await session.rows(
-    unchecked(
-      `SELECT count(*) AS n, ${placesSql(quoteName(file), quoteName(row), misfit)} AS misfits, ${counts.join(", ")} FROM (${source.positionedSql})`,
-    ),
+    sql`SELECT count(*) AS n, ${placesSql(quoteName(file), quoteName(row), misfit)} AS misfits, ${counts} FROM (${source.positionedSql})`,
   );
   const places = placesOf(found?.["misfits"]);
   const { rows } = places;
@@ -53,33 +51,32 @@ export async function setMisfitsAside(
   const results = asked.map(({ id, message, columns }, at) =>
     misfitResult({ id, message, columns, considered, unexpected: Number(found?.[`c${at}`] ?? 0) }),
   );
-  const names = source.columns.map((column) => quoteName(column.name)).join(", ");
+  const names = source.columns.map((column) => quoteName(column.name));
   const errors = [
     ...(cells === undefined
       ? []
-      : [`coalesce(list_transform(${cells}, ${lambda("c", badCellError)}), CAST([] AS ${errorsType}))`]),
-    `CAST(list_filter([${checks.map(({ check, fails }) => `CASE WHEN ${fails} THEN ${checkError(check)} END`).join(", ")}], lambda e: e IS NOT NULL) AS ${errorsType})`,
+      : [sql`coalesce(list_transform(${cells}, ${lambda("c", badCellError)}), CAST([] AS ${errorsType}))`]),
+    sql`CAST(list_filter([${checks.map(({ check, fails }) => sql`CASE WHEN ${fails} THEN ${checkError(check)} END`)}], lambda e: e IS NOT NULL) AS ${errorsType})`,
   ];
+  const lists = errors.length === 1 ? [...errors, sql`CAST([] AS ${errorsType})`] : errors;
   return {
     fitting: {
       ...source,
-      sql: unchecked(`SELECT ${names} FROM (${source.positionedSql}) WHERE NOT ${misfit}`),
-      positionedSql: unchecked(`SELECT * FROM (${source.positionedSql}) WHERE NOT ${misfit}`),
+      sql: sql`SELECT ${names} FROM (${source.positionedSql}) WHERE NOT ${misfit}`,
+      positionedSql: sql`SELECT * FROM (${source.positionedSql}) WHERE NOT ${misfit}`,
     },
     setAside: {
       rows,
       places,
       checks: results.filter((result) => (result.unexpected ?? 0) > 0),
-      sql: unchecked(
-        `SELECT ${quoteName(file)} AS file, ${quoteName(row)} AS row, CAST(list_concat(${errors.join(", ")}${errors.length === 1 ? `, CAST([] AS ${errorsType})` : ""}) AS ${errorsType}) AS errors FROM (${source.positionedSql}) WHERE ${misfit}`,
-      ),
+      sql: sql`SELECT ${quoteName(file)} AS file, ${quoteName(row)} AS row, CAST(list_concat(${lists}) AS ${errorsType}) AS errors FROM (${source.positionedSql}) WHERE ${misfit}`,
     },
   };
 }
 
-function guarded(check: EnforcementCheck, cells: string | undefined): string {
-  const fails = `coalesce(${check.violated}, false)`;
-  return cells === undefined || check.kind !== "null" ? fails : `(${cells} IS NULL AND ${fails})`;
+function guarded(check: EnforcementCheck, cells: SqlExpression | undefined): SqlExpression {
+  const fails = sql`coalesce(${check.violated}, false)`;
+  return cells === undefined || check.kind !== "null" ? fails : sql`(${cells} IS NULL AND ${fails})`;
 }
 
 /** What is asked of every row: as a check's result names it, and the SQL that is true for rows that fail. */
@@ -87,33 +84,33 @@ interface Asked {
   readonly id: string;
   readonly message: string;
   readonly columns: readonly string[];
-  readonly fails: string;
+  readonly fails: SqlExpression;
 }
 
-function brokenLines(cells: string): Asked {
+function brokenLines(cells: SqlExpression): Asked {
   return {
     id: lineCheckId,
     message: "lines must be readable",
     columns: [],
-    fails: `(${cells} IS NOT NULL AND ${cells}[1]."column" IS NULL)`,
+    fails: sql`(${cells} IS NOT NULL AND ${cells}[1]."column" IS NULL)`,
   };
 }
 
-function badValues(cells: string): Asked {
+function badValues(cells: SqlExpression): Asked {
   return {
     id: "schema:cells",
     message: "cells must be of their column's type",
     columns: [],
-    fails: `(${cells}[1]."column" IS NOT NULL)`,
+    fails: sql`(${cells}[1]."column" IS NOT NULL)`,
   };
 }
 
-const badCellError = (cell: string): string =>
-  `CASE WHEN ${cell}."column" IS NULL THEN {check_id: '${lineCheckId}', check_name: '${misfitKind}', columns: CAST([] AS VARCHAR[]), message: ${cell}.expected, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} ELSE {check_id: 'schema:' || ${cell}."column", check_name: '${misfitKind}', columns: [${cell}."column"], message: ${cell}."column" || ' must be a ' || ${cell}.expected, observed_value: ${cell}."text", severity: 'critical', rule_fingerprint: ''} END`;
+const badCellError = (cell: SqlExpression): SqlExpression =>
+  sql`CASE WHEN ${cell}."column" IS NULL THEN {check_id: ${quoteText(lineCheckId)}, check_name: ${quoteText(misfitKind)}, columns: CAST([] AS VARCHAR[]), message: ${cell}.expected, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} ELSE {check_id: 'schema:' || ${cell}."column", check_name: ${quoteText(misfitKind)}, columns: [${cell}."column"], message: ${cell}."column" || ' must be a ' || ${cell}.expected, observed_value: ${cell}."text", severity: 'critical', rule_fingerprint: ''} END`;
 
-function checkError(check: EnforcementCheck): string {
+function checkError(check: EnforcementCheck): SqlExpression {
   const column = pathText(check.path);
-  return `{check_id: ${quoteText(`schema:${column}`)}, check_name: '${misfitKind}', columns: [${quoteText(column)}], message: ${quoteText(messageOf(check))}, observed_value: CAST(${check.value} AS VARCHAR), severity: 'critical', rule_fingerprint: ''}`;
+  return sql`{check_id: ${quoteText(`schema:${column}`)}, check_name: ${quoteText(misfitKind)}, columns: [${quoteText(column)}], message: ${quoteText(messageOf(check))}, observed_value: CAST(${check.value} AS VARCHAR), severity: 'critical', rule_fingerprint: ''}`;
 }
 
 function messageOf(check: EnforcementCheck): string {

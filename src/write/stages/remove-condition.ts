@@ -4,7 +4,7 @@ import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import { findField } from "../../schema/fields.ts";
 import { partitionText, partitionValueSql } from "../../schema/partition-values.ts";
-import { sql, unchecked } from "../../sql/sql.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { predicateFromSql } from "../../table/scan/predicate-from-sql.ts";
 import { planScan } from "../../table/scan/scan.ts";
@@ -62,7 +62,7 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
   const { plan, room, target, clean } = judged;
   const { where } = matching;
   const fenced = await room.fence();
-  const condition = `((${await fenced.callerExpression(where, engineColumns(target.schema))}) IS TRUE)`;
+  const condition = sql`((${await fenced.callerExpression(where, engineColumns(target.schema))}) IS TRUE)`;
   await refuseOutside(fenced, clean, condition, where);
   const whole = await matchingPartitions(fenced, plan.target, matching);
   const files = whole ?? matching.files;
@@ -70,12 +70,12 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
   const removed = { files, reads };
   if (whole !== undefined) return { rows: clean, removed };
   const ids = rowIdColumns(plan.target);
-  const kept = `SELECT ${ids?.items ?? "*"} FROM (${matching.scan}) WHERE NOT ${condition}`;
-  const [count] = await fenced.rows(unchecked(`SELECT count(*) AS n FROM (${kept})`));
+  const kept = sql`SELECT ${ids?.items ?? sql`*`} FROM (${matching.scan}) WHERE NOT ${condition}`;
+  const [count] = await fenced.rows(sql`SELECT count(*) AS n FROM (${kept})`);
   const copied = Number(count?.["n"] ?? 0);
   if (copied === 0) return { rows: clean, removed };
   if (plan.changeFeed === "whole-files") throw needsWholeFiles(where);
-  const rows = `${clean.sql} UNION ALL BY NAME (${kept})`;
+  const rows = sql`${clean.sql} UNION ALL BY NAME (${kept})`;
   return { rows: { sql: rows, copied, hidden: ids?.columns }, removed };
 }
 
@@ -87,11 +87,11 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
 function rowIdColumns({
   demands,
   schema,
-}: BatchTarget): { readonly columns: readonly string[]; readonly items: string } | undefined {
+}: BatchTarget): { readonly columns: readonly string[]; readonly items: SqlExpression } | undefined {
   if (demands.rowTracking === undefined || findField(schema, "_metadata") !== undefined) return undefined;
   const { rowIdColumn, rowCommitVersionColumn } = demands.rowTracking;
-  const ids = `_metadata.row_id AS ${quoteName(rowIdColumn)}, _metadata.row_commit_version AS ${quoteName(rowCommitVersionColumn)}`;
-  return { columns: [rowIdColumn, rowCommitVersionColumn], items: `* EXCLUDE (_metadata), ${ids}` };
+  const ids = sql`_metadata.row_id AS ${quoteName(rowIdColumn)}, _metadata.row_commit_version AS ${quoteName(rowCommitVersionColumn)}`;
+  return { columns: [rowIdColumn, rowCommitVersionColumn], items: sql`* EXCLUDE (_metadata), ${ids}` };
 }
 
 /**
@@ -120,14 +120,12 @@ async function matchingPartitions(
         [field.name],
       ),
     );
-    return `(${[index, ...values].join(", ")})`;
+    return sql`(${[index, ...values]})`;
   });
-  const number = `${freePrefix(columns.map(({ name }) => name))}file`;
-  const names = [number, ...columns.map((column) => column.name)].map(quoteName).join(", ");
+  const number = quoteName(`${freePrefix(columns.map(({ name }) => name))}file`);
+  const names = [number, ...columns.map((column) => quoteName(column.name))];
   const matching = await fenced.rows(
-    unchecked(
-      `SELECT ${number} AS index FROM (VALUES ${rows.join(", ")}) AS t(${names}) WHERE (${condition}) IS TRUE`,
-    ),
+    sql`SELECT ${number} AS index FROM (VALUES ${rows}) AS t(${names}) WHERE (${condition}) IS TRUE`,
   );
   const chosen = new Set(matching.map((row) => Number(row["index"])));
   return files.filter((_, index) => chosen.has(index));
@@ -136,12 +134,10 @@ async function matchingPartitions(
 async function refuseOutside(
   fenced: FencedSession,
   rows: WrittenRows,
-  condition: string,
+  condition: SqlExpression,
   where: string,
 ): Promise<void> {
-  const [outside] = await fenced.rows(
-    unchecked(`SELECT count(*) AS n FROM (${rows.sql}) WHERE NOT ${condition}`),
-  );
+  const [outside] = await fenced.rows(sql`SELECT count(*) AS n FROM (${rows.sql}) WHERE NOT ${condition}`);
   if (outside?.["n"] === 0n) return;
   throw new VarveError(
     "CONSTRAINT_VIOLATED",
