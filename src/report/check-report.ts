@@ -8,6 +8,7 @@ export interface MetricSeries {
   readonly points: readonly MetricPoint[];
 }
 
+/** Value of a metric at one version. */
 export interface MetricPoint {
   readonly version: number;
   readonly timestamp: Date;

@@ -88,6 +88,7 @@ export class SchemaBuilder {
     return new SchemaBuilder(fields);
   }
 
+  /** Text. */
   string(name: string, options?: ColumnOptions): SchemaBuilder {
     return this.column(name, "string", options);
   }
@@ -112,10 +113,12 @@ export class SchemaBuilder {
     return this.column(name, "byte", options);
   }
 
+  /** 32-bit floating-point numbers. */
   float(name: string, options?: ColumnOptions): SchemaBuilder {
     return this.column(name, "float", options);
   }
 
+  /** 64-bit floating-point numbers. */
   double(name: string, options?: ColumnOptions): SchemaBuilder {
     return this.column(name, "double", options);
   }
@@ -125,14 +128,17 @@ export class SchemaBuilder {
     return this.column(name, decimal(precision, scale, [name]), options);
   }
 
+  /** True or false. */
   boolean(name: string, options?: ColumnOptions): SchemaBuilder {
     return this.column(name, "boolean", options);
   }
 
+  /** Bytes. */
   binary(name: string, options?: ColumnOptions): SchemaBuilder {
     return this.column(name, "binary", options);
   }
 
+  /** Calendar dates. */
   date(name: string, options?: ColumnOptions): SchemaBuilder {
     return this.column(name, "date", options);
   }
@@ -147,10 +153,12 @@ export class SchemaBuilder {
     return this.column(name, "timestamp_ntz", options);
   }
 
+  /** Nested fields. */
   struct(name: string, fields: SchemaBuilder | StructType, options?: ColumnOptions): SchemaBuilder {
     return this.column(name, fields, options);
   }
 
+  /** Lists of one type of elements; elements may be null by default. */
   array(
     name: string,
     element: TypeInput,
@@ -159,6 +167,7 @@ export class SchemaBuilder {
     return this.column(name, arrayOf(element, options?.containsNull), options);
   }
 
+  /** Maps from keys to values; values may be null by default. */
   map(
     name: string,
     key: TypeInput,
@@ -168,6 +177,7 @@ export class SchemaBuilder {
     return this.column(name, mapOf(key, value, options?.valueContainsNull), options);
   }
 
+  /** Returns the schema. */
   build(): StructType {
     return { type: "struct", fields: this.#fields };
   }

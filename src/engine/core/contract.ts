@@ -75,6 +75,7 @@ export type EngineValue =
   | Uint8Array
   | readonly EngineValue[]
   | { readonly [name: string]: EngineValue };
+/** A row of a small result, by column name. */
 export type EngineRow = Readonly<Record<string, EngineValue>>;
 
 /** Values bound to `$1…` or `?`. */
@@ -108,12 +109,21 @@ export type EngineSource =
 /** Sources that are in memory or in the session already: a fence does not stand in their way. */
 export type HeldSource = Extract<EngineSource, { kind: "rows" | "arrow" | "arrow-ipc" | "relation" }>;
 
+/** Format of CSV files. */
 export interface CsvOptions {
+  /** Default: detected from the first line, out of comma, tab, semicolon and bar. */
   readonly delimiter?: string | undefined;
+  /**
+   * Whether the first line names the columns; default true. Without, they are `column0`, `column1` and so on.
+   */
   readonly header?: boolean | undefined;
+  /** Default: `"`. */
   readonly quote?: string | undefined;
+  /** Default: the quote. */
   readonly escape?: string | undefined;
+  /** Text that means null when it is not quoted; default: empty text. */
   readonly nullText?: string | undefined;
+  /** Default: `utf-8`. */
   readonly encoding?: "utf-8" | "utf-16" | "latin-1" | undefined;
 }
 

@@ -35,6 +35,7 @@ export interface SetSuiteOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Result of setting or removing a table's suite. */
 export interface SetSuiteResult {
   readonly version: number;
   /** Checks that are now CHECK constraints. */

@@ -48,6 +48,7 @@ export interface ColumnState {
   readonly quantiles: QuantileSketch | null;
 }
 
+/** Measurements of some rows, in a form that can be merged. */
 export interface MetricState {
   readonly rows: number;
   readonly columns: readonly ColumnState[];

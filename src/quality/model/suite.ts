@@ -19,6 +19,7 @@ export type OnNull = "ignore" | "fail" | "pass";
 /** What happens to rows that do not fit the table's schema. */
 export type OnMisfit = "reject" | "quarantine";
 
+/** How serious a failed check is; reports show it, and it does not change the reaction. */
 export type Severity = "critical" | "warning" | "info";
 
 /**

@@ -62,6 +62,7 @@ export interface ColumnProfile {
 /** Types that text values may be cast to. */
 export type ReadableType = "BIGINT" | "DOUBLE" | "BOOLEAN";
 
+/** Profile of a source: its number of rows, and each column. */
 export interface Profile {
   readonly rows: number;
   readonly columns: readonly ColumnProfile[];
