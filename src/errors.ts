@@ -95,19 +95,21 @@ export function assertInternal(condition: unknown, what: string): asserts condit
   if (!condition) throw new Error(`varve internal error: ${what}. Please report this.`);
 }
 
-/** Characters of one name (a path, a column, a value without a space) that a message shows. */
+/** Maximum number of characters of one name (a path, a column, a value without a space) in a message. */
 const mostOfName = 500;
 const longNames = new RegExp(`\\S{${mostOfName + 1},}`, "g");
-/** Characters of a whole message. */
+/** Maximum number of characters of a whole message. */
 const mostOfMessage = 4_000;
-/** Characters of a text in an error's data: more than any path or key that a store can hold. */
+/**
+ * Maximum number of characters of a text in an error's data: more than any path or key that a store can hold.
+ */
 const mostOfData = 10_000;
-/** How deep texts in an error's data are looked for. */
+/** Depth to which texts in an error's data are searched. */
 const dataDepth = 4;
 
 /**
- * A message of bounded length: each word is cut at 500 characters, and a message of more than 4,000 loses its
- * middle, because its end says what to do next.
+ * Bounds the length of a message: each word is cut at 500 characters, and a message of more than 4,000 loses
+ * its middle, because its end says what to do next.
  */
 export function boundedMessage(message: string): string {
   if (message.length <= mostOfName) return message;
@@ -116,8 +118,8 @@ export function boundedMessage(message: string): string {
 }
 
 /**
- * Data of an error with every text in it bounded to 10,000 characters, its middle left out; the same object
- * where all are shorter.
+ * Bounds every text in an error's data to 10,000 characters by leaving out its middle; returns the same
+ * object if all are shorter.
  */
 export function boundedData<T>(data: T): T {
   return bounded(data, 0) as T;

@@ -31,7 +31,10 @@ export async function createTable(uri: string, options: CreateTableOptions): Pro
   return (await createTableWith(uri, options)).table;
 }
 
-/** As {@link createTable}, with what the first write did; without `written` the table was there already. */
+/**
+ * Like {@link createTable}, and returns the result of the first write; without `written`, the table existed
+ * already.
+ */
 export async function createTableWith(
   uri: string,
   options: CreateTableOptions,
@@ -77,10 +80,11 @@ export async function createTableWith(
 }
 
 /**
- * Opens a table whose first commit has landed. That it cannot be read back is a warning of its maintenance: a caller
- * who took it for a failure would create the table again.
+ * Opens a table whose first commit has landed. A failure to read it back is a warning of its maintenance,
+ * because a caller who took it for a failure would create the table again.
  *
- * @throws what opening throws, saying that the table exists, where its first commit is too large to be kept in memory
+ * @throws the errors of opening, with the addition that the table exists, if its first commit is too large to
+ * be kept in memory
  */
 async function openWritten(context: TableContext, upkeep: WriteOutcome["upkeep"]): Promise<Table> {
   await upkeep;

@@ -47,5 +47,5 @@ export async function suggest(source: Source, options: SuggestOptions = {}): Pro
   return suggestSuite(await profile(source, { columns }), { name, extended });
 }
 
-/** A suggested suite as JSON, each check with the reason for it. */
+/** A suggested suite as JSON, with the reason for each check. */
 export { explainedSuite } from "../quality/profile/suggest.ts";

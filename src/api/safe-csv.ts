@@ -1,2 +1,2 @@
-/** What a cell of CSV must not begin with if a spreadsheet is not to run it. */
+/** What a CSV cell must not begin with, so that a spreadsheet does not run it. */
 export { formulaStart } from "../util/formula-text.ts";

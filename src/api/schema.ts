@@ -1,3 +1,3 @@
-/** Delta schemas as JSON, and their types in words. */
+/** Delta schemas as JSON, and types as text. */
 export { serializeSchema } from "../schema/schema-json.ts";
 export { typeText } from "../schema/type-names.ts";

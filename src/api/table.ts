@@ -38,11 +38,11 @@ import { toAppendOptions, toOverwriteOptions } from "./shared/write-options.ts";
 
 /** How a table was opened. */
 interface OpenedWith {
-  /** At a version that its caller named. */
+  /** Whether the caller named a version. */
   readonly pinned?: boolean | undefined;
   /** Maintenance of the log after the table's creation. */
   readonly upkeep?: WriteOutcome["upkeep"];
-  /** Why what was created could not be read back. */
+  /** Why the created table could not be read back. */
   readonly unread?: { readonly cause: unknown } | undefined;
 }
 

@@ -1,2 +1,2 @@
-/** What a gate decided, in the words of `commitInfo.gate`. */
+/** A gate's verdict as in `commitInfo.gate`. */
 export { summarizeVerdict } from "../quality/gate/verdict.ts";

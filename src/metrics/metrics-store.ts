@@ -33,16 +33,16 @@ export interface VersionMetrics {
 }
 
 /**
- * Which recorded metrics to read; default: all. Sketches of many columns are large, so ask for those that are
- * needed.
+ * Which recorded metrics to read; default: all. Sketches of many columns are large, so select the columns
+ * that are needed.
  */
 export interface MetricsSelection {
   readonly scope?: VersionMetrics["scope"] | undefined;
   /** Names of columns; default: all. */
   readonly columns?: readonly string[] | undefined;
-  /** Leave out the sketches, which tell distinct values and quantiles. */
+  /** Leave out the sketches of distinct values and quantiles. */
   readonly withoutSketches?: boolean | undefined;
-  /** The newest version that is recorded, in the scopes that it has. */
+  /** Only the newest recorded version, in the scopes that it has. */
   readonly newest?: boolean | undefined;
 }
 
@@ -56,8 +56,8 @@ function metricsOf(context: TableContext): SideTable {
 }
 
 /**
- * The metrics that are recorded, oldest version first; empty where none are. What was recorded twice is given
- * once.
+ * Reads the recorded metrics, oldest version first; empty if there are none. Metrics that were recorded twice
+ * are returned once.
  */
 export async function readMetrics(
   context: TableContext,
@@ -108,10 +108,10 @@ function columnsSql({ columns, withoutSketches }: MetricsSelection): SqlExpressi
 }
 
 /**
- * Records metrics in one commit, but those that are recorded by then.
+ * Records metrics in one commit, except those that others have recorded meanwhile.
  *
- * The application id makes it conflict with another recorder's commit: then what that one recorded is left
- * out, and the rest tried again.
+ * The application id makes it conflict with another recorder's commit; then what that commit recorded is left
+ * out, and the rest is tried again.
  */
 export async function writeMetrics(
   context: TableContext,

@@ -26,12 +26,11 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.ts";
 
 /**
- * Brings the metrics of a table up to a version: for versions that only added rows just those rows are read,
- * and their state merged with that of the version before; others are read whole. Recording twice records
- * once.
+ * Records the metrics of a table up to a version. For versions that only added rows, just those rows are
+ * read, and their state is merged with that of the version before; other versions are read whole. Recording
+ * twice has the same effect as once.
  *
- * Versions whose commit, log or data files are gone (cleaned up, vacuumed) can be measured no more and are
- * passed over.
+ * Versions whose commit, log or data files are gone (cleaned up, vacuumed) are skipped.
  *
  * @returns how many versions were recorded
  */
@@ -41,7 +40,7 @@ export async function recordMetrics(snapshot: LogSnapshot, options: SideTableOpt
   return new Set(entries.map((entry) => entry.version)).size;
 }
 
-/** The metrics of the versions up to a snapshot's that are not recorded yet. */
+/** Measures the versions, up to that of a snapshot, that are not recorded yet. */
 async function measureVersions(
   snapshot: LogSnapshot,
   options: SideTableOptions = {},
@@ -109,8 +108,8 @@ async function measureVersion(
 }
 
 /**
- * Whether a commit that removes rows brings others as a batch: an overwrite does, a delete, an update or a
- * merge rewrites what was there.
+ * Whether a commit that removes rows also adds a batch: an overwrite does, while a delete, an update or a
+ * merge rewrites existing rows.
  */
 function bringsRows({ operation }: JsonObject): boolean {
   return (
@@ -118,7 +117,7 @@ function bringsRows({ operation }: JsonObject): boolean {
   );
 }
 
-/** What cannot be read because an upkeep of the table removed it is not there to be measured. */
+/** Returns `undefined` for what cannot be read because maintenance of the table removed it. */
 async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
@@ -146,9 +145,9 @@ function checksOf(info: JsonObject): VersionMetrics["checks"] {
 }
 
 /**
- * Earlier values of a metric of the batches, oldest first, as anomaly checks ask for them.
+ * Earlier values of a metric of the batches, oldest first, as anomaly checks need them.
  *
- * @throws `SUITE_INVALID` for a metric that is not kept: a check of it would never fail
+ * @throws `SUITE_INVALID` for a metric without a history, because a check of it would never fail
  */
 export async function metricHistory(
   context: TableContext,
@@ -160,13 +159,13 @@ export async function metricHistory(
 }
 
 /**
- * Values of a metric up to a version, oldest first, without recording anything: what is not recorded is
- * measured for the moment.
+ * Values of a metric up to a version, oldest first, without recording anything: unrecorded versions are
+ * measured on the fly.
  *
  * `batch`: of the batches of the versions up to this one; `table`: of all rows of the versions before this
  * one.
  *
- * @returns a function as anomaly checks ask for it; it throws as {@link metricHistory}
+ * @returns a function for anomaly checks, which throws as {@link metricHistory}
  */
 export function unrecordedHistory(
   snapshot: LogSnapshot,
@@ -179,7 +178,7 @@ export function unrecordedHistory(
     measured ??= measureVersions(snapshot, options);
     const fresh = (await measured).filter((entry) => entry.scope === scope);
     const recorded = await readMetrics(snapshot.context, { scope, columns }, options);
-    // What was measured here may have been recorded by others since.
+    // Others may meanwhile have recorded what was measured here.
     const known = new Set(recorded.map(({ version }) => version));
     const entries = [...recorded, ...fresh.filter(({ version }) => !known.has(version))];
     const end = scope === "batch" ? snapshot.version : snapshot.version - 1;
@@ -231,7 +230,10 @@ export async function metricSeries(
   }));
 }
 
-/** The history of a table's batches for checks that ask for it: recorded up to the snapshot the first time they do. */
+/**
+ * The history of a table's batches for checks that need it; its metrics are recorded up to the snapshot on
+ * first use.
+ */
 export function recordedHistory(snapshot: LogSnapshot, options: SideTableOptions = {}): MetricHistory {
   let recorded: Promise<unknown> | undefined;
   return async (metric) => {

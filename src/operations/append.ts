@@ -7,7 +7,7 @@ import { landedBefore, runPlan } from "../write/write-pipeline.ts";
 import { writeServices } from "./write-services.ts";
 
 /**
- * Adds rows to a table in one commit: all of them (less those that a gate sets aside), or none.
+ * Adds rows to a table in one commit: all of them (except those that a gate sets aside), or none.
  *
  * Appends never conflict with each other. With `txn` or `batchId`, the same batch lands at most once,
  * whatever crashes in between.

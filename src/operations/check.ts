@@ -20,12 +20,12 @@ import { stageWriteSource, type WriteSource } from "../write/plan/write-source.t
 import { type HistoryEntry, readHistory } from "./history.ts";
 
 export interface CheckOptions {
-  /** What is tested, in words, for the report. */
+  /** Text for the report that says what is tested. */
   readonly name: string;
   readonly gateOptions?: GateOptions | undefined;
   readonly world?: World | undefined;
   /**
-   * Metrics over versions to show beside the verdict; default: those that are recorded of a table's versions.
+   * Metrics over versions to show next to the verdict; default: the recorded metrics of a table's versions.
    */
   readonly metrics?: readonly MetricSeries[] | undefined;
   /** Called in the phases `reading` and `checking`. */
@@ -36,7 +36,7 @@ export interface CheckOptions {
 /**
  * Runs a suite over any source, without writing anything: files, rows, Arrow, SQL, or a version of a table.
  *
- * For a version of a table the report carries what the tests of its versions said, and checks of history
+ * For a version of a table, the report includes the test results of its versions, and checks of history
  * compare its rows with those of the versions before it.
  *
  * @throws `SUITE_INVALID`, `SOURCE_UNREADABLE`, `SQL_REFUSED`, `SQL_FAILED`, errors of the tables that are
@@ -97,7 +97,7 @@ function isSnapshot(source: WriteSource): source is LogSnapshot {
   return typeof source === "object" && "context" in source && "version" in source && "metadata" in source;
 }
 
-/** What the gates of a table's versions said, newest first; versions that no gate tested are left out. */
+/** Verdicts of the gates of a table's versions, newest first; versions that no gate tested are left out. */
 async function versionTests(snapshot: LogSnapshot, limit = 100): Promise<VersionTests[]> {
   const entries = await readHistory(snapshot.context, { limit, checkFiles: false });
   return entries.flatMap((entry) =>

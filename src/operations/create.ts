@@ -13,20 +13,20 @@ import type { WriteSource } from "../write/plan/write-source.ts";
 import { runPlan } from "../write/write-pipeline.ts";
 import { writeServices } from "./write-services.ts";
 
-/** A new table: its schema, or a source to take it from. */
+/** Definition of a new table: its schema, or a source to derive it from. */
 export interface CreateOptions
   extends Omit<WriteOptions, "mergeSchema" | "upgradeProtocol">,
     Omit<TableDefinition, "schema"> {
   readonly schema?: StructType | undefined;
   /**
-   * First rows; without a schema their columns become the table's, all nullable; those that are null
-   * throughout become `string`.
+   * First rows. Without a schema, their columns become the table's, all nullable; a column that is always
+   * null becomes `string`.
    */
   readonly source?: WriteSource | undefined;
 }
 
 /**
- * Creates a table, with its first rows where a source is given, in version 0.
+ * Creates a table in version 0, with its first rows if a source is given.
  *
  * @throws `TABLE_EXISTS`; `INVALID_ARGUMENT` without schema and source; `SCHEMA_INVALID`, `COLUMN_NOT_FOUND`
  * for partition columns; for a source as `append`
@@ -49,7 +49,7 @@ function createFromSource(
   const { schema, txn, batchId, userMetadata, targetFileBytes } = options;
   const about = { txn, batchId, userMetadata, targetFileBytes };
   const definition = definitionOf(options, schema ?? { type: "struct", fields: [] });
-  // Without a schema an empty table stands in until the source has told its columns.
+  // Without a schema, an empty table stands in until the columns of the source are known.
   const {
     protocol,
     metadata,

@@ -51,7 +51,7 @@ export interface DiffOptions {
   readonly rows?: boolean | undefined;
 }
 
-/** Compares two versions of one table: schema, properties, files and, if asked, rows. */
+/** Compares two versions of one table: schema, properties, files and, if requested, rows. */
 export async function diffVersions(
   before: LogSnapshot,
   after: LogSnapshot,
@@ -75,7 +75,7 @@ export async function diffVersions(
     : result;
 }
 
-/** Columns, nested ones by their full names, that one schema has and the other has not or has differently. */
+/** Columns, including nested ones by their full names, that only one schema has or that differ. */
 function schemaDifference(before: StructType, after: StructType): SchemaDifference[] {
   const [old, now] = [columnsOf(before), columnsOf(after)];
   const removed = [...old]
@@ -107,7 +107,7 @@ function columnsOf(schema: StructType): Map<string, string> {
   return columns;
 }
 
-/** A nested type without its insides, which have lines of their own. */
+/** A nested type without its fields, which have entries of their own. */
 function nested(type: DeltaType): string | undefined {
   return typeof type === "string" || type.type === "decimal" ? undefined : type.type;
 }

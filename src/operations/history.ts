@@ -42,13 +42,13 @@ export interface HistoryOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a commit says of itself; its adds are counted, not kept: there may be a million. */
+/** What a commit says about itself. Its adds are counted but not kept, because there may be a million. */
 interface Commit {
   readonly version: number;
   readonly file: ObjectInfo;
   readonly info: JsonObject;
   readonly filesAdded: number;
-  /** Absent where a file has no count. */
+  /** Absent if a file has no row count. */
   readonly rowsAdded?: number | undefined;
   readonly removes: readonly RemoveAction[];
 }
@@ -56,12 +56,11 @@ interface Commit {
 const readsUnderWay = 8;
 
 /**
- * Lists versions newest first, from their commit files alone: no checkpoint, no data file and no engine is
- * read.
+ * Lists versions, newest first, from their commit files alone, without checkpoints, data files or the engine.
  *
- * Versions whose commit was cleaned up are not listed. A version is readable when the log can still rebuild
- * it and no file that it needs is gone; files that are live in the newest version are taken to be there
- * (`fsck` looks).
+ * Versions whose commit was cleaned up are not listed. A version is readable if the log can still rebuild it
+ * and no file that it needs is gone; files that are live in the newest version are assumed to exist (`fsck`
+ * checks them).
  *
  * @throws `NOT_A_TABLE`
  */
@@ -105,8 +104,8 @@ async function readCommit(context: TableContext, version: number, file: ObjectIn
 }
 
 /**
- * Rows of one added file, less those that its deletion vector hides. The usual spelling is read without
- * parsing the line.
+ * Number of rows of one added file, without those that its deletion vector hides. The usual spelling is read
+ * without parsing the line.
  */
 function rowsOfAddLine(line: string, path: string, number: number): number | undefined {
   const count = /"stats":"\{\\"numRecords\\":(\d{1,15})[,}]/.exec(line)?.[1];
@@ -135,7 +134,7 @@ function entryOf(commit: Commit, readable: HistoryEntry["readable"]): HistoryEnt
   };
 }
 
-/** A time that no `Date` can hold is passed over: history reads what damaged logs still tell. */
+/** A time that no `Date` can hold is ignored, so that history can read damaged logs. */
 function commitTime({ info, file }: Commit): Date {
   const inCommit = new Date(numberOf(info["inCommitTimestamp"]) ?? Number.NaN);
   return Number.isNaN(inCommit.getTime()) ? new Date(file.modified) : inCommit;
@@ -153,8 +152,8 @@ function readability(
 }
 
 /**
- * For each version that needs a file which a later commit removed and the store no longer holds: one such
- * file.
+ * Returns one file for each version that needs a file that a later commit removed and the store no longer
+ * holds.
  */
 async function lostVersions(
   context: TableContext,
@@ -192,7 +191,7 @@ async function lostBetween(
   return lost;
 }
 
-/** Files at absolute URIs are other tables' (shallow clones): they are not looked for. */
+/** Files at absolute URIs belong to other tables (shallow clones), and are not checked. */
 async function isMissing(context: TableContext, path: string): Promise<boolean> {
   const place = decodeLogPath(path);
   return place.kind === "relative" && (await context.store.head(place.path)) === undefined;

@@ -8,7 +8,7 @@ import type { WriteSource } from "../write/plan/write-source.ts";
 import { landedBefore, runPlan } from "../write/write-pipeline.ts";
 import { writeServices } from "./write-services.ts";
 
-/** What an overwrite replaces; without any of these the whole table. */
+/** What an overwrite replaces; by default the whole table. */
 export interface OverwriteOptions extends WriteOptions {
   /** Replace the rows that meet this SQL condition; every new row must meet it too. */
   readonly replaceWhere?: string | undefined;
@@ -24,11 +24,11 @@ export interface OverwriteOptions extends WriteOptions {
 }
 
 /**
- * Replaces rows of a table with those of a source in one commit: readers see all old rows or all new ones.
+ * Replaces rows of a table with those of a source in one commit: readers see either all old rows or all new
+ * ones.
  *
  * @throws as `append`, and `TABLE_APPEND_ONLY`; `INVALID_ARGUMENT` for options that exclude each other;
- * `CONSTRAINT_VIOLATED` for new rows that do not meet `replaceWhere`; `SQL_FAILED`, `SQL_REFUSED` for its
- * text
+ * `CONSTRAINT_VIOLATED` for new rows that do not meet `replaceWhere`; `SQL_FAILED`, `SQL_REFUSED` for its SQL
  */
 export async function overwrite(
   snapshot: LogSnapshot,
@@ -58,7 +58,7 @@ export async function overwrite(
 interface Replacement {
   readonly removes: RowsPlan["removes"];
   readonly schema?: RowsPlan["schema"] | undefined;
-  /** As history shows them. */
+  /** Parameters in the history. */
   readonly parameters: Readonly<Record<string, string>>;
 }
 

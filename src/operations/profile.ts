@@ -9,12 +9,12 @@ import { quoteName } from "../sql/sql-text.ts";
 import { planScan } from "../table/scan/scan.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
 
-/** Which columns to look at; default: all. */
+/** Which columns to profile; default: all. */
 export interface ProfileOptions {
   readonly columns?: readonly string[] | undefined;
 }
 
-/** What the rows of a version say of its columns. */
+/** Profiles the columns of a version. */
 export async function profile(snapshot: LogSnapshot, options: ProfileOptions = {}): Promise<Profile> {
   await using session = await (await snapshot.context.engine()).open();
   const { columns } = options;
@@ -22,7 +22,7 @@ export async function profile(snapshot: LogSnapshot, options: ProfileOptions = {
 }
 
 /**
- * What the rows of any source say of its columns; writes nothing.
+ * Profiles the columns of any source; writes nothing.
  *
  * @throws `SOURCE_UNREADABLE`, `COLUMN_NOT_FOUND`, errors of the tables that are read
  */
@@ -46,7 +46,7 @@ export async function profileSource(
   return await profileRelation(session, { sql: select, columns });
 }
 
-/** A suite made from the rows of a version, each check with its reason, ready to be edited. */
+/** Suggests a suite for the rows of a version, ready to be edited, with a reason for each check. */
 export async function suggest(
   snapshot: LogSnapshot,
   options: ProfileOptions & SuggestOptions = {},

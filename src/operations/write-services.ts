@@ -7,9 +7,9 @@ import type { WriteOptions } from "../write/plan/write-options.ts";
 import type { WriteServices } from "../write/write-services.ts";
 
 /**
- * What the writes of a table are handed: its quarantine, and its metrics where the caller gives none.
+ * Services for the writes of a table: its quarantine, and its metrics unless the caller passes a history.
  *
- * @throws `INVALID_ARGUMENT` where the table is to be its own quarantine
+ * @throws `INVALID_ARGUMENT` if the table would be its own quarantine
  */
 export function writeServices(
   { context, snapshot }: Pick<BatchTarget, "context" | "snapshot">,

@@ -30,21 +30,21 @@ import {
 /** Rows for a side table. */
 export interface SideRows {
   readonly source: WriteSource;
-  /** Rows of the same application and version land at most once. */
+  /** Rows with the same application id and version land at most once. */
   readonly txn?: AppTransaction | undefined;
 }
 
-/** What became of rows for a side table. */
+/** Result of adding rows to a side table. */
 export interface SideCommit {
-  /** `alreadyApplied`: rows of this transaction were there already, and nothing was written. */
+  /** `alreadyApplied`: an earlier write committed the rows of this transaction, and nothing was written. */
   readonly outcome: WriteOutcome["outcome"];
   readonly version: number;
 }
 
-/** Times that a write of a side table begins anew because another writer was faster. */
+/** How often a write of a side table starts again because another writer was faster. */
 const tries = 10;
 
-/** Runs a write again on the table's newest version while other writers come between. */
+/** Runs a write again on the table's newest version as long as other writers commit first. */
 export async function retrying<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -56,11 +56,11 @@ export async function retrying<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Adds rows to a side table in one commit, which creates it where it has to. Columns that the table lacks come with
- * them.
+ * Adds rows to a side table in one commit, which creates the table if necessary and adds columns that it
+ * lacks.
  *
- * @param rowsFor the rows to add to a version, asked again for a newer one where another writer came between;
- * `undefined`: there is nothing to add
+ * @param rowsFor returns the rows to add to a version, and is called again for a newer one if another writer
+ * commits first; `undefined` if there is nothing to add
  * @throws as `openSideTable` and `runPlan`
  */
 export function appendToSideTable(
@@ -79,23 +79,23 @@ export function appendToSideTable(
   });
 }
 
-/** Rows that a session at work on another table selects. */
+/** Rows selected by a session that is at work on another table. */
 export interface SelectedRows {
   readonly session: Session;
-  /** Folder that the session may write in. */
+  /** Folder that the session may write to. */
   readonly staging: string;
   /** The columns that the rows have. */
   readonly schema: StructType;
-  /** SELECT of them, for the side table in the columns that it will have. */
+  /** SELECT of the rows, for the columns that the side table will have. */
   readonly sql: (table: StructType) => SqlSelect;
-  /** Looks at the files that the rows were written to, before they are committed. */
+  /** Checks the files that the rows were written to, before they are committed. */
   readonly check: (files: readonly string[]) => Promise<void>;
   readonly txn?: AppTransaction | undefined;
 }
 
 /**
- * As {@link appendToSideTable}, for rows of a session that cannot be left because the rows are nowhere else. They are
- * written once, unless other writers demand more of the table's rows than their types.
+ * Like {@link appendToSideTable}, for rows that exist only in a session. They are written once, unless other
+ * writers require more of the table's rows than their types.
  */
 export function appendSelected(
   side: SideTable,
@@ -113,7 +113,9 @@ export function appendSelected(
   });
 }
 
-/** Writes selected rows to Parquet files of their own columns, which any write may take as its source. */
+/**
+ * Writes selected rows to Parquet files with the rows' own columns, which any write can use as its source.
+ */
 export async function writeSelected(
   { session, staging, sql, check }: SelectedRows,
   { context, schema }: Pick<BatchTarget, "context" | "schema">,
@@ -126,7 +128,10 @@ export async function writeSelected(
   return files;
 }
 
-/** Whether files of rows with the right columns may be committed as they are: nothing else is demanded of them. */
+/**
+ * Whether files of rows with the right columns may be committed as they are, because the table requires
+ * nothing else of them.
+ */
 function takesFiles({ demands, metadata }: BatchTarget, schema: StructType): boolean {
   const { conditions, generated, defaults, identity, notNull, columnMapping } = demands;
   const filled = new Set(schema.fields.filter(({ nullable }) => !nullable).map(({ name }) => foldName(name)));
@@ -163,7 +168,7 @@ async function appendAgain(
   return settled(await runPlan(addedRows(target, { source }, rows), options));
 }
 
-/** Waits for the maintenance of the table's log: nobody else will. */
+/** Waits for the maintenance of the table's log, because nothing else does. */
 export async function settled({ outcome, version, upkeep }: WriteOutcome): Promise<SideCommit> {
   await upkeep;
   return { outcome, version };

@@ -1,10 +1,7 @@
 import type { TableContext } from "../log/contract.ts";
 import { storeBelow } from "../storage/store-below.ts";
 
-/**
- * The context of a table that lives in a folder of another one, whose connections and local copies of files
- * it shares.
- */
+/** The context of a table in a folder below another table, whose connections and file cache it shares. */
 export function contextBelow(context: TableContext, folder: string): TableContext {
   return {
     ...context,

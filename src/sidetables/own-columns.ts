@@ -16,8 +16,7 @@ interface OwnColumns {
 }
 
 /**
- * Holds the columns of a side table that varve uses to their types, which may have become wider. Columns that are
- * missing are no harm.
+ * Checks the types of a side table's columns that varve uses. Wider types and missing columns are accepted.
  *
  * @throws `SCHEMA_MISMATCH`
  */
@@ -34,8 +33,8 @@ export function requireOwnTypes({ name, context, columns }: OwnColumns, schema: 
 }
 
 /**
- * SELECT of a side table's rows in which each column that varve uses has varve's own spelling, and is null where the
- * table lacks it; other columns stay as they are.
+ * SELECT of a side table's rows in which each column that varve uses has varve's own spelling, and is null if
+ * the table lacks it; other columns stay as they are.
  *
  * @param from a relation in the columns of `schema`
  */
@@ -50,7 +49,9 @@ export function ownColumnsSql(columns: StructType, schema: StructType, from: Sql
   return sql`SELECT ${[...kept, ...missing]} FROM ${from}`;
 }
 
-/** SELECT of rows in varve's own columns as rows of the table: columns that they lack are null. */
+/**
+ * SELECT that turns rows with varve's own columns into rows of the table; columns that they lack are null.
+ */
 export function tableColumnsSql(own: StructType, table: StructType, rows: SqlSelect): SqlSelect {
   const given = byName(own);
   const items = table.fields
@@ -66,7 +67,7 @@ export function tableColumnsSql(own: StructType, table: StructType, rows: SqlSel
   return sql`SELECT ${items} FROM (${rows})`;
 }
 
-/** The target with the columns of `schema` that it lacks, as a write of such rows will make it. */
+/** The target with the columns of `schema` that it lacks, as a write of such rows will leave it. */
 export function withOwnColumns(target: BatchTarget, schema: StructType): BatchTarget {
   return mergedTarget(target, engineColumns(schema), true);
 }

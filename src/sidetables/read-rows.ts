@@ -6,7 +6,8 @@ import { ownColumnsSql } from "./own-columns.ts";
 import { naming, openSideTable, type SideTable, type SideTableOptions } from "./side-table.ts";
 
 /**
- * Runs work over the rows of a side table's newest version; `undefined` where there is no such table yet.
+ * Runs work over the rows of a side table's newest version; returns `undefined` if there is no such table
+ * yet.
  *
  * @throws as `openSideTable`, errors of damaged data files, and what `work` throws
  */
@@ -30,7 +31,10 @@ export async function withSideRows<T>(
   return await work(session, await sideTableRows(side, session, snapshot, options), snapshot);
 }
 
-/** The rows of a version of a side table as a relation of a session: varve's own columns, then those of others. */
+/**
+ * The rows of a version of a side table as a relation of a session: first varve's own columns, then those
+ * that others added.
+ */
 export async function sideTableRows(
   side: SideTable,
   session: Session,

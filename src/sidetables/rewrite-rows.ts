@@ -21,31 +21,32 @@ import {
 
 /** A change of rows of a side table. */
 export interface SideRewrite {
-  /** SQL condition that every row which changes or goes meets; others may meet it too. */
+  /** SQL condition that every changed or removed row meets; other rows may meet it too. */
   readonly where: SqlExpression;
   /**
-   * SELECT over `q` of what comes in the place of `q`: the rows of all files that may hold one that meets `where`, in
-   * the table's columns.
+   * SELECT over `q` that returns the rows that replace `q`, where `q` holds the rows, in the table's columns,
+   * of all files that may contain a row that meets `where`.
    */
   readonly select: SqlSelect;
-  /** Parquet files that the SELECTs name, by these names. */
+  /** Parquet files by the names that the SELECTs use. */
   readonly files?: Readonly<Record<string, string | readonly string[]>> | undefined;
-  /** SELECT of rows that are added in the same commit. */
+  /** SELECT of rows to add in the same commit. */
   readonly added?: SqlSelect | undefined;
   readonly txn?: AppTransaction | undefined;
 }
 
-/** The change that takes rows which meet a condition away. */
+/** The change that removes the rows that meet a condition. */
 export function removedRows(where: SqlExpression): SideRewrite {
   return { where, select: sql`SELECT q.* FROM q WHERE (${where}) IS NOT TRUE` };
 }
 
 /**
- * Changes rows of a side table in one commit, on its newest version: only the files that may hold such rows are read
- * and written again. Where another writer came between, it is done again.
+ * Changes rows of a side table in one commit, on its newest version. Only the files that may hold such rows
+ * are read and rewritten. If another writer commits first, the change is made again.
  *
- * @param rewriteFor the change of a version, asked again for a newer one; `undefined`: there is nothing to change
- * @returns the version with the change; `undefined` where there is no such table
+ * @param rewriteFor returns the change for a version, and is called again for a newer one; `undefined` if
+ * there is nothing to change
+ * @returns the version with the change; `undefined` if there is no such table
  * @throws `TABLE_APPEND_ONLY`, and as `openSideTable` and `runPlan`
  */
 export function rewriteSideTable(
@@ -94,7 +95,7 @@ function rewritePlan(
   return { ...plan, operation: { name: "WRITE", parameters: { mode: "Overwrite" } } };
 }
 
-/** The files that may hold rows which meet a condition. */
+/** The files that may hold rows that meet a condition. */
 async function matchingFiles(
   snapshot: LogSnapshot,
   where: string,

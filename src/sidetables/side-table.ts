@@ -7,35 +7,35 @@ import { throwIfCancelled } from "../util/cancel.ts";
 import { requireOwnTypes } from "./own-columns.ts";
 
 /**
- * A Delta table that keeps what varve knows of another table, usually in a folder below it. It exists from its first
- * row on. It is open to other writers: columns that they add are kept, and columns of varve's own that they remove
- * are null when read and come back with the next write.
+ * A Delta table that keeps what varve knows about another table, usually in a folder below it. It exists once
+ * it has a row. Other writers may change it: columns that they add are kept, and columns of varve's own that
+ * they remove read as null and come back with the next write.
  */
 export interface SideTable {
-  /** Its place, with the store, local copies, engine limits, clock and ids of the table that it belongs to. */
+  /** Its location, with the store, cache, engine limits, clock and ids of the table that it belongs to. */
   readonly context: TableContext;
-  /** What errors call it, e.g. `quarantine`. */
+  /** Its name in error messages, such as `quarantine`. */
   readonly name: string;
   readonly description: string;
   /** The columns that varve itself reads and writes. */
   readonly columns: StructType;
 }
 
-/** What every call on a side table can be told. */
+/** Options of every call on a side table. */
 export interface SideTableOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What every write of a side table can be told. */
+/** Options of every write of a side table. */
 export interface SideWriteOptions extends SideTableOptions {
-  /** The columns that the rows may have, where some depend on the table above; default: the side table's own. */
+  /** The columns that the rows may have, if some depend on the main table; default: the side table's own. */
   readonly schema?: StructType | undefined;
 }
 
 /**
- * The newest version of a side table; `undefined` where nothing was written to it yet.
+ * Opens the newest version of a side table; returns `undefined` if nothing was written to it yet.
  *
- * @throws `SCHEMA_MISMATCH` where a column of varve's own has another type; errors of a damaged log; `CANCELLED`
+ * @throws `SCHEMA_MISMATCH` if a column of varve's own has another type; errors of a damaged log; `CANCELLED`
  */
 export async function openSideTable(
   side: SideTable,
@@ -53,8 +53,8 @@ export async function openSideTable(
 }
 
 /**
- * The newest version of a side table, which is created where there is none. Writers that create it at the same time
- * get the same table.
+ * Opens the newest version of a side table, and creates the table if there is none. Writers that create it at
+ * the same time get the same table.
  *
  * @throws as {@link openSideTable}
  */
@@ -78,10 +78,10 @@ export async function ensureSideTable(side: SideTable, options: SideWriteOptions
 }
 
 /**
- * Runs a write of a side table that is a step of another verb. Where its outcome is unknown, that of the verb is not:
- * what `recover` would tell of the side table must not pass for the verb's own commit.
+ * Runs a write of a side table that is a step of another verb. If its outcome is unknown, the outcome of the
+ * verb is not: what `recover` would report about the side table must not be taken for the verb's own commit.
  *
- * @throws `STORE_UNAVAILABLE` in place of `COMMIT_OUTCOME_UNKNOWN`; else what `work` throws
+ * @throws `STORE_UNAVAILABLE` instead of `COMMIT_OUTCOME_UNKNOWN`; otherwise what `work` throws
  */
 export async function asStep<T>(side: SideTable, work: () => Promise<T>): Promise<T> {
   try {
@@ -98,7 +98,7 @@ export async function asStep<T>(side: SideTable, work: () => Promise<T>): Promis
   }
 }
 
-/** Errors that are about a caller's text or wish, not about the table. */
+/** Errors that are about a caller's input, not about the table. */
 const aboutCaller: ReadonlySet<ErrorCode> = new Set([
   "SQL_FAILED",
   "SQL_REFUSED",
@@ -106,13 +106,13 @@ const aboutCaller: ReadonlySet<ErrorCode> = new Set([
   "INVALID_ARGUMENT",
 ]);
 
-/** Runs work on a side table, whose errors then say which table they are about. */
+/** Runs work on a side table, and adds the table's name to its errors. */
 export async function naming<T>(side: SideTable, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const { uri } = side.context.store;
-    // Errors of a class of their own, as of conflicts and unknown outcomes, hold more than their message says.
+    // Errors with a class of their own, such as conflicts and unknown outcomes, hold more than their message.
     if (!isVarveError(error) || error.constructor !== VarveError) throw error;
     if (aboutCaller.has(error.code) || error.message.includes(uri)) throw error;
     throw new VarveError(

@@ -25,7 +25,7 @@ export interface StagedMisfits {
   /** Below the table's root. */
   readonly path: string;
   readonly rows: number;
-  /** What does not fit, and how often. */
+  /** What does not fit, with row counts. */
   readonly checks: readonly CheckResult[];
 }
 

@@ -17,12 +17,12 @@ import { inWriteRoom, type StageServices, type WriteRoom } from "./stages/write-
 import type { OpenQuarantine, WriteServices } from "./write-services.ts";
 
 /**
- * Carries a plan out in one commit: stages, fits, fences, judges and writes its rows, has those set aside that its
- * tests say so of, and commits the others. A batch that the table holds already is not looked at.
+ * Carries out a plan in one commit: stages, fits, fences, judges and writes its rows, sets aside those that
+ * its tests select, and commits the others. A batch that was committed before is not read.
  *
  * @throws `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `BATCH_REJECTED`, `SUITE_INVALID`, `SOURCE_UNREADABLE`,
- * `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`; after any but the last but one no file
- * of the batch is left
+ * `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`; after all except
+ * `COMMIT_OUTCOME_UNKNOWN`, no file of the batch is left
  */
 export async function runPlan(plan: WritePlan, services: WriteServices = {}): Promise<WriteOutcome> {
   const { target } = plan;
@@ -40,8 +40,8 @@ export async function runPlan(plan: WritePlan, services: WriteServices = {}): Pr
 }
 
 /**
- * The result of a batch that the table holds already, else `undefined`. A verb asks before it makes its plan: what
- * the table became since may not allow one any more.
+ * The result of a batch that was committed before, else `undefined`. A verb calls this before it makes its
+ * plan, because the table may have changed so that no plan is possible any more.
  */
 export async function landedBefore(
   { snapshot }: BatchTarget,
@@ -53,8 +53,8 @@ export async function landedBefore(
 }
 
 /**
- * Writes a plan's rows to data files in a room's folder, and commits nothing. @throws as {@link runPlan}, without the
- * errors of commits
+ * Writes a plan's rows to data files in the write's folder, and commits nothing. @throws as {@link runPlan},
+ * without the errors of commits
  */
 export async function writeBatch(
   room: WriteRoom,
@@ -64,16 +64,16 @@ export async function writeBatch(
   return writeFiles(await prepare(room, plan, services));
 }
 
-/** What the tests of a plan say of its rows. */
+/** Outcome of the tests of a plan's rows. */
 export interface Judgement {
-  /** Its SQL texts cannot be used any more. Absent where the plan has no tests. */
+  /** Its SQL can no longer be used. Absent if the plan has no tests. */
   readonly verdict?: GateOutcome | undefined;
-  /** The tests looked at the table's rows. */
+  /** Whether the tests read the table's rows. */
   readonly comparesWithTable: boolean;
 }
 
 /**
- * Tests a plan's rows and writes nothing: a verdict that rejects them is an answer like any other. @throws as
+ * Tests a plan's rows and writes nothing. A rejection is returned like any other verdict. @throws as
  * {@link writeBatch}, without `BATCH_REJECTED`
  */
 export function judgePlan(plan: RowsPlan, services: StageServices = {}): Promise<Judgement> {
@@ -101,7 +101,7 @@ async function setAside(written: WrittenBatch, quarantine: OpenQuarantine | unde
   return undefined;
 }
 
-/** Waits for both whatever happens, so that neither goes on behind a failure of the other. */
+/** Waits for both, whatever happens, so that neither continues after a failure of the other. */
 async function bothOf<A, B>(first: Promise<A>, second: Promise<B> | undefined): Promise<[A, B | undefined]> {
   const [a, b] = await Promise.allSettled([first, second]);
   if (a.status === "rejected") throw a.reason;

@@ -3,17 +3,17 @@ import type { QuarantinePlace } from "./plan/write-options.ts";
 import type { WrittenBatch } from "./stages/batch-stages.ts";
 import type { StageServices } from "./stages/write-room.ts";
 
-/** What a write is handed from above, beside its plan. */
+/** Services of a write, in addition to its plan. */
 export interface WriteServices extends StageServices {
-  /** Takes the rows that the tests set aside; absent where no test can. */
+  /** Receives the rows that the tests set aside; absent if no test can set rows aside. */
   readonly quarantine?: QuarantineSink | undefined;
 }
 
-/** Where rows go that a batch's tests set aside. */
+/** Destination of the rows that a batch's tests set aside. */
 export interface QuarantineSink {
   /**
-   * Looks for what an earlier try of a batch left behind. Runs beside the stages of the batch: on remote stores it
-   * takes as long as a commit.
+   * Looks for rows that an earlier attempt of a batch left behind. Runs in parallel with the stages of the
+   * batch, because it takes as long as a commit on remote stores.
    */
   open(batch: BatchName): Promise<OpenQuarantine>;
 }
@@ -21,10 +21,10 @@ export interface QuarantineSink {
 /** A sink that is ready for one batch. */
 export interface OpenQuarantine {
   /**
-   * Commits the rows that the batch sets aside, before the batch itself is committed: a crash between the two leaves
-   * rows that the repeated batch does not add again.
+   * Commits the rows that the batch sets aside, before the batch itself is committed. After a crash between
+   * the two, the repeated batch does not add these rows again.
    *
-   * @returns where they went; `undefined` where the batch sets none aside
+   * @returns their location; `undefined` if the batch sets none aside
    */
   setAside(batch: WrittenBatch): Promise<QuarantinePlace | undefined>;
 }

@@ -13,7 +13,7 @@ import { type AuditOptions, auditKeys, type PublishOptions } from "../shared/tab
 import { parseTravelPoint } from "../shared/table-uri.ts";
 import { toPublishOptions } from "../shared/write-options.ts";
 
-/** What a staged batch needs of its table. */
+/** What a staged batch needs from its table. */
 interface StagedHost {
   /** The newest version of the table. */
   newest(): Promise<LogSnapshot>;
@@ -28,7 +28,7 @@ interface StagedHost {
 export class StagedRows {
   readonly #batch: StagedBatch;
   readonly #host: StagedHost;
-  /** What the last audit of this object was told; TypeScript predicates live in no other place. */
+  /** Options of this object's last audit; TypeScript predicates are stored nowhere else. */
   #audited: PublishOptions = {};
 
   private constructor(batch: StagedBatch, host: StagedHost) {

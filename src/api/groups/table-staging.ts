@@ -92,7 +92,7 @@ export class TableStaging {
     const { publishStaged } = await import("../../staging/publish-staged.ts");
     const outcome = await publishStaged(await this.#state.writable(), id, verbOptions);
     const result = await this.#state.committed(outcome);
-    // an earlier try of the publication may have set rows aside that the tests of now do not
+    // an earlier attempt of the publication may have set rows aside that the present tests accept
     await this.#state.discardSuperseded(result.version, transactionName(stagedTransaction(id)));
     return result;
   }

@@ -1,8 +1,8 @@
 import { VarveError } from "../../errors.ts";
 
 /**
- * Every key of an options type, so that the compiler finds one that is missing or too many; of nested options
- * theirs.
+ * Every key of an options type, including those of nested options, so that the compiler finds missing and
+ * superfluous keys.
  */
 export type OptionKeys<T> = {
   readonly [K in keyof T]-?:
@@ -10,16 +10,16 @@ export type OptionKeys<T> = {
     | (NonNullable<T[K]> extends object ? OptionKeys<NonNullable<T[K]>> : never);
 };
 
-/** Names of options, those of nested options below them. */
+/** Names of options, with those of nested options below them. */
 type KnownKeys = { readonly [key: string]: true | KnownKeys };
 
 /**
- * A copy of a caller's options that holds the known keys and nothing else; keys whose value is `undefined`
- * are left out.
+ * Copies a caller's options with the known keys and nothing else; keys whose value is `undefined` are left
+ * out.
  *
- * @param verb as the message calls what takes the options
- * @throws `INVALID_ARGUMENT` for what is no object, and for a key that `keys` does not have, naming the one
- * that is most like it
+ * @param verb name of the verb in the message
+ * @throws `INVALID_ARGUMENT` for anything except an object, and for a key that `keys` does not have, naming
+ * the most similar known key
  */
 export function knownOptions<T extends object>(verb: string, options: T, keys: OptionKeys<T>): T {
   return copyKnown(verb, "", options, keys as KnownKeys) as T;
@@ -41,7 +41,8 @@ function copyKnown(verb: string, path: string, options: unknown, keys: KnownKeys
   for (const [key, below] of Object.entries(keys)) {
     const value = values[key];
     if (value === undefined) continue;
-    // nested options are checked and passed on as they are: connections are shared by the identity of theirs
+    // nested options are checked and passed on as they are, because connections are shared by the identity of
+    // the options
     if (below !== true) copyKnown(verb, `${path}${path === "" ? "" : "."}${key}`, value, below);
     copy[key] = value;
   }
@@ -58,7 +59,7 @@ function unknownOption(verb: string, path: string, key: string, known: readonly 
   );
 }
 
-/** The name that takes the fewest edits to become from `word`, without regard to case. */
+/** The name with the fewest edits from `word`, ignoring case. */
 function nearestName(word: string, names: readonly string[]): string {
   const distances = names.map((name) => ({
     name,
@@ -70,7 +71,7 @@ function nearestName(word: string, names: readonly string[]): string {
   }).name;
 }
 
-/** Levenshtein's distance. */
+/** Levenshtein distance. */
 function editDistance(from: string, to: string): number {
   const short = from.slice(0, 100);
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);

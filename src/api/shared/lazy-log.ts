@@ -7,7 +7,7 @@ import type { ContextOptions } from "../../table/definition/open-context.ts";
  * The log's reader and the stores, loaded when a table is first opened: a program that imports varve pays for them only where it uses a table.
  */
 
-/** Opens a table's store and surroundings. @throws `INVALID_URI` */
+/** Opens a table's store and context. @throws `INVALID_URI` */
 export async function openContext(uri: string, options: ContextOptions): Promise<TableContext> {
   const context = await import("../../table/definition/open-context.ts");
   return context.openContext(uri, options);

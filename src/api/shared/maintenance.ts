@@ -25,15 +25,15 @@ export interface MaintenanceWarning {
   readonly code?: ErrorCode | undefined;
 }
 
-/** Reports that wait to be asked for; older ones go. */
+/** Reports kept until they are requested; older ones are dropped. */
 const mostReports = 100;
 
-/** Post-commit maintenance that is under way for one open table, and what it did. */
+/** Post-commit maintenance in progress for one open table, and its reports. */
 export class Maintenance {
   #running: Promise<void> = Promise.resolve();
   readonly #reports: MaintenanceReport[] = [];
 
-  /** Takes over maintenance that was begun; `undefined` where there is none. */
+  /** Takes over maintenance that has begun; `undefined` if there is none. */
   add(upkeep: Promise<UpkeepReport> | undefined): void {
     if (upkeep === undefined) return;
     const before = this.#running;
@@ -56,12 +56,12 @@ export class Maintenance {
     if (this.#reports.length > mostReports) this.#reports.shift();
   }
 
-  /** Waits until nothing is under way. */
+  /** Waits until no maintenance is in progress. */
   wait(): Promise<void> {
     return this.#running;
   }
 
-  /** As {@link Maintenance.wait}, and gives the reports that were not given yet, oldest first. */
+  /** Like {@link Maintenance.wait}, and returns the reports that were not returned yet, oldest first. */
   async reports(): Promise<MaintenanceReport[]> {
     await this.#running;
     return this.#reports.splice(0);

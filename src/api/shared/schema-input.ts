@@ -8,7 +8,7 @@ import type { JsonValue } from "../../util/json.ts";
 /** A schema: from the builder, as a Delta type, as Delta's schema JSON (text), or of Arrow data. */
 export type SchemaInput = StructType | SchemaBuilder | string | ArrowSchema;
 
-/** A schema in Delta's terms. @throws `SCHEMA_INVALID` */
+/** Converts any form of schema to Delta's. @throws `SCHEMA_INVALID` */
 export function toSchema(input: SchemaInput): StructType {
   if (typeof input === "string") return parseSchema(input);
   if (input instanceof SchemaBuilder) return input.build();
@@ -16,7 +16,7 @@ export function toSchema(input: SchemaInput): StructType {
   return schemaOfArrow(input);
 }
 
-/** Through JSON, so that what callers put together by hand is held to the rules too. */
+/** Goes through JSON, so that a schema built by hand is validated too. */
 function toJson(schema: StructType): JsonValue {
   return typeToJson(schema);
 }

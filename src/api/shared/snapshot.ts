@@ -14,7 +14,7 @@ import { batchKeys, selectKeys } from "./option-keys.ts";
 import type { BatchOptions, SelectOptions } from "./options.ts";
 import { requireText } from "./table-uri.ts";
 
-/** The name by which SQL over one version calls it. */
+/** The name of a version in SQL over it. */
 const selfName = plainName("t");
 
 /** Summary of a version. */
@@ -267,12 +267,15 @@ export class Snapshot {
   }
 }
 
-/** A caller's condition in parentheses; a line comment at its end ends with its line. */
+/**
+ * A caller's condition in parentheses, on lines of its own, so that a line comment at its end does not
+ * swallow the closing one.
+ */
 function whereClause(where: string | undefined): SqlText {
   return where === undefined ? sql`` : sql` WHERE (\n${callerText(where)}\n)`;
 }
 
-/** @throws `INVALID_ARGUMENT` for what is no count of rows */
+/** @throws `INVALID_ARGUMENT` for anything except a number of rows */
 export function checkedLimit(limit: number): number {
   if (Number.isSafeInteger(limit) && limit >= 0) return limit;
   throw new VarveError("INVALID_ARGUMENT", `limit must be a non-negative integer, not ${limit}.`, {

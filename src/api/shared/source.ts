@@ -13,8 +13,8 @@ import {
 } from "./table-options.ts";
 
 /**
- * A caller's source in the words of the verbs. @throws `INVALID_ARGUMENT` for unknown members of `{ csv }`
- * and `{ sql }`
+ * Converts a caller's source for the verbs. @throws `INVALID_ARGUMENT` for unknown members of `{ csv }` and
+ * `{ sql }`
  */
 export function toWriteSource(source: Source): WriteSource {
   if (source instanceof Snapshot || isOpened(source)) return logOf(source);
@@ -26,7 +26,7 @@ export function toWriteSource(source: Source): WriteSource {
   return source as WriteSource;
 }
 
-/** Tables and versions by name as the verbs take them. */
+/** Converts tables and versions by name for the verbs. */
 export function toSnapshots(
   tables: Readonly<Record<string, OpenedTable | Snapshot>>,
 ): Readonly<Record<string, LogSnapshot>> {

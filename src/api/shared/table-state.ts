@@ -4,12 +4,12 @@ import type { WriteOutcome } from "../../write/plan/write-options.ts";
 import { refreshLog } from "./lazy-log.ts";
 import { Maintenance } from "./maintenance.ts";
 
-/** What a table that is open shares with its groups of verbs: the newest version that it has seen. */
+/** State that an open table shares with its groups of verbs: the newest version that it has seen. */
 export class TableState {
-  /** Opened at a version that its caller named: reads stay there until a refresh. */
+  /** Whether the table was opened at a version that the caller named; reads stay there until a refresh. */
   readonly pinned: boolean;
   /**
-   * The log's maintenance after the last writes; a write waits for that of the write before, never for its
+   * The log's maintenance after the last writes. A write waits for that of the previous write, never for its
    * own.
    */
   readonly maintenance = new Maintenance();
@@ -35,7 +35,8 @@ export class TableState {
   }
 
   /**
-   * The version that a write builds on; a table that was opened at an older one is not written by mistake.
+   * The version that a write is based on. A table that was opened at an older version cannot be written by
+   * mistake.
    *
    * @throws `INVALID_ARGUMENT` for a pinned table
    */
@@ -51,13 +52,13 @@ export class TableState {
     return this.#behind ? this.refresh() : this.#log;
   }
 
-  /** As {@link TableState.writable}, after a refresh. */
+  /** Like {@link TableState.writable}, after a refresh. */
   async newest(): Promise<LogSnapshot> {
     await this.writable();
     return this.refresh();
   }
 
-  /** The result of a commit as plain data; the maintenance that follows it goes on. */
+  /** The result of a commit as plain data; the maintenance that follows it continues. */
   async committed<T extends Pick<WriteOutcome, "upkeep" | "version">>({
     upkeep,
     ...result
@@ -68,8 +69,8 @@ export class TableState {
   }
 
   /**
-   * Reads back what was committed as `version`. Never rejects: what has landed is not reported as failed, or
-   * its writer would write it again. A failure is a warning of the maintenance, and the next write refreshes.
+   * Reads back the commit of `version`. Never rejects: if a landed commit were reported as failed, its writer
+   * would write it again. A failure becomes a warning of the maintenance, and the next write refreshes.
    */
   async catchUp(version: number): Promise<void> {
     try {
@@ -79,15 +80,16 @@ export class TableState {
     }
   }
 
-  /** Reports that what was committed as `version` could not be read back, as {@link TableState.catchUp} does. */
+  /** Reports that the commit of `version` could not be read back, as {@link TableState.catchUp} does. */
   unread(version: number, cause: unknown): void {
     this.#behind = true;
     this.maintenance.warn(version, "refresh", "could not be read back (call refresh() to see it)", cause);
   }
 
   /**
-   * Discards quarantined rows of an earlier try of a batch that the try which landed as `version` or before
-   * replaces. Never rejects, for the batch is in the table: a failure is a warning of the maintenance.
+   * Discards quarantined rows of an earlier attempt of a batch, which the attempt that landed as `version` or
+   * before replaces. Never rejects, because the batch is in the table: a failure becomes a warning of the
+   * maintenance.
    */
   async discardSuperseded(version: number, batchId: string | undefined): Promise<void> {
     if (batchId === undefined) return;

@@ -9,7 +9,7 @@ export type Timestamp = Date | number | string;
 /** A point of a table's history: a version or a time. */
 export type VersionPoint = { readonly version: number } | { readonly timestamp: Timestamp };
 
-/** As {@link VersionPoint}, checked, with the time in milliseconds since 1970-01-01 UTC. */
+/** A validated {@link VersionPoint}, with the time in milliseconds since 1970-01-01 UTC. */
 export type TravelPoint = { readonly version: number } | { readonly timestamp: number };
 
 /**
@@ -21,9 +21,9 @@ export type VersionArgument = number | Date | string;
 const suffix = /@(v\d+|\d{4}-\d{2}-\d{2}(?:[T ][^@/]*)?)$/;
 
 /**
- * Takes a suffix `@v12` or `@2024-06-01T00:00:00Z` off a table's URI.
+ * Splits a suffix `@v12` or `@2024-06-01T00:00:00Z` off a table's URI.
  *
- * @throws `INVALID_ARGUMENT` for a suffix that begins like a time but is none
+ * @throws `INVALID_ARGUMENT` for a suffix that begins like a time but is not one
  */
 export function splitTableUri(text: string): {
   readonly uri: string;
@@ -35,7 +35,7 @@ export function splitTableUri(text: string): {
   return { uri: text.slice(0, match.index), point: parseTravelPoint(match[1]) };
 }
 
-/** Refuses what plain JavaScript may give for a text. @throws `INVALID_ARGUMENT` */
+/** Refuses values that plain JavaScript may pass instead of text. @throws `INVALID_ARGUMENT` */
 export function requireText(value: unknown, what: string, name: string): void {
   if (typeof value === "string") return;
   throw new VarveError(
@@ -47,7 +47,7 @@ export function requireText(value: unknown, what: string, name: string): void {
   );
 }
 
-/** Refuses what plain JavaScript may give for an object of options. @throws `INVALID_ARGUMENT` */
+/** Refuses values that plain JavaScript may pass instead of an options object. @throws `INVALID_ARGUMENT` */
 export function requireOptions(value: unknown, verb: string): void {
   if (typeof value === "object" && value !== null) return;
   throw new VarveError(
@@ -71,7 +71,7 @@ export function parseTravelPoint(argument: VersionArgument): TravelPoint {
 }
 
 /**
- * As {@link parseTravelPoint}, for a point that may be taken apart already: `{ version }` or `{ timestamp }`.
+ * Like {@link parseTravelPoint}, but also accepts `{ version }` and `{ timestamp }`.
  *
  * @throws `INVALID_ARGUMENT` for anything else
  */
@@ -97,13 +97,15 @@ function noPoint(value: unknown): VarveError {
   );
 }
 
-/** Milliseconds since 1970-01-01 UTC of a time as callers give it. @throws `INVALID_ARGUMENT` */
+/** Milliseconds since 1970-01-01 UTC of a caller's time. @throws `INVALID_ARGUMENT` */
 export function parseTimestamp(time: Timestamp): number {
   if (typeof time === "string") return parseTime(time);
   return checkedTime(time instanceof Date ? time.getTime() : time, String(time));
 }
 
-/** Milliseconds of a time in ISO spelling; without a zone it is UTC. @throws `INVALID_ARGUMENT` */
+/**
+ * Milliseconds since 1970-01-01 UTC of an ISO time; without a zone, it is in UTC. @throws `INVALID_ARGUMENT`
+ */
 function parseTime(text: string): number {
   const match =
     /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?$/i.exec(

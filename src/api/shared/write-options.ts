@@ -21,22 +21,21 @@ import {
   resubmitKeys,
 } from "./table-options.ts";
 
-/** A caller's options of an append in the words of the verb. @throws `INVALID_ARGUMENT` naming the option */
+/** Converts a caller's options of an append for the verb. @throws `INVALID_ARGUMENT` naming the option */
 export function toAppendOptions(options: AppendOptions): WriteOptions {
   const { gateOptions, quarantine, ...rest } = knownOptions("append", options, appendKeys);
   return { ...rest, ...toCommitOptions({ ...rest, gateOptions, quarantine }) };
 }
 
-/**
- * A caller's options of an overwrite in the words of the verb. @throws `INVALID_ARGUMENT` naming the option
- */
+/** Converts a caller's options of an overwrite for the verb. @throws `INVALID_ARGUMENT` naming the option */
 export function toOverwriteOptions(options: OverwriteOptions): OverwriteVerbOptions {
   const { gateOptions, quarantine, ...rest } = knownOptions("overwrite", options, overwriteKeys);
   return { ...rest, ...toCommitOptions({ ...rest, gateOptions, quarantine }) };
 }
 
 /**
- * How a batch is committed, checked, in the words of the verbs. @throws `INVALID_ARGUMENT` naming the option
+ * Validates and converts the options of a batch's commit for the verbs. @throws `INVALID_ARGUMENT` naming the
+ * option
  */
 export function toCommitOptions(options: BatchCommitOptions): WriteOptions {
   const { gate, gateOptions, quarantine, txn, batchId, userMetadata, targetFileBytes, onProgress, signal } =
@@ -61,23 +60,21 @@ export function toCommitOptions(options: BatchCommitOptions): WriteOptions {
   };
 }
 
-/** A caller's options of staging in the words of the verb. @throws `INVALID_ARGUMENT` naming the option */
+/** Converts a caller's options of staging for the verb. @throws `INVALID_ARGUMENT` naming the option */
 export function toStageOptions(options: StageOptions): StageVerbOptions {
   const known = knownOptions("staging.stage", options, stageKeys);
   checkedFileBytes(known.targetFileBytes);
   return known;
 }
 
-/**
- * A caller's options of a publication in the words of the verb. @throws `INVALID_ARGUMENT` naming the option
- */
+/** Converts a caller's options of a publication for the verb. @throws `INVALID_ARGUMENT` naming the option */
 export function toPublishOptions(options: PublishOptions): AuditVerbOptions {
   const { gate, gateOptions, signal } = knownOptions("staging.publish", options, publishKeys);
   return { gate, gateOptions: toGateOptions(gateOptions), signal };
 }
 
 /**
- * A caller's options of a resubmission in the words of the verb. @throws `INVALID_ARGUMENT` naming the option
+ * Converts a caller's options of a resubmission for the verb. @throws `INVALID_ARGUMENT` naming the option
  */
 export function toResubmitOptions(options: ResubmitOptions): ResubmitVerbOptions {
   const { gateOptions, ...rest } = knownOptions("quarantine.resubmit", options, resubmitKeys);

@@ -144,7 +144,7 @@ export interface StageOptions {
    * Other sources always tell.
    */
   readonly positions?: boolean | undefined;
-  /** Called with the rows staged so far. */
+  /** Called with the number of rows staged so far. */
   readonly onProgress?: ((rows: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

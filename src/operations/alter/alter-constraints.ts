@@ -17,20 +17,20 @@ export interface ConstraintChange {
   readonly drop: readonly string[];
 }
 
-/** What a change of constraints comes to. */
+/** Result of a change of constraints. */
 export interface PlannedConstraints {
-  /** Properties to set: only those that the table does not have already. */
+  /** Properties to set, without those that the table already has. */
   readonly set: Readonly<Record<string, string>>;
   /** Keys of properties to remove. */
   readonly unset: readonly string[];
 }
 
 /**
- * Names the properties that a change of CHECK constraints sets and removes. Names are compared without regard
- * to case, as other engines do.
+ * Returns the properties that a change of CHECK constraints sets and removes. Names are compared ignoring
+ * case, as in other engines.
  *
- * @throws `INVALID_ARGUMENT` for a constraint that is there with another condition, is to be dropped and is
- * not there, or belongs to the suite
+ * @throws `INVALID_ARGUMENT` for a constraint that exists with another condition, is to be dropped but does
+ * not exist, or belongs to the suite
  */
 export function planConstraints(
   configuration: Readonly<Record<string, string>>,
@@ -64,12 +64,12 @@ export function planConstraints(
 }
 
 /**
- * Holds the rows that a table has to constraints that are about to bind it. PROTOCOL.md "CHECK Constraints":
- * existing rows must satisfy a new constraint.
+ * Tests a table's present rows against new constraints. PROTOCOL.md "CHECK Constraints": existing rows must
+ * satisfy a new constraint.
  *
  * @param constraints as {@link PlannedConstraints.set}
- * @throws `CONSTRAINT_VIOLATED` with the number of rows and one of them; `UNSUPPORTED_FEATURE` for a text
- * that varve cannot evaluate as Spark would; `INVALID_ARGUMENT` for one that is neither true nor false
+ * @throws `CONSTRAINT_VIOLATED` with the number of failing rows and one of them; `UNSUPPORTED_FEATURE` for
+ * SQL that varve cannot evaluate as Spark would; `INVALID_ARGUMENT` for an expression that is not boolean
  */
 export async function requireConstraints(
   snapshot: LogSnapshot,

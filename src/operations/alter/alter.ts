@@ -49,7 +49,7 @@ export interface AlterResult {
   readonly featuresDropped: readonly string[];
 }
 
-/** As {@link AlterResult}, with what goes on after it. */
+/** An {@link AlterResult}, with the maintenance that follows. */
 export interface AlterOutcome extends AlterResult {
   readonly upkeep?: Promise<UpkeepReport> | undefined;
 }
@@ -57,16 +57,16 @@ export interface AlterOutcome extends AlterResult {
 /**
  * Changes a table's properties, constraints, description and protocol in one commit.
  *
- * Raising the protocol is never a side effect: without `upgradeProtocol` it is refused. Enabling row tracking
- * gives every file its row ids in the same commit.
+ * The protocol is never raised as a side effect: without `upgradeProtocol`, the change is refused. Enabling
+ * row tracking assigns row ids to every file in the same commit.
  *
  * @throws `INVALID_ARGUMENT`, `UNSUPPORTED_FEATURE` (an upgrade is needed, or varve does not write or drop
  * the feature), `CONSTRAINT_VIOLATED` and as `requireConstraints` for added constraints, and as
  * `commitChange`
  */
 export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): Promise<AlterOutcome> {
-  // A property whose value means nothing is what the change may be for: the commit looks at the properties
-  // that come of it.
+  // The change may be meant to repair a property with an invalid value, so the commit checks only the
+  // resulting properties.
   requireWritableFeatures(snapshot.protocol, snapshot.metadata);
   const change = await plan(snapshot, options);
   if (change.definition.length + change.relisted.length === 0)
@@ -96,12 +96,12 @@ export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): 
 
 interface Change {
   readonly definition: readonly (ProtocolAction | MetadataAction)[];
-  /** Files that are recommitted with row ids. */
+  /** Files that are committed again with row ids. */
   readonly relisted: readonly AddAction[];
   readonly reads?: ReadSet | undefined;
-  /** As history names it. */
+  /** Name in the history. */
   readonly operation: string;
-  /** What was asked of properties and constraints; null for those removed. */
+  /** Requested properties and constraints; null for removed ones. */
   readonly properties: Readonly<Record<string, string | null>>;
   readonly featuresAdded: readonly string[];
   readonly featuresDropped: readonly string[];
@@ -143,7 +143,7 @@ async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Chang
   const changesMetadata = JSON.stringify(named) !== JSON.stringify(metadata);
   const changesProtocol = after.protocol !== protocol;
   const backfill = enablesRows ? await filesWithoutRowIds(snapshot) : [];
-  // A new demand on rows must see every row there is, and row ids every file.
+  // A new constraint must be tested on every row, and row ids be assigned to every file.
   const readsAll = enablesRows || Object.keys(constraints.set).length > 0;
   return {
     definition: [...(changesProtocol ? [after.protocol] : []), ...(changesMetadata ? [named] : [])],
@@ -160,7 +160,7 @@ async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Chang
   };
 }
 
-/** The words of other engines where the change is of one kind. */
+/** The operation names of other engines, if the change is of one kind. */
 function operationOf(
   options: AlterOptions,
   constraints: PlannedConstraints,
@@ -213,7 +213,8 @@ async function dropped(table: Definition, snapshot: LogSnapshot, options: AlterO
 }
 
 /**
- * The properties after the change, in the order they had: a change that changes nothing leaves the same text.
+ * The properties after the change, in their previous order, so that a change without effect leaves the same
+ * text.
  */
 function configurationOf(
   metadata: MetadataAction,
@@ -226,7 +227,7 @@ function configurationOf(
 }
 
 /**
- * Column mapping of a table that has none yet: every column keeps its name as its physical name, so that its
+ * Column mapping for a table that has none yet: every column keeps its name as its physical name, so that its
  * files stay readable. PROTOCOL.md "Writer Requirements for Column Mapping": column mapping on an existing
  * table.
  */

@@ -14,7 +14,7 @@ import { allFields } from "../../schema/fields.ts";
 import { pathText } from "../../schema/type-names.ts";
 import type { StructType } from "../../schema/types.ts";
 
-/** A table as it will be when its features are dropped. */
+/** A table as it will be after its features are dropped. */
 export interface FeatureUse {
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
@@ -29,7 +29,7 @@ export interface WithoutFeatures {
   readonly unset: readonly string[];
 }
 
-/** What still uses a feature, as the end of a sentence; `undefined` for nothing. */
+/** What still uses a feature, as the end of a sentence; `undefined` if nothing does. */
 type Use = (table: FeatureUse) => string | undefined;
 
 const columnsWith =
@@ -39,7 +39,7 @@ const columnsWith =
     return match === undefined ? undefined : `column ${pathText(match.path)} has ${key}`;
   };
 
-/** Uses that are not switched by a property alone. */
+/** Uses that are not controlled by a property alone. */
 const uses: Readonly<Record<string, Use>> = {
   invariants: (table) => {
     const required = [...allFields(table.schema)].find(({ field }) => !field.nullable);
@@ -69,12 +69,12 @@ const uses: Readonly<Record<string, Use>> = {
 };
 
 /**
- * The protocol without some features. Only features of writers can go, and only when nothing uses them:
- * versions before this one stay readable by the rules of their own protocol, which is safe where the feature
- * asks nothing of readers.
+ * The protocol without some features. Only writer features can be dropped, and only if nothing uses them:
+ * earlier versions stay readable by the rules of their own protocol, which is safe if the feature requires
+ * nothing from readers.
  *
- * A protocol of an old version becomes the list of all that it implied; the caller makes sure that this is
- * allowed.
+ * A protocol of an old version becomes the list of all features that it implied; the caller makes sure that
+ * this is allowed.
  *
  * @throws `INVALID_ARGUMENT` for a feature that the table does not list or still uses; `UNSUPPORTED_FEATURE`
  * for one that cannot be dropped without truncating history or rewriting files

@@ -42,7 +42,7 @@ export interface SetSuiteResult {
   readonly constraints: readonly CheckConstraint[];
 }
 
-/** As {@link SetSuiteResult}, with what goes on after it. */
+/** A {@link SetSuiteResult}, with the maintenance that follows. */
 export interface SetSuiteOutcome extends SetSuiteResult {
   readonly upkeep: Promise<UpkeepReport>;
 }
@@ -50,11 +50,11 @@ export interface SetSuiteOutcome extends SetSuiteResult {
 const ownConstraint = `${constraintPrefix}${suiteConstraintPrefix}`;
 
 /**
- * Makes a suite part of the table, in one metadata commit: from then on every write through varve is tested
- * with it. `null` takes it away.
+ * Makes a suite part of the table, in one metadata commit: from then on, every write through varve is tested
+ * with it. `null` removes the suite.
  *
- * @throws `SUITE_INVALID` naming the path inside the suite; `CONSTRAINT_VIOLATED` where rows of the table
- * break a constraint to be registered; `UNSUPPORTED_FEATURE`, `CONFLICT_…`
+ * @throws `SUITE_INVALID` naming the path inside the suite; `CONSTRAINT_VIOLATED` if rows of the table break
+ * a constraint to be registered; `UNSUPPORTED_FEATURE`, `CONFLICT_…`
  */
 export async function setSuite(
   snapshot: LogSnapshot,
@@ -109,8 +109,8 @@ function definitionWith(
 }
 
 /**
- * Holds the suite to the table's columns, lets the engine check its SQL, and the table's rows the
- * constraints.
+ * Validates the suite against the table's columns, its SQL by the engine, and the constraints against the
+ * table's rows.
  */
 async function checkSuite(
   snapshot: LogSnapshot,
@@ -135,10 +135,7 @@ interface Translated {
   readonly condition: SqlExpression;
 }
 
-/**
- * Constraints that varve can hold rows to itself; a check that Spark would say otherwise than the engine
- * stays a check.
- */
+/** Constraints that varve can enforce itself; a check that Spark would evaluate differently stays a check. */
 function translatable(constraints: readonly CheckConstraint[], snapshot: LogSnapshot): Translated[] {
   return constraints.flatMap((constraint): Translated[] => {
     try {

@@ -22,11 +22,11 @@ import { deletedRows, type RowSelection, type VectorOwner } from "../../table/sc
 import { appendAll } from "../../util/append-all.ts";
 import { schemaObstacle } from "./change-schema.ts";
 
-/** A file, or some rows of one, that a version's changes are read from. */
+/** A file, or some of its rows, from which a version's changes are read. */
 export interface ChangedFile {
   readonly path: string;
   readonly partitionValues: Readonly<Record<string, string | null>>;
-  /** Absent: the file says it row by row. */
+  /** Absent if the file has a change type for each row. */
   readonly changeType?: "insert" | "delete" | undefined;
   readonly selection?: RowSelection | undefined;
   readonly version: number;
@@ -40,10 +40,10 @@ interface State {
 }
 
 /**
- * Lists what the changes of the versions `from` to `last.version` are read from.
+ * Lists the files from which the changes of the versions `from` to `last.version` are read.
  *
- * @throws `CHANGES_UNAVAILABLE` naming the version for a commit that is gone, was made without the feed, or
- * under a schema that cannot be shown as the last one; `DELETION_VECTOR_CORRUPT`, `DATA_FILE_MISSING`
+ * @throws `CHANGES_UNAVAILABLE` naming the version, if a commit is gone, was made without the feed, or has a
+ * schema that the last one cannot show; `DELETION_VECTOR_CORRUPT`, `DATA_FILE_MISSING`
  */
 export async function changedFiles(
   last: LogSnapshot,
@@ -77,8 +77,8 @@ export async function changedFiles(
 }
 
 /**
- * Protocol and metadata before the first commit of the range; of that commit itself where there is nothing
- * before.
+ * Protocol and metadata before the first commit of the range, or those of that commit itself if nothing
+ * precedes it.
  */
 async function stateAt(last: LogSnapshot, from: number): Promise<State> {
   if (from === 0) return { protocol: last.protocol, metadata: last.metadata };
@@ -178,7 +178,7 @@ function without(deleted: Uint8Array | undefined): { readonly selection?: RowSel
   return deleted === undefined ? {} : { selection: { bits: deleted, keep: "clear" } };
 }
 
-/** Rows that are in one vector only: newly deleted, or back again. */
+/** Rows that are in only one vector: newly deleted, or restored. */
 function vectorChanges(
   add: AddAction,
   now: Uint8Array | undefined,
@@ -206,14 +206,14 @@ function vectorChanges(
   ];
 }
 
-/** Bits of `a` that `b` does not have, `undefined` where there are none. */
+/** Bits of `a` that `b` does not have, or `undefined` if there are none. */
 function minus(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
   const left = a?.map((byte, index) => byte & ~(b?.[index] ?? 0));
   return left?.some((byte) => byte !== 0) === true ? left : undefined;
 }
 
 /**
- * Older writers leave a removed file's partition values out: then its add is looked up in the version before.
+ * Older writers leave out a removed file's partition values; then its add is looked up in the version before.
  */
 async function partitionValuesOf(
   last: LogSnapshot,

@@ -9,10 +9,10 @@ import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
 import { mappingModeOf } from "../../table/scan/scan.ts";
 
 /**
- * Why the changes of a version cannot be shown under the schema of the range's last version; `undefined`
- * where they can.
+ * Why the changes of a version cannot be shown under the schema of the range's last version; `undefined` if
+ * they can.
  *
- * Added columns, and with column mapping renamed and dropped ones, are no obstacle; other types (but for
+ * Added columns are no obstacle, nor are renamed and dropped ones with column mapping. Other types (except
  * widened ones) and other partition columns are.
  */
 export function schemaObstacle(

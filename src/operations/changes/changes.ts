@@ -14,21 +14,21 @@ import { type ChangedFile, changedFiles } from "./change-files.ts";
 /** A version, or the time of one. */
 export type ChangePoint = number | Date;
 
-/** Which changes to read: from the commit of `from` to that of `to`, both included. */
+/** Which changes to read: from the commit of `from` to that of `to`, both inclusive. */
 export interface ChangesOptions {
   /** A version, or a time, which means the first version committed at or after it. */
   readonly from: ChangePoint;
   /**
    * A version, or a time, which means the last version committed at or before it. Default: the newest
-   * version. Default: the latest version.
+   * version.
    */
   readonly to?: ChangePoint | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Row changes as a relation of one session: the table's columns as of version `to`, and the three columns of
- * the feed.
+ * Row changes as a relation of one session: the table's columns at version `to`, and the three columns of the
+ * feed.
  */
 export interface ChangesRelation extends FileRelation {
   readonly from: number;
@@ -38,15 +38,15 @@ export interface ChangesRelation extends FileRelation {
 const feedColumns = ["_change_type", "_commit_version", "_commit_timestamp"] as const;
 
 /**
- * Turns the row changes of a range of versions into a relation of `session`, in no order.
+ * Makes the row changes of a range of versions a relation of `session`, in no particular order.
  *
- * Per version the change files are read where the commit has any, else its adds and removes count as inserts
- * and deletes, and only the difference where a file's deletion vector changed. PROTOCOL.md "Reader
+ * For each version, the change files are read if the commit has any. Otherwise its adds and removes count as
+ * inserts and deletes, or only the difference if a file's deletion vector changed. PROTOCOL.md "Reader
  * Requirements for AddCDCFile".
  *
  * @throws `CHANGES_RANGE_INVALID` for a range that is reversed or outside the table's versions;
- * `CHANGES_UNAVAILABLE` naming the version for a commit that is gone, was made without the feed, or under a
- * schema that the last one cannot show; and what a scan throws
+ * `CHANGES_UNAVAILABLE` naming the version, if a commit is gone, was made without the feed, or has a schema
+ * that the last one cannot show; and the errors of a scan
  */
 export async function planChanges(
   session: Session,
@@ -178,7 +178,7 @@ function checkVersion(version: number, end: "from" | "to"): number {
   );
 }
 
-/** The first version at or after a time; one more than the latest where there is none. */
+/** The first version at or after a time, or one more than the newest if there is none. */
 async function versionAfter(context: TableContext, listing: LogListing, time: Date): Promise<number> {
   const timestamp = millisecondsOf(time, "from");
   try {

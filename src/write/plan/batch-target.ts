@@ -18,7 +18,7 @@ import { missingFeatures, protocolWith } from "../../table/definition/table-defi
 import { type TableDemands, tableDemands } from "../../table/rules/table-demands.ts";
 import type { World } from "../../util/world.ts";
 
-/** The table that a batch is written to, as of the commit that will add it. */
+/** The table that a batch is written to, as the commit that adds the batch will leave it. */
 export interface BatchTarget {
   readonly context: TableContext;
   /** Absent while the table is being created. */
@@ -27,7 +27,7 @@ export interface BatchTarget {
   readonly metadata: MetadataAction;
   readonly schema: StructType;
   readonly demands: TableDemands;
-  /** Actions that the commit needs for the schema: none, metadata, or protocol and metadata. */
+  /** Actions that the commit needs to change the schema: none, metadata, or protocol and metadata. */
   readonly changes: readonly (ProtocolAction | MetadataAction)[];
 }
 
@@ -62,7 +62,7 @@ export function newTarget(
   };
 }
 
-/** The target in the words of the layer that writes files. */
+/** The target as the layer that writes files takes it. */
 export function dataTarget({ context, metadata, schema, demands }: BatchTarget): DataTarget {
   return {
     context,
@@ -76,16 +76,16 @@ export function dataTarget({ context, metadata, schema, demands }: BatchTarget):
 }
 
 /**
- * The types to read a source as: those of the table's columns. Where new columns may come, structs are left
- * to their own fields, and numbers to their own width where the table's may grow. Structs that hold variants
- * keep the fields they have.
+ * The types with which a source is read: those of the table's columns. If columns may be added, structs keep
+ * their own fields; if types may be widened, numbers keep their own width. Structs that hold variants keep
+ * the table's fields.
  */
 export function sourceColumns(target: BatchTarget, merging: boolean): EngineColumn[] {
   const open = merging && widens(target);
   const fields = target.schema.fields.filter(({ type }) => {
     if (type === "void") return false;
     if (!merging) return true;
-    // Values of variants found by their own types would take each other's fields.
+    // If variants were read with their own types, their values would take each other's fields.
     if (holdsVariant(type)) return true;
     return (
       !holdsStruct(type) &&
@@ -110,9 +110,9 @@ function widens({ protocol, metadata }: BatchTarget): boolean {
 }
 
 /**
- * The target with the columns of a batch added that it lacks, and types widened where the table allows it.
+ * The target plus the columns of a batch that it lacks, with types widened if the table allows it.
  *
- * @throws `UNSUPPORTED_FEATURE` where a new column's type needs a feature and `upgrade` is not set
+ * @throws `UNSUPPORTED_FEATURE` if a new column's type needs a feature and `upgrade` is not set
  */
 export function mergedTarget(
   target: BatchTarget,
@@ -128,7 +128,7 @@ export function mergedTarget(
 }
 
 /**
- * The target with its schema replaced by that of a batch, and its partitioning.
+ * The target with its schema and partitioning replaced by those of a batch.
  *
  * @throws as {@link mergedTarget}
  */
@@ -183,8 +183,8 @@ function withSchema(
 }
 
 /**
- * A clustered table keeps the columns that it is clustered by, and is not partitioned (PROTOCOL.md "Writer
- * Requirements for Clustered Table").
+ * A clustered table keeps its clustering columns, and is not partitioned (PROTOCOL.md "Writer Requirements
+ * for Clustered Table").
  */
 function checkClustering(
   { demands }: BatchTarget,

@@ -6,23 +6,23 @@ import { suiteNeeds } from "../../quality/suite/needs.ts";
 import { planScan } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
 
-/** Tables by a suite's names for them. */
+/** Tables by the names that a suite uses. */
 export type ComparedTables = Readonly<Record<string, StagedRelation>>;
 
 /** Versions of tables that a suite may compare with. */
 export interface ComparedVersions {
-  /** By the suite's names for them. */
+  /** By the names that the suite uses. */
   readonly tables?: Readonly<Record<string, LogSnapshot>> | undefined;
-  /** The table that is written to, which the suite calls `this` unless `tables` has another of that name. */
+  /** The target table, which the suite calls `this` unless `tables` has another table of that name. */
   readonly target?: LogSnapshot | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Opens the tables that a suite compares with, in a session that is not fenced yet. Those that nobody named are left
- * out: the gate says which it lacks.
+ * Opens the tables that a suite compares with, in a session that is not fenced yet. Tables that were not
+ * passed are left out; the gate reports which it lacks.
  *
- * @param readable gets the tables' files, for the fence
+ * @param readable receives the tables' files, for the fence
  * @throws errors of the tables that are read, `CANCELLED`
  */
 export async function openCompared(

@@ -6,13 +6,16 @@ import type { GateOptions, WriteOptions } from "./write-options.ts";
 import type { BatchTests, FilesPlan, Operation, RowsBefore, RowsPlan } from "./write-plan.ts";
 import type { WriteSource } from "./write-source.ts";
 
-/** The part of a verb's options that its plan takes as they are. */
+/** The options of a verb that its plan takes unchanged. */
 type PlanOptions = Pick<
   WriteOptions,
   "mergeSchema" | "upgradeProtocol" | "txn" | "batchId" | "userMetadata" | "targetFileBytes"
 >;
 
-/** The plan that adds rows to a table: what every other plan is made of. Nobody tests them without `tests`. */
+/**
+ * The plan that adds rows to a table, on which every other plan is based. Without `tests`, the rows are not
+ * tested.
+ */
 export function addedRows(
   target: BatchTarget,
   { source, tests }: { readonly source: WriteSource; readonly tests?: BatchTests | undefined },
@@ -37,7 +40,7 @@ export function addedRows(
 
 const appendOperation: Operation = { name: "WRITE", parameters: { mode: "Append" } };
 
-/** The plan that adds files which are in the table's folder already. */
+/** The plan that adds files that are already in the table's folder. */
 export function addedFiles(
   files: Omit<FilesPlan, "kind" | "operation" | "batch">,
   txn: PlanOptions["txn"],
@@ -45,7 +48,7 @@ export function addedFiles(
   return { ...files, kind: "files", operation: appendOperation, batch: { txn } };
 }
 
-/** The tests of a suite, which is the whole of what the rows are tested with; none without a suite. */
+/** The tests of a suite alone; none without a suite. */
 export function batchTests(
   suite: Suite | undefined,
   options: GateOptions = {},
@@ -56,7 +59,7 @@ export function batchTests(
 }
 
 /**
- * The tests of the suite that a table carries in its properties, and of the caller's beside it.
+ * The tests of the suite that a table carries in its properties, plus those of the caller's.
  *
  * @throws `SUITE_INVALID`
  */

@@ -4,7 +4,7 @@ import type { GateVerdict } from "../../quality/gate/verdict.ts";
 import type { RowFunction, Suite, SuiteJson } from "../../quality/model/suite.ts";
 import type { UpkeepReport } from "../../table/commit/upkeep.ts";
 
-/** What every write of rows can be told. */
+/** Options of every write of rows. */
 export interface WriteOptions {
   /**
    * Add columns that the table lacks, including nested ones, in the same commit; widen types if the table has
@@ -39,7 +39,7 @@ export interface WriteOptions {
 
 /** What a gate needs besides its suite. */
 export interface GateOptions {
-  /** Versions of tables that checks compare with, by the suite's names for them. */
+  /** Versions of tables that checks compare with, by the names that the suite uses. */
   readonly tables?: Readonly<Record<string, LogSnapshot>> | undefined;
   /** TypeScript predicates and repairs that the suite calls by name. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
@@ -89,11 +89,11 @@ export interface QuarantinePlace {
   readonly rows: number;
 }
 
-/** What a write did, and what goes on after it. */
+/** Result of a write, with the maintenance that follows. */
 export interface WriteOutcome extends WriteResult {
   /**
-   * Looks after the log once the commit has happened: checkpoint, checksum, cleanup. Settles with a report,
-   * never rejects.
+   * Maintenance of the log after the commit: checkpoint, checksum, cleanup. Resolves to a report, and never
+   * rejects.
    */
   readonly upkeep?: Promise<UpkeepReport> | undefined;
 }

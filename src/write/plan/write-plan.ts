@@ -10,29 +10,29 @@ import type { BatchTarget } from "./batch-target.ts";
 import type { QuarantinePlace } from "./write-options.ts";
 import type { WriteSource } from "./write-source.ts";
 
-/** One write, as data: what a verb makes of its options, and the pipeline carries out. */
+/** One write as data, which a verb makes from its options and the pipeline carries out. */
 export type WritePlan = RowsPlan | FilesPlan;
 
-/** What every plan says. */
+/** Fields of every plan. */
 interface PlanBase {
-  /** The table as of the version that the plan was made for. */
+  /** The table at the version for which the plan was made. */
   readonly target: BatchTarget;
   readonly operation: Operation;
   readonly batch: BatchName;
-  /** What was read to make the plan, beside what follows from it. */
+  /** Reads that the plan is based on, in addition to those that follow from it. */
   readonly reads?: ReadSet | undefined;
-  /** Application ids that the commit records beside the batch's own. */
+  /** Application ids that the commit records in addition to the batch's own. */
   readonly marks?: readonly string[] | undefined;
   /** Kept in the version's history. */
   readonly userMetadata?: string | undefined;
 }
 
 /**
- * Rows are tested and written.
+ * A plan whose rows are tested and written.
  *
- * What follows from the pieces is not said again. Uniqueness is tested against the rows that the removal
- * leaves; a source is read by its own types where its columns become the table's; the commit is Serializable
- * where the tests looked at the table's rows.
+ * What follows from its parts is not stated. Uniqueness is tested against the rows that the removal keeps; a
+ * source is read with its own types if its columns become the table's; the commit is Serializable if the
+ * tests read the table's rows.
  */
 export interface RowsPlan extends PlanBase {
   readonly kind: "rows";
@@ -41,45 +41,48 @@ export interface RowsPlan extends PlanBase {
   /** How the table's schema follows the source's columns. */
   readonly schema: SchemaChange;
   readonly changeFeed: ChangeFeed;
-  /** Absent: nobody tests the rows. */
+  /** Absent if the rows are not tested. */
   readonly tests?: BatchTests | undefined;
-  /** Split data files near this many bytes; default: as the table says. */
+  /** Split data files near this many bytes; default: by the table's property. */
   readonly targetFileBytes?: number | undefined;
 }
 
-/** Files that are in the table's folder already, tested and not named by any version, are committed. */
+/**
+ * A plan that commits files that are already in the table's folder, were tested, and are not named by any
+ * version.
+ */
 export interface FilesPlan extends PlanBase {
   readonly kind: "files";
   readonly files: readonly AddAction[];
   readonly rows: number;
-  /** What the tests said, as `commitInfo.gate` has it. */
+  /** Verdict of the tests, as in `commitInfo.gate`. */
   readonly gate?: JsonObject | undefined;
-  /** The tests looked at the table's rows. */
+  /** Whether the tests read the table's rows. */
   readonly judgedByTable?: boolean | undefined;
-  /** Where the batch's rows are that were set aside. */
+  /** Location of the batch's rows that were set aside. */
   readonly quarantine?: QuarantinePlace | undefined;
 }
 
-/** Which rows of the table go. */
+/** Which rows of the table are removed. */
 export type Removal =
   | { readonly kind: "none" }
   | { readonly kind: "all" }
-  /** The partitions that the new rows fall into. */
+  /** The partitions that the new rows belong to. */
   | { readonly kind: "partitions" }
-  /** Files whose rows come again from the source, changed or not, and what was read to choose them. */
+  /** Files whose rows the source contains again, changed or not, and the reads that determined them. */
   | { readonly kind: "files"; readonly files: readonly AddAction[]; readonly reads: ReadSet }
-  /** The rows that meet a caller's SQL condition, which every new row must meet too. */
+  /** The rows that meet a caller's SQL condition; every new row must meet it too. */
   | { readonly kind: "condition"; readonly where: string };
 
-/** What becomes of the table's schema. */
+/** How the table's schema changes. */
 export type SchemaChange =
   | { readonly kind: "keep" }
-  /** New columns are added, types widened where the table allows it. */
+  /** New columns are added, and types are widened if the table allows it. */
   | { readonly kind: "merge"; readonly upgradeProtocol: boolean }
   /** The source's columns replace the table's. */
   | {
       readonly kind: "replace";
-      /** Default: the old partition columns that are left. */
+      /** Default: the present partition columns that remain. */
       readonly partitionBy?: readonly string[] | undefined;
       readonly upgradeProtocol: boolean;
     }
@@ -87,33 +90,33 @@ export type SchemaChange =
   | { readonly kind: "define"; readonly table: Omit<TableDefinition, "schema"> };
 
 /**
- * How readers of a change feed learn what the commit changed. `none`: the table keeps no feed. `whole-files`: the
- * files that it adds and removes tell, so none of them may hold rows that stay.
+ * How readers of a change feed learn what the commit changed. `none`: the table keeps no feed. `whole-files`:
+ * from the files that it adds and removes, so none of them may hold rows that are kept.
  */
 export type ChangeFeed = "none" | "whole-files";
 
-/** What the rows are tested with. */
+/** The tests of a write's rows. */
 export interface BatchTests {
-  /** All tests: the table's own beside the writer's. */
+  /** All tests: the table's own and the writer's. */
   readonly suite: Suite;
-  /** Versions of tables that checks compare with, by the suite's names for them. */
+  /** Versions of tables that checks compare with, by the names that the suite uses. */
   readonly tables?: Readonly<Record<string, LogSnapshot>> | undefined;
-  /** Predicates and repairs that the suite calls by name. */
+  /** TypeScript predicates and repairs that the suite calls by name. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
-  /** Rows of the batch that were set aside before, and that its source does not have any more. */
+  /** Rows of the batch that were set aside before and are no longer in its source. */
   readonly before?: RowsBefore | undefined;
 }
 
-/** Rows of a batch that do not fit the table, and were set aside when it was staged. */
+/** Rows of a batch that do not fit the table and were set aside when it was staged. */
 export interface RowsBefore {
   readonly rows: number;
-  /** What does not fit, and how often. */
+  /** What does not fit, with row counts. */
   readonly checks: readonly CheckResult[];
-  /** Where they are in quarantine, if they are. */
+  /** Their location in the quarantine, if they are there. */
   readonly place?: QuarantinePlace | undefined;
 }
 
-/** As history shows the write; the partition columns are added to the parameters. */
+/** How the history shows the write; the partition columns are added to the parameters. */
 export interface Operation {
   /** E.g. `WRITE`. */
   readonly name: string;

@@ -21,7 +21,7 @@ import { planFiles, planScan } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
 
 /**
- * Where rows come from: row objects, Arrow data, a version of a table, or a wrapper that names files or SQL.
+ * Where rows come from: row objects, Arrow data, a version of a table, or an object that names files or SQL.
  */
 export type WriteSource =
   | Iterable<SourceRow>
@@ -58,23 +58,26 @@ export interface SomeFiles {
 }
 
 export interface StageSourceOptions {
-  /** The table's columns: text and row objects are read as these types, other columns inferred. */
+  /**
+   * The table's columns: text and row objects are read with these types; the types of other columns are
+   * inferred.
+   */
   readonly columns?: readonly EngineColumn[] | undefined;
-  /** What to do with CSV cells that are not of their type; default `refuse`. */
+  /** What to do with CSV cells that do not have their column's type; default `refuse`. */
   readonly badCells?: "refuse" | "keep" | undefined;
-  /** Rows of a table must have a place too, because a gate may name them. */
+  /** Whether rows of a table need a place too, because a gate may name them. */
   readonly positions?: boolean | undefined;
-  /** Called with the rows staged so far. */
+  /** Called with the number of rows staged so far. */
   readonly onProgress?: ((rows: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A staged source with what a fence must let it read. */
+/** A staged source, with the files that the fence must allow it to read. */
 export interface StagedSource {
   readonly relation: StagedRelation;
   readonly files: readonly string[];
   /**
-   * Rows are known to be the same on every scan; else they come from files that someone could change
+   * Whether rows are known to be the same on every scan; otherwise they come from files that could change
    * meanwhile.
    */
   readonly kind: EngineSource["kind"];
@@ -83,8 +86,8 @@ export interface StagedSource {
 /**
  * Stages any source in a session that is not fenced yet.
  *
- * @throws `SOURCE_UNREADABLE` naming file and line or row, `INVALID_ARGUMENT` for what is no source, errors
- * of the tables that are read
+ * @throws `SOURCE_UNREADABLE` naming file and line or row, `INVALID_ARGUMENT` for anything except a source,
+ * errors of the tables that are read
  */
 export async function stageWriteSource(
   session: OpenSession,
@@ -162,10 +165,7 @@ async function arrowSource(data: Extract<WriteSource, { arrow: unknown }>["arrow
 
 const chunkBytes = 1 << 20;
 
-/**
- * The bytes of a file, a chunk at a time. @throws `SOURCE_UNREADABLE` at once for a file that cannot be
- * opened
- */
+/** The bytes of a file in chunks. @throws `SOURCE_UNREADABLE` immediately for a file that cannot be opened */
 async function fileChunks(file: string): Promise<AsyncIterable<Uint8Array>> {
   const handle = await openSourceFile(file);
   async function* chunks(): AsyncGenerator<Uint8Array> {
@@ -182,7 +182,7 @@ async function fileChunks(file: string): Promise<AsyncIterable<Uint8Array>> {
   return chunks();
 }
 
-/** The first item of a stream and the stream as it was. */
+/** The first item of a stream, and the whole stream including it. */
 async function peek<T>(stream: AsyncIterable<T>): Promise<[T | undefined, AsyncIterable<T>]> {
   const iterator = stream[Symbol.asyncIterator]();
   const first = await iterator.next();
@@ -219,7 +219,7 @@ async function sqlSource(
   return { engineSource: { kind: "sql", callerSql: source.sql, tables }, files };
 }
 
-/** The source that files of this name are. @throws `INVALID_ARGUMENT` for an extension that tells nothing */
+/** The source for files by their extension. @throws `INVALID_ARGUMENT` for an unknown extension */
 function sourceByExtension(files: readonly string[]): EngineSource {
   const extension = /\.([a-z]+)(?:\.gz|\.zst)?$/i.exec(files[0] ?? "")?.[1]?.toLowerCase();
   if (extension === "parquet") return { kind: "parquet", files };
@@ -235,8 +235,8 @@ function sourceByExtension(files: readonly string[]): EngineSource {
 }
 
 /**
- * Local file names of paths, `file:` URLs and patterns with `*`, `?` or `[…]`; a pattern must match
- * something, a file of just that name comes first.
+ * Local file names for paths, `file:` URLs and patterns with `*`, `?` or `[…]`. A file with exactly that name
+ * takes precedence; a pattern must match at least one file.
  */
 async function findFiles(session: OpenSession, paths: string | readonly string[]): Promise<string[]> {
   const found: string[] = [];
@@ -278,7 +278,7 @@ function isSnapshot(source: object): source is LogSnapshot {
   return "context" in source && "version" in source && "metadata" in source;
 }
 
-/** Arrow's tables of any version of the library look like this. */
+/** The shape of Arrow tables, whatever the version of the library. */
 function isArrowTable(source: object): source is ArrowTable {
   return "schema" in source && "batches" in source && Array.isArray(source.batches);
 }

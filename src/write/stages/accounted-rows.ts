@@ -1,18 +1,18 @@
 import { VarveError } from "../../errors.ts";
 import type { Places } from "../../quality/model/places.ts";
 
-/** What became of the rows of a batch. */
+/** Counts of the rows of a batch. */
 export interface RowAccount {
-  /** Rows of the source, counted apart from its tests. */
+  /** Number of rows of the source, counted independently of its tests. */
   readonly rows: number;
-  /** Rows in the files that are to be committed, without those that the table had before. */
+  /** Number of rows in the files to be committed, without those that the table had before. */
   readonly clean: number;
   readonly quarantined: number;
   readonly dropped: number;
 }
 
 /**
- * Holds a batch to what came in, before anything is committed: each row is written, in quarantine or dropped.
+ * Checks, before anything is committed, that each row of a batch is written, quarantined or dropped.
  *
  * @throws `ROWS_UNACCOUNTED` with the counts
  */
@@ -26,7 +26,7 @@ export function requireAllRows(account: RowAccount): void {
 }
 
 /**
- * Holds the rows that are written to quarantine to those that were set aside, place by place.
+ * Compares the rows written for the quarantine with those that were set aside, place by place.
  *
  * @throws `ROWS_UNACCOUNTED` with the counts
  */

@@ -12,9 +12,9 @@ import { type RowRule, ruleError } from "../../table/rules/write-rules.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
 
 /**
- * Answers the checks that the written files' statistics will not answer, in one pass over the source.
+ * Evaluates, in one pass over the source, the checks that the written files' statistics cannot answer.
  *
- * @throws `SCHEMA_MISMATCH` naming column, expected, found and the first offending row
+ * @throws `SCHEMA_MISMATCH` with the column, the type expected, the value found and the first offending row
  */
 export async function checkSource(
   session: Session,
@@ -37,8 +37,7 @@ export async function checkSource(
 }
 
 /**
- * Holds what was written to the columns without null and the moments that must be finite, by the files' own
- * statistics.
+ * Checks NOT NULL columns, and times that must be finite, by the statistics of the written files.
  *
  * @throws `SCHEMA_MISMATCH` as {@link checkSource}
  */
@@ -77,20 +76,21 @@ export async function checkWritten(
 }
 
 /**
- * The rows of a batch as they are written: `sql` gives the table's columns; `located` also where each came
- * from, where that is known.
+ * The rows of a batch as they are written: `sql` returns the table's columns; `located` also returns where
+ * each row came from, if that is known.
  */
 export interface WrittenRows {
   readonly sql: SqlSelect;
   readonly located?: StagedRelation | undefined;
-  /** How many of the rows are the table's own, copied from files that go. */
+  /** Number of rows that are the table's own, copied from removed files. */
   readonly copied?: number | undefined;
-  /** More columns of `sql`, int64, that the data files hold beside the table's. */
+  /** Further int64 columns of `sql` that the data files hold in addition to the table's. */
   readonly hidden?: readonly string[] | undefined;
 }
 
 /**
- * Holds rows to a table's CHECK constraints, invariants and given generated columns: only TRUE satisfies.
+ * Tests rows against a table's CHECK constraints, invariants and given values of generated columns: only TRUE
+ * satisfies.
  *
  * @throws `CONSTRAINT_VIOLATED` naming the constraint and the first offending row
  */
@@ -120,7 +120,7 @@ export function violatedSql(rule: RowRule): SqlExpression {
   return sql`((${rule.sql}) IS NOT TRUE)`;
 }
 
-/** What is known of the rows that were written: by the files' own statistics, or else by the rows. */
+/** What is known about the written rows, from the files' own statistics or else from the rows. */
 export function writtenFacts(
   session: Session,
   target: BatchTarget,
@@ -164,7 +164,7 @@ function statisticsOf({ columns }: WrittenFile, column: string): WrittenColumn |
   return columns.find(({ path }) => path.length === 1 && path[0] === column);
 }
 
-/** Whether some file holds a null in a top-level column, as far as its statistics tell. */
+/** Whether some file holds a null in a top-level column, according to its statistics. */
 function mayHoldNull(staged: StagedData, column: string): boolean {
   return staged.files.some(({ partitionValues, written }) => {
     if (Object.hasOwn(partitionValues, column)) return partitionValues[column] === null;
@@ -185,7 +185,7 @@ function mayBeInfinite(staged: StagedData, column: string): boolean {
   });
 }
 
-/** Statistics only say that it may be so; the rows decide. */
+/** Statistics only say that a violation is possible; the rows decide. */
 async function refuse(session: Session, check: EnforcementCheck, rows: WrittenRows): Promise<void> {
   const failing = await firstViolated(session, rows.sql, [check.violated]);
   if (failing === undefined) return;

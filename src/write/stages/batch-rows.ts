@@ -14,7 +14,7 @@ import { freePrefix } from "../../util/free-prefix.ts";
 import { type BatchTarget, withMetadata } from "../plan/batch-target.ts";
 import type { WrittenRows } from "./batch-checks.ts";
 
-/** The batch in the table's columns, order and types, each row with its position in the source. */
+/** The batch with the table's columns, in its order and types, and each row's position in the source. */
 export function fittedRelation(
   relation: StagedRelation,
   plan: EnforcementPlan,
@@ -40,7 +40,7 @@ export function fittedRelation(
   };
 }
 
-/** A batch whose generated columns follow its other columns again. */
+/** A batch whose generated columns are computed again from its other columns. */
 export function computedAnew(batch: StagedRelation, rules: WriteRules): StagedRelation {
   const computed = (rows: SqlSelect) => applyRules(rows, { ...rules, numbered: [] });
   return {
@@ -50,7 +50,7 @@ export function computedAnew(batch: StagedRelation, rules: WriteRules): StagedRe
   };
 }
 
-/** The rows that go into the files: those that the gate found clean, numbered by identity columns. */
+/** The rows to write: the clean ones, numbered by identity columns. */
 export function writtenRows(
   fitted: StagedRelation,
   rules: WriteRules,
@@ -62,14 +62,14 @@ export function writtenRows(
 }
 
 /**
- * Whether a gate looks at the very values that are written: identity columns are numbered after it, so that
+ * Whether a gate sees the same values that are written: identity columns are numbered after it, so that
  * refused rows take no numbers.
  */
 export function seesWritten(rules: WriteRules): boolean {
   return rules.numbered.length === 0;
 }
 
-/** The target with the marks of identity columns moved past the numbers that this batch took. */
+/** The target with the high-water marks of identity columns moved past the numbers that this batch took. */
 export function numberedTarget(target: BatchTarget, rules: WriteRules, rows: number): BatchTarget {
   if (rules.numbered.length === 0 || rows === 0) return target;
   const marks = new Map(

@@ -16,75 +16,78 @@ import type { Removal, RowsPlan } from "../plan/write-plan.ts";
 import type { WrittenRows } from "./batch-checks.ts";
 import type { StageServices, WriteRoom } from "./write-room.ts";
 
-// What each stage of a write makes of the one before:
-// stageRows → StagedRows → fitRows → FittedRows → fenceRows → FencedRows → judgeRows → JudgedRows, and writeFiles of
-// either of the last two → WrittenBatch. Rows are set aside and committed from that.
+// The value of each stage of a write, made from the previous one: stageRows → StagedRows → fitRows →
+// FittedRows → fenceRows → FencedRows → judgeRows → JudgedRows, and writeFiles of either of the last two →
+// WrittenBatch, from which rows are set aside and committed.
 
-/** A batch whose rows the engine holds as they came. */
+/** A batch that is staged in the engine, with its rows as they came. */
 export interface StagedRows {
   readonly plan: RowsPlan;
   readonly services: StageServices;
   readonly room: WriteRoom;
   /** The rows before any cast. */
   readonly source: StagedRelation;
-  /** The tables that the tests compare with; `this` is the one that is written to, with all its rows. */
+  /** The tables that the tests compare with; `this` is the target table, with all its rows. */
   readonly compared: ComparedTables;
   readonly removal: OpenRemoval;
 }
 
-/** A removal whose rows the session can read: they are found before the session is fenced. */
+/** A removal whose rows the session can read, because they are found before the session is fenced. */
 export type OpenRemoval = Exclude<Removal, { kind: "condition" }> | MatchingRows;
 
-/** Rows of the table that are to go by a caller's condition, and the files that may hold them. */
+/** Rows of the table to remove by a caller's condition, and the files that may hold them. */
 export interface MatchingRows {
   readonly kind: "condition";
   readonly where: string;
   readonly predicate: Predicate;
   readonly files: readonly AddAction[];
-  /** SELECT of the files' rows, with `_metadata` where their ids are to be kept. */
+  /** SELECT of the files' rows, with `_metadata` if their ids are to be kept. */
   readonly scan: SqlSelect;
 }
 
-/** A batch that is held to the table's schema. */
+/** A batch that is split by the table's schema. */
 export interface FittedRows extends StagedRows {
   /** The table with the schema that the commit will give it. */
   readonly target: BatchTarget;
   readonly enforcement: EnforcementPlan;
   /** The source's rows that fit the schema. */
   readonly fitting: StagedRelation;
-  /** Those that do not, where the tests set such rows aside. */
+  /** The rows that do not fit, if the tests set such rows aside. */
   readonly misfits?: SetAside | undefined;
 }
 
-/** A batch with the rules and tests that it has to meet, in a session that is fenced where these are SQL. */
+/** A batch with the rules and tests that it must meet, in a session that is fenced if these contain SQL. */
 export interface FencedRows extends FittedRows {
   readonly rules: WriteRules;
   /** The batch in the table's columns and types, without the numbers of identity columns. */
   readonly fitted: StagedRelation;
   readonly gate?: Gate | undefined;
-  /** The tests look at the table's rows, so that they may not have changed when the batch lands. */
+  /** Whether the tests read the table's rows, which then must not have changed when the batch lands. */
   readonly comparesWithTable: boolean;
-  /** Rows of the source, counted apart from its tests. */
+  /** Number of rows of the source, counted independently of its tests. */
   readonly given: number;
 }
 
-/** A batch whose rows are told apart: those that are to be written, and those that are set aside or dropped. */
+/** A judged batch: its rows to be written, and those that are set aside or dropped. */
 export interface JudgedRows extends FencedRows {
-  /** What the tests say of the source's rows; absent where nobody tests them. */
+  /** Outcome of the tests of the source's rows; absent without tests. */
   readonly verdict?: GateOutcome | undefined;
   readonly clean: WrittenRows;
 }
 
-/** A batch that passed every test: its data files are finished in a staging folder, nothing is visible yet. */
+/**
+ * A batch that passed every test: its data files are complete in a staging folder, and nothing is visible
+ * yet.
+ */
 export interface WrittenBatch extends FencedRows {
   readonly data: StagedData;
-  /** What the tests say of the whole batch; absent where nobody tests it. */
+  /** Verdict on the whole batch; absent without tests. */
   readonly verdict?: GateOutcome | undefined;
   readonly removed: RemovedFiles;
   readonly count: RowCount;
 }
 
-/** Files that a commit takes away, and what was read to know which. */
+/** Files that a commit removes, and the reads that determined them. */
 export interface RemovedFiles {
   readonly files: readonly AddAction[];
   readonly reads?: ReadSet | undefined;

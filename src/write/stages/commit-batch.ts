@@ -20,10 +20,10 @@ import type { RemovedFiles, WrittenBatch } from "./batch-stages.ts";
 import type { StageServices } from "./write-room.ts";
 
 /**
- * Moves a batch's files into the table and commits them. Files of a commit that certainly did not happen are
- * taken back; those of one whose outcome is unknown stay.
+ * Moves a batch's files into the table and commits them. The files are removed again if the commit definitely
+ * failed, and stay if its outcome is unknown.
  *
- * @param quarantine where the batch's rows are that were set aside
+ * @param quarantine location of the batch's rows that were set aside
  * @throws the errors of `commitChange`
  */
 export async function commitWritten(
@@ -57,7 +57,7 @@ export async function commitWritten(
   };
 }
 
-/** Commits files that are in the table's folder already. @throws the errors of `commitChange` */
+/** Commits files that are already in the table's folder. @throws the errors of `commitChange` */
 export async function commitPlaced(plan: FilesPlan, services: StageServices): Promise<WriteOutcome> {
   const { target, files, rows, gate, judgedByTable, quarantine } = plan;
   services.onProgress?.({ phase: "committing" });
@@ -73,20 +73,20 @@ export async function commitPlaced(plan: FilesPlan, services: StageServices): Pr
   return { ...landed(target, change, result), quarantine };
 }
 
-/** The result of a batch that the table holds already. */
+/** The result of a batch that was committed before. */
 export function alreadyApplied(version: number): WriteResult {
   return { outcome: "alreadyApplied", version, rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0 };
 }
 
-/** What became of a plan's rows. */
+/** Outcome of a plan's rows. */
 interface Landing {
   readonly adds: readonly AddAction[];
   readonly removed?: RemovedFiles | undefined;
   readonly rows: RowCount;
-  /** The tests set rows of the batch aside in this write. */
+  /** Whether the tests set rows of the batch aside in this write. */
   readonly setsAside: boolean;
   readonly judgedByTable: boolean | undefined;
-  /** What history keeps of the tests: `gate` as `spec/formats.md` defines it. */
+  /** What the history keeps of the tests: `gate` as defined by `spec/formats.md`. */
   readonly gate?: JsonObject | undefined;
 }
 
@@ -97,7 +97,8 @@ function changeOf(
   { adds, removed, rows, setsAside, judgedByTable, gate }: Landing,
 ): TableChange {
   const partitionBy = JSON.stringify(target.metadata.partitionColumns);
-  // Rows that another try of the batch set aside may have landed meanwhile, which this one would land again.
+  // Rows that another attempt of the batch set aside may have landed meanwhile; this attempt would land them
+  // again.
   const rivals = setsAside ? [] : ownMarks(plan.batch, resubmittedMark);
   const reads = { ...plan.reads, ...removed?.reads };
   return {
@@ -137,7 +138,7 @@ function landed(
   };
 }
 
-/** Where set aside rows went, as `commitInfo.gate` has it. */
+/** Location of rows that were set aside, as in `commitInfo.gate`. */
 function placeOf(quarantine: QuarantinePlace | undefined): JsonObject {
   return quarantine === undefined ? {} : { quarantine: { uri: quarantine.uri, version: quarantine.version } };
 }

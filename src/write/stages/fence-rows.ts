@@ -10,8 +10,8 @@ import type { FencedRows, FittedRows } from "./batch-stages.ts";
 import { survivingRows } from "./removal.ts";
 
 /**
- * Makes a table's expressions and a suite's tests ready for a batch: from here on the engine sees texts that varve
- * did not write, and reads nothing but the batch's own files.
+ * Prepares a table's expressions and a suite's tests for a batch. From here on, the engine sees SQL that
+ * varve did not write, and reads nothing except the batch's own files.
  *
  * @throws `SUITE_INVALID`, `SQL_REFUSED`, `SQL_FAILED`, `UNSUPPORTED_FEATURE` for an expression that varve cannot
  * evaluate as Spark would
@@ -37,7 +37,7 @@ export async function fenceRows(fit: FittedRows): Promise<FencedRows> {
   };
 }
 
-/** The tables that the tests compare with; of the one that is written to only what the write leaves. */
+/** The tables that the tests compare with; the target table is without the rows that the write removes. */
 async function comparedRows(fit: FittedRows, fitted: StagedRelation): Promise<ComparedTables> {
   const { [thisTable]: table, ...others } = fit.compared;
   if (table === undefined || fit.plan.tests?.tables?.[thisTable] !== undefined) return fit.compared;
@@ -56,7 +56,7 @@ function openGate(
   { plan, room, services, target, misfits }: FittedRows,
   { suite, fitted, rules, tables }: GateParts,
 ): Promise<Gate> {
-  // Rows that were set aside before are a part of the share of bad rows, of which the gate knows nothing.
+  // Rows that were set aside before count in the share of bad rows, but the gate does not know of them.
   const asked = plan.tests?.before === undefined ? suite : { ...suite, maxBadShare: 1 };
   return Gate.open(room.session, asked, fitted, {
     now: target.context.world.now(),

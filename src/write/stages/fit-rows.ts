@@ -9,7 +9,8 @@ import { adaptedTarget, taggedTarget } from "./schema-change.ts";
 /**
  * Adapts the table's schema to a batch, and the batch to the schema.
  *
- * @throws `SCHEMA_MISMATCH` naming column, expected, found and the first offending row; `UNSUPPORTED_FEATURE`
+ * @throws `SCHEMA_MISMATCH` with the column, the type expected, the value found and the first offending row;
+ * `UNSUPPORTED_FEATURE`
  */
 export async function fitRows(staged: StagedRows): Promise<FittedRows> {
   const { plan, room, source } = staged;
@@ -27,7 +28,7 @@ export async function fitRows(staged: StagedRows): Promise<FittedRows> {
   return { ...staged, target, enforcement, fitting, misfits: setAside };
 }
 
-/** The table's columns without the one that the tests fill. */
+/** The table's columns without the tag column. */
 function without(schema: StructType, tag: string | null): StructType {
   return tag === null
     ? schema

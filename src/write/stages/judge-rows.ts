@@ -7,7 +7,7 @@ import { writtenRows } from "./batch-rows.ts";
 import type { FencedRows, JudgedRows } from "./batch-stages.ts";
 import { beginPhase } from "./write-room.ts";
 
-/** Makes all tests of a batch. A verdict that rejects the batch is an answer like any other. */
+/** Runs all tests of a batch. A rejection is returned like any other verdict. */
 export async function judgeRows(fenced: FencedRows): Promise<JudgedRows> {
   if (fenced.gate === undefined)
     return { ...fenced, clean: writtenRows(fenced.fitted, fenced.rules, undefined) };
@@ -16,7 +16,7 @@ export async function judgeRows(fenced: FencedRows): Promise<JudgedRows> {
   return { ...fenced, verdict, clean: writtenRows(fenced.fitted, fenced.rules, verdict) };
 }
 
-/** Holds a batch to its tests. @throws `BATCH_REJECTED` */
+/** Throws if the tests rejected a batch. @throws `BATCH_REJECTED` */
 export function requireAccepted(verdict: GateOutcome | undefined): void {
   if (verdict === undefined || verdict.accepted) return;
   const [first, ...more] = verdict.reasons;
@@ -28,12 +28,15 @@ export function requireAccepted(verdict: GateOutcome | undefined): void {
   );
 }
 
-/** Holds the clean rows to the table's rules. @throws `CONSTRAINT_VIOLATED` naming the first row that breaks one */
+/**
+ * Tests the clean rows against the table's rules. @throws `CONSTRAINT_VIOLATED` naming the first row that
+ * breaks one
+ */
 export async function requireRules({ room, rules, clean }: JudgedRows): Promise<void> {
   if (rules.rows.length > 0) await checkRules(room.session, rules.rows, clean);
 }
 
-/** A verdict over a source's rows with those that were set aside before counted in: over the whole batch. */
+/** The verdict on the whole batch: that on the source's rows, plus the rows that were set aside before. */
 export function withRowsBefore(
   verdict: GateOutcome,
   before: RowsBefore | undefined,

@@ -14,17 +14,17 @@ import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
 /** A source split into the rows that fit the table's schema and those that do not. */
 export interface Misfits {
   readonly fitting: StagedRelation;
-  /** Absent where every row fits. */
+  /** Absent if every row fits. */
   readonly setAside?: SetAside | undefined;
 }
 
-/** Names of the check under which rows stand that do not fit. */
+/** Ids of the checks that report rows that do not fit. */
 const misfitKind = "schema";
 
 /**
- * Sets aside the rows that could not be written as rows of the table: lines that could not be read, cells
- * that are not of their type, values that the column's type cannot hold without loss, nulls where none may
- * be.
+ * Sets aside the rows that cannot be written as rows of the table: lines that cannot be read, cells that do
+ * not have their column's type, values that the column's type cannot hold without loss, and nulls in columns
+ * that forbid them.
  */
 export async function setMisfitsAside(
   session: Session,
@@ -33,7 +33,7 @@ export async function setMisfitsAside(
 ): Promise<Misfits> {
   const { file, row, badCells } = source.positionColumns;
   const cells = badCells === undefined ? undefined : quoteName(badCells);
-  // a bad cell reads as null: the null check of the same row would only repeat the matter
+  // a bad cell reads as null, so a null check of the same row would only report it twice
   const checks = plan.checks.map((check) => ({ check, fails: guarded(check, cells) }));
   const ofSource = cells === undefined ? [] : [brokenLines(cells), badValues(cells)];
   const conditions = [...ofSource.map(({ fails }) => fails), ...checks.map(({ fails }) => fails)];
@@ -79,7 +79,7 @@ function guarded(check: EnforcementCheck, cells: SqlExpression | undefined): Sql
   return cells === undefined || check.kind !== "null" ? fails : sql`(${cells} IS NULL AND ${fails})`;
 }
 
-/** What is asked of every row: as a check's result names it, and the SQL that is true for rows that fail. */
+/** A requirement on every row: its name in a check's result, and the SQL that is true for rows that fail. */
 interface Asked {
   readonly id: string;
   readonly message: string;
@@ -123,7 +123,7 @@ function askedOf(check: EnforcementCheck): Omit<Asked, "fails"> {
   return { id: `schema:${column}`, message: messageOf(check), columns: [column] };
 }
 
-/** What does not fit, told as a check of a gate is. */
+/** Non-conforming rows as the result of a gate's check. */
 export function misfitResult(found: {
   readonly id: string;
   readonly message: string;
@@ -147,7 +147,7 @@ export function misfitResult(found: {
   };
 }
 
-/** A suite that tests nothing and sets misfits aside. */
+/** A suite that tests nothing and sets non-conforming rows aside. */
 export function misfitSuite(name: string): Suite {
   return defineSuite({ name, checks: [], onMisfit: "quarantine" });
 }

@@ -10,12 +10,12 @@ import { type ComposedRows, matchingRows, replacedMatches, rowsThatDoNotMatch } 
 import { partitionsOf, rowsOfOtherPartitions } from "./remove-partitions.ts";
 import type { WriteRoom } from "./write-room.ts";
 
-/** Makes the rows that a plan removes readable in a session that is not fenced yet. */
+/** Makes the rows that a plan removes readable in a session, before it is fenced. */
 export async function openRemoval(room: WriteRoom, { removes, target }: RowsPlan): Promise<OpenRemoval> {
   return removes.kind === "condition" ? matchingRows(room, target, removes.where) : removes;
 }
 
-/** The table's rows that a write leaves, of all that it holds; `undefined` where it leaves none. */
+/** The rows of the table that a write keeps; `undefined` if it keeps none. */
 export async function survivingRows(
   { removal, plan, room }: FittedRows,
   table: StagedRelation,
@@ -34,14 +34,14 @@ export async function survivingRows(
   }
 }
 
-/** The clean rows with those of the removed files that stay. */
+/** The clean rows, plus the rows of removed files that are kept. */
 export async function composedRows(judged: JudgedRows): Promise<ComposedRows> {
   return judged.removal.kind === "condition"
     ? replacedMatches(judged, judged.removal)
     : { rows: judged.clean };
 }
 
-/** The files that go, once the new ones are written. */
+/** The files to remove, once the new ones are written. */
 export async function removedFiles({ removal, plan }: FittedRows, data: StagedData): Promise<RemovedFiles> {
   const { snapshot } = plan.target;
   if (removal.kind === "all" && snapshot !== undefined)

@@ -16,13 +16,13 @@ import type { JudgedRows, MatchingRows, RemovedFiles } from "./batch-stages.ts";
 import { partitionFields, rowsWhere } from "./remove-partitions.ts";
 import type { WriteRoom } from "./write-room.ts";
 
-/** The rows that go into the files, and the files that go for them where the rows had to tell. */
+/** The rows to write, and the files that they replace if the rows determine those. */
 export interface ComposedRows {
   readonly rows: WrittenRows;
   readonly removed?: RemovedFiles | undefined;
 }
 
-/** Finds the files that may hold rows which meet a condition. */
+/** Finds the files that may hold rows that meet a condition. */
 export async function matchingRows(
   { session, readable }: WriteRoom,
   target: BatchTarget,
@@ -38,7 +38,7 @@ export async function matchingRows(
   return { kind: "condition", where, predicate, files, scan: scan.sql };
 }
 
-/** The table's rows that do not meet the condition, unknown counting as no. */
+/** The table's rows that do not meet the condition; unknown counts as not met. */
 export async function rowsThatDoNotMatch(
   fenced: FencedSession,
   { schema }: BatchTarget,
@@ -52,11 +52,11 @@ export async function rowsThatDoNotMatch(
 }
 
 /**
- * Puts a batch's rows in the place of those that meet the condition: rows of the same files that do not meet it are
- * written again beside the new ones. A condition over partition columns alone takes whole files.
+ * Replaces the rows that meet the condition by a batch's rows. Rows of the same files that do not meet it are
+ * rewritten next to the new ones. A condition over partition columns alone removes whole files.
  *
- * @throws `CONSTRAINT_VIOLATED` for new rows that do not meet the condition; `UNSUPPORTED_FEATURE` where a table with
- * a change feed would have rows written again; `SQL_FAILED`, `SQL_REFUSED`
+ * @throws `CONSTRAINT_VIOLATED` for new rows that do not meet the condition; `UNSUPPORTED_FEATURE` if rows of
+ * a table with a change feed would have to be rewritten; `SQL_FAILED`, `SQL_REFUSED`
  */
 export async function replacedMatches(judged: JudgedRows, matching: MatchingRows): Promise<ComposedRows> {
   const { plan, room, target, clean } = judged;
@@ -80,9 +80,9 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
 }
 
 /**
- * How copied rows keep their ids and commit versions where rows are tracked: columns of the data files that
- * the schema does not have (PROTOCOL.md "Writer Requirements for Row Tracking"), and the query's items with
- * them.
+ * How copied rows keep their ids and commit versions in a table with row tracking: columns of the data files
+ * that the schema does not have (PROTOCOL.md "Writer Requirements for Row Tracking"), and the query's items
+ * for them.
  */
 function rowIdColumns({
   demands,
@@ -95,8 +95,7 @@ function rowIdColumns({
 }
 
 /**
- * The files whose partition values meet a condition; `undefined` where the condition looks at other columns
- * too.
+ * The files whose partition values meet a condition; `undefined` if the condition also reads other columns.
  */
 async function matchingPartitions(
   fenced: FencedSession,

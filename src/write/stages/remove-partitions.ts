@@ -25,7 +25,7 @@ export function partitionFields({ metadata, schema, demands }: BatchTarget): Par
   });
 }
 
-/** The table's rows that are in none of the partitions that a batch's rows fall into. */
+/** The table's rows that are in none of the partitions of a batch's rows. */
 export function rowsOfOtherPartitions(
   target: BatchTarget,
   table: StagedRelation,
@@ -40,7 +40,7 @@ export function rowsOfOtherPartitions(
   );
 }
 
-/** The rows of a relation that meet a condition, `h` being their alias. */
+/** The rows of a relation that meet a condition, in which they have the alias `h`. */
 export function rowsWhere(relation: StagedRelation, condition: SqlExpression): StagedRelation {
   const of = (rows: SqlSelect) => sql`SELECT * FROM (${rows}) AS h WHERE ${condition}`;
   return {

@@ -7,12 +7,12 @@ import { defineTable } from "../../table/definition/table-definition.ts";
 import { type BatchTarget, mergedTarget, newTarget, replacedTarget } from "../plan/batch-target.ts";
 import type { SchemaChange } from "../plan/write-plan.ts";
 
-/** Whether a source is read by its own types, because its columns become the table's. */
+/** Whether a source is read with its own types, because its columns become the table's. */
 export function readsOwnTypes({ kind }: SchemaChange): boolean {
   return kind === "replace" || kind === "define";
 }
 
-/** The table as the commit will make it for a source of these columns. @throws as {@link mergedTarget} */
+/** The table as the commit will leave it for a source with these columns. @throws as {@link mergedTarget} */
 export function adaptedTarget(
   target: BatchTarget,
   change: SchemaChange,
@@ -40,9 +40,9 @@ export function adaptedTarget(
 }
 
 /**
- * The target with the column that the tests' tags go into, which a merge or a table's first batch may add.
+ * The target with the tag column of the tests, which a merge or a table's first batch may add.
  *
- * @throws `SCHEMA_MISMATCH` where it may not
+ * @throws `SCHEMA_MISMATCH` if it may not be added
  */
 export function taggedTarget(target: BatchTarget, change: SchemaChange, tag: string | null): BatchTarget {
   if (tag === null || findField(target.schema, tag) !== undefined) return target;

@@ -10,8 +10,8 @@ import { readsOwnTypes } from "./schema-change.ts";
 import { beginPhase, type StageServices, type WriteRoom } from "./write-room.ts";
 
 /**
- * Stages a batch: its source, the tables that its tests compare with, and the rows that it is to remove. All that
- * varve itself names is read here, before the session is fenced.
+ * Stages a batch: its source, the tables that its tests compare with, and the rows that it removes.
+ * Everything that varve itself names is read here, before the session is fenced.
  *
  * @throws `SOURCE_UNREADABLE`, errors of the tables that are read, `CANCELLED`
  */

@@ -40,7 +40,7 @@ export async function writeFiles(fenced: FencedRows): Promise<WrittenBatch> {
   };
 }
 
-/** The verdict on the whole batch, with the rows that were set aside before. @throws `BATCH_REJECTED` */
+/** The verdict on the whole batch, including the rows that were set aside before. @throws `BATCH_REJECTED` */
 function wholeVerdict(verdict: GateOutcome, tests: BatchTests | undefined): GateOutcome | undefined {
   if (tests === undefined) return undefined;
   const whole = withRowsBefore(verdict, tests.before, tests.suite);
@@ -48,7 +48,7 @@ function wholeVerdict(verdict: GateOutcome, tests: BatchTests | undefined): Gate
   return whole;
 }
 
-/** What one way of testing and writing comes to. */
+/** Result of one way of testing and writing. */
 interface Written {
   readonly rows: WrittenRows;
   readonly data: StagedData;
@@ -57,12 +57,12 @@ interface Written {
 }
 
 /**
- * Writes a batch that is to be taken whole or rejected, and tests each row in the scan that writes it: what
- * is tested is what is written, it is read once, and the tests of all rows together are made while the
- * files are brought to the disk.
+ * Writes a batch that can only be accepted or rejected as a whole, and tests each row in the scan that writes
+ * it: what is tested is what is written, it is read once, and the tests of all rows together run while the
+ * files are flushed to disk.
  *
- * `undefined` where the batch has to be tested before it is written, or a row fails: then it has to be
- * found which.
+ * Returns `undefined` if the batch must be tested before it is written, or if a row fails, so that the
+ * failing rows must be found.
  */
 async function writeWhileTesting(fenced: FencedRows): Promise<Written | undefined> {
   const { target, fitted, rules, gate, given } = fenced;
@@ -104,7 +104,7 @@ async function verdictOfWritten(
   return verdict;
 }
 
-/** Writes the rows that were found clean. */
+/** Writes the clean rows. */
 async function writeJudged(judged: JudgedRows): Promise<Written> {
   const { verdict, clean, rules, gate, given, room, target } = judged;
   requireAccepted(verdict);

@@ -6,7 +6,7 @@ import { throwIfCancelled } from "../../util/cancel.ts";
 import { removeTemporaryFolder } from "../../util/temporary-folder.ts";
 import type { WriteProgress } from "../plan/write-options.ts";
 
-/** What the stages of a write are handed from above. */
+/** Services and options of the stages of a write. */
 export interface StageServices {
   readonly history?: MetricHistory | undefined;
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
@@ -14,18 +14,21 @@ export interface StageServices {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a write works with: an engine of its own and a folder for its files. */
+/** Resources of a write: an engine session and a folder for its files. */
 export interface WriteRoom {
   readonly session: OpenSession;
-  /** Folder that the session may write in. */
+  /** Folder that the session may write to. */
   readonly staging: string;
-  /** Files that the session may read once it is fenced; the stages before the fence add theirs. */
+  /** Files that the session may read once it is fenced; the stages before the fence add to them. */
   readonly readable: string[];
-  /** Fences the session when it is first asked for, before the engine sees any text of a caller's or a table's. */
+  /** Fences the session on first use, before the engine sees any SQL of a caller or a table. */
   readonly fence: () => Promise<FencedSession>;
 }
 
-/** Runs work in a room, and clears the room away whatever happens: what was not committed leaves nothing behind. */
+/**
+ * Runs work with these resources, and releases them whatever happens: an uncommitted write leaves nothing
+ * behind.
+ */
 export async function inWriteRoom<T>(
   context: TableContext,
   signal: AbortSignal | undefined,
@@ -42,7 +45,7 @@ export async function inWriteRoom<T>(
   }
 }
 
-/** Tells that a phase begins. @throws `CANCELLED` */
+/** Reports that a phase begins. @throws `CANCELLED` */
 export function beginPhase(
   { onProgress, signal }: StageServices,
   phase: "reading" | "checking" | "writing",
