@@ -1,6 +1,6 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
-import { addedRows, askedTests } from "../write/plan/plan-rows.ts";
+import { addedRows, writeTests } from "../write/plan/plan-rows.ts";
 import type { WriteOptions, WriteOutcome } from "../write/plan/write-options.ts";
 import type { WriteSource } from "../write/plan/write-source.ts";
 import { landedBefore, runPlan } from "../write/write-pipeline.ts";
@@ -25,7 +25,7 @@ export async function append(
   if (landed !== undefined) return landed;
   const plan = addedRows(
     target,
-    { source, tests: askedTests(target.metadata.configuration, options) },
+    { source, tests: writeTests(target.metadata.configuration, options) },
     options,
   );
   return runPlan(plan, writeServices(target, options));

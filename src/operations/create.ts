@@ -6,7 +6,7 @@ import { keepLog } from "../table/commit/upkeep.ts";
 import { createEmpty, createParameters } from "../table/definition/create-empty.ts";
 import { defineTable, type TableDefinition } from "../table/definition/table-definition.ts";
 import { newTarget } from "../write/plan/batch-target.ts";
-import { addedRows, askedTests } from "../write/plan/plan-rows.ts";
+import { addedRows, writeTests } from "../write/plan/plan-rows.ts";
 import type { WriteOptions, WriteOutcome } from "../write/plan/write-options.ts";
 import type { RowsPlan } from "../write/plan/write-plan.ts";
 import type { WriteSource } from "../write/plan/write-source.ts";
@@ -58,7 +58,7 @@ function createFromSource(
   const target = newTarget(context, protocol, metadata, defined);
   const { partitionBy: _, ...parameters } = createParameters([], definition);
   const plan: RowsPlan = {
-    ...addedRows(target, { source, tests: askedTests(definition.properties ?? {}, options) }, about),
+    ...addedRows(target, { source, tests: writeTests(definition.properties ?? {}, options) }, about),
     schema: schema === undefined ? { kind: "define", table: definition } : { kind: "keep" },
     operation: { name: "CREATE TABLE AS SELECT", parameters },
   };

@@ -1,7 +1,7 @@
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { type BatchTarget, existingTarget } from "../write/plan/batch-target.ts";
-import { addedRows, askedTests } from "../write/plan/plan-rows.ts";
+import { addedRows, writeTests } from "../write/plan/plan-rows.ts";
 import type { WriteOptions, WriteOutcome } from "../write/plan/write-options.ts";
 import type { RowsPlan } from "../write/plan/write-plan.ts";
 import type { WriteSource } from "../write/plan/write-source.ts";
@@ -43,7 +43,7 @@ export async function overwrite(
   const { removes, parameters, schema } = replacementOf(target, options);
   const added = addedRows(
     target,
-    { source, tests: askedTests(target.metadata.configuration, options) },
+    { source, tests: writeTests(target.metadata.configuration, options) },
     options,
   );
   const plan: RowsPlan = {

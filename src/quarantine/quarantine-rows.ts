@@ -106,7 +106,7 @@ async function filledIn(
   fence: () => Promise<FencedSession>,
 ): Promise<SqlSelect> {
   const { demands, context } = await existingTarget(table);
-  const rules = await writeRules(fence, table.schema, demands, { given: [], now: context.world.now() });
+  const rules = await writeRules(fence, table.schema, demands, { columns: [], now: context.world.now() });
   const fill = (rows: SqlSelect, values: ReadonlyMap<string, SqlExpression>) => {
     const items = [...values].map(([name, value]) => {
       const type = table.schema.fields.find((field) => field.name === name)?.type ?? "string";

@@ -39,8 +39,8 @@ export function stagedSuite(
   gate: AuditOptions["gate"],
 ): Suite | undefined {
   const staged = batch.suite === undefined ? undefined : defineSuite(batch.suite);
-  const given = gate === undefined ? undefined : defineSuite(gate);
-  return joinSuites(joinSuites(carriedSuite(table.metadata.configuration), staged), given);
+  const own = gate === undefined ? undefined : defineSuite(gate);
+  return joinSuites(joinSuites(carriedSuite(table.metadata.configuration), staged), own);
 }
 
 /**
@@ -81,20 +81,20 @@ export async function auditStaged(
   batch: StagedBatch,
   options: AuditOptions = {},
 ): Promise<AuditResult> {
-  const asked = stagedSuite(table, batch, options.gate);
-  const plan = await stagedPlan(table, batch, asked ?? noTests, options);
+  const suite = stagedSuite(table, batch, options.gate);
+  const plan = await stagedPlan(table, batch, suite ?? noTests, options);
   const { verdict, comparesWithTable } = await judgePlan(plan, writeServices(plan.target, options));
   assertInternal(verdict !== undefined, "an audit came back without a verdict");
   requireRecordedRows(batch, verdict.rows - (batch.misfits?.rows ?? 0));
   const gate = options.gate === undefined ? undefined : defineSuite(options.gate);
   const audit: StagedAudit = {
     version: table.version,
-    fingerprint: asked?.fingerprint ?? null,
+    fingerprint: suite?.fingerprint ?? null,
     accepted: verdict.accepted,
     untouched: verdict.untouched,
     comparesWithTable,
     suite: gate?.json,
-    gate: asked === undefined ? undefined : summarizeVerdict(verdict),
+    gate: suite === undefined ? undefined : summarizeVerdict(verdict),
   };
   await writeAudit(table.context, batch.id, audit);
   return { audit, verdict };

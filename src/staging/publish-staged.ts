@@ -249,8 +249,8 @@ async function claimPublication(context: TableContext, batch: StagedBatch): Prom
 }
 
 function rejected(now: LogSnapshot, batch: StagedBatch, { gate }: StagedAudit): VarveError {
-  const given = gate?.["reasons"];
-  const reasons = Array.isArray(given) ? given.map(String) : [];
+  const recorded = gate?.["reasons"];
+  const reasons = Array.isArray(recorded) ? recorded.map(String) : [];
   const more = reasons.length > 1 ? ` (and ${reasons.length - 1} more)` : "";
   return new VarveError(
     "BATCH_REJECTED",

@@ -52,16 +52,16 @@ export async function stageBatch(
   options: StageOptions = {},
 ): Promise<StagedBatch> {
   const { context } = snapshot;
-  const { id: given, gate, ...write } = options;
-  const id = checkStagedId(given ?? timeOrderedUuid(context.world));
+  const { id: requestedId, gate, ...write } = options;
+  const id = checkStagedId(requestedId ?? timeOrderedUuid(context.world));
   const suite = gate === undefined ? undefined : defineSuite(gate);
   const target = await existingTarget(snapshot);
   if (target.demands.identity.length > 0)
     throw givesNumbers(target.demands.identity.map(({ column }) => column));
-  if (given !== undefined) await requireFreeId(snapshot, id);
-  const held = stagingSuite(joinSuites(carriedSuite(target.metadata.configuration), suite));
+  if (requestedId !== undefined) await requireFreeId(snapshot, id);
+  const tests = stagingSuite(joinSuites(carriedSuite(target.metadata.configuration), suite));
   const plan: RowsPlan = {
-    ...addedRows(target, { source, tests: batchTests(held) }, write),
+    ...addedRows(target, { source, tests: batchTests(tests) }, write),
     batch: { txn: stagedTransaction(id) },
   };
   return inWriteRoom(context, options.signal, async (room) => {

@@ -108,11 +108,11 @@ export async function writeStaged(context: TableContext, batch: StagedBatch): Pr
   const bytes = Buffer.concat([Buffer.from(head), serializeActions([protocol, metadata, ...files])]);
   const outcome = await context.store.putIfAbsent(recordPath(batch.id), bytes);
   if (outcome === "created") return;
-  const found = outcome === "unknown" ? await readObject(context, recordPath(batch.id)) : undefined;
-  if (found !== undefined && Buffer.compare(found, bytes) === 0) return;
+  const stored = outcome === "unknown" ? await readObject(context, recordPath(batch.id)) : undefined;
+  if (stored !== undefined && Buffer.compare(stored, bytes) === 0) return;
   throw new VarveError(
-    outcome === "unknown" && found === undefined ? "STORE_UNAVAILABLE" : "STAGED_INVALID",
-    outcome === "unknown" && found === undefined
+    outcome === "unknown" && stored === undefined ? "STORE_UNAVAILABLE" : "STAGED_INVALID",
+    outcome === "unknown" && stored === undefined
       ? `The store gave no definite answer when it wrote the record of the staged batch ${batch.id}. Nothing is staged; retry.`
       : `A staged batch ${batch.id} already exists. Publish or discard it, or use another id.`,
     { id: batch.id },
@@ -167,7 +167,7 @@ export async function requireStaged(context: TableContext, id: string): Promise<
 
 /** All staged batches of a table, oldest first; records that cannot be read are left out. */
 export async function listStaged(context: TableContext): Promise<StagedBatch[]> {
-  const found = await mapBounded(await stagedIds(context), 8, async (id) => {
+  const batches = await mapBounded(await stagedIds(context), 8, async (id) => {
     try {
       return await readStaged(context, id);
     } catch (error) {
@@ -175,7 +175,7 @@ export async function listStaged(context: TableContext): Promise<StagedBatch[]> 
       throw error;
     }
   });
-  return found.filter((batch) => batch !== undefined).sort((a, b) => a.stagedAt - b.stagedAt);
+  return batches.filter((batch) => batch !== undefined).sort((a, b) => a.stagedAt - b.stagedAt);
 }
 
 /** Ids of all records. */
@@ -281,8 +281,8 @@ export async function readEnd(context: TableContext, id: string): Promise<Staged
 
 /** Whether anything is kept under an id, be it damaged. */
 export async function isKnown(context: TableContext, id: string): Promise<boolean> {
-  const found = await Promise.all([recordPath(id), endPath(id)].map((path) => context.store.head(path)));
-  return found.some((object) => object !== undefined);
+  const objects = await Promise.all([recordPath(id), endPath(id)].map((path) => context.store.head(path)));
+  return objects.some((object) => object !== undefined);
 }
 
 /**
@@ -317,7 +317,7 @@ function headOf(about: JsonObject, id: string): Omit<StagedBatch, "protocol" | "
   const misfits = misfitsOf(about["misfits"]);
   if (typeof tableId !== "string" || typeof layout !== "string")
     throw new TypeError("tableId and layout must be text");
-  const [version, at, count, size] = [baseVersion, stagedAt, rows, bytes].map((value) => {
+  const [version, time, count, size] = [baseVersion, stagedAt, rows, bytes].map((value) => {
     if (typeof value !== "number")
       throw new TypeError("baseVersion, stagedAt, rows and bytes must be numbers");
     return value;
@@ -326,7 +326,7 @@ function headOf(about: JsonObject, id: string): Omit<StagedBatch, "protocol" | "
     id,
     tableId,
     baseVersion: version ?? 0,
-    stagedAt: at ?? 0,
+    stagedAt: time ?? 0,
     rows: count ?? 0,
     bytes: size ?? 0,
     layout,

@@ -30,18 +30,18 @@ export async function requireStagedFiles(context: TableContext, batch: StagedBat
   }));
   const misfits = batch.misfits === undefined ? [] : [{ ...batch.misfits, size: undefined }];
   const files = await mapBounded([...recorded, ...misfits], filesAtOnce, async ({ path, size, rows }) => {
-    const found = await context.store.head(path);
-    if (found === undefined || (size !== undefined && found.size !== size))
-      throw missing(batch, path, found === undefined ? "gone" : "damaged");
-    return { path, size: found.size, rows };
+    const info = await context.store.head(path);
+    if (info === undefined || (size !== undefined && info.size !== size))
+      throw missing(batch, path, info === undefined ? "gone" : "damaged");
+    return { path, size: info.size, rows };
   });
   const counts = await rowCounts(context, files);
-  files.forEach(({ path, rows }, at) => {
-    const found = counts[at] ?? 0;
-    if (rows !== undefined && rows !== found) throw unaccounted(batch, path, rows, found);
+  files.forEach(({ path, rows }, index) => {
+    const actual = counts[index] ?? 0;
+    if (rows !== undefined && rows !== actual) throw unaccounted(batch, path, rows, actual);
   });
-  const found = counts.slice(0, recorded.length).reduce((sum, count) => sum + count, 0);
-  if (found !== batch.rows) throw unaccounted(batch, undefined, batch.rows, found);
+  const total = counts.slice(0, recorded.length).reduce((sum, count) => sum + count, 0);
+  if (total !== batch.rows) throw unaccounted(batch, undefined, batch.rows, total);
 }
 
 /** Deletes the data files of a staged batch. */
@@ -62,8 +62,8 @@ async function rowCounts({ store, engine }: TableContext, files: readonly FilePl
   if (files.length === 0) return [];
   const folder = makeTemporaryFolder();
   try {
-    const copies = await mapBounded(files, filesAtOnce, (file, at) =>
-      copyFooter(store, file, join(folder, `${at}.parquet`)),
+    const copies = await mapBounded(files, filesAtOnce, (file, index) =>
+      copyFooter(store, file, join(folder, `${index}.parquet`)),
     );
     await using session = await (await engine()).open();
     const counts = await footerRows(session, copies);
@@ -109,12 +109,12 @@ function unaccounted(
   { id }: StagedBatch,
   path: string | undefined,
   recorded: number,
-  found: number,
+  actual: number,
 ): VarveError {
   const where = path === undefined ? "its files hold" : `its file ${path} holds`;
   return new VarveError(
     "ROWS_UNACCOUNTED",
-    `The staged batch ${id} was recorded with ${recorded} rows where ${where} ${found}. Nothing was published. Discard the batch and stage it again.`,
-    { id, path, recorded, found },
+    `The staged batch ${id} was recorded with ${recorded} rows where ${where} ${actual}. Nothing was published. Discard the batch and stage it again.`,
+    { id, path, recorded, found: actual },
   );
 }

@@ -80,10 +80,10 @@ export function judgePlan(plan: RowsPlan, services: StageServices = {}): Promise
   return inWriteRoom(plan.target.context, services.signal, async (room) => {
     const judged = await judgeRows(await prepare(room, plan, services));
     await requireRules(judged);
-    const { verdict, given, comparesWithTable } = judged;
+    const { verdict, sourceRows, comparesWithTable } = judged;
     if (verdict === undefined || plan.tests === undefined) return { comparesWithTable };
     const { clean, quarantined, dropped } = verdict;
-    requireAllRows({ rows: given, clean, quarantined, dropped });
+    requireAllRows({ rows: sourceRows, clean, quarantined, dropped });
     return { verdict: withRowsBefore(verdict, plan.tests.before, plan.tests.suite), comparesWithTable };
   });
 }

@@ -12,7 +12,7 @@ import { schema } from "../../src/schema/builder.ts";
 import { unchecked } from "../../src/sql/sql.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { existingTarget } from "../../src/write/plan/batch-target.ts";
-import { addedRows, askedTests } from "../../src/write/plan/plan-rows.ts";
+import { addedRows, writeTests } from "../../src/write/plan/plan-rows.ts";
 import type { WriteProgress } from "../../src/write/plan/write-options.ts";
 import type { WriteSource } from "../../src/write/plan/write-source.ts";
 import { judgePlan, runPlan } from "../../src/write/write-pipeline.ts";
@@ -105,7 +105,7 @@ async function judged(
 ): Promise<GateOutcome> {
   const target = await existingTarget(table.snapshot().log);
   const { verdict } = await judgePlan(
-    addedRows(target, { source, tests: askedTests(target.metadata.configuration, { gate }) }),
+    addedRows(target, { source, tests: writeTests(target.metadata.configuration, { gate }) }),
   );
   if (verdict === undefined) throw new Error("there is no verdict");
   return verdict;
@@ -388,7 +388,7 @@ describe("a batch that is written while it is tested", () => {
     };
     const gate = suite("few", [check.rowCount({ max: 2 })]);
     const failing = { ...target, context: { ...target.context, store } };
-    const tests = askedTests(target.metadata.configuration, { gate });
+    const tests = writeTests(target.metadata.configuration, { gate });
     const error = await refusal(runPlan(addedRows(failing, { source: [{ id: 1 }], tests })));
     expect(error).toBe(failure);
     expect(error.code).toBe("STORE_UNAVAILABLE");

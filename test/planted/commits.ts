@@ -93,7 +93,7 @@ export const commitsMistakes: readonly Mistake[] = [
   {
     what: "An answer `exists` is taken for another's without being read back.",
     file: "commit-attempt.ts",
-    find: 'return isOurs(found, attempt.txnId) ? { kind: "won" } : {',
+    find: 'return isOurs(committed, attempt.txnId) ? { kind: "won" } : {',
     replace: 'return false ? { kind: "won" } : {',
     test: "table/transaction.test.ts",
     name: "a writer that paused after its commit landed learns that it",

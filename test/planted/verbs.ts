@@ -313,7 +313,7 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "A publication names files of another size.",
     file: "staged-files.ts",
-    find: "(size !== undefined && found.size !== size)",
+    find: "(size !== undefined && info.size !== size)",
     replace: "false",
     test: "staged.test.ts",
     name: "damaged since",

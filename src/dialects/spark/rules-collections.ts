@@ -49,8 +49,8 @@ function contained([x, sought]: readonly Term[]): Term | undefined {
   if (x === undefined || sought === undefined || isPrimitive(x.type) || x.type.type !== "array")
     return undefined;
   if (engineTypeText(x.type.elementType) !== engineTypeText(sought.type)) return undefined;
-  const found = sql`list_contains(${x.sql}, ${sought.sql})`;
-  const value = sql`CASE WHEN ${sought.sql} IS NULL THEN NULL WHEN ${found} THEN TRUE WHEN len(${x.sql}) > list_count(${x.sql}) THEN NULL ELSE ${found} END`;
+  const contains = sql`list_contains(${x.sql}, ${sought.sql})`;
+  const value = sql`CASE WHEN ${sought.sql} IS NULL THEN NULL WHEN ${contains} THEN TRUE WHEN len(${x.sql}) > list_count(${x.sql}) THEN NULL ELSE ${contains} END`;
   return term("boolean", value, failsInOrder([x, sought]));
 }
 

@@ -222,12 +222,12 @@ function truncated(
   units: Readonly<Record<string, string>>,
 ): Term | undefined {
   const name = unit?.literal?.value?.toLowerCase() ?? "";
-  const found = Object.hasOwn(units, name) ? units[name] : undefined;
+  const engineUnit = Object.hasOwn(units, name) ? units[name] : undefined;
   const day = castTo(x, "date");
-  if (found === undefined || day === undefined) return undefined;
+  if (engineUnit === undefined || day === undefined) return undefined;
   return typed(
     x.type,
-    sql`date_trunc(${quoteText(found)}, ${x.sql})`,
+    sql`date_trunc(${quoteText(engineUnit)}, ${x.sql})`,
     anyOf([x.fails, surely(sql`NOT ${ordinaryDate(day.sql)}`)]),
   );
 }

@@ -267,11 +267,11 @@ function extreme(name: "greatest" | "least", args: readonly Term[]): Term | unde
 function like(x: Term, pattern: Term, mark: string): Term | undefined {
   const value = pattern.literal?.value;
   if (typeof value !== "string") return undefined;
-  const found = enginePattern(value, mark);
-  if (found === undefined || kindOf(x.type) !== "string") return undefined;
+  const likePattern = enginePattern(value, mark);
+  if (likePattern === undefined || kindOf(x.type) !== "string") return undefined;
   return term(
     "boolean",
-    sql`${x.sql} LIKE ${quoteText(found)}${found.includes("\\") ? sql` ESCAPE '\\'` : sql``}`,
+    sql`${x.sql} LIKE ${quoteText(likePattern)}${likePattern.includes("\\") ? sql` ESCAPE '\\'` : sql``}`,
     x.fails,
   );
 }

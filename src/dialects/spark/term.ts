@@ -99,13 +99,17 @@ export function term(type: DeltaType, value: SqlExpression, fails?: SqlExpressio
 
 /** The SQL of each term. */
 export function sqlsOf(terms: readonly Term[]): SqlExpression[] {
-  return terms.map((one) => one.sql);
+  return terms.map(({ sql: value }) => value);
 }
 
 /** SQL that is TRUE where any of the conditions is, and never null. */
 export function anyOf(conditions: readonly (SqlExpression | undefined)[]): SqlExpression | undefined {
-  const given = conditions.filter((condition) => condition !== undefined);
-  return given.length === 0 ? undefined : given.length === 1 ? given[0] : sql`(${joinSql(given, sql` OR `)})`;
+  const present = conditions.filter((condition) => condition !== undefined);
+  return present.length === 0
+    ? undefined
+    : present.length === 1
+      ? present[0]
+      : sql`(${joinSql(present, sql` OR `)})`;
 }
 
 /** A condition of whatever truth as one that is never null. */

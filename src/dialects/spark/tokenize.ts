@@ -41,10 +41,10 @@ export function tokenize(text: string): SparkToken[] {
       index += space.length;
       continue;
     }
-    const [kind, found] = nextToken(text, index);
+    const [kind, token] = nextToken(text, index);
     const touches = kind === "text" && textEnd === index;
-    tokens.push({ kind, value: tokenValue(kind, found), touches: touches ? touches : undefined });
-    index += found.length;
+    tokens.push({ kind, value: tokenValue(kind, token), touches: touches ? touches : undefined });
+    index += token.length;
     if (kind === "text") textEnd = index;
   }
   return [...tokens, { kind: "end", value: "the end" }];
@@ -52,16 +52,16 @@ export function tokenize(text: string): SparkToken[] {
 
 function nextToken(text: string, index: number): readonly [Exclude<SparkToken["kind"], "end">, string] {
   for (const [kind, rule] of rules) {
-    const found = match(rule, text, index);
-    if (found !== undefined) return [kind, found];
+    const token = match(rule, text, index);
+    if (token !== undefined) return [kind, token];
   }
   throw unsupported(`the character ${JSON.stringify(String.fromCodePoint(text.codePointAt(index) ?? 0))}`);
 }
 
-function tokenValue(kind: SparkToken["kind"], found: string): string {
-  if (kind === "name") return found.slice(1, -1).replaceAll("``", "`");
-  if (kind !== "text") return found;
-  return /^r/i.test(found) ? found.slice(2, -1) : unescaped(found.slice(1, -1));
+function tokenValue(kind: SparkToken["kind"], token: string): string {
+  if (kind === "name") return token.slice(1, -1).replaceAll("``", "`");
+  if (kind !== "text") return token;
+  return /^r/i.test(token) ? token.slice(2, -1) : unescaped(token.slice(1, -1));
 }
 
 const escapes: Readonly<Record<string, string>> = {

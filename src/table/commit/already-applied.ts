@@ -13,10 +13,10 @@ export async function appliedBefore(
   { txn }: CommitRequest,
 ): Promise<AlreadyAppliedResult | undefined> {
   if (txn === undefined) return undefined;
-  const held = (await snapshot.appTransactions()).get(txn.appId);
-  if (!isCovered(held, txn)) return undefined;
+  const applied = (await snapshot.appTransactions()).get(txn.appId);
+  if (!isCovered(applied, txn)) return undefined;
   const { version } = snapshot;
-  return { outcome: "alreadyApplied", appId: txn.appId, appliedVersion: held.version, version };
+  return { outcome: "alreadyApplied", appId: txn.appId, appliedVersion: applied.version, version };
 }
 
 /** As {@link appliedBefore}, for a commit that came between. */

@@ -89,9 +89,9 @@ async function tryOnce(attempt: Attempt, signal: AbortSignal | undefined): Promi
  * worth this one read.
  */
 async function readBack(attempt: Attempt): Promise<AttemptOutcome | undefined> {
-  const found = await readCommitBytes(attempt.context.store, attempt.version);
-  if (found === undefined) return undefined;
-  return isOurs(found, attempt.txnId) ? { kind: "won" } : { kind: "lost", winner: found };
+  const committed = await readCommitBytes(attempt.context.store, attempt.version);
+  if (committed === undefined) return undefined;
+  return isOurs(committed, attempt.txnId) ? { kind: "won" } : { kind: "lost", winner: committed };
 }
 
 /**

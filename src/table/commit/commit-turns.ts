@@ -87,7 +87,7 @@ function turnOf(identity: string, landed: readonly LandedCommit[]): CommitTurn {
     },
     end: (news) => {
       const queue = queues.get(identity) ?? [];
-      for (const one of queue) appendAll(one.landed, news);
+      for (const waiting of queue) appendAll(waiting.landed, news);
       const next = queue.shift();
       if (next === undefined) queues.delete(identity);
       else next.begin();

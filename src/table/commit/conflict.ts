@@ -108,13 +108,13 @@ function checkAdded(
  * A remove says the row ids that its file had last; those that a winner gave it meanwhile are not in ours.
  */
 function checkRowIds(facts: TransactionFacts, winner: WinningCommit): void {
-  const given = winner.actions.filter(
+  const numberedFiles = winner.actions.filter(
     (action): action is AddAction =>
       action.kind === "add" &&
       action.baseRowId !== undefined &&
       facts.removed.has(facts.tools.pathKey(action.path)),
   );
-  for (const file of given) {
+  for (const file of numberedFiles) {
     const key = facts.tools.pathKey(file.path);
     const ours = facts.request.actions.find(
       (action) => action.kind === "remove" && facts.tools.pathKey(action.path) === key,

@@ -56,8 +56,9 @@ export function prepareCommit(
 ): PreparedCommit {
   const version = state.version + 1;
   const protocol = singleAction(request.actions, "protocol") ?? state.protocol;
-  const given = singleAction(request.actions, "metaData");
-  const requested = given === undefined ? state.metadata : stampTypeChanges(given, protocol, version);
+  const newMetadata = singleAction(request.actions, "metaData");
+  const requested =
+    newMetadata === undefined ? state.metadata : stampTypeChanges(newMetadata, protocol, version);
   requireWritable(protocol, requested);
   const stamped = isFeatureActive("inCommitTimestamp", protocol, requested);
   const timestamp = stamped && version > 0 ? Math.max(now, state.timestamp + 1) : now;
@@ -69,7 +70,7 @@ export function prepareCommit(
   const known = tracks || state.rowIdHighWaterMark !== undefined;
   // Listing the feature alone enables it where the property is set already: that, too, is written down.
   const others = request.actions.filter((action) => action.kind !== "metaData");
-  const content = given === undefined && metadata === state.metadata ? others : [metadata, ...others];
+  const content = newMetadata === undefined && metadata === state.metadata ? others : [metadata, ...others];
   const rows = tracks ? assignRowIds(content, mark, version) : content;
   const txn: Action[] = request.txn === undefined ? [] : [{ kind: "txn", ...request.txn, lastUpdated: now }];
   const info = commitInfo(request, identity, {

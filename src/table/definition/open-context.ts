@@ -70,14 +70,14 @@ async function allowedStore(
 ): Promise<ObjectStore> {
   const { canonicalUri } = await import("../../storage/open-store.ts");
   const { VarveError } = await import("../../errors.ts");
-  const wanted = canonicalUri(uri);
+  const canonical = canonicalUri(uri);
   const allowed = prefixes.map((prefix) => canonicalUri(prefix));
-  if (allowed.some((prefix) => wanted === prefix || wanted.startsWith(`${prefix}/`))) return open(uri);
+  if (allowed.some((prefix) => canonical === prefix || canonical.startsWith(`${prefix}/`))) return open(uri);
   throw new VarveError(
     "PATH_OUTSIDE_TABLE",
-    `The table's log refers to files below ${wanted}, outside the table. To read them, add that prefix to allowedPrefixes.`,
+    `The table's log refers to files below ${canonical}, outside the table. To read them, add that prefix to allowedPrefixes.`,
     {
-      uri: wanted,
+      uri: canonical,
       allowed,
     },
   );

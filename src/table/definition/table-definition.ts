@@ -86,8 +86,8 @@ function neededFeatures(schema: StructType, properties: Readonly<Record<string, 
  */
 export function protocolWith(protocol: ProtocolAction, features: readonly string[]): ProtocolAction {
   const [readers, writers] = [supportedReaderFeatures(protocol), supportedWriterFeatures(protocol)];
-  const wanted = new Set(features.flatMap(withRequirements));
-  const added = [...wanted].filter((name) => !writers.has(name));
+  const required = new Set(features.flatMap(withRequirements));
+  const added = [...required].filter((name) => !writers.has(name));
   if (added.length === 0) return protocol;
   const writerNames = [...new Set([...writers, ...added])].sort();
   const readerNames = [

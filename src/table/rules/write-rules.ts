@@ -42,7 +42,7 @@ export interface WriteRules {
 /** What a batch is written with. */
 export interface WriteScope {
   /** Names of the columns that the batch has. */
-  readonly given: readonly string[];
+  readonly columns: readonly string[];
   /** The moment that defaults such as `current_timestamp()` stand for, in milliseconds since 1970. */
   readonly now: number;
 }
@@ -61,10 +61,10 @@ export async function writeRules(
   fence: () => Promise<FencedSession>,
   schema: StructType,
   demands: TableDemands,
-  { given, now }: WriteScope,
+  { columns, now }: WriteScope,
 ): Promise<WriteRules> {
   if (hasExpressions(demands)) await fence();
-  const has = new Set(given.map(foldName));
+  const has = new Set(columns.map(foldName));
   const [defaults, computed] = [new Map<string, SqlExpression>(), new Map<string, SqlExpression>()];
   const rows: RowRule[] = [];
   for (const { column, expression } of demands.defaults) {

@@ -107,8 +107,8 @@ async function columnsOf(
   digest: string,
   sample: string,
 ): Promise<readonly PhysicalField[]> {
-  const found = columns.get(digest);
-  if (found !== undefined) return found;
+  const cached = columns.get(digest);
+  if (cached !== undefined) return cached;
   const rows = await session.rows(
     sql`SELECT ${footerColumns} FROM parquet_schema(${quoteFile(sample)}) ORDER BY column_id`,
   );

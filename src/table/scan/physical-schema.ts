@@ -76,8 +76,8 @@ class FooterReader {
   }
 
   #next(): Element {
-    const found = this.#elements[this.#at++];
-    if (found === undefined)
+    const next = this.#elements[this.#at++];
+    if (next === undefined)
       throw new VarveError(
         "DATA_FILE_CORRUPT",
         `The footer of ${this.#file} describes fewer columns than it counts. The file is damaged; restore it.`,
@@ -85,7 +85,7 @@ class FooterReader {
           file: this.#file,
         },
       );
-    return found;
+    return next;
   }
 
   #fields(count: number, parent: Element): PhysicalField[] {

@@ -63,10 +63,10 @@ export function batchTests(
  *
  * @throws `SUITE_INVALID`
  */
-export function askedTests(
+export function writeTests(
   properties: Readonly<Record<string, string>>,
   { gate, gateOptions }: Pick<WriteOptions, "gate" | "gateOptions">,
 ): BatchTests | undefined {
-  const given = gate === undefined ? undefined : defineSuite(gate);
-  return batchTests(joinSuites(carriedSuite(properties), given), gateOptions);
+  const own = gate === undefined ? undefined : defineSuite(gate);
+  return batchTests(joinSuites(carriedSuite(properties), own), gateOptions);
 }

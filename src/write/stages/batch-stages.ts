@@ -65,7 +65,7 @@ export interface FencedRows extends FittedRows {
   /** Whether the tests read the table's rows, which then must not have changed when the batch lands. */
   readonly comparesWithTable: boolean;
   /** Number of rows of the source, counted independently of its tests. */
-  readonly given: number;
+  readonly sourceRows: number;
 }
 
 /** A judged batch: its rows to be written, and those that are set aside or dropped. */

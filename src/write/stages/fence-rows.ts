@@ -18,9 +18,9 @@ import { survivingRows } from "./removal.ts";
  */
 export async function fenceRows(fit: FittedRows): Promise<FencedRows> {
   const { plan, room, target, enforcement, fitting, source } = fit;
-  const given = enforcement.columns.filter(({ sql }) => sql !== undefined).map(({ field }) => field.name);
+  const columns = enforcement.columns.filter(({ sql }) => sql !== undefined).map(({ field }) => field.name);
   const rules = await writeRules(room.fence, target.schema, target.demands, {
-    given,
+    columns,
     now: target.context.world.now(),
   });
   const fitted = fittedRelation(fitting, enforcement, rules, target.schema);
@@ -33,7 +33,7 @@ export async function fenceRows(fit: FittedRows): Promise<FencedRows> {
     fitted,
     gate,
     comparesWithTable: tables[thisTable] !== undefined && plan.tests?.tables?.[thisTable] === undefined,
-    given: source.rows ?? (await countRows(room.session, source.sql)),
+    sourceRows: source.rows ?? (await countRows(room.session, source.sql)),
   };
 }
 
@@ -57,8 +57,8 @@ function openGate(
   { suite, fitted, rules, tables }: GateParts,
 ): Promise<Gate> {
   // Rows that were set aside before count in the share of bad rows, but the gate does not know of them.
-  const asked = plan.tests?.before === undefined ? suite : { ...suite, maxBadShare: 1 };
-  return Gate.open(room.session, asked, fitted, {
+  const gateSuite = plan.tests?.before === undefined ? suite : { ...suite, maxBadShare: 1 };
+  return Gate.open(room.session, gateSuite, fitted, {
     now: target.context.world.now(),
     relations: tables,
     functions: plan.tests?.functions,

@@ -22,12 +22,12 @@ import { beginPhase } from "./write-room.ts";
  * @throws `BATCH_REJECTED`, `CONSTRAINT_VIOLATED`, `SCHEMA_MISMATCH`, `ROWS_UNACCOUNTED`, `CANCELLED`
  */
 export async function writeFiles(fenced: FencedRows): Promise<WrittenBatch> {
-  const { room, enforcement, rules, given, plan } = fenced;
+  const { room, enforcement, rules, sourceRows, plan } = fenced;
   const written = (await writeWhileTesting(fenced)) ?? (await writeJudged(await judgeRows(fenced)));
   const { rows, data, verdict } = written;
   const { quarantined, dropped } = verdict ?? { quarantined: 0, dropped: 0 };
   const copied = rows.copied ?? 0;
-  requireAllRows({ rows: given, clean: data.rows - copied, quarantined, dropped });
+  requireAllRows({ rows: sourceRows, clean: data.rows - copied, quarantined, dropped });
   await checkWritten(room.session, fenced.target, data, enforcement, rows);
   const whole = verdict === undefined ? undefined : wholeVerdict(verdict, plan.tests);
   return {
@@ -65,14 +65,17 @@ interface Written {
  * failing rows must be found.
  */
 async function writeWhileTesting(fenced: FencedRows): Promise<Written | undefined> {
-  const { target, fitted, rules, gate, given } = fenced;
+  const { target, fitted, rules, gate, sourceRows } = fenced;
   const guard = [...(gate?.guard ?? []), ...rules.rows.map(violatedSql)];
   if ((gate === undefined && guard.length === 0) || gate?.takesWhole === false || !inOneScan(fenced))
     return undefined;
   if (gate !== undefined && !seesWritten(rules)) return undefined;
   const rows = writtenRows(fitted, rules, undefined);
   try {
-    const data = await write(fenced, rows, { rows: given, guard: guard.length === 0 ? undefined : guard });
+    const data = await write(fenced, rows, {
+      rows: sourceRows,
+      guard: guard.length === 0 ? undefined : guard,
+    });
     const [tested, flushed] = await Promise.allSettled([
       verdictOfWritten(fenced, rows, data),
       flushData(target.context, data),
@@ -80,7 +83,8 @@ async function writeWhileTesting(fenced: FencedRows): Promise<Written | undefine
     if (tested.status === "rejected") throw tested.reason;
     if (flushed.status === "rejected") throw flushed.reason;
     const verdict = tested.value;
-    if (data.rows === given && (gate === undefined || verdict !== undefined)) return { rows, data, verdict };
+    if (data.rows === sourceRows && (gate === undefined || verdict !== undefined))
+      return { rows, data, verdict };
     await data.discard();
   } catch (error) {
     if (!isGuardStop(error)) throw error;
@@ -106,12 +110,12 @@ async function verdictOfWritten(
 
 /** Writes the clean rows. */
 async function writeJudged(judged: JudgedRows): Promise<Written> {
-  const { verdict, clean, rules, gate, given, room, target } = judged;
+  const { verdict, clean, rules, gate, sourceRows, room, target } = judged;
   requireAccepted(verdict);
   await requireRules(judged);
   const { rows, removed } = await composedRows(judged);
   const isClean = rows === clean;
-  const data = await write(judged, rows, { rowsAtMost: isClean ? (verdict?.rows ?? given) : undefined });
+  const data = await write(judged, rows, { rowsAtMost: isClean ? (verdict?.rows ?? sourceRows) : undefined });
   if (verdict !== undefined && isClean && seesWritten(rules))
     await gate?.confirm(verdict, writtenFacts(room.session, target, data, rows));
   return { rows, data, verdict, removed };
