@@ -77,6 +77,12 @@ export class SchemaBuilder {
   /** Adds a column of any type. */
   column(name: string, type: TypeInput, options: ColumnOptions = {}): SchemaBuilder {
     if (name === "") throw new VarveError("SCHEMA_INVALID", "A column must have a name.", { column: [name] });
+    if (/[\0\p{Surrogate}]/u.test(name))
+      throw new VarveError(
+        "SCHEMA_INVALID",
+        `The column name ${JSON.stringify(name)} must not contain NUL or half of a surrogate pair. Use another name.`,
+        { column: [name] },
+      );
     const field: StructField = {
       name,
       type: toType(type),

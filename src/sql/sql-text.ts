@@ -12,9 +12,10 @@ export function plainName(name: string): SqlName {
   return name as SqlName;
 }
 
-/** A text as an SQL string literal. */
+/** A text as an SQL string literal; one that holds NUL, at which the engine ends a statement, as an expression. */
 export function quoteText(text: string): SqlExpression {
-  return `'${text.replaceAll("'", "''")}'` as SqlExpression;
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return (text.includes("\0") ? `(${quoted.replaceAll("\0", "' || chr(0) || '")})` : quoted) as SqlExpression;
 }
 
 /**

@@ -72,13 +72,16 @@ export type StagedEnd = "publish" | "discard";
 
 /** Holds an id to what can be part of a file's name. @throws `INVALID_ARGUMENT` */
 export function checkStagedId(id: string): string {
-  if (typeof id === "string" && /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(id) && !/\.(audit|end)$/.test(id))
-    return id;
+  if (typeof id === "string" && isStagedId(id)) return id;
   throw new VarveError(
     "INVALID_ARGUMENT",
     `Invalid id ${JSON.stringify(id)} for a staged batch: use up to 100 letters, digits, dots, dashes and underscores.`,
     { id },
   );
+}
+
+function isStagedId(id: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(id) && !/\.(audit|end)$/.test(id);
 }
 
 /**
@@ -178,12 +181,12 @@ export async function listStaged(context: TableContext): Promise<StagedBatch[]> 
   return batches.filter((batch) => batch !== undefined).sort((a, b) => a.stagedAt - b.stagedAt);
 }
 
-/** Ids of all records. */
+/** Ids of all records; other files of the folder are somebody's own. */
 async function stagedIds(context: TableContext): Promise<string[]> {
   const ids: string[] = [];
   for await (const { path } of context.store.list(`${stagedFolder}/`)) {
     const id = /^_staged\/(.+)\.json$/.exec(path)?.[1];
-    if (id !== undefined && !/\.(audit|end)$/.test(id)) ids.push(id);
+    if (id !== undefined && isStagedId(id)) ids.push(id);
   }
   return ids;
 }

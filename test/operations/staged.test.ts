@@ -1,5 +1,6 @@
 import {
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -493,6 +494,17 @@ describe("a staged batch", () => {
       code: "STAGED_INVALID",
     });
     await expect(table.staging.stage([], { id: "../a" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await table.close();
+  });
+
+  it("is listed beside files of others in its folder", async () => {
+    const { folder, table } = await fresh();
+    await table.staging.stage([{ id: 2, amount: 2 }], { id: "a" });
+    mkdirSync(join(folder, "_staged", "b"));
+    for (const name of ["a copy.json", "-.json", "b/c.json"])
+      writeFileSync(join(folder, "_staged", name), "{}");
+    expect((await table.staging.list()).map(({ id }) => id)).toEqual(["a"]);
+    expect((await fsck(folder)).findings).toEqual([]);
     await table.close();
   });
 

@@ -2,12 +2,17 @@ import type { EngineRow } from "../../engine/core/contract.ts";
 import type { QuarantinedBatch } from "../../quarantine/quarantine-read.ts";
 import type { ResubmitResult } from "../../quarantine/resubmit.ts";
 import { knownOptions } from "../shared/known-options.ts";
-import { purgeKeys, quarantineReadKeys, selectionKeys } from "../shared/option-keys.ts";
+import { purgeKeys } from "../shared/option-keys.ts";
 import type { PurgeOptions, QuarantineReadOptions, QuarantineSelection } from "../shared/options.ts";
-import { checkedLimit } from "../shared/snapshot.ts";
+import {
+  requireExpressions,
+  toOpenSelection,
+  toReadSelection,
+  toSelection,
+} from "../shared/quarantine-options.ts";
 import type { ResubmitOptions } from "../shared/table-options.ts";
 import type { TableState } from "../shared/table-state.ts";
-import { parseTimestamp } from "../shared/table-uri.ts";
+import { parseTimestamp, requireText } from "../shared/table-uri.ts";
 import { toResubmitOptions } from "../shared/write-options.ts";
 
 /** The rows that gates set aside, kept in a Delta table below the table: `table.quarantine`. */
@@ -49,8 +54,7 @@ export class TableQuarantine {
    * ```
    */
   async read(options: QuarantineReadOptions = {}): Promise<EngineRow[]> {
-    const { limit, ...selection } = knownOptions("quarantine.read", options, quarantineReadKeys);
-    if (limit !== undefined) checkedLimit(limit);
+    const { limit, ...selection } = toReadSelection(options);
     const { readQuarantine } = await import("../../quarantine/quarantine-read.ts");
     return readQuarantine(this.#state.log.context, selection, limit);
   }
@@ -64,7 +68,7 @@ export class TableQuarantine {
    * ```
    */
   async *lines(selection: QuarantineSelection = {}): AsyncGenerator<string> {
-    const known = knownOptions("quarantine.lines", selection, selectionKeys);
+    const known = toSelection("quarantine.lines", selection);
     const { exportQuarantine } = await import("../../quarantine/quarantine-read.ts");
     yield* exportQuarantine(this.#state.log.context, known);
   }
@@ -79,7 +83,8 @@ export class TableQuarantine {
    * ```
    */
   async repair(selection: QuarantineSelection, set: Readonly<Record<string, string>>): Promise<number> {
-    const known = knownOptions("quarantine.repair", selection, selectionKeys);
+    const known = toOpenSelection("quarantine.repair", selection);
+    requireExpressions(set);
     const { repairQuarantine } = await import("../../quarantine/quarantine-change.ts");
     return repairQuarantine(await this.#state.writable(), known, set);
   }
@@ -114,7 +119,8 @@ export class TableQuarantine {
    * ```
    */
   async discard(selection: QuarantineSelection, note?: string): Promise<number> {
-    const known = knownOptions("quarantine.discard", selection, selectionKeys);
+    const known = toOpenSelection("quarantine.discard", selection);
+    if (note !== undefined) requireText(note, "The note of quarantine.discard", "note");
     const { discardQuarantine } = await import("../../quarantine/quarantine-change.ts");
     return discardQuarantine((await this.#state.writable()).context, known, note);
   }

@@ -7,6 +7,7 @@ import type { GateOptions as GateVerbOptions, WriteOptions } from "../../write/p
 import { knownOptions } from "./known-options.ts";
 import { stageKeys } from "./option-keys.ts";
 import type { ApplicationTransaction, StageOptions } from "./options.ts";
+import { requireOpen, requireSelection } from "./quarantine-options.ts";
 import { toSnapshots } from "./source.ts";
 import {
   type AppendOptions,
@@ -43,8 +44,7 @@ export function toCommitOptions(options: BatchCommitOptions): WriteOptions {
   if (txn !== undefined && batchId !== undefined)
     throw invalid("txn and batchId both name the batch. Give one of them", "batchId");
   if (txn !== undefined) checkTransaction(txn);
-  if (batchId !== undefined && (typeof batchId !== "string" || batchId === ""))
-    throw invalid("batchId must be a text that is not empty", "batchId");
+  if (batchId !== undefined) checkBatchName(batchId, "batchId", "batchId");
   if (quarantine !== undefined && typeof quarantine.snapshot !== "function")
     throw invalid("quarantine must be an open table", "quarantine");
   return {
@@ -78,6 +78,8 @@ export function toPublishOptions(options: PublishOptions): AuditVerbOptions {
  */
 export function toResubmitOptions(options: ResubmitOptions): ResubmitVerbOptions {
   const { gateOptions, ...rest } = knownOptions("quarantine.resubmit", options, resubmitKeys);
+  requireSelection("quarantine.resubmit", rest);
+  requireOpen("quarantine.resubmit", rest);
   return { ...rest, gateOptions: toGateOptions(gateOptions) };
 }
 
@@ -93,9 +95,18 @@ function checkedFileBytes(bytes: number | undefined): number | undefined {
   return bytes;
 }
 
+/** A name that is kept in logs and in quarantined rows, where two that differ must stay two. */
+function checkBatchName(name: string, what: string, option: string): void {
+  if (typeof name !== "string" || name === "")
+    throw invalid(`${what} must be a text that is not empty`, option);
+  if (/[\0\p{Surrogate}]/u.test(name))
+    throw invalid(`${what} must not contain NUL or half of a surrogate pair`, option);
+  if (name.startsWith("varve."))
+    throw invalid(`${what} must not begin with varve., as the ids do that varve itself records`, option);
+}
+
 function checkTransaction({ appId, version }: ApplicationTransaction): void {
-  if (typeof appId !== "string" || appId === "")
-    throw invalid("txn.appId must be a text that is not empty", "txn");
+  checkBatchName(appId, "txn.appId", "txn");
   const whole = typeof version === "bigint" || (typeof version === "number" && Number.isSafeInteger(version));
   if (!whole || BigInt(version) < 0n || BigInt(version) >= 2n ** 63n)
     throw invalid("txn.version must be a whole number of 0 or more, below 2^63", "txn");

@@ -10,7 +10,12 @@ import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import { harmfulChange, requireHarmless } from "../../table/commit/conflict-metadata.ts";
 import { readWinners } from "../../table/commit/winning-commits.ts";
-import { type BatchName, quarantineTransaction } from "../../table/idempotence/application-ids.ts";
+import {
+  type BatchName,
+  namesakeId,
+  quarantinedName,
+  quarantineTransaction,
+} from "../../table/idempotence/application-ids.ts";
 import type { BatchTarget } from "../../write/plan/batch-target.ts";
 import { quarantineNames, quarantineOf } from "./quarantine-table.ts";
 
@@ -27,7 +32,11 @@ export interface RepeatedBatch {
   readonly before: number;
 }
 
-/** A quarantine in which an earlier try of a batch has left its mark. */
+/**
+ * A quarantine in which an earlier try of a batch has left its mark.
+ *
+ * @throws `QUARANTINE_INVALID` where it holds rows of another batch of that name
+ */
 export async function earlierTry(
   side: SideTable,
   batch: BatchName,
@@ -36,7 +45,20 @@ export async function earlierTry(
   const mark = quarantineTransaction(batch);
   if (mark === undefined) return undefined;
   const quarantine = await openSideTable(side, { signal });
-  return (await quarantine?.appTransactions())?.has(mark.appId) === true ? quarantine : undefined;
+  const recorded = await quarantine?.appTransactions();
+  const namesake = namesakeId(batch);
+  if (namesake !== undefined && recorded?.has(namesake) === true) throw namedAlike(side, batch);
+  return recorded?.has(mark.appId) === true ? quarantine : undefined;
+}
+
+function namedAlike({ context }: SideTable, batch: BatchName): VarveError {
+  const name = quarantinedName(batch);
+  const [by, other] = batch.txn === undefined ? ["batchId", "txn"] : ["txn", "batchId"];
+  return new VarveError(
+    "QUARANTINE_INVALID",
+    `The quarantine at ${context.store.uri} has rows of another batch ${String(name)}, which was named by ${other}, not by ${by}: they could not be told apart. Name the batch otherwise. Nothing was written.`,
+    { batchId: name },
+  );
 }
 
 interface EarlierRows {

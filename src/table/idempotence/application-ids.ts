@@ -68,6 +68,17 @@ export function quarantineTransaction(batch: BatchName): AppTransaction | undefi
   return { appId: `${quarantinePrefix}${name}`, version: 1n };
 }
 
+/**
+ * The id that a quarantine has recorded where it holds rows of another batch of this one's name: a `batchId` may be
+ * spelled as an application id and its version are. `undefined` where none can be.
+ */
+export function namesakeId(batch: BatchName): string | undefined {
+  const name = quarantinedName(batch);
+  if (name === undefined) return undefined;
+  if (batch.txn !== undefined) return `${quarantinePrefix}${ownBatch(name)}`;
+  return /:\d+$/.test(name) ? `${quarantinePrefix}${name}` : undefined;
+}
+
 /** The transaction under which a quarantine takes rows of a staged batch that do not fit the table. */
 export function misfitsTransaction({ appId }: AppTransaction): AppTransaction {
   return { appId: `${quarantinePrefix}${appId}.misfits`, version: 1n };
