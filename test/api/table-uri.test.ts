@@ -3,13 +3,13 @@ import { parseTravelPoint, splitTableUri } from "../../src/api/shared/table-uri.
 
 describe("versions in a table's URI", () => {
   it.each([
-    ["./flights@v12", { uri: "./flights", at: { version: 12 } }],
+    ["./flights@v12", { uri: "./flights", point: { version: 12 } }],
     [
       "s3://bucket/a b@2024-06-01T00:00:00Z",
-      { uri: "s3://bucket/a b", at: { timestamp: Date.UTC(2024, 5, 1) } },
+      { uri: "s3://bucket/a b", point: { timestamp: Date.UTC(2024, 5, 1) } },
     ],
-    ["./flights@2024-06-01", { uri: "./flights", at: { timestamp: Date.UTC(2024, 5, 1) } }],
-    ["./flights@2024-06-01T02:00:00+02:00", { uri: "./flights", at: { timestamp: Date.UTC(2024, 5, 1) } }],
+    ["./flights@2024-06-01", { uri: "./flights", point: { timestamp: Date.UTC(2024, 5, 1) } }],
+    ["./flights@2024-06-01T02:00:00+02:00", { uri: "./flights", point: { timestamp: Date.UTC(2024, 5, 1) } }],
     ["./user@host/table", { uri: "./user@host/table" }],
     ["./flights@version", { uri: "./flights@version" }],
   ])("%s", (text, expected) => {
