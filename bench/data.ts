@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { openSession } from "../src/engine/session/session.ts";
-import { unchecked } from "../src/sql/sql.ts";
+import { unchecked } from "../test/support/unchecked-sql.ts";
 
 /**
  * Columns of a realistic fact table, made from the row number alone: keys, times, measures, texts of few,

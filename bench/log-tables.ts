@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { duckdbEngine } from "../src/engine/session/session.ts";
 import { checkpointPath, commitPath, lastCheckpointPath } from "../src/log/segment/file-names.ts";
-import { unchecked } from "../src/sql/sql.ts";
 import { quoteText } from "../src/sql/sql-text.ts";
+import { unchecked } from "../test/support/unchecked-sql.ts";
 
 /**
  * How a generated table keeps its files: all added by one commit, in a checkpoint, or in a checkpoint with

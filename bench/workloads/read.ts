@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { openSession } from "../../src/engine/session/session.ts";
 import { createTable } from "../../src/index.ts";
-import { unchecked } from "../../src/sql/sql.ts";
+import { unchecked } from "../../test/support/unchecked-sql.ts";
 import { makeParquet } from "../data.ts";
 import { type BenchContext, contest, type Figure, type Workload } from "../harness.ts";
 

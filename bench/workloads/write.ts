@@ -5,7 +5,7 @@ import { openSession } from "../../src/engine/session/session.ts";
 import { createTable } from "../../src/index.ts";
 import type { Suite } from "../../src/quality/model/suite.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
-import { unchecked } from "../../src/sql/sql.ts";
+import { unchecked } from "../../test/support/unchecked-sql.ts";
 import { makeParquet, makeRows } from "../data.ts";
 import { type BenchContext, contest, type Figure, type Workload } from "../harness.ts";
 

@@ -22,9 +22,9 @@ export function quoteText(text: string): SqlExpression {
  * A lambda of the engine. Its body gets the parameter in parentheses: the engine takes `x.a` for a field of the
  * column `x`, where there is one, and `(x).a` for a field of the parameter.
  */
-export function lambda<Text extends string>(parameter: string, body: (value: SqlExpression) => Text): Text {
+export function lambda(parameter: string, body: (value: SqlExpression) => SqlExpression): SqlExpression {
   const name = plainName(parameter);
-  return `lambda ${name}: ${body(sql`(${name})`)}` as Text;
+  return sql`lambda ${name}: ${body(sql`(${name})`)}`;
 }
 
 /**

@@ -58,11 +58,3 @@ function numberText(value: number | bigint): string {
 }
 
 const comma = ", " as SqlText;
-
-/**
- * A text that was put together as a plain string, taken for SQL: only in the files that `test/layers/unmoved.ts`
- * lists, which are still to be moved to the {@link sql} tag.
- */
-export function unchecked(text: string): SqlText {
-  return text as SqlText;
-}

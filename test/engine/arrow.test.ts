@@ -29,7 +29,8 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EngineSource, OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 let session: OpenSession;
 

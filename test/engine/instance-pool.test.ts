@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { EngineRow, OpenSession, SessionOptions } from "../../src/engine/core/contract.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 let folder: string;
 let open: OpenSession[];

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ParquetWriteOptions, Session, WrittenFile } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
 import { quoteText, textList } from "../../src/sql/sql-text.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 let folder: string;
 let session: Session;

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { EngineRow, Session } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 const columns = `i % 2 = 0 AS flag, (i % 100)::TINYINT AS tiny, (i % 30000 - 5000)::SMALLINT AS small, -i::INTEGER AS int, i * 450359962737049 AS big,
   i / 7 AS dbl, (i / 7)::FLOAT AS flt, (i / 100)::DECIMAL(12,3) AS dec, 'row ' || i AS short, repeat('långt ', i % 40) || i AS text,

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { FencedSession, OpenSession, Session } from "../../src/engine/core/contract.ts";
 import { lazyFence } from "../../src/engine/fence/lazy-fence.ts";
 import { openSession } from "../../src/engine/session/session.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 /**
  * Breaches of the fence as a type, each of which the compiler refuses: were one to compile, its

@@ -7,7 +7,8 @@ import {
   isSteadyAggregate,
 } from "../../src/engine/fence/sql-functions.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 /** One function of the catalogue; a name may have several. */
 interface Entry {

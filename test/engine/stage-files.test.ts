@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { CsvOptions, OpenSession, StageOptions } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
-import { unchecked } from "../../src/sql/sql.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 let folder: string;
 let session: OpenSession;

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { createTable, schema } from "../../src/index.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
 import { dataFiles, freshFolder } from "../operations/table-folder.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 /** Fails long after the first rows have been handed out. */
 const failing =

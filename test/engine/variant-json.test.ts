@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { openSession } from "../../src/engine/session/session.ts";
 import { variantJson } from "../../src/engine/variant/variant-json.ts";
 import { isVarveError } from "../../src/errors.ts";
-import { unchecked } from "../../src/sql/sql.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 const noNames = Uint8Array.of(1, 0, 0);
 

@@ -4,11 +4,11 @@ import { translateSpark } from "../../src/dialects/spark/translate.ts";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import { type Cell, canonicalCell, engineCells, makeGrid } from "../support/spark/engine-cells.ts";
 import { expectedCells, expectedFile } from "../support/spark/expected.ts";
 import { columnsOfType, gridTypes, sparkTypeName, sparkValue } from "../support/spark/grid.ts";
 import { allProofs, type Proof } from "../support/spark/proofs.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 import { sharedPeers } from "./peer.ts";
 
 const peers = sharedPeers();

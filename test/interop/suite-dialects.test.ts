@@ -11,10 +11,10 @@ import { sparkDialect } from "../../src/quality/model/dialect-spark.ts";
 import type { CheckJson } from "../../src/quality/model/suite.ts";
 import { defineSuite } from "../../src/quality/suite/define.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import { quoteText } from "../../src/sql/sql-text.ts";
 import { type JsonObject, type JsonValue, stringifyJson } from "../../src/util/json.ts";
 import { dataFiles } from "../operations/table-folder.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 import { sharedPeers } from "./peer.ts";
 
 const columns = schema()

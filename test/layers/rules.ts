@@ -39,11 +39,7 @@ function roomOf(path: string): string {
 }
 
 /** Every breach of every rule. */
-export function findBreaches(
-  files: readonly SourceFile[],
-  floors: ReadonlyMap<string, number>,
-  unmoved: ReadonlySet<string>,
-): Breach[] {
+export function findBreaches(files: readonly SourceFile[], floors: ReadonlyMap<string, number>): Breach[] {
   const rooms = new Set(files.map(({ path }) => roomOf(path)));
   return [
     ...[...rooms]
@@ -56,8 +52,8 @@ export function findBreaches(
       ...floorBreaches(file, floors),
       ...neighbourBreaches(file),
       ...textBreaches(file),
+      ...sqlBreaches(file),
     ]),
-    ...files.filter(({ path }) => !unmoved.has(path)).flatMap(sqlBreaches),
     ...crowdedFolders(files),
     ...fileCycles(files),
   ];
@@ -142,10 +138,10 @@ function textBreaches({ path, text }: SourceFile): Breach[] {
 const plainStatement =
   /(?:["']|(?<!\bsql)`)(?![A-Z ]+["'])\s*\(*(?:SELECT|WITH|VALUES|CREATE|ALTER|INSERT|UPDATE|DELETE|COPY|ATTACH|DETACH|DROP|DESCRIBE|EXPLAIN|SET|USE) /;
 /** What takes a plain string for SQL, and the folders whose work that is: the quoters, and the check of callers' texts. */
-const takenForSql = /\bunchecked\(|\bas Sql(?:Name|Expression|Statement|Select|Text)\b/;
+const takenForSql = /\bas Sql(?:Name|Expression|Statement|Select|Text)\b/;
 const makersOfSql = /^(?:sql|engine\/fence)\//;
 
-/** Statements that are not written with the `sql` tag, and strings that are taken for SQL unchecked. */
+/** Statements that are not written with the `sql` tag, and strings that are taken for SQL. */
 export function sqlBreaches({ path, text }: SourceFile): Breach[] {
   const code = withoutComments(text);
   if (path.startsWith("cli/")) return [];

@@ -9,10 +9,10 @@ import { parseHint } from "../../src/log/segment/last-checkpoint.ts";
 import { closeLogSession } from "../../src/log/segment/log-session.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import type { Action, AddAction, RemoveAction } from "../../src/protocol/actions.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import { commitNewTable, commitTransaction } from "../../src/table/commit/transaction.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { add, metadata, protocol, remove } from "../support/commit-tools.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 // PROTOCOL.md "Checkpoints", "Checkpoint Schema", "V1 Spec", "V2 Spec", "V2 Checkpoint Table Feature",
 // "Sidecar Files", "Sidecar File Information" and "Last Checkpoint File Schema".

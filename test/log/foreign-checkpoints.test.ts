@@ -10,7 +10,6 @@ import { openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
 import { serializeActions } from "../../src/protocol/action-json.ts";
 import type { Action } from "../../src/protocol/actions.ts";
 import type { Predicate } from "../../src/protocol/predicate.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 import {
   add,
@@ -21,6 +20,7 @@ import {
   firstActions,
   remove,
 } from "../support/log-tables.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 // PROTOCOL.md "Checkpoint Schema": checkpoints as other writers may lay them out, written by the engine's SQL.
 

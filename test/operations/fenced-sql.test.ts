@@ -14,10 +14,11 @@ import { overwrite } from "../../src/operations/overwrite.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { resubmit } from "../../src/quarantine/resubmit.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
 import { auditStaged } from "../../src/staging/audit-staged.ts";
 import { stageBatch } from "../../src/staging/stage.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 import { freshFolder } from "./table-folder.ts";
 
 /** A number that rules of tables hold, and with them the engine's SQL that they are translated to. */

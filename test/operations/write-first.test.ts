@@ -9,13 +9,13 @@ import { isVarveError, type VarveError } from "../../src/errors.ts";
 import { type GateOutcome, summarizeVerdict } from "../../src/quality/gate/verdict.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { existingTarget } from "../../src/write/plan/batch-target.ts";
 import { addedRows, writeTests } from "../../src/write/plan/plan-rows.ts";
 import type { WriteProgress } from "../../src/write/plan/write-options.ts";
 import type { WriteSource } from "../../src/write/plan/write-source.ts";
 import { judgePlan, runPlan } from "../../src/write/write-pipeline.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 import { dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
 type Options = {

@@ -4,7 +4,7 @@ import { Table as ArrowTable, Binary, Field, Int64, Struct, Utf8, vectorFromArra
 import { describe, expect, it } from "vitest";
 import type { Table } from "../../src/api/table.ts";
 import { createTable, openTable, schema } from "../../src/index.ts";
-import { unchecked } from "../../src/sql/sql.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 import { newSession } from "../table/hand-made-table.ts";
 import { freshFolder, rowsOf } from "./table-folder.ts";
 

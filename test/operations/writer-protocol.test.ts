@@ -6,10 +6,10 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import type { Action } from "../../src/protocol/actions.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import { quoteText } from "../../src/sql/sql-text.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 import { actionsOf, dataFiles, freshFolder, rowsOf } from "./table-folder.ts";
 
 const engine = await duckdbEngine.open();

@@ -4,8 +4,9 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 const rows = 20_000;
 

@@ -11,9 +11,10 @@ import type { ParamSpec } from "../../src/quality/model/params.ts";
 import type { CheckJson } from "../../src/quality/model/suite.ts";
 import { defineSuite } from "../../src/quality/suite/define.ts";
 import { planSuite } from "../../src/quality/suite/plan.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
 import type { JsonObject, JsonValue } from "../../src/util/json.ts";
 import { fenceOf } from "../support/fence-of.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 let session: OpenSession;
 

@@ -5,8 +5,9 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import type { OnFail, OnNull } from "../../src/quality/model/suite.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 let session: OpenSession;
 

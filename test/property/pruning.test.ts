@@ -7,12 +7,12 @@ import type { LogSnapshot } from "../../src/log/contract.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { leafFields } from "../../src/schema/fields.ts";
 import { isPrimitive } from "../../src/schema/type-names.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import { quoteName, quoteText } from "../../src/sql/sql-text.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { predicateFromSql } from "../../src/table/scan/predicate-from-sql.ts";
 import { planScan } from "../../src/table/scan/scan.ts";
 import { conformanceFolder, conformanceTables, fixtureTables } from "../conformance/collection.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 // PROTOCOL.md "Per-file Statistics".
 

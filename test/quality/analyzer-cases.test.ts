@@ -8,9 +8,9 @@ import { deviationThresholds, waldInterval, wilsonInterval } from "../../src/qua
 import type { CheckJson } from "../../src/quality/model/suite.ts";
 import { binnedHistogram, valueHistogram } from "../../src/quality/profile/histogram.ts";
 import { defineSuite } from "../../src/quality/suite/define.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import type { JsonObject, JsonValue } from "../../src/util/json.ts";
 import { fenceOf } from "../support/fence-of.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 import { casesFile, casesFound, casesOf, type QualityCase, tableOf } from "./cases.ts";
 
 let session: OpenSession;

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { matchesAsciiOnly } from "../../src/quality/model/ascii-pattern.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import { quoteText } from "../../src/sql/sql-text.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 let session: Session;
 

@@ -4,8 +4,8 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import type { GateOutcome } from "../../src/quality/gate/verdict.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 let session: OpenSession;
 

@@ -4,8 +4,9 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate, Gate } from "../../src/quality/gate/gate.ts";
 import { noPlaces } from "../../src/quality/model/places.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 let session: OpenSession;
 let staged: StagedRelation;

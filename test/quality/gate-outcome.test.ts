@@ -9,8 +9,9 @@ import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
 import { defineSuite } from "../../src/quality/suite/define.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { sql, unchecked } from "../../src/sql/sql.ts";
+import { sql } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 let session: OpenSession;
 let staged: StagedRelation;

@@ -5,7 +5,7 @@ import type { Session } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { arrayOf, mapOf, type SchemaBuilder, schema, type TypeInput } from "../../src/schema/builder.ts";
-import { unchecked } from "../../src/sql/sql.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 let session: Session;
 beforeAll(async () => {

@@ -5,10 +5,10 @@ import type { Session } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import { quoteText } from "../../src/sql/sql-text.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { planScan, type ScanOptions } from "../../src/table/scan/scan.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 
 /** A table whose log a test writes itself, action by action. */
 export class HandMadeTable {

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { predicateFromSql } from "../../src/table/scan/predicate-from-sql.ts";
 import { planScan } from "../../src/table/scan/scan.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 import { field, HandMadeTable, newSession } from "./hand-made-table.ts";
 
 let session: Session;

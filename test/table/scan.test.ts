@@ -5,9 +5,9 @@ import type { Session } from "../../src/engine/core/contract.ts";
 import type { ErrorCode } from "../../src/errors.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { z85Encode } from "../../src/protocol/z85.ts";
-import { unchecked } from "../../src/sql/sql.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { planScan } from "../../src/table/scan/scan.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 import { field, HandMadeTable, newSession } from "./hand-made-table.ts";
 
 // PROTOCOL.md "Deletion Vectors", "Reader Requirements for Deletion Vectors", "Reader Requirements for Row

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
-import { unchecked } from "../../src/sql/sql.ts";
+import { unchecked } from "../support/unchecked-sql.ts";
 import { field, HandMadeTable, newSession } from "./hand-made-table.ts";
 
 // PROTOCOL.md "Variant Data Type" and "Variant Shredding".

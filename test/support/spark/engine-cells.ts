@@ -1,6 +1,6 @@
 import type { Session } from "../../../src/engine/core/contract.ts";
 import type { DeltaType } from "../../../src/schema/types.ts";
-import { unchecked } from "../../../src/sql/sql.ts";
+import { unchecked } from "../unchecked-sql.ts";
 import { engineValue, gridTypes, typeOfColumn } from "./grid.ts";
 import type { Proof } from "./proofs.ts";
 
