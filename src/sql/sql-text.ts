@@ -72,14 +72,6 @@ export function sqlAsWritten(text: string): SqlExpression {
   return text as SqlExpression;
 }
 
-/**
- * What a caller wrote, as a part of a text that is checked as the caller's: by `callerQuery` of a fenced
- * session, and where it must be one expression, by `checkRowExpression` too. It is never run before.
- */
-export function callerText(text: string): SqlExpression {
-  return text as SqlExpression;
-}
-
 /** A number's digits as JavaScript writes them. */
 export function numberDigits(value: number | bigint): SqlExpression {
   return String(value) as SqlExpression;

@@ -7,8 +7,8 @@ import type { QueryResult } from "../../query/query-result.ts";
 import { logPathKey } from "../../schema/paths.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
-import { type SqlText, sql } from "../../sql/sql.ts";
-import { callerText, plainName, quoteName } from "../../sql/sql-text.ts";
+import { sql } from "../../sql/sql.ts";
+import { plainName, quoteName } from "../../sql/sql-text.ts";
 import { knownOptions } from "./known-options.ts";
 import { batchKeys, selectKeys } from "./option-keys.ts";
 import type { BatchOptions, SelectOptions } from "./options.ts";
@@ -103,9 +103,9 @@ export class Snapshot {
     const tracked = options.rowTracking === true ? [plainName("_metadata")] : [];
     const named = options.columns?.map((name) => quoteName(this.#column(name)));
     const columns = named === undefined ? sql`*` : [...named, ...tracked];
-    const where = whereClause(options.where);
     const limit = options.limit === undefined ? sql`` : sql` LIMIT ${checkedLimit(options.limit)}`;
-    return this.#query(sql`SELECT ${columns} FROM ${selfName}${where}${limit}`, options, options.where);
+    const rows = sql`SELECT ${columns} FROM ${selfName}`;
+    return this.#query(`${rows}${whereClause(options.where)}${limit}`, options, options.where);
   }
 
   /**
@@ -173,8 +173,8 @@ export class Snapshot {
    */
   async count(where?: string): Promise<number> {
     if (where !== undefined) requireText(where, "where", "where");
-    const text = sql`SELECT count(*) AS n FROM ${selfName}${whereClause(where)}`;
-    const result = await this.#query(text, {}, where);
+    const counted = sql`SELECT count(*) AS n FROM ${selfName}`;
+    const result = await this.#query(`${counted}${whereClause(where)}`, {}, where);
     for await (const row of result.rows()) return Number(row["n"]);
     throw new Error("varve internal error: a count came back without a row");
   }
@@ -225,13 +225,13 @@ export class Snapshot {
   }
 
   async #query(
-    text: string,
+    callerSql: string,
     options: Pick<SelectOptions, "exportFolder" | "rowTracking" | "signal"> = {},
     condition?: string,
   ): Promise<QueryResult> {
     const { exportFolder, rowTracking, signal } = options;
     const request: QueryRequest = {
-      sql: text,
+      sql: callerSql,
       condition,
       tables: { [selfName]: (point) => this.#itself(point !== undefined) },
       exportFolder,
@@ -269,10 +269,12 @@ export class Snapshot {
 
 /**
  * A caller's condition in parentheses, on lines of its own, so that a line comment at its end does not
- * swallow the closing one.
+ * swallow the closing one. A plain string, as is every text that it becomes a part of: a caller's text.
  */
-function whereClause(where: string | undefined): SqlText {
-  return where === undefined ? sql`` : sql` WHERE (\n${callerText(where)}\n)`;
+function whereClause(where: string | undefined): string {
+  return where === undefined ? "" : ` WHERE (
+${where}
+)`;
 }
 
 /** @throws `INVALID_ARGUMENT` for anything except a number of rows */
