@@ -7,7 +7,7 @@ import {
   type WinningCommit,
 } from "./commit-request.ts";
 
-/** The result of a request whose application's progress a snapshot has already; else `undefined`. */
+/** The result of a request whose application's progress is already in a snapshot; else `undefined`. */
 export async function appliedBefore(
   snapshot: LogSnapshot,
   { txn }: CommitRequest,
@@ -19,7 +19,7 @@ export async function appliedBefore(
   return { outcome: "alreadyApplied", appId: txn.appId, appliedVersion: applied.version, version };
 }
 
-/** As {@link appliedBefore}, for a commit that came between. */
+/** Like {@link appliedBefore}, for a commit that came between. */
 export function appliedBy(winner: WinningCommit, { txn }: CommitRequest): AlreadyAppliedResult | undefined {
   const theirs =
     txn === undefined ? undefined : txnActions(winner.actions).find(({ appId }) => appId === txn.appId);

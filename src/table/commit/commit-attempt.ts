@@ -6,7 +6,7 @@ import { backoffDelay } from "../../util/backoff.ts";
 import { throwIfCancelled } from "../../util/cancel.ts";
 import type { RetryLimits } from "./commit-request.ts";
 
-/** One version's bytes, and whose they are. */
+/** The bytes of one version, with the id of their transaction. */
 export interface Attempt {
   readonly context: TableContext;
   readonly version: number;
@@ -15,18 +15,19 @@ export interface Attempt {
   /** Milliseconds since 1970-01-01 UTC, before its first put. */
   readonly triedAt: number;
   /**
-   * Set once a put's answer was not definite: from then on nothing but reading the version back settles it.
+   * Set once a put's answer was not definite: from then on, only reading the version back settles the
+   * outcome.
    */
   pending: boolean;
   /**
-   * Set once a put may have landed that was not answered `created`: if the version was cleaned up since,
-   * nothing tells any more.
+   * Set once a put may have landed that was not answered `created`: if the version was cleaned up since, the
+   * outcome can no longer be determined.
    */
   doubted: boolean;
 }
 
 /**
- * `won`: the version is ours. `lost`: it is definitely another's, whose bytes these are. `unknown`: neither
+ * `won`: the version is ours. `lost`: it is definitely another writer's, with these bytes. `unknown`: neither
  * could be established.
  */
 export type AttemptOutcome =
@@ -35,14 +36,14 @@ export type AttemptOutcome =
   | { readonly kind: "unknown"; readonly cause: unknown };
 
 /**
- * Puts one version until its outcome is definite, reading it back after every answer that is not. PROTOCOL.md
- * "Creation of New Log Entries" and "Delta Log Entries": each version is written once.
+ * Puts one version until its outcome is definite, and reads it back after every answer that is not.
+ * PROTOCOL.md "Creation of New Log Entries" and "Delta Log Entries": each version is written once.
  *
- * An answer `exists` is read back too: it may be our own request that landed, earlier or sent twice on the
- * way.
+ * An answer `exists` is read back too, because our own request may have landed earlier or been sent twice on
+ * the way.
  *
- * @throws what the store throws for definite refusals, only while no put of ours is pending; `CANCELLED`
- * likewise.
+ * @throws the store's errors for definite refusals, and `CANCELLED`, both only while no put of ours is
+ * pending
  */
 export async function settleAttempt(
   attempt: Attempt,
@@ -71,8 +72,8 @@ async function tryOnce(attempt: Attempt, signal: AbortSignal | undefined): Promi
     throwIfCancelled(signal, `committing version ${version}`);
     const answer = await context.store.putIfAbsent(commitPath(version), bytes, { signal });
     if (answer === "created") return { kind: "won" };
-    // `exists` is no proof either: something on the way may have sent our put twice, and passed on the answer
-    // to the second.
+    // `exists` is no proof either: a gateway may have sent our put twice, and passed on the answer to the
+    // second.
     attempt.pending = true;
     attempt.doubted = true;
     const settled = await readBack(attempt);
@@ -85,8 +86,8 @@ async function tryOnce(attempt: Attempt, signal: AbortSignal | undefined): Promi
 }
 
 /**
- * Whose version it is, or `undefined` if nobody's. Runs without the caller's signal: a definite answer is
- * worth this one read.
+ * Determines whose version it is; `undefined` if it does not exist. Runs without the caller's signal, because
+ * a definite answer is worth this one read.
  */
 async function readBack(attempt: Attempt): Promise<AttemptOutcome | undefined> {
   const committed = await readCommitBytes(attempt.context.store, attempt.version);
@@ -95,8 +96,8 @@ async function readBack(attempt: Attempt): Promise<AttemptOutcome | undefined> {
 }
 
 /**
- * Whether commit bytes carry our `txnId`; it is random, so a plain search in the first lines cannot mistake
- * another's.
+ * Whether commit bytes contain our `txnId`. It is random, so a plain search in the first lines cannot match
+ * another transaction's.
  */
 function isOurs(bytes: Uint8Array, txnId: string): boolean {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(`"txnId":"${txnId}"`);

@@ -6,8 +6,8 @@ import { propertyOf } from "../../protocol/properties.ts";
 import { type CommitRequest, type CommitState, type IsolationLevel, singleAction } from "./commit-request.ts";
 
 /**
- * Reduces a snapshot to what committing `request` needs. A table that was suspended from giving out row ids
- * goes on where it stopped.
+ * Reduces a snapshot to what committing `request` needs. A table whose row tracking was suspended continues
+ * with the next row id.
  */
 export async function stateOf(
   snapshot: LogSnapshot,
@@ -26,7 +26,7 @@ export async function stateOf(
   return { ...state, rowIdHighWaterMark: rowIdMark(domain) ?? -1n };
 }
 
-/** The table's default level; anything unknown counts as the stricter one. */
+/** The table's default level; an unknown level counts as the stricter one. */
 export function tableIsolation(metadata: Pick<MetadataAction, "configuration">): IsolationLevel {
   const level = propertyOf(metadata.configuration, "isolationLevel");
   return level === "WriteSerializable" || level === "SnapshotIsolation"

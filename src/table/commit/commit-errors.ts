@@ -2,7 +2,7 @@ import { VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
 import { CommitOutcomeUnknownError } from "./commit-outcome.ts";
 
-/** Others were faster each time. */
+/** The error if other writers were faster each time. */
 export function retriesExhausted(attempts: number, version: number): VarveError {
   return new VarveError(
     "COMMIT_RETRIES_EXHAUSTED",
@@ -11,7 +11,7 @@ export function retriesExhausted(attempts: number, version: number): VarveError 
   );
 }
 
-/** The log after the version that a transaction read is not what it was. */
+/** The error if the log after the version that a transaction read has changed. */
 export function strayCommit(base: number, path: string): VarveError {
   return new VarveError(
     "LOG_GAP",
@@ -20,7 +20,7 @@ export function strayCommit(base: number, path: string): VarveError {
   );
 }
 
-/** A commit that was listed is gone. */
+/** The error if a listed commit is gone. */
 export function removedMeanwhile(version: number): VarveError {
   return new VarveError(
     "LOG_GAP",
@@ -31,7 +31,7 @@ export function removedMeanwhile(version: number): VarveError {
   );
 }
 
-/** Another writer created the table. */
+/** The error if another writer created the table. */
 export function tableExists(context: TableContext): VarveError {
   return new VarveError(
     "TABLE_EXISTS",
@@ -43,8 +43,8 @@ export function tableExists(context: TableContext): VarveError {
 }
 
 /**
- * Nothing is left to read back, and putting the version again would create it in the past: recovering cannot
- * tell more.
+ * The error if nothing is left to read back, and putting the version again would create it in the past, so
+ * that recovery cannot determine more.
  */
 export function neverKnown(version: number, txnId: string): CommitOutcomeUnknownError {
   return new CommitOutcomeUnknownError(
@@ -55,7 +55,7 @@ export function neverKnown(version: number, txnId: string): CommitOutcomeUnknown
   );
 }
 
-/** A commit that no reader will ever see. */
+/** The error for a commit that no reader will ever see. */
 export function landedInThePast(version: number): VarveError {
   return new VarveError(
     "LOG_GAP",

@@ -26,7 +26,7 @@ export class CommitOutcomeUnknownError extends VarveError {
    * transaction would have.
    */
   readonly recover: () => Promise<RecoveredCommit>;
-  /** @internal As `recover`, with all that is known of the commit. */
+  /** @internal Like `recover`, with everything that is known about the commit. */
   readonly recoverCommit: () => Promise<CommitResult>;
 
   /** @internal */

@@ -3,17 +3,17 @@ import { listLog } from "../../log/segment/listing.ts";
 import type { ObjectStore } from "../../storage/contract/object-store.ts";
 
 /**
- * Where a commit lies in the log. `in the past`: nobody reads it. `gone`: its file was cleaned up meanwhile, so
- * nothing tells.
+ * Where a commit is in the log. `in the past`: nobody reads it. `gone`: its file was cleaned up meanwhile, so
+ * this is unknown.
  */
 export type CommitPlace = "in the table" | "in the past" | "gone";
 
 /**
- * Where a commit lies that may have landed late: after a long pause the version may have been cleaned up before it
- * was created. It lies in the past where the log holds a later version, or a checkpoint of this one, that is older
- * than its file.
+ * Determines where a commit is that may have landed late: after a long pause, the version may have been
+ * cleaned up before this commit created it. It is in the past if the log holds a later version, or a
+ * checkpoint of this one, that is older than its file.
  *
- * The version before it proves nothing either way: a cleanup that was cut short leaves it, and one that came after
+ * The presence of the previous version proves nothing: an interrupted cleanup leaves it, and a cleanup after
  * the commit removes it.
  */
 export async function placeOfLate(store: ObjectStore, version: number): Promise<CommitPlace> {

@@ -10,38 +10,38 @@ import type { JsonValue } from "../../util/json.ts";
 import type { AppTransaction } from "../idempotence/app-transaction.ts";
 
 /**
- * How strictly concurrent commits are ordered; the table property `delta.isolationLevel` names the table's
- * default (`WriteSerializable`).
+ * How strictly concurrent commits are ordered. The table property `delta.isolationLevel` sets the table's
+ * level; default `WriteSerializable`.
  */
 export type IsolationLevel = "Serializable" | "WriteSerializable";
 
 /**
- * The level a single transaction is checked at: one that only rearranges data needs no more than a stable
- * snapshot.
+ * The level at which a single transaction is checked: one that only rearranges data needs no more than a
+ * stable snapshot.
  */
 export type EffectiveIsolation = IsolationLevel | "SnapshotIsolation";
 
-/** What a transaction read to decide what it writes; what it did not read cannot conflict. */
+/** What a transaction read to decide what it writes. What it does not declare here cannot conflict. */
 export interface ReadSet {
-  /** Every row of the table was read (or might have been). */
+  /** Whether every row of the table was read, or might have been. */
   readonly wholeTable?: boolean | undefined;
   /** Rows matching any of these were read; files added by others are tested against each. */
   readonly predicates?: readonly Predicate[] | undefined;
-  /** Paths, as they stand in the log, of files whose rows were read. */
+  /** Paths, as in the log, of files whose rows were read. */
   readonly files?: readonly string[] | undefined;
   /** Application ids whose progress was read. */
   readonly appIds?: readonly string[] | undefined;
 }
 
-/** One transaction: what it writes, what it read, and what history shall say about it. */
+/** One transaction: what it writes, what it read, and how the history shows it. */
 export interface CommitRequest {
-  /** Everything but `commitInfo`, `txn` and row ids, which the commit adds. */
+  /** All actions except `commitInfo` and `txn`, and without row ids; the commit adds these. */
   readonly actions: readonly Action[];
-  /** Absent: nothing was read, as for a blind append. */
+  /** Absent if nothing was read, as for a blind append. */
   readonly reads?: ReadSet | undefined;
-  /** As it stands in history, e.g. `WRITE`. */
+  /** Name in the history, such as `WRITE`. */
   readonly operation: string;
-  /** Values that are not text are written as JSON text, as other writers do. */
+  /** Values that are not text are written as JSON text, as by other writers. */
   readonly operationParameters?: Readonly<Record<string, JsonValue>> | undefined;
   readonly operationMetrics?: Readonly<Record<string, JsonValue>> | undefined;
   readonly userMetadata?: string | undefined;
@@ -51,21 +51,21 @@ export interface CommitRequest {
   /** Default: `varve`. */
   readonly engineInfo?: string | undefined;
   /**
-   * Row ids of all rows that were copied or updated were preserved (rowTracking); default: true if nothing
-   * was removed.
+   * Whether all copied or updated rows kept their row ids (row tracking); default: true if nothing was
+   * removed.
    */
   readonly rowIdsPreserved?: boolean | undefined;
-  /** More fields for `commitInfo`; cannot replace those that the commit writes. */
+  /** Further fields of `commitInfo`; they cannot replace those that the commit writes. */
   readonly commitInfo?: Readonly<Record<string, JsonValue>> | undefined;
   readonly retry?: RetryLimits | undefined;
   /**
-   * Stops the wait; a commit whose put was under way is read back first, so the answer stays definite where
-   * it can be.
+   * Cancels the wait. A commit whose put is in progress is read back first, so that the answer is definite if
+   * possible.
    */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Bounds of the optimistic loop. */
+/** Limits of the optimistic loop. */
 export interface RetryLimits {
   /** Versions tried before `COMMIT_RETRIES_EXHAUSTED`; default 200. */
   readonly attempts?: number | undefined;
@@ -75,13 +75,13 @@ export interface RetryLimits {
    */
   readonly probes?: number | undefined;
   /**
-   * Milliseconds; the longest single wait between tries. Default 200 after losing a version, for each loss
-   * means that another writer got on; 2,000 while an outcome is unknown.
+   * Milliseconds of the longest single wait between tries. Default: 200 after losing a version, because each
+   * loss means that another writer made progress; 2,000 while an outcome is unknown.
    */
   readonly longestWait?: number | undefined;
 }
 
-/** The answer of a commit. */
+/** Result of a commit. */
 export type CommitResult = CommittedResult | AlreadyAppliedResult;
 
 /** The transaction is version `version` of the table. */
@@ -89,11 +89,11 @@ export interface CommittedResult {
   readonly outcome: "committed";
   readonly version: number;
   readonly txnId: string;
-  /** Milliseconds since 1970-01-01 UTC: the in-commit timestamp where enabled, else this writer's clock. */
+  /** Milliseconds since 1970-01-01 UTC: the in-commit timestamp if enabled, else this writer's clock. */
   readonly timestamp: number;
-  /** Versions tried, 1 without any conflict. */
+  /** Number of versions tried; 1 without any conflict. */
   readonly attempts: number;
-  /** The actions of the version as they stand in the log, `commitInfo` first. */
+  /** The actions of the version as in the log, `commitInfo` first. */
   readonly actions: readonly Action[];
   /** The commits that others landed between the snapshot and this version, oldest first. */
   readonly winners: readonly WinningCommit[];
@@ -101,13 +101,13 @@ export interface CommittedResult {
   readonly state: CommitState;
 }
 
-/** An earlier commit of the same application already holds this or a later progress: nothing was written. */
+/** An earlier commit of the same application already recorded this or later progress: nothing was written. */
 export interface AlreadyAppliedResult {
   readonly outcome: "alreadyApplied";
   readonly appId: string;
-  /** The progress that the table holds. */
+  /** The progress recorded in the table. */
   readonly appliedVersion: bigint;
-  /** The table version at which that was seen. */
+  /** The version of the table at which it was found. */
   readonly version: number;
 }
 
@@ -115,11 +115,11 @@ export interface AlreadyAppliedResult {
 export interface WinningCommit {
   readonly version: number;
   readonly actions: readonly Action[];
-  /** Milliseconds since 1970-01-01 UTC, of the file; absent where no rule needs it. */
+  /** Milliseconds since 1970-01-01 UTC of the file; absent if no rule needs it. */
   readonly modified?: number | undefined;
 }
 
-/** What a commit builds upon: the table at one version, reduced to what committing needs. */
+/** What a commit is based on: the table at one version, reduced to what committing needs. */
 export interface CommitState {
   /** -1 before the first commit. */
   readonly version: number;
@@ -127,11 +127,11 @@ export interface CommitState {
   readonly timestamp: number;
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
-  /** Highest row id assigned so far, -1 for none; absent where the table does not track rows. */
+  /** Highest row id assigned so far, or -1 for none; absent if the table does not track rows. */
   readonly rowIdHighWaterMark?: bigint | undefined;
 }
 
-/** The one action of a kind that a transaction may hold once. */
+/** The action of a kind that a transaction may contain once. */
 export function singleAction(actions: readonly Action[], kind: "protocol"): ProtocolAction | undefined;
 export function singleAction(actions: readonly Action[], kind: "metaData"): MetadataAction | undefined;
 export function singleAction(actions: readonly Action[], kind: "protocol" | "metaData"): Action | undefined {

@@ -3,23 +3,23 @@ import { appendAll } from "../../util/append-all.ts";
 import type { World } from "../../util/world.ts";
 import type { WinningCommit } from "./commit-request.ts";
 
-/** A version that landed while others of this process waited for their turn. */
+/** A version that landed while other transactions of this process waited for their turn. */
 export interface LandedCommit {
   readonly winner: WinningCommit;
   readonly bytes: Uint8Array;
-  /**
-   * Milliseconds since 1970-01-01 UTC; no later than when it was known to be in the table, or was created.
-   */
+  /** Milliseconds since 1970-01-01 UTC; not after the version was created or known to be in the table. */
   readonly knownAt: number;
 }
 
-/** The right to try versions while no other transaction of this process tries them in the same table. */
+/**
+ * A turn: the right to try versions while no other transaction of this process tries them in the same table.
+ */
 export interface CommitTurn {
   /** Versions that transactions of this process found or made while this one waited, oldest first. */
   readonly landed: readonly LandedCommit[];
-  /** Gives the turn to the next; `landed` is told to all who wait. */
+  /** Passes the turn to the next transaction; `landed` is reported to all that wait. */
   end(landed: readonly LandedCommit[]): void;
-  /** Whether somebody waits, so that what landed must be told. */
+  /** Whether a transaction waits, so that landed versions must be reported. */
   readonly isAwaited: boolean;
 }
 
@@ -29,18 +29,18 @@ interface Waiting {
 }
 
 /**
- * Milliseconds; whoever waited so long tries without a turn: one transaction that hangs must not hold up the
- * others.
+ * Milliseconds after which a waiting transaction tries without a turn, so that one that hangs does not block
+ * the others.
  */
 const longestTurn = 2000;
 
 const queues = new Map<string, Waiting[]>();
 
 /**
- * Waits for a turn to commit to a table, first come, first served.
+ * Waits for a turn to commit to a table; first come, first served.
  *
- * Transactions of one process would else race for each version, and all but one lose it. Nothing depends on
- * turns but speed: other processes do not know of them, and stores that do not tell what they hold have none.
+ * Otherwise, transactions of one process would race for each version, and all but one would lose. Turns only
+ * affect speed: other processes do not know of them, and stores without an `identity` have none.
  *
  * @throws the reason of `signal`
  */
@@ -95,7 +95,7 @@ function turnOf(identity: string, landed: readonly LandedCommit[]): CommitTurn {
   };
 }
 
-/** Takes somebody out of the queue; one whose turn has just begun passes it on. */
+/** Removes a transaction from the queue; one whose turn has just begun passes it on. */
 function leave(identity: string, waiting: Waiting): void {
   const queue = queues.get(identity);
   const index = queue?.indexOf(waiting) ?? -1;

@@ -37,8 +37,8 @@ export class ConflictError extends VarveError {
 }
 
 /**
- * The sentences of a conflict, each to be read after its subject: what the winner did, what of ours it met,
- * what to do now.
+ * The parts of a conflict's message: what the winner did, which of our reads or writes conflicts with it, and
+ * what to do next.
  */
 export interface ConflictFacts {
   readonly winnerDid: string;
@@ -47,7 +47,7 @@ export interface ConflictFacts {
   readonly data?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The operation that a commit's `commitInfo` names, `an unnamed operation` without. */
+/** The operation that a commit's `commitInfo` names, or `an unnamed operation`. */
 function operationOf(actions: readonly Action[]): string {
   const operation = commitInfoOf(actions)?.["operation"];
   return typeof operation === "string" ? operation : "an unnamed operation";

@@ -5,10 +5,10 @@ import { parseSchema } from "../../schema/schema-json.ts";
 import type { FileTest } from "./transaction-facts.ts";
 
 /**
- * Makes a {@link FileTest} on partition values and statistics that translates each predicate once for each
+ * Makes a {@link FileTest} on partition values and statistics, which translates each predicate once per
  * metadata.
  *
- * A predicate that cannot be translated (an unknown column, say) may match any file.
+ * A predicate that cannot be translated, for example because of an unknown column, may match any file.
  */
 export function conflictFileTest(): FileTest {
   const known = new WeakMap<MetadataAction, Map<Predicate, (file: AddAction) => boolean>>();

@@ -7,17 +7,17 @@ import { type CommitState, singleAction, type WinningCommit } from "./commit-req
 import { ConflictError } from "./conflict-error.ts";
 import type { TransactionFacts } from "./transaction-facts.ts";
 
-/** Field metadata that changes neither what a column holds nor where it is stored. */
+/** Field metadata that affects neither what a column holds nor where it is stored. */
 const harmlessFieldKeys: ReadonlySet<string> = new Set([
   metadataKeys.comment,
   metadataKeys.identityHighWaterMark,
 ]);
 
 /**
- * The metadata to build upon after `winner`.
+ * The metadata to commit on after `winner`.
  *
- * @throws {@link ConflictError} `CONFLICT_METADATA_CHANGED` where ours cannot be reconciled with it (rules M1
- * to M3).
+ * @throws {@link ConflictError} `CONFLICT_METADATA_CHANGED` if ours cannot be reconciled with it (rules M1 to
+ * M3).
  */
 export function metadataConflict(
   facts: TransactionFacts,
@@ -34,7 +34,7 @@ export function metadataConflict(
 }
 
 /**
- * Requires that what was prepared under some metadata is right after a commit as well.
+ * Requires that what was prepared under some metadata is still valid after a commit.
  *
  * @throws {@link ConflictError} `CONFLICT_METADATA_CHANGED`
  */
@@ -50,8 +50,7 @@ export function requireHarmless(before: MetadataAction, winner: WinningCommit): 
 }
 
 /**
- * What in a change of metadata could make a data file prepared under `before` wrong under `after`;
- * `undefined` for nothing.
+ * What in a change of metadata could invalidate a data file prepared under `before`; `undefined` if nothing.
  */
 export function harmfulChange(before: MetadataAction, after: MetadataAction): string | undefined {
   if (before.id !== after.id) return "the table was replaced by another with a new id";
@@ -94,8 +93,8 @@ function sameColumns(before: MetadataAction, after: MetadataAction): boolean {
 }
 
 /**
- * A schema without what may change harmlessly; new column mapping in place keeps each column's name as its
- * physical name.
+ * A schema without the parts that may change harmlessly; new column mapping in place keeps each column's name
+ * as its physical name.
  */
 function essence(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(essence);

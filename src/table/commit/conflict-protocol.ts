@@ -6,7 +6,7 @@ import { ConflictError } from "./conflict-error.ts";
 import type { TransactionFacts } from "./transaction-facts.ts";
 
 /**
- * The protocol to build upon after `winner`.
+ * The protocol to commit on after `winner`.
  *
  * @throws {@link ConflictError} `CONFLICT_PROTOCOL_CHANGED` (rules P2 to P4 and P6); `UNSUPPORTED_FEATURE` or
  * `UNSUPPORTED_PROTOCOL` (rule P1).
@@ -37,7 +37,7 @@ export function protocolConflict(
   return theirs;
 }
 
-/** Whether nothing uses a feature that we drop was found out on the table before the winner. */
+/** That nothing uses a dropped feature was checked on the table before the winner. */
 function checkDrop(before: ProtocolAction, ours: ProtocolAction, winner: WinningCommit): void {
   const after = supportedWriterFeatures(ours);
   const dropped = [...supportedWriterFeatures(before)].filter((name) => !after.has(name));

@@ -13,12 +13,12 @@ import { protocolConflict } from "./conflict-protocol.ts";
 import type { TransactionFacts } from "./transaction-facts.ts";
 
 /**
- * Checks one commit that came first against the transaction and folds it into the state that the transaction
- * will build upon.
+ * Checks one commit that came first against the transaction, and folds it into the state that the transaction
+ * will be based on.
  *
- * Rules and their order: `spec/conflicts.md`. To be called for every winner, oldest first.
+ * `spec/conflicts.md` has the rules and their order. Called for every winner, oldest first.
  *
- * @throws {@link ConflictError}; `UNSUPPORTED_FEATURE` when the winner made the table unwritable for varve.
+ * @throws {@link ConflictError}; `UNSUPPORTED_FEATURE` if varve cannot write the table that the winner left
  */
 export function checkWinner(facts: TransactionFacts, state: CommitState, winner: WinningCommit): CommitState {
   const protocol = protocolConflict(facts, state, winner);
@@ -105,7 +105,7 @@ function checkAdded(
 }
 
 /**
- * A remove says the row ids that its file had last; those that a winner gave it meanwhile are not in ours.
+ * A remove states the last row ids of its file; ours does not have those that a winner assigned meanwhile.
  */
 function checkRowIds(facts: TransactionFacts, winner: WinningCommit): void {
   const numberedFiles = winner.actions.filter(

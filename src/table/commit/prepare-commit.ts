@@ -21,7 +21,7 @@ export interface PreparedCommit {
   readonly state: CommitState;
 }
 
-/** What stays the same over all tries of one transaction. */
+/** What stays the same for all tries of one transaction. */
 export interface CommitIdentity {
   readonly txnId: string;
   readonly isolation: string;
@@ -29,7 +29,7 @@ export interface CommitIdentity {
   readonly readVersion: number;
 }
 
-/** The fields of `commitInfo` that a request's own fields cannot replace. */
+/** The fields of `commitInfo` that a request's further fields cannot replace. */
 const reserved: ReadonlySet<string> = new Set([
   "timestamp",
   "inCommitTimestamp",
@@ -42,11 +42,11 @@ const reserved: ReadonlySet<string> = new Set([
 
 /**
  * Builds version `state.version + 1` from a request: assigns row ids and the in-commit timestamp, which
- * depend on the version and on what came before, and puts `commitInfo` first. Called again for each try.
+ * depend on the version and on earlier commits, and puts `commitInfo` first. Called again for each try.
  * PROTOCOL.md "In-Commit Timestamps", "Writer Requirements for In-Commit Timestamps" and "Row Tracking".
  *
- * @throws `UNSUPPORTED_FEATURE` and the like when the request itself makes the table unwritable for varve;
- * `INVALID_ARGUMENT`.
+ * @throws `UNSUPPORTED_FEATURE` and similar errors if varve cannot write the table that the request would
+ * leave; `INVALID_ARGUMENT`
  */
 export function prepareCommit(
   request: CommitRequest,
@@ -68,7 +68,7 @@ export function prepareCommit(
   const tracks = assignsRowIds({ protocol, metadata });
   const mark = state.rowIdHighWaterMark ?? -1n;
   const known = tracks || state.rowIdHighWaterMark !== undefined;
-  // Listing the feature alone enables it where the property is set already: that, too, is written down.
+  // If the property is set already, listing the feature alone enables it; this is recorded too.
   const others = request.actions.filter((action) => action.kind !== "metaData");
   const content = newMetadata === undefined && metadata === state.metadata ? others : [metadata, ...others];
   const rows = tracks ? assignRowIds(content, mark, version) : content;
@@ -93,7 +93,7 @@ export function prepareCommit(
 }
 
 /**
- * Checks what no state can make right: one action of a kind and key, no `commitInfo` of the caller's.
+ * Checks what is wrong in every state: two actions of a kind and key, a `commitInfo` of the caller's.
  * PROTOCOL.md "Actions": one action of a kind and key in a commit.
  *
  * @throws `INVALID_ARGUMENT`

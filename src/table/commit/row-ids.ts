@@ -19,12 +19,12 @@ export function assignsRowIds(state: Pick<CommitState, "protocol" | "metadata">)
 }
 
 /**
- * Gives each new file of a commit its base row id and commit version, above `highWaterMark`, and adds the
- * domain action that records the new mark. Files that carry a base row id are recommitted ones and keep
- * theirs. PROTOCOL.md "Row IDs", "Row Commit Versions" and "Writer Requirements for Row Tracking": base row
+ * Assigns each new file of a commit its base row id, above `highWaterMark`, and commit version, and adds the
+ * domain action that records the new mark. Files that have a base row id already are committed again, and
+ * keep it. PROTOCOL.md "Row IDs", "Row Commit Versions" and "Writer Requirements for Row Tracking": base row
  * ids and the high-water mark.
  *
- * @throws `INVALID_ARGUMENT` when a new file's statistics do not say how many rows it holds.
+ * @throws `INVALID_ARGUMENT` if a new file's statistics do not have its number of rows
  */
 export function assignRowIds(actions: readonly Action[], highWaterMark: bigint, version: number): Action[] {
   let mark = highWaterMark;
@@ -40,8 +40,8 @@ export function assignRowIds(actions: readonly Action[], highWaterMark: bigint, 
 }
 
 /**
- * Properties with names for the columns in which copied rows carry their ids and commit versions, where they
- * have none yet.
+ * Properties that name the columns in which copied rows keep their ids and commit versions, for a table that
+ * has none yet.
  */
 export function nameRowTrackingColumns(
   configuration: Readonly<Record<string, string>>,

@@ -7,28 +7,28 @@ import type { AppTransaction } from "../idempotence/app-transaction.ts";
 import type { CommitRequest, CommitResult, ReadSet } from "./commit-request.ts";
 import { commitNewTable, commitTransaction } from "./transaction.ts";
 
-/** The table that a change builds upon. */
+/** The table that a change is based on. */
 export interface ChangeBase {
   readonly context: TableContext;
-  /** Absent for a table that the change creates. */
+  /** Absent if the change creates the table. */
   readonly snapshot?: LogSnapshot | undefined;
 }
 
-/** What one commit changes of a table, in the words of its verb: every commit of varve is made of one. */
+/** What one commit changes in a table, as its verb states it: every commit of varve is made from one. */
 export interface TableChange {
-  /** As history shows it, e.g. `WRITE`. */
+  /** Name in the history, such as `WRITE`. */
   readonly operation: string;
   readonly operationParameters: Readonly<Record<string, JsonValue>>;
-  /** The table's new protocol and metadata, each where it changes. */
+  /** The table's new protocol and metadata, each if it changes. */
   readonly definition?: readonly (ProtocolAction | MetadataAction)[] | undefined;
   readonly files?: FileChange | undefined;
-  /** Application ids that the commit records beside its own transaction. */
+  /** Application ids that the commit records in addition to its own transaction. */
   readonly marks?: readonly string[] | undefined;
   readonly txn?: AppTransaction | undefined;
   readonly reads?: ReadSet | undefined;
   /**
-   * The rows were judged by the table's own rows, which may therefore not have changed by the time of the
-   * commit, not even by a blind append.
+   * Whether the rows were judged by the table's own rows, which must therefore not have changed by the time
+   * of the commit, not even by a blind append.
    */
   readonly judgedByTable?: boolean | undefined;
   readonly commitInfo?: Readonly<Record<string, JsonValue>> | undefined;
@@ -39,18 +39,18 @@ export interface TableChange {
 /** The data files of a change. */
 export interface FileChange {
   readonly adds: readonly AddAction[];
-  /** Live files that the change takes away. */
+  /** Live files that the change removes. */
   readonly removes?: readonly AddAction[] | undefined;
-  /** The rows of `adds`, for history; absent where files are only described again. */
+  /** Number of rows of `adds`, for the history; absent if files are only described again. */
   readonly rows?: RowCount | undefined;
 }
 
-/** How many rows new files hold. */
+/** Numbers of rows in new files. */
 export interface RowCount {
   readonly written: number;
-  /** Of these, rows of the removed files. */
+  /** Of these, rows copied from removed files. */
   readonly copied?: number | undefined;
-  /** Copied rows kept their row ids and commit versions. */
+  /** Whether copied rows kept their row ids and commit versions. */
   readonly idsKept?: boolean | undefined;
 }
 
@@ -64,7 +64,7 @@ export function commitChange({ context, snapshot }: ChangeBase, change: TableCha
   return snapshot === undefined ? commitNewTable(context, request) : commitTransaction(snapshot, request);
 }
 
-/** The one maker of commit requests. */
+/** The only function that makes commit requests. */
 function requestOf(change: TableChange, now: number): CommitRequest {
   const { files } = change;
   const removes = (files?.removes ?? []).map((file) => removeAction(file, now));
@@ -97,7 +97,7 @@ function metricsOf({ adds, removes = [] }: FileChange, rows: RowCount): Readonly
   });
 }
 
-/** New rows have no ids to keep. */
+/** New rows have no row ids to keep. */
 function keepsRowIds(files: FileChange | undefined): boolean | undefined {
   return files?.rows === undefined
     ? undefined

@@ -12,8 +12,7 @@ import {
 } from "./commit-request.ts";
 
 /**
- * Whether a file of a table may hold a row that matches; true where partition values and statistics cannot
- * exclude it.
+ * Whether a file of a table may hold a matching row; true unless partition values or statistics exclude it.
  */
 export type FileTest = (
   predicate: Predicate,
@@ -21,19 +20,19 @@ export type FileTest = (
   table: Pick<CommitState, "protocol" | "metadata">,
 ) => boolean;
 
-/** What checking a transaction for conflicts needs from outside. */
+/** What a conflict check needs from the caller. */
 export interface ConflictTools {
   readonly mayMatch: FileTest;
-  /** One key for all spellings of a path in the log. */
+  /** Returns the same key for all spellings of a path in the log. */
   readonly pathKey: (path: string) => string;
 }
 
-/** A transaction as conflicts see it: computed once, checked against each winner. */
+/** The properties of a transaction that matter for conflicts: computed once, checked against each winner. */
 export interface TransactionFacts {
   readonly request: CommitRequest;
   readonly isolation: EffectiveIsolation;
   readonly tools: ConflictTools;
-  /** Keys of paths, here and below. */
+  /** Keys of paths, as in the fields below. */
   readonly readFiles: ReadonlySet<string>;
   readonly removed: ReadonlySet<string>;
   readonly added: ReadonlySet<string>;
@@ -42,7 +41,7 @@ export interface TransactionFacts {
   readonly changesMetadata: boolean;
 }
 
-/** Gathers from a request what the rules of `spec/conflicts.md` need. */
+/** Extracts from a request what the rules of `spec/conflicts.md` need. */
 export function transactionFacts(
   request: CommitRequest,
   tableLevel: IsolationLevel,
@@ -65,8 +64,8 @@ export function transactionFacts(
 }
 
 /**
- * The level at which a transaction is checked: one that only moves rows between files, on a table whose level
- * allows it, cannot be disturbed by rows that others add.
+ * The level at which a transaction is checked. One that only moves rows between files, on a table whose level
+ * allows it, does not conflict with rows that others add.
  */
 export function effectiveIsolation(request: CommitRequest, tableLevel: IsolationLevel): EffectiveIsolation {
   const level = request.isolation ?? tableLevel;
@@ -79,8 +78,8 @@ export function effectiveIsolation(request: CommitRequest, tableLevel: Isolation
 }
 
 /**
- * Whether a commit of these actions may call itself a blind append: it adds rows and depends on nothing that
- * was read from files.
+ * Whether a commit of these actions is a blind append: it adds rows and depends on nothing that was read from
+ * files.
  */
 export function isBlindAppend(request: CommitRequest): boolean {
   const { wholeTable, predicates, files } = request.reads ?? {};

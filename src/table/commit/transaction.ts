@@ -28,18 +28,18 @@ import { readWinners, winnerOf } from "./winning-commits.ts";
 import { checkWriterRules } from "./writer-rules.ts";
 
 /**
- * A snapshot older than this, in milliseconds, is not trusted to be near the log's end: cleanup may have
- * removed the version after it, and creating that again would write into a past that nobody reads. Cleanup
- * keeps everything younger than twice this.
+ * Milliseconds after which a snapshot is not trusted to be near the log's end: cleanup may have removed the
+ * version after it, and creating that version again would write into a past that nobody reads. Cleanup keeps
+ * everything younger than twice this.
  */
 const STALE_AFTER = 30 * 60 * 1000;
 
 /**
  * Commits a transaction that started from `snapshot`, by the rules of `spec/conflicts.md`.
  *
- * The transaction is either in the table exactly once when this returns `committed`, or not at all when this
- * throws anything but {@link CommitOutcomeUnknownError}. Upkeep of the log (checkpoint, checksum) is left to
- * the caller: `../table/upkeep.ts`.
+ * The transaction is in the table exactly once if this returns `committed`, and not at all if this throws
+ * anything except {@link CommitOutcomeUnknownError}. Maintenance of the log (checkpoint, checksum) is left to
+ * the caller: `upkeep.ts`.
  *
  * @throws `ConflictError` (codes `CONFLICT_…`), {@link CommitOutcomeUnknownError},
  * `COMMIT_RETRIES_EXHAUSTED`, `LOG_GAP`, `INVALID_ARGUMENT`, `TABLE_APPEND_ONLY`, `UNSUPPORTED_FEATURE`,
@@ -59,7 +59,7 @@ export async function commitTransaction(
 /**
  * Commits version 0 of a new table; `request.actions` must hold `protocol` and `metaData`.
  *
- * @throws `TABLE_EXISTS` when there is a version 0 already, {@link CommitOutcomeUnknownError},
+ * @throws `TABLE_EXISTS` if there is a version 0 already, {@link CommitOutcomeUnknownError},
  * `INVALID_ARGUMENT`
  */
 export async function commitNewTable(context: TableContext, request: CommitRequest): Promise<CommitResult> {
@@ -76,18 +76,18 @@ export async function commitNewTable(context: TableContext, request: CommitReque
   return new Committer(context, request, base).run(base);
 }
 
-/** The loop of one transaction: try, learn who won, check and rebase, try again. */
+/** The loop of one transaction: try, find out who won, check and rebase, try again. */
 class Committer {
   readonly #context: TableContext;
   readonly #request: CommitRequest;
   readonly #facts: TransactionFacts;
   readonly #identity: CommitIdentity;
   readonly #winners: WinningCommit[] = [];
-  /** Commits of others that were read, for transactions of this process that wait. */
+  /** Commits of other writers that were read, for waiting transactions of this process. */
   readonly #found: LandedCommit[] = [];
   #committed: (Pick<Attempt, "version" | "bytes" | "triedAt"> & { readonly wonAt: number }) | undefined;
   #attempts = 0;
-  /** When it was last known that the version below the next attempt is the log's end. */
+  /** When the version below the next attempt was last known to be the log's end. */
   #freshAt: number;
 
   constructor(context: TableContext, request: CommitRequest, base: CommitState) {
@@ -128,7 +128,8 @@ class Committer {
   }
 
   /**
-   * Folds what others of this process have landed meanwhile, as far as it follows upon `base` without a gap.
+   * Folds in what other transactions of this process have landed meanwhile, as far as it follows `base`
+   * without a gap.
    */
   #foldLanded(base: CommitState, landed: readonly LandedCommit[]): CommitState | AlreadyAppliedResult {
     if (base.version < 0) return base;
@@ -140,13 +141,13 @@ class Committer {
       rememberCommit(this.#context.store, commitPath(winner.version), bytes);
       state = checkWinner(this.#facts, state, winner);
       this.#winners.push(winner);
-      // Not now: whoever told us may have stood still since.
+      // Not the present time: the transaction that reported this may have been paused since.
       this.#freshAt = knownAt;
     }
     return state;
   }
 
-  /** What those who wait for a turn need not find out themselves. */
+  /** What transactions that wait for a turn need not find out themselves. */
   #landedBy(result: CommitResult | undefined): LandedCommit[] {
     const own = this.#committed;
     if (result?.outcome !== "committed" || own === undefined) return this.#found;
@@ -174,7 +175,7 @@ class Committer {
     throw retriesExhausted(limit, state.version);
   }
 
-  /** One version: the result, or the state to try the next one from. */
+  /** Tries one version: returns the result, or the state from which to try the next one. */
   async #attempt(state: CommitState): Promise<CommitResult | CommitState> {
     this.#attempts++;
     checkWriterRules(this.#request, state);
@@ -214,13 +215,13 @@ class Committer {
     }
     if (outcome.kind === "unknown")
       throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, outcome.cause);
-    // Another's file may have taken the place of ours, which landed unanswered and was cleaned up.
+    // Another writer's file may have replaced ours, which landed unanswered and was cleaned up.
     if (attempt.doubted && (await this.#placed(attempt, recover)) !== "in the table")
       throw neverKnown(attempt.version, attempt.txnId);
     return this.#advance(state, outcome.winner);
   }
 
-  /** Folds every commit after `state`, the first of which may be in hand already, into it. */
+  /** Folds every commit after `state` into it; the first of them may have been read already. */
   async #advance(
     state: CommitState,
     first: Uint8Array | undefined,
@@ -249,7 +250,7 @@ class Committer {
   ): Promise<CommitResult> {
     const { version, txnId } = attempt;
     const place = await this.#placed(attempt, recover);
-    // In the past, a put that was not answered may have landed in time, and been cleaned up, before this one.
+    // If this put is in the past, an earlier unanswered put may have landed in time and been cleaned up.
     if (place === "gone" || (place === "in the past" && attempt.doubted)) throw neverKnown(version, txnId);
     if (place === "in the past") throw landedInThePast(version);
     return {
@@ -265,8 +266,8 @@ class Committer {
   }
 
   /**
-   * @throws `CommitOutcomeUnknownError` where the log cannot be looked at, for whatever reason: the commit has landed,
-   * and its files must not be taken back
+   * @throws `CommitOutcomeUnknownError` if the log cannot be read, for whatever reason: the commit has
+   * landed, and its files must not be removed
    */
   async #placed(attempt: Attempt, recover: () => Promise<CommitResult>): Promise<CommitPlace> {
     try {

@@ -4,9 +4,9 @@ import { typeChangesKey } from "../../schema/type-widening.ts";
 import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../../util/json.ts";
 
 /**
- * The metadata with the version of each new type change written down, as tables with the preview of type
- * widening ask for (`tableVersion`, which the final feature no longer has). New are those that name no
- * version yet; asked again for each version that is tried. PROTOCOL.md "Type Change Metadata".
+ * The metadata with the version of each new type change (`tableVersion`), as the preview of type widening
+ * requires; the final feature no longer has it. A type change is new if it names no version yet. Called again
+ * for each version that is tried. PROTOCOL.md "Type Change Metadata".
  */
 export function stampTypeChanges(
   metadata: MetadataAction,

@@ -22,7 +22,9 @@ import type { CommittedResult } from "./commit-request.ts";
 
 /** Options of {@link keepLog}. */
 export interface UpkeepOptions {
-  /** The snapshot that the transaction started from: saves reading the log again for a checkpoint. */
+  /**
+   * The snapshot that the transaction started from, so that the log need not be read again for a checkpoint.
+   */
   readonly base?: LogSnapshot | undefined;
   readonly protectors?: readonly VersionProtector[] | undefined;
   readonly checkpoint?: CheckpointOptions | undefined;
@@ -39,21 +41,21 @@ export interface UpkeepReport {
   readonly warnings: readonly UpkeepWarning[];
 }
 
-/** A step of upkeep that failed. */
+/** A maintenance step that failed. */
 export interface UpkeepWarning {
   readonly step: "checksum" | "checkpoint" | "cleanup";
   readonly message: string;
   readonly cause: unknown;
 }
 
-/** The newest checksum of each table in use, so that the next one costs no read. */
+/** The newest checksum of each table in use, so that the next one needs no read. */
 const newestChecksum = new WeakMap<TableContext, VersionChecksum>();
 
 /**
- * Looks after the log when a commit has happened: writes its checksum, a checkpoint when one is due, and
- * cleans up behind that.
+ * Maintains the log after a commit: writes its checksum and, when one is due, a checkpoint, and cleans up
+ * behind that.
  *
- * Never rejects. Callers need not wait for it; a process that ends early leaves nothing wrong behind.
+ * Never rejects. Callers need not wait for it; a process that ends early does no harm.
  */
 export async function keepLog(
   context: TableContext,
@@ -102,8 +104,8 @@ export async function keepLog(
 /**
  * Writes a checkpoint of a version on demand.
  *
- * @throws `UNSUPPORTED_FEATURE` and the like where varve does not know everything that the checkpoint would
- * have to keep
+ * @throws `UNSUPPORTED_FEATURE` and similar errors if varve does not know everything that the checkpoint
+ * would have to keep
  */
 export async function checkpointTable(
   snapshot: LogSnapshot,
@@ -113,9 +115,7 @@ export async function checkpointTable(
   return writeCheckpoint(snapshot, options);
 }
 
-/**
- * Deletes what has expired from the log, on demand. @throws `UNSUPPORTED_FEATURE` as {@link checkpointTable}
- */
+/** Deletes expired files of the log, on demand. @throws `UNSUPPORTED_FEATURE` as {@link checkpointTable} */
 export async function cleanTableLog(
   snapshot: LogSnapshot,
   options: CleanupOptions = {},
@@ -134,9 +134,9 @@ export interface TidyReport extends CleanupReport {
 }
 
 /**
- * As {@link cleanTableLog}, and removes what writers left that died longer ago than
- * `delta.deletedFileRetentionDuration`, a day at least. Looks through the whole table's folder on local disk,
- * and so is not part of a commit's upkeep.
+ * Like {@link cleanTableLog}, and also removes what killed writers left longer ago than
+ * `delta.deletedFileRetentionDuration`, at least a day. On local disk it searches the whole folder of the
+ * table, so it is not part of a commit's maintenance.
  */
 export async function tidyTable(snapshot: LogSnapshot, options: CleanupOptions = {}): Promise<TidyReport> {
   const report = await cleanTableLog(snapshot, options);
@@ -150,8 +150,8 @@ export async function tidyTable(snapshot: LogSnapshot, options: CleanupOptions =
 }
 
 /**
- * What writers left that were killed goes with a later checkpoint, as far as looking for it is cheap; the
- * rest with {@link tidyTable}.
+ * A later checkpoint removes what killed writers left, as far as it is cheap to find; {@link tidyTable}
+ * removes the rest.
  */
 async function sweepNearby({ store, world }: TableContext, metadata: MetadataAction): Promise<void> {
   const patience = patienceWith(metadata);
@@ -176,8 +176,8 @@ async function snapshotAt(
 }
 
 /**
- * Folds the commit, and those that came between, into the last known checksum. `undefined` where the chain is
- * broken.
+ * Folds the commit, and those that came between, into the last known checksum. Returns `undefined` if the
+ * chain is broken.
  */
 async function keepChecksum(
   context: TableContext,
@@ -194,8 +194,8 @@ async function keepChecksum(
   for (const winner of winners) known = foldChecksum(known, winner.version, winner.actions);
   if (known === undefined && winners.length > 0) known = await readChecksumBase(context, version - 1);
   const checksum = foldChecksum(known, version, actions);
-  // A checksum that names another protocol or metadata than the table had was wrong before: the chain starts
-  // again at the next checkpoint.
+  // A checksum with another protocol or metadata than the table's was already wrong: the chain starts again
+  // at the next checkpoint.
   if (
     checksum === undefined ||
     !isSameHead(checksum.metadata, state.metadata) ||

@@ -7,7 +7,7 @@ import { mapBounded } from "../../util/concurrency.ts";
 import { removedMeanwhile, strayCommit } from "./commit-errors.ts";
 import type { WinningCommit } from "./commit-request.ts";
 
-/** Commits read side by side while catching up. */
+/** Number of commits read in parallel while catching up. */
 const READ_CONCURRENCY = 4;
 
 /** A commit of another writer, and the bytes of its file. */
@@ -16,17 +16,20 @@ export interface ReadCommit {
   readonly bytes: Uint8Array;
 }
 
-/** What is known of the log before its commits are read. */
+/** What is known about the log before its commits are read. */
 export interface KnownLog {
-  /** The version after which they are read. */
+  /** The version after which commits are read. */
   readonly version: number;
-  /** The first of them, where it is in hand already. */
+  /** The first of these commits, if it was read already. */
   readonly first: Uint8Array | undefined;
-  /** It is long since `version` was known to be the log's end, so that a commit after it may lie in the past. */
+  /**
+   * Whether `version` was last known to be the log's end so long ago that a commit after it may be in the
+   * past.
+   */
   readonly stale: boolean;
 }
 
-/** Reads the commits of others after a version, oldest first. @throws `LOG_GAP` */
+/** Reads the commits of other writers after a version, oldest first. @throws `LOG_GAP` */
 export async function readWinners(
   store: ObjectStore,
   { version, first, stale }: KnownLog,
@@ -41,13 +44,13 @@ export async function readWinners(
     rememberCommit(store, commitPath(number), bytes);
     return { winner: winnerOf(number, bytes, modified), bytes };
   });
-  // A listing may lag behind a conditional put; the winner in hand is certain.
+  // A listing may lag behind a conditional put; the winner that was read is certain.
   return read.length === 0 && first !== undefined
     ? [{ winner: winnerOf(version + 1, first), bytes: first }]
     : read;
 }
 
-/** A commit by its file. */
+/** Reads a commit from its file. */
 export function winnerOf(version: number, bytes: Uint8Array, modified?: number): WinningCommit {
   const actions = parseActions(bytes, commitPath(version));
   return { version, actions, modified };

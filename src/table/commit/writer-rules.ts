@@ -12,9 +12,9 @@ interface TableRules {
 }
 
 /**
- * Holds the actions of a commit to what the table's features ask of writers; checked again for each state the
- * commit is rebased on. PROTOCOL.md "Append-only Tables", "Writer Requirements for Domain Metadata" and
- * "Supported Features".
+ * Checks the actions of a commit against what the table's features require of writers; called again for each
+ * state that the commit is rebased on. PROTOCOL.md "Append-only Tables", "Writer Requirements for Domain
+ * Metadata" and "Supported Features".
  *
  * @throws `TABLE_APPEND_ONLY`, `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT`
  */

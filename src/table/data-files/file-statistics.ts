@@ -7,17 +7,20 @@ import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
 
-/** Characters (code points) of a text bound; longer texts are cut, upper bounds then raised. */
+/**
+ * Maximum number of characters (code points) of a text bound; longer text is cut, and upper bounds are then
+ * raised.
+ */
 const textBound = 32;
 
-/** A leaf column that files get statistics of. */
+/** A leaf column for which files have statistics. */
 export interface IndexedColumn {
   /** Physical names from the top. */
   readonly path: readonly string[];
   readonly type: DeltaType;
 }
 
-/** What statistics are gathered by. */
+/** Settings of statistics. */
 export interface StatisticsTarget {
   readonly schema: StructType;
   readonly partitionColumns: readonly string[];
@@ -28,8 +31,8 @@ export interface StatisticsTarget {
 }
 
 /**
- * The leaf columns whose statistics go into the log: those that `delta.dataSkippingStatsColumns` names, else
- * the first 32 of the data columns (or `delta.dataSkippingNumIndexedCols`, -1 for all), and the clustering
+ * The leaf columns whose statistics go into the log: those that `delta.dataSkippingStatsColumns` names, or
+ * else the first 32 data columns (or `delta.dataSkippingNumIndexedCols`, -1 for all), plus the clustering
  * columns.
  */
 export function indexedColumns(target: StatisticsTarget): IndexedColumn[] {
@@ -57,9 +60,9 @@ export function indexedColumns(target: StatisticsTarget): IndexedColumn[] {
  * The statistics of a written file as JSON text, PROTOCOL.md "Per-file Statistics": bounds are true for every
  * value of the file.
  *
- * Text is cut to 32 characters, upper bounds raised after a cut; moments are cut to milliseconds, upper
- * bounds rounded up. A column that holds NaN has no upper bound, because engines differ on where NaN stands.
- * Booleans, binary, lists and maps have no bounds.
+ * Text is cut to 32 characters, with upper bounds raised after a cut; timestamps are cut to milliseconds,
+ * with upper bounds rounded up. A column that holds NaN has no upper bound, because engines differ on how NaN
+ * is ordered. Booleans, binary, lists and maps have no bounds.
  */
 export function statisticsJson(file: WrittenFile, columns: readonly IndexedColumn[]): string {
   const written = new Map(file.columns.map((column) => [JSON.stringify(column.path), column]));
@@ -109,7 +112,7 @@ function bounds(type: DeltaType, column: WrittenColumn): readonly [string | unde
 }
 
 /**
- * The text itself where it is a JSON number: kept as digits so that 38 of them stay exact. Infinities have no
+ * The text itself if it is a JSON number, kept as digits so that 38 of them stay exact. Infinities have no
  * JSON.
  */
 function number(text: string | undefined): string | undefined {
@@ -128,7 +131,7 @@ function moment(text: string | undefined, up: boolean, suffix: string): string |
   return JSON.stringify(`${formatTimestamp(whole, "T").slice(0, -3)}${suffix}`);
 }
 
-/** The first characters of a text: not above the text itself. */
+/** The first characters of a text, which is not above the text itself. */
 export function cutText(text: string): string {
   let cut = "";
   let count = 0;
@@ -140,8 +143,8 @@ export function cutText(text: string): string {
 }
 
 /**
- * A text not below one that starts with `start` and goes on: its first characters with the last raised;
- * `undefined` if none can be.
+ * A text not below any longer text that starts with `start`: its first characters, with the last one raised;
+ * `undefined` if none can be raised.
  */
 export function raiseText(start: string): string | undefined {
   const points = Array.from(cutText(start), (character) => character.codePointAt(0) ?? 0);
@@ -169,7 +172,7 @@ function isAtOrBelow(path: readonly string[], ancestor: readonly string[]): bool
   );
 }
 
-/** Nested objects whose leaves are JSON texts. */
+/** Nested objects whose leaves are JSON text. */
 class JsonTree {
   readonly #children = new Map<string, JsonTree | string>();
 

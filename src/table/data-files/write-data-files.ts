@@ -25,14 +25,14 @@ import { mapBounded } from "../../util/concurrency.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { indexedColumns, statisticsJson } from "./file-statistics.ts";
 
-/** The table that files are written for: its schema as of the commit that will add them. */
+/** The table that files are written for, with the schema that the commit that adds them will leave. */
 export interface DataTarget {
   readonly context: TableContext;
   readonly schema: StructType;
   readonly partitionColumns: readonly string[];
   readonly configuration: Readonly<Record<string, string>>;
   readonly mode: ColumnMappingMode;
-  /** Write partition columns into the files too. */
+  /** Whether to write partition columns to the files too. */
   readonly materializePartitionColumns?: boolean | undefined;
   /** Physical paths of columns that need statistics. */
   readonly clusteringColumns?: readonly (readonly string[])[] | undefined;
@@ -41,27 +41,28 @@ export interface DataTarget {
 export interface DataWriteOptions {
   /** Split files near this many bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
   readonly targetFileBytes?: number | undefined;
-  /** The number of rows, where it is known. */
+  /** The number of rows, if it is known. */
   readonly rows?: number | undefined;
-  /** There are no more rows than this, where it is known. */
+  /** Upper bound of the number of rows, if it is known. */
   readonly rowsAtMost?: number | undefined;
   /** Default: the table's `delta.parquet.compression.codec`, else zstd. */
   readonly compression?: "zstd" | "snappy" | "uncompressed" | undefined;
   /** Called with the share of rows written, 0 to 1. */
   readonly onProgress?: ((share: number) => void) | undefined;
   /**
-   * Columns of the query that stand in the files under their own names, though the table does not have them.
+   * Columns of the query that are written to the files under their own names, although the table does not
+   * have them.
    */
   readonly hiddenColumns?: readonly string[] | undefined;
   /**
-   * Conditions over the query's columns that no row fulfils: the first one that does ends the write, see
+   * Conditions over the query's columns that no row may meet: the first row that does ends the write, see
    * {@link isGuardStop}. Only for tables without partition columns, whose rows are read once.
    */
   readonly guard?: readonly SqlExpression[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Parquet files that are finished but not in the table's folder under their names yet. */
+/** Parquet files that are complete but not yet in the table's folder under their names. */
 export interface StagedData {
   readonly files: readonly StagedDataFile[];
   readonly rows: number;
@@ -72,9 +73,9 @@ export interface StagedData {
 
 export interface StagedDataFile {
   readonly written: WrittenFile;
-  /** Raw path below the table's root. */
+  /** Raw path relative to the table's root. */
   readonly path: string;
-  /** By physical name, as the log holds them. */
+  /** By physical name, as in the log. */
   readonly partitionValues: Readonly<Record<string, string | null>>;
   readonly stats: string;
 }
@@ -83,13 +84,13 @@ const defaultTargetBytes = 256 * 1024 * 1024;
 const uploadsUnderWay = 8;
 
 /**
- * Writes the rows of a query, which gives the table's columns by their logical names, to Parquet files in a
+ * Writes the rows of a query, which returns the table's columns by their logical names, to Parquet files in a
  * staging folder.
  *
  * Nothing is visible to readers until {@link publishData} has moved the files and a commit names them.
  *
- * @throws `SCHEMA_INVALID` for a schema that cannot be written (a column of nothing but void),
- * `ENGINE_FAILED`, `CANCELLED`
+ * @throws `SCHEMA_INVALID` for a schema that cannot be written (a column of only void), `ENGINE_FAILED`,
+ * `CANCELLED`
  */
 export async function stageData(
   session: Session,
@@ -152,8 +153,8 @@ export async function stageData(
 }
 
 /**
- * Moves staged files to their places in the table and returns the actions that add them. A failure takes back
- * what was moved.
+ * Moves staged files to their places in the table and returns the actions that add them. After a failure, the
+ * moved files are removed.
  *
  * @throws `STORE_UNAVAILABLE`, `STORE_REFUSED`, `CANCELLED`
  */
@@ -185,8 +186,8 @@ export async function publishData(
 }
 
 /**
- * Brings staged files to the disk, so that {@link publishData} waits less. A failure counts: the system tells
- * it once, and would let a later flush of the same file succeed.
+ * Flushes staged files to disk, so that {@link publishData} waits less. A failure must not be ignored: the
+ * system reports it once, and would let a later flush of the same file succeed.
  *
  * @throws `STORE_REFUSED`, `STORE_UNAVAILABLE`
  */
@@ -197,8 +198,8 @@ export async function flushData(context: TableContext, staged: StagedData): Prom
 }
 
 /**
- * Removes published files of a commit that certainly did not happen; best effort, as vacuum removes what
- * stays.
+ * Removes published files of a commit that definitely failed. This is best effort, because vacuum removes
+ * what stays.
  */
 export function withdrawData(context: TableContext, staged: StagedData): Promise<void> {
   return withdrawPaths(
@@ -208,8 +209,8 @@ export function withdrawData(context: TableContext, staged: StagedData): Promise
 }
 
 /**
- * Runs the commit of published files, and takes them back when it certainly did not happen; files of a commit
- * whose outcome is unknown stay.
+ * Runs the commit of published files, and removes them if it definitely failed; files of a commit whose
+ * outcome is unknown stay.
  *
  * @throws what `commit` throws
  */
@@ -262,7 +263,7 @@ function codecOf(configuration: Readonly<Record<string, string>>): "zstd" | "sna
 }
 
 /**
- * Holds a schema to what data files can hold, PROTOCOL.md "Void Type".
+ * Checks that data files can hold a schema, PROTOCOL.md "Void Type".
  *
  * @throws `SCHEMA_INVALID` for void in lists and maps, structs and tables of void alone
  */
@@ -305,7 +306,7 @@ function checkType(type: DeltaType, path: readonly string[]): void {
 }
 
 /**
- * Holds partition columns to what a table can be partitioned by. PROTOCOL.md "Partition Value Serialization".
+ * Checks that a table can be partitioned by these columns. PROTOCOL.md "Partition Value Serialization".
  *
  * @throws `COLUMN_NOT_FOUND`, `SCHEMA_INVALID` for a type that has no partition values, a column named twice,
  * or no column left for the files

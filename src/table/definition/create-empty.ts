@@ -27,7 +27,7 @@ export function createEmpty(
   );
 }
 
-/** What history says of a table's creation, under Spark's names. */
+/** How the history shows a table's creation, under Spark's names. */
 export function createParameters(
   partitionColumns: readonly string[],
   { properties, description }: Pick<TableDefinition, "properties" | "description">,

@@ -6,9 +6,9 @@ import { openStore, type StoreOptions } from "../../storage/open-store.ts";
 import { defined } from "../../util/defined.ts";
 import { realWorld, type World } from "../../util/world.ts";
 
-/** How a table's store, engine and surroundings are opened. */
+/** How a table's store, engine and context are opened. */
 export interface ContextOptions extends Omit<StoreOptions, "world">, SessionOptions {
-  /** Opens the store of a URI in the place of varve; `undefined` leaves the URI to varve. */
+  /** Opens the store of a URI instead of varve; if it returns `undefined`, varve opens it. */
   readonly openStore?: ((uri: string) => ObjectStore | Promise<ObjectStore> | undefined) | undefined;
   /** Clock, ids and randomness; default: the real ones. */
   readonly world?: World | undefined;
@@ -22,8 +22,8 @@ export interface ContextOptions extends Omit<StoreOptions, "world">, SessionOpti
 }
 
 /**
- * Everything below a table that is not the table: its store, a lazily loaded engine, the world, local copies
- * of its files.
+ * What a table needs to be read and written: its store, a lazily loaded engine, the world, and the file
+ * cache.
  */
 export async function openContext(uri: string, options: ContextOptions = {}): Promise<TableContext> {
   const {
@@ -57,7 +57,7 @@ export async function openContext(uri: string, options: ContextOptions = {}): Pr
   };
 }
 
-/** The engine, loaded on first use, whose sessions take the table's limits unless they ask for their own. */
+/** The engine, loaded on first use; its sessions have the table's limits unless they set their own. */
 async function lazyEngine(defaults: SessionOptions): Promise<Engine> {
   const { duckdbEngine } = await import("../../engine/session/session.ts");
   return { open: (options) => duckdbEngine.open({ ...defaults, ...defined(options ?? {}) }) };

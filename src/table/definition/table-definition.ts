@@ -18,7 +18,7 @@ import type { World } from "../../util/world.ts";
 import { nameRowTrackingColumns } from "../commit/row-ids.ts";
 import { checkPartitioning } from "../data-files/write-data-files.ts";
 
-/** What a caller says of a new table. */
+/** Definition of a new table. */
 export interface TableDefinition {
   readonly schema: StructType;
   readonly partitionBy?: readonly string[] | undefined;
@@ -28,19 +28,21 @@ export interface TableDefinition {
   readonly description?: string | undefined;
 }
 
-/** The first two actions of a table, and its schema as they hold it. */
+/** The first two actions of a table, and its schema as in these. */
 export interface NewTable {
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
   readonly schema: StructType;
 }
 
-/** Features that every table may use without asking: the protocol's oldest, which no reader has to know. */
+/**
+ * Features that every table may use without an upgrade: the protocol's oldest, which readers need not know.
+ */
 const baseFeatures: readonly string[] = ["appendOnly", "invariants"];
 
 /**
- * Writes down a new table: the lowest protocol that holds its schema and properties, ids and physical names
- * where columns are mapped.
+ * Defines a new table: the lowest protocol that supports its schema and properties, with ids and physical
+ * names if columns are mapped.
  *
  * @throws `INVALID_ARGUMENT` for properties as `requestedProperties`, `UNSUPPORTED_FEATURE` for a feature that
  * varve does not write, `COLUMN_NOT_FOUND` and `SCHEMA_INVALID` for partition columns
@@ -79,7 +81,7 @@ function neededFeatures(schema: StructType, properties: Readonly<Record<string, 
 }
 
 /**
- * The protocol with these features supported, raised to table features only where it does not support them
+ * The protocol with these features supported; it is raised to table features only if it does not support them
  * already. PROTOCOL.md "Table Features for New and Existing Tables".
  *
  * @throws `UNSUPPORTED_FEATURE` for a feature that varve does not know or does not write

@@ -1,21 +1,21 @@
 /**
- * The progress of an idempotent writer: a commit that carries it lands at most once for each `version` and
- * all below.
+ * The progress of an idempotent writer: a commit that carries it lands at most once, and not at all once this
+ * or a later `version` has landed.
  */
 export interface AppTransaction {
   readonly appId: string;
   readonly version: bigint;
 }
 
-/** How far an application has come in a table, as its log says (PROTOCOL.md "Transaction Identifiers"). */
+/** The progress of an application in a table, from its log (PROTOCOL.md "Transaction Identifiers"). */
 export type AppProgress = Pick<AppTransaction, "version">;
 
-/** The part of a snapshot that knows the progress of applications. */
+/** The part of a snapshot that has the progress of applications. */
 export interface ProgressSource {
   appTransactions(): Promise<ReadonlyMap<string, AppProgress>>;
 }
 
-/** Whether an application that has come so far has landed a transaction; it may have landed later ones too. */
+/** Whether an application with this progress has landed a transaction; it may have landed later ones too. */
 export function isCovered(
   progress: AppProgress | undefined,
   transaction: AppTransaction,
@@ -23,7 +23,7 @@ export function isCovered(
   return progress !== undefined && progress.version >= transaction.version;
 }
 
-/** Whether a version of a table holds what was written under a transaction. */
+/** Whether a version of a table contains what was written under a transaction. */
 export async function isApplied(table: ProgressSource, transaction: AppTransaction): Promise<boolean> {
   return isCovered((await table.appTransactions()).get(transaction.appId), transaction);
 }

@@ -1,19 +1,22 @@
 import type { AppTransaction } from "./app-transaction.ts";
 
-// Every application id that varve records, by log (`spec/formats.md`).
+// All application ids that varve records, by log (`spec/formats.md`).
 //
 // A batch is in two logs: its quarantined rows in one, the others in the other. A writer whose tests set no
-// row aside writes to the table's alone, so that it can land the whole batch after another writer, with other
-// tests, put rows of it into quarantine. The table's log decides: a batch that landed without the mark of its
-// quarantined rows landed with them.
+// row aside writes only to the table's log, so it can land the whole batch after another writer, with other
+// tests, put some of its rows into the quarantine. The table's log decides: a batch that landed without the
+// mark of its quarantined rows landed with them.
 
-/** What a caller calls a batch, so that it lands at most once; without either it is repeated as another one. */
+/**
+ * How a caller identifies a batch, so that it lands at most once. Without either field, a repeated batch
+ * counts as another one.
+ */
 export interface BatchName {
   readonly txn?: { readonly appId: string; readonly version: number | bigint } | undefined;
   readonly batchId?: string | undefined;
 }
 
-/** The transaction under which a batch lands in the table; absent where the caller named none. */
+/** The transaction under which a batch lands in the table; absent if the caller gave no identity. */
 export function batchTransaction({ txn, batchId }: BatchName): AppTransaction | undefined {
   if (txn !== undefined) return { appId: txn.appId, version: BigInt(txn.version) };
   return batchId === undefined ? undefined : { appId: ownBatch(batchId), version: 1n };
@@ -29,7 +32,7 @@ export function claimTransaction(claim: string): AppTransaction {
   return { appId: `varve.resubmit.${claim}`, version: 1n };
 }
 
-/** The mark of a commit that gives a claim up. */
+/** The mark of a commit that gives up a claim. */
 export function givenUpMark(claim: string): string {
   return `${claimTransaction(claim).appId}.given-up`;
 }
@@ -40,26 +43,28 @@ export function asideMark(batchId: string): string {
 }
 
 /**
- * The mark of a commit that lands quarantined rows of a batch which has not landed. A commit that would land
+ * The mark of a commit that lands quarantined rows of a batch that has not landed. A commit that would land
  * the whole batch conflicts with it.
  */
 export function resubmittedMark(batchId: string): string {
   return `varve.resubmitted.${batchId}`;
 }
 
-/** What the quarantine calls a batch that is written under a transaction. */
+/** The quarantine's id of a batch that is written under a transaction. */
 export function quarantinedName({ batchId, txn }: BatchName): string | undefined {
   return batchId ?? (txn === undefined ? undefined : transactionName(txn));
 }
 
-/** What the quarantine calls a batch that is written under the caller's own transaction, or a staged one. */
+/**
+ * The quarantine's id of a batch that is written under the caller's own transaction, or of a staged batch.
+ */
 export function transactionName({ appId, version }: NonNullable<BatchName["txn"]>): string {
   return `${appId}:${version}`;
 }
 
 /**
- * The transaction under which a quarantine takes a batch's rows. Each batch has one to itself, because rows
- * that replace those of an earlier try have its next version.
+ * The transaction under which a quarantine receives a batch's rows. Each batch has an application id of its
+ * own, because rows that replace those of an earlier attempt have its next version.
  */
 export function quarantineTransaction(batch: BatchName): AppTransaction | undefined {
   const txn = batchTransaction(batch);
@@ -79,14 +84,14 @@ export function namesakeId(batch: BatchName): string | undefined {
   return /:\d+$/.test(name) ? `${quarantinePrefix}${name}` : undefined;
 }
 
-/** The transaction under which a quarantine takes rows of a staged batch that do not fit the table. */
+/** The transaction under which a quarantine receives rows of a staged batch that do not fit the table. */
 export function misfitsTransaction({ appId }: AppTransaction): AppTransaction {
   return { appId: `${quarantinePrefix}${appId}.misfits`, version: 1n };
 }
 
 /**
- * The transaction under which a batch lands in the table, by its name in the quarantine and the progress that
- * the quarantine holds; `undefined` where it was written under none.
+ * The transaction under which a batch lands in the table, by its id in the quarantine and the progress that
+ * the quarantine has; `undefined` if it was written without one.
  */
 export function quarantinedTransaction(
   batchId: string,

@@ -7,38 +7,41 @@ import { type ColumnMetadata, columnMetadata, type Identity } from "../../schema
 import type { DeltaType, StructType } from "../../schema/types.ts";
 
 /**
- * What a table asks of each row and file that is written to it; gathered from protocol, properties and column
- * metadata.
+ * What a table requires of each row and file that is written to it, derived from protocol, properties and
+ * column metadata.
  */
 export interface TableDemands {
   /** `delta.appendOnly`: no row may be changed or removed. */
   readonly appendOnly: boolean;
   /**
-   * Columns and nested fields that may not be null, as paths of logical names; only where every parent is not
-   * null itself.
+   * Columns and nested fields that must not be null, as paths of logical names; this applies only if no
+   * parent is null.
    */
   readonly notNull: readonly NotNullDemand[];
   /** SQL that must be TRUE for each row: column invariants and CHECK constraints. */
   readonly conditions: readonly RowCondition[];
-  /** Columns whose value follows from others; a given value must be equal or both null. */
+  /**
+   * Columns whose value is computed from others; a given value must be equal to the computed one, or both be
+   * null.
+   */
   readonly generated: readonly ColumnExpression[];
-  /** SQL for columns that a row does not mention; an explicit NULL stays. */
+  /** SQL of defaults for columns that a row does not mention; an explicit NULL stays. */
   readonly defaults: readonly ColumnExpression[];
   readonly identity: readonly IdentityDemand[];
   readonly columnMapping: "none" | "id" | "name";
-  /** Operations that update or delete rows must write change data files. */
+  /** Whether operations that update or delete rows must write change data files. */
   readonly changeDataFeed: boolean;
-  /** New deletion vectors may be written. */
+  /** Whether new deletion vectors may be written. */
   readonly deletionVectors: boolean;
-  /** Partition columns must (feature) or shall (property) also be written into the Parquet files. */
+  /** Whether partition columns must (feature) or should (property) also be written to the Parquet files. */
   readonly materializePartitionColumns: boolean;
-  /** Physical names of columns, as paths, that each file needs statistics of. */
+  /** Columns that each file needs statistics for, as paths of physical names. */
   readonly clusteringColumns: readonly (readonly string[])[];
-  /** New files need `numRecords` in their statistics, so that row ids can be assigned. */
+  /** Whether new files need `numRecords` in their statistics, so that row ids can be assigned. */
   readonly assignRowIds: boolean;
   /**
-   * Set while row tracking is enabled: columns in which copied and updated rows carry their ids and commit
-   * versions along.
+   * Set while row tracking is enabled: columns in which copied and updated rows keep their ids and commit
+   * versions.
    */
   readonly rowTracking?:
     | { readonly rowIdColumn: string; readonly rowCommitVersionColumn: string }
@@ -47,11 +50,13 @@ export interface TableDemands {
 
 export interface NotNullDemand {
   readonly path: readonly string[];
-  /** The path passes an array's elements or a map's values (steps `element`, `key`, `value`). */
+  /**
+   * Whether the path passes through an array's elements or a map's values (steps `element`, `key`, `value`).
+   */
   readonly insideCollection: boolean;
 }
 
-/** A condition by the SQL of Spark's dialect, as the log holds it. */
+/** A condition in Spark SQL, as in the log. */
 export interface RowCondition {
   readonly kind: "invariant" | "check";
   /** The constraint's name, or the path of the column that carries the invariant. */
@@ -69,7 +74,7 @@ export interface IdentityDemand extends Identity {
   readonly column: string;
 }
 
-/** The parts of a snapshot that demands follow from. */
+/** The parts of a snapshot from which the requirements are derived. */
 export interface DemandSource {
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
@@ -79,13 +84,13 @@ export interface DemandSource {
 }
 
 /**
- * Gathers what a table demands of written rows and files. PROTOCOL.md "Additional Requirements for Writers"
+ * Derives what a table requires of written rows and files. PROTOCOL.md "Additional Requirements for Writers"
  * and "Consistency Between Table Metadata and Data Files": what a table requires of new rows.
  *
- * NOT NULL, invariants and CHECK constraints bind whether or not the protocol lists their feature; the others
- * only where it is supported.
+ * NOT NULL, invariants and CHECK constraints apply whether or not the protocol lists their feature; the
+ * others apply only if it is supported.
  *
- * @throws `SCHEMA_INVALID` for column metadata that cannot be understood: such a table is not written.
+ * @throws `SCHEMA_INVALID` for column metadata that cannot be parsed: such a table is not written
  */
 export function tableDemands({ protocol, metadata, schema, clustering }: DemandSource): TableDemands {
   const { configuration } = metadata;

@@ -15,10 +15,11 @@ import { appendAll } from "../../util/append-all.ts";
 import type { IdentityDemand, TableDemands } from "./table-demands.ts";
 
 /**
- * A condition that each written row must meet: SQL over the table's columns that is TRUE for rows that do.
+ * A condition that each written row must meet: SQL over the table's columns that is TRUE for rows that meet
+ * it.
  */
 export interface RowRule {
-  /** As errors name it: `CHECK constraint positive (amount > 0)`. */
+  /** Name in errors: `CHECK constraint positive (amount > 0)`. */
   readonly label: string;
   readonly name: string;
   readonly kind: "check" | "invariant" | "generated" | "length";
@@ -26,7 +27,7 @@ export interface RowRule {
 }
 
 /**
- * What a table computes for columns that a batch lacks, and demands of those that it has; as SQL of the
+ * What a table computes for columns that a batch lacks, and requires of those that it has, as SQL of the
  * engine.
  */
 export interface WriteRules {
@@ -39,21 +40,21 @@ export interface WriteRules {
   readonly rows: readonly RowRule[];
 }
 
-/** What a batch is written with. */
+/** What the rules of a batch depend on. */
 export interface WriteScope {
   /** Names of the columns that the batch has. */
   readonly columns: readonly string[];
-  /** The moment that defaults such as `current_timestamp()` stand for, in milliseconds since 1970. */
+  /** The time of defaults such as `current_timestamp()`, in milliseconds since 1970-01-01 UTC. */
   readonly now: number;
 }
 
 /**
- * Turns a table's demands into SQL of the engine for one batch. Their text is as untrusted as a caller's:
- * nothing of it reaches the engine but what {@link translateSpark} knows. PROTOCOL.md "CHECK Constraints",
+ * Translates a table's requirements into SQL of the engine for one batch. Their text is as untrusted as a
+ * caller's: only what {@link translateSpark} knows reaches the engine. PROTOCOL.md "CHECK Constraints",
  * "Column Invariants", "Generated Columns" and "Default Columns".
  *
- * @param fence fences the session that the SQL is for, and answers with the same one each time; called where
- * the table has expressions
+ * @param fence fences the session that the SQL is for, and returns the same one each time; called if the
+ * table has expressions
  * @throws `UNSUPPORTED_FEATURE` naming the expression that varve cannot evaluate as Spark would: such a table
  * is not written
  */
@@ -122,7 +123,7 @@ export async function writeRules(
 /**
  * A condition over a table's columns as SQL of the engine.
  *
- * @throws `UNSUPPORTED_FEATURE` for one that is not translated, or is neither true nor false
+ * @throws `UNSUPPORTED_FEATURE` for a condition that is not translated, or is not boolean
  */
 export function translateCondition(expression: string, schema: StructType): Term {
   const condition = translateSpark(expression, schema);
@@ -131,8 +132,8 @@ export function translateCondition(expression: string, schema: StructType): Term
 }
 
 /**
- * SQL that is TRUE where a condition is, and does not fail: under ANSI Spark stops at a row that a condition
- * cannot be evaluated for.
+ * SQL that is TRUE where a condition is, and never fails; in ANSI mode, Spark fails at a row for which a
+ * condition cannot be evaluated.
  */
 export function conditionSql(condition: Pick<Term, "sql" | "fails">): SqlExpression {
   const { fails } = condition;
@@ -167,7 +168,7 @@ async function requireDefault(
 }
 
 /**
- * `char(n)` and `varchar(n)` columns are strings in Delta; Spark holds rows to their length, and so do we.
+ * `char(n)` and `varchar(n)` columns are strings in Delta; Spark enforces their length, and so does varve.
  */
 function lengthRule(field: StructField): RowRule[] {
   const limit = field.type === "string" ? columnMetadata(field).charLength : undefined;
@@ -179,14 +180,14 @@ function lengthRule(field: StructField): RowRule[] {
   ];
 }
 
-/** Whether the table holds SQL text that a batch must be run through. */
+/** Whether the table holds SQL that must be evaluated for a batch. */
 function hasExpressions(demands: TableDemands): boolean {
   return demands.conditions.length + demands.generated.length + demands.defaults.length > 0;
 }
 
 /**
- * A query over rows of the table with generated columns computed and identity columns numbered, in the same
- * columns.
+ * A query over rows of the table that computes generated columns and numbers identity columns, and returns
+ * the same columns.
  */
 export function applyRules(rows: SqlSelect, rules: WriteRules): SqlSelect {
   const replaced = [...rules.computed].map(([name, value]) => sql`${value} AS ${quoteName(name)}`);
@@ -200,8 +201,8 @@ export function applyRules(rows: SqlSelect, rules: WriteRules): SqlSelect {
 }
 
 /**
- * The first value that an identity column gives in a batch: the next of `start + k * step` beyond the
- * high-water mark, which need not be one of them where values were inserted by hand. PROTOCOL.md "Identity
+ * The first value of an identity column in a batch: the next of `start + k * step` beyond the high-water
+ * mark, which need not be one of these values if some were inserted explicitly. PROTOCOL.md "Identity
  * Columns": the high-water mark of an identity column.
  */
 export function firstIdentity({ start, step, highWaterMark }: IdentityDemand): bigint {
