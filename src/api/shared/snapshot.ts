@@ -272,9 +272,7 @@ export class Snapshot {
  * swallow the closing one. A plain string, as is every text that it becomes a part of: a caller's text.
  */
 function whereClause(where: string | undefined): string {
-  return where === undefined ? "" : ` WHERE (
-${where}
-)`;
+  return where === undefined ? "" : ` WHERE (\n${where}\n)`;
 }
 
 /** @throws `INVALID_ARGUMENT` for anything except a number of rows */
