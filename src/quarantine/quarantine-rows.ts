@@ -30,7 +30,7 @@ export interface PayloadNames {
   readonly silent: SqlName;
 }
 
-/** The names beside these columns: none of them is one of theirs. */
+/** Chooses names that none of these columns has. */
 export function payloadNames(columns: Iterable<string>): PayloadNames {
   const prefix = freePrefix(columns);
   return {

@@ -17,7 +17,7 @@ import {
   withinBounds,
 } from "./common.ts";
 
-/** What these can be at all. */
+/** The possible ranges of these measures. */
 const limits: Readonly<Record<string, Limits>> = {
   completeness: shareLimits,
   correlation: { lowest: -1, highest: 1 },
@@ -37,7 +37,7 @@ const limits: Readonly<Record<string, Limits>> = {
   ),
 };
 
-/** GX calls these by its own names; the others follow the pattern. */
+/** Great Expectations has its own names for these; the others follow the pattern. */
 const own = new Set(["row_count", "min", "max"]);
 const needsBounds = new Set(["sum"]);
 
@@ -79,7 +79,8 @@ function fromMeasure(measure: Measure): Expectation {
 }
 
 /**
- * Smallest and largest are compared in SQL, in the column's own type: int64, decimals and times stay exact.
+ * The smallest and largest value are compared in SQL, in the column's own type, so that int64, decimals and
+ * times stay exact.
  */
 function extreme(which: "min" | "max"): Expectation {
   return {
@@ -123,7 +124,7 @@ function quantiles(
   return Object.fromEntries(shares.map((share, index) => [`q${index}`, make(value, share)]));
 }
 
-/** Numbers over all rows against bounds: they name no rows, so they warn or reject. */
+/** Checks of measures of all rows against bounds; they name no rows, so they only warn or reject. */
 export const aggregates: readonly Expectation[] = [
   ...measures.filter((measure) => !own.has(measure.name)).map(fromMeasure),
   extreme("min"),

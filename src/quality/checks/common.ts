@@ -48,7 +48,7 @@ interface Refusal {
   readonly advice: string;
 }
 
-/** What a measure can be at all. */
+/** The possible range of a measure. */
 export interface Limits {
   readonly lowest: number;
   readonly highest?: number | undefined;
@@ -78,9 +78,7 @@ function refuseBeyond(params: JsonObject, { lowest, highest }: Limits): Refusal 
   return undefined;
 }
 
-/**
- * Refuses bounds that cannot be met, by a value within `limits` at all; with `needed`, also their absence.
- */
+/** Refuses bounds that no value within `limits` can meet; with `needed`, also refuses absent bounds. */
 export function refuseBounds(needed: boolean, limits?: Limits): (params: JsonObject) => Refusal | undefined {
   return (params) => {
     const beyond = limits === undefined ? undefined : refuseBeyond(params, limits);
@@ -119,13 +117,13 @@ export function refuseBounds(needed: boolean, limits?: Limits): (params: JsonObj
   };
 }
 
-/** A wide integer is a bigint, and a number like any other. */
+/** Whether a value is a number, including a bigint. */
 function scalarKind(value: JsonValue): string {
   return typeof value === "bigint" ? "number" : typeof value;
 }
 
 /**
- * Whether a number lies within the params' bounds; null and NaN never do, unless there are no bounds at all.
+ * Whether a number is within the params' bounds; null and NaN never are, unless there are no bounds at all.
  */
 export function withinBounds(observed: number | null, params: JsonObject): boolean {
   const [min, max] = [number(params, "min_value"), number(params, "max_value")];
@@ -150,7 +148,7 @@ export function boundsSql(
   return parts.length === 0 ? sql`true` : sql`(${joinSql(parts, sql` AND `)})`;
 }
 
-/** A condition that is true where every (or any) column is null. */
+/** A condition that is true if every (or any) column is null. */
 export function nulls(columns: readonly ColumnUse[], how: "all" | "any"): SqlExpression {
   return sql`(${joinSql(
     columns.map((column) => sql`${column.sql} IS NULL`),
@@ -158,7 +156,7 @@ export function nulls(columns: readonly ColumnUse[], how: "all" | "any"): SqlExp
   )})`;
 }
 
-/** JSON for an observed number: infinities and NaN as text. */
+/** An observed number as JSON: infinities and NaN as text. */
 export function observedNumber(value: number | null): JsonValue {
   return value === null || Number.isFinite(value) ? value : String(value);
 }

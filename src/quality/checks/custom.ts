@@ -11,7 +11,7 @@ const tableParam: ParamSpec = {
   about: "the name under which the other table is given, or `this` for the table written to",
 };
 
-/** Other table's columns: the same names unless given. */
+/** The other table's columns; by default those with the same names. */
 function otherColumns(use: CheckUse, param: string, columns: readonly ColumnUse[]): readonly string[] {
   const listed = texts(use.check.params, param);
   const names = listed.length === 0 ? columns.map((column) => column.name) : listed;
@@ -24,9 +24,7 @@ function otherColumns(use: CheckUse, param: string, columns: readonly ColumnUse[
   return names;
 }
 
-/**
- * Checks by the caller's own condition, against other tables, and against the other rows' spread or order.
- */
+/** Checks by the caller's own condition, against other tables, and of the rows' spread or order. */
 export const custom: readonly Expectation[] = [
   {
     kind: "expect_rows_to_satisfy",

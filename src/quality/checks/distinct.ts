@@ -22,13 +22,13 @@ import {
   withinBounds,
 } from "./common.ts";
 
-/** Observed lists stop here; the judgement itself looks at all values. */
+/** Maximum length of observed lists; the check itself uses all values. */
 const detailLimit = 1000;
 
 interface Distinct {
   readonly values: readonly JsonValue[];
   readonly counts: readonly JsonValue[];
-  /** Number of different values, and of those that the set holds. */
+  /** Number of distinct values, and of those that are in the set. */
   readonly groups: number;
   readonly members: number;
 }
@@ -94,7 +94,10 @@ function grouped(columns: readonly ColumnUse[]): (scoped: SqlExpression) => SqlS
     sql`SELECT ${names}, count(*) AS n FROM ${scoped} WHERE NOT ${nulls(columns, "any")} GROUP BY ${joinSql(columns.map((column) => column.sql))}`;
 }
 
-/** A sum of `f(n)` over groups is computed in SQL, so that a column with millions of values stays there. */
+/**
+ * A sum of `f(n)` over groups is computed in SQL, so that a column with millions of values stays in the
+ * engine.
+ */
 function entropySql(columns: readonly ColumnUse[]): (scoped: SqlExpression) => SqlSelect {
   return (scoped) =>
     sql`SELECT sum(n) AS total, sum(n * ln(n)) AS weighted FROM (${grouped(columns)(scoped)})`;
@@ -109,7 +112,7 @@ function bounded(use: CheckUse, observed: number | null): Judgement {
   return { success: withinBounds(observed, use.check.params), observed: observedNumber(observed) };
 }
 
-/** The set of different values and how often each occurs; nulls are not values. */
+/** Checks of the set of distinct values and of their frequencies; nulls are not values. */
 export const distinct: readonly Expectation[] = [
   distinctSet(
     "be_in_set",

@@ -22,7 +22,8 @@ import {
 } from "./common.ts";
 
 /**
- * A distribution to compare with: shares of values, or of bins with closed last bin and the tails outside.
+ * A distribution to compare with: shares of values, or of bins (the last one closed) and of the tails outside
+ * them.
  */
 type Partition =
   | { readonly kind: "values"; readonly values: readonly JsonValue[]; readonly weights: readonly number[] }
@@ -83,7 +84,7 @@ function refuse(params: JsonObject) {
   return undefined;
 }
 
-/** Σ p ln(p/q) after both were scaled to add up to 1; infinite where q lacks what p has. */
+/** Σ p ln(p/q) after both are scaled to add up to 1; infinite if q lacks a value of p. */
 function relativeEntropy(p: readonly number[], q: readonly number[]): number {
   const [sumP, sumQ] = [p.reduce((sum, value) => sum + value, 0), q.reduce((sum, value) => sum + value, 0)];
   return p.reduce((total, value, index) => {
@@ -94,7 +95,7 @@ function relativeEntropy(p: readonly number[], q: readonly number[]): number {
 
 function judgeDivergence(use: CheckUse, divergence: number, details: JsonObject): Judgement {
   const known = Number.isFinite(divergence);
-  // sums of binary fractions leave a remainder far below any threshold that means something
+  // sums of binary fractions leave a remainder far below any meaningful threshold
   return {
     success: known && divergence <= (number(use.check.params, "threshold") ?? 0) + 1e-15,
     observed: known ? divergence : null,
@@ -183,8 +184,7 @@ function categorical(
   );
   return {
     kind: "query",
-    // unexpected values stay in the engine: of them only the number of groups and the sum of n·ln n are
-    // needed
+    // unexpected values stay in the engine; only their number of groups and their sum of n·ln n are needed
     query: (scoped) =>
       sql`SELECT place, count(*) AS groups, sum(n) AS n, sum(n * ln(n)) AS weighted FROM (SELECT CASE ${cases} END AS place, count(*) AS n FROM ${scoped} WHERE ${column.sql} IS NOT NULL GROUP BY ${column.sql}) GROUP BY place`,
     judge: (rows) => judgeCategories(use, partition, rows),
@@ -230,7 +230,7 @@ function judgeCategories(
 
 const typeClasses = ["Unknown", "Fractional", "Integral", "Boolean", "String"];
 
-/** Distributions: against a reference, and the kinds of values that texts hold. */
+/** Checks of distributions against a reference, and of the kinds of values in text. */
 export const divergence: readonly Expectation[] = [
   {
     kind: "expect_column_kl_divergence_to_be_less_than",

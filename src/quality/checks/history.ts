@@ -60,7 +60,7 @@ function ruleOf(params: JsonObject): AnomalyRule {
   }
 }
 
-/** The rule with what was given to it: `relative_change (max_increase 2)`. */
+/** The rule with its parameters as text: `relative_change (max_increase 2)`. */
 function ruleText(params: JsonObject): string {
   const settings = Object.entries(ruleOf(params)).flatMap(([name, value]) =>
     name === "rule" ? [] : [`${name} ${value}`],
@@ -81,7 +81,7 @@ function plannedMeasure(use: CheckUse) {
   return { measure, columns: measure.columns === 1 ? [use.column("column", measure.accepts)] : [] };
 }
 
-/** A metric of this batch against the same metric of the table's earlier versions. */
+/** Compares a metric of this batch with the same metric of the table's earlier versions. */
 export const history: readonly Expectation[] = [
   {
     kind: "expect_metric_to_be_normal",

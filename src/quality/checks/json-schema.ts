@@ -30,9 +30,9 @@ const annotations = new Set([
 type Condition = (json: SqlExpression) => SqlExpression;
 
 /**
- * Compiles a JSON Schema into a condition over a JSON text, evaluated wholly in the engine.
+ * Compiles a JSON Schema into a condition over a JSON text, evaluated entirely in the engine.
  *
- * @throws `SUITE_INVALID` at the keyword that is not supported.
+ * @throws `SUITE_INVALID` naming a keyword that is not supported
  */
 export function jsonSchemaCondition(use: CheckUse): Condition {
   const path = `${use.check.path}.params.json_schema`;
@@ -45,7 +45,7 @@ export function jsonSchemaCondition(use: CheckUse): Condition {
   return compile(use.check.params["json_schema"] ?? {}, path, (value) => use.dialect.string(value), 0);
 }
 
-/** What is wrong with a JSON Schema, and where inside the parameters; `undefined` where nothing is. */
+/** What is wrong with a JSON Schema, and where inside the parameters; `undefined` if it is valid. */
 export function jsonSchemaProblem(
   params: JsonObject,
 ): { readonly param: string; readonly problem: string; readonly advice: string } | undefined {
@@ -103,7 +103,7 @@ type Keyword = (
 const typeOf = (json: SqlExpression): SqlExpression => sql`json_type(${json})`;
 const isType = (json: SqlExpression, type: string): SqlExpression =>
   sql`${typeOf(json)} IN (${(types[type] ?? []).map(quoteText)})`;
-/** `condition` where the value is of the type, true elsewhere: keywords say nothing of other types. */
+/** `condition` if the value is of the type, else true: keywords do not apply to other types. */
 const when = (json: SqlExpression, type: string, condition: SqlExpression): SqlExpression =>
   sql`(CASE WHEN ${isType(json, type)} THEN ${condition} ELSE true END)`;
 const textOf = (json: SqlExpression): SqlExpression => sql`(${json} ->> '$')`;
@@ -137,8 +137,8 @@ function combined(join: (parts: readonly SqlExpression[]) => SqlExpression): Key
 }
 
 /**
- * Canonical text of a JSON value as the engine prints it, so that `1.0`, `1` and white space do not matter
- * less than in the data.
+ * Canonical text of a JSON value as the engine prints it, so that it is compared with the data in the same
+ * form.
  */
 const literal = (value: JsonValue, quote: (value: string) => SqlExpression): SqlExpression =>
   sql`json(${quote(stringifyJson(value))})`;

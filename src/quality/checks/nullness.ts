@@ -3,7 +3,10 @@ import type { Expectation } from "../model/expectation.ts";
 import { text, texts } from "../model/params.ts";
 import { columnParam, columnsParam, nulls } from "./common.ts";
 
-/** Null or not: every row counts, so that `mostly` is a share of all rows. NaN is a value, not a null. */
+/**
+ * Checks of nullness. Every row is considered, so `mostly` is a share of all rows. NaN is a value, not a
+ * null.
+ */
 export const nullness: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_not_be_null",
@@ -35,7 +38,7 @@ export const nullness: readonly Expectation[] = [
     message: (params) => `${text(params, "column")} must not be null or blank`,
     plan: (use) => {
       const column = use.column("column", ["string"]);
-      // almost every text begins with something visible: comparing is far cheaper than searching, and CASE
+      // almost every text begins with something visible; comparing is much cheaper than searching, and CASE
       // searches only the rest
       const visible = sql`(CASE WHEN ${column.sql} >= '!' THEN true ELSE ${use.dialect.matches(column.sql, "[^\\s]")} END)`;
       return {

@@ -38,9 +38,7 @@ function comparable(use: CheckUse): readonly [ColumnUse, ColumnUse] {
   return [a, b];
 }
 
-/**
- * Two columns as they are compared: exactly, or as doubles where no decimal has room for the digits of both.
- */
+/** Two columns as they are compared: exactly, or as doubles if no decimal can hold the digits of both. */
 function compared(use: CheckUse, a: ColumnUse, b: ColumnUse): readonly [SqlExpression, SqlExpression] {
   const [digitsA, digitsB] = [digitsOf(a), digitsOf(b)];
   if (Math.max(digitsA.whole, digitsB.whole) + Math.max(digitsA.scale, digitsB.scale) <= 38)
@@ -55,8 +53,8 @@ function digitsOf({ class: kind, type }: ColumnUse): { readonly whole: number; r
 }
 
 /**
- * The columns of a row added up, and the total to compare the sum with: exactly, or as doubles where no
- * decimal has room for all their digits.
+ * The sum of a row's columns, and the total to compare it with: exact, or as doubles if no decimal can hold
+ * all their digits.
  */
 function addedUp(
   use: CheckUse,
@@ -68,7 +66,7 @@ function addedUp(
     { whole: digitsOfNumber(total).whole, scale: digitsOfNumber(total).fraction },
   ];
   const scale = digits.reduce((most, operand) => Math.max(most, operand.scale), 0);
-  // what adding so many can carry over; the engines check sums of 18 digits against 18 digits
+  // digits that the additions may carry over; the engines check sums of 18 digits against 18 digits
   const width =
     digits.reduce((most, operand) => Math.max(most, operand.whole), 0) +
     String(columns.length).length +
@@ -90,8 +88,8 @@ function addedUp(
 const pairParams = { column_A: columnParam, column_B: columnParam, ignore_row_if: pairIgnore };
 
 /**
- * Columns of one row against each other. A single null in a pair fails, unless the row is left out by
- * `ignore_row_if`.
+ * Checks that compare columns of one row. A single null in a pair fails, unless `ignore_row_if` leaves out
+ * the row.
  */
 export const several: readonly Expectation[] = [
   {

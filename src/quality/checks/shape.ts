@@ -44,7 +44,7 @@ function columnNames(
   });
 }
 
-/** Number of rows and columns, names and types: nothing here names rows. */
+/** Checks of the number of rows and columns, and of names and types; none of them names rows. */
 export const shape: readonly Expectation[] = [
   {
     kind: "expect_table_row_count_to_be_between",

@@ -13,8 +13,8 @@ function textRow(use: CheckUse, condition: (value: SqlExpression) => SqlExpressi
 }
 
 /**
- * A condition made of patterns alone, which is null exactly where the text is; so nothing has to look for
- * nulls beside it.
+ * A condition made only of patterns, which is null exactly where the text is, so that nulls need no separate
+ * test.
  */
 function patternRow(use: CheckUse, condition: (value: SqlExpression) => SqlExpression): RowPlan {
   const column = use.column("column", ["string"]);
@@ -46,7 +46,7 @@ const url =
   "^(https?|ftp)://([^\\s/?#@]+@)?(localhost|\\[[0-9A-Fa-f:.]+\\]|[\\p{L}\\p{N}]([\\p{L}\\p{N}.-]*[\\p{L}\\p{N}])?)(:[0-9]{1,5})?([/?#][^\\s]*)?$";
 const octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
 
-/** Named formats, each as a condition: some need a pattern that must not match beside the one that must. */
+/** Named formats, each as a condition: some need both a pattern that must match and one that must not. */
 const formats: Readonly<Record<string, (value: SqlExpression, dialect: Dialect) => SqlExpression>> = {
   email: (value, dialect) => dialect.matches(value, email),
   url: (value, dialect) => dialect.matches(value, url),
@@ -67,7 +67,7 @@ const formats: Readonly<Record<string, (value: SqlExpression, dialect: Dialect) 
 };
 
 /**
- * Texts against patterns and formats; patterns are searched, not matched whole; nulls are left out by
+ * Checks of text against patterns and formats. Patterns match anywhere in the text; nulls are left out by
  * default.
  */
 export const textChecks: readonly Expectation[] = [

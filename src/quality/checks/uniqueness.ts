@@ -71,7 +71,7 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
         table === undefined ? sql`false` : sql`EXISTS (SELECT 1 FROM (${table}) AS held WHERE ${same})`;
       const nullParts = aliases.map((alias) => sql`${alias} IS NULL`);
       const always = rules.alwaysFails === undefined ? sql`false` : joinSql(nullParts, sql` OR `);
-      // a key that the table holds has no first row to keep in the batch
+      // if the table has a key, the batch has no first row of it to keep
       const first = keepFirst
         ? sql`, CASE WHEN ${existing} OR ${fails} THEN NULL ELSE ${firstPosition} END AS ${firstPosition}`
         : sql``;
@@ -92,8 +92,8 @@ function firstOf(keepFirst: boolean, position: Position): SqlExpression {
 const mapBits = 2 ** 29;
 
 /**
- * Ever dearer proofs that all keys differ: their bit map has as many bits as there are keys, they rise
- * strictly, no two hashes agree.
+ * Proofs that all keys differ, cheapest first: their bit map has as many bits set as there are keys, they
+ * rise strictly, no two hashes are equal.
  */
 function uniqueProofs(rules: KeyRules): Pick<KeysPlan, "countProof" | "proofs"> {
   if (rules.alwaysFails !== undefined) return {};
@@ -116,7 +116,7 @@ function uniqueProofs(rules: KeyRules): Pick<KeysPlan, "countProof" | "proofs"> 
   };
 }
 
-/** Only where the first few rows rise are all of them looked at. */
+/** All rows are tested only if the first few rise. */
 function risingProof(key: SqlExpression): Proof {
   const rising = (rows: SqlExpression) =>
     sql`SELECT coalesce(bool_and(coalesce(k > p, false)), true) AS proven FROM (SELECT k, lag(k) OVER () AS p, row_number() OVER () AS n FROM (SELECT ${key} AS k FROM ${rows})) WHERE n > 1`;
@@ -126,8 +126,8 @@ function risingProof(key: SqlExpression): Proof {
 }
 
 /**
- * A map with one bit for each integer between the smallest and the largest key, where that is not much wider
- * than the keys are many.
+ * A map with one bit for each integer between the smallest and the largest key, if that range is not much
+ * larger than the number of keys.
  */
 function bitMapProof(key: SqlExpression): NonNullable<KeysPlan["countProof"]> {
   return async (scoped, ask) => {
@@ -155,8 +155,8 @@ const listIgnore: ParamSpec = {
 };
 
 /**
- * Sizes of groups of equal keys, where rows null in all grouping columns are left out and partial nulls group
- * together.
+ * Sizes of groups of equal keys. Rows that are null in all grouping columns are left out, and partial nulls
+ * form groups.
  */
 function groupSizes(use: CheckUse, judge: (sizes: GroupSizes) => number | null) {
   const columns = use.columnList("column_list");
@@ -206,8 +206,8 @@ function ratio(
 }
 
 /**
- * Uniqueness: names rows by looking at others. Rows whose key is null everywhere are left out; partly null
- * keys are keys.
+ * Checks of uniqueness, which compare rows with each other. Rows whose key is null in every column are left
+ * out; partly null keys are keys.
  */
 export const uniqueness: readonly Expectation[] = [
   {

@@ -36,7 +36,7 @@ function lengths(use: CheckUse): CheckPlan {
     if (equal !== undefined) return sql`(${length} = ${equal})`;
     const [min, max] = [number(params, "min_value"), number(params, "max_value")];
     const inclusive = !flag(params, "strict_min") && !flag(params, "strict_max");
-    // one operator, because the engine would count the characters for each of two
+    // one operator, because with two the engine would count the characters twice
     return min !== undefined && max !== undefined && inclusive
       ? sql`(${length} BETWEEN ${min} AND ${max})`
       : boundsSql(length, min, max, params);
@@ -53,7 +53,7 @@ function lengths(use: CheckUse): CheckPlan {
 
 const valueSet = { type: "scalars", required: true, about: "a list of values of the column's type" } as const;
 
-/** Values against a set, a range, a length: nulls are left out by default. */
+/** Checks of values against a set, a range or a length; nulls are left out by default. */
 export const values: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_be_in_set",
@@ -82,7 +82,7 @@ export const values: readonly Expectation[] = [
       const column = use.column("column", ordered);
       const [min, max] = [use.bound("min_value", column), use.bound("max_value", column)];
       const inside = boundsSql(column.sql, min, max, use.check.params);
-      // both engines sort NaN above every number, so only an open upper end lets it in
+      // both engines sort NaN above every number, so only an open upper end would admit it
       const floats = column.class === "float" || column.class === "double";
       const pass =
         floats && max === undefined ? sql`(${inside} AND NOT ${use.dialect.isNan(column.sql)})` : inside;

@@ -9,14 +9,14 @@ import type { Suite } from "../model/suite.ts";
 import { planSuite } from "../suite/plan.ts";
 import { rowMask } from "./masks.ts";
 
-/** A suite as SQL text of one engine. */
+/** A suite as SQL of one engine. */
 export interface CompiledSuite {
   readonly dialect: Dialect["name"];
   /** Row checks: `fails` is a condition that is true for failing rows and never null. */
   readonly rowChecks: readonly { readonly id: string; readonly fails: string }[];
   /**
-   * One SELECT over a relation that counts the rows (`n`), each row check's failing rows (`fail_0…`) and the
-   * aggregates of the others.
+   * One SELECT over a relation that counts the rows (`n`) and each row check's failing rows (`fail_0…`), and
+   * computes the aggregates of the others.
    */
   readonly counts: (relation: string) => string;
   /** SELECT of the relation's rows that fail any row check. */
@@ -24,9 +24,9 @@ export interface CompiledSuite {
 }
 
 /**
- * Writes a suite's row and aggregate checks as SQL for an engine, e.g. to run the same tests in Spark.
+ * Writes a suite's row and aggregate checks as SQL for an engine, for example to run the same tests in Spark.
  *
- * The suite's own SQL is taken as it stands. Checks that need more than one plain pass (groups, other tables,
+ * The suite's own SQL is used unchanged. Checks that need more than one plain pass (groups, other tables,
  * distributions) are refused.
  *
  * @throws `SUITE_INVALID` naming the check's path.

@@ -11,7 +11,7 @@ const textList = (items: readonly string[]): SqlExpression =>
 /** SQL type of the `errors` column of quarantined rows. */
 export const errorsType = sql`STRUCT(check_id VARCHAR, check_name VARCHAR, columns VARCHAR[], message VARCHAR, observed_value VARCHAR, severity VARCHAR, rule_fingerprint VARCHAR)[]`;
 
-/** SQL for the list of all checks that a row fails, each with the value that was seen. */
+/** SQL for the list of all checks that a row fails, each with the observed value. */
 export function errorsSql(masks: readonly Mask[], results: ReadonlyMap<string, CheckResult>): SqlExpression {
   const items = masks.map((mask) => {
     const { check } = mask.planned;
@@ -30,7 +30,7 @@ export function errorsSql(masks: readonly Mask[], results: ReadonlyMap<string, C
   return sql`CAST(${duckdbDialect.listOf(items)} AS ${errorsType})`;
 }
 
-/** The tested value as text; of several columns a JSON object. */
+/** The tested value as text; for several columns, a JSON object. */
 function observedSql(shows: readonly ColumnUse[]): SqlExpression {
   const columns = [...new Map(shows.map((column) => [column.sql, column])).values()];
   const [only] = columns;
@@ -39,7 +39,7 @@ function observedSql(shows: readonly ColumnUse[]): SqlExpression {
   return sql`CAST(to_json({${joinSql(columns.map((column) => sql`${duckdbDialect.identifier(column.name)}: ${column.sql}`))}}) AS VARCHAR)`;
 }
 
-/** SQL for the list of ids of the checks that a row fails; null where it fails none. */
+/** SQL for the list of ids of the checks that a row fails; null if it fails none. */
 export function tagsSql(masks: readonly Mask[]): SqlExpression {
   return sql`nullif(${duckdbDialect.listOf(masks.map((mask) => sql`CASE WHEN ${mask.fail} THEN ${quote(mask.planned.check.id)} END`))}, CAST([] AS VARCHAR[]))`;
 }

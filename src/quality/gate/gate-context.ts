@@ -5,30 +5,31 @@ import type { RowFunction } from "../model/suite.ts";
 import type { PlannedCheck } from "../suite/plan.ts";
 import type { CheckResult } from "./verdict.ts";
 
-/** What a suite needs beside the staged batch. */
+/** What a suite needs in addition to the staged batch. */
 export interface GateContext {
   /** Milliseconds since 1970-01-01 UTC, for checks of age. */
   readonly now: number;
   /**
-   * Relations that checks compare with, by the suite's name for them; `this` is the table written to, absent
+   * Relations that checks compare with, by the names that the suite uses; `this` is the target table, absent
    * while it is being created.
    */
   readonly relations?: Readonly<Record<string, Relation>> | undefined;
-  /** TypeScript predicates and repairs, beside those that the suite brings. */
+  /** TypeScript predicates and repairs, in addition to those of the suite. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
   readonly history?: MetricHistory | undefined;
   /**
-   * Fences the session; called before the engine sees the suite's own SQL, not at all for a suite without any.
+   * Fences the session; called before the engine sees the suite's own SQL, and not at all for a suite without
+   * any.
    */
   readonly fence: () => Promise<FencedSession>;
   /**
-   * The batch with what follows from other columns computed again; called where values were repaired, before
-   * the rows are tested again.
+   * Computes generated columns of the batch again; called if values were repaired, before the rows are tested
+   * again.
    */
   readonly afterRepair?: ((repaired: StagedRelation) => StagedRelation) | undefined;
   /** Rows that were set aside before the gate, because they do not fit the table's schema. */
   readonly setAside?: SetAside | undefined;
-  /** Row checks that the writing side adds, such as values that could not be cast. */
+  /** Row checks that the write adds, such as values that could not be cast. */
   readonly extra?: readonly PlannedCheck[] | undefined;
 }
 
@@ -36,7 +37,8 @@ export interface GateContext {
 export type MetricHistory = (metric: string) => Promise<readonly number[]>;
 
 /**
- * Rows that never met the suite: how many, what they broke, and a SELECT of their `file`, `row` and `errors`.
+ * Rows that the suite never tests: their number, what they violate, and a SELECT of their `file`, `row` and
+ * `errors`.
  */
 export interface SetAside {
   readonly rows: number;

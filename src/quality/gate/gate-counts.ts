@@ -13,17 +13,17 @@ import { scopedRows } from "./gate-groups.ts";
 import { type Mask, maskedSource } from "./masks.ts";
 import type { CheckResult } from "./verdict.ts";
 
-/** What every check said, without the failing rows. */
+/** Results of all checks, without the failing rows. */
 export interface Counted {
   readonly rows: number;
   readonly results: ReadonlyMap<string, CheckResult>;
-  /** Checks whose {@link Mask.toProve} was not true: their results are not. */
+  /** Checks whose {@link Mask.toProve} was not true, so that their results are not valid. */
   readonly unproven?: ReadonlySet<string> | undefined;
 }
 
 /**
- * Asks for the scalars that some checks need before they can be planned: one pass a round for all of them
- * together.
+ * Computes the scalars that some checks need before they can be planned, in one pass per round for all of
+ * them together.
  */
 export async function resolveRounds(
   session: Session,
@@ -46,14 +46,15 @@ export async function resolveRounds(
   return current;
 }
 
-/** What counting needs beside the checks. */
+/** What counting needs in addition to the checks. */
 export interface CountContext extends GateContext {
   readonly columns: readonly SuiteColumn[];
   readonly repairs: ReadonlyMap<string, number>;
 }
 
 /**
- * Counts all that can be counted in one pass, runs the few queries that need one of their own, and judges.
+ * Counts everything that can be counted in one pass, runs the few checks that need a query of their own, and
+ * judges.
  */
 export async function countRows(
   session: Session,
@@ -109,7 +110,7 @@ async function mainPass(
     for (const [name, condition] of Object.entries(conditions ?? {}))
       outer.push(sql`${condition} AS ${aliasOf(index, name)}`);
   }
-  // only what the counts themselves read is joined: failing keys and positions are counted already
+  // only what the counts themselves read is joined; failing keys and positions are already counted
   const joined = masks.filter(
     (mask) =>
       mask.known === undefined || mask.joins.some(({ table }) => mask.considered?.includes(table) === true),
@@ -214,7 +215,7 @@ function aggregateResult(check: PlannedCheck, judgement: Judgement): CheckResult
   };
 }
 
-/** Numbers of rows that a check of rows came to. */
+/** Numbers of rows from a row check. */
 export interface RowCounts {
   readonly considered: number;
   readonly unexpected: number;
@@ -233,13 +234,13 @@ function countsOf(
   };
 }
 
-/** What a check of rows says of the numbers of rows that it considered and that fail. */
+/** Result of a row check, from the numbers of considered and of failing rows. */
 export function rowResult(mask: Mask, { considered, unexpected, repaired }: RowCounts): CheckResult {
   const { check } = mask.planned;
-  // counts are compared, not 1 − share, which binary fractions get wrong at the border
+  // counts are compared instead of 1 − share, which binary fractions get wrong at the boundary
   const enough = considered === 0 || (considered - unexpected) / considered >= check.mostly;
   const reaction = reactionOf(check, considered, unexpected);
-  // a share that turns a milder reaction into a rejection rejects, whatever `mostly` allows
+  // a share that escalates a milder reaction to a rejection rejects, whatever `mostly` allows
   const success = enough && !(reaction === "reject" && reaction !== usualReaction(check));
   const observed = considered === 0 ? null : (considered - unexpected) / considered;
   return {

@@ -9,8 +9,8 @@ import type { Check, Suite } from "../model/suite.ts";
 import { callerSqlOf } from "../suite/plan.ts";
 
 /**
- * Lets the engine check every pattern and SQL expression of a suite, the latter in a fenced session; returns
- * them by their path.
+ * Has the engine check every pattern and SQL expression of a suite, the latter in a fenced session, and
+ * returns them by their path.
  *
  * @throws `SUITE_INVALID` naming the path, with the engine's own error as cause.
  */
@@ -44,8 +44,8 @@ export async function checkedExpressions(
 }
 
 /**
- * Lets the engine read every pattern of a suite: its regular expressions are not quite JavaScript's, by which
- * suites are defined.
+ * Has the engine parse every pattern of a suite, because its regular expressions differ slightly from
+ * JavaScript's, which validated the suite.
  */
 async function checkPatterns(session: Session, suite: Suite): Promise<void> {
   const patterns = suite.checks.flatMap((check) =>

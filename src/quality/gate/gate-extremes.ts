@@ -7,36 +7,36 @@ import { type CountContext, countRows, rowResult } from "./gate-counts.ts";
 import { rowMask } from "./masks.ts";
 import type { CheckResult } from "./verdict.ts";
 
-/** What the files that hold a batch say, exactly, of one of its top-level columns. */
+/** Exact statistics of one top-level column from the files that hold a batch. */
 export interface ColumnFacts {
-  /** Gives the number of values that are not null. */
+  /** Returns the number of values that are not null. */
   readonly present: () => Promise<number>;
   /**
-   * The smallest and largest value of each file as the engine's text; absent where one is not known, or a
-   * value is NaN.
+   * The smallest and largest value of each file as the engine's text; absent if one is unknown, or a value is
+   * NaN.
    */
   readonly extremes?: readonly string[] | undefined;
 }
 
-/** What is known of all rows of a batch once they are in files. */
+/** What is known about all rows of a batch once they are in files. */
 export interface WrittenFacts {
   readonly rows: number;
   column(name: string): Promise<ColumnFacts>;
 }
 
-/** What extremes tell without a look at the rows. */
+/** Results that follow from extremes without reading the rows. */
 export interface ExtremesAnswer {
   readonly results: ReadonlyMap<string, CheckResult>;
-  /** Checks that some extreme fails, so that some row must. */
+  /** Checks that some extreme fails, so that some row must fail. */
   readonly refuted: ReadonlySet<string>;
 }
 
 /**
- * Answers the checks for which the smallest and largest values speak for all others: ranges, and bounds of
- * the extremes themselves.
+ * Evaluates the checks that the smallest and largest values decide for all others: ranges, and bounds of the
+ * extremes themselves.
  *
- * Such a check is run as it is over a relation of the extremes alone, so that every type compares as it does
- * among the rows.
+ * Such a check is run unchanged over a relation of only the extremes, so that every type is compared as among
+ * the rows.
  */
 export async function answerFromExtremes(
   session: Session,
@@ -53,7 +53,7 @@ export async function answerFromExtremes(
     const column = known.get(name) ?? (await facts.column(name));
     if (column.extremes === undefined) continue;
     known.set(name, column);
-    // nulls fill up the relation of the extremes; those of the rows are looked at apart
+    // the relation of the extremes is padded with nulls; nulls of the rows are counted separately
     answerable.push({ ...check, check: { ...check.check, onNull: "ignore" } });
   }
   const relation = await relationOf(session, batch, known);
@@ -78,7 +78,7 @@ export async function answerFromExtremes(
   return { results, refuted };
 }
 
-/** The top-level column whose extremes speak for all rows that a check looks at. */
+/** The top-level column whose extremes decide for all rows that a check considers. */
 function columnOf({ plan, scope }: PlannedCheck, columns: readonly EngineColumn[]): string | undefined {
   if (
     (plan.kind !== "row" && plan.kind !== "aggregate") ||
@@ -87,13 +87,13 @@ function columnOf({ plan, scope }: PlannedCheck, columns: readonly EngineColumn[
   )
     return undefined;
   const { sql, class: kind } = plan.byExtremes;
-  // statistics of texts are cut, those of truth values tell nothing that counting them does not
+  // statistics of text are cut, and those of booleans say no more than counting them
   if (kind === "string" || kind === "boolean") return undefined;
   return columns.find(({ name }) => duckdbDialect.identifier(name) === sql)?.name;
 }
 
 /**
- * The extremes as rows of the batch's types; `undefined` where there are none, or their text does not read
+ * The extremes as rows of the batch's types; `undefined` if there are none, or their text cannot be read
  * back.
  */
 async function relationOf(

@@ -16,21 +16,21 @@ import type { RowFunction } from "../model/suite.ts";
 import type { PlannedCheck } from "../suite/plan.ts";
 import { keysMask, type Mask, positionJoin, positionOf, positionsMask, rowMask } from "./masks.ts";
 
-/** What finding failing groups needs. */
+/** What the search for failing groups needs. */
 export interface GroupContext {
-  /** Leave proofs that all keys differ to whoever counts ({@link Mask.toProve}). */
+  /** Whether to leave proofs that all keys differ to the counting pass ({@link Mask.toProve}). */
   readonly proveByCounting?: boolean | undefined;
   readonly functions: Readonly<Record<string, RowFunction>>;
   readonly relation: RelationLookup;
 }
 
 /**
- * Bits that all proofs beside the counts may take together, in each thread of the engine, whose memory limit
- * does not hold for them.
+ * Bits that all proofs in the counting pass may take together, in each thread of the engine; its memory limit
+ * does not cover them.
  */
 const bitsBeside = 2 ** 29;
 
-/** The masks of all checks that can name rows, after finding the keys and positions that fail. */
+/** The masks of all checks that can name rows, after finding the failing keys and positions. */
 export async function groupMasks(
   session: Session,
   planned: readonly PlannedCheck[],
@@ -48,7 +48,7 @@ export async function groupMasks(
   return masks;
 }
 
-/** The rows that a check looks at, as a relation in parentheses. */
+/** The rows that a check considers, as a relation in parentheses. */
 export function scopedRows(staged: StagedRelation, scope: SqlExpression | undefined): SqlExpression {
   return scope === undefined
     ? sql`(${staged.positionedSql})`
@@ -149,8 +149,7 @@ async function provenAlone({ sql: proof }: CountProof, scoped: SqlExpression, as
 }
 
 /**
- * Whether a key lies outside of what the smallest and largest were said to be, so that a {@link CountProof}
- * has no room for it.
+ * Whether a key is outside the reported smallest and largest, so that a {@link CountProof} has no bit for it.
  */
 export function isOutOfRange(error: unknown): boolean {
   return isVarveError(error, "SQL_FAILED") && error.data["engineErrorKind"] === "Out of Range";
@@ -176,7 +175,7 @@ interface Verdicts {
   readonly unknown: Positions;
 }
 
-/** Streams the rows through the predicate; only the positions of rows that do not pass are kept. */
+/** Streams the rows through the predicate, and keeps only the positions of rows that do not pass. */
 async function runFunction(
   session: Session,
   select: SqlSelect,
@@ -205,7 +204,7 @@ async function runFunction(
   return verdicts;
 }
 
-/** A table of positions; `undefined` when there are none. */
+/** A table of positions; `undefined` if there are none. */
 async function stagePositions(
   session: Session,
   positions: Positions,
@@ -228,8 +227,8 @@ async function stagePositions(
 let tables = 0;
 
 /**
- * A name that no other table of this process has: plain tables, because the engine writes files over a
- * connection of its own.
+ * A name that no other table of this process has. The tables are not temporary, because the engine writes
+ * files over a separate connection.
  */
 export function temporaryTable(): SqlName {
   tables++;
@@ -237,8 +236,8 @@ export function temporaryTable(): SqlName {
 }
 
 /**
- * A batch without its first two columns, a row's file and place. (By index: Arrow's `select` by name takes
- * the wrong columns.)
+ * A batch without its first two columns, a row's file and position. (By index, because Arrow's `select` by
+ * name takes the wrong columns.)
  */
 export function withoutPosition(batch: RecordBatch): RecordBatch {
   return batch.selectAt(batch.schema.fields.slice(2).map((_, index) => index + 2));

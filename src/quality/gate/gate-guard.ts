@@ -7,13 +7,12 @@ import { type Mask, rowMask } from "./masks.ts";
 import type { CheckResult } from "./verdict.ts";
 
 /**
- * Whether a check of rows alone ({@link rowMask}) is left to the scan that writes the rows: any row that
- * fails rejects the batch, the check looks at each row by SQL of varve's own, and the rows that count are all
- * rows, or those with a value in one column.
+ * Whether a row check ({@link rowMask}) is left to the scan that writes the rows: any failing row rejects the
+ * batch, the check tests each row by varve's own SQL, and it considers all rows, or those with a value in one
+ * column.
  *
- * Only checks of texts and of nulls: reading texts once more costs a third of what testing them does, and a
- * column that nobody else looks at need not be read for its nulls. Numbers are counted faster than they are
- * guarded.
+ * This applies only to checks of texts and of nulls: it avoids reading text again, and a column that no other
+ * check reads need not be read for its nulls. Numbers are counted faster than they are guarded.
  */
 export function isGuardable(mask: Mask, columns: readonly EngineColumn[]): boolean {
   const { check } = mask.planned;
@@ -34,8 +33,8 @@ function columnOf(sql: string | undefined, columns: readonly EngineColumn[]): st
 }
 
 /**
- * What fails guarded checks. Where one lets ASCII texts alone pass, the others of its column may take that
- * for granted: else it fails.
+ * The conditions that fail guarded checks. If one check of a column passes only ASCII text, the others may
+ * assume ASCII, because otherwise that one fails.
  */
 export function guardConditions(masks: readonly Mask[]): SqlExpression[] {
   const ascii = new Set(
@@ -55,8 +54,8 @@ export function guardConditions(masks: readonly Mask[]): SqlExpression[] {
 }
 
 /**
- * What guarded checks say of a batch in which no row failed them, and which of them are refuted by nulls that
- * were written all the same: the file that the rows came from must have denied them.
+ * Results of guarded checks for a batch in which no row failed them, and which of these are refuted by nulls
+ * that were written all the same, because the statistics of the rows' source file denied them.
  */
 export async function passedResults(
   masks: readonly Mask[],

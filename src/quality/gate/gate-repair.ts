@@ -11,7 +11,7 @@ import { findColumn, type PlannedCheck } from "../suite/plan.ts";
 import { temporaryTable, withoutPosition } from "./gate-groups.ts";
 import { leftJoin, type Mask, positionOf, rowMask } from "./masks.ts";
 
-/** The batch with repaired values, and how many of them each check asked for. */
+/** The batch with repaired values, and their number for each check. */
 export interface Repaired {
   readonly staged: StagedRelation;
   readonly planned: readonly PlannedCheck[];
@@ -27,10 +27,10 @@ interface RepairContext {
 /**
  * Replaces the failing values of checks that repair; all checks are then run on the repaired rows.
  *
- * Several checks may repair one column: each sees what the one before it left.
+ * Several checks may repair one column; each sees the result of the previous one.
  *
- * @throws `SUITE_INVALID` for a function that is not given or does not answer once a row; `SCHEMA_MISMATCH`
- * for a value that it gives which is not of the column's type
+ * @throws `SUITE_INVALID` for a function that is missing or does not return one value per row;
+ * `SCHEMA_MISMATCH` for a returned value that is not of the column's type
  */
 export async function repairRows(
   session: Session,
@@ -77,10 +77,7 @@ function repairedColumn(staged: StagedRelation, check: Check, { columns }: Repai
   return { sql: column.sql, type: stagedColumn.type };
 }
 
-/**
- * Asks once for the values that an SQL repair gives, so that those that are none of the column's type are its
- * fault and nobody else's.
- */
+/** Evaluates an SQL repair on its own first, so that values of the wrong type are attributed to it. */
 async function tryRepair(
   session: Session,
   staged: StagedRelation,
@@ -117,8 +114,8 @@ function replaced(staged: StagedRelation, mask: Mask, context: RepairContext): S
 }
 
 /**
- * The values that a function gives are kept by the rows' places, so that every later look at the batch sees
- * the same ones.
+ * The values that a function returns are stored by the rows' places, so that every later read of the batch
+ * sees the same values.
  */
 async function replacedBy(
   session: Session,
@@ -154,7 +151,7 @@ async function replacedBy(
   );
   const on = sql`${table}.${names.row} = ${position.row} AND ${table}.${names.file} IS NOT DISTINCT FROM ${position.file}`;
   const value = sql`CASE WHEN ${table}.${names.row} IS NOT NULL THEN ${table}.${names.value} ELSE ${column.sql} END`;
-  // a join gives rows in any order, but checks of order look at them in the source's
+  // a join returns rows in any order, but checks of order need that of the source
   const numbered = sql`(SELECT *, row_number() OVER () AS ${names.order} FROM (${staged.positionedSql})) AS staged`;
   const changed = sql`SELECT staged.* REPLACE (${value} AS ${column.sql}) FROM ${numbered} ${leftJoin({ table, on })}`;
   const repaired = temporaryTable();
@@ -170,8 +167,8 @@ async function replacedBy(
 }
 
 /**
- * The failing rows' places with their new values: one object a failing row, as the function asks for objects
- * anyway.
+ * The failing rows' places with their new values: one object per failing row, because the function receives
+ * objects anyway.
  */
 async function repairs(
   session: Session,

@@ -6,31 +6,31 @@ import { noPlaces, type Places, placesOf, placesSql } from "../model/places.ts";
 import { anyFails, type Mask, maskedSource, positionOf } from "./masks.ts";
 import type { CheckResult, SampleRow } from "./verdict.ts";
 
-/** Failing rows that a verdict shows of each check. */
+/** Number of failing rows that a verdict shows for each check. */
 const sampleLimit = 20;
-/** A check fails often when one row of this many fails. */
+/** A check fails often if at least one row in this many fails. */
 const oftenOneIn = 20;
 
-/** How many rows go where, and the first failing rows of each check. */
+/** Numbers of rows by outcome, and the first failing rows of each check. */
 export interface Split {
   readonly quarantined: number;
-  /** The places of those that are quarantined. */
+  /** The places of the quarantined rows. */
   readonly aside: Places;
   readonly dropped: number;
   readonly tagged: number;
   readonly samples: ReadonlyMap<string, readonly SampleRow[]>;
 }
 
-/** A check that can name rows and did, with what it said. */
+/** A check that names failing rows, with its result. */
 export interface Reacted {
   readonly mask: Mask;
   readonly result: CheckResult;
 }
 
 /**
- * Looks again at the rows that failed, in one pass over the columns of the failing checks; no pass at all
- * where nothing failed. Checks that fail often have a pass of their own, because the first few of many rows
- * are found near the beginning.
+ * Reads the failing rows again, in one pass over the columns of the failing checks, or no pass at all if
+ * nothing failed. Checks that fail often have a pass of their own, because the first few of many rows are
+ * found near the beginning.
  */
 export async function sampleRows(
   session: Session,
@@ -79,7 +79,7 @@ export async function sampleRows(
 /** The first failing rows of a check that fails often. */
 async function firstFailing(session: Session, staged: StagedRelation, mask: Mask): Promise<SampleRow[]> {
   const position = positionOf(staged);
-  // A scan keeps the source's order, so that it can stop at the last row wanted; a join does not.
+  // A scan keeps the source's order, so that it can stop at the last row needed; a join does not.
   const order =
     mask.joins.length === 0 ? sql`` : sql`ORDER BY coalesce(${position.file}, ''), ${position.row} `;
   const rows = await session.rows(
@@ -92,14 +92,14 @@ async function firstFailing(session: Session, staged: StagedRelation, mask: Mask
   );
 }
 
-/** A failing row as a struct: its position and what is shown of it. */
+/** A failing row as a struct: its position and the values to show. */
 function shownRow(mask: Mask, staged: StagedRelation): SqlExpression {
   const position = positionOf(staged);
   const shown = shownColumns(mask, staged).map(({ sql: value }, index) => sql`v${index}: ${value}`);
   return sql`{file: ${position.file}, row: ${position.row}${shown.length === 0 ? sql`` : sql`, shown: {${joinSql(shown)}}`}}`;
 }
 
-/** The check's own columns; a check by SQL alone shows the first few of the row. */
+/** The check's own columns; an SQL check shows the first few columns of the row. */
 function shownColumns(
   mask: Mask,
   staged: StagedRelation,

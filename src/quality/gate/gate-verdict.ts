@@ -11,7 +11,7 @@ import type { Reacted, Split } from "./gate-samples.ts";
 import { anyFails, type Mask, maskedSource, positionOf } from "./masks.ts";
 import type { CheckResult, GateOutcome } from "./verdict.ts";
 
-/** What a verdict is made of. */
+/** The parts of a verdict. */
 export interface Findings {
   readonly counted: Counted;
   readonly reacted: readonly Reacted[];
@@ -21,7 +21,7 @@ export interface Findings {
   readonly setAside: SetAside | undefined;
 }
 
-/** Puts together what was found of a batch. */
+/** Makes the verdict on a batch from its parts. */
 export function verdictOf(suite: Suite, batch: StagedRelation, findings: Findings): GateOutcome {
   const verdict = verdictOfRows(suite, batch, findings);
   const { setAside } = findings;

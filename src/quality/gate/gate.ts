@@ -23,11 +23,11 @@ import type { CheckResult, GateOutcome } from "./verdict.ts";
 /**
  * Tests a staged batch with a suite before anything is committed.
  *
- * One pass counts what every check says; groups are looked at by key first; only where rows fail are they
- * looked at again. Tables of the session hold the failing keys that the verdict's SQL refers to.
+ * One pass counts the results of all checks, after groups were compared by key; rows are read again only if
+ * some fail. Tables of the session hold the failing keys that the verdict's SQL refers to.
  *
- * @throws `SUITE_INVALID` where the suite does not fit the batch's columns, `SQL_REFUSED` or `SQL_FAILED` for
- * its SQL.
+ * @throws `SUITE_INVALID` if the suite does not fit the batch's columns, `SQL_REFUSED` or `SQL_FAILED` for
+ * its SQL
  */
 export async function evaluateGate(
   session: Session,
@@ -48,7 +48,7 @@ interface GateParts {
   readonly planned: readonly PlannedCheck[];
 }
 
-/** A suite made ready for one batch. */
+/** A suite prepared for one batch. */
 export class Gate {
   readonly #parts: GateParts;
   readonly #guarded: readonly Mask[];
@@ -80,8 +80,8 @@ export class Gate {
   }
 
   /**
-   * Whether the batch is taken as it came, or not at all: no check can do more than warn or reject. Then it
-   * may be written before the verdict.
+   * Whether the batch can only be accepted unchanged or rejected as a whole, because its checks only warn or
+   * reject. Then it may be written before the verdict.
    */
   get takesWhole(): boolean {
     const { suite, context } = this.#parts;
@@ -93,26 +93,24 @@ export class Gate {
   }
 
   /**
-   * Conditions over the batch's columns, for which no row may be true; empty unless the gate
-   * {@link Gate.takesWhole}. Whoever writes the rows reads them anyway: it can test them in the same scan,
-   * and then ask for {@link Gate.verdictOfWritten}.
+   * Conditions over the batch's columns that no row may meet; empty unless the gate {@link Gate.takesWhole}.
+   * The scan that writes the rows can test them, and then call {@link Gate.verdictOfWritten}.
    */
   get guard(): readonly SqlExpression[] {
     return guardConditions(this.#guarded);
   }
 
-  /** Makes all tests. */
+  /** Runs all tests. */
   async verdict(): Promise<GateOutcome> {
     return this.#conclude(await this.#count(this.#parts.planned));
   }
 
   /**
-   * Makes the tests that are not in the {@link Gate.guard}, which no row failed; those that the written
-   * files' own statistics answer cost nothing. `undefined` where the source has other rows by now: then all
-   * tests have to be made.
+   * Runs the tests that are not in the {@link Gate.guard}, which no row failed; tests that the written files'
+   * own statistics answer cost nothing. Returns `undefined` if the source has other rows by now, so that all
+   * tests must be run.
    *
-   * @throws `SOURCE_UNREADABLE` where a file that the rows came from has answered a test wrongly by its
-   * statistics
+   * @throws `SOURCE_UNREADABLE` if wrong statistics of a source file have falsified a test
    */
   async verdictOfWritten(facts: WrittenFacts): Promise<GateOutcome | undefined> {
     const { planned, repaired, session } = this.#parts;
@@ -131,7 +129,7 @@ export class Gate {
   }
 
   /**
-   * Holds a verdict to the written files' statistics, once its clean rows are in them. @throws as
+   * Compares a verdict with the written files' statistics, once its clean rows are in them. @throws as
    * {@link Gate.verdictOfWritten}
    */
   async confirm(verdict: GateOutcome, facts: WrittenFacts): Promise<void> {
@@ -173,7 +171,7 @@ export class Gate {
     };
   }
 
-  /** Looks again at the rows that fail, and says what becomes of the batch. */
+  /** Reads the failing rows again, and makes the verdict on the batch. */
   async #conclude(counted: CountedMasks): Promise<GateOutcome> {
     const { session, suite, context, repaired } = this.#parts;
     const reacted = counted.masks.flatMap((mask) => {
@@ -197,8 +195,7 @@ interface CountedMasks extends Counted {
 }
 
 /**
- * @throws `SOURCE_UNREADABLE` for checks that every row passed though what was written of the same rows fails
- * them
+ * @throws `SOURCE_UNREADABLE` for checks that every row passed although the same rows fail them as written
  */
 function confirm({ refuted }: ExtremesAnswer, results: ReadonlyMap<string, CheckResult>): void {
   const misled = [...refuted].filter((id) => results.get(id)?.unexpected === 0);

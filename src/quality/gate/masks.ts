@@ -8,38 +8,40 @@ import type { PlannedCheck } from "../suite/plan.ts";
 /**
  * One check that can name rows, as SQL over the staged rows.
  *
- * `fail` is true or false, never null: quarantine is where it is true, clean is where it is not, so the two
- * are exact complements.
+ * `fail` is true or false, never null. Rows for which it is true fail and all others pass, so the two are
+ * exact complements.
  */
 export interface Mask {
   readonly planned: PlannedCheck;
   readonly fail: SqlExpression;
-  /** Condition of the rows that the check considers; `undefined`: all of them. */
+  /** Condition of the rows that the check considers; `undefined` for all rows. */
   readonly considered: SqlExpression | undefined;
-  /** The one column whose non-null values are the considered rows, where it is as simple as that. */
+  /** The column whose non-null values are the considered rows, if the condition is that simple. */
   readonly consideredColumn?: SqlExpression | undefined;
   /**
-   * The one column whose nulls are the failing rows, where it is as simple as that; with no condition on the
+   * The column whose nulls are the failing rows, if the check is that simple and has no condition on the
    * rows.
    */
   readonly presentColumn?: SqlExpression | undefined;
-  /** `fail` without the guard against null, for counting. */
+  /** `fail` without the protection against null, for counting. */
   readonly countedFail: SqlExpression;
   readonly joins: readonly MaskJoin[];
-  /** Failing rows, where a query over keys or positions has told already. */
+  /** Number of failing rows, if a query over keys or positions has already counted them. */
   readonly known?: number | undefined;
-  /** What has to be true of all rows, or {@link Mask.known} is not. */
+  /** A condition over all rows that must be true for {@link Mask.known} to be valid. */
   readonly toProve?: CountProof | undefined;
   readonly shows: readonly ColumnUse[];
 }
 
-/** A table of failing keys or positions, and how its rows meet those of the batch. */
+/** A table of failing keys or positions, and how it is joined to the batch. */
 export interface MaskJoin {
   readonly table: SqlName;
   readonly on: SqlExpression;
 }
 
-/** Quoted names of the two position columns, and the names that a gate may use beside the batch's columns. */
+/**
+ * Quoted names of the two position columns, and the names that a gate may use next to the batch's columns.
+ */
 export function positionOf(staged: StagedRelation): Position {
   const { file, row, badCells } = staged.positionColumns;
   const taken = [
@@ -54,7 +56,7 @@ export function positionOf(staged: StagedRelation): Position {
 interface Parts {
   readonly scope: SqlExpression | undefined;
   readonly missing: SqlExpression | undefined;
-  /** Fails as far as it is not missing; may be null only where `missing` is true. */
+  /** Condition for a failing value; may be null only where `missing` is true. */
   readonly wrong: SqlExpression;
   /** `wrong` is null exactly where the value is missing. */
   readonly nullsExactly: boolean;
@@ -82,7 +84,7 @@ function maskOf(planned: PlannedCheck, parts: Parts): Pick<Mask, "fail" | "consi
   };
 }
 
-/** The mask of a check whose plan is a condition on the row alone. */
+/** The mask of a check whose plan is a condition on single rows. */
 export function rowMask(planned: PlannedCheck): Mask | undefined {
   const { plan, scope } = planned;
   if (plan.kind !== "row") return undefined;
@@ -97,8 +99,8 @@ export function rowMask(planned: PlannedCheck): Mask | undefined {
 }
 
 /**
- * What counting the values of one column tells, which costs a fraction of testing each, and nothing where the
- * files' statistics hold it.
+ * What follows from the number of values of one column. Counting costs a fraction of testing each value, and
+ * nothing if the files' statistics have it.
  */
 function countedColumns(
   { check, scope }: PlannedCheck,
@@ -114,7 +116,7 @@ function countedColumns(
   };
 }
 
-/** The mask of a check whose failing keys were put into `table` (columns as {@link GateNames} has them). */
+/** The mask of a check whose failing keys are in `table` (with columns named as in {@link GateNames}). */
 export function keysMask(
   planned: PlannedCheck,
   plan: KeysPlan,
@@ -148,7 +150,7 @@ function keyJoin(table: SqlName, keys: readonly SqlExpression[], names: GateName
   return { table, on: joinSql(same, sql` AND `) };
 }
 
-/** The key column, where the rows that count are those that have a value in it. */
+/** The key column, if the considered rows are those that have a value in it. */
 function consideredKey(
   { check, scope }: PlannedCheck,
   { keys, missing }: KeysPlan,
@@ -158,7 +160,7 @@ function consideredKey(
   return simple && only !== undefined && missing === sql`(${only} IS NULL)` ? { consideredColumn: only } : {};
 }
 
-/** The mask of a check whose failing positions were put into `table`, with their `file` and `row`. */
+/** The mask of a check whose failing positions are in `table`, with their `file` and `row`. */
 export function positionsMask(
   planned: PlannedCheck,
   missing: SqlExpression | undefined,
@@ -189,7 +191,7 @@ function knownUnlessNulls(planned: PlannedCheck, known: number): { readonly know
   return planned.check.onNull === "fail" ? {} : { known };
 }
 
-/** The staged rows with what the masks join to them. */
+/** The staged rows, joined with the tables of the masks. */
 export function maskedSource(staged: StagedRelation, masks: readonly Mask[]): SqlExpression {
   return joinSql(
     [sql`(${staged.positionedSql}) AS staged`, ...masks.flatMap((mask) => mask.joins.map(leftJoin))],
@@ -198,14 +200,14 @@ export function maskedSource(staged: StagedRelation, masks: readonly Mask[]): Sq
 }
 
 /**
- * Joins a table of the gate as a query: a table by itself brings a `rowid` along, as a column of the batch
- * may be called.
+ * Joins a table of the gate as a query, because a plain table also has a `rowid`, which may be the name of a
+ * column of the batch.
  */
 export function leftJoin({ table, on }: MaskJoin): SqlExpression {
   return sql`LEFT JOIN (FROM ${table}) AS ${table} ON ${on}`;
 }
 
-/** A condition that is true where any of the masks fails; never null. */
+/** A condition that is true for rows that fail any of the masks; never null. */
 export function anyFails(masks: readonly Mask[]): SqlExpression {
   return masks.length === 0
     ? sql`false`

@@ -18,15 +18,15 @@ export function lineMember(columns: Iterable<string>): string {
   return `${freePrefix(columns)}line`;
 }
 
-/** The id of what stands against such a line. */
+/** The check id of the error of such a line. */
 export const lineCheckId = "schema:lines";
 
 /**
- * SQL for a quarantined row's payload with the text of a line that could not be read under the member that it
- * has now: the table's columns, and with them the free name, may have changed since the row was set aside.
+ * SQL for a quarantined row's payload, with the text of an unreadable line under its present member: the
+ * table's columns, and with them the free name, may have changed since the row was set aside.
  *
- * Such a row is known by its error, and the member by being the payload's first, as varve writes it: any
- * other member of such a name is a column's value.
+ * Such a row is recognised by its error, and the member because varve writes it first in the payload; any
+ * other member with such a name is a column's value.
  */
 export function currentPayloadSql(
   columns: Iterable<string>,
@@ -41,13 +41,12 @@ export function currentPayloadSql(
 }
 
 /**
- * A row as a JSON object that loses nothing: booleans, integers to 64 bits and finite fractions as they are,
- * everything else as the engine's text of it, which casts back to the same value. A cell that could not be
- * read as its type is given as the text that it was, a line that could not be read as {@link lineMember}.
- * Variants need the session's variant function.
+ * A row as a lossless JSON object: booleans, integers up to 64 bits and finite fractions as they are,
+ * everything else as the engine's text, which casts back to the same value. A cell that could not be read as
+ * its type is the original text; a line that could not be read is {@link lineMember}. Variants need the
+ * session's variant function.
  *
- * @param table the columns that these go to: as they are spelled there they are called in the object; into a
- * variant goes JSON
+ * @param table the target columns: the object uses their spelling of names; a variant's value is JSON
  * @throws `UNSUPPORTED_FEATURE` for a column that holds variants inside lists, maps or structs
  */
 export function payloadSql(
@@ -80,8 +79,8 @@ export function payloadSql(
 }
 
 /**
- * The same JSON as a table gives of its variants; what no variant can hold, which is why the row is set
- * aside, as the engine writes it.
+ * The same JSON as for a table's variants; a value that no variant can hold, which is why the row is set
+ * aside, is written as by the engine.
  */
 function variantMemberSql(value: SqlExpression, type: string): SqlExpression {
   const source = parseEngineType(type);
@@ -109,16 +108,16 @@ function memberSql(value: SqlExpression, type: string, kind: string): SqlExpress
 }
 
 /**
- * The SELECT that reads payloads back as rows of `columns`; TRY_CAST leaves null what is not of its type,
- * named by {@link payloadErrorsSql}.
+ * The SELECT that reads payloads back as rows of `columns`. TRY_CAST makes values of the wrong type null;
+ * {@link payloadErrorsSql} names them.
  */
 export function payloadColumnsSql(columns: readonly EngineColumn[], payload: SqlExpression): SqlText {
   return joinSql(columns.map((column) => sql`${readSql(column, payload)} AS ${quoteName(column.name)}`));
 }
 
 /**
- * SQL for the list of what of a payload does not fit the columns: values that are not of their type, and
- * values of no column at all.
+ * SQL for the list of what does not fit the columns in a payload: values of the wrong type, and values of
+ * unknown columns.
  */
 export function payloadErrorsSql(columns: readonly EngineColumn[], payload: SqlExpression): SqlExpression {
   const unreadable = columns.map((column) => {
@@ -142,7 +141,7 @@ function misfit(column: SqlExpression, message: SqlExpression, observed: SqlExpr
   return sql`{check_id: 'schema:' || ${column}, check_name: 'schema', columns: [${column}], message: ${message}, observed_value: ${observed}, severity: 'critical', rule_fingerprint: ''}`;
 }
 
-/** A condition that is true where a payload says something of a column, even null. */
+/** A condition that is true if a payload mentions a column, even as null. */
 export function mentionsSql(column: string, payload: SqlExpression): SqlExpression {
   return sql`json_exists(${payload}, ${quoteText(pointer(column))})`;
 }
@@ -156,7 +155,7 @@ function pointer(name: string): string {
 }
 
 function readSql(column: EngineColumn, payload: SqlExpression): SqlExpression {
-  // writing makes a variant of JSON; one that is made before comes out of a query as text
+  // writing converts JSON to a variant; a variant made before would be returned by a query as text
   if (column.type === "VARIANT")
     return sql`CASE WHEN ${textOf(column, payload)} IS NOT NULL THEN json_extract(${payload}, ${quoteText(pointer(column.name))}) END`;
   return sql`TRY_CAST(${textOf(column, payload)} AS ${columnType(column.type)})`;

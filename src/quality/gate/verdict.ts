@@ -59,20 +59,19 @@ export interface GateVerdict {
 }
 
 /**
- * A verdict with what the session that made it can do with the batch.
+ * A verdict, with SQL over the batch for the session that made it.
  *
- * Clean and bad rows are a strict partition: a row is bad when the verdict of a check that quarantines or
- * drops is fail, clean otherwise, decided by one expression that is never null. The SQL texts read relations
- * of that session.
+ * Clean and bad rows are a strict partition: a row is bad if a check that quarantines or drops fails it, and
+ * clean otherwise, decided by one expression that is never null. The SQL reads relations of that session.
  */
 export interface GateOutcome extends GateVerdict {
-  /** SELECT of the clean rows: the staged columns, and the tag column last where a check tags. */
+  /** SELECT of the clean rows: the staged columns, and the tag column last if a check tags. */
   readonly cleanSql: SqlSelect;
-  /** Whether {@link cleanSql} yields all staged rows unchanged. */
+  /** Whether {@link cleanSql} returns all staged rows unchanged. */
   readonly untouched: boolean;
   /**
    * SELECT of the quarantined rows: `file`, `row`, `errors` (see `spec/formats.md`) and the staged columns;
-   * `null` when there are none.
+   * `null` if there are none.
    */
   readonly quarantineSql: SqlSelect | null;
   /** The places of the quarantined rows. */
@@ -123,7 +122,7 @@ function firstOf({ sample: [first] }: CheckResult): JsonObject | undefined {
   return first === undefined ? undefined : defined({ row: first.row ?? undefined, ...first.values });
 }
 
-/** Lists of many values do not belong into a commit. */
+/** Lists of many values do not belong in a commit. */
 function shortened(value: JsonValue): JsonValue {
   return Array.isArray(value) && value.length > 20
     ? [...value.slice(0, 20), `… ${value.length - 20} more`]

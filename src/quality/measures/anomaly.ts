@@ -36,13 +36,13 @@ export type AnomalyRule =
       readonly upper_factor?: number | undefined;
     };
 
-/** Half-open range of indices that are searched; the others only teach what is normal. */
+/** Half-open range of indices to search; the other values only define what is normal. */
 export interface Searched {
   readonly from: number;
   readonly to: number;
 }
 
-/** One value that the rule calls out of line, and the bounds that it broke. */
+/** One anomalous value, and the bounds that it violates. */
 export interface Anomaly {
   readonly index: number;
   readonly value: number;
@@ -50,7 +50,7 @@ export interface Anomaly {
   readonly upper: number;
 }
 
-/** Finds the values of `series` out of line by `rule`; `searched` defaults to the whole series. */
+/** Finds the values of `series` that are anomalous by `rule`; `searched` defaults to the whole series. */
 export function findAnomalies(
   series: readonly number[],
   rule: AnomalyRule,
@@ -65,7 +65,7 @@ export function findAnomalies(
 
 interface Range {
   readonly index: number;
-  /** What is held against the bounds: the value itself, a change, a ratio. */
+  /** What is compared with the bounds: the value itself, a change, or a ratio. */
   readonly compared: number;
   readonly lower: number;
   readonly upper: number;
@@ -113,7 +113,7 @@ function expectedRanges(series: readonly number[], rule: AnomalyRule, searched: 
   }
 }
 
-/** What was and stayed zero has not changed. */
+/** A value that stays zero has not changed. */
 function ratio(value: number, before: number): number {
   return value === 0 && before === 0 ? 1 : value / before;
 }
@@ -178,10 +178,7 @@ export interface OnlineState {
   readonly anomaly: boolean;
 }
 
-/**
- * Welford's running mean and population deviation; an anomaly leaves the state as it was unless told
- * otherwise.
- */
+/** Welford's running mean and population deviation; by default, an anomaly leaves the state unchanged. */
 export function onlineStates(
   series: readonly number[],
   rule: AnomalyRule & { readonly rule: "online_normal" },
@@ -217,7 +214,7 @@ function onlineNormal(
       mean - (rule.lower_factor ?? 3) * deviation,
       mean + (rule.upper_factor ?? 3) * deviation,
     ];
-    // the state may have been put back, so the verdict is the state's own, not the bounds'
+    // the state may have been restored, so the verdict is that of the state, not that of the bounds
     return {
       index,
       compared: anomaly ? Number.NaN : valueAt(series, index),
@@ -228,7 +225,7 @@ function onlineNormal(
 }
 
 /**
- * Values of the same phase of earlier periods are the measure: mean and sample deviation of the series at i −
+ * Compares with values at the same phase of earlier periods: mean and sample deviation of the series at i −
  * period, i − 2·period, …
  */
 function seasonal(

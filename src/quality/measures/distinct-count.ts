@@ -3,13 +3,13 @@ import { joinSql, type SqlExpression, type SqlName, sql } from "../../sql/sql.ts
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
 
-/** How many different values a column holds; null is none of them. */
+/** Number of distinct values of a column, without null. */
 export interface DistinctCount {
   readonly count: number;
   readonly exact: boolean;
 }
 
-/** A column to be counted: `guess` is the engine's rough estimate, off by up to a half. */
+/** A column to count: `guess` is the engine's rough estimate, off by up to a half. */
 export interface CountedColumn {
   readonly name: string;
   readonly guess: number;
@@ -17,17 +17,17 @@ export interface CountedColumn {
   readonly complete: boolean;
 }
 
-/** So many different values are counted one by one; of more a sample is. */
+/** Up to this many distinct values are counted exactly; above, a sample is counted. */
 const counted = 2 ** 14;
 /**
- * A complete column with a greater share of different values may be a key, which only an exact count tells.
+ * A complete column with a greater share of distinct values may be a key, which only an exact count can tell.
  */
 const keyShare = 0.95;
 
 /**
- * Counts the different values of columns in one pass: exactly up to some 16,000, beyond from those whose hash
- * falls into a share so small that about 16,000 are left, which is off by one to two percent. Columns that
- * may be keys are counted exactly in one more pass.
+ * Counts the distinct values of columns in one pass: exactly up to about 16,000, and above that from a sample
+ * of about 16,000, chosen by hash, which is off by one to two percent. Columns that may be keys are counted
+ * exactly in one more pass.
  */
 export async function countDistinct(
   session: Session,
@@ -61,8 +61,8 @@ export async function countDistinct(
 }
 
 /**
- * Different hashes of 64 bits: long texts take no room, and two among some thousands are the same once in
- * 10^10 columns.
+ * Counts distinct hashes of 64 bits, so that long texts take no memory; two of several thousand values have
+ * the same hash in one of 10^10 columns.
  */
 function sampledCount(name: SqlName, halvings: number): SqlExpression {
   const chosen =
@@ -72,7 +72,10 @@ function sampledCount(name: SqlName, halvings: number): SqlExpression {
   return sql`count(DISTINCT hash(${name})) FILTER (WHERE ${chosen})`;
 }
 
-/** Each count holds the values that it saw: so many at a time, or a wide table would need gigabytes. */
+/**
+ * Number of columns counted at once: each count holds the values that it saw, so a wide table would need
+ * gigabytes.
+ */
 const atATime = 50;
 
 async function counts(

@@ -20,8 +20,7 @@ const size = 1 << indexBits;
 const valueBits = 32;
 
 /**
- * Sketches one column of a relation; nulls are left out. `few`: the column is known to hold few different
- * values.
+ * Sketches one column of a relation, without nulls. `few`: the column is known to hold few distinct values.
  */
 export async function sketchDistinct(
   session: Session,
@@ -40,8 +39,8 @@ export async function sketchDistinct(
 }
 
 /**
- * As {@link sketchDistinct} of each of some columns, in one pass: of few rows and many columns the passes
- * would cost more than the rows.
+ * Like {@link sketchDistinct}, for several columns in one pass: with few rows and many columns, separate
+ * passes would cost more than the rows.
  */
 export async function sketchDistinctTogether(
   session: Session,
@@ -57,7 +56,7 @@ function hashOf(value: SqlExpression): SqlExpression {
   return sql`md5_number_lower(CAST(${value} AS VARCHAR))`;
 }
 
-/** `hashed`: rows of a hash `h` and the place `c` of its column. */
+/** `hashed`: rows of a hash `h` and the index `c` of its column. */
 async function sketchHashes(session: Session, hashed: SqlSelect, columns: number): Promise<DistinctSketch[]> {
   const sketches = Array.from({ length: columns }, () => new Uint8Array(size));
   // the most leading zeros are those of the smallest number
@@ -72,12 +71,12 @@ async function sketchHashes(session: Session, hashed: SqlSelect, columns: number
   return sketches;
 }
 
-/** The sketch of the values of both. */
+/** Merges two sketches. */
 export function mergeDistinct(a: DistinctSketch, b: DistinctSketch): DistinctSketch {
   return a.map((rank, index) => Math.max(rank, b[index] ?? 0));
 }
 
-/** About how many different values the sketch has seen. */
+/** Estimated number of distinct values that the sketch has seen. */
 export function estimateDistinct(sketch: DistinctSketch): number {
   const counts = new Array<number>(valueBits + 2).fill(0);
   for (const rank of sketch) counts[rank] = (counts[rank] ?? 0) + 1;
@@ -87,7 +86,7 @@ export function estimateDistinct(sketch: DistinctSketch): number {
   return Math.round(size ** 2 / (2 * Math.LN2 * z));
 }
 
-/** x + Σ x^(2^k) 2^(k-1): the part of the registers that saw nothing. */
+/** x + Σ x^(2^k) 2^(k-1): the contribution of empty registers. */
 function sigma(x: number): number {
   if (x === 1) return Infinity;
   let [power, weight, sum] = [x, 1, x];
@@ -99,7 +98,7 @@ function sigma(x: number): number {
   return sum;
 }
 
-/** (1 - x - Σ (1 - x^(2^-k))² 2^-k) / 3: the part of the registers that are full. */
+/** (1 - x - Σ (1 - x^(2^-k))² 2^-k) / 3: the contribution of saturated registers. */
 function tau(x: number): number {
   if (x === 0 || x === 1) return 0;
   let [root, weight, sum] = [x, 1, 1 - x];

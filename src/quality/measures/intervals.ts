@@ -5,7 +5,7 @@ export interface Interval {
 }
 
 /**
- * Standard normal quantile for two-sided confidence 0.95 and the like, by Acklam's rational approximation
+ * Standard normal quantile for a two-sided confidence such as 0.95, by Acklam's rational approximation
  * (relative error below 1.2e-9).
  */
 function normalQuantile(p: number): number {
@@ -58,8 +58,8 @@ function outwards(lower: number, upper: number): Interval {
 }
 
 /**
- * Bounds around a statistic of reference values, so many standard deviations (population by default) away;
- * absent: no bound.
+ * Bounds around a statistic of reference values, at the given numbers of standard deviations (by default of
+ * the population); an absent number means no bound.
  */
 export function deviationThresholds(
   reference: readonly number[],

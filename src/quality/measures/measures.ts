@@ -6,7 +6,7 @@ import { type AggregateValues, type ColumnUse, toNumber } from "../model/expecta
 /**
  * A number computed from all rows by plain aggregates, shared by checks, profiles and the history of metrics.
  *
- * `value` is `null` where the rows say nothing (no row, all null): never 0.
+ * `value` is `null` if there is nothing to measure (no row, all null); it is never 0 then.
  */
 export interface Measure {
   readonly name: string;
@@ -42,26 +42,26 @@ function single(
   };
 }
 
-/** A decimal of so many digits that a sum of a few may be beyond what the engine can hold. */
+/** A decimal of so many digits that a sum of a few values may exceed what the engine can hold. */
 export function isWide({ class: kind, type }: ColumnUse): boolean {
   return kind === "decimal" && Number(/\((\d+)/.exec(type)?.[1] ?? 0) > 28;
 }
 
 const asDouble = (dialect: Dialect, value: SqlExpression): SqlExpression => dialect.toDouble(value);
 
-/** The engines refuse to square larger magnitudes, NaN and infinities. */
+/** Limit of squares: the engines refuse to square larger magnitudes, NaN and infinities. */
 export const largestSquared = 1e150;
-/** The same for third and fourth powers. */
+/** Limits of third and fourth powers. */
 const [largestCubed, largestToFourth] = [1e100, 1e75];
 
-/** A value where it can be squared (or is within another limit), else null. */
+/** A value if it can be squared (or is within another limit), else null. */
 export function squarable(value: SqlExpression, limit = largestSquared): SqlExpression {
   return sql`CASE WHEN abs(${value}) <= ${limit} THEN ${value} END`;
 }
 
 /**
- * A measure of squares and higher powers, NaN where a value cannot be squared: the engines would fail, and
- * the write with them.
+ * A measure that uses squares or higher powers; NaN if a value cannot be squared, where the engines, and with
+ * them the write, would fail.
  */
 function ofPowers(
   name: string,
@@ -106,14 +106,16 @@ const kurtosis = ofPowers(
 );
 
 /**
- * A value as 0 where its fourth power is too small for a double: the engine fails where it divides by such.
+ * A value, or 0 if its fourth power is too small for a double, because the engine fails when it divides by
+ * such a power.
  */
 function raisable(value: SqlExpression): SqlExpression {
   return sql`CASE WHEN abs(${value}) < ${1 / largestToFourth} THEN 0 ELSE ${value} END`;
 }
 
 /**
- * Measures by name; `variance` and `stdev` are the sample's (ddof 1), the population's carry `_population`.
+ * Measures by name; `variance` and `stdev` are those of the sample (ddof 1), and those of the population have
+ * `_population` in their names.
  */
 export const measures: readonly Measure[] = [
   {
@@ -162,7 +164,7 @@ export const measures: readonly Measure[] = [
   ),
   ofPowers("skewness", "skewness", (dialect, value = sql`NULL`) => dialect.skewness(value), 1, largestCubed),
   {
-    // a constant column has no kurtosis to speak of: both engines differ, so it is set to 0
+    // the kurtosis of a constant column is undefined and the engines differ, so it is set to 0
     ...kurtosis,
     aggregates: (dialect, columns) => ({
       ...kurtosis.aggregates(dialect, columns),

@@ -135,12 +135,12 @@ export async function measureState(
   return { rows, columns: states };
 }
 
-/** Up to so many rows a pass costs more than what is done in it, so that columns share one. */
+/** Up to this many rows, a pass costs more than the work in it, so columns share one. */
 const fewRows = 100_000;
-/** Columns that share a pass; each row is held once for each of them. */
+/** Number of columns that share a pass; each row is held once for each of them. */
 const sharing = 50;
 
-/** Sketches of columns by their places: one pass each, or shared passes where there are few rows. */
+/** Sketches of columns by their indices: one pass each, or shared passes if there are few rows. */
 async function sketched<T, C extends { readonly index: number; readonly name: string }>(
   rows: number,
   columns: readonly C[],
@@ -181,8 +181,8 @@ function columnState(
 }
 
 /**
- * The state of all rows from those of two parts (Chan's rule for the squares); a column that one part lacks
- * has no values there.
+ * Merges the states of two parts (by Chan's rule for the squares); a column that one part lacks has no values
+ * there.
  */
 export function mergeStates(a: MetricState, b: MetricState): MetricState {
   const names = [...new Set([...a.columns, ...b.columns].map((column) => column.name))];
@@ -230,8 +230,8 @@ const nothing: Omit<ColumnState, "name"> = {
 };
 
 /**
- * Whether a state has the sketches that it should have: states that were kept before there were any do not,
- * and cannot be added to.
+ * Whether a state has the sketches that it should have. States that were recorded before there were sketches
+ * do not, and cannot be merged.
  */
 export function isSketched(state: MetricState): boolean {
   return state.columns.every(
@@ -240,7 +240,7 @@ export function isSketched(state: MetricState): boolean {
   );
 }
 
-/** A column's state as it is kept in the metrics table. */
+/** A column's state as stored in the metrics table. */
 export function storedColumn({ distinct, ...state }: ColumnState): Readonly<Record<string, unknown>> {
   return { ...state, distinct: distinct === null ? null : Buffer.from(distinct).toString("base64") };
 }
@@ -257,7 +257,7 @@ export function loadedColumn(
   };
 }
 
-/** A metric's name taken apart: `mean(delay)` is the `mean` of column `delay`, `row_count` looks at none. */
+/** Parses a metric's name: `mean(delay)` is the `mean` of column `delay`; `row_count` has no column. */
 export function metricParts(metric: string): {
   readonly measure: string;
   readonly column?: string | undefined;
@@ -311,13 +311,13 @@ function columnMetric(state: MetricState, column: ColumnState, measure: string):
   }
 }
 
-/** Never beyond the values that there were. */
+/** Never more than the number of values. */
 function quantileOf({ quantiles, min, max }: ColumnState, share: number): number | null {
   const estimate = quantiles === null ? null : estimateQuantile(quantiles, share);
   return estimate === null ? null : Math.min(Math.max(estimate, min ?? estimate), max ?? estimate);
 }
 
-/** Metrics of columns of which a history is kept. */
+/** Metrics of columns that have a history. */
 export const columnMetrics = [
   "completeness",
   "approximate_distinct",
@@ -332,7 +332,7 @@ export const columnMetrics = [
   "interquartile_range",
 ] as const;
 
-/** The metrics of a column that are listed: those that follow from others are left out. */
+/** The metrics of a column that are listed, without those that can be derived from others. */
 export const shownMetrics = columnMetrics.filter(
   (name) => !["range", "sum", "stdev_population"].includes(name),
 );

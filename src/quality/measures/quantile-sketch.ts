@@ -37,7 +37,7 @@ export async function sketchQuantiles(
   return sketch ?? [];
 }
 
-/** As {@link sketchQuantiles} of each of some columns, in one pass. */
+/** Like {@link sketchQuantiles}, for several columns in one pass. */
 export async function sketchQuantilesTogether(
   session: Session,
   relation: SqlSelect,
@@ -48,7 +48,7 @@ export async function sketchQuantilesTogether(
   return sketchValues(session, each, columns.length);
 }
 
-/** `values`: rows of a number `x` and the place `c` of its column. */
+/** `values`: rows of a number `x` and the index `c` of its column. */
 async function sketchValues(session: Session, values: SqlSelect, columns: number): Promise<QuantileSketch[]> {
   const buckets = Array.from({ length: columns }, (): QuantileBucket[] => []);
   const rows = await session.rows(
@@ -63,7 +63,7 @@ async function sketchValues(session: Session, values: SqlSelect, columns: number
   return buckets.map(ordered);
 }
 
-/** The sketch of the values of both. */
+/** Merges two sketches. */
 export function mergeQuantiles(a: QuantileSketch, b: QuantileSketch): QuantileSketch {
   const counts = new Map<string, QuantileBucket>();
   for (const bucket of [...a, ...b]) {
@@ -73,7 +73,7 @@ export function mergeQuantiles(a: QuantileSketch, b: QuantileSketch): QuantileSk
   return ordered([...counts.values()]);
 }
 
-/** The value below which about a share of the values lies, 0 to 1; `null` for a sketch of nothing. */
+/** The value below which about the given share (0 to 1) of the values lies; `null` for an empty sketch. */
 export function estimateQuantile(sketch: QuantileSketch, share: number): number | null {
   const total = sketch.reduce((sum, bucket) => sum + bucket.count, 0);
   const rank = share * (total - 1);
@@ -85,7 +85,7 @@ export function estimateQuantile(sketch: QuantileSketch, share: number): number 
   return null;
 }
 
-/** From the smallest value to the largest, not too many. */
+/** Buckets ordered from the smallest value to the largest, with their number limited. */
 function ordered(buckets: readonly QuantileBucket[]): QuantileSketch {
   const sorted = [...buckets].sort((a, b) => a.sign - b.sign || a.sign * (a.index - b.index));
   if (sorted.length <= mostBuckets) return sorted;

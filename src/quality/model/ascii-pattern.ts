@@ -1,4 +1,4 @@
-/** A step of a pattern that matches none but ASCII characters, or no character at all. */
+/** A step of a pattern that matches only ASCII characters, or no character at all. */
 const step = new RegExp(
   [
     String.raw`\\[dws]`, // classes, which RE2 takes from ASCII alone
@@ -12,13 +12,13 @@ const step = new RegExp(
 );
 
 /**
- * Whether a text that holds a match of the regular expression (RE2's syntax) is ASCII from end to end.
- * `false` where that cannot be told.
+ * Whether every text that contains a match of the regular expression (in RE2 syntax) is ASCII from end to
+ * end; `false` if this is unknown.
  *
- * Such a text has as many characters as bytes, and bytes are counted much faster.
+ * Such a text has as many characters as bytes, and counting bytes is much faster.
  */
 export function matchesAsciiOnly(pattern: string): boolean {
-  // an anchor that is repeated, or not, holds nothing
+  // an anchor that is repeated, or optional, guarantees nothing
   if (!/^\^(?![*+?{])/.test(pattern) || !pattern.endsWith("$")) return false;
   const inner = pattern.slice(1, -1);
   let depth = 0;
@@ -28,7 +28,7 @@ export function matchesAsciiOnly(pattern: string): boolean {
     if (token === undefined) return false;
     if (token.startsWith("(")) depth++;
     if (token === ")") depth--;
-    // outside of groups an alternative would do without one of the anchors
+    // outside groups, an alternative would lack one of the anchors
     if (depth < 0 || (token === "|" && depth === 0)) return false;
     index += token.length;
   }

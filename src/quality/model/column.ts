@@ -25,7 +25,7 @@ export interface SuiteColumn {
   readonly fields?: readonly SuiteColumn[] | undefined;
 }
 
-/** Columns of an engine relation as a suite sees them; struct fields are found for plain structs. */
+/** Columns of an engine relation as a suite sees them, with the fields of plain structs. */
 export function columnsOfRelation(columns: readonly EngineColumn[]): SuiteColumn[] {
   return columns.map((column) => engineColumn(column.name, column.type));
 }
@@ -35,10 +35,10 @@ export function columnsOfSchema(schema: StructType): SuiteColumn[] {
   return schema.fields.map((field) => deltaColumn(field.name, field.type));
 }
 
-/** A message names so many columns; more would bury what it says. */
+/** Maximum number of columns that a message lists. */
 const mostNames = 30;
 
-/** Names of columns as a message lists them. */
+/** Names of columns as text for a message. */
 export function columnNames(columns: readonly { readonly name: string }[]): string {
   const names = columns.slice(0, mostNames).map((column) => column.name);
   return `${names.join(", ")}${columns.length > mostNames ? ` and ${columns.length - mostNames} more` : ""}`;
@@ -80,7 +80,7 @@ function engineColumn(name: string, type: string): SuiteColumn {
   return { name, class: "nested", type: text, fields };
 }
 
-/** Fields of `STRUCT(a INTEGER, "b c" VARCHAR)`, taken apart at commas outside brackets and quotes. */
+/** Fields of `STRUCT(a INTEGER, "b c" VARCHAR)`, split at commas outside brackets and quotes. */
 function structFields(type: string): SuiteColumn[] | undefined {
   const inner = /^STRUCT\((.*)\)$/s.exec(type)?.[1];
   if (inner === undefined) return undefined;

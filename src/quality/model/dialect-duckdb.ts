@@ -29,7 +29,7 @@ export const duckdbDialect: Dialect = Object.freeze<Dialect>({
   isNan: (value) => sql`isnan(${value})`,
   toDouble: (value) => sql`CAST(${value} AS DOUBLE)`,
   toText: (value) => sql`CAST(${value} AS VARCHAR)`,
-  // Of many literals the engine makes a join, which looks at each row; a function looks at each different
+  // For many literals the engine makes a join, which evaluates each row; a function evaluates each distinct
   // text of a dictionary once.
   isOneOf: (value, literals, kind) =>
     kind === "string" && literals.length > 1
@@ -46,8 +46,8 @@ export const duckdbDialect: Dialect = Object.freeze<Dialect>({
   quantile: (value, share) => sql`quantile_cont(${value}, ${share})`,
   quantileDiscrete: (value, share) => sql`quantile_disc(${value}, ${share})`,
   quantileApproximate: (value, share) => sql`approx_quantile(${value}, ${share})`,
-  // The engine's own estimate is off by a tenth and more; different hashes are as good as different values,
-  // and take less room.
+  // The engine's own estimate is off by a tenth or more; distinct hashes are as good as distinct values, and
+  // take less memory.
   distinctApproximate: (value) => sql`count(DISTINCT CASE WHEN ${value} IS NOT NULL THEN hash(${value}) END)`,
   correlation: (a, b) => sql`corr(${a}, ${b})`,
   skewness: (value) => sql`skewness(${value})`,

@@ -26,8 +26,8 @@ const javaTime: Readonly<Record<string, string>> = {
 };
 
 /**
- * A strftime format as Java writes it: numbers may lack their leading zero wherever they do not touch
- * another.
+ * A strftime format in Java's notation: numbers may lack their leading zero unless they are next to another
+ * number.
  */
 function javaFormat(format: string): string {
   const touching = /%[a-zA-Z]%[a-zA-Z]/.test(format);
@@ -37,7 +37,7 @@ function javaFormat(format: string): string {
   });
 }
 
-/** Where an expression of several aggregates wants its filter. */
+/** Placeholder for the filter in an expression of several aggregates. */
 const filterMark = sql`/* filter */`;
 
 /** Spark SQL 3.4 and later. */
@@ -65,7 +65,7 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
   toText: (value) => sql`CAST(${value} AS STRING)`,
   isOneOf: (value, literals) => sql`(${value} IN (${joinSql(literals)}))`,
   matches: (value, pattern) => sql`(${value} RLIKE ${quoteSparkText(endOfText(pattern))})`,
-  // a backslash escapes in Spark's LIKE, in DuckDB's it is a character like any other
+  // a backslash is an escape in Spark's LIKE, but an ordinary character in DuckDB's
   like: (value, pattern) => sql`(${value} LIKE ${quoteSparkText(pattern.replaceAll("\\", "\\\\"))})`,
   length: (value) => sql`length(${value})`,
   bytes: (value) => sql`octet_length(${value})`,
@@ -87,8 +87,8 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
     return sql`CASE WHEN ${n} > 2 THEN skewness(${value})${filterMark} * sqrt(CAST(${n} AS DOUBLE) * (${n} - 1)) / (${n} - 2) END`;
   },
   kurtosis: (value) => sql`kurtosis(${value})`,
-  // from_json answers a row of nulls for text that is not JSON, schema_of_json fails: get_json_object alone
-  // tells the two apart
+  // from_json returns a row of nulls for text that is not JSON, and schema_of_json fails; only
+  // get_json_object distinguishes the two
   isJson: (value) => sql`(get_json_object(${value}, '$') IS NOT NULL)`,
   isTime: (value, format) =>
     format === undefined
@@ -105,7 +105,9 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
   listOf: (items) => sql`filter(array(${joinSql(items)}), x -> x IS NOT NULL)`,
 });
 
-/** The pattern with `$` as the end of the text alone: Java lets it match before a last line feed too. */
+/**
+ * The pattern with `$` matching only at the end of the text; in Java it also matches before a last line feed.
+ */
 function endOfText(pattern: string): string {
   let inClass = false;
   return pattern.replace(/\\[\s\S]|[[\]$]/g, (part) => {

@@ -6,31 +6,31 @@ import type { ColumnClass } from "./column.ts";
 /**
  * How the parts of a check are written in one engine's SQL.
  *
- * Checks are put together from these and from what both engines share: comparison, `IN`, `CASE`, `coalesce`,
- * `count`, `sum`, `min`, `max`, `IS [NOT] DISTINCT FROM`, `lag … OVER`. A method that an engine cannot offer
- * is absent, and checks that need it are refused for that engine.
+ * Checks are composed from these and from what both engines share: comparison, `IN`, `CASE`, `coalesce`,
+ * `count`, `sum`, `min`, `max`, `IS [NOT] DISTINCT FROM`, `lag … OVER`. A method that an engine does not
+ * support is absent, and checks that need it are refused for that engine.
  */
 export interface Dialect {
   readonly name: "duckdb" | "spark";
   identifier(name: string): SqlName;
   string(value: string): SqlExpression;
-  /** A JSON scalar as a value to be compared with a column of class `kind`. */
+  /** A JSON scalar as a literal to be compared with a column of class `kind`. */
   literal(value: JsonValue, kind: ColumnClass): SqlExpression;
-  /** True where a float is NaN; only for float classes. */
+  /** True if a float is NaN; only for float classes. */
   isNan(value: SqlExpression): SqlExpression;
   toDouble(value: SqlExpression): SqlExpression;
   toText(value: SqlExpression): SqlExpression;
-  /** Whether the value is one of the literals, at least one; null where it is null. */
+  /** Whether the value is one of the literals, of which there is at least one; null if the value is null. */
   isOneOf(value: SqlExpression, literals: readonly SqlExpression[], kind: ColumnClass): SqlExpression;
-  /** Whether the text holds a match of the pattern anywhere. */
+  /** Whether the text contains a match of the pattern. */
   matches(value: SqlExpression, pattern: string): SqlExpression;
   like(value: SqlExpression, pattern: string): SqlExpression;
-  /** Characters of a text, bytes of a binary. */
+  /** Number of characters of a text, or of bytes of a binary. */
   length(value: SqlExpression, kind: ColumnClass): SqlExpression;
-  /** Bytes of a text in UTF-8. */
+  /** Number of bytes of a text in UTF-8. */
   bytes(value: SqlExpression): SqlExpression;
   countIf(condition: SqlExpression): SqlExpression;
-  /** An aggregate over the rows of `scope` only. */
+  /** An aggregate over only the rows of `scope`. */
   filtered(aggregate: SqlExpression, scope: SqlExpression | undefined): SqlExpression;
   /** Standard deviation with `ddof` 1 (sample) or 0 (population). */
   deviation(value: SqlExpression, ddof: 0 | 1): SqlExpression;
@@ -41,22 +41,23 @@ export interface Dialect {
   quantileApproximate(value: SqlExpression, share: number): SqlExpression;
   distinctApproximate(value: SqlExpression): SqlExpression;
   correlation(a: SqlExpression, b: SqlExpression): SqlExpression;
-  /** Of a sample: the population's, times sqrt(n (n - 1)) / (n - 2). */
+  /** Sample skewness: that of the population times sqrt(n (n - 1)) / (n - 2). */
   skewness(value: SqlExpression): SqlExpression;
   kurtosis(value: SqlExpression): SqlExpression;
   isJson(value: SqlExpression): SqlExpression;
   /**
-   * Whether the text is a time of this strftime format, `undefined`: any date or time that the engine reads.
+   * Whether the text is a time in this strftime format; without a format, any date or time that the engine
+   * can read.
    */
   isTime(value: SqlExpression, format: string | undefined): SqlExpression;
   canCast(value: SqlExpression, type: SqlExpression): SqlExpression;
-  /** Milliseconds since 1970 UTC of a date or time. */
+  /** Milliseconds since 1970-01-01 UTC of a date or time. */
   epochMilliseconds(value: SqlExpression, kind: ColumnClass): SqlExpression;
   /** A list of the non-null values of some expressions, in their order. */
   listOf(items: readonly SqlExpression[]): SqlExpression;
 }
 
-/** Numbers as SQL: exact digits, with the words for the values that digits cannot write. */
+/** A number as SQL: exact digits, or the names of values that have no digits. */
 export function numberText(value: number | bigint): SqlExpression {
   if (typeof value === "bigint") return numberDigits(value);
   if (Number.isFinite(value)) return Object.is(value, -0) ? sql`0` : numberDigits(value);
@@ -64,8 +65,8 @@ export function numberText(value: number | bigint): SqlExpression {
 }
 
 /**
- * Digits that a decimal needs to hold the number exactly; no decimal holds one that is written with an
- * exponent.
+ * Number of digits that a decimal needs to hold the number exactly; one that is written with an exponent does
+ * not fit any decimal.
  */
 export function digitsOfNumber(value: number | bigint): {
   readonly whole: number;
@@ -77,8 +78,8 @@ export function digitsOfNumber(value: number | bigint): {
 }
 
 /**
- * What a text of a type looks like where engines would read more, each something else: fractions as integers,
- * `12:30` or `2024` as times.
+ * The form of text that is accepted for a type. Engines accept more, each something else: fractions as
+ * integers, `12:30` or `2024` as times.
  */
 export function textOfType(type: string): string | undefined {
   if (/^(TINYINT|SMALLINT|INTEGER|BIGINT)$/.test(type)) return "^\\s*[+-]?[0-9]+\\s*$";

@@ -13,57 +13,57 @@ import type { Check } from "./suite.ts";
  */
 export type Level = "row" | "group" | "aggregate";
 
-/** One kind of check: its parameters, what it can do with rows, and how it is planned. */
+/** One kind of check: its parameters, its level, and how it is planned. */
 export interface Expectation {
   readonly kind: string;
   readonly level: Level;
-  /** One sentence, with the treatment of nulls where it is not the usual one. */
+  /** One sentence, including the treatment of nulls if it is unusual. */
   readonly summary: string;
   readonly params: ParamSpecs;
-  /** Says what is wrong with the parameters together; called before any schema is known. */
+  /** Returns what is wrong with the combination of parameters; called before any schema is known. */
   readonly refuse?:
     | ((
         params: JsonObject,
       ) => { readonly param: string; readonly problem: string; readonly advice: string } | undefined)
     | undefined;
-  /** Sentence for people, e.g. `delay must be between 0 and 10`. */
+  /** Readable sentence, such as `delay must be between 0 and 10`. */
   readonly message: (params: JsonObject) => string;
-  /** @throws `SUITE_INVALID` where the columns do not fit. */
+  /** @throws `SUITE_INVALID` if the columns do not fit */
   readonly plan: (use: CheckUse) => CheckPlan;
 }
 
-/** A column as a check uses it: `sql` reads it in the staged relation. */
+/** A column as a check uses it; `sql` is its expression in the staged relation. */
 export interface ColumnUse extends SuiteColumn {
   readonly sql: SqlExpression;
 }
 
-/** What an expectation is given to plan a check with. */
+/** What an expectation needs to plan a check. */
 export interface CheckUse {
   readonly check: Check;
   readonly dialect: Dialect;
   readonly columns: readonly SuiteColumn[];
-  /** Milliseconds since 1970-01-01 UTC that checks of age take as now. */
+  /** The present time for checks of age, in milliseconds since 1970-01-01 UTC. */
   readonly now: number;
   /**
-   * The column that parameter `param` names (`path` is then `checks[i].params.param`), of one of the classes
-   * if given. @throws `SUITE_INVALID`
+   * The column named by parameter `param` (in errors, `path` is `checks[i].params.param`), which must be of
+   * one of the classes if given. @throws `SUITE_INVALID`
    */
   readonly column: (param: string, accepts?: readonly ColumnClass[]) => ColumnUse;
   readonly columnList: (param: string, accepts?: readonly ColumnClass[]) => readonly ColumnUse[];
   /**
-   * A scalar of parameter `param` as a literal to compare with `column`; `undefined` where absent. @throws
-   * `SUITE_INVALID` when the types differ.
+   * The scalar of parameter `param` as a literal to compare with `column`; `undefined` if absent. @throws
+   * `SUITE_INVALID` if the types differ
    */
   readonly bound: (param: string, column: ColumnUse) => SqlExpression | undefined;
   readonly value: (value: JsonValue, column: ColumnUse, param: string) => SqlExpression;
-  /** A caller's SQL, after the engine has checked it. */
+  /** A caller's SQL, checked by the engine. */
   readonly expression: (param: string) => SqlExpression;
 }
 
 /** Values of a check's aggregates by alias. */
 export type AggregateValues = Readonly<Record<string, EngineValue>>;
 
-/** What an aggregate check says: `observed` is the value that was looked at, JSON-compatible. */
+/** Result of an aggregate check: `observed` is the measured value, JSON-compatible. */
 export interface Judgement {
   readonly success: boolean;
   readonly observed: JsonValue;
@@ -73,9 +73,10 @@ export interface Judgement {
 /**
  * How a check is evaluated.
  *
- * `row`: `pass` is a condition; what is not TRUE fails; `missing` marks the rows whose value is null,
- * `nullsExactly` says that `pass` is null just there. `keys` and `positions`: a query finds the failing keys
- * or row positions first. `rounds`: scalars of the whole batch are needed before the check can be planned.
+ * `row`: `pass` is a condition, and rows for which it is not TRUE fail; `missing` marks the rows whose value
+ * is null, and `nullsExactly` says that `pass` is null exactly there. `keys` and `positions`: a query first
+ * finds the failing keys or row positions. `rounds`: scalars of the whole batch are needed before the check
+ * can be planned.
  */
 export type CheckPlan =
   | RowPlan
@@ -95,13 +96,11 @@ export interface RowPlan {
   readonly nullsExactly?: boolean | undefined;
   /** Columns whose values are shown for a failing row. */
   readonly shows: readonly ColumnUse[];
-  /**
-   * Where every value of this column passes if its smallest and its largest value do; NaN is no value here.
-   */
+  /** The column, if all its values pass whenever its smallest and largest do; NaN is not a value here. */
   readonly byExtremes?: ColumnUse | undefined;
-  /** No text but one of ASCII characters passes. */
+  /** Whether only ASCII text passes. */
   readonly passesAsciiOnly?: boolean | undefined;
-  /** A cheaper condition that says the same of a text of ASCII characters. */
+  /** A cheaper condition that is equivalent for ASCII text. */
   readonly passOfAscii?: SqlExpression | undefined;
 }
 
@@ -110,19 +109,20 @@ export interface KeysPlan {
   readonly keys: readonly SqlExpression[];
   readonly missing: SqlExpression;
   /**
-   * Query over `scoped` (a parenthesised relation of the tested rows) giving `names.key` and `names.rows`,
-   * how many rows fail with that key.
+   * Query over `scoped` (a parenthesised relation of the tested rows) that returns `names.key` and
+   * `names.rows`, the number of rows that fail with that key.
    */
   readonly failing: (scoped: SqlExpression, relations: RelationLookup, position: Position) => SqlSelect;
-  /** The row whose position is `names.firstPosition` of the failing query passes. */
+  /** Whether the row whose position is `names.firstPosition` of the failing query passes. */
   readonly keepFirst?: boolean | undefined;
   /**
-   * Gives a proof that fits beside the other counts; `undefined` where the keys are not of the kind for it.
+   * Returns a proof that can be computed together with the other counts; `undefined` if the keys are not of a
+   * suitable type.
    */
   readonly countProof?: ((scoped: SqlExpression, ask: Ask) => Promise<CountProof | undefined>) | undefined;
   /**
-   * Other ways to prove that no key fails, cheaper than {@link failing} finds those that do; `false` proves
-   * nothing.
+   * Other ways to prove that no key fails, cheaper than {@link failing}, which finds those that do; `false`
+   * proves nothing.
    */
   readonly proofs?: readonly Proof[] | undefined;
   readonly shows: readonly ColumnUse[];
@@ -135,8 +135,8 @@ export interface PositionsPlan {
   readonly kind: "positions";
   readonly missing?: SqlExpression | undefined;
   /**
-   * Query over `scoped` giving `names.file` and `names.row` of failing rows; `file` and `row` are names of
-   * the position columns in `scoped`.
+   * Query over `scoped` that returns `names.file` and `names.row` of failing rows; `file` and `row` are the
+   * names of the position columns in `scoped`.
    */
   readonly failing: (scoped: SqlExpression, position: Position) => SqlSelect;
   readonly shows: readonly ColumnUse[];
@@ -160,8 +160,8 @@ export interface AggregatePlan {
     | undefined;
   readonly judge: (values: AggregateValues) => Judgement;
   /**
-   * Where the smallest and the largest value of this column give the same aggregates as all its values; NaN
-   * is no value here.
+   * The column, if its smallest and largest values give the same aggregates as all its values; NaN is not a
+   * value here.
    */
   readonly byExtremes?: ColumnUse | undefined;
 }
@@ -193,12 +193,12 @@ export interface HistoryPlan {
   readonly judge: (current: number | null, history: readonly number[]) => Judgement;
 }
 
-/** Asks a question whose answer is one row. */
+/** Runs a query that returns one row. */
 export type Ask = (select: SqlSelect) => Promise<AggregateValues>;
 
 /**
- * One aggregate over the scoped rows that is true where no key fails; it may fail as out of range where
- * statistics of the keys are wrong.
+ * One aggregate over the scoped rows that is true if no key fails; it may fail as out of range if statistics
+ * of the keys are wrong.
  */
 export interface CountProof {
   readonly sql: SqlExpression;
@@ -206,11 +206,11 @@ export interface CountProof {
   readonly bits: number;
 }
 
-/** Asks a few cheap questions of the scoped rows. */
+/** Runs a few cheap queries over the scoped rows. */
 export type Proof = (scoped: SqlExpression, ask: Ask) => Promise<boolean>;
 
 /**
- * Columns of another table that a check compares its own with, and the parameter that names them or the
+ * Columns of another table with which a check compares its own, and the parameter that names them or the
  * table.
  */
 export interface Reference {
@@ -223,20 +223,20 @@ export interface Reference {
 export interface Position {
   readonly file: SqlName;
   readonly row: SqlName;
-  /** What a gate may call its own beside the batch's columns. */
+  /** Names that a gate may use next to the batch's columns. */
   readonly names: GateNames;
 }
 
 /**
- * SQL of a relation that a check compares with, by the name in the suite; `undefined` for `this` when the
+ * SQL of a relation that a check compares with, by its name in the suite; `undefined` for `this` while the
  * table is being created.
  */
 export type RelationLookup = (name: string) => SqlSelect | undefined;
 
-/** Name under which checks mean the table that is written to. */
+/** Name of the target table in checks. */
 export const thisTable = "this";
 
-/** A number from an engine value; `null` stays, text is read as a number. */
+/** Converts an engine value to a number; `null` stays, and text is read as a number. */
 export function toNumber(value: EngineValue | undefined): number | null {
   if (value === null || value === undefined) return null;
   if (typeof value === "number") return value;
@@ -245,7 +245,7 @@ export function toNumber(value: EngineValue | undefined): number | null {
   return null;
 }
 
-/** An engine value as JSON: bytes as hex text, wide integers kept exact. */
+/** Converts an engine value to JSON: bytes as hex text, wide integers kept exact. */
 export function toJson(value: EngineValue | undefined): JsonValue {
   if (value === undefined || value === null) return null;
   if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");

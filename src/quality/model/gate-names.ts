@@ -2,23 +2,23 @@ import type { SqlName } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 
-/** Names of what a gate puts beside the columns of a batch. */
+/** Names that a gate adds to the columns of a batch. */
 export interface GateNames {
   readonly key: (index: number) => SqlName;
-  /** How many rows fail with a key. */
+  /** Number of rows that fail with a key. */
   readonly rows: SqlName;
   readonly firstPosition: SqlName;
   readonly file: SqlName;
   readonly row: SqlName;
   readonly value: SqlName;
   readonly order: SqlName;
-  /** How many rows have a key, whether the table has it, and whether it fails always. */
+  /** Number of rows that have a key, whether the table has it, and whether it always fails. */
   readonly group: SqlName;
   readonly existing: SqlName;
   readonly fails: SqlName;
 }
 
-/** The names beside these columns: none of them is one of theirs. */
+/** Chooses names that none of these columns has. */
 export function gateNames(columns: Iterable<string>): GateNames {
   const prefix = freePrefix(columns);
   return {

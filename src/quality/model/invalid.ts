@@ -1,7 +1,7 @@
 import { VarveError } from "../../errors.ts";
 
 /**
- * The error for a suite that cannot be: `path` is the place inside the suite, `problem` says what is wrong,
+ * The error for an invalid suite: `path` is the place inside the suite, `problem` says what is wrong, and
  * `advice` what to do.
  */
 export function invalidSuite(path: string, problem: string, advice: string, cause?: unknown): VarveError {

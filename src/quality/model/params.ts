@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
 import { invalidSuite } from "./invalid.ts";
 
-/** What one parameter may hold. A JSON null counts as absent. */
+/** Specification of one parameter. A JSON null counts as absent. */
 export type ParamSpec = { readonly required?: boolean | undefined; readonly about: string } & (
   | { readonly type: "column" | "string" | "sql" | "boolean" | "regex" | "scalar" | "json" }
   | {
@@ -48,7 +48,7 @@ export function checkParams(params: JsonValue | undefined, specs: ParamSpecs, pa
   return checked;
 }
 
-/** JSON has wide integers as bigint; where any number will do they are numbers like others. */
+/** Wide integers of JSON are bigints; where any number is allowed, they count as numbers. */
 function asNumbers(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(asNumbers);
   return typeof value === "bigint" ? Number(value) : value;
@@ -130,7 +130,10 @@ function isScalar(value: JsonValue): boolean {
   );
 }
 
-/** Groups and flags that RE2 and Java write otherwise than JavaScript, which is asked about all the rest. */
+/**
+ * Groups and flags that RE2 and Java write differently from JavaScript, whose own parser checks everything
+ * else.
+ */
 function asJavaScript(pattern: string): string {
   return pattern
     .replace(/\(\?[imsU]*(?:-[imsU]+)?\)/g, "")
@@ -138,10 +141,10 @@ function asJavaScript(pattern: string): string {
     .replaceAll("(?P<", "(?<");
 }
 
-/** The most repetitions that RE2 takes. */
+/** The maximum number of repetitions in RE2. */
 const mostRepeats = 1000;
 
-/** Regular expressions are searched by RE2 (DuckDB) or Java (Spark): what either lacks is refused. */
+/** Regular expressions are evaluated by RE2 (DuckDB) or Java (Spark); what either lacks is refused. */
 function regexProblem(value: JsonValue): string | undefined {
   if (typeof value !== "string") return "must be a regular expression as text";
   if (/(^|[^\\])(\\\\)*\\k[<{']/.test(value))
@@ -161,7 +164,7 @@ function regexProblem(value: JsonValue): string | undefined {
   try {
     new RegExp(asJavaScript(value), "u");
   } catch (error) {
-    // `u` refuses needless escapes such as `\-`, which RE2 and Java take: without it only real faults are
+    // `u` refuses needless escapes such as `\-`, which RE2 and Java accept; without it, only real faults are
     // left
     try {
       new RegExp(asJavaScript(value));
@@ -178,13 +181,13 @@ function show(value: JsonValue): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-/** A text parameter that {@link checkParams} has let through. */
+/** A text parameter that {@link checkParams} has validated. */
 export function text(params: JsonObject, name: string): string {
   const value = params[name];
   return typeof value === "string" ? value : "";
 }
 
-/** A number parameter, or `undefined` where it is absent. */
+/** A number parameter, or `undefined` if it is absent. */
 export function number(params: JsonObject, name: string): number | undefined {
   const value = params[name];
   return typeof value === "number" ? value : undefined;
@@ -201,12 +204,12 @@ export function list(params: JsonObject, name: string): readonly JsonValue[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** A list parameter of texts. */
+/** A list parameter of strings. */
 export function texts(params: JsonObject, name: string): readonly string[] {
   return list(params, name).filter((item) => typeof item === "string");
 }
 
-/** How parameters read in a message: `between 1 and 5`, `at least 1`, `less than 5`. */
+/** Bounds as text for a message: `between 1 and 5`, `at least 1`, `less than 5`. */
 export function boundsText(params: JsonObject): string {
   const [min, max] = [params["min_value"], params["max_value"]];
   const low =

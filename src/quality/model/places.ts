@@ -1,10 +1,10 @@
 import { type SqlExpression, sql } from "../../sql/sql.ts";
-/** The places of rows, so that two sets of them compare without being brought together. */
+/** A digest of the places of rows, so that two sets of places can be compared without joining them. */
 export interface Places {
   readonly rows: number;
-  /** Different places. */
+  /** Number of distinct places. */
   readonly places: number;
-  /** The sum of the places' hashes, regardless of their order, as decimal digits. */
+  /** Sum of the places' hashes, which does not depend on their order, as decimal digits. */
   readonly hash: string;
 }
 
@@ -22,13 +22,13 @@ export function placesSql(
   return sql`[CAST(count(*) ${where} AS VARCHAR), CAST(${different} AS VARCHAR), CAST(coalesce(sum(${place}) ${where}, 0) AS VARCHAR)]`;
 }
 
-/** Reads the value of {@link placesSql}. */
+/** Parses the value of {@link placesSql}. */
 export function placesOf(value: unknown): Places {
   const [rows, places, hash] = Array.isArray(value) ? value : [];
   return { rows: Number(rows ?? 0), places: Number(places ?? 0), hash: String(hash ?? 0) };
 }
 
-/** The places of rows of two kinds, none of which is of both. */
+/** The places of two disjoint sets of rows. */
 export function joinPlaces(a: Places, b: Places): Places {
   return {
     rows: a.rows + b.rows,

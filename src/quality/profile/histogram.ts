@@ -10,7 +10,7 @@ export interface ValueCount {
   readonly count: number;
 }
 
-/** Equal-width bins [a, b), the last one closed; `edges` has one item more than `frequencies`. */
+/** Equal-width bins [a, b), the last one closed; `edges` has one more item than `frequencies`. */
 export interface BinnedHistogram {
   readonly edges: readonly number[];
   readonly frequencies: readonly number[];
@@ -31,7 +31,7 @@ export async function valueHistogram(
 }
 
 /**
- * Counts of a numeric column in equal-width bins between its finite extremes; `null` where it has no finite
+ * Counts of a numeric column in equal-width bins between its finite extremes; `null` if it has no finite
  * value.
  */
 export async function binnedHistogram(

@@ -68,14 +68,14 @@ export interface Profile {
   readonly columns: readonly ColumnProfile[];
 }
 
-/** Columns with at most so many different values get a histogram. */
+/** Columns with at most this many distinct values get a histogram. */
 const histogramLimit = 120;
 
-/** Longer texts are not categories, and a histogram of them would be as large as the data. */
+/** Longer texts (in characters) are not categories, and a histogram of them would be as large as the data. */
 const longestCategory = 200;
 
 /**
- * Profiles a relation: two passes for all columns, and a small one for each column with few different values.
+ * Profiles a relation: two passes for all columns, and a small one for each column with few distinct values.
  */
 export async function profileRelation(session: Session, relation: Relation): Promise<Profile> {
   const columns = columnsOfRelation(relation.columns);
@@ -147,7 +147,7 @@ function aggregatesOf(column: SuiteColumn): Readonly<Record<string, SqlExpressio
       min: sql`min(${value})`,
       max: sql`max(${value})`,
       mean: sql`avg(${finite})`,
-      // the engine fails where the square of a value is too large; the largest value tells where
+      // the engine fails if the square of a value is too large, which the largest value shows
       stdev: sql`stddev_samp(CASE WHEN abs(${finite}) <= ${largestSquared} THEN ${finite} END)`,
       largest: column.class === "double" ? sql`max(abs(${finite}))` : undefined,
       quartiles: sql`approx_quantile(${finite}, [0.25, 0.5, 0.75])`,
@@ -207,14 +207,14 @@ function columnProfile(
   return isTemporal(column.class) ? { ...base, min: toJson(read("min")), max: toJson(read("max")) } : base;
 }
 
-/** Decimals come as text: a number where that says the same. */
+/** A decimal, which the engine returns as text: as a number if that is exact. */
 function numberOrText(value: EngineRow[string]): JsonValue {
   if (typeof value !== "string") return toJson(value);
   const digits = value.replace(/^-?0*|\.|0+$/g, "").length;
   return digits <= exactDigits ? Number(value) : value;
 }
 
-/** Decimal digits that a number holds whatever they are. */
+/** Number of decimal digits that any JavaScript number can hold. */
 const exactDigits = 15;
 
 function finite(value: number | null): number | null {

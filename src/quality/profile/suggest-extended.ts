@@ -4,7 +4,7 @@ import type { CheckJson } from "../model/suite.ts";
 import type { ColumnProfile } from "./profile.ts";
 import type { SuggestionRule } from "./suggestion.ts";
 
-/** Of what the next batch may well differ in: it is warned of, not set aside. */
+/** Reaction for what may well differ in the next batch: a warning. */
 const warned = (
   id: string,
   kind: string,
@@ -67,14 +67,14 @@ const textLengths: SuggestionRule = ({ name, minLength, maxLength }) =>
     : undefined;
 
 /**
- * Rules that draw limits around exactly these rows, as Deequ's extended ones do (HasMin, HasMax, HasMean,
+ * Rules whose limits fit exactly these rows, like Deequ's extended rules (HasMin, HasMax, HasMean,
  * HasStandardDeviation, HasMinLength, HasMaxLength).
  */
 export const extendedRules: readonly SuggestionRule[] = [range, mean, spread, textLengths];
 
 /**
- * Infinities are not bounds, of numbers or of times; a decimal that no number holds is bounded by the next
- * whole number.
+ * Infinities are not bounds, neither of numbers nor of times; a decimal that a number cannot hold is bounded
+ * by the next whole number.
  */
 function bound(name: "min_value" | "max_value", value: JsonValue | undefined, kind: ColumnClass): JsonObject {
   if (value === undefined || value === null || /infinity/i.test(String(value))) return {};
@@ -89,12 +89,15 @@ function bound(name: "min_value" | "max_value", value: JsonValue | undefined, ki
   return { [name]: BigInt(whole) + beyond };
 }
 
-/** Only finite values have a mean that a check finds too. */
+/** Only finite values have a mean that a check would find too. */
 function hasMoments({ class: kind, nans, min, max }: ColumnProfile): boolean {
   return isNumeric(kind) && (nans ?? 0) === 0 && ![min, max].some((value) => /infinity/i.test(String(value)));
 }
 
-/** Three digits are enough to read, and rounding away from the middle keeps these rows inside. */
+/**
+ * Rounds a limit to three digits, which are easy to read, away from the middle, so that these rows stay
+ * inside.
+ */
 function outwards(low: number, high: number): readonly [number, number] {
   const step = 10 ** (Math.floor(Math.log10(Math.max(Math.abs(low), Math.abs(high), Number.MIN_VALUE))) - 2);
   if (!(step > 0) || !Number.isFinite(high / step)) return [low, high];

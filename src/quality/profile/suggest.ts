@@ -65,7 +65,7 @@ const mostlyComplete: SuggestionRule = (column, rows) => {
   );
 };
 
-/** Texts that all read as numbers or booleans should go on doing so. */
+/** If all texts can be read as numbers or booleans, later ones should be too. */
 const retainedType: SuggestionRule = ({ name, readsAs: type }) =>
   type === undefined
     ? undefined
@@ -103,7 +103,7 @@ function categories(
   };
 }
 
-/** Few values, hardly any of them seen only once: a category. */
+/** Few values, hardly any of them seen only once, are categories. */
 const categorical: SuggestionRule = (column) => {
   const frequencies = categories(column);
   if (frequencies === undefined) return undefined;
@@ -118,7 +118,7 @@ const categorical: SuggestionRule = (column) => {
   );
 };
 
-/** The most common values cover nine tenths of the rows though some are rare. */
+/** The most common values cover nine tenths of the rows, although some are rare. */
 const mostlyCategorical: SuggestionRule = (column) => {
   const frequencies = categories(column);
   if (frequencies === undefined) return undefined;
@@ -141,7 +141,7 @@ const mostlyCategorical: SuggestionRule = (column) => {
   );
 };
 
-/** Wide integers come as bigint, long decimals as text, infinities by their names. */
+/** Wide integers are bigints, long decimals text, and infinities names. */
 function isNonNegative(smallest: JsonValue | undefined): boolean {
   if (typeof smallest === "string") return !smallest.startsWith("-");
   return (typeof smallest === "number" || typeof smallest === "bigint") && smallest >= 0;
@@ -196,9 +196,7 @@ const rules: readonly SuggestionRule[] = [
   lengths,
 ];
 
-/**
- * What a profile suggests to test, column by column, each with its reason; nothing where there are no rows.
- */
+/** The checks that a profile suggests, column by column, each with its reason; none if there are no rows. */
 function suggestions({ rows, columns }: Profile, extended = false): Suggestion[] {
   const all = extended ? [...rules, ...extendedRules] : rules;
   return rows === 0 ? [] : columns.flatMap((column) => all.flatMap((rule) => rule(column, rows) ?? []));
@@ -216,10 +214,7 @@ export function suggestSuite(
   };
 }
 
-/**
- * The suggested suite with each check's reason in its description, as it is written to a file that people
- * edit.
- */
+/** The suggested suite with each check's reason in its description, for a file that people edit. */
 export function explainedSuite({ suite, reasons }: SuggestedSuite): SuiteJson {
   const { checks } = defineSuite(suite);
   return {

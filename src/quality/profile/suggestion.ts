@@ -7,5 +7,5 @@ export interface Suggestion {
   readonly reason: string;
 }
 
-/** What one rule suggests for a column of so many rows. */
+/** What one rule suggests for a column, given the number of rows. */
 export type SuggestionRule = (column: ColumnProfile, rows: number) => Suggestion | undefined;

@@ -42,7 +42,7 @@ function built(
   return { json: { kind, params: json, ...options } };
 }
 
-/** Unknown keys stay, so that the suite's reader refuses them by name as it does unknown options. */
+/** Unknown keys are kept, so that validation of the suite refuses them by name, like unknown options. */
 function bounds(range: Bounds<Scalar>): Readonly<Record<string, JsonValue | undefined>> {
   const { min, max, strictMin, strictMax, ...unknown } = range;
   return { min_value: min, max_value: max, strict_min: strictMin, strict_max: strictMax, ...unknown };

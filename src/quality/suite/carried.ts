@@ -7,25 +7,25 @@ import { defineSuite, parseSuite } from "./define.ts";
 export const suiteProperty = "varve.suite";
 
 /**
- * The suite that a table carries, from its properties; `undefined` where it carries none. @throws
- * `SUITE_INVALID` where it is none
+ * The suite that a table carries, from its properties; `undefined` if there is none. @throws `SUITE_INVALID`
+ * if it is malformed
  */
 export function carriedSuite(properties: Readonly<Record<string, string>>): Suite | undefined {
   const text = properties[suiteProperty];
   return text === undefined ? undefined : parseSuite(text);
 }
 
-/** A suite as text for a table's properties. */
+/** A suite as the value of a table's property. */
 export function suiteText(suite: Suite): string {
   return stringifyJson(toJsonValue(suite.json));
 }
 
 /**
- * One suite with the checks of both: what a table demands, and what a writer asks beside it.
+ * Combines the suite of a table and that of a writer.
  *
- * Paths in messages are those of the writer's suite; those of the table's begin with the property that holds
- * it. The smaller `maxBadShare` counts, and rows that do not fit are set aside only where the table's own
- * suite does so or says nothing of it.
+ * Paths in messages are those of the writer's suite; those of the table's suite begin with its property. The
+ * smaller `maxBadShare` applies, and non-conforming rows are set aside only if the table's own suite does so
+ * or does not specify it.
  */
 export function joinSuites(table: Suite | undefined, own: Suite | undefined): Suite | undefined {
   if (table === undefined || own === undefined) return table ?? own;

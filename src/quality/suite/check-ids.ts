@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 
-/** The id of a check that gives none: the columns it looks at and what it expects of them. */
+/** The default id of a check: its columns, and what it expects of them. */
 export function defaultId(kind: string, params: JsonObject): string {
   const names = ["column", "column_A", "column_B", "name", "function"].flatMap((key) =>
     typeof params[key] === "string" ? [params[key]] : [],

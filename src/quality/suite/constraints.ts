@@ -8,17 +8,17 @@ import { planSuite } from "./plan.ts";
 /** One row check as a Delta CHECK constraint: a table property with an expression in Spark SQL. */
 export interface CheckConstraint {
   readonly checkId: string;
-  /** Name below `delta.constraints.`. */
+  /** Name after the prefix `delta.constraints.`. */
   readonly name: string;
   readonly expression: string;
 }
 
 /**
- * The suite's row checks that keep rows out, as CHECK constraints, so that other engines refuse the rows too.
+ * The suite's row checks that keep rows out of the table, as CHECK constraints, so that other engines refuse
+ * the rows too.
  *
- * A constraint holds for every row alone and always: checks with a condition of their own (`where`),
- * `mostly`, caller's SQL or a milder reaction are left out. A null that the check ignores satisfies the
- * constraint.
+ * A constraint applies to every row on its own, without exception, so checks with `where`, `mostly`, the
+ * caller's SQL or a milder reaction are left out. A null that the check ignores satisfies the constraint.
  */
 export function suiteConstraints(suite: Suite, schema: StructType): CheckConstraint[] {
   const planned = planSuite(suite, { columns: columnsOfSchema(schema), dialect: sparkDialect, now: 0 });

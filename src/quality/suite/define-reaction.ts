@@ -4,7 +4,7 @@ import { invalidSuite } from "../model/invalid.ts";
 import type { Escalation, OnFail, Repair } from "../model/suite.ts";
 import { afterwards, oneOf, optionalText, refuseUnknown, share } from "./suite-members.ts";
 
-/** A check's repair, which goes with `onFail: "repair"` alone. @throws `SUITE_INVALID` */
+/** A check's repair, which is allowed only with `onFail: "repair"`. @throws `SUITE_INVALID` */
 export function repairOf(
   value: JsonValue | undefined,
   expectation: Expectation,
@@ -81,7 +81,7 @@ function repairBy(value: JsonObject, { kind }: Expectation, params: JsonObject, 
   throw invalidSuite(`${location}.with`, "is missing", "Use default, clip, null, sql or function");
 }
 
-/** What becomes of a check's failing rows beyond a share of the batch. @throws `SUITE_INVALID` */
+/** The reaction to a check's failing rows above a share of the batch. @throws `SUITE_INVALID` */
 export function escalation(value: JsonValue | undefined, path: string): Escalation | undefined {
   if (value === undefined) return undefined;
   if (!isJsonObject(value)) throw invalidSuite(path, "must be an object", "Pass { above: 0.05, to: reject }");

@@ -114,7 +114,8 @@ export function expectationOf(check: Check): Expectation {
 }
 
 /**
- * SHA-256, in hex, of a JSON value regardless of the order of its keys; wide integers count with every digit.
+ * SHA-256, in hex, of a JSON value, independent of the order of its keys; wide integers count with every
+ * digit.
  */
 function fingerprint(value: JsonValue): string {
   const plain = JSON.parse(

@@ -4,23 +4,23 @@ import type { Check, Suite } from "../model/suite.ts";
 
 const functionKind = "expect_rows_to_satisfy_function";
 
-/** What has to be at hand before a suite can run. */
+/** What must be available before a suite can run. */
 export interface SuiteNeeds {
-  /** Names of relations that checks compare with; `this` is the table that is written to. */
+  /** Names of relations that checks compare with; `this` is the target table. */
   readonly relations: readonly string[];
-  /** Names of TypeScript functions that the suite calls and does not bring. */
+  /** Names of TypeScript functions that the suite calls but does not include. */
   readonly functions: readonly string[];
-  /** Metrics whose history is asked for. */
+  /** Metrics whose history is needed. */
   readonly history: boolean;
-  /** Whether the session has to be fenced: the suite carries SQL of its own. */
+  /** Whether the session must be fenced, because the suite contains SQL. */
   readonly fence: boolean;
-  /** Name of the `array<string>` column that tagging adds to the rows. */
+  /** Name of the `array<string>` column that tagging adds. */
   readonly tagColumn: string | null;
-  /** Whether each row has to be told from every other: rows are set aside, or judged by their place. */
+  /** Whether each row must be identifiable, because rows are set aside or judged by their place. */
   readonly positions: boolean;
 }
 
-/** Says what a suite needs, without planning it. */
+/** Returns what a suite needs, without planning it. */
 export function suiteNeeds(suite: Suite): SuiteNeeds {
   const relations = new Set<string>();
   const functions = new Set<string>();

@@ -19,20 +19,18 @@ export interface PlannedCheck {
   readonly scope: SqlExpression | undefined;
 }
 
-/** What planning needs beside the suite. */
+/** What planning needs in addition to the suite. */
 export interface PlanContext {
   readonly columns: readonly SuiteColumn[];
   readonly dialect: Dialect;
   readonly now: number;
-  /**
-   * Caller's SQL by its path in the suite, after the engine has checked it; absent: the text as it stands.
-   */
+  /** The caller's SQL by its path in the suite, as checked by the engine; if absent, the SQL as written. */
   readonly expressions?: ReadonlyMap<string, SqlExpression> | undefined;
 }
 
 /**
- * Plans every check of a suite for given columns. @throws `SUITE_INVALID` for a column that is not there or
- * of a type that does not fit.
+ * Plans every check of a suite for given columns. @throws `SUITE_INVALID` for a column that is missing or has
+ * the wrong type
  */
 export function planSuite(suite: Suite, context: PlanContext): PlannedCheck[] {
   return suite.checks.map((check) => planCheck(check, context));
@@ -67,7 +65,7 @@ function refuseDefault(
   );
 }
 
-/** Paths and texts of the caller's SQL in a suite. */
+/** The caller's SQL in a suite, by path. */
 export function callerSqlOf(suite: Suite): { readonly path: string; readonly text: string }[] {
   return suite.checks.flatMap((check) => [
     ...(check.where === undefined ? [] : [{ path: `${check.path}.where`, text: check.where }]),
@@ -88,7 +86,7 @@ function expressionAt(path: string, text: string, context: PlanContext): SqlExpr
   return checked;
 }
 
-/** The column of a name, or of a dotted path into structs where no column has that name. */
+/** The column of a name, or of a dotted path into structs if no column has that name. */
 export function findColumn(
   name: string,
   columns: readonly SuiteColumn[],
@@ -156,14 +154,12 @@ function useOf(check: Check, context: PlanContext): CheckUse {
   };
 }
 
-/**
- * A column without any value whose type nothing tells, such as those of a CSV file that has a header only.
- */
+/** A column without values whose type is unknown, as in a CSV file with only a header. */
 function isUntyped({ type }: SuiteColumn): boolean {
   return /^"?NULL"?$/.test(type);
 }
 
-/** An untyped column is of whatever type a check looks at: its values are unknown, not wrong. */
+/** An untyped column has whatever type a check needs: its values are unknown, not wrong. */
 function typedAsNeeded(
   column: ColumnUse,
   check: Check,
@@ -184,7 +180,7 @@ function typedAsNeeded(
 }
 
 /**
- * A number that has digits for which no decimal has room beside the column's own: both are compared as
+ * Whether a number's digits and the column's own do not fit one decimal, so that both are compared as
  * doubles.
  */
 function beyondDigits(value: JsonValue, { class: kind, type }: ColumnUse): boolean {

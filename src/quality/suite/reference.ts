@@ -7,7 +7,7 @@ import type { Check } from "../model/suite.ts";
 import { findColumn } from "./plan.ts";
 
 /**
- * Holds a check to the columns of the table that it compares with, where that is there. @throws
+ * Validates a check against the columns of the table that it compares with, if there is one. @throws
  * `SUITE_INVALID`
  */
 export function refuseReference(

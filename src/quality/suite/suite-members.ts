@@ -2,12 +2,12 @@ import { isVarveError } from "../../errors.ts";
 import { type JsonObject, type JsonValue, parseJson, stringifyJson } from "../../util/json.ts";
 import { invalidSuite } from "../model/invalid.ts";
 
-/** What may become of a row that a repair does not help, or of rows beyond a share. */
+/** Reactions to rows that a repair does not help, or to rows above a share. */
 export const afterwards = ["reject", "quarantine", "drop", "warn"] as const;
 
 /**
- * Plain JSON of a caller's object: what cannot be written as JSON is refused, and so is what JSON would write
- * as another value.
+ * Plain JSON of a caller's object. What cannot be written as JSON, or would be written as another value, is
+ * refused.
  */
 export function jsonCopy(value: unknown): JsonValue {
   try {
@@ -24,7 +24,7 @@ export function jsonCopy(value: unknown): JsonValue {
   }
 }
 
-/** JSON writes NaN and infinities as null, and a bound that is null is no bound. */
+/** JSON writes NaN and infinities as null, and a null bound means no bound. */
 function refuseNonFinite(value: unknown, path: string): void {
   if (typeof value === "number" && !Number.isFinite(value))
     throw invalidSuite(
@@ -39,7 +39,7 @@ function refuseNonFinite(value: unknown, path: string): void {
   }
 }
 
-/** @throws `SUITE_INVALID` for a member that is not among the known ones */
+/** @throws `SUITE_INVALID` for an unknown member */
 export function refuseUnknown(object: JsonObject, known: readonly string[], path: string): void {
   for (const name of Object.keys(object)) {
     if (!known.includes(name))
@@ -47,7 +47,7 @@ export function refuseUnknown(object: JsonObject, known: readonly string[], path
   }
 }
 
-/** A share between 0 and 1, where one is given. @throws `SUITE_INVALID` */
+/** A share between 0 and 1, if given. @throws `SUITE_INVALID` */
 export function share(value: JsonValue | undefined, path: string): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "number" || Number.isNaN(value))
@@ -67,7 +67,7 @@ export function share(value: JsonValue | undefined, path: string): number | unde
   return value;
 }
 
-/** Text that is not empty, where some is given. @throws `SUITE_INVALID` */
+/** Non-empty text, if given. @throws `SUITE_INVALID` */
 export function optionalText(value: JsonValue | undefined, path: string): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "string" || value.trim() === "")
@@ -75,7 +75,7 @@ export function optionalText(value: JsonValue | undefined, path: string): string
   return value;
 }
 
-/** One of the allowed words, where one is given. @throws `SUITE_INVALID` */
+/** One of the allowed words, if given. @throws `SUITE_INVALID` */
 export function oneOf<T extends string>(
   value: JsonValue | undefined,
   allowed: readonly T[],

@@ -18,7 +18,7 @@ export interface StoreCase {
   readonly check: (store: ObjectStore, under: StoreUnderTest) => Promise<void>;
 }
 
-/** Bytes of a text in UTF-8. */
+/** Number of bytes of a text in UTF-8. */
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** Text of bytes in UTF-8. */
