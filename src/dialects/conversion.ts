@@ -129,11 +129,11 @@ function convertType(
 }
 
 function convertToVariant(source: EngineType, path: readonly string[], context: Context): Conversion {
-  const found = foundText(source, path);
+  const sourceText = foundText(source, path);
   if (holdsShreddedVariant(source))
-    context.mismatches.push({ path, expected: "variant", found, reason: "type" });
+    context.mismatches.push({ path, expected: "variant", found: sourceText, reason: "type" });
   const checks = variantMisfits(source).map(
-    (violated): ValueCheck => ({ kind: "lossy", path, expected: "variant", found, violated }),
+    (violated): ValueCheck => ({ kind: "lossy", path, expected: "variant", found: sourceText, violated }),
   );
   return {
     identical: engineTypeName(source) === "VARIANT",
@@ -209,13 +209,16 @@ function onlyNulls(
   path: readonly string[],
   context: Context,
 ): Conversion {
-  const [expected, found] = [typeText(target), foundText(source, path)];
+  const [expected, sourceText] = [typeText(target), foundText(source, path)];
   const untyped = source.kind === "scalar" && (source.name === "INTEGER" || source.name === "NULL");
-  if (!untyped && target !== "void") context.mismatches.push({ path, expected, found, reason: "type" });
+  if (!untyped && target !== "void")
+    context.mismatches.push({ path, expected, found: sourceText, reason: "type" });
   return {
     identical: false,
     convert: () => sql`CAST(NULL AS ${engineTypeText(target)})`,
-    checks: [{ kind: "lossy", path, expected, found, violated: (value) => sql`${value} IS NOT NULL` }],
+    checks: [
+      { kind: "lossy", path, expected, found: sourceText, violated: (value) => sql`${value} IS NOT NULL` },
+    ],
   };
 }
 
@@ -230,9 +233,9 @@ function convertStruct(
   let identical = source.fields.length === target.fields.length;
   const parts = target.fields.map((field, index) => {
     const fieldPath = [...path, field.name];
-    const found = byName.get(foldName(field.name));
+    const sourceField = byName.get(foldName(field.name));
     byName.delete(foldName(field.name));
-    if (found === undefined) {
+    if (sourceField === undefined) {
       if (!field.nullable)
         context.mismatches.push({
           path: fieldPath,
@@ -243,8 +246,8 @@ function convertStruct(
       identical = false;
       return { field, convert: () => sql`CAST(NULL AS ${engineTypeText(field.type)})` };
     }
-    const member = (value: SqlExpression) => sql`struct_extract(${value}, ${quoteText(found.name)})`;
-    const plan = convertType(found.type, field.type, fieldPath, context);
+    const member = (value: SqlExpression) => sql`struct_extract(${value}, ${quoteText(sourceField.name)})`;
+    const plan = convertType(sourceField.type, field.type, fieldPath, context);
     identical &&= plan.identical && source.fields[index]?.name === field.name;
     if (!field.nullable)
       checks.push(

@@ -78,7 +78,7 @@ function member(value: SqlExpression, name: string): SqlExpression {
 }
 
 /** Types whose every value a variant of Parquet holds. */
-const held: ReadonlySet<string> = new Set([
+const variantTypes: ReadonlySet<string> = new Set([
   ...["VARCHAR", "JSON", "UUID", "ENUM", "BOOLEAN", "BLOB", "DATE", "FLOAT", "DOUBLE", "NULL"],
   ...["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"],
   ...["TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS"],
@@ -139,7 +139,7 @@ function isHeld(type: EngineType): boolean {
   if (type.kind === "list") return isHeld(type.element);
   if (type.kind === "map") return isHeld(type.key) && isHeld(type.value);
   if (type.kind === "struct") return isVariantParts(type) || type.fields.every((field) => isHeld(field.type));
-  return type.kind === "decimal" || held.has(type.name);
+  return type.kind === "decimal" || variantTypes.has(type.name);
 }
 
 /**

@@ -66,14 +66,14 @@ export async function landClaim(
   const { context } = table;
   const now = await refreshLog(table);
   const suite = suiteAt(now);
-  const found = await claimedRows(now, claim, suite === undefined ? null : suiteNeeds(suite).tagColumn);
-  if (found === undefined || found.rows === 0) return { rows: 0, version: null };
-  const { rows } = found;
+  const claimed = await claimedRows(now, claim, suite === undefined ? null : suiteNeeds(suite).tagColumn);
+  if (claimed === undefined || claimed.rows === 0) return { rows: 0, version: null };
+  const { rows } = claimed;
   const { superseded, pending } = await gatedBatches(now, claimedBy(claim));
   if (superseded.length > 0) return withdrawSuperseded(now, claim, rows, options.signal);
   let end: ClaimEnd;
   try {
-    end = await addClaimed(now, claim, { found, pending, suite, options });
+    end = await addClaimed(now, claim, { claimed, pending, suite, options });
   } catch (error) {
     // a batch whose rows these are landed meanwhile, or another claim's rows of it
     const met = isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION") ? error.data["appId"] : undefined;
@@ -97,7 +97,7 @@ export async function landClaim(
 }
 
 interface Landing {
-  readonly found: ClaimedRows;
+  readonly claimed: ClaimedRows;
   readonly pending: BatchStandings["pending"];
   readonly suite: Suite | undefined;
   readonly options: LandOptions;
@@ -107,10 +107,10 @@ interface Landing {
 async function addClaimed(
   now: LogSnapshot,
   claim: string,
-  { found, pending, suite, options }: Landing,
+  { claimed, pending, suite, options }: Landing,
 ): Promise<ClaimEnd> {
-  const { rows, snapshot, columns } = found;
-  if (found.misfits > 0) throw changedSince(found.misfits, now.version);
+  const { rows, snapshot, columns } = claimed;
+  if (claimed.misfits > 0) throw changedSince(claimed.misfits, now.version);
   const ownColumns = sql`(${ownColumnsSql(quarantineOf(now.context).columns, snapshot.schema, sql`q`)})`;
   const source = {
     sql: sql`SELECT ${payloadColumnsSql(columns, sql`payload`)} FROM (${claimedPayloads(now, ownColumns, claim)})`,
@@ -164,17 +164,19 @@ async function claimedRows(
 ): Promise<ClaimedRows | undefined> {
   const columns = engineColumns(table.schema);
   const filled = filledColumns(table.schema).map(({ name }) => name);
-  const mentioned = filled.map((name, at) => sql`bool_or(${mentionsSql(name, sql`payload`)}) AS c${at}`);
-  const asked = [
+  const mentioned = filled.map(
+    (name, index) => sql`bool_or(${mentionsSql(name, sql`payload`)}) AS c${index}`,
+  );
+  const items = [
     sql`count(*) AS n`,
     sql`count_if(len(${payloadErrorsSql(columns, sql`payload`)}) > 0) AS misfits`,
     ...mentioned,
   ];
   return await withQuarantine(table.context, async (session, quarantine, snapshot) => {
     const [row] = await session.rows(
-      sql`SELECT ${asked} FROM (${claimedPayloads(table, sql`(${quarantine.sql})`, claim)})`,
+      sql`SELECT ${items} FROM (${claimedPayloads(table, sql`(${quarantine.sql})`, claim)})`,
     );
-    const silent = new Set(filled.filter((_, at) => row?.[`c${at}`] !== true));
+    const silent = new Set(filled.filter((_, index) => row?.[`c${index}`] !== true));
     const rows = Number(row?.["n"] ?? 0);
     return {
       snapshot,
@@ -268,11 +270,11 @@ async function marked(
 }
 
 async function markLanded(context: TableContext, claim: string, version: number): Promise<void> {
-  const at = sql`CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
+  const resolvedAt = sql`CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
   const changes = {
     status: sql`'resubmitted'`,
     resolved_version: sql`CAST(${version} AS BIGINT)`,
-    resolved_at: at,
+    resolved_at: resolvedAt,
   };
   await rewriteQuarantineStep(context, changedRows(claimedBy(claim), changes));
 }

@@ -65,8 +65,8 @@ export interface ResubmitOutcome extends ResubmitResult {
 export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitOutcome> {
   const newest = await refreshLog(table);
   await discardSuperseded(newest);
-  const given = options.gate === undefined ? undefined : defineSuite(options.gate);
-  const suiteAt = ({ metadata }: LogSnapshot) => given ?? carriedSuite(metadata.configuration);
+  const own = options.gate === undefined ? undefined : defineSuite(options.gate);
+  const suiteAt = ({ metadata }: LogSnapshot) => own ?? carriedSuite(metadata.configuration);
   const strict = (now: LogSnapshot) => {
     const current = suiteAt(now);
     return current === undefined ? undefined : rowSuite(current, "reject");
@@ -176,8 +176,8 @@ async function failingRows(
 function rowSuite(suite: Suite, reaction: "quarantine" | "reject"): Suite {
   const replaced = (onFail: OnFail | undefined): OnFail =>
     onFail === "warn" || onFail === "tag" || onFail === "repair" ? onFail : reaction;
-  const checks = suite.json.checks.flatMap((json, at): CheckJson[] => {
-    const check = suite.checks[at];
+  const checks = suite.json.checks.flatMap((json, index): CheckJson[] => {
+    const check = suite.checks[index];
     if (check === undefined || expectationOf(check).level === "aggregate") return [];
     const { escalate: _, mostly: __, ...rest } = json;
     const onFail = replaced(json.onFail);
@@ -225,14 +225,14 @@ async function decide(
           sql`SELECT clean, silent, count(*) AS n FROM read_parquet(${quoteFile(written.file)}) GROUP BY ALL ORDER BY silent`,
         );
   const decided = counts.reduce((sum, row) => sum + Number(row["n"]), 0);
-  const [asked] = await session.rows(
+  const [matched] = await session.rows(
     sql`SELECT count(*) AS n, count(DISTINCT ${id}) AS different FROM (${rows.positionedSql})`,
   );
-  if (Number(asked?.["n"]) !== decided || Number(asked?.["different"]) !== decided)
+  if (Number(matched?.["n"]) !== decided || Number(matched?.["different"]) !== decided)
     throw new VarveError(
       "ROWS_UNACCOUNTED",
-      `Of ${String(asked?.["n"])} quarantined rows, with ${String(asked?.["different"])} different ids, ${decided} were decided upon. Nothing was changed. This is a bug in varve: please report it.`,
-      { rows: Number(asked?.["n"]), places: Number(asked?.["different"]), decided },
+      `Of ${String(matched?.["n"])} quarantined rows, with ${String(matched?.["different"])} different ids, ${decided} were decided upon. Nothing was changed. This is a bug in varve: please report it.`,
+      { rows: Number(matched?.["n"]), places: Number(matched?.["different"]), decided },
     );
   const bad = counts.filter((row) => row["clean"] !== true);
   return {

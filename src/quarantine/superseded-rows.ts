@@ -119,9 +119,9 @@ const neverMade =
   "the table that this row was set aside from was never made: another writer created this one in its place";
 
 async function discard(table: LogSnapshot, condition: SqlExpression, note: string): Promise<void> {
-  const at = sql`CAST(${quoteText(new Date(table.context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
+  const resolvedAt = sql`CAST(${quoteText(new Date(table.context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
   await rewriteQuarantineStep(
     table.context,
-    changedRows(condition, { status: sql`'discarded'`, resolved_at: at, note: quoteText(note) }),
+    changedRows(condition, { status: sql`'discarded'`, resolved_at: resolvedAt, note: quoteText(note) }),
   );
 }

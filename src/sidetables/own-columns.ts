@@ -53,11 +53,11 @@ export function ownColumnsSql(columns: StructType, schema: StructType, from: Sql
  * SELECT that turns rows with varve's own columns into rows of the table; columns that they lack are null.
  */
 export function tableColumnsSql(own: StructType, table: StructType, rows: SqlSelect): SqlSelect {
-  const given = byName(own);
+  const ownByName = byName(own);
   const items = table.fields
     .filter(({ type }) => type !== "void")
     .map((field) => {
-      const column = given.get(foldName(field.name));
+      const column = ownByName.get(foldName(field.name));
       const name = quoteName(field.name);
       if (column === undefined) return sql`${nullOf(field)} AS ${name}`;
       if (!isPrimitive(column.type) || column.type === field.type)

@@ -66,10 +66,10 @@ export async function quarantineMisfits(
   { txn, signal }: { readonly txn: AppTransaction; readonly signal: AbortSignal | undefined },
 ): Promise<QuarantinePlace> {
   const quarantine = quarantineOf(now.context);
-  const at = new Date(now.context.world.now()).toISOString();
+  const quarantinedAt = new Date(now.context.world.now()).toISOString();
   const changes = [
     sql`CAST(${now.version} AS BIGINT) AS ${quarantineNames.baseVersion}`,
-    sql`TIMESTAMPTZ ${quoteText(at)} AS ${quarantineNames.at}`,
+    sql`TIMESTAMPTZ ${quoteText(quarantinedAt)} AS ${quarantineNames.quarantinedAt}`,
     sql`${quoteText(suite?.name ?? "")} AS ${quarantineNames.suite}`,
     sql`${quoteText(suite?.fingerprint ?? "")} AS ${quarantineNames.suiteFingerprint}`,
   ];

@@ -126,9 +126,9 @@ async function writeTable(
   const heads = result.columns.map((column) => column.name);
   const most = output === undefined ? mostTableRows : Number.POSITIVE_INFINITY;
   const rows: string[][] = [];
-  let found = 0;
+  let count = 0;
   for await (const line of singleLines(result)) {
-    if (found++ >= most) continue;
+    if (count++ >= most) continue;
     const row = parseJson(line);
     if (!isJsonObject(row)) throw new Error("varve internal error: a row is no JSON object");
     rows.push(heads.map((head) => cell(row[head])));
@@ -141,7 +141,7 @@ async function writeTable(
     ),
   );
   await sink.write(`${textTable(heads, rows, { width: tableWidth(output), rightAligned: numeric })}\n`);
-  const all = cut !== undefined && found >= cut.limit ? await cut.count() : found;
+  const all = cut !== undefined && count >= cut.limit ? await cut.count() : count;
   if (all > rows.length) await sink.write(cutNote(rows.length, all));
 }
 

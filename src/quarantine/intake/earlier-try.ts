@@ -163,15 +163,15 @@ async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
     verdict === undefined
       ? sql`true`
       : sql`${suiteFingerprint} IS DISTINCT FROM ${quoteText(verdict.suite.fingerprint)}`;
-  const [found] = await session.rows(
+  const [counts] = await session.rows(
     sql`SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, count_if(${table} <> ${quoteText(target.metadata.id)}) AS created, max(${baseVersion}) AS base FROM (${rows.sql}) WHERE ${mineSql(repeated)}`,
   );
-  const base = found?.["base"] ?? null;
+  const base = counts?.["base"] ?? null;
   return {
-    rows: Number(found?.["n"]),
-    ofCreation: Number(found?.["created"]),
-    others: Number(found?.["others"]),
-    resolved: Number(found?.["resolved"]),
+    rows: Number(counts?.["n"]),
+    ofCreation: Number(counts?.["created"]),
+    others: Number(counts?.["others"]),
+    resolved: Number(counts?.["resolved"]),
     baseVersion: base === null ? null : Number(base),
   };
 }

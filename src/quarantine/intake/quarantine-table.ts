@@ -22,7 +22,7 @@ export const quarantineColumns = {
   batch: "batch_id",
   file: "source_file",
   row: "source_row",
-  at: "quarantined_at",
+  quarantinedAt: "quarantined_at",
   suite: "suite",
   suiteFingerprint: "suite_fingerprint",
   errors: "errors",
@@ -106,7 +106,7 @@ function fixed(): StructType {
     .string(quarantineColumns.batch)
     .string(quarantineColumns.file)
     .long(quarantineColumns.row, { comment: "0-based position in the source" })
-    .timestamp(quarantineColumns.at)
+    .timestamp(quarantineColumns.quarantinedAt)
     .string(quarantineColumns.suite)
     .string(quarantineColumns.suiteFingerprint)
     .column(quarantineColumns.errors, arrayOf(failure), { comment: "Every check that the row fails" })

@@ -19,10 +19,10 @@ import { quarantineColumns, quarantineNames } from "./quarantine-table.ts";
  * `ROWS_UNACCOUNTED`
  */
 export async function requireAside(session: Session, aside: Places, files: readonly string[]): Promise<void> {
-  const [found] = await session.rows(
+  const [row] = await session.rows(
     sql`SELECT ${placesSql(quarantineNames.file, quarantineNames.row)} AS places FROM read_parquet(${fileList(files)})`,
   );
-  requireSamePlaces(aside, placesOf(found?.["places"]));
+  requireSamePlaces(aside, placesOf(row?.["places"]));
 }
 
 /**
@@ -31,18 +31,18 @@ export async function requireAside(session: Session, aside: Places, files: reado
  */
 export function quarantineSql(batch: WrittenBatch, gateSql: SqlSelect, quarantine: StructType): SqlSelect {
   const { verdict, target, source, fitted, room } = batch;
-  const given = fitted.columns;
+  const columns = fitted.columns;
   const values = findField(quarantine, quarantineColumns.values);
   if (target.schema.fields.some((field) => holdsVariant(field.type))) room.session.enableVariants();
   const batchId = batchIdOf(batch);
-  const prefix = freePrefix([...given, ...source.columns].map(({ name }) => name));
+  const prefix = freePrefix([...columns, ...source.columns].map(({ name }) => name));
   const place = {
     file: plainName(`${prefix}gate_file`),
     row: plainName(`${prefix}gate_row`),
     errors: plainName(`${prefix}gate_errors`),
   };
   const text = (value: string | null) => (value === null ? sql`CAST(NULL AS VARCHAR)` : quoteText(value));
-  const aliases = [place.file, place.row, place.errors, ...given.map((column) => quoteName(column.name))];
+  const aliases = [place.file, place.row, place.errors, ...columns.map((column) => quoteName(column.name))];
   const now = new Date(target.context.world.now()).toISOString();
   const id = sql`sha256(concat_ws('|', ${text(target.metadata.id)}, ${text(batchId)}, coalesce(${place.file}, ''), CAST(${place.row} AS VARCHAR)))`;
   const items: readonly (readonly [SqlName, SqlExpression])[] = [
@@ -57,7 +57,7 @@ export function quarantineSql(batch: WrittenBatch, gateSql: SqlSelect, quarantin
     [quarantineNames.batch, text(batchId)],
     [quarantineNames.file, place.file],
     [quarantineNames.row, sql`CAST(${place.row} AS BIGINT)`],
-    [quarantineNames.at, sql`TIMESTAMPTZ ${quoteText(now)}`],
+    [quarantineNames.quarantinedAt, sql`TIMESTAMPTZ ${quoteText(now)}`],
     [quarantineNames.suite, text(verdict?.suite.name ?? null)],
     [quarantineNames.suiteFingerprint, text(verdict?.suite.fingerprint ?? null)],
     [quarantineNames.errors, place.errors],
@@ -65,7 +65,7 @@ export function quarantineSql(batch: WrittenBatch, gateSql: SqlSelect, quarantin
       quarantineNames.payload,
       payloadSql(source.columns, sql`s`, source.positionColumns.badCells, target.schema),
     ],
-    [quarantineNames.values, values === undefined ? sql`NULL` : valuesSql(values, given)],
+    [quarantineNames.values, values === undefined ? sql`NULL` : valuesSql(values, columns)],
     [quarantineNames.attempt, sql`CAST(1 AS INTEGER)`],
     [quarantineNames.status, text("open")],
     [quarantineNames.resubmission, text(null)],
@@ -89,11 +89,11 @@ export function batchIdOf({ target, plan }: WrittenBatch): string {
  */
 function valuesSql(
   values: StructField,
-  given: readonly { readonly name: string; readonly type: string }[],
+  columns: readonly { readonly name: string; readonly type: string }[],
 ): SqlExpression {
   if (typeof values.type === "string" || values.type.type !== "struct") return sql`NULL`;
   const members = values.type.fields.map((field) => {
-    const column = given.find((one) => one.name.toLowerCase() === field.name.toLowerCase());
+    const column = columns.find((candidate) => candidate.name.toLowerCase() === field.name.toLowerCase());
     return sql`${quoteName(field.name)} := ${column === undefined ? nullOf(field) : memberSql(field, column)}`;
   });
   return sql`struct_pack(${members})`;
@@ -103,14 +103,14 @@ function memberSql(
   field: StructField,
   column: { readonly name: string; readonly type: string },
 ): SqlExpression {
-  const given = sql`q.${quoteName(column.name)}`;
+  const cell = sql`q.${quoteName(column.name)}`;
   const mismatches: Parameters<typeof planConversion>[3] = [];
   const conversion = planConversion(parseEngineType(column.type), field.type, [field.name], mismatches);
   if (mismatches.length > 0) return nullOf(field);
   const lossy = conversion.checks
     .filter((check) => check.kind === "lossy")
-    .map((check) => check.violated(given));
-  const value = conversion.convert(given);
+    .map((check) => check.violated(cell));
+  const value = conversion.convert(cell);
   return lossy.length === 0
     ? value
     : sql`CASE WHEN ${joinSql(lossy, sql` OR `)} THEN ${nullOf(field)} ELSE ${value} END`;

@@ -313,7 +313,7 @@ function checkType(type: DeltaType, path: readonly string[]): void {
  */
 export function checkPartitioning(schema: StructType, partitionColumns: readonly string[]): string[] {
   const fields = partitionColumns.map((name) => requireColumn(schema, name));
-  for (const [at, field] of fields.entries()) {
+  for (const [index, field] of fields.entries()) {
     if (!isPartitionable(field.type)) {
       throw new VarveError(
         "SCHEMA_INVALID",
@@ -324,7 +324,7 @@ export function checkPartitioning(schema: StructType, partitionColumns: readonly
         },
       );
     }
-    if (fields.indexOf(field) !== at)
+    if (fields.indexOf(field) !== index)
       throw new VarveError("INVALID_ARGUMENT", `Duplicate partition column ${field.name}. List it once.`, {
         column: field.name,
       });

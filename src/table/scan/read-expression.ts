@@ -113,21 +113,21 @@ function structSql(
     return { sql: sql`CASE WHEN ${column} IS NULL THEN NULL ELSE true END`, unchanged: false };
   let unchanged = type.fields.length === physical.fields.length;
   const entries = type.fields.map((field, index) => {
-    const found = findField(physical.fields, field, context.mode);
+    const fileField = findField(physical.fields, field, context.mode);
     const name = quoteName(field.name);
-    if (found === undefined) {
+    if (fileField === undefined) {
       unchanged = false;
       return sql`${name} := CAST(NULL AS ${readTypeText(field.type, context.typedVariants === true ? "VARIANT" : "JSON")})`;
     }
     const inner = readExpression(
       field.type,
-      found.type,
-      sql`${column}.${quoteName(found.engineName)}`,
+      fileField.type,
+      sql`${column}.${quoteName(fileField.engineName)}`,
       context,
       [...path, field.name],
       depth,
     );
-    if (!inner.unchanged || physical.fields[index] !== found || found.engineName !== field.name)
+    if (!inner.unchanged || physical.fields[index] !== fileField || fileField.engineName !== field.name)
       unchanged = false;
     return sql`${name} := ${inner.sql}`;
   });
@@ -303,9 +303,9 @@ function decimalSql(
   column: SqlExpression,
   cast: SqlExpression,
 ): SqlExpression | undefined {
-  const found = /^DECIMAL\((\d+),(\d+)\)$/.exec(from);
-  if (found !== null) {
-    const [p, s] = [Number(found[1]), Number(found[2])];
+  const match = /^DECIMAL\((\d+),(\d+)\)$/.exec(from);
+  if (match !== null) {
+    const [p, s] = [Number(match[1]), Number(match[2])];
     if (p === precision && s === scale) return column;
     return s <= scale && p - s <= precision - scale ? cast : undefined;
   }
@@ -329,14 +329,17 @@ export function variantProbes(
   if (type.type === "struct" && physical.kind === "struct") {
     return new Map(
       type.fields.flatMap((field) => {
-        const found = findField(physical.fields, field, mode);
-        return found === undefined
+        const fileField = findField(physical.fields, field, mode);
+        return fileField === undefined
           ? []
           : [
-              ...variantProbes(field.type, found.type, sql`${column}.${quoteName(found.engineName)}`, mode, [
-                ...path,
-                field.name,
-              ]),
+              ...variantProbes(
+                field.type,
+                fileField.type,
+                sql`${column}.${quoteName(fileField.engineName)}`,
+                mode,
+                [...path, field.name],
+              ),
             ];
       }),
     );

@@ -149,11 +149,15 @@ async function variantTypes(
   const probes = new Map<string, SqlExpression>();
   for (const column of columns) {
     if (column.kind !== "data") continue;
-    const found = findField(fields, column.field, mode);
-    if (found === undefined) continue;
-    const own = variantProbes(column.field.type, found.type, sql`f.${quoteName(found.engineName)}`, mode, [
-      column.field.name,
-    ]);
+    const fileField = findField(fields, column.field, mode);
+    if (fileField === undefined) continue;
+    const own = variantProbes(
+      column.field.type,
+      fileField.type,
+      sql`f.${quoteName(fileField.engineName)}`,
+      mode,
+      [column.field.name],
+    );
     for (const [path, probe] of own) probes.set(path, probe);
   }
   if (probes.size === 0) return new Map();
@@ -278,18 +282,22 @@ class ArmBuilder {
         return value === null ? this.#nothing(column.type) : literal(value, column.type);
       }
       case "data": {
-        const found = findField(this.#fields, column.field, this.#read.mode);
-        if (found === undefined) return this.#nothing(dataType(column));
+        const fileField = findField(this.#fields, column.field, this.#read.mode);
+        if (fileField === undefined) return this.#nothing(dataType(column));
         const read = { ...this.#read, typedVariants: column.typedVariants === true };
-        return readExpression(column.field.type, found.type, sql`f.${quoteName(found.engineName)}`, read, [
-          column.field.name,
-        ]).sql;
+        return readExpression(
+          column.field.type,
+          fileField.type,
+          sql`f.${quoteName(fileField.engineName)}`,
+          read,
+          [column.field.name],
+        ).sql;
       }
       case "extra": {
-        const found = this.#fields.find((field) => field.name === column.name);
-        return found === undefined
+        const fileField = this.#fields.find((field) => field.name === column.name);
+        return fileField === undefined
           ? this.#nothing(sql`VARCHAR`)
-          : sql`CAST(f.${quoteName(found.engineName)} AS VARCHAR)`;
+          : sql`CAST(f.${quoteName(fileField.engineName)} AS VARCHAR)`;
       }
       case "row-tracking": {
         assertInternal(position !== undefined, "row ids of rows whose position is not read");
@@ -314,15 +322,17 @@ class ArmBuilder {
   }
 
   #materialized(name: string | undefined, otherwise: SqlExpression): SqlExpression {
-    const found = name === undefined ? undefined : this.#fields.find((field) => field.name === name);
-    return found === undefined ? otherwise : sql`coalesce(f.${quoteName(found.engineName)}, ${otherwise})`;
+    const fileField = name === undefined ? undefined : this.#fields.find((field) => field.name === name);
+    return fileField === undefined
+      ? otherwise
+      : sql`coalesce(f.${quoteName(fileField.engineName)}, ${otherwise})`;
   }
 
   /** A table of the session with one row a file: its constants, row ids and selection. */
   async #fileTable(files: readonly ScanFile[], selected: boolean, tracked: boolean): Promise<SqlExpression> {
     const table = plainName(`varve_scan_${++tablesMade}_${this.#context.world.uuid().slice(0, 8)}`);
     const constants = this.#columns.flatMap((column, position) =>
-      column.kind === "constant" ? [{ column, at: position }] : [],
+      column.kind === "constant" ? [{ column, position }] : [],
     );
     const rows = files.map((file, index) => [
       String(index),
@@ -331,7 +341,7 @@ class ArmBuilder {
       ...constants.map(({ column }) => plainText(file.constants[column.key] ?? null)),
     ]);
     const casts = constants.map(
-      ({ column, at }, k) => sql`${fromText(sql`r[${k + 4}]`, column.type)} AS k${at}`,
+      ({ column, position }, k) => sql`${fromText(sql`r[${k + 4}]`, column.type)} AS k${position}`,
     );
     const columns = [
       sql`CAST(r[1] AS UBIGINT) AS file_index`,

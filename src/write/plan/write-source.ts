@@ -139,7 +139,7 @@ async function engineSourceOf(
 }
 
 function refuseTwice(files: readonly string[]): void {
-  const file = files.find((one, at) => files.indexOf(one) !== at);
+  const file = files.find((name, index) => files.indexOf(name) !== index);
   if (file === undefined) return;
   throw new VarveError(
     "INVALID_ARGUMENT",
@@ -212,9 +212,9 @@ async function sqlSource(
     appendAll(files, scan.files);
   }
   for (const [name, paths] of Object.entries(source.files ?? {})) {
-    const found = await findFiles(session, paths);
-    tables[name] = await session.stage(sourceByExtension(found));
-    appendAll(files, found);
+    const matches = await findFiles(session, paths);
+    tables[name] = await session.stage(sourceByExtension(matches));
+    appendAll(files, matches);
   }
   return { engineSource: { kind: "sql", callerSql: source.sql, tables }, files };
 }
@@ -239,21 +239,21 @@ function sourceByExtension(files: readonly string[]): EngineSource {
  * takes precedence; a pattern must match at least one file.
  */
 async function findFiles(session: OpenSession, paths: string | readonly string[]): Promise<string[]> {
-  const found: string[] = [];
+  const matches: string[] = [];
   for (const path of typeof paths === "string" ? [paths] : paths) {
     const name = localName(path);
     if (!/[*?[]/.test(path) || existsSync(name)) {
-      found.push(name);
+      matches.push(name);
       continue;
     }
     const pattern = path.startsWith("file:") ? name : resolve(filePattern(process.cwd()), path);
     const rows = await session.rows(sql`SELECT file FROM glob(${quoteText(pattern)}) ORDER BY file`);
     if (rows.length === 0) throw new VarveError("SOURCE_UNREADABLE", `No file matches ${path}.`, { path });
-    for (const row of rows) found.push(String(row["file"]));
+    for (const row of rows) matches.push(String(row["file"]));
   }
-  if (found.length === 0)
+  if (matches.length === 0)
     throw new VarveError("INVALID_ARGUMENT", "The source has no files. Pass at least one.", {});
-  return found;
+  return matches;
 }
 
 function localName(path: string): string {
@@ -284,10 +284,10 @@ function isArrowTable(source: object): source is ArrowTable {
 }
 
 function notASource(source: unknown): VarveError {
-  const found = source === null ? "null" : typeof source;
+  const kind = source === null ? "null" : typeof source;
   return new VarveError(
     "INVALID_ARGUMENT",
-    `Unsupported source (${found}). Pass an array or iterable of objects, Arrow data, a table's version, or { csv }, { ndjson }, { parquet }, { arrow } or { sql }.`,
-    { found },
+    `Unsupported source (${kind}). Pass an array or iterable of objects, Arrow data, a table's version, or { csv }, { ndjson }, { parquet }, { arrow } or { sql }.`,
+    { found: kind },
   );
 }

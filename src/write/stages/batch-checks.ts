@@ -23,15 +23,15 @@ export async function checkSource(
   partitionColumns: readonly string[],
 ): Promise<void> {
   const partitions = new Set(partitionColumns.map(foldName));
-  const asked = plan.checks
+  const candidates = plan.checks
     .filter((check) => check.kind !== "null" || check.statistic === undefined)
     .filter((check) => check.statistic === undefined || partitions.has(foldName(check.path[0] ?? "")));
   const failing = await firstViolated(
     session,
     relation.sql,
-    asked.map((check) => check.violated),
+    candidates.map((check) => check.violated),
   );
-  const check = failing === undefined ? undefined : asked[failing];
+  const check = failing === undefined ? undefined : candidates[failing];
   if (check !== undefined)
     throw rowMisfitError(check, await firstRow(session, relation, check.violated, check.value));
 }
@@ -63,8 +63,8 @@ export async function checkWritten(
       await refuse(session, check, rows);
     }
   }
-  for (const check of plan.checks.filter((one) => one.statistic === "finite")) {
-    const field = target.schema.fields.find((one) => one.name === check.path[0]);
+  for (const check of plan.checks.filter((candidate) => candidate.statistic === "finite")) {
+    const field = target.schema.fields.find((column) => column.name === check.path[0]);
     if (field === undefined || !mayBeInfinite(staged, physicalName(field, target.demands.columnMapping)))
       continue;
     await refuse(
@@ -106,12 +106,12 @@ export async function checkRules(
   if (source === undefined) throw ruleError(rule, {});
   const { file, row } = source.positionColumns;
   const whole = source.columns.map(({ name }) => sql`${quoteName(name)} := ${quoteName(name)}`);
-  const [found] = await session.rows(
+  const [match] = await session.rows(
     sql`SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value, ${quoteName(file)} AS file, ${quoteName(row)} AS row FROM (${source.positionedSql}) WHERE ${violatedSql(rule)} LIMIT 1`,
   );
   throw ruleError(rule, {
-    ...place(found),
-    values: typeof found?.["value"] === "string" ? found["value"].slice(0, 500) : null,
+    ...place(match),
+    values: typeof match?.["value"] === "string" ? match["value"].slice(0, 500) : null,
   });
 }
 
@@ -132,19 +132,22 @@ export function writtenFacts(
     column: async (column) => {
       const field = findField(target.schema, column);
       const name = field === undefined ? column : physicalName(field, target.demands.columnMapping);
-      const found = staged.files.map(({ written }) => ({
+      const files = staged.files.map(({ written }) => ({
         rows: written.rows,
         statistics: statisticsOf(written, name),
       }));
-      const nulls = found.map(({ statistics }) => statistics?.nullCount);
+      const nulls = files.map(({ statistics }) => statistics?.nullCount);
       const present = async () =>
         nulls.every((count) => count !== undefined)
           ? nulls.reduce((left, count) => left - count, staged.rows)
           : countPresent(session, rows, column);
-      const extremes = found.map(({ rows: all, statistics }) =>
+      const extremes = files.map(({ rows: all, statistics }) =>
         statistics?.nullCount === all ? [] : extremesOf(statistics),
       );
-      return { present, extremes: extremes.every((one) => one !== undefined) ? extremes.flat() : undefined };
+      return {
+        present,
+        extremes: extremes.every((bounds) => bounds !== undefined) ? extremes.flat() : undefined,
+      };
     },
   };
 }
@@ -174,13 +177,13 @@ function mayHoldNull(staged: StagedData, column: string): boolean {
 
 function mayBeInfinite(staged: StagedData, column: string): boolean {
   return staged.files.some(({ written }) => {
-    const found = statisticsOf(written, column);
-    if (found === undefined || found.nullCount === written.rows) return false;
+    const statistics = statisticsOf(written, column);
+    if (statistics === undefined || statistics.nullCount === written.rows) return false;
     return (
-      found.min === undefined ||
-      found.max === undefined ||
-      found.min.includes("infinity") ||
-      found.max.includes("infinity")
+      statistics.min === undefined ||
+      statistics.max === undefined ||
+      statistics.min.includes("infinity") ||
+      statistics.max.includes("infinity")
     );
   });
 }
@@ -201,11 +204,11 @@ async function firstViolated(
   conditions: readonly SqlExpression[],
 ): Promise<number | undefined> {
   if (conditions.length === 0) return undefined;
-  const [found] = await session.rows(
-    sql`SELECT ${conditions.map((condition, at) => sql`bool_or(${condition}) AS c${at}`)} FROM (${rows})`,
+  const [result] = await session.rows(
+    sql`SELECT ${conditions.map((condition, index) => sql`bool_or(${condition}) AS c${index}`)} FROM (${rows})`,
   );
-  const at = conditions.findIndex((_, index) => found?.[`c${index}`] === true);
-  return at < 0 ? undefined : at;
+  const first = conditions.findIndex((_, index) => result?.[`c${index}`] === true);
+  return first < 0 ? undefined : first;
 }
 
 async function firstRow(
@@ -215,18 +218,18 @@ async function firstRow(
   value: SqlExpression,
 ) {
   const { file, row } = relation.positionColumns;
-  const [found] = await session.rows(
+  const [match] = await session.rows(
     sql`SELECT CAST(${value} AS VARCHAR) AS value, ${quoteName(file)} AS file, ${quoteName(row)} AS row FROM (${relation.positionedSql}) WHERE ${condition} LIMIT 1`,
   );
-  const shown = found?.["value"];
-  return { ...place(found), value: typeof shown === "string" ? shown.slice(0, 200) : null };
+  const shown = match?.["value"];
+  return { ...place(match), value: typeof shown === "string" ? shown.slice(0, 200) : null };
 }
 
-function place(found: Readonly<Record<string, unknown>> | undefined): {
+function place(match: Readonly<Record<string, unknown>> | undefined): {
   readonly row?: number | undefined;
   readonly file?: string | null | undefined;
 } {
-  const [file, row] = [found?.["file"], found?.["row"]];
+  const [file, row] = [match?.["file"], match?.["row"]];
   return {
     row: typeof row === "bigint" || typeof row === "number" ? Number(row) : undefined,
     file: typeof file === "string" ? file : null,

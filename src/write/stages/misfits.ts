@@ -38,18 +38,18 @@ export async function setMisfitsAside(
   const ofSource = cells === undefined ? [] : [brokenLines(cells), badValues(cells)];
   const conditions = [...ofSource.map(({ fails }) => fails), ...checks.map(({ fails }) => fails)];
   if (conditions.length === 0) return { fitting: source };
-  const counts = conditions.map((condition, at) => sql`count_if(${condition}) AS c${at}`);
+  const counts = conditions.map((condition, index) => sql`count_if(${condition}) AS c${index}`);
   const misfit = sql`coalesce(${joinSql(conditions, sql` OR `)}, false)`;
-  const [found] = await session.rows(
+  const [counted] = await session.rows(
     sql`SELECT count(*) AS n, ${placesSql(quoteName(file), quoteName(row), misfit)} AS misfits, ${counts} FROM (${source.positionedSql})`,
   );
-  const places = placesOf(found?.["misfits"]);
+  const places = placesOf(counted?.["misfits"]);
   const { rows } = places;
   if (rows === 0) return { fitting: source };
-  const asked = [...ofSource, ...checks.map(({ check }) => askedOf(check))];
-  const considered = Number(found?.["n"] ?? 0);
-  const results = asked.map(({ id, message, columns }, at) =>
-    misfitResult({ id, message, columns, considered, unexpected: Number(found?.[`c${at}`] ?? 0) }),
+  const requirements = [...ofSource, ...checks.map(({ check }) => requirementOf(check))];
+  const considered = Number(counted?.["n"] ?? 0);
+  const results = requirements.map(({ id, message, columns }, index) =>
+    misfitResult({ id, message, columns, considered, unexpected: Number(counted?.[`c${index}`] ?? 0) }),
   );
   const names = source.columns.map((column) => quoteName(column.name));
   const errors = [
@@ -80,14 +80,14 @@ function guarded(check: EnforcementCheck, cells: SqlExpression | undefined): Sql
 }
 
 /** A requirement on every row: its name in a check's result, and the SQL that is true for rows that fail. */
-interface Asked {
+interface Requirement {
   readonly id: string;
   readonly message: string;
   readonly columns: readonly string[];
   readonly fails: SqlExpression;
 }
 
-function brokenLines(cells: SqlExpression): Asked {
+function brokenLines(cells: SqlExpression): Requirement {
   return {
     id: lineCheckId,
     message: "lines must be readable",
@@ -96,7 +96,7 @@ function brokenLines(cells: SqlExpression): Asked {
   };
 }
 
-function badValues(cells: SqlExpression): Asked {
+function badValues(cells: SqlExpression): Requirement {
   return {
     id: "schema:cells",
     message: "cells must be of their column's type",
@@ -118,22 +118,22 @@ function messageOf(check: EnforcementCheck): string {
   return check.kind === "null" ? `${column} must not be null` : `${column} must be a ${check.expected}`;
 }
 
-function askedOf(check: EnforcementCheck): Omit<Asked, "fails"> {
+function requirementOf(check: EnforcementCheck): Omit<Requirement, "fails"> {
   const column = pathText(check.path);
   return { id: `schema:${column}`, message: messageOf(check), columns: [column] };
 }
 
 /** Non-conforming rows as the result of a gate's check. */
-export function misfitResult(found: {
+export function misfitResult(finding: {
   readonly id: string;
   readonly message: string;
   readonly columns: readonly string[];
   readonly considered: number;
   readonly unexpected: number;
 }): CheckResult {
-  const { considered, unexpected } = found;
+  const { considered, unexpected } = finding;
   return {
-    ...found,
+    ...finding,
     kind: misfitKind,
     level: "row",
     severity: "critical",
