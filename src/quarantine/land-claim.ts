@@ -32,12 +32,15 @@ import { withQuarantine } from "./quarantine-read.ts";
 import { filledColumns } from "./quarantine-rows.ts";
 import { type BatchStandings, discardSuperseded, gatedBatches } from "./superseded-rows.ts";
 
-/** What became of a claim's rows. */
+/** Outcome of a claim's rows. */
 export interface LandedClaim {
   readonly rows: number;
-  /** Version of the table that has them; `null` where the rows are open again, or there were none. */
+  /** Version of the table that has the rows; `null` if they are open again, or there were none. */
   readonly version: number | null;
-  /** Why the quarantine could not be told that the rows landed: they stay claimed there, and the next call marks them. */
+  /**
+   * Why the rows that landed could not be marked in the quarantine: they stay claimed there, and the next
+   * call marks them.
+   */
   readonly unmarked?: { readonly cause: unknown } | undefined;
 }
 
@@ -47,15 +50,15 @@ export interface LandOptions {
 }
 
 /**
- * Adds the rows that a resubmission claimed to the table, at most once, and marks them; where the table's
- * tests refuse them now they are open again.
+ * Adds the rows that a resubmission claimed to the table, at most once, and marks them; if the table's
+ * present tests refuse them, they are opened again.
  *
- * Whether a claim landed is decided in the table's log alone: the commit that lands it and the one that gives
- * it up carry the same application id, of which a table takes one.
+ * Only the table's log decides whether a claim landed: the commit that lands it and the one that gives it up
+ * have the same application id, which a table accepts once.
  *
- * @param suiteAt the tests that the rows have to pass at a version: those that the newest one carries,
- * whatever it carried when they were claimed
- * @throws as `runPlan`; rows that are refused are open again then, others stay claimed for the next call
+ * @param suiteAt returns the tests that the rows must pass at a version: those that the newest version
+ * carries, whatever it carried when the rows were claimed
+ * @throws as `runPlan`; refused rows are then open again, and others stay claimed for the next call
  */
 export async function landClaim(
   table: LogSnapshot,
@@ -75,7 +78,7 @@ export async function landClaim(
   try {
     end = await addClaimed(now, claim, { claimed, pending, suite, options });
   } catch (error) {
-    // a batch whose rows these are landed meanwhile, or another claim's rows of it
+    // the batch of these rows, or other claimed rows of it, landed meanwhile
     const met = isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION") ? error.data["appId"] : undefined;
     if (typeof met === "string" && met !== claimTransaction(claim).appId)
       return landClaim(now, claim, suiteAt, options);
@@ -103,7 +106,7 @@ interface Landing {
   readonly options: LandOptions;
 }
 
-/** Adds a claim's rows to the table. Whole batches of which they are cannot land at the same time. */
+/** Adds a claim's rows to the table. The whole batches that they belong to cannot land at the same time. */
 async function addClaimed(
   now: LogSnapshot,
   claim: string,
@@ -131,7 +134,7 @@ async function addClaimed(
   return result.outcome === "committed" ? { landed: result.version } : endOf(now, claim);
 }
 
-/** Opens rows of a claim again because the table has some of them, and discards those. */
+/** Opens the rows of a claim again because the table has some of them, and discards those. */
 async function withdrawSuperseded(
   now: LogSnapshot,
   claim: string,
@@ -150,13 +153,13 @@ async function withdrawSuperseded(
 interface ClaimedRows {
   readonly snapshot: LogSnapshot;
   readonly rows: number;
-  /** Rows that the table's present columns cannot take. */
+  /** Rows that do not fit the table's present columns. */
   readonly misfits: number;
-  /** The table's columns that the rows say something of, or that the table does not fill by itself. */
+  /** The table's columns that the rows mention, or that the table does not fill by itself. */
   readonly columns: readonly EngineColumn[];
 }
 
-/** @param tagColumn the column that the landing itself fills */
+/** @param tagColumn the column that the landing write fills */
 async function claimedRows(
   table: LogSnapshot,
   claim: string,
@@ -195,13 +198,13 @@ function changedSince(rows: number, version: number): VarveError {
   );
 }
 
-/** How a claim ended, as the table's log tells. */
+/** How a claim ended, according to the table's log. */
 type ClaimEnd = "given up" | { readonly landed: number };
 
 const claimedBy = (claim: string): SqlExpression =>
   sql`(resubmission_id = ${quoteText(claim)} AND status = 'claimed')`;
 
-/** SELECT of the payloads of a claim's rows, as the table's columns are now. */
+/** SELECT of the payloads of a claim's rows, in the table's present columns. */
 function claimedPayloads({ schema }: LogSnapshot, quarantine: SqlExpression, claim: string): SqlSelect {
   const names = schema.fields.map(({ name }) => name);
   const payload = currentPayloadSql(names, sql`payload`, sql`errors`);
@@ -209,8 +212,8 @@ function claimedPayloads({ schema }: LogSnapshot, quarantine: SqlExpression, cla
 }
 
 /**
- * How a claim ended that another writer ended. @throws `QUARANTINE_INVALID` where the log forgot it: then it
- * may have landed
+ * How a claim ended that another writer ended. @throws `QUARANTINE_INVALID` if the log no longer has it, so
+ * that it may have landed
  */
 async function endOf(table: LogSnapshot, claim: string): Promise<ClaimEnd> {
   const now = await refreshLog(table);
@@ -226,8 +229,8 @@ async function endOf(table: LogSnapshot, claim: string): Promise<ClaimEnd> {
 }
 
 /**
- * Says in the table's log that a claim does not land, in a commit without rows; whoever would land it later
- * is told so.
+ * Records in the table's log, in a commit without rows, that a claim does not land, so that a later attempt
+ * to land it finds this.
  */
 async function giveUp(table: LogSnapshot, claim: string, signal: AbortSignal | undefined): Promise<ClaimEnd> {
   const now = await refreshLog(table);
@@ -254,7 +257,10 @@ async function openAgain(context: TableContext, claim: string, note: string): Pr
   await rewriteQuarantineStep(context, changedRows(claimedBy(claim), changes));
 }
 
-/** Marks the rows of a claim that landed. Never rejects: what has landed is not reported as failed. */
+/**
+ * Marks the rows of a claim that landed. Never rejects, because rows that landed must not be reported as
+ * failed.
+ */
 async function marked(
   context: TableContext,
   claim: string,
@@ -280,8 +286,8 @@ async function markLanded(context: TableContext, claim: string, version: number)
 }
 
 /**
- * The version whose commit carries the application id, looking back from `newest`; `newest` itself where the
- * log no longer tells.
+ * The version whose commit has the application id, searched backwards from `newest`; `newest` itself if the
+ * log no longer has it.
  */
 async function versionOf(context: TableContext, appId: string, newest: number): Promise<number> {
   for (let version = newest; version >= 0; version--) {

@@ -19,8 +19,8 @@ import { payloadNames } from "./quarantine-rows.ts";
 /**
  * Changes rows of a quarantine in one commit, so that every engine sees the state of each row in one place.
  *
- * @param rewriteFor the change of a version, asked again where another writer came between
- * @returns the version written; `undefined` where there is no quarantine
+ * @param rewriteFor returns the change for a version, and is called again if another writer commits first
+ * @returns the version written; `undefined` if there is no quarantine
  */
 async function rewriteQuarantine(
   context: TableContext,
@@ -30,7 +30,7 @@ async function rewriteQuarantine(
   return (await rewriteSideTable(quarantineOf(context), rewriteFor, options))?.version;
 }
 
-/** As {@link rewriteQuarantine}, as a step of another verb. @throws as `asStep` */
+/** Like {@link rewriteQuarantine}, as a step of another verb. @throws as `asStep` */
 export function rewriteQuarantineStep(
   context: TableContext,
   rewrite: SideRewrite | Parameters<typeof rewriteQuarantine>[1],
@@ -42,7 +42,7 @@ export function rewriteQuarantineStep(
 
 /**
  * Changes the rows that meet a condition. @param rewriteFor the change, made with the session that counts the rows
- * @returns how many rows were changed, as the version had them upon which they were
+ * @returns the number of rows changed, counted on the version that was changed
  */
 async function rewriteCounted(
   context: TableContext,
@@ -59,7 +59,7 @@ async function rewriteCounted(
   return rows;
 }
 
-/** What becomes of columns, by their names: SQL over `q`. */
+/** New values of columns, by name: SQL over `q`. */
 type ColumnChanges = Readonly<Record<string, SqlExpression>>;
 
 /** The change of columns of a quarantine's rows that meet a condition. */
@@ -81,9 +81,9 @@ export function changedRowsSql(
 }
 
 /**
- * Gives up the selected open rows: they stay in the quarantine as `discarded`, with the note.
+ * Discards the selected open rows: they stay in the quarantine as `discarded`, with the note.
  *
- * @returns how many rows there were
+ * @returns the number of rows
  */
 export async function discardQuarantine(
   context: TableContext,
@@ -98,15 +98,15 @@ export async function discardQuarantine(
 }
 
 /**
- * Changes the payloads of the selected open rows; the rows stay open until they are resubmitted. What a
- * payload says of a column that the table does not have any more can be set to `NULL` only.
+ * Changes the payloads of the selected open rows, which stay open until they are resubmitted. A payload's
+ * value of a column that the table no longer has can only be set to `NULL`.
  *
- * `set` gives for columns one SQL expression each, over the row's own columns (as the table's types, null
- * where a value is not of its type) or over `payload`, the JSON text of the row (where the table has no
- * column of that name). Of a line that could not be read `__varve_line` (`__varve1_line` … where the table has
- * a column whose name begins with `__varve_`) is the text; it stays open until that is set to `NULL`.
+ * `set` has one SQL expression per column, over the row's own columns (with the table's types; null if a
+ * value is not of its type) or over `payload`, the JSON text of the row (unless the table has a column of
+ * that name). For a line that could not be read, `__varve_line` (`__varve1_line` … if the table has a column
+ * whose name begins with `__varve_`) is its text; the row stays open until that is set to `NULL`.
  *
- * @returns how many rows were changed
+ * @returns the number of rows changed
  * @throws `COLUMN_NOT_FOUND`, `SQL_FAILED`, `SQL_REFUSED`
  */
 export async function repairQuarantine(
@@ -143,11 +143,11 @@ function repairedRows(
   values: readonly SqlExpression[],
 ): SideRewrite {
   const known = schema.fields.map((field) => field.name);
-  // a patch of JSON would take away what is set to null, as if the row had never said anything of the column
+  // a JSON merge patch would remove what is set to null, as if the row had never mentioned the column
   const names = payloadNames(known);
   const members = sql`CAST(CAST(${names.payload} AS JSON) AS MAP(VARCHAR, JSON))`;
   const patched = sql`CAST(to_json(map_concat(${members}, MAP {${values}})) AS VARCHAR)`;
-  // a column of the table that is called so hides the text of the row
+  // a column of the table with this name hides the text of the row
   const text = known.some((name) => foldName(name) === "payload") ? sql`` : sql`, payload`;
   const row = payloadColumnsSql(engineColumns(schema), sql`payload`);
   const line = plainName(lineMember(known));
@@ -162,7 +162,10 @@ function repairedRows(
 
 /** Which quarantined rows to remove for good. */
 export interface PurgeOptions {
-  /** Rows that were resolved before this, milliseconds since 1970-01-01 UTC; default: 90 days ago. */
+  /**
+   * Remove rows that were resolved before this time, in milliseconds since 1970-01-01 UTC; default: 90 days
+   * ago.
+   */
   readonly before?: number | undefined;
   /** Only count the rows. */
   readonly dryRun?: boolean | undefined;
@@ -171,11 +174,11 @@ export interface PurgeOptions {
 const purgedAfter = 90 * 24 * 60 * 60 * 1000;
 
 /**
- * Removes rows for good that were resubmitted or discarded long ago. Rows that are open or claimed stay
- * whatever their age: nothing else holds them. Older versions of the quarantine keep their rows until it is
- * vacuumed.
+ * Removes rows for good that were resubmitted or discarded long ago. Open and claimed rows are kept whatever
+ * their age, because they are stored nowhere else. Older versions of the quarantine keep their rows until it
+ * is vacuumed.
  *
- * @returns how many rows there were
+ * @returns the number of rows
  */
 export async function purgeQuarantine(context: TableContext, options: PurgeOptions = {}): Promise<number> {
   const before = new Date(options.before ?? context.world.now() - purgedAfter).toISOString();

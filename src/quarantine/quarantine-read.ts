@@ -30,7 +30,7 @@ export interface QuarantinedBatch {
   readonly checks: Readonly<Record<string, number>>;
 }
 
-/** Runs `work` over a table's quarantine; `undefined` where there is none. */
+/** Runs `work` over a table's quarantine; returns `undefined` if there is none. */
 export function withQuarantine<T>(
   context: TableContext,
   work: (session: OpenSession, rows: ScanRelation, snapshot: LogSnapshot) => Promise<T>,
@@ -57,8 +57,8 @@ export function selectionSql({ ids, batchId, checkId, status }: QuarantineSelect
 }
 
 /**
- * The batches that left rows behind, newest first, with how many rows are where; empty where nothing was ever
- * quarantined.
+ * The batches that left rows behind, newest first, with the number of rows by status; empty if nothing was
+ * ever quarantined.
  */
 export async function listQuarantine(context: TableContext): Promise<QuarantinedBatch[]> {
   const counts = ["open", "claimed", "resubmitted", "discarded"].map(
@@ -88,9 +88,9 @@ export async function listQuarantine(context: TableContext): Promise<Quarantined
 }
 
 /**
- * Rows of a quarantine with all their columns, in the order of batch, file and row.
+ * Reads rows of a quarantine with all their columns, ordered by batch, file and row.
  *
- * @throws `QUARANTINE_INVALID` where ids are named that are not there
+ * @throws `QUARANTINE_INVALID` for unknown ids
  */
 export async function readQuarantine(
   context: TableContext,
@@ -113,7 +113,7 @@ export async function readQuarantine(
   return rows ?? [];
 }
 
-/** Writes the selected rows as lossless JSON lines; each text holds whole lines. */
+/** Returns the selected rows as lossless JSON lines; each string holds whole lines. */
 export async function* exportQuarantine(
   context: TableContext,
   selection: QuarantineSelection = {},

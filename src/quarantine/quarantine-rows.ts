@@ -16,16 +16,16 @@ import { writeRules } from "../table/rules/write-rules.ts";
 import { freePrefix } from "../util/free-prefix.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 
-/** Names of what stands beside a quarantined row's columns. */
+/** Names added to a quarantined row's columns. */
 export interface PayloadNames {
   readonly id: SqlName;
   readonly row: SqlName;
   readonly payload: SqlName;
-  /** List of what does not fit the table, as the quarantine's `errors`. */
+  /** List of what does not fit the table, like the quarantine's `errors`. */
   readonly misfits: SqlName;
   /**
-   * Which of the columns that the table fills by itself the row says nothing of: `-` and a digit each; empty
-   * in a table without any.
+   * Which of the columns that the table fills by itself the row does not mention: `-` and a digit for each;
+   * empty in a table without such columns.
    */
   readonly silent: SqlName;
 }
@@ -42,18 +42,17 @@ export function payloadNames(columns: Iterable<string>): PayloadNames {
   };
 }
 
-/** The columns that a table fills where a row says nothing of them. */
+/** The columns that a table fills if a row does not mention them. */
 export function filledColumns(schema: StructType): readonly StructField[] {
   return schema.fields.filter(isFilled);
 }
 
 /**
- * The rows of a quarantine as rows of the table, from their payloads; a row's place is its id. What a row
- * does not say of columns with a default or a generation expression is filled in, as it will be when the row
- * lands.
+ * The rows of a quarantine as rows of the table, from their payloads; a row's place is its id. Columns with a
+ * default or a generation expression that a row does not mention are filled in, as when the row lands.
  *
  * @param open SELECT of the quarantine's rows
- * @param fence fences the session; called where the table's own expressions are needed
+ * @param fence fences the session; called if the table's own expressions are needed
  */
 export async function stagePayloads(
   session: Session,
@@ -88,7 +87,7 @@ export async function stagePayloads(
   };
 }
 
-/** The nulls of columns that may hold none; what numbers itself is not asked. */
+/** The nulls of NOT NULL columns, without identity columns. */
 function missingSql(schema: StructType): SqlExpression {
   const required = schema.fields.filter(
     (field) => !field.nullable && columnMetadata(field).identity === undefined,

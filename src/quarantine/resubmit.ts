@@ -45,22 +45,24 @@ export interface ResubmitResult {
   readonly version: number | null;
 }
 
-/** As {@link ResubmitResult}, with what could not be finished. */
+/** A {@link ResubmitResult}, with what could not be finished. */
 export interface ResubmitOutcome extends ResubmitResult {
-  /** Claims whose rows are in the table, and could not be marked so in the quarantine; the next call marks them. */
+  /**
+   * Claims whose rows are in the table but could not be marked in the quarantine; the next call marks them.
+   */
   readonly unmarked?: readonly { readonly version: number; readonly cause: unknown }[] | undefined;
 }
 
 /**
  * Tests open rows of a quarantine with the current suite and adds those that pass to the table.
  *
- * Four commits, and after a crash between any two of them the next call carries on: the clean rows are
- * claimed in the quarantine, added to the table in one commit under the claim's own application id (which
- * lands at most once), and marked as resubmitted with that version. A claim that is refused is given up in
- * the table's log before its rows are open again. So each row lands at most once, whatever crashes, and
+ * This takes up to four commits, and after a crash between any two of them the next call continues. The clean
+ * rows are claimed in the quarantine, added to the table in one commit under the claim's own application id
+ * (which lands at most once), and marked as resubmitted with that version. A claim that is refused is given
+ * up in the table's log before its rows are open again. So each row lands at most once, whatever crashes and
  * whoever resubmits at the same time.
  *
- * @throws as `append`; rows that were claimed are open again then
+ * @throws as `append`; the claimed rows are then open again
  */
 export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitOutcome> {
   const newest = await refreshLog(table);
@@ -89,7 +91,7 @@ export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}
   };
 }
 
-/** Claims that a call before left unfinished. */
+/** Claims that an earlier call left unfinished. */
 async function openClaims(context: TableContext, { signal }: ResubmitOptions): Promise<string[]> {
   const claimed = (session: Session, rows: ScanRelation) =>
     session.rows(
@@ -104,7 +106,7 @@ interface Claim {
   readonly stillBad: number;
 }
 
-/** Tests the selected rows; one commit claims those that pass and gives the others their new reasons. */
+/** Tests the selected rows; one commit claims those that pass and records the new reasons of the others. */
 async function claimClean(
   table: LogSnapshot,
   suite: Suite | undefined,
@@ -153,9 +155,7 @@ interface FencedOptions extends ResubmitOptions {
   readonly fence: () => Promise<FencedSession>;
 }
 
-/**
- * SELECT of `file` (the row's id) and `errors` of the rows that fail; only checks that name rows are asked.
- */
+/** SELECT of `file` (the row's id) and `errors` of the rows that fail; only checks that name rows are run. */
 async function failingRows(
   session: Session,
   table: LogSnapshot,
@@ -172,7 +172,7 @@ async function failingRows(
   return verdict.quarantineSql;
 }
 
-/** The suite's checks that name rows, with one reaction for all that would keep a row out. */
+/** The suite's checks that name rows, with the same reaction for all that would keep a row out. */
 function rowSuite(suite: Suite, reaction: "quarantine" | "reject"): Suite {
   const replaced = (onFail: OnFail | undefined): OnFail =>
     onFail === "warn" || onFail === "tag" || onFail === "repair" ? onFail : reaction;
@@ -203,7 +203,7 @@ interface Decided {
   readonly stillBad: number;
 }
 
-/** Writes down for each row whether it passes, and why not. */
+/** Records for each row whether it passes, and if not, why. */
 async function decide(
   session: Session,
   rows: StagedRelation,

@@ -9,26 +9,28 @@ import { quarantineNames, quarantineOf } from "./intake/quarantine-table.ts";
 import { changedRows, rewriteQuarantineStep } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 
-/** How the batches of quarantined rows stand in the table. */
+/** States of the batches of quarantined rows in the table. */
 export interface BatchStandings {
-  /** Batches that landed with the very rows that are in quarantine. */
+  /** Batches that landed including the rows that are in the quarantine. */
   readonly superseded: readonly string[];
-  /** Batches that have not landed, but may. */
+  /** Batches that have not landed but may. */
   readonly pending: readonly { readonly batchId: string; readonly appId: string }[];
-  /** Batches of rows that a creation set aside which another one was faster than, so that it cannot land. */
+  /**
+   * Batches of rows that a creation set aside although another creation was faster, so that they cannot land.
+   */
   readonly lost: readonly string[];
 }
 
 /** A batch of quarantined rows. */
 interface QuarantinedRows {
   readonly batchId: string;
-  /** The rows were to be part of a table of another id, which was never made. */
+  /** Whether the rows were meant for a table with another id, which was never created. */
   readonly ofCreation: boolean;
 }
 
 /**
- * Says of batches of a table's quarantine how they stand. Batches that were written under no application id
- * are in neither list.
+ * Determines the states of batches of a table's quarantine. Batches that were written without an application
+ * id are in neither list.
  */
 async function batchStandings(
   table: LogSnapshot,
@@ -36,7 +38,7 @@ async function batchStandings(
   batches: readonly QuarantinedRows[],
 ): Promise<BatchStandings> {
   const [landed, quarantined] = await Promise.all([table.appTransactions(), quarantine.appTransactions()]);
-  // marks may be forgotten before the progress of an application that goes on
+  // marks may be forgotten before the progress of an application that continues
   const forgetful =
     table.metadata.configuration[propertyKey("setTransactionRetentionDuration")] !== undefined;
   const superseded: string[] = [];
@@ -63,8 +65,8 @@ async function standingOf(table: LogSnapshot, batchId: string): Promise<BatchSta
 const noBatches: BatchStandings = { superseded: [], pending: [], lost: [] };
 
 /**
- * A condition over a quarantine's rows, true of those that a gate set aside: rows that staging set aside are
- * in no data file of theirs.
+ * A condition over a quarantine's rows that is true for those that a gate set aside; rows that staging set
+ * aside are in no data file.
  */
 function setAsideBy(table: LogSnapshot): SqlExpression {
   const { id, table: of, batch, file, row } = quarantineNames;
@@ -72,7 +74,10 @@ function setAsideBy(table: LogSnapshot): SqlExpression {
   return sql`((${mine}) AND ${id} = sha256(concat_ws('|', ${of}, ${batch}, coalesce(${file}, ''), CAST(${row} AS VARCHAR))))`;
 }
 
-/** A condition, true of rows that a creation set aside which did not make this table: each has an id of its own. */
+/**
+ * A condition that is true for rows set aside by a creation that did not create this table, because each
+ * creation has an id of its own.
+ */
 function ofCreation(table: LogSnapshot): SqlExpression {
   const { table: of, baseVersion } = quarantineNames;
   return sql`(${baseVersion} IS NULL AND coalesce(${of} <> ${quoteText(table.metadata.id)}, false))`;
@@ -94,12 +99,12 @@ export async function gatedBatches(table: LogSnapshot, condition: SqlExpression)
 }
 
 /**
- * Discards open rows of a quarantine whose batch landed with them, because another writer's tests, at the
- * same time, set no row of it aside: the table has them, and to resubmit them would double them. Discards those
- * too that a creation set aside which lost to the one that made this table.
+ * Discards open rows of a quarantine whose batch landed including them, because another writer's tests, at
+ * the same time, set no row of it aside: the table has them, and resubmitting them would double them. Also
+ * discards rows set aside by a creation that lost to the one that created this table.
  *
  * @param table its newest version
- * @param batchId of one batch alone, which the quarantine's log tells of without its rows
+ * @param batchId only rows of this batch, for which the quarantine's log suffices without its rows
  */
 export async function discardSuperseded(table: LogSnapshot, batchId?: string): Promise<void> {
   const { superseded, lost } =

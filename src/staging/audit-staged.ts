@@ -17,21 +17,21 @@ import { type StagedAudit, type StagedBatch, stagedSnapshot, writeAudit } from "
 
 /** How staged rows are tested. */
 export interface AuditOptions {
-  /** Tests beside those that the table carries and the stager asked for. */
+  /** Tests in addition to those that the table carries and those given to `stage`. */
   readonly gate?: SuiteJson | Suite | undefined;
   readonly gateOptions?: GateOptions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** An audit with its verdict, whose SQL texts cannot be used any more. */
+/** An audit with its verdict, whose SQL can no longer be used. */
 export interface AuditResult {
   readonly audit: StagedAudit;
   readonly verdict: GateOutcome;
 }
 
 /**
- * All tests of a batch: those that a version of the table carries, the stager's and the auditor's;
- * `undefined` where there are none.
+ * All tests of a batch: those that a version of the table carries, those given to `stage` and those of the
+ * audit; `undefined` if there are none.
  */
 export function stagedSuite(
   table: LogSnapshot,
@@ -44,9 +44,9 @@ export function stagedSuite(
 }
 
 /**
- * The plan of a staged batch as if it were appended to the version now.
+ * The plan of a staged batch as if it were appended to this version.
  *
- * @param place where its rows are in quarantine that do not fit the table
+ * @param place location of its non-conforming rows in the quarantine
  */
 export async function stagedPlan(
   table: LogSnapshot,
@@ -70,11 +70,10 @@ export async function stagedPlan(
 
 /**
  * Tests the rows of a staged batch exactly as an append to this version of the table would, writes nothing to
- * the table, and keeps what was found beside the batch. A verdict that rejects the batch is an answer, not an
- * error.
+ * the table, and stores the result next to the batch. A rejection is a result, not an error.
  *
- * @throws `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED` for rows that do not fit a table that changed since;
- * `SUITE_INVALID`, `SQL_FAILED`, `SQL_REFUSED`, `DATA_FILE_MISSING` where a staged file was removed
+ * @throws `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED` for rows that do not fit a table that has changed since;
+ * `SUITE_INVALID`, `SQL_FAILED`, `SQL_REFUSED`; `DATA_FILE_MISSING` if a staged file was removed
  */
 export async function auditStaged(
   table: LogSnapshot,
@@ -100,7 +99,7 @@ export async function auditStaged(
   return { audit, verdict };
 }
 
-/** Holds a batch's record to the rows that its files hold. @throws `ROWS_UNACCOUNTED` */
+/** Compares a batch's record with the rows in its files. @throws `ROWS_UNACCOUNTED` */
 function requireRecordedRows(batch: StagedBatch, rows: number): void {
   const recorded = batch.files.reduce((sum, file) => sum + (recordsOf(file.stats) ?? 0), 0);
   if (batch.rows === rows && recorded === rows) return;

@@ -50,27 +50,27 @@ export interface PublishResult {
   readonly reaudited: boolean;
 }
 
-/** What a publication did, and what goes on after it. */
+/** Result of a publication, with the maintenance that follows. */
 export interface PublishOutcome extends PublishResult {
   readonly upkeep?: WriteOutcome["upkeep"];
 }
 
-/** Times that a publication begins anew because the table moved on. */
+/** How often a publication starts again because the table has changed. */
 const tries = 20;
 
 /**
  * Commits a staged batch: its rows become visible all at once, or not at all.
  *
- * The audit must hold for the version that the batch is committed upon: where the table, its suite or its
- * schema changed since, the batch is tested again. Files are committed as they are; where a test sets rows
- * aside, repairs or tags them, or the table's schema changed, the rows are written anew. Repeating a
- * publication lands the rows once, whatever crashed.
+ * The audit must be of the version that the batch is committed upon: if the table, its suite or its schema
+ * has changed since, the batch is tested again. Files are committed as they are, but the rows are rewritten
+ * if a test sets rows aside, repairs or tags them, or if the table's schema changed. However often a
+ * publication is repeated, and whatever crashes, the rows land once.
  *
- * @throws `BATCH_REJECTED` where the tests refuse the batch: it stays staged; `STAGED_INVALID` for an unknown
- * or discarded batch; `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED` where the table changed so that the rows do
- * not fit; `DATA_FILE_MISSING` where a vacuum took the staged files, `DATA_FILE_CORRUPT`, `ROWS_UNACCOUNTED`
- * where they hold other rows than were staged; `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, after which it may be
- * repeated
+ * @throws `BATCH_REJECTED` if the tests reject the batch, which stays staged; `STAGED_INVALID` for an unknown
+ * or discarded batch; `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED` if the table has changed so that the rows do
+ * not fit; `DATA_FILE_MISSING` if a vacuum removed the staged files; `DATA_FILE_CORRUPT`, `ROWS_UNACCOUNTED`
+ * if they do not hold the rows that were staged; `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, after which the
+ * publication may be repeated
  */
 export async function publishStaged(
   table: LogSnapshot,
@@ -92,13 +92,13 @@ export async function publishStaged(
 }
 
 /**
- * Gives a staged batch up: deletes its files and what is known of it.
+ * Discards a staged batch: deletes its files and its records.
  *
- * Files of a batch whose publication began stay, because it may still happen; nothing names them otherwise,
- * so that a vacuum takes them.
+ * Files of a batch whose publication began are kept, because it may still land; if it does not, no version
+ * names them, and a vacuum removes them.
  *
- * @returns whether the files are gone
- * @throws `STAGED_INVALID` for a batch that is unknown or published
+ * @returns whether the files were deleted
+ * @throws `STAGED_INVALID` for an unknown or published batch
  */
 export async function discardStaged(
   table: LogSnapshot,
@@ -114,17 +114,16 @@ export async function discardStaged(
   if (batch === undefined && !(await isKnown(context, id))) throw noSuchBatch(now, id, undefined);
   const end = await claimEnd(context, id, "discard");
   const mine = end === "discard" && batch !== undefined;
-  // A publication that came between has taken its own claim away when it was done; one that comes now meets
-  // this claim.
+  // A publication that came between removed its claim when it was done; one that starts now finds this claim.
   if (mine && (await isPublished(await refreshLog(now), id))) throw await publishedAlready(context, id);
   if (mine) await deleteStagedFiles(context, batch);
-  // A publication that has begun may still commit: without its claim the next discard would take the files
-  // for its own.
+  // A publication that has begun may still commit; without its claim, the next discard would delete the
+  // files.
   await forgetStaged(context, id, { keepClaim: end === "publish" });
   return { filesDeleted: mine };
 }
 
-/** Removes what is known of a published batch, and says that it cannot be given up. */
+/** Removes the records of a published batch, and throws because it cannot be discarded. */
 async function publishedAlready(context: TableContext, id: string): Promise<VarveError> {
   await forgetStaged(context, id);
   const message = `The batch ${id} is already published, so it is part of the table. Delete its rows, or restore a version.`;
@@ -132,8 +131,8 @@ async function publishedAlready(context: TableContext, id: string): Promise<Varv
 }
 
 /**
- * The table moved on; or another publication of the batch landed, rewrote its rows and took the staged files
- * away.
+ * The table has changed, or another publication of the batch landed, rewrote its rows and removed the staged
+ * files.
  */
 function mayTryAgain(error: unknown, attempt: number): boolean {
   if (!isVarveError(error)) return false;
@@ -161,8 +160,8 @@ async function alreadyPublished(now: LogSnapshot, id: string): Promise<PublishOu
 }
 
 /**
- * Removes what a published batch leaves. That it cannot be removed is a warning of the upkeep and no failure,
- * for the rows are in the table.
+ * Removes what a published batch leaves. A failure is a warning of the maintenance, because the rows are in
+ * the table.
  */
 async function tidyPublished(version: number, work: () => Promise<void>): Promise<readonly UpkeepWarning[]> {
   try {
@@ -213,7 +212,7 @@ async function publishOnce(
     : await stagedPlan(now, batch, suite, { gateOptions: options.gateOptions, place: aside });
   const result = await runPlan(plan, writeServices(plan.target, options));
   const warnings = await tidyPublished(result.version, async () => {
-    // The rows are in other files now.
+    // The rows are now in other files.
     if (!asItIs && result.outcome === "committed") await deleteStagedFiles(now.context, batch);
     await forgetStaged(now.context, batch.id);
   });

@@ -34,17 +34,16 @@ export interface StageOptions
 }
 
 /**
- * Writes a batch's data files into the table's folder without committing them, and a record by which any
+ * Writes a batch's data files into the table's folder without committing them, and a record with which any
  * process can audit, publish or discard the batch. Readers of the table see nothing of it.
  *
- * The rows are held to the table's schema, constraints and invariants, not to any suite: that is the audit's
- * part. Rows that do not fit the schema are set aside where the table's suite or the stager's says so
- * (`onMisfit`): they wait beside the record, are counted by every audit and go into quarantine when the batch
- * is published. A crash leaves files that no version names.
+ * The rows are tested against the table's schema, constraints and invariants, but not against a suite, which
+ * is the task of an audit. Rows that do not fit the schema are set aside if the table's suite or the one
+ * given says so (`onMisfit`): they wait next to the record, are counted by every audit, and go into the
+ * quarantine when the batch is published. A crash leaves files that no version names.
  *
  * @throws as `append`, without `BATCH_REJECTED`; `STAGED_INVALID` for an id that is taken;
- * `UNSUPPORTED_FEATURE` for a table with identity columns, whose numbers are given out when rows are
- * committed
+ * `UNSUPPORTED_FEATURE` for a table with identity columns, whose numbers are assigned at commit
  */
 export async function stageBatch(
   snapshot: LogSnapshot,

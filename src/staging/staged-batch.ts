@@ -15,62 +15,63 @@ import { isJsonObject, type JsonObject, parseJson, stringifyJson, toJsonValue } 
 import { misfitsJson, misfitsOf, type StagedMisfits } from "./staged-misfits.ts";
 
 /**
- * Folder below a table that holds what is known of its staged batches; other engines pass over folders that
- * begin with an underscore.
+ * Folder below a table that holds the records of its staged batches; other engines ignore folders that begin
+ * with an underscore.
  */
 export const stagedFolder = "_staged";
 
 /**
- * A batch whose data files are in the table's folder while no version names them (`spec/quality-formats.md`).
+ * A batch whose data files are in the table's folder but not part of any version (`spec/quality-formats.md`).
  */
 export interface StagedBatch {
   readonly id: string;
   /** `id` of the table's metadata. */
   readonly tableId: string;
-  /** Version that the batch was staged upon. */
+  /** Version that the batch was staged on. */
   readonly baseVersion: number;
   /** Milliseconds since 1970-01-01 UTC. */
   readonly stagedAt: number;
-  /** Rows in the files. */
+  /** Number of rows in the files. */
   readonly rows: number;
   readonly bytes: number;
-  /** Rows that do not fit the table and are to go into quarantine. */
+  /** Rows that do not fit the table and will go into the quarantine. */
   readonly misfits?: StagedMisfits | undefined;
-  /** Tests that the stager asked for, beside those that the table carries. */
+  /** Tests given to `stage`, in addition to those that the table carries. */
   readonly suite?: SuiteJson | undefined;
   readonly mergeSchema: boolean;
   readonly upgradeProtocol: boolean;
   readonly userMetadata?: string | undefined;
   /** What the files were written for: see {@link layoutOf}. */
   readonly layout: string;
-  /** The table's own, with the columns that the batch merges in. */
+  /** The table's own schema, plus the columns that the batch merges in. */
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
   readonly files: readonly AddAction[];
 }
 
-/** What an audit said, for a publication that comes later or from another process. */
+/** Result of an audit, for a later publication or one by another process. */
 export interface StagedAudit {
   /** Version of the table that the rows were compared with. */
   readonly version: number;
   /**
-   * Of the table's suite, the stager's and the auditor's together; `null` where nobody asked for any test.
+   * Fingerprint of all tests together: the table's suite, the one given to `stage` and that of the audit;
+   * `null` without tests.
    */
   readonly fingerprint: string | null;
-  /** Tests that the auditor asked for beside the others. */
+  /** Tests of the audit, in addition to the others. */
   readonly suite?: SuiteJson | undefined;
   readonly accepted: boolean;
-  /** Every row may be published as it is: none is set aside, repaired or tagged. */
+  /** Whether every row may be published as it is: none is set aside, repaired or tagged. */
   readonly untouched: boolean;
   readonly comparesWithTable: boolean;
-  /** As `commitInfo.gate` (`spec/formats.md`); absent without tests. */
+  /** Verdict as in `commitInfo.gate` (`spec/formats.md`); absent without tests. */
   readonly gate?: JsonObject | undefined;
 }
 
-/** Whether a batch is on its way to being published, or being given up; absent: neither. */
+/** Whether a batch is being published or discarded; absent if neither. */
 export type StagedEnd = "publish" | "discard";
 
-/** Holds an id to what can be part of a file's name. @throws `INVALID_ARGUMENT` */
+/** Validates an id, which must be usable in a file name. @throws `INVALID_ARGUMENT` */
 export function checkStagedId(id: string): string {
   if (typeof id === "string" && isStagedId(id)) return id;
   throw new VarveError(
@@ -85,8 +86,8 @@ function isStagedId(id: string): boolean {
 }
 
 /**
- * What data files depend on: the protocol, the columns, the partitioning and every property that is not
- * varve's own.
+ * Fingerprint of what data files depend on: the protocol, the columns, the partitioning and every property
+ * that is not varve's own.
  */
 export function layoutOf(
   protocol: ProtocolAction,
@@ -101,7 +102,7 @@ export function layoutOf(
 }
 
 /**
- * Keeps a batch's record; from then on the batch is staged. @throws `STAGED_INVALID` where another batch has
+ * Writes a batch's record; from then on the batch is staged. @throws `STAGED_INVALID` if another batch has
  * the id
  */
 export async function writeStaged(context: TableContext, batch: StagedBatch): Promise<void> {
@@ -123,8 +124,8 @@ export async function writeStaged(context: TableContext, batch: StagedBatch): Pr
 }
 
 /**
- * A staged batch, or `undefined` where there is none of that id (any more). @throws `STAGED_INVALID` for a
- * record that makes no sense
+ * A staged batch, or `undefined` if there is none with that id (any more). @throws `STAGED_INVALID` for a
+ * corrupt record
  */
 export async function readStaged(context: TableContext, id: string): Promise<StagedBatch | undefined> {
   const path = recordPath(checkStagedId(id));
@@ -181,7 +182,7 @@ export async function listStaged(context: TableContext): Promise<StagedBatch[]> 
   return batches.filter((batch) => batch !== undefined).sort((a, b) => a.stagedAt - b.stagedAt);
 }
 
-/** Ids of all records; other files of the folder are somebody's own. */
+/** Ids of all records; other files of the folder belong to somebody else. */
 async function stagedIds(context: TableContext): Promise<string[]> {
   const ids: string[] = [];
   for await (const { path } of context.store.list(`${stagedFolder}/`)) {
@@ -192,7 +193,7 @@ async function stagedIds(context: TableContext): Promise<string[]> {
 }
 
 /**
- * The rows of a staged batch as if they were a table: everything that reads versions of tables reads them.
+ * The rows of a staged batch as a version of a table, so that everything that reads versions can read them.
  *
  * @param without name of a column to leave out
  */
@@ -224,7 +225,7 @@ export function stagedSnapshot(context: TableContext, batch: StagedBatch, withou
   };
 }
 
-/** Keeps what an audit said, in the place of what the one before said. */
+/** Stores the result of an audit, which replaces that of the previous one. */
 export async function writeAudit(context: TableContext, id: string, audit: StagedAudit): Promise<void> {
   const { suite, gate, ...rest } = audit;
   const json: JsonObject = defined({ ...rest, suite: suite && plain(suite), gate });
@@ -232,8 +233,7 @@ export async function writeAudit(context: TableContext, id: string, audit: Stage
 }
 
 /**
- * What the last audit said; `undefined` where there was none, or its note is damaged: then another one is
- * due.
+ * Result of the last audit; `undefined` if there was none, or it is corrupt, so that another audit is needed.
  */
 export async function readAudit(context: TableContext, id: string): Promise<StagedAudit | undefined> {
   const bytes = await readObject(context, auditPath(id));
@@ -257,11 +257,11 @@ export async function readAudit(context: TableContext, id: string): Promise<Stag
 }
 
 /**
- * Says that a batch is about to be published, or given up; whoever says so first decides, because both at
- * once would commit files that are being deleted.
+ * Claims the end of a batch, publication or discard; the first claim decides, because both at once would
+ * commit files that are being deleted.
  *
  * @returns what was decided
- * @throws `STORE_UNAVAILABLE` where that cannot be told
+ * @throws `STORE_UNAVAILABLE` if that cannot be determined
  */
 export async function claimEnd(context: TableContext, id: string, end: StagedEnd): Promise<StagedEnd> {
   const outcome = await context.store.putIfAbsent(endPath(id), Buffer.from(stringifyJson({ end })));
@@ -275,26 +275,26 @@ export async function claimEnd(context: TableContext, id: string, end: StagedEnd
   );
 }
 
-/** What was decided about a batch. */
+/** The decision about a batch. */
 export async function readEnd(context: TableContext, id: string): Promise<StagedEnd | undefined> {
   const bytes = await readObject(context, endPath(id));
   if (bytes === undefined) return undefined;
   return new TextDecoder().decode(bytes).includes("discard") ? "discard" : "publish";
 }
 
-/** Whether anything is kept under an id, be it damaged. */
+/** Whether a record exists for an id, even a corrupt one. */
 export async function isKnown(context: TableContext, id: string): Promise<boolean> {
   const objects = await Promise.all([recordPath(id), endPath(id)].map((path) => context.store.head(path)));
   return objects.some((object) => object !== undefined);
 }
 
 /**
- * Removes what is known of a batch, its record before the last of it: where a removal fails, the batch is
- * still listed, and who publishes or discards it again removes the rest. Its files are the caller's matter,
- * but those of its misfits.
+ * Removes what is stored about a batch, in an order in which a failed removal leaves the batch listed, so
+ * that publishing or discarding it again removes the rest. The caller removes its data files; the file of
+ * non-conforming rows is removed here.
  *
- * @param keepClaim leave what was decided about the batch: a publication that was begun may still commit its
- * files
+ * @param keepClaim keep the decision about the batch, because a publication that has begun may still commit
+ * its files
  */
 export async function forgetStaged(
   context: TableContext,
@@ -310,7 +310,7 @@ export async function forgetStaged(
   if (!keepClaim) await context.store.delete(endPath(id));
 }
 
-/** A fresh place for the rows of a batch that do not fit the table. */
+/** A new file name for the rows of a batch that do not fit the table. */
 export function misfitsPath(context: TableContext, id: string): string {
   return `${stagedFolder}/${id}.${context.world.uuid()}.misfits.parquet`;
 }
@@ -341,7 +341,7 @@ function headOf(about: JsonObject, id: string): Omit<StagedBatch, "protocol" | "
   };
 }
 
-/** A suite that was kept as JSON; whoever runs it checks it. */
+/** A suite stored as JSON; it is validated when it is run. */
 function suiteOf(json: JsonObject): SuiteJson {
   const { checks, ...rest } = json;
   return { ...rest, checks: Array.isArray(checks) ? checks : [] };

@@ -10,17 +10,17 @@ import { mapBounded } from "../util/concurrency.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../util/temporary-folder.ts";
 import type { StagedBatch } from "./staged-batch.ts";
 
-/** Files that are looked at or deleted at once. */
+/** Number of files that are checked or deleted at once. */
 const filesAtOnce = 16;
 
-/** Bytes of a file's end that are read first: the whole footer of most files. */
+/** Number of bytes at a file's end that are read first: the whole footer of most files. */
 const footerGuess = 65_536;
 
 /**
- * Holds the files of a staged batch to its record: a commit must name none that is gone, of another size, or
- * that holds another number of rows, and an audit speaks of the rows that were there then.
+ * Compares the files of a staged batch with its record: a commit must not name a file that is gone or has
+ * another size or number of rows, because the audit was of the rows that were there before.
  *
- * @throws `DATA_FILE_MISSING`; `DATA_FILE_CORRUPT` where a footer cannot be read; `ROWS_UNACCOUNTED`
+ * @throws `DATA_FILE_MISSING`; `DATA_FILE_CORRUPT` if a footer cannot be read; `ROWS_UNACCOUNTED`
  */
 export async function requireStagedFiles(context: TableContext, batch: StagedBatch): Promise<void> {
   const recorded = batch.files.map(({ path, size, stats }) => ({
@@ -55,8 +55,8 @@ interface FilePlace {
 }
 
 /**
- * The rows of each file by its footer, which is copied under a fresh name: the engine may remember another one
- * of a file that it has read.
+ * The number of rows of each file by its footer. The footer is copied to a new name, because the engine may
+ * have cached another footer of a file that it has read.
  */
 async function rowCounts({ store, engine }: TableContext, files: readonly FilePlace[]): Promise<number[]> {
   if (files.length === 0) return [];
@@ -73,7 +73,7 @@ async function rowCounts({ store, engine }: TableContext, files: readonly FilePl
   }
 }
 
-/** Makes a Parquet file of a file's footer alone, from which its counts can be read. */
+/** Makes a Parquet file of only a file's footer, from which its counts can be read. */
 async function copyFooter(store: ObjectStore, { path, size }: FilePlace, target: string): Promise<string> {
   let end = await store.getRange(path, -Math.min(size, footerGuess), footerGuess);
   // The footer, its length in 4 bytes, and the magic number: https://parquet.apache.org/docs/file-format/
@@ -86,7 +86,7 @@ async function copyFooter(store: ObjectStore, { path, size }: FilePlace, target:
   return target;
 }
 
-/** A data file of a staged batch, below the table's root. */
+/** A data file of a staged batch, relative to the table's root. */
 function stagedPath(logPath: string): string {
   const decoded = decodeLogPath(logPath);
   if (decoded.kind === "relative") return decoded.path;

@@ -4,9 +4,9 @@ import { patienceWith, type TidyReport, tidyTable } from "../table/commit/upkeep
 import { stagedFolder } from "./staged-batch.ts";
 
 /**
- * Names what writers that died left of staged batches before `before` (milliseconds since 1970-01-01 UTC):
- * audits, decisions and rows set aside of a batch that has no record, because it was not staged yet, or is
- * published or given up. Nobody reads them, but the decision keeps its id from being used again.
+ * Lists what killed writers left of staged batches before `before` (milliseconds since 1970-01-01 UTC):
+ * audits, decisions and rows set aside of a batch that has no record, because it was not staged yet, or was
+ * published or discarded. Nothing reads them, except that a decision keeps its id from being used again.
  */
 export async function listStagedLeftovers(
   { store }: TableContext,
@@ -24,7 +24,7 @@ export async function listStagedLeftovers(
 }
 
 /**
- * As `tidyTable`, and removes what is left of staged batches.
+ * Like `tidyTable`, and also removes what is left of staged batches.
  *
  * @throws as `tidyTable`
  */
@@ -41,7 +41,9 @@ export async function tidyTableAndStaged(
   return { ...report, abandonedRemoved: report.abandonedRemoved + left.length };
 }
 
-/** The id of the batch that a file beside its record belongs to; `undefined` for records and other files. */
+/**
+ * The id of the batch to which a file next to its record belongs; `undefined` for records and other files.
+ */
 function noteOwner(path: string): string | undefined {
   const name = path.slice(stagedFolder.length + 1);
   return (

@@ -18,11 +18,11 @@ import type { WrittenBatch } from "../write/stages/batch-stages.ts";
 import { misfitResult, misfitSuite } from "../write/stages/misfits.ts";
 
 /**
- * Rows of a staged batch that do not fit the table: no data file can hold them, so they wait in a file of
- * their own as quarantined rows.
+ * Rows of a staged batch that do not fit the table. No data file can hold them, so they wait as quarantined
+ * rows in a file of their own.
  */
 export interface StagedMisfits {
-  /** Below the table's root. */
+  /** Relative to the table's root. */
   readonly path: string;
   readonly rows: number;
   /** What does not fit, with row counts. */
@@ -30,8 +30,8 @@ export interface StagedMisfits {
 }
 
 /**
- * Keeps the rows that staging set aside as `path`, under the name of the batch that will be published;
- * `undefined` where every row fits.
+ * Writes the rows that staging set aside to `path`, under the id of the batch that will be published; returns
+ * `undefined` if every row fits.
  */
 export async function keepMisfits(batch: WrittenBatch, path: string): Promise<StagedMisfits | undefined> {
   const { verdict, target, room } = batch;
@@ -40,8 +40,8 @@ export async function keepMisfits(batch: WrittenBatch, path: string): Promise<St
   const misfits = quarantineSql(batch, verdict.quarantineSql, quarantineSchema(target.schema));
   const folder = join(staging, "misfits");
   await mkdir(folder);
-  // their typed values are null, and how those look is the quarantine's matter when they come there; the rows
-  // that fit are counted anew when they are published, so that one of those may have the same place
+  // their typed values are null until they enter the quarantine, which computes them; rows that fit are
+  // numbered again when they are published, so one of those may have the same place
   const { id, values } = quarantineNames;
   const [written] = await session.writeParquet(
     sql`SELECT * EXCLUDE (${values}) REPLACE (sha256(${id}) AS ${id}) FROM (${misfits})`,
@@ -54,10 +54,10 @@ export async function keepMisfits(batch: WrittenBatch, path: string): Promise<St
 }
 
 /**
- * Commits a batch's misfits to the table's quarantine, once however often it is repeated, as of this version
- * and by these tests.
+ * Commits a batch's non-conforming rows to the table's quarantine, for this version and these tests; they are
+ * committed once, however often this is repeated.
  *
- * @throws `DATA_FILE_MISSING` where their file is gone
+ * @throws `DATA_FILE_MISSING` if their file is gone
  */
 export async function quarantineMisfits(
   now: LogSnapshot,
@@ -98,7 +98,7 @@ async function localFile(context: TableContext, path: string): Promise<string> {
   );
 }
 
-/** Misfits for the batch's record. */
+/** Non-conforming rows as JSON for the batch's record. */
 export function misfitsJson({ path, rows, checks }: StagedMisfits): JsonObject {
   return {
     path,
@@ -113,7 +113,7 @@ export function misfitsJson({ path, rows, checks }: StagedMisfits): JsonObject {
   };
 }
 
-/** Misfits from a batch's record. @throws TypeError for what makes no sense */
+/** Non-conforming rows from a batch's record. @throws TypeError for invalid content */
 export function misfitsOf(json: JsonValue | undefined): StagedMisfits | undefined {
   if (json === undefined) return undefined;
   const { path, rows, checks } = isJsonObject(json) ? json : {};
@@ -137,8 +137,8 @@ export function misfitsOf(json: JsonValue | undefined): StagedMisfits | undefine
 }
 
 /**
- * What a batch is held to while it is staged: nothing but the table, and misfits are set aside where the
- * tests say so.
+ * The tests of a batch while it is staged: only those of the table itself; non-conforming rows are set aside
+ * if the suites say so.
  */
 export function stagingSuite(tests: Suite | undefined): Suite | undefined {
   return tests?.onMisfit === "quarantine" ? misfitSuite(tests.name) : undefined;

@@ -9,15 +9,15 @@ import type { ObjectInfo, ObjectStore } from "./contract/object-store.ts";
 import { objectNotFound } from "./contract/paths.ts";
 import { isSystemError } from "./local/local-root.ts";
 
-/** Where and how much to keep; see {@link localFiles}. */
+/** Options of the file cache; see {@link localFiles}. */
 export interface FileCacheOptions {
   /** Default: a folder of this user below the system's temporary folder. Several processes may share it. */
   readonly folder?: string | undefined;
   /** Bytes to keep; default 8 GiB. Files used within `graceMilliseconds` are kept even above this limit. */
   readonly maxBytes?: number | undefined;
   /**
-   * How long a file stays safe from eviction after its last use, for whoever was given its name. Default ten
-   * minutes.
+   * Milliseconds for which a file is not evicted after its last use, because its name was returned to a
+   * caller; default ten minutes.
    */
   readonly graceMilliseconds?: number | undefined;
   /** Bytes per request when a file is fetched; default 8 MiB. */
@@ -28,12 +28,12 @@ export interface FileCacheOptions {
 }
 
 /**
- * Local file names for immutable objects: the object itself where the store is local disk, else a copy in a
+ * Local file names for immutable objects: the object itself if the store is local disk, else a copy in a
  * bounded cache on local disk.
  *
- * A copy is keyed by store, path, size and etag (time where there is none), appears under its name only when
- * whole, and is evicted least recently used first. The returned function throws `OBJECT_NOT_FOUND` and what
- * the store throws.
+ * A copy is keyed by store, path, size and etag (or time, if there is none), appears under its name only when
+ * complete, and is evicted least recently used first. The returned function throws `OBJECT_NOT_FOUND` and the
+ * store's errors.
  */
 export function localFiles(
   store: ObjectStore,
@@ -59,8 +59,8 @@ class FileCache {
   readonly #concurrency: number;
   readonly #underway = new Map<string, Promise<string>>();
   /**
-   * Copies of data files that this process has asked the store about; their names are never used again for
-   * other contents.
+   * Copies of data files that this process has checked with the store; their names are never reused for other
+   * contents.
    */
   readonly #known = new Map<string, { readonly file: string; readonly size: number }>();
   #bytesSinceEviction = Number.POSITIVE_INFINITY;
@@ -90,9 +90,7 @@ class FileCache {
     return file;
   }
 
-  /**
-   * Files of the log may be replaced (a checkpoint that is written again); those of a table's data are not.
-   */
+  /** Files of the log may be replaced (a checkpoint that is written again); data files are not. */
   #know(path: string, file: string, size: number): void {
     if (path.includes("_delta_log/") || this.#known.size >= mostKnown) return;
     this.#known.set(path, { file, size });
@@ -111,8 +109,7 @@ class FileCache {
   }
 
   /**
-   * Renews the file's time, which protects it from every process's eviction; false where there is no such
-   * file.
+   * Renews the file's time, which protects it from eviction by any process; false if there is no such file.
    */
   async #markUsed(file: string, size: number): Promise<boolean> {
     const now = this.#world.now() / 1000;
@@ -150,7 +147,7 @@ class FileCache {
     }
   }
 
-  /** The folder holds copies of table data: it must be this user's own. */
+  /** The folder holds copies of table data, so it must belong to this user. */
   async #makeFolder(): Promise<void> {
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
@@ -165,7 +162,7 @@ class FileCache {
   }
 
   /**
-   * Best effort: another process may be removing the same files, and a file that cannot be removed is tried
+   * Best effort: another process may be removing the same files, and removal of a file that fails is tried
    * again next time.
    */
   async #evict(): Promise<void> {

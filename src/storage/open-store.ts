@@ -55,9 +55,7 @@ export function childUri(uri: string, child: string): string {
     : `${base}/${child}`;
 }
 
-/**
- * One spelling for every way to write the same root: plain paths become `file:` URIs, trailing slashes go.
- */
+/** Normalises the spelling of a root: plain paths become `file:` URIs, and trailing slashes are removed. */
 export function canonicalUri(uri: string): string {
   const scheme = schemeOf(uri);
   if (scheme === undefined) return pathToFileURL(resolve(uri)).href;
@@ -67,8 +65,9 @@ export function canonicalUri(uri: string): string {
 }
 
 /**
- * Scheme in lower case (`s3a` and `s3n` are `s3`), `undefined` for plain paths. One letter and a colon is no
- * scheme. A scheme of varve's own without its two slashes is a slip, and makes no folder of that name.
+ * Scheme in lower case (`s3a` and `s3n` are `s3`); `undefined` for plain paths. One letter and a colon is not
+ * a scheme. One of varve's schemes without its two slashes is refused as a typing error, instead of creating
+ * a folder of that name.
  */
 function schemeOf(uri: string): string | undefined {
   if (uri === "") throw invalidUri(uri, "it is empty");
@@ -97,7 +96,7 @@ function fileNameOf(uri: string): string {
 }
 
 function invalidUri(uri: string, why: string, cause?: unknown): VarveError {
-  // Credentials may stand before an @ in what a caller mistook for a URI of ours.
+  // A URI that varve does not know may have credentials before an @.
   const shown = uri.replace(/\/\/[^/@]*@/, "//***@");
   return new VarveError(
     "INVALID_URI",

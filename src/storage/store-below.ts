@@ -3,10 +3,10 @@ import { checkPath, checkPrefix } from "./contract/paths.ts";
 import { childUri } from "./open-store.ts";
 
 /**
- * The same store rooted at a folder of it: the tables that live below a table (its quarantine, its metrics)
- * share its connections, its wrappers and its fences.
+ * The same store, rooted at one of its folders: the tables below a table (its quarantine, its metrics) share
+ * its connections and wrappers, and cannot leave its root.
  *
- * @throws as `ObjectStore` does for paths, if `folder` is none
+ * @throws as `ObjectStore` for paths, if `folder` is not one
  */
 export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
   const base = `${checkPath(folder)}/`;

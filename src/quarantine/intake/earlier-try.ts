@@ -19,23 +19,23 @@ import {
 import type { BatchTarget } from "../../write/plan/batch-target.ts";
 import { quarantineNames, quarantineOf } from "./quarantine-table.ts";
 
-/** A batch that comes again, after a try of it that set rows aside and did not land. */
+/** A repeated batch, after an attempt that set rows aside and did not land. */
 export interface RepeatedBatch {
   readonly side: SideTable;
-  /** The version of the quarantine that is looked at. */
+  /** The version of the quarantine that is read. */
   readonly quarantine: LogSnapshot;
   readonly target: BatchTarget;
   readonly batchId: string;
-  /** Where no gate was asked this time: none. */
+  /** None if no gate ran this time. */
   readonly verdict: GateOutcome | undefined;
-  /** Rows of the batch that went into quarantine before they met the gate, and stay there. */
+  /** Rows of the batch that went into the quarantine before the gate ran, and stay there. */
   readonly before: number;
 }
 
 /**
- * A quarantine in which an earlier try of a batch has left its mark.
+ * A quarantine in which an earlier attempt of a batch has left its mark.
  *
- * @throws `QUARANTINE_INVALID` where it holds rows of another batch of that name
+ * @throws `QUARANTINE_INVALID` if it holds rows of another batch with that name
  */
 export async function earlierTry(
   side: SideTable,
@@ -63,19 +63,19 @@ function namedAlike({ context }: SideTable, batch: BatchName): VarveError {
 
 interface EarlierRows {
   readonly rows: number;
-  /** Rows of a table that was to be created in this one's place. */
+  /** Rows of a table whose creation lost to that of this one. */
   readonly ofCreation: number;
   /** Rows that another suite set aside. */
   readonly others: number;
-  /** Rows of which something became since. */
+  /** Rows that were claimed, resubmitted or discarded since. */
   readonly resolved: number;
   readonly baseVersion: number | null;
 }
 
 /**
- * Rows that the gate set aside, and not staging: those that do not fit the table wait there as staging found
- * them. Several tables may share a quarantine and call their batches alike. A creation that is repeated gives its
- * table another id, so that rows of the one before can be told by their place alone.
+ * Rows that the gate, not staging, set aside; those that do not fit the table stay there as staging found
+ * them. Several tables may share a quarantine and give their batches the same names. A repeated creation
+ * gives its table another id, so rows of the previous creation can only be recognised by their place.
  */
 function mineSql({
   side,
@@ -96,15 +96,15 @@ function mineSql({
 }
 
 /**
- * Says whether the rows that an earlier try of a batch set aside are those that it sets aside now. Else they
- * have to make way: this is so where the table's metadata changed since, such as the suite that it carries,
- * because the earlier try can then not land any more.
+ * Compares the rows that an earlier attempt of a batch set aside with those that it sets aside now. Other
+ * rows are replaced if the table's metadata, such as the suite that it carries, has changed since, because
+ * the earlier attempt can then no longer land.
  *
- * @returns `same`: they stay. `none`: there are none. `replace`: they are of a try that cannot land, and nobody did
- * anything with them
- * @throws `CONFLICT_METADATA_CHANGED` where the other try was built on a newer version, and the metadata changed
- * between, so that this one cannot land; `QUARANTINE_INVALID` where the outcome differs for another reason, or rows
- * were claimed, resubmitted or discarded meanwhile
+ * @returns `same`: they stay. `none`: there are none. `replace`: they are of an attempt that cannot land, and
+ * are all still open
+ * @throws `CONFLICT_METADATA_CHANGED` if the other attempt is based on a newer version, and the metadata
+ * changed in between, so that this one cannot land; `QUARANTINE_INVALID` if the outcome differs for another
+ * reason, or rows were claimed, resubmitted or discarded meanwhile
  */
 export async function compareEarlier(repeated: RepeatedBatch): Promise<"same" | "none" | "replace"> {
   const { quarantine, target, batchId, verdict, before } = repeated;
@@ -128,8 +128,8 @@ export async function compareEarlier(repeated: RepeatedBatch): Promise<"same" | 
 }
 
 /**
- * Whether a try that was made upon an earlier version conflicts with what the table became since, whenever it
- * would be committed. One that would have created the table cannot land once there is one.
+ * Whether an attempt based on an earlier version conflicts with later changes of the table, whenever it is
+ * committed. One that would have created the table cannot land once the table exists.
  */
 async function cannotLand({ snapshot, context }: BatchTarget, earlier: EarlierRows): Promise<boolean> {
   const { rows, ofCreation, baseVersion } = earlier;
@@ -146,7 +146,10 @@ async function cannotLand({ snapshot, context }: BatchTarget, earlier: EarlierRo
   }
 }
 
-/** Requires that no change between a batch's version and a newer one, on which another try was built, is harmful. */
+/**
+ * Requires that no change between a batch's version and a newer one, on which another attempt is based, is
+ * harmful.
+ */
 async function requireCurrent({ snapshot, context }: BatchTarget, baseVersion: number | null): Promise<void> {
   if (snapshot === undefined || baseVersion === null || baseVersion <= snapshot.version) return;
   const { version, metadata } = snapshot;
@@ -176,7 +179,7 @@ async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
   };
 }
 
-/** The change that takes the rows of an earlier try out of the quarantine, where there are any. */
+/** The change that removes the rows of an earlier attempt from the quarantine, if there are any. */
 export function withoutEarlier(repeated: RepeatedBatch, earlier: "none" | "replace"): SideRewrite {
   return removedRows(earlier === "none" ? sql`false` : mineSql(repeated));
 }

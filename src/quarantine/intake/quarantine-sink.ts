@@ -14,13 +14,13 @@ import { quarantineSchema } from "./quarantine-table.ts";
 import { batchIdOf, quarantineSql, requireAside } from "./quarantined-rows.ts";
 
 /**
- * A quarantine as what a write's rows are set aside in.
+ * A quarantine as the destination of the rows that a write sets aside.
  *
- * Where an earlier try of a batch set other rows aside, and cannot land any more because the table's
- * metadata changed since, such as the suite that it carries, its rows make way for these in one commit.
+ * If an earlier attempt of a batch set other rows aside, and can no longer land because the table's metadata
+ * (such as the suite that it carries) has changed since, its rows are replaced by these in one commit.
  *
- * Setting aside throws `QUARANTINE_INVALID` where the same batch was set aside before with another outcome, and may
- * still land, `CONFLICT_METADATA_CHANGED` where it was upon a version of other metadata that came since, and
+ * Setting aside throws `QUARANTINE_INVALID` if the same batch was set aside before with another outcome and
+ * may still land, `CONFLICT_METADATA_CHANGED` if that was on a newer version with other metadata, and
  * `ROWS_UNACCOUNTED`.
  */
 export function quarantineSink(side: SideTable, signal?: AbortSignal): QuarantineSink {
@@ -42,13 +42,13 @@ export function quarantineSink(side: SideTable, signal?: AbortSignal): Quarantin
 }
 
 interface KnownRows {
-  /** The quarantine where it holds rows of an earlier try of the batch. */
+  /** The quarantine, if it holds rows of an earlier attempt of the batch. */
   readonly earlier: LogSnapshot | undefined;
-  /** Rows of the batch that went into quarantine already; its verdict counts them. */
+  /** Rows of the batch that are already in the quarantine; its verdict counts them. */
   readonly before: number;
 }
 
-/** @returns the quarantine's version with the batch's rows; `undefined` where the batch has none to set aside */
+/** @returns the quarantine's version with the batch's rows; `undefined` if the batch has none to set aside */
 async function setAsideRows(
   batch: WrittenBatch,
   side: SideTable,
@@ -72,14 +72,14 @@ async function setAsideRows(
   const rows = selectedRows(batch, verdict.quarantineSql, txn);
   const committed = await appendSelected(side, rows, services);
   if (committed.outcome !== "alreadyApplied" || txn === undefined) return committed.version;
-  // another try of the batch came between
+  // another attempt of the batch came first
   const quarantine = await openSideTable(side, services);
   return quarantine === undefined
     ? committed.version
     : replaceEarlier(batch, side, { txn, repeated, quarantine });
 }
 
-/** The newest version of a quarantine, where it still holds what an earlier try of a batch left. */
+/** The newest version of a quarantine, if it still holds what an earlier attempt of a batch left. */
 async function earlierVersion(
   quarantine: LogSnapshot | undefined,
   txn: AppTransaction,
@@ -91,11 +91,11 @@ async function earlierVersion(
 interface EarlierTry {
   readonly txn: AppTransaction;
   readonly repeated: (quarantine: LogSnapshot) => RepeatedBatch;
-  /** A version that has the rows of the earlier try. */
+  /** A version that has the rows of the earlier attempt. */
   readonly quarantine: LogSnapshot;
 }
 
-/** Puts the rows that a batch sets aside now in the place of those of its earlier try, where they differ. */
+/** Replaces the rows of a batch's earlier attempt by those that it sets aside now, if they differ. */
 async function replaceEarlier(
   batch: WrittenBatch,
   side: SideTable,

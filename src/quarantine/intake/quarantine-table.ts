@@ -9,12 +9,11 @@ import type { SqlName } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 
 /**
- * Folder of a table's quarantine below the table; other engines pass over folders that begin with an
- * underscore.
+ * Folder of a table's quarantine below the table; other engines ignore folders that begin with an underscore.
  */
 const quarantineFolder = "_quarantine";
 
-/** What a quarantine holds of a row beside the row, by the column's name (`spec/formats.md`). */
+/** The columns of a quarantine besides the row itself, by name (`spec/formats.md`). */
 export const quarantineColumns = {
   id: "quarantine_id",
   table: "table_id",
@@ -42,8 +41,8 @@ export const quarantineNames = Object.fromEntries(
 ) as Readonly<Record<keyof typeof quarantineColumns, SqlName>>;
 
 /**
- * `open`: waits. `claimed`: a resubmission is under way. `resubmitted`: in the table since
- * `resolved_version`. `discarded`: given up.
+ * `open`: waits. `claimed`: a resubmission is in progress. `resubmitted`: in the table since
+ * `resolved_version`. `discarded`: will never land.
  */
 export type QuarantineStatus = "open" | "claimed" | "resubmitted" | "discarded";
 
@@ -52,7 +51,7 @@ export function quarantineOf(context: TableContext): SideTable {
   return quarantineAt(contextBelow(context, quarantineFolder));
 }
 
-/** The quarantine at a place of its own. */
+/** The quarantine at a location given by the caller. */
 export function quarantineAt(context: TableContext): SideTable {
   return {
     context,
@@ -72,7 +71,7 @@ export function quarantineSchema(table: StructType): StructType {
   return { type: "struct", fields: [...before, ...values.fields, ...behind] };
 }
 
-/** The table's columns without what binds them in the table: all nullable, no metadata, no void. */
+/** The table's columns without their restrictions: all nullable, no metadata, no void. */
 function plainRow(table: StructType): StructType {
   const plain = mapFields(withoutColumnMapping(table), (field) => ({
     ...field,

@@ -14,10 +14,7 @@ import { requireSamePlaces } from "../../write/stages/accounted-rows.ts";
 import type { WrittenBatch } from "../../write/stages/batch-stages.ts";
 import { quarantineColumns, quarantineNames } from "./quarantine-table.ts";
 
-/**
- * Holds files that are to go into a quarantine to the rows that the gate set aside. @throws
- * `ROWS_UNACCOUNTED`
- */
+/** Compares the files for a quarantine with the rows that the gate set aside. @throws `ROWS_UNACCOUNTED` */
 export async function requireAside(session: Session, aside: Places, files: readonly string[]): Promise<void> {
   const [row] = await session.rows(
     sql`SELECT ${placesSql(quarantineNames.file, quarantineNames.row)} AS places FROM read_parquet(${fileList(files)})`,
@@ -26,8 +23,8 @@ export async function requireAside(session: Session, aside: Places, files: reado
 }
 
 /**
- * The rows of a quarantine, from the gate's query: its first columns are `file`, `row` and `errors`, then
- * come the table's.
+ * The rows of a quarantine, from the gate's query, whose first columns are `file`, `row` and `errors`,
+ * followed by the table's.
  */
 export function quarantineSql(batch: WrittenBatch, gateSql: SqlSelect, quarantine: StructType): SqlSelect {
   const { verdict, target, source, fitted, room } = batch;
@@ -78,13 +75,13 @@ export function quarantineSql(batch: WrittenBatch, gateSql: SqlSelect, quarantin
   return sql`SELECT ${items.map(([name, value]) => sql`${value} AS ${name}`)} FROM ${from} ON ${on}`;
 }
 
-/** What the quarantine calls a batch; one that the caller did not name gets a fresh name each time. */
+/** The quarantine's id of a batch; a batch without an id from the caller gets a new one each time. */
 export function batchIdOf({ target, plan }: WrittenBatch): string {
   return quarantinedName(plan.batch) ?? timeOrderedUuid(target.context.world);
 }
 
 /**
- * The row in the quarantine's types; members whose type has changed since and does not fit stay null, the
+ * The row in the quarantine's types. Members whose type has changed since, and that do not fit, are null; the
  * payload has them.
  */
 function valuesSql(

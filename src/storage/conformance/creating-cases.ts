@@ -4,7 +4,7 @@ import { paths, type StoreCase, type StoreUnderTest, textOf, utf8 } from "./stor
 
 const commit = "_delta_log/00000000000000000000.json";
 
-/** The commit primitive: an object is created by one writer, whoever races. */
+/** The commit primitive: one writer creates an object, however many race. */
 export const creatingCases: readonly StoreCase[] = [
   {
     name: "creates an object once; the second attempt answers exists and changes nothing",
@@ -43,7 +43,7 @@ async function race(_: ObjectStore, under: StoreUnderTest): Promise<void> {
   }
 }
 
-/** As a committer does: an unknown outcome is settled by reading the object back. */
+/** Like a commit: an unknown outcome is settled by reading the object back. */
 async function settle(store: ObjectStore, path: string, content: string): Promise<string> {
   for (;;) {
     const outcome = await store.putIfAbsent(path, utf8(content));

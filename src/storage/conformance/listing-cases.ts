@@ -3,7 +3,7 @@ import { mapBounded } from "../../util/concurrency.ts";
 import type { ObjectStore } from "../contract/object-store.ts";
 import { listed, paths, type StoreCase, type StoreUnderTest, utf8, utf8Order } from "./store-under-test.ts";
 
-/** Names where UTF-16 order and byte order part: U+FF5E sorts before U+1F600 in UTF-8. */
+/** Names for which UTF-16 order and byte order differ: U+FF5E sorts before U+1F600 in UTF-8. */
 const orderedNames: readonly string[] = [
   "a",
   "a-b",
@@ -80,7 +80,7 @@ export const listingCases: readonly StoreCase[] = [
 
 async function byteOrder(store: ObjectStore): Promise<void> {
   const names = orderedNames.map((name, index) => `order/${index % 2 === 0 ? "x" : "y"}/${name}`);
-  // no name is a folder of another: local disks cannot hold both
+  // no name is a folder of another, because local disks cannot hold both
   const files = names.filter((name) => !names.some((other) => other.startsWith(`${name}/`)));
   for (const name of files) await store.put(name, utf8("x"));
   assert.deepEqual(await paths(store, "order/"), utf8Order(files));

@@ -23,7 +23,7 @@ const awkwardNames: readonly string[] = [
   "tilde~",
 ];
 
-/** Start, length, and what of `0123456789` they give. */
+/** Start, length, and the resulting part of `0123456789`. */
 const ranges: readonly (readonly [start: number, length: number, expected: string])[] = [
   [0, 10, "0123456789"],
   [0, 1, "0"],

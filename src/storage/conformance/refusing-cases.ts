@@ -3,7 +3,7 @@ import { realWorld } from "../../util/world.ts";
 import type { ObjectStore } from "../contract/object-store.ts";
 import { paths, refused, type StoreCase, textOf, utf8 } from "./store-under-test.ts";
 
-/** What a store must not do: leave its root, work for a caller who gave up, remove what is in use. */
+/** What a store must not do: leave its root, work after a cancellation, remove what is in use. */
 export const refusingCases: readonly StoreCase[] = [
   { name: "refuses paths that leave the root", check: refusesOutside },
   {

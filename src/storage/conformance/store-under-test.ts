@@ -28,7 +28,7 @@ export const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(by
 export const utf8Order = (names: readonly string[]): string[] =>
   [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 
-/** Asserts that a call of a store fails with an error of varve's of this code. */
+/** Asserts that a call of a store fails with a `VarveError` with this code. */
 export async function refused(call: Promise<unknown>, code: string, about = code): Promise<void> {
   await assert.rejects(call, (error: unknown) => {
     assert.ok(isVarveError(error), `${about}: it must throw a VarveError, not ${String(error)}`);
@@ -37,7 +37,7 @@ export async function refused(call: Promise<unknown>, code: string, about = code
   });
 }
 
-/** What a listing gives. */
+/** Collects a listing. */
 export async function listed(
   store: ObjectStore,
   prefix: string,

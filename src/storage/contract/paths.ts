@@ -1,11 +1,10 @@
 import { VarveError } from "../../errors.ts";
 
 /**
- * Prefix of names that belong to varve's own unfinished work: temporary files beside their targets and
- * staging folders.
+ * Prefix of the names of varve's unfinished work: temporary files next to their targets, and staging folders.
  *
- * Such names are never listed. Delta readers skip them too: in the log they match no file pattern, elsewhere
- * the leading dot hides them.
+ * Such names are never listed. Delta readers skip them too: in the log they match no file pattern, and
+ * elsewhere the leading dot hides them.
  */
 export const privateNamePrefix = ".varve-";
 
@@ -82,7 +81,7 @@ export function compareUtf8(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Sorts in place by {@link compareUtf8}, with the engine's faster order where the two agree. */
+/** Sorts in place by {@link compareUtf8}, using JavaScript's faster order where the two agree. */
 export function sortUtf8(names: string[]): string[] {
   return names.some((name) => /[\ud800-\uffff]/.test(name)) ? names.sort(compareUtf8) : names.sort();
 }

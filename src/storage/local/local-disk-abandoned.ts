@@ -7,15 +7,15 @@ import type { AbandonedOptions, ReadOptions } from "../contract/object-store.ts"
 import { isPrivateName, privateNamePrefix } from "../contract/paths.ts";
 import { isSystemError, type LocalRoot, localError } from "./local-root.ts";
 
-/** The one folder of a table besides its own where writers leave files for each commit. */
+/** The only folder of a table, besides its own, where each commit leaves files. */
 const logFolderName = "_delta_log";
 
-/** Begins the names of staging folders in the root. */
+/** Prefix of the names of staging folders in the root. */
 export const stagingPrefix = `${privateNamePrefix}staging-`;
 
 /**
- * Begins the names of staging folders above a root that does not exist yet; of this root's, because others
- * live there too.
+ * Prefix of the names of this root's staging folders in the folder above it, used while the root does not
+ * exist yet.
  */
 export function stagingPrefixAbove({ folder }: LocalRoot): string {
   return `${stagingPrefix}${createHash("sha256").update(folder).digest("hex").slice(0, 12)}-`;
@@ -56,7 +56,7 @@ async function* privateEntries(root: LocalRoot, options: AbandonedOptions): Asyn
   yield* privateBelow(root, root.folder, options.nearby === true ? 1 : Number.POSITIVE_INFINITY, options);
 }
 
-/** The folder above may be nobody's business: none where it may not be read. */
+/** Returns nothing if the folder above may not be read. */
 async function namesAbove(root: LocalRoot, above: string): Promise<string[]> {
   try {
     return await readdir(above);
@@ -67,8 +67,8 @@ async function namesAbove(root: LocalRoot, above: string): Promise<string[]> {
 }
 
 /**
- * Links are not followed: what lies behind them is not the store's. `depth`: how many levels of folders are
- * searched.
+ * Links are not followed, because their targets do not belong to the store. `depth`: how many levels of
+ * folders are searched.
  */
 async function* privateBelow(
   root: LocalRoot,

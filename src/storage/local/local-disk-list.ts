@@ -49,8 +49,8 @@ async function* listFolder(root: LocalRoot, folder: string, range: Range): Async
 }
 
 /**
- * Paths of a folder's entries within the range, in order; folders end with a slash, which is also how their
- * contents sort.
+ * Paths of a folder's entries within the range, in order. Folders end with a slash, so that they sort like
+ * their contents.
  */
 async function entriesOf(root: LocalRoot, folder: string, range: Range): Promise<string[]> {
   try {
@@ -85,7 +85,10 @@ async function describe(
   return infos.filter((info) => info !== undefined);
 }
 
-/** `undefined` for what vanished since the folder was read, leaves the root or is not a file. */
+/**
+ * `undefined` for an entry that has vanished since the folder was read, leads out of the root or is not a
+ * file.
+ */
 async function infoIfFile(root: LocalRoot, path: string): Promise<ObjectInfo | undefined> {
   try {
     const status = await stat(join(root.folder, path));

@@ -167,7 +167,7 @@ async function createOnce(
   options?: ReadOptions,
 ): Promise<PutIfAbsentOutcome> {
   const target = await prepareTarget(root, path, options);
-  // A writer that lost need not wait for the disk to learn it.
+  // A writer that lost need not wait for the disk.
   if (await isThere(root, path, target)) return "exists";
   const temporary = temporaryNameFor(target, world.uuid());
   try {
@@ -194,7 +194,7 @@ async function isThere(root: LocalRoot, path: string, file: string): Promise<boo
 }
 
 /**
- * After the link has been made only its durability can be in doubt, which a reader of the file settles: hence
+ * Once the link has been made, only its durability is in doubt, which reading the file settles: hence
  * `unknown`.
  */
 async function publish(temporary: string, target: string): Promise<PutIfAbsentOutcome> {
@@ -230,8 +230,8 @@ async function remove(root: LocalRoot, path: string, options?: ReadOptions): Pro
 
 async function makeStagingFolder(root: LocalRoot, world: World): Promise<string> {
   try {
-    // A table that is being created must not leave an empty folder behind if the creation is refused: stage
-    // above it.
+    // A creation that is refused must not leave an empty folder behind, so the files of a new table are
+    // staged above it.
     const nearest = await nearestFolder(root.folder);
     const name = nearest === root.folder ? stagingPrefix : stagingPrefixAbove(root);
     const folder = join(nearest, `${name}${world.uuid()}`);
@@ -257,8 +257,8 @@ async function prepareTarget(root: LocalRoot, path: string, options?: ReadOption
 }
 
 /**
- * Another writer may have made a folder below the root without having flushed its name yet, or have died
- * before: what goes into it would be lost with it.
+ * Another writer may have created a folder below the root and not flushed its name yet, or been killed before
+ * it did: files in it would be lost with it.
  */
 async function flushNames(root: LocalRoot, folder: string): Promise<void> {
   for (let name = folder; name.length > root.folder.length && !root.flushed.has(name); name = dirname(name)) {

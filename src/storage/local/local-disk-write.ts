@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 import { privateNamePrefix } from "../contract/paths.ts";
 import { isSystemError } from "./local-root.ts";
 
-/** A unique name beside `target` that listings and Delta readers skip. */
+/** A unique name next to `target` that listings and Delta readers skip. */
 export function temporaryNameFor(target: string, id: string): string {
   return join(dirname(target), `${privateNamePrefix}tmp-${id}`);
 }
 
-/** Writes a new file and waits until its bytes are on the disk; a failure removes what was written. */
+/** Writes a new file and flushes its bytes to disk; after a failure, what was written is removed. */
 export async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
   try {
     const handle = await open(file, "wx");
@@ -25,7 +25,7 @@ export async function writeDurably(file: string, bytes: Uint8Array): Promise<voi
   }
 }
 
-/** Waits until a finished file's bytes are on the disk. */
+/** Flushes a finished file's bytes to disk. */
 export async function syncFile(file: string): Promise<void> {
   const handle = await open(file, "r");
   try {
@@ -36,8 +36,8 @@ export async function syncFile(file: string): Promise<void> {
 }
 
 /**
- * Waits until a folder's entries are on the disk; file systems that cannot say so (`EINVAL`, `ENOTSUP`) are
- * taken at their word.
+ * Flushes a folder's entries to disk; file systems that do not support this (`EINVAL`, `ENOTSUP`) are
+ * trusted.
  */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
@@ -64,8 +64,8 @@ export async function makeFolder(folder: string): Promise<readonly string[]> {
 }
 
 /**
- * Gives `temporary` the name `target` if nothing has it. Returns false if something has. The one atomic
- * create of POSIX.
+ * Links `temporary` as `target`, unless that name exists; returns false if it does. This is the atomic
+ * creation that POSIX offers.
  */
 export async function linkIfAbsent(temporary: string, target: string): Promise<boolean> {
   try {
@@ -87,8 +87,8 @@ export async function removeFile(file: string): Promise<void> {
 }
 
 /**
- * Renames a finished file to `target`; across file systems copies to a temporary name there first. The source
- * is gone afterwards.
+ * Renames a finished file to `target`; across file systems, it is first copied to a temporary name there. The
+ * source is gone afterwards.
  */
 export async function moveDurably(source: string, target: string, id: string): Promise<void> {
   await syncFile(source);

@@ -4,14 +4,14 @@ import { dirname, join, sep } from "node:path";
 import { VarveError } from "../../errors.ts";
 import { checkPath, outsideRoot } from "../contract/paths.ts";
 
-/** A folder that a local store never leaves, symbolic links included. */
+/** A folder that a local store never leaves, not even through symbolic links. */
 export interface LocalRoot {
   /** Absolute, as given; may not exist yet and may itself be reached through links. */
   readonly folder: string;
   readonly uri: string;
-  /** Where `folder` was found to lead; asked again when something seems to lie outside it. */
+  /** The resolved path of `folder`; resolved again when something seems to be outside it. */
   real: string | undefined;
-  /** Folders below the root whose names are known to be on the disk. */
+  /** Folders below the root whose names are known to be flushed to disk. */
   readonly flushed: Set<string>;
 }
 
@@ -23,8 +23,8 @@ export function fileNameOf(root: LocalRoot, path: string): string {
 /**
  * Absolute file name of an existing object.
  *
- * @throws `PATH_OUTSIDE_TABLE` when links lead out of the root; the operating system's error (`ENOENT` and
- * others) when it cannot be reached
+ * @throws `PATH_OUTSIDE_TABLE` if links lead out of the root; the operating system's error (`ENOENT` and
+ * others) if it cannot be reached
  */
 export async function existingFile(root: LocalRoot, path: string): Promise<string> {
   const file = fileNameOf(root, path);
@@ -33,8 +33,8 @@ export async function existingFile(root: LocalRoot, path: string): Promise<strin
 }
 
 /**
- * As {@link existingFile} without waiting; a file that does not exist is returned as it is, for whoever opens
- * it to report.
+ * Synchronous {@link existingFile}; the name of a file that does not exist is returned unchanged, so that
+ * opening it reports the error.
  */
 export function existingFileSync(root: LocalRoot, path: string): string {
   const file = fileNameOf(root, path);
@@ -52,8 +52,8 @@ export function existingFileSync(root: LocalRoot, path: string): string {
 }
 
 /**
- * Checks that the folder which a new file goes to is, as far as it exists, inside the root; returns whether
- * all of it was found to exist.
+ * Checks that the folder of a new file is, as far as it exists, inside the root; returns whether all of it
+ * exists.
  *
  * @throws `PATH_OUTSIDE_TABLE`
  */
@@ -75,7 +75,7 @@ export function isSystemError(error: unknown, ...codes: readonly string[]): bool
 }
 
 /**
- * Wraps a failure of the operating system: `STORE_REFUSED` where trying again cannot help, else
+ * Wraps an error of the operating system: `STORE_REFUSED` if trying again cannot help, else
  * `STORE_UNAVAILABLE`.
  */
 export function localError(root: LocalRoot, path: string, action: string, error: unknown): VarveError {

@@ -11,10 +11,10 @@ interface Stored {
   readonly etag: string;
 }
 
-/** Objects of one name space, keyed by path below it. */
+/** Objects of one namespace, by relative path. */
 interface NameSpace {
   readonly objects: Map<string, Stored>;
-  /** Keys in UTF-8 byte order, or `undefined` since a key was added or removed. */
+  /** Keys in UTF-8 byte order; `undefined` after a key was added or removed. */
   order: readonly string[] | undefined;
 }
 
@@ -66,7 +66,7 @@ export function memoryStore(name: string, folder = "", world: World = realWorld)
   };
 }
 
-/** Drops every object of a name space, for tests that reuse names. */
+/** Drops every object of a namespace, for tests that reuse names. */
 export function clearMemoryStore(name: string): void {
   const space = nameSpaces.get(name);
   space?.objects.clear();
@@ -109,7 +109,7 @@ async function* listMemory(
   }
 }
 
-/** Index of the first key that is at or after `prefix` and after `after`. */
+/** Index of the first key that is not before `prefix` and is after `after`. */
 function firstAfter(order: readonly string[], prefix: string, after: string | undefined): number {
   const isBefore = (key: string) =>
     compareUtf8(key, prefix) < 0 || (after !== undefined && compareUtf8(key, after) <= 0);

@@ -5,7 +5,7 @@ import { abortable, payer, purposeOf, type S3Location } from "./s3-conditional-p
 import { attemptDefinitely, attemptRepeatedly } from "./s3-connection.ts";
 
 /**
- * Aborts multipart uploads and removes probes below a prefix that were begun before `before`; see
+ * Aborts multipart uploads and removes probes below a prefix that were started before `before`; see
  * `ObjectStore.removeAbandoned`.
  */
 export async function removeAbandonedUploads(
@@ -26,7 +26,7 @@ export async function removeAbandonedUploads(
   return removed;
 }
 
-/** Names what {@link removeAbandonedUploads} would remove, relative to the prefix. */
+/** Lists what {@link removeAbandonedUploads} would remove, relative to the prefix. */
 export async function listAbandonedUploads(
   location: S3Location,
   before: number,
@@ -80,16 +80,13 @@ async function abort(
 ): Promise<void> {
   const { connection, bucket, world } = location;
   const command = { Bucket: bucket, Key: key, UploadId: id, ...payer(connection) };
-  // An upload that is gone was finished or aborted by its writer meanwhile.
+  // An upload that is gone was completed or aborted by its writer meanwhile.
   await attemptRepeatedly(connection, world, purposeOf(location, "abort the upload of", key), signal, () =>
     connection.client.send(new connection.sdk.AbortMultipartUploadCommand(command), abortable(signal)),
   );
 }
 
-/**
- * Probes are few and lie in the log's folder only; listings of the store hide them, so they are asked for
- * here.
- */
+/** Probes are few and only in the log's folder; listings of the store hide them, so they are listed here. */
 async function oldProbes(location: S3Location, before: number, options: ReadOptions): Promise<string[]> {
   const { connection, bucket, keyPrefix, world } = location;
   const { signal } = options;

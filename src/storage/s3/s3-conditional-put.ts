@@ -32,8 +32,8 @@ const honoured = new WeakMap<S3Connection, Map<string, Promise<void>>>();
 /**
  * Creates objects by one PutObject with If-None-Match each.
  *
- * A 412 is `exists` only while no earlier attempt of ours at that path is in doubt: after one, the object
- * there may be ours.
+ * A 412 means `exists` only while no earlier attempt of ours at that path is undecided; after one, the object
+ * may be ours.
  */
 export class ConditionalPut {
   readonly #location: S3Location;
@@ -69,7 +69,7 @@ export class ConditionalPut {
     if (this.#inDoubt.size > doubtsRemembered && oldest !== undefined) this.#inDoubt.delete(oldest);
   }
 
-  /** Once a server and bucket. AWS itself is known to honour the condition. */
+  /** Runs once per server and bucket. AWS itself is known to honour the condition. */
   async #checkServer(signal: AbortSignal | undefined): Promise<void> {
     const { connection, bucket } = this.#location;
     if (await isAws(connection)) return;
@@ -80,17 +80,17 @@ export class ConditionalPut {
     try {
       await checking;
     } catch (error) {
-      // Only the verdict is kept: a probe that was cut short says nothing about the server.
+      // Only a result is kept: an interrupted probe says nothing about the server.
       if (!(error instanceof VarveError && error.code === "STORE_NO_CONDITIONAL_PUT")) known.delete(bucket);
       throw error;
     }
   }
 }
 
-/** Writes one throw-away object twice under the condition: the second write must be refused with 412. */
+/** Writes a temporary object twice under the condition; the second write must be refused with 412. */
 async function probe(location: S3Location, signal: AbortSignal | undefined): Promise<void> {
   const path = `_delta_log/${privateNamePrefix}probe-${location.world.uuid()}`;
-  // Nothing was written, so nothing is to be removed.
+  // Nothing was written, so there is nothing to remove.
   throwIfCancelled(signal, `waiting to create ${path}`);
   let written = false;
   try {
@@ -121,7 +121,7 @@ async function probe(location: S3Location, signal: AbortSignal | undefined): Pro
   }
 }
 
-/** Best effort: readers and listings skip the probe's name, and a failure here must not hide the verdict. */
+/** Best effort: readers and listings skip the probe's name, and a failure here must not hide the result. */
 async function removeProbe(location: S3Location, path: string): Promise<void> {
   const { connection, bucket, keyPrefix } = location;
   const command = new connection.sdk.DeleteObjectCommand({
@@ -153,7 +153,7 @@ async function putConditionally(
   );
 }
 
-/** The part of every request that agrees to pay. */
+/** The parameter of every request that agrees to pay. */
 export function payer(connection: S3Connection): { RequestPayer?: "requester" } {
   return connection.options.requesterPays === true ? { RequestPayer: "requester" } : {};
 }
@@ -169,7 +169,7 @@ export function purposeOf(location: S3Location, action: string, path: string): P
 }
 
 /**
- * Whether requests go to AWS for certain; `AWS_ENDPOINT_URL` and profiles may name another server, which only
+ * Whether requests definitely go to AWS; `AWS_ENDPOINT_URL` and profiles may name another server, which only
  * the SDK knows.
  */
 async function isAws(connection: S3Connection): Promise<boolean> {

@@ -5,10 +5,10 @@ import type { World } from "../../util/world.ts";
 import { failureError, readFailure, type S3Failure } from "./s3-errors.ts";
 import type { RetryPolicy, S3Credentials, S3Options } from "./s3-options.ts";
 
-/** The SDK, loaded when the first S3 table is opened: commands on local tables do not pay for it. */
+/** The SDK, loaded when the first S3 table is opened, so that commands on local tables do not pay for it. */
 export type Sdk = typeof import("@aws-sdk/client-s3");
 
-/** One client of one S3-compatible server, whose own retries are off. */
+/** One client of one S3-compatible server, with its own retries disabled. */
 export interface S3Connection {
   readonly sdk: Sdk;
   readonly client: InstanceType<Sdk["S3Client"]>;
@@ -17,12 +17,12 @@ export interface S3Connection {
   readonly throttle: Throttle;
 }
 
-/** An answer, or why there was none. */
+/** An answer, or the failure. */
 export type Attempt<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly failure: S3Failure };
 
-/** What a request is for, in messages. */
+/** Purpose of a request, for messages. */
 export interface Purpose {
   /** A verb: `read`, `write`, `list`. */
   readonly action: string;
@@ -31,11 +31,11 @@ export interface Purpose {
   readonly store: string;
 }
 
-/** Until when requests wait because the server asked to slow down; shared by everything on one connection. */
+/** How long requests wait because the server asked to slow down; shared by all requests on one connection. */
 class Throttle {
   #until = 0;
 
-  /** Milliseconds to wait at `now`. */
+  /** Milliseconds left to wait at `now`. */
   wait(now: number): number {
     return Math.max(0, this.#until - now);
   }
@@ -45,7 +45,7 @@ class Throttle {
   }
 }
 
-/** Loads the SDK and makes a client; nothing is sent. */
+/** Loads the SDK and creates a client; nothing is sent. */
 export async function connect(options: S3Options): Promise<S3Connection> {
   const sdk = await import("@aws-sdk/client-s3");
   const { credentials, endpoint } = options;
@@ -69,8 +69,8 @@ export async function connect(options: S3Options): Promise<S3Connection> {
 }
 
 /**
- * One attempt; never throws for an answer of the server or the network. @throws `CANCELLED` before anything
- * was sent
+ * Makes one attempt; never throws for an answer of the server or an error of the network. @throws `CANCELLED`
+ * before anything was sent
  */
 export async function attemptOnce<T>(
   connection: S3Connection,
@@ -91,7 +91,7 @@ export async function attemptOnce<T>(
 }
 
 /**
- * Attempts until there is a definite answer or the policy's attempts are used up.
+ * Makes attempts until there is a definite answer or the policy's attempts are used up.
  *
  * @throws `STORE_UNAVAILABLE` then, `STORE_REFUSED` for what cannot succeed, `CANCELLED`; `missing`,
  * `precondition` and `range` are returned
@@ -120,7 +120,7 @@ export async function attemptRepeatedly<T>(
   }
 }
 
-/** As {@link attemptRepeatedly} for requests whose target must exist. */
+/** Like {@link attemptRepeatedly}, for requests whose target must exist. */
 export async function attemptDefinitely<T>(
   connection: S3Connection,
   world: World,
@@ -133,7 +133,7 @@ export async function attemptDefinitely<T>(
   throw failureError(outcome.failure, purpose.store, purpose.action, purpose.path);
 }
 
-/** Remembers that the server throttled a request that is not repeated here, so that the next one waits. */
+/** Records that the server throttled a request that is not repeated here, so that the next one waits. */
 export function noteThrottling(connection: S3Connection, world: World, failure: S3Failure): void {
   if (failure.kind !== "throttled") return;
   connection.throttle.extend(world.now() + backoff(retryPolicy(connection.options), failure, 1, world));
@@ -153,7 +153,7 @@ function backoff(policy: RetryPolicy, failure: S3Failure, attempt: number, world
   return Math.max(jittered, Math.min(failure.retryAfterMilliseconds, policy.capMilliseconds));
 }
 
-/** Waits; an abort meanwhile is told as `CANCELLED`. */
+/** Waits; throws `CANCELLED` if aborted meanwhile. */
 export async function sleep(
   world: World,
   milliseconds: number,
@@ -167,13 +167,13 @@ export async function sleep(
   }
 }
 
-/** Unsigned requests; the SDK still wants an identity to be there. */
+/** Unsigned requests; the SDK still needs an identity. */
 const anonymous = {
   credentials: { accessKeyId: "anonymous", secretAccessKey: "anonymous" },
   signer: { sign: async <T>(request: T): Promise<T> => request },
 };
 
-/** Servers may echo keys in error texts. */
+/** Servers may repeat keys in error messages. */
 function redactor(credentials: S3Credentials | "anonymous" | undefined): (text: string) => string {
   const secrets: string[] = [];
   if (typeof credentials === "object") {

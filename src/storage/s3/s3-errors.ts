@@ -1,8 +1,8 @@
 import { type ErrorCode, VarveError } from "../../errors.ts";
 
-/** What a failed S3 request means for whoever sent it. */
+/** What a failed S3 request means for its sender. */
 export type S3FailureKind =
-  /** The object, or the upload, is not there. */
+  /** The object, or the upload, does not exist. */
   | "missing"
   /** 412: the condition did not hold. */
   | "precondition"
@@ -23,7 +23,7 @@ export interface S3Failure {
   readonly status: number | undefined;
   readonly requestId: string | undefined;
   readonly message: string;
-  /** The server's own wish from `Retry-After`; 0 where it has none, or none in seconds. */
+  /** Milliseconds from the server's `Retry-After`; 0 if there is none, or none in seconds. */
   readonly retryAfterMilliseconds: number;
 }
 
@@ -36,8 +36,7 @@ const throttleCodes: ReadonlySet<string> = new Set([
 ]);
 const missingCodes: ReadonlySet<string> = new Set(["NoSuchKey", "NotFound", "NoSuchUpload"]);
 /**
- * Codes that a later attempt may not meet again; the SDK corrects its clock by the answer that calls it
- * skewed.
+ * Codes that a later attempt may not get again; the SDK corrects its clock by the answer that reports a skew.
  */
 const passingCodes: ReadonlySet<string> = new Set([
   "RequestTimeout",
@@ -64,7 +63,7 @@ export function readFailure(error: unknown, redact: (text: string) => string): S
   };
 }
 
-/** The typed error for a failure that is final for its caller. */
+/** The typed error for a failure that is final. */
 export function failureError(failure: S3Failure, store: string, action: string, path: string): VarveError {
   const code: ErrorCode = failure.kind === "refused" ? "STORE_REFUSED" : "STORE_UNAVAILABLE";
   const status = failure.status === undefined ? "" : `, HTTP ${failure.status}`;

@@ -46,11 +46,11 @@ export interface RetryOptions {
 }
 
 /**
- * Exponential backoff with full jitter: before attempt n a random time up to `min(cap, base * 2^n)`, tenfold
- * `base` when throttled.
+ * Exponential backoff with full jitter: before attempt n, a random time up to `min(cap, base * 2^n)`, with
+ * ten times `base` when throttled.
  */
 export interface RetryPolicy {
-  /** Attempts in all; default 8. */
+  /** Total number of attempts; default 8. */
   readonly attempts: number;
   /** Default 50. */
   readonly baseMilliseconds: number;

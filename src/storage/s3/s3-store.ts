@@ -12,17 +12,17 @@ import type { S3Options } from "./s3-options.ts";
 import { putObject, uploadFile } from "./s3-upload.ts";
 
 /**
- * Stores that were opened with the same options object share a client, its connections and what was learnt of
+ * Stores that are opened with the same options object share a client, its connections and what is known about
  * the server.
  */
 const connections = new WeakMap<S3Options, Promise<S3Connection>>();
 const defaultOptions: S3Options = {};
 
 /**
- * A store over `s3://BUCKET/PREFIX`.
+ * Opens a store on `s3://BUCKET/PREFIX`.
  *
  * `putIfAbsent` is one PutObject with If-None-Match that is never repeated; everything else is retried with
- * backoff and jitter. A server that ignores the condition is found out before the first commit of a process
+ * backoff and jitter. A server that ignores the condition is detected before the first commit of a process,
  * and refused with `STORE_NO_CONDITIONAL_PUT`.
  *
  * @throws `INVALID_URI`, `STORE_REFUSED` for directory buckets, which do not list in order
@@ -99,9 +99,7 @@ interface ByteRange {
   readonly length: number;
 }
 
-/**
- * The body is read within the attempt, so that a connection that breaks half-way is an attempt that failed.
- */
+/** The body is read within the attempt, so that a connection that breaks halfway is a failed attempt. */
 async function readObject(
   location: S3Location,
   path: string,
@@ -136,7 +134,7 @@ async function readObject(
   return range === undefined ? body : cut(body, range, isPart);
 }
 
-/** Servers answer 416 to a range past the end, and to any range of an empty object: both hold nothing. */
+/** Servers answer 416 to a range past the end, and to any range of an empty object; both are empty. */
 function emptyRange(location: S3Location, path: string, failure: S3Failure): Uint8Array {
   if (failure.kind === "range") return new Uint8Array();
   if (failure.kind === "missing") throw objectNotFound(location.uri, path);
@@ -147,7 +145,7 @@ function rangeHeader({ start, length }: ByteRange): string {
   return start < 0 ? `bytes=${start}` : `bytes=${start}-${start + length - 1}`;
 }
 
-/** A suffix comes whole and is cut to the length; a server that ignores ranges sends everything. */
+/** A suffix arrives whole and is cut to the length; a server that ignores ranges sends everything. */
 function cut(body: Uint8Array, { start, length }: ByteRange, isPart: boolean): Uint8Array {
   if (isPart) return body.subarray(0, length);
   const from = start < 0 ? Math.max(0, body.length + start) : start;
@@ -170,7 +168,7 @@ async function* listObjects(
   const request = {
     Bucket: bucket,
     Prefix: keyPrefix + checkPrefix(prefix),
-    // XML cannot carry every character that a key may hold.
+    // XML cannot represent every character that a key may have.
     EncodingType: "url" as const,
     MaxKeys: connection.options.pageSize,
     ...payer(connection),

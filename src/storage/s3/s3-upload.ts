@@ -11,8 +11,8 @@ const smallestPartBytes = 5 * 2 ** 20;
 const mostParts = 10_000;
 
 /**
- * Uploads a finished local file and removes it: one PutObject if it is small, else parts side by side,
- * aborted on failure.
+ * Uploads a finished local file and removes it: with one PutObject if it is small, else in parallel parts,
+ * which are aborted on failure.
  *
  * @throws `SOURCE_UNREADABLE` for the local file, and as every write
  */
@@ -57,7 +57,7 @@ interface Source {
   readonly partBytes: number;
 }
 
-/** Where one multipart upload goes. */
+/** Target of one multipart upload. */
 interface Upload {
   readonly location: S3Location;
   readonly path: string;
@@ -160,7 +160,7 @@ async function sendPart(upload: Upload, id: string, number: number, bytes: Uint8
   return { PartNumber: number, ETag: sent.ETag };
 }
 
-/** A lost answer leaves the upload finished and its id unknown: then the object itself tells. */
+/** If the answer was lost, the upload may be complete and its id unknown; then the object itself shows it. */
 async function complete(upload: Upload, id: string, parts: readonly Part[], size: number): Promise<void> {
   const { location, path, target, signal } = upload;
   const { connection, world } = location;
@@ -184,8 +184,8 @@ async function complete(upload: Upload, id: string, parts: readonly Part[], size
 }
 
 /**
- * Best effort, also after a cancellation: what stays is an invisible upload that a bucket's lifecycle rule
- * removes.
+ * Best effort, also after a cancellation: an upload that stays is invisible, and a bucket's lifecycle rule
+ * removes it.
  */
 async function abandon(upload: Upload, id: string): Promise<void> {
   const { location, path, target } = upload;
