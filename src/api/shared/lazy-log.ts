@@ -4,7 +4,8 @@ import type { HistoryEntry, HistoryOptions } from "../../operations/history.ts";
 import type { ContextOptions } from "../../table/definition/open-context.ts";
 
 /*
- * The log's reader and the stores, loaded when a table is first opened: a program that imports varve pays for them only where it uses a table.
+ * The log reader and the stores, loaded when a table is first opened, so that a program that imports varve pays for
+ * them only if it uses a table.
  */
 
 /** Opens a table's store and context. @throws `INVALID_URI` */

@@ -3,37 +3,38 @@ import type { SqlExpression, SqlSelect, SqlStatement } from "../../sql/sql.ts";
 import type { JsonValue } from "../../util/json.ts";
 
 /**
- * The one door to DuckDB. Nothing outside `src/engine/` imports the driver.
+ * The only access to DuckDB. Nothing outside `src/engine/` imports the driver.
  *
- * SQL handed to a {@link Session} is varve's own unless a parameter is named `callerSql`. An {@link OpenSession}
- * stages sources; once it was fenced, a {@link FencedSession} takes the text of callers, tables and suites.
+ * SQL passed to a {@link Session} is varve's own unless a parameter is named `callerSql`. An
+ * {@link OpenSession} stages sources; after the fence, a {@link FencedSession} takes the SQL of callers,
+ * tables and suites.
  */
 export interface Engine {
   /**
-   * Opens a session with UTC as time zone and insertion order kept, in an instance that nobody else uses
+   * Opens a session with UTC as time zone and insertion order kept, in an instance that nothing else uses
    * meanwhile.
    *
-   * Opening an instance takes about 20 ms. One whose session is closed without having been fenced is emptied
-   * and kept warm for ten seconds, in which the next session with the same options finds it in 1 ms; a
-   * process that fences again and again has a spare opened beside its work.
+   * Opening an instance is expensive. One whose session is closed without having been fenced is emptied and
+   * kept warm for ten seconds, for the next session with the same options; in a process that keeps fencing, a
+   * spare is opened in the background.
    *
-   * A bounded number of sessions computes at once (see `EngineLimits`); opening waits for a turn.
+   * The number of sessions that compute at once is bounded (see `EngineLimits`); opening waits for a turn.
    *
-   * @throws `CANCELLED` when the signal aborts meanwhile
+   * @throws `CANCELLED` if the signal aborts meanwhile
    */
   open(options?: SessionRequest): Promise<OpenSession>;
 }
 
-/** What a session is opened with. */
+/** Options of a session. */
 export interface SessionRequest extends SessionOptions {
-  /** Stops waiting for a turn when it aborts; an open session ignores it. */
+  /** Stops the wait for a turn; an open session ignores it. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface SessionOptions {
   /**
-   * Bytes of memory the instance may use before it spills (spec/engine-limits.md); default: a quarter of the
-   * machine's, at most 4 GiB.
+   * Bytes of memory that the instance may use before it spills to disk (spec/engine-limits.md); default: a
+   * quarter of the machine's memory, at most 4 GiB.
    */
   readonly memoryLimit?: number | undefined;
   /**
@@ -56,7 +57,7 @@ export interface EngineColumn {
   readonly type: string;
 }
 
-/** A query of the session: `sql` is a whole SELECT, to be used as `FROM (${sql})`. */
+/** A query of the session: `sql` is a complete SELECT, for use as `FROM (${sql})`. */
 export interface Relation {
   readonly sql: SqlSelect;
   readonly columns: readonly EngineColumn[];
@@ -106,7 +107,7 @@ export type EngineSource =
       readonly files?: readonly string[] | undefined;
     };
 
-/** Sources that are in memory or in the session already: a fence does not stand in their way. */
+/** Sources that are in memory or already in the session, so that they can be staged behind a fence. */
 export type HeldSource = Extract<EngineSource, { kind: "rows" | "arrow" | "arrow-ipc" | "relation" }>;
 
 /** Format of CSV files. */
@@ -129,19 +130,19 @@ export interface CsvOptions {
 
 export interface StageOptions {
   /**
-   * Types to read the source's columns as, where known; other columns are inferred (rows, CSV, NDJSON) or as
-   * the source says.
+   * Types with which to read the source's columns, if known; the types of other columns are inferred (rows,
+   * CSV, NDJSON) or those of the source.
    */
   readonly columns?: readonly EngineColumn[] | undefined;
   /**
    * What to do with a value of CSV, JSON lines or row objects that is not of its given type, and with a line
    * of CSV or JSON that cannot be read: `refuse` the source (default), or `keep` the row with NULL in its
-   * place (a line: a row of NULLs) and say so in the column `positionColumns.badCells`.
+   * place (for a line, a row of NULLs) and report it in the column `positionColumns.badCells`.
    */
   readonly badCells?: "refuse" | "keep" | undefined;
   /**
-   * Give the rows of a relation a place, for which they are copied; without it their file and row are null.
-   * Other sources always tell.
+   * Give the rows of a relation a place, for which they are copied; without it, their file and row are null.
+   * Rows of other sources always have a place.
    */
   readonly positions?: boolean | undefined;
   /** Called with the number of rows staged so far. */
@@ -150,40 +151,41 @@ export interface StageOptions {
 }
 
 /**
- * A staged source: can be scanned any number of times with the same rows in the same order, spills to disk.
+ * A staged source, which can be scanned any number of times with the same rows in the same order, and spills
+ * to disk.
  *
- * `sql` yields the source's columns; `positionedSql` yields them and two more, named by `positionColumns`:
+ * `sql` returns the source's columns; `positionedSql` returns them and two more, named by `positionColumns`:
  * the source file (text or null) and the 0-based row ordinal in it.
  */
 export interface StagedRelation extends Relation {
-  /** Number of rows, where staging has counted them. */
+  /** Number of rows, if staging has counted them. */
   readonly rows?: number | undefined;
   readonly positionedSql: SqlSelect;
   readonly positionColumns: {
     readonly file: string;
     readonly row: string;
     /**
-     * Only where bad cells are kept, of row objects only where there are any: NULL, or
-     * `STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]`. One without a column is a line that
-     * could not be read: its text, and what is wrong with it.
+     * Present if bad cells are kept; for row objects, only if there are any. The column is NULL, or
+     * `STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]`; an item without a column is a line
+     * that could not be read, with its text and what is wrong with it.
      */
     readonly badCells?: string | undefined;
   };
 }
 
 export interface ParquetWriteOptions {
-  /** Existing empty folder; files are created in it (and in one sub-folder a partition). */
+  /** Existing empty folder; files are created in it (and in one sub-folder per partition). */
   readonly folder: string;
   /** Names of partition columns: they split the rows, and are left out of the files. */
   readonly partitionBy?: readonly string[] | undefined;
   /** Split files near this many bytes. */
   readonly targetFileBytes?: number | undefined;
   /**
-   * The number of rows, where it is known; saves counting them, which would evaluate every condition on them
-   * once more.
+   * The number of rows, if known, so that they need not be counted, which would evaluate every condition on
+   * them once more.
    */
   readonly rows?: number | undefined;
-  /** There are no more rows than this; saves counting them where it tells that they fit one file. */
+  /** Upper bound of the number of rows, so that they need not be counted if they fit one file. */
   readonly rowsAtMost?: number | undefined;
   readonly rowGroupRows?: number | undefined;
   readonly compression?: "zstd" | "snappy" | "uncompressed" | undefined;
@@ -211,8 +213,8 @@ export interface WrittenFile {
 }
 
 /**
- * Statistics of one leaf column of one file, as the engine's text; `min`/`max` absent where unknown, cut or
- * not comparable.
+ * Statistics of one leaf column of one file, as the engine's text; `min` and `max` are absent if unknown, cut
+ * or not comparable.
  */
 export interface WrittenColumn {
   /** Path of names from the top; list and map levels as `element`, `key`, `value`. */
@@ -220,8 +222,8 @@ export interface WrittenColumn {
   readonly min?: string | undefined;
   readonly max?: string | undefined;
   /**
-   * Instead of `max` for long texts: about the first 256 bytes of the maximum, rounded up where it was cut,
-   * so that it is an upper bound; `min` may be cut too, and stays a lower bound.
+   * Instead of `max` for long texts: about the first 256 bytes of the maximum, rounded up if it was cut, so
+   * that it is an upper bound; `min` may be cut too, and is still a lower bound.
    */
   readonly maxPrefix?: string | undefined;
   readonly nullCount?: number | undefined;
@@ -230,13 +232,13 @@ export interface WrittenColumn {
 }
 
 export interface ArrowOptions {
-  /** Rows a batch, about; default 65,536. */
+  /** Approximate number of rows per batch; default 65,536. */
   readonly batchRows?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface JsonLinesOptions {
-  /** Columns whose text is JSON already (decoded variants) and is put in as it is. */
+  /** Columns whose text is JSON already (decoded variants) and is inserted unchanged. */
   readonly jsonColumns?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -248,17 +250,17 @@ export interface FenceLimits {
 }
 
 /**
- * A DuckDB instance for as long as it is open, for varve's own SQL. Close it, or open it with `await using`; a
- * closed session's relations are gone.
+ * A session in DuckDB, for varve's own SQL. Close it, or open it with `await using`; a closed session's
+ * relations are gone.
  */
 export interface Session extends AsyncDisposable {
-  /** Runs varve's own statement(s) for effect. @throws `CANCELLED` when the signal aborts */
+  /** Runs varve's own statements without a result. @throws `CANCELLED` if the signal aborts */
   execute(
     sql: SqlStatement,
     parameters?: readonly EngineParameter[],
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<void>;
-  /** Runs varve's own query and returns all rows: for results known to be small. */
+  /** Runs varve's own query and returns all rows; for results known to be small. */
   rows(sql: SqlSelect, parameters?: readonly EngineParameter[]): Promise<EngineRow[]>;
   /** Runs varve's own query and streams its rows; memory stays bounded while they are consumed one by one. */
   rowStream(
@@ -267,7 +269,7 @@ export interface Session extends AsyncDisposable {
   ): AsyncIterable<EngineRow>;
   /** Columns of varve's own query, without running it. */
   describe(sql: SqlSelect): Promise<EngineColumn[]>;
-  /** Stages a source that the session holds. @throws `SOURCE_UNREADABLE`, naming the row. */
+  /** Stages a source that the session can read. @throws `SOURCE_UNREADABLE` naming the row */
   stage(source: HeldSource, options?: StageOptions): Promise<StagedRelation>;
   /** Writes a relation to Parquet files. */
   writeParquet(sql: SqlSelect, options: ParquetWriteOptions): Promise<WrittenFile[]>;
@@ -276,58 +278,61 @@ export interface Session extends AsyncDisposable {
    */
   arrow(sql: SqlSelect, options?: ArrowOptions): AsyncIterable<RecordBatch>;
   /**
-   * Streams varve's own query as lossless JSON lines; each text holds whole lines, each ended by a line feed.
+   * Streams varve's own query as lossless JSON lines; each string holds whole lines, each ended by a line
+   * feed.
    *
-   * Integers have all digits; decimals are texts; timestamps have six decimals and, unless without a zone,
+   * Integers have all digits; decimals are strings; timestamps have six decimals and, unless without a zone,
    * `Z`; binary is base64; maps are arrays of `[key, value]`; `"NaN"`, `"Infinity"` and `"-Infinity"` are
-   * texts.
+   * strings.
    */
   jsonLines(sql: SqlSelect, options?: JsonLinesOptions): AsyncIterable<string>;
   /**
-   * The engine's syntax tree of a caller's text (`json_serialize_sql`), which is an error's where it does not
-   * parse: nothing is bound, so nothing is read. @throws `SQL_REFUSED` for a text that takes long to parse
+   * The engine's syntax tree of a caller's SQL (`json_serialize_sql`), or the tree of its error if it does
+   * not parse. Nothing is bound, so nothing is read. @throws `SQL_REFUSED` for SQL that takes long to parse
    */
   syntaxTree(callerSql: string): Promise<JsonValue>;
   /**
-   * Checks that a caller's text is one expression over the columns of its own row, and returns it in parentheses,
-   * for a query that is then checked as the caller's. Unlike {@link FencedSession.callerExpression} it may
-   * depend on the moment (`now()`), and nothing is bound. @throws as {@link FencedSession.callerQuery}
+   * Checks that a caller's SQL is one expression over the columns of its own row, and returns it in
+   * parentheses, for a query that is then checked as the caller's. Unlike with
+   * {@link FencedSession.callerExpression}, it may depend on the time (`now()`), and nothing is bound.
+   * @throws as {@link FencedSession.callerQuery}
    */
   checkRowExpression(callerSql: string): Promise<SqlExpression>;
   /**
-   * Makes `varve_variant_json(metadata BLOB, value BLOB)`, which decodes a binary variant to JSON text,
-   * callable in this session.
+   * Registers `varve_variant_json(metadata BLOB, value BLOB)`, which decodes a binary variant to JSON text,
+   * in this session.
    */
   enableVariants(): void;
   close(): Promise<void>;
 }
 
-/** A session before its fence: it reads whatever files it is told to, so no text of a caller's runs in it. */
+/** A session before its fence. It can read any file, so no SQL of a caller runs in it. */
 export interface OpenSession extends Session {
   /**
-   * Stages a source. One of SQL is fenced by itself: its text reads the tables and files that come with it.
+   * Stages a source. An SQL source has a fence of its own: it can read only the tables and files that come
+   * with it.
    *
-   * @throws `SOURCE_UNREADABLE`, naming file and line or row.
+   * @throws `SOURCE_UNREADABLE` naming file and line or row
    */
   stage(source: EngineSource, options?: StageOptions): Promise<StagedRelation>;
   /**
-   * From now on this session's instance reads `files` only, writes below nothing but `writableFolders`, loads
-   * nothing and changes no setting. Cannot be undone. The session that it gives is the same, with what a fence
-   * allows; closing either closes both.
+   * Fences this session: from now on its instance can read only `files`, write only below `writableFolders`,
+   * load nothing and change no setting. This cannot be undone. The returned session is the same one, with the
+   * methods that a fence allows; closing either closes both.
    */
   fence(limits: FenceLimits): Promise<FencedSession>;
 }
 
-/** A session that can read nothing but its own files, and so takes a caller's text. */
+/** A session that can read only its own files, and therefore takes a caller's SQL. */
 export interface FencedSession extends Session {
   /**
-   * Checks that a caller's text is one SELECT statement over what the session holds and returns it as a
-   * relation. @throws `SQL_REFUSED` for anything else, `SQL_FAILED` with the engine's message and position.
+   * Checks that a caller's SQL is one SELECT statement over the session's relations, and returns it as a
+   * relation. @throws `SQL_REFUSED` for anything else, `SQL_FAILED` with the engine's message and position
    */
   callerQuery(callerSql: string): Promise<Relation>;
   /**
-   * Checks that a caller's text is one scalar expression over `columns` and returns it as safe to
-   * embed. @throws as {@link FencedSession.callerQuery}
+   * Checks that a caller's SQL is one scalar expression over `columns`, and returns it in a form that is safe
+   * to embed. @throws as {@link FencedSession.callerQuery}
    */
   callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<SqlExpression>;
 }

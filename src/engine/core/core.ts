@@ -19,7 +19,7 @@ import { plainConverter } from "./plain-values.ts";
 import { rowMaker } from "./row-objects.ts";
 import type { Turn } from "./turns.ts";
 
-/** A column and its type as the driver describes it, nested types taken apart. */
+/** A column and its type as the driver describes it, with nested types parsed. */
 export interface TypedColumn {
   readonly name: string;
   readonly type: DuckDBType;
@@ -31,27 +31,24 @@ interface CorePlace {
 }
 
 /**
- * What the parts of a session share: an instance that is its own while it is open, a database in it, its main
- * connection, and whether it was fenced.
+ * What the parts of a session share: an instance that belongs to it while it is open, a database in it, its
+ * main connection, and whether it was fenced.
  *
- * Whatever a session makes is in its database or bound to its connections, and goes with them; then the
- * instance is as it was.
+ * Everything that a session creates is in its database or bound to its connections, and disappears with them,
+ * which leaves the instance as it was.
  */
 export class EngineCore implements AsyncDisposable {
   readonly driver: Driver;
   readonly connection: DuckDBConnection;
-  /** What the session was opened with; a sibling gets the same. */
+  /** The options of the session, which a sibling inherits. */
   readonly options: SessionOptions;
-  /**
-   * The session's place among those that compute at once: whatever runs in the engine runs in its
-   * {@link Turn.use}.
-   */
+  /** The session's turn to compute: everything that runs in the engine runs in its {@link Turn.use}. */
   readonly turn: Turn;
-  /** Files that staged relations read besides the caller's, so that a fence must leave them open. */
+  /** Files, besides the caller's, that staged relations read and a fence must leave readable. */
   readonly ownFiles: string[] = [];
   fenced = false;
   /**
-   * A connection that counts its progress, made when the fence is put up: a fenced instance lets no
+   * A connection that counts its progress, created together with the fence, because a fenced instance lets no
    * connection change that setting.
    */
   measured: DuckDBConnection | undefined;
@@ -80,7 +77,7 @@ export class EngineCore implements AsyncDisposable {
     this.#database = database;
   }
 
-  /** Gives an instance, which nobody else uses, a database for one session. */
+  /** Creates a database for one session in an instance that nothing else uses. */
   static async open(driver: Driver, pooled: PooledInstance, place: CorePlace): Promise<EngineCore> {
     const database = plainName(`varve_${pooled.sessions++}`);
     const connection = await pooled.instance.connect();
@@ -99,7 +96,7 @@ export class EngineCore implements AsyncDisposable {
     return this.#widest;
   }
 
-  /** Takes note of staged rows: an engine that runs out of memory says by them how much would do. */
+  /** Records the shape of staged rows, from which an out-of-memory error computes a sufficient limit. */
   noteChunk({
     columns,
     rows,
@@ -115,7 +112,10 @@ export class EngineCore implements AsyncDisposable {
     };
   }
 
-  /** Ends the session; its instance is kept for another unless it was fenced, failed, or is still busy. */
+  /**
+   * Ends the session; its instance is kept for another session unless it was fenced, failed, or is still
+   * busy.
+   */
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
@@ -134,7 +134,7 @@ export class EngineCore implements AsyncDisposable {
     return this.close();
   }
 
-  /** Drops the session's database with everything in it; false where the engine would not. */
+  /** Drops the session's database with everything in it; false if the engine refuses. */
   async #emptied(): Promise<boolean> {
     try {
       await this.connection.run(sql`USE memory; DETACH ${this.#database}`);
@@ -145,7 +145,7 @@ export class EngineCore implements AsyncDisposable {
   }
 
   /**
-   * Registers what `register` makes once in the instance, where it stays: for functions that depend on their
+   * Registers functions once in the instance, where they stay; only for functions that depend on their
    * arguments alone.
    */
   enableVariants(register: (connection: DuckDBConnection) => void): void {
@@ -154,13 +154,13 @@ export class EngineCore implements AsyncDisposable {
     this.#pooled.variants = true;
   }
 
-  /** From now on the instance is fenced, and lost to later sessions. */
+  /** Marks the instance as fenced, so that later sessions cannot use it. */
   markFenced(): void {
     this.fenced = true;
     replaceInstance(this.options);
   }
 
-  /** Another connection to the session's database; hand it back to {@link EngineCore.release}. */
+  /** Another connection to the session's database, to be returned to {@link EngineCore.release}. */
   async connect(): Promise<DuckDBConnection> {
     this.assertOpen();
     const connection = await this.#pooled.instance.connect();
@@ -176,8 +176,8 @@ export class EngineCore implements AsyncDisposable {
   }
 
   /**
-   * An engine failure as varve's own; after one the instance is not used again, because a damaged file may
-   * have broken it.
+   * Converts an engine failure to a {@link VarveError}. After a failure the instance is not reused, because a
+   * damaged file may have broken it.
    */
   failure(error: unknown, text?: string): VarveError {
     this.#failed = true;
@@ -244,8 +244,8 @@ export class EngineCore implements AsyncDisposable {
   }
 
   /**
-   * Runs `work` on a connection of its own, which `signal` interrupts; needed by whatever streams, or runs
-   * long beside other queries.
+   * Runs `work` on a separate connection, which `signal` interrupts; needed by everything that streams or
+   * runs long in parallel with other queries.
    */
   async onOwnConnection<T>(
     signal: AbortSignal | undefined,
@@ -260,8 +260,8 @@ export class EngineCore implements AsyncDisposable {
   }
 
   /**
-   * As {@link EngineCore.onOwnConnection}, on the session's main one: for what runs alone and shows no
-   * progress.
+   * Like {@link EngineCore.onOwnConnection}, on the session's main connection: for work that runs alone and
+   * shows no progress.
    */
   onMainConnection<T>(
     signal: AbortSignal | undefined,
@@ -272,7 +272,8 @@ export class EngineCore implements AsyncDisposable {
   }
 
   /**
-   * As {@link EngineCore.onOwnConnection}, on one whose `progress` is counted; one piece of work at a time.
+   * Like {@link EngineCore.onOwnConnection}, on the connection that counts `progress`; one piece of work at a
+   * time.
    */
   async onMeasuredConnection<T>(
     signal: AbortSignal | undefined,
@@ -317,7 +318,7 @@ export class EngineCore implements AsyncDisposable {
   }
 }
 
-/** @throws `CANCELLED` when the signal was aborted. */
+/** @throws `CANCELLED` if the signal was aborted */
 export function assertNotAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true)
     throw new VarveError("CANCELLED", "The work was cancelled.", {}, signal.reason);

@@ -1,8 +1,8 @@
 import { type ErrorData, isVarveError, VarveError } from "../../errors.ts";
 
 /**
- * What DuckDB says about a failure: its kind (`Binder`, `IO`, …), its message, and the byte of the SQL text
- * where it was found; where the text does not parse (`Parser`), the character.
+ * DuckDB's description of a failure: its kind (`Binder`, `IO`, …), its message, and its position in the SQL
+ * in bytes, or in characters if the SQL does not parse (`Parser`).
  */
 interface EngineComplaint {
   readonly kind: string;
@@ -11,12 +11,12 @@ interface EngineComplaint {
 }
 
 /**
- * Turns a failure of the driver into a {@link VarveError}: `SQL_FAILED` with message, line and column for
- * text that does not run, `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file, `CANCELLED`,
- * `STORE_REFUSED` where the system refuses to write or open a file, `MEMORY_LIMIT_TOO_SMALL`, and
- * `ENGINE_FAILED` with advice for the rest.
+ * Converts a failure of the driver to a {@link VarveError}: `SQL_FAILED` with message, line and column for
+ * SQL that does not run, `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file, `CANCELLED`,
+ * `STORE_REFUSED` if the system refuses to write or open a file, `MEMORY_LIMIT_TOO_SMALL`, and
+ * `ENGINE_FAILED` with advice for everything else.
  *
- * `sql` is shown with the position; leave it out where it is not the caller's.
+ * `sql` is shown with the position; omit it if it is not the caller's.
  */
 export function engineFailure(error: unknown, sql?: string): VarveError {
   if (isVarveError(error)) return error;
@@ -77,7 +77,7 @@ function readComplaint(error: unknown): EngineComplaint {
         };
       }
     } catch {
-      // The text merely contains a brace: it is the message itself.
+      // The text merely contains a brace, so it is the message itself.
     }
   }
   const plain = /^([A-Z][A-Za-z ]*?) Error: ([\s\S]*)$/.exec(text);
@@ -86,7 +86,7 @@ function readComplaint(error: unknown): EngineComplaint {
     : { kind: plain[1] ?? "Unknown", message: plain[2] ?? text };
 }
 
-/** How the engine ends the complaint of any part of it that got no more memory. */
+/** The end of the engine's message in each of its components that ran out of memory. */
 const memoryUsed = /(?:allocate|pin) (?:data|block) of size .* used\)/;
 
 function outOfMemory(complaint: EngineComplaint, data: ErrorData, cause: unknown): VarveError {
@@ -145,7 +145,10 @@ function aboutFile(complaint: EngineComplaint, data: ErrorData, cause: unknown):
   return new VarveError("DATA_FILE_CORRUPT", text, { ...data, file }, cause);
 }
 
-/** The bytes of a text before a place that the engine's parser counts in characters, as it does no other. */
+/**
+ * Number of bytes of a text before a position that the engine's parser counts in characters, unlike all
+ * others.
+ */
 export function bytesBefore(text: string, characters: number): number {
   return Buffer.byteLength([...text].slice(0, characters).join(""));
 }

@@ -9,27 +9,28 @@ import { type Driver, loadDriver } from "./driver.ts";
 import { processMemory } from "./turns.ts";
 
 const gibibyte = 1024 ** 3;
-/** Memory that a thread needs to do any work that does not spill. */
+/** Memory that a thread needs for work that cannot spill. */
 const bytesOfThread = 128 * 1024 ** 2;
-/** Milliseconds after which an instance that nobody took again is closed. */
+/** Milliseconds after which an idle instance is closed. */
 const idleFor = 10_000;
-/** Idle instances kept at most; one takes about 3 MB and a sleeping thread less than it may use. */
+/**
+ * Maximum number of idle instances. Each holds some memory, and one sleeping thread fewer than it may use.
+ */
 const mostIdle = 16;
 const mostIdleThreads = 32;
 
 /**
  * A DuckDB instance that one session at a time uses.
  *
- * Opening one costs 17 ms of computing, registering a few thousand functions, so it is kept for the next
- * session with the same options. An instance that was fenced never is: a fence cannot be lifted, nor moved to
- * other files.
+ * Opening one registers several thousand functions, so it is kept for the next session with the same options.
+ * A fenced instance is never kept, because a fence can be neither removed nor moved to other files.
  */
 export interface PooledInstance {
   readonly instance: DuckDBInstance;
   readonly threads: number;
-  /** Folder that the instance makes when it must spill. */
+  /** Folder that the instance creates when it must spill. */
   readonly spill: string;
-  /** Sessions that had it, this one included: names what each holds. */
+  /** Number of sessions that have used it, including this one; names their databases. */
   sessions: number;
   /** Whether the function that decodes variants is registered. */
   variants: boolean;
@@ -37,15 +38,15 @@ export interface PooledInstance {
 
 interface Shelf {
   readonly idle: { readonly pooled: PooledInstance; readonly timer: NodeJS.Timeout }[];
-  /** An instance on its way, opened ahead of the session that will need it. */
+  /** An instance being opened ahead of the session that will need it. */
   spare: Promise<PooledInstance> | undefined;
-  /** Instances that were fenced, and so lost to later sessions. */
+  /** Number of instances that were fenced, which later sessions cannot use. */
   spent: number;
 }
 
 const shelves = new Map<string, Shelf>();
 
-/** Takes an idle instance that no earlier session has left anything in, or opens one. */
+/** Takes an idle, empty instance, or opens one. */
 export async function takeInstance(options: SessionOptions): Promise<PooledInstance> {
   const shelf = shelfOf(options);
   const warm = shelf.idle.pop();
@@ -61,8 +62,8 @@ export async function takeInstance(options: SessionOptions): Promise<PooledInsta
 }
 
 /**
- * Keeps an instance, emptied by the session that used it, for the next one. One that has spilled is closed,
- * to give the disk back.
+ * Keeps an instance, emptied by its session, for the next one. An instance that has spilled is closed, to
+ * free the disk.
  */
 export async function keepInstance(pooled: PooledInstance, options: SessionOptions): Promise<void> {
   const idle = [...shelves.values()].reduce((sum, shelf) => sum + shelf.idle.length, 0);
@@ -72,7 +73,7 @@ export async function keepInstance(pooled: PooledInstance, options: SessionOptio
 }
 
 /**
- * Closes an instance for good; one that a connection still uses lives until that is closed by
+ * Closes an instance for good. One that a connection still uses exists until that is closed by
  * {@link closeLast}.
  */
 export async function closeInstance(pooled: PooledInstance): Promise<void> {
@@ -83,10 +84,10 @@ export async function closeInstance(pooled: PooledInstance): Promise<void> {
 }
 
 /**
- * Closes a connection that may be the last to hold its instance.
+ * Closes a connection that may be the last one to its instance.
  *
- * Taking an instance down needs 5 ms and more, for which `closeSync` would block everything else. So the last
- * to let go of it is the result of a query, read to its end in a thread of the driver.
+ * Closing an instance takes milliseconds, during which `closeSync` would block everything else. So the last
+ * reference to it is the result of a query, which is read to its end in a thread of the driver.
  */
 export async function closeLast(
   connection: DuckDBConnection,
@@ -104,9 +105,9 @@ export async function closeLast(
 }
 
 /**
- * Says that an instance will not come back because it was fenced: from the second time on another is opened
- * beside the work at hand, so that the next session finds it ready. A process that fences once, as a command
- * does, pays nothing.
+ * Records that an instance was fenced and will not come back. From the second time on, another instance is
+ * opened in the background, so that the next session finds it ready. A process that fences once, such as a
+ * command, pays nothing.
  */
 export function replaceInstance(options: SessionOptions): void {
   const shelf = shelfOf(options);
@@ -121,7 +122,7 @@ export function replaceInstance(options: SessionOptions): void {
       shelve(pooled, options);
     },
     () => {
-      // The session that needs an instance will fail to open one itself, and say why.
+      // The session that needs an instance will fail to open one itself, and report why.
       if (shelf.spare === spare) shelf.spare = undefined;
     },
   );
@@ -132,7 +133,7 @@ function shelve(pooled: PooledInstance, options: SessionOptions): void {
   const timer = setTimeout(() => {
     const index = idle.findIndex((entry) => entry.pooled === pooled);
     if (index >= 0) idle.splice(index, 1);
-    // What cannot be removed now is tried again when the process exits.
+    // A failed removal is tried again when the process exits.
     closeInstance(pooled).catch(() => undefined);
   }, idleFor);
   timer.unref();
@@ -170,7 +171,7 @@ async function openInstance(driver: Driver, options: SessionOptions): Promise<Po
 }
 
 /**
- * Threads of an instance with these options: as given, else the cores, but one for each 128 MiB of a small
+ * Threads of an instance with these options: as given, else one per core, but at most one per 128 MiB of the
  * memory limit.
  */
 export function threadsOf(options: SessionOptions): number {

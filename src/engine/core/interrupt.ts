@@ -5,7 +5,7 @@ import type { DuckDBConnection } from "@duckdb/node-api";
  */
 const interval = 10;
 
-/** Interrupts a connection from when the signal aborts until the returned function is called. */
+/** Interrupts a connection repeatedly from when the signal aborts until the returned function is called. */
 export function interruptOnAbort(connection: DuckDBConnection, signal: AbortSignal | undefined): () => void {
   let timer: NodeJS.Timeout | undefined;
   const interrupt = () => {

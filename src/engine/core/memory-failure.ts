@@ -3,18 +3,18 @@ import type { SessionOptions } from "./contract.ts";
 import { memoryLimitOf, threadsOf } from "./instance-pool.ts";
 
 const mebibyte = 1024 ** 2;
-/** Rows that the engine handles at a time, whole. */
+/** Number of rows that the engine processes at a time. */
 const vectorRows = 2048;
 
-/** The widest rows that a session has staged; zeros where it has staged none. */
+/** The widest rows that a session has staged; zeros if it has staged none. */
 export interface RowShape {
   readonly columns: number;
   readonly bytesOfRow: number;
 }
 
 /**
- * The failure with the limit in force, and with the smallest one that would do (`sufficientLimit`) where the
- * rows that were staged tell it; else with one to try next (`nextLimit`), which may be too small again.
+ * The error with the present limit, and with the smallest sufficient one (`sufficientLimit`) if it can be
+ * computed from the staged rows; otherwise with one to try next (`nextLimit`), which may be too small again.
  */
 export function memoryTooSmall(failure: VarveError, options: SessionOptions, shape: RowShape): VarveError {
   const limit = memoryLimitOf(options);
@@ -37,9 +37,9 @@ export function memoryTooSmall(failure: VarveError, options: SessionOptions, sha
 }
 
 /**
- * Bytes that do for rows of a shape: each thread holds some vectors of whole rows (read, changed, encoded),
- * each column some blocks of 256 KiB (stored and written), and the engine itself some more. A larger limit
- * may mean more threads.
+ * Bytes that suffice for rows of a shape: each thread holds several vectors of whole rows (read, changed,
+ * encoded), each column several blocks of 256 KiB (stored and written), and the engine itself some more. A
+ * larger limit may mean more threads.
  */
 function sufficientLimit(options: SessionOptions, { columns, bytesOfRow }: RowShape): number {
   const vector = vectorRows * Math.max(bytesOfRow, 16 * columns);

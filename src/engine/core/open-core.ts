@@ -6,11 +6,11 @@ import { closeInstance, memoryLimitOf, takeInstance } from "./instance-pool.ts";
 import { engineTurns, type Turn } from "./turns.ts";
 
 /**
- * Opens a session's core when its turn comes: UTC, insertion order kept, no extensions loaded, its own spill
- * folder.
+ * Opens a session's core when its turn comes, with UTC, insertion order kept, no extensions loaded, and a
+ * spill folder of its own.
  *
- * @throws `ENGINE_FAILED` when the driver cannot be loaded or the options are refused; `CANCELLED` when the
- * signal aborts while it waits
+ * @throws `ENGINE_FAILED` if the driver cannot be loaded or the options are refused; `CANCELLED` if the
+ * signal aborts during the wait
  */
 export async function openCore({ signal, ...options }: SessionRequest = {}): Promise<EngineCore> {
   const turn = await engineTurns.enter(memoryLimitOf(options), signal);

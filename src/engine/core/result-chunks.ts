@@ -22,13 +22,12 @@ export async function streamQuery(
 }
 
 /**
- * Yields the chunks of a streamed query, the engine making the next one while one is used.
+ * Yields the chunks of a streamed query; the engine computes the next one while one is used.
  *
- * When the consumer leaves early the query is interrupted, and nothing of it runs any more once this has
+ * If the consumer leaves early, the query is interrupted, and nothing of it runs any more once this has
  * ended.
  *
- * @throws the engine's error where the query fails on its way, `CANCELLED` where the signal has interrupted
- * it
+ * @throws the engine's error if the query fails partway, `CANCELLED` if the signal interrupted it
  */
 export async function* chunksAhead(core: EngineCore, query: StreamedQuery): AsyncGenerator<DuckDBDataChunk> {
   const { connection, result, signal } = query;
@@ -40,7 +39,7 @@ export async function* chunksAhead(core: EngineCore, query: StreamedQuery): Asyn
       const chunk = await fetching;
       if (chunk === null || chunk.rowCount === 0) break;
       fetching = fetch();
-      // A failure is met when its turn comes.
+      // A failure is handled when its chunk is awaited.
       fetching.catch(() => undefined);
       yield chunk;
     }
@@ -56,7 +55,10 @@ export async function* chunksAhead(core: EngineCore, query: StreamedQuery): Asyn
   }
 }
 
-/** Reads what the engine had made already: only a result that was read to its end lets go of its instance. */
+/**
+ * Reads what the engine had already computed, because only a result that was read to its end releases its
+ * instance.
+ */
 async function drain(
   fetching: Promise<DuckDBDataChunk | null>,
   fetch: () => Promise<DuckDBDataChunk | null>,
@@ -65,7 +67,7 @@ async function drain(
   while (chunk !== null && chunk.rowCount > 0) chunk = await fetch().catch(() => null);
 }
 
-/** The driver ends a result that fails on its way like one that is complete, but for its type. */
+/** The driver ends a result that fails partway like a complete one, except for its type. */
 function hasFailed({ driver }: EngineCore, result: DuckDBResult): boolean {
   return result.returnType === driver.api.ResultReturnType.INVALID;
 }

@@ -14,9 +14,9 @@ export interface EngineLimits {
 }
 
 /**
- * Milliseconds that a session may do nothing before it loses its turn to one that waits. Longer than what
- * lies between the steps of one piece of work, so that a crowd of queries finishes one after the other
- * instead of all being half done.
+ * Milliseconds that a session may be idle before it loses its turn to one that waits. This is longer than the
+ * pauses between the steps of one piece of work, so that many queries finish one after the other instead of
+ * all being half done.
  */
 const patience = 20;
 
@@ -32,12 +32,12 @@ interface Waiter {
 }
 
 /**
- * Lets a bounded number of sessions compute at once; the others wait in the order in which they came.
+ * Lets a bounded number of sessions compute at once; the others wait in order of arrival.
  *
- * No two sessions can wait for each other: a turn belongs to a session only while a call of the engine runs
- * in it, and such a call waits for nothing. A session that waits, for its caller, for a file or for another
- * session, loses its turn to whoever is in line, and takes another one for its next call. Sessions that are
- * open come before new ones, so that what was begun ends first.
+ * No two sessions can wait for each other: a turn is held only while a call of the engine runs, and such a
+ * call waits for nothing. A session that waits for its caller, a file or another session loses its turn to
+ * the next in line, and takes another turn for its next call. Open sessions come before new ones, so that
+ * work in progress finishes first.
  */
 export class TurnQueue {
   #limits: Required<{ readonly [K in keyof EngineLimits]: number }>;
@@ -59,7 +59,7 @@ export class TurnQueue {
     this.#admit();
   }
 
-  /** Sessions whose turn it is, and those that wait for one. */
+  /** Sessions that have a turn, and those that wait for one. */
   get counts(): { readonly holding: number; readonly waiting: number } {
     return { holding: this.#holders.size, waiting: this.#returning.length + this.#arriving.length };
   }
@@ -83,7 +83,7 @@ export class TurnQueue {
     return this.#holders.has(turn);
   }
 
-  /** Whether somebody waits, so that a session that does nothing is in the way. */
+  /** Whether a session waits, so that an idle one must give up its turn. */
   get isWanted(): boolean {
     return this.#returning.length > 0 || this.#arriving.length > 0;
   }
@@ -134,11 +134,11 @@ export class TurnQueue {
   }
 }
 
-/** A session's place among those that compute. */
+/** A session's permission to compute. */
 export class Turn {
   readonly bytes: number;
   readonly #queue: TurnQueue;
-  /** Calls of the engine that run. */
+  /** Number of running calls of the engine. */
   #running = 0;
   #idle: NodeJS.Timeout | undefined;
   #ended = false;
@@ -149,10 +149,10 @@ export class Turn {
   }
 
   /**
-   * Runs calls of the engine, waiting for a turn where the session has lost it. `work` awaits neither a
-   * caller nor another session.
+   * Runs calls of the engine, and first waits for a turn if the session has lost it. `work` must await
+   * neither a caller nor another session.
    *
-   * @throws `CANCELLED` when the signal aborts while it waits
+   * @throws `CANCELLED` if the signal aborts during the wait
    */
   async use<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.#running++;
@@ -167,19 +167,19 @@ export class Turn {
     }
   }
 
-  /** Lets others go first at once: for a session that is about to wait for another one. */
+  /** Gives up the turn immediately, for a session that is about to wait for another one. */
   pass(): void {
     if (this.#running === 0) this.#queue.release(this);
   }
 
-  /** The session is over. */
+  /** Ends the session's turn for good. */
   end(): void {
     this.#ended = true;
     this.#unwatch();
     this.#queue.release(this);
   }
 
-  /** Gives the turn up if nothing runs for a while. */
+  /** Gives up the turn if nothing runs for a while. */
   watch(): void {
     if (this.#running > 0 || this.#ended || this.#idle !== undefined) return;
     this.#idle = setTimeout(() => {
@@ -218,7 +218,6 @@ export const engineTurns = new TurnQueue();
 /**
  * Limits concurrent work of the engine in this process, from the next session on: see {@link EngineLimits}.
  *
- * @example setEngineLimits({ sessions: 2, memory: 1024 ** 3 });
  * @throws `INVALID_ARGUMENT` for anything except a positive integer
  */
 export function setEngineLimits(limits: EngineLimits): void {

@@ -7,7 +7,7 @@ import { childrenOf, constantText, isTree, placedError, refused, type Tree, walk
 const advice = "Use a column or a constant instead";
 const unsteady = "may answer differently each time";
 
-/** Functions that call an aggregate, which they are given as text. */
+/** Functions that call an aggregate by a name given as text. */
 const aggregateCallers: ReadonlySet<string> = new Set([
   "list_aggr",
   "list_aggregate",
@@ -16,7 +16,7 @@ const aggregateCallers: ReadonlySet<string> = new Set([
   "aggregate",
 ]);
 
-/** Functions whose values have the types that a text of JSON names. */
+/** Functions whose values have the types that a JSON text names. */
 const typedByText: ReadonlySet<string> = new Set([
   "from_json",
   "from_json_strict",
@@ -25,8 +25,7 @@ const typedByText: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Functions that read memory which is not theirs, and may end the process, where they are given a VARIANT for
- * a list.
+ * Functions that read foreign memory, and may end the process, if they receive a VARIANT instead of a list.
  */
 const listSorters: ReadonlySet<string> = new Set([
   "list_sort",
@@ -47,8 +46,8 @@ const typeMakers: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Refuses functions that sort lists where a value may be a VARIANT: because a column is one
- * (`readsVariants`), or the text may make one.
+ * Refuses functions that sort lists if a value may be a VARIANT: because a column is one (`readsVariants`),
+ * or the SQL may create one.
  *
  * @throws `SQL_REFUSED` naming the function
  */
@@ -72,17 +71,17 @@ export async function checkListSorters(
   );
 }
 
-/** A caller's text as it was parsed, for showing places in it. */
+/** A caller's SQL as it was parsed, to show positions in it. */
 export interface ParsedText {
   readonly sql: string;
-  /** How much of `sql` stands before the caller's text. */
+  /** Number of bytes of `sql` before the caller's part. */
   readonly offset: number;
 }
 
 /**
- * Checks that a query calls allowed functions only; `exempt` are calls that are checked elsewhere.
+ * Checks that a query calls only allowed functions; `exempt` calls are checked elsewhere.
  *
- * @throws `SQL_REFUSED` naming the function; `SQL_FAILED` with the place for one that does not exist
+ * @throws `SQL_REFUSED` naming the function; `SQL_FAILED` with the position of one that does not exist
  */
 export async function checkQueryCalls(
   core: EngineCore,
@@ -132,7 +131,7 @@ export async function checkRowCalls(
 }
 
 /**
- * Checks that an expression calls allowed functions only, none of which looks at other rows.
+ * Checks that an expression calls only allowed functions, none of which reads other rows.
  *
  * @throws as {@link checkQueryCalls}
  */
@@ -153,9 +152,9 @@ export async function checkOwnRowCalls(core: EngineCore, expression: Tree, text:
 }
 
 /**
- * Refuses names of an expression that are neither a column nor a parameter of a lambda around them: before the
- * engine has seen it (`parsed`) those that are known to be calls, after it accepted them (`bound`) all others,
- * which it took for calls.
+ * Refuses names in an expression that are neither a column nor a parameter of an enclosing lambda: before
+ * binding (`parsed`) those that are known to be calls, and after the engine accepted the expression (`bound`)
+ * all others, because it took them for calls.
  */
 export function checkNames(
   expression: Tree,
@@ -174,26 +173,23 @@ function calledName(part: Tree): string | undefined {
   return typeof name === "string" ? name : undefined;
 }
 
-/**
- * Calls of consistent functions that are not: the catalogue speaks of names, but these depend on the
- * arguments.
- */
+/** Inconsistent calls of functions that the catalogue calls consistent, depending on the arguments. */
 function looksAtMoment(name: string, call: Tree, timeOfDay: boolean): boolean {
-  // With one argument the engine takes the current time for the other.
+  // With one argument, the engine uses the current time as the other.
   if (name === "age") return childrenOf(call).length < 2;
-  // Which offset a time of day has in a zone depends on today's date.
+  // The offset of a time of day in a zone depends on today's date.
   if (name === "timezone") return timeOfDay;
   return aggregateCallers.has(name) && !givesSteadyAggregate(call);
 }
 
 /**
- * Whether a part names the type of times of day with an offset, or makes values of types that it does not
- * plainly name.
+ * Whether a part names the type of times of day with an offset, or creates values of types that it does not
+ * name explicitly.
  */
 function mayBeTimeWithZone(part: Tree): boolean {
   if (part["id"] === "TIME WITH TIME ZONE") return true;
   if (!typedByText.has(calledName(part)?.toLowerCase() ?? "")) return false;
-  // The JSON comes first: in `a.from_json('…')` it is the qualifier.
+  // The JSON is the first argument; in `a.from_json('…')` it is the qualifier.
   return !childrenOf(part)
     .slice(part["schema"] === undefined ? 1 : 0)
     .every((child) => namesOtherTypes(constantText(child)));
@@ -210,8 +206,8 @@ function givesSteadyAggregate(call: Tree): boolean {
 }
 
 /**
- * The aggregate's name, empty where it is not a constant. The list comes first: in `a.list_aggregate('sum')`
- * it is the qualifier.
+ * The aggregate's name, or an empty text if it is not a constant. The list is the first argument; in
+ * `a.list_aggregate('sum')` it is the qualifier.
  */
 function aggregateText(call: Tree): string {
   const named = childrenOf(call)[call["schema"] === undefined ? 1 : 0];
@@ -219,7 +215,7 @@ function aggregateText(call: Tree): string {
 }
 
 /**
- * A name of the expression that nothing in it explains. A lambda's parameter explains its name below it,
+ * A name in the expression that is not defined in it. A lambda's parameter defines its name in the lambda,
  * unless the engine reads it as a call.
  */
 function strangeName(
@@ -235,7 +231,7 @@ function strangeName(
     if (Array.isArray(part)) for (const item of part) open.push({ part: item, scope });
     if (!isTree(part)) continue;
     if (part["class"] === "LAMBDA") {
-      // `a -> b` may be an arrow into JSON too: then what stands before it is no parameter.
+      // `a -> b` may also be an arrow into JSON; then the part before it is not a parameter.
       const parameters = isTree(part["lhs"]) ? [...walk(part["lhs"])].flatMap(referredName) : [];
       const call = parameters.find((name) => !scope.has(name.toLowerCase()) && isCalledByName(name));
       if (call !== undefined) return call;
@@ -259,8 +255,8 @@ function referredName(part: Tree): string[] {
 }
 
 /**
- * The error for a function in no list: refused where the engine has it, else the text's mistake. The
- * catalogue is asked only here.
+ * The error for a function in no list: it is refused if the engine has it, else it does not exist. The
+ * catalogue is queried only here.
  */
 async function unknownFunction(core: EngineCore, name: string, part: Tree, text: ParsedText): Promise<Error> {
   const [row] = await core.rows(

@@ -14,7 +14,7 @@ import { checkExpressionSize } from "./sql-size.ts";
 import { childrenOf, isTree, parsed, refused, shape, type Tree, walk } from "./syntax-tree.ts";
 import { checkTables, type QueryScope } from "./table-references.ts";
 
-/** Kinds of expression that depend on the row at hand alone. */
+/** Kinds of expression that depend only on their own row. */
 const rowExpressions: ReadonlySet<string> = new Set([
   "COLUMN_REF",
   "CONSTANT",
@@ -45,8 +45,8 @@ export async function callerQuery(core: EngineCore, callerSql: string): Promise<
 }
 
 /**
- * Checks the syntax tree of a caller's text against what it may read, and returns it fit to stand in
- * parentheses.
+ * Checks the syntax tree of a caller's SQL against what it may read, and returns the SQL in a form that can
+ * be put in parentheses.
  *
  * Nothing is bound before the check, because binding already opens files.
  */
@@ -80,7 +80,7 @@ export async function callerExpression(
   checkNames(expression, columns, "parsed");
   const checked = inParentheses(callerSql);
   const row = columns.map(({ type, name }) => sql`NULL::${columnType(type)} AS ${quoteName(name)}`);
-  // A WHERE clause takes no aggregates, and an expression binds there as it will in any place.
+  // A WHERE clause allows no aggregates, and an expression binds there as it will anywhere else.
   await core.typedColumns(
     sql`SELECT 1 AS one FROM (SELECT ${row.length === 0 ? sql`1 AS one` : row}) WHERE ${checked} IS NULL`,
   );
@@ -88,7 +88,7 @@ export async function callerExpression(
   return checked;
 }
 
-/** A caller's text that was checked; the line break ends a comment that the text ends with. */
+/** A caller's SQL that was checked; the line break ends a comment at its end. */
 function inParentheses(callerSql: string): SqlExpression {
   return `(${callerSql}\n)` as SqlExpression;
 }
@@ -99,13 +99,13 @@ export async function checkRowExpression(core: EngineCore, callerSql: string): P
   return inParentheses(callerSql);
 }
 
-/** A caller's expression as a whole statement, to be parsed and never run. */
+/** A caller's expression as a complete statement, which is parsed and never run. */
 const selected = (callerSql: string) => ({ sql: `${select}${callerSql}`, offset: select.length });
 const select = sql`SELECT `;
 
 /**
- * The tree of a text that is one expression over the columns of its own row, in parentheses or
- * without. @throws `SQL_REFUSED`
+ * The tree of SQL that is one expression over the columns of its own row, with or without parentheses.
+ * @throws `SQL_REFUSED`
  */
 async function oneExpression(core: EngineCore, callerSql: string): Promise<Tree> {
   const expression = onlyExpression(await parsed(core, `${select}${callerSql}`, select.length));
@@ -129,7 +129,7 @@ async function oneExpression(core: EngineCore, callerSql: string): Promise<Tree>
   return expression;
 }
 
-/** The caller's text as one SELECT statement: its tree, and a text that can be put in parentheses. */
+/** The caller's SQL as one SELECT statement: its tree, and a form that can be put in parentheses. */
 async function oneStatement(
   core: EngineCore,
   callerSql: string,
@@ -152,7 +152,10 @@ async function oneStatement(
   throw refused("it cannot be used as a sub-query", "Leave out comments and semicolons at its end");
 }
 
-/** The engine's own word that the text is one SELECT; its place in an error is that in the caller's text. */
+/**
+ * The engine's own confirmation that the SQL is one SELECT; positions in errors are those in the caller's
+ * SQL.
+ */
 async function assertSelect(core: EngineCore, query: SqlSelect): Promise<void> {
   const { StatementType } = core.driver.api;
   const extracted = await core.connection.extractStatements(query);
@@ -163,7 +166,7 @@ async function assertSelect(core: EngineCore, query: SqlSelect): Promise<void> {
   if (!isSelect) throw refused("it is not a SELECT", "Write exactly one SELECT");
 }
 
-/** The one thing that a statement selects from nothing, if that and no more is what it does. */
+/** The expression that a statement selects, if it has no other part. */
 function onlyExpression(statements: readonly Tree[]): Tree | undefined {
   const [node, ...others] = statements.map((statement) => statement["node"]).filter(isTree);
   const [only] = node === undefined ? [] : childrenOf(node, "select_list");

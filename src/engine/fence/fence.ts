@@ -6,11 +6,12 @@ import { filePattern, textList } from "../../sql/sql-text.ts";
 import type { EngineCore } from "../core/core.ts";
 
 /**
- * Closes an instance for good: it reads the named files, reads and writes below the named folders, loads
- * nothing, changes no setting.
+ * Restricts an instance for good: it can read the named files, read and write below the named folders, load
+ * nothing, and change no setting.
  *
- * Files are named one by one, because a folder that may be read may also be written; texts of callers must
- * pass `callerQuery` or `callerExpression` besides, because a file that may be read may also be overwritten.
+ * Files are named one by one, because a folder that may be read may also be written. In addition, SQL of
+ * callers must pass `callerQuery` or `callerExpression`, because a file that may be read may also be
+ * overwritten.
  */
 export async function fence(
   core: EngineCore,
@@ -19,8 +20,8 @@ export async function fence(
   const folders = await Promise.all(
     (limits.writableFolders ?? []).map(async (folder) => `${await realpath(folder)}${sep}`),
   );
-  // Only what may write files needs the connection that counts progress, and none can be made any more
-  // afterwards.
+  // Only sessions that may write files need the connection that counts progress; it cannot be created after
+  // the fence.
   if (folders.length > 0) await core.prepareMeasured();
   // DuckDB checks `allowed_paths` for the glob, and again for each file it matches.
   const files = [...limits.files, ...core.ownFiles];
@@ -37,7 +38,7 @@ export async function fence(
   );
 }
 
-/** Whether the instance holds its fence; false would be a change in DuckDB that varve does not know. */
+/** Whether the instance enforces its fence; false would mean an unknown change in DuckDB. */
 async function fenceHolds(core: EngineCore): Promise<boolean> {
   const [row] = await core.rows(
     sql`SELECT current_setting('enable_external_access') AS open, current_setting('lock_configuration') AS locked`,

@@ -1,17 +1,18 @@
 /**
- * What a call depends on: `row` its arguments alone; `rows` more than one row, or it gives more than one;
- * `moment` the time, chance, the engine's version or how it computes, so that the next query may see another
- * answer.
+ * What a call depends on. `row`: its arguments alone. `rows`: more than one row, or it returns more than one.
+ * `moment`: the time, chance, the engine's version or its way of computing, so that the next query may get
+ * another result.
  */
 export type FunctionKind = "row" | "rows" | "moment";
 
 /*
- * These lists are DuckDB's own catalogue (`duckdb_functions()`), sorted by what a caller's text may do with each function. They only allow:
- * whatever is in none of them, such as what reads settings, files or the catalogue, waits, writes or runs SQL, or what a newer engine brings,
- * is refused. `test/engine/sql-functions.test.ts` holds them to the catalogue of the engine in use.
+ * These lists are DuckDB's own catalogue (`duckdb_functions()`), classified by what a caller's SQL may do with each
+ * function. They only allow: a function in none of them, such as one that reads settings, files or the catalogue, waits,
+ * writes or runs SQL, or one that a newer engine adds, is refused. `test/engine/sql-functions.test.ts` compares them
+ * with the catalogue of the engine in use.
  */
 
-/** Scalar functions and operators that the catalogue calls consistent, and macros of such. */
+/** Scalar functions and operators that the catalogue calls consistent, and macros of these. */
 const ofRow = `
 !__postfix !~~ !~~* % & && * ** + - ->> / // <-> << <=> <@ >> @ @> ^ ^@ | || ~ ~~ ~~* ~~~
 abs acos acosh add age aggregate alias apply array_aggr array_aggregate array_append array_apply array_cat array_concat
@@ -61,7 +62,7 @@ union_extract union_tag union_value unpivot_list upper url_decode url_encode uui
 variant_bytes_to_variant variant_extract variant_normalize variant_to_parquet_variant variant_typeof week weekday
 weekofyear xor year yearweek`;
 
-/** Aggregates that give the same for the same values in the same order. */
+/** Aggregates that return the same for the same values in the same order. */
 const aggregates = `
 any_value approx_count_distinct approx_quantile approx_top_k arbitrary arg_max arg_max_null arg_max_nulls_last arg_min
 arg_min_null arg_min_nulls_last argmax argmin array_agg avg bit_and bit_or bit_xor bitstring_agg bool_and bool_or corr
@@ -71,23 +72,24 @@ quantile_cont quantile_disc regr_avgx regr_avgy regr_count regr_intercept regr_r
 sem skewness stddev stddev_pop stddev_samp string_agg sum sum_no_overflow sumkahan var_pop var_samp variance`;
 
 /**
- * Window functions, macros of aggregates, what makes rows of a list, and the one aggregate that draws lots.
+ * Window functions, macros of aggregates, functions that turn a list into rows, and the one aggregate that
+ * samples at random.
  */
 const ofRows = `
 cume_dist dense_rank fill first_value lag last_value lead nth_value ntile percent_rank rank rank_dense row_number
 generate_subscripts geomean geometric_mean json_group_array json_group_object json_group_structure
 regexp_split_to_table reservoir_quantile unlist unnest wavg weighted_avg`;
 
-/** Neither a file nor a setting is read by these, but a second look may find another answer. */
+/** Functions that read neither a file nor a setting, but may return something else in the next query. */
 const ofMoment = `
 ago current_catalog current_database current_date current_localtime current_localtimestamp current_role current_schema
 current_schemas current_user error gen_random_uuid get_current_time get_current_timestamp now random session_user today
 transaction_timestamp user uuid uuidv4 uuidv7 vector_type version`;
 
-/** Table functions that make rows of their arguments and touch nothing else. */
+/** Table functions that make rows from their arguments and read nothing else. */
 const ofTable = "generate_series json_each json_tree range repeat repeat_row summary unnest";
 
-/** Names that the engine takes for a call without parentheses where no column is called so. */
+/** Names that the engine takes for a call without parentheses unless a column has that name. */
 const calledByName = `
 current_catalog current_date current_role current_schema current_time current_timestamp current_user localtime
 localtimestamp session_user user`;
@@ -109,8 +111,8 @@ const kinds: ReadonlyMap<string, FunctionKind> = new Map(
 );
 
 /**
- * The kind of a scalar, aggregate, window function or macro, by its name in any case; `undefined` for those
- * that no caller may use.
+ * The kind of a scalar, aggregate, window function or macro, by its name, ignoring case; `undefined` for
+ * those that no caller may use.
  */
 export function functionKind(name: string): FunctionKind | undefined {
   return kinds.get(name.toLowerCase());
@@ -121,12 +123,12 @@ export function isSteadyAggregate(name: string): boolean {
   return aggregateNames.has(name.toLowerCase());
 }
 
-/** Whether a function may stand in a FROM clause. */
+/** Whether a function may be used in a FROM clause. */
 export function isAllowedTableFunction(name: string): boolean {
   return tableFunctions.has(name.toLowerCase());
 }
 
-/** Whether a name alone is a call, such as `current_date`, unless a column is called so. */
+/** Whether a bare name is a call, such as `current_date`, unless a column has that name. */
 export function isCalledByName(name: string): boolean {
   return bareNames.has(name.toLowerCase());
 }

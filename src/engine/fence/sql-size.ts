@@ -2,18 +2,18 @@ import { VarveError } from "../../errors.ts";
 import { commentEnd } from "../../sql/block-comment.ts";
 
 /**
- * Characters of one run of operator signs, `/*` among them: the engine's scanner takes the square of its
- * length.
+ * Maximum characters of one run of operator signs, including `/*`: the time of the engine's scanner grows
+ * with the square of its length.
  */
 const longestRun = 200;
 /**
- * Calls inside each other, `a + b + c` being two: the engine's optimiser takes about the cube of it. As deep
- * as an expression of Spark may be.
+ * Maximum depth of nested calls (`a + b + c` has two): the time of the engine's optimiser grows with about
+ * its cube. Spark expressions may have the same depth.
  */
 const deepestExpression = 100;
 /**
- * Calls and operators of one expression of a suite, a repair or a condition. A list of values, or
- * `a AND b AND c`, is one.
+ * Maximum number of calls and operators in one expression of a suite, a repair or a condition. A list of
+ * values, or `a AND b AND c`, counts as one.
  */
 const mostCalls = 2_000;
 
@@ -21,8 +21,8 @@ const sign = "[~!@#^&|`?+\\-*/%<>=]";
 const run = new RegExp(`${sign}+`, "y");
 
 /**
- * A token as the engine's scanner cuts it, as far as signs in it mean something else; block comments nest,
- * and end at {@link commentEnd}.
+ * A token of the engine's scanner, as far as signs in it have another meaning; block comments nest, and end
+ * at {@link commentEnd}.
  */
 const token = new RegExp(
   [
@@ -39,8 +39,7 @@ const token = new RegExp(
 );
 
 /**
- * Refuses a text that takes the engine long before it has a tree: long runs of signs, such as comments inside
- * comments.
+ * Refuses SQL that takes the engine long to parse: long runs of signs, such as nested comments.
  *
  * @throws `SQL_REFUSED` with the length and the limit
  */
@@ -71,7 +70,7 @@ function checkRun({ length }: string): void {
 }
 
 /**
- * Refuses an expression that the engine would be long at. @throws `SQL_REFUSED` with the number and the limit
+ * Refuses an expression that would take the engine long. @throws `SQL_REFUSED` with the number and the limit
  */
 export function checkExpressionSize(expression: object): void {
   const { calls } = checkDepth(expression);
@@ -79,8 +78,8 @@ export function checkExpressionSize(expression: object): void {
 }
 
 /**
- * Refuses a tree with expressions deeper than the engine takes quickly; returns how many calls it
- * holds. @throws `SQL_REFUSED`
+ * Refuses a tree with expressions that are too deep for the engine; returns its number of calls. @throws
+ * `SQL_REFUSED`
  */
 export function checkDepth(tree: object): { readonly calls: number } {
   let [calls, deepest] = [0, 0];

@@ -5,14 +5,14 @@ import type { EngineCore } from "../core/core.ts";
 import { bytesBefore } from "../core/failure.ts";
 import { checkDepth, checkText } from "./sql-size.ts";
 
-/** A part of the syntax tree as DuckDB's `json_serialize_sql` gives it. */
+/** A part of the syntax tree from DuckDB's `json_serialize_sql`. */
 export type Tree = { readonly [key: string]: unknown };
 
 const treeOptions = sql`skip_null := true, skip_empty := true, skip_default := true`;
 
 /**
- * The statements of a text as the engine parses them; `offset` is where the caller's part begins in
- * it. @throws `SQL_FAILED` with the place, `SQL_REFUSED`
+ * The statements of an SQL text as the engine parses them; the caller's part begins at `offset`. @throws
+ * `SQL_FAILED` with the position, `SQL_REFUSED`
  */
 export async function parsed(core: EngineCore, text: string, offset: number): Promise<Tree[]> {
   checkText(text);
@@ -35,8 +35,8 @@ export async function serializedTree(core: EngineCore, text: string): Promise<Js
 }
 
 /**
- * A syntax tree as `json_serialize_sql` writes it, however deep. Numbers that JSON or a double cannot hold
- * come as text: `Infinity`, which stands for a literal such as 1e999, and integers of 16 digits and more.
+ * Parses a syntax tree from `json_serialize_sql`, however deep. Numbers that JSON or a double cannot hold
+ * become text: `Infinity`, from a literal such as 1e999, and integers of 16 digits and more.
  */
 function treeFromJson(text: string): JsonValue {
   return JSON.parse(
@@ -44,7 +44,7 @@ function treeFromJson(text: string): JsonValue {
   ) as JsonValue;
 }
 
-/** Texts are matched to be passed over. */
+/** Strings are matched in order to skip them. */
 const textOrGreatNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:Infinity|NaN)|(?<![.\d])-?\d{16,}(?![\d.eE])/g;
 
 function syntaxError(tree: Tree, sql: string, offset: number): VarveError {
@@ -52,7 +52,7 @@ function syntaxError(tree: Tree, sql: string, offset: number): VarveError {
     return refused("it is not a SELECT", "Write exactly one SELECT");
   const message = String(tree["error_message"]);
   const what = `Syntax error: ${message}`;
-  // An empty text has no place for its mistake.
+  // An empty text has no position for its error.
   if (tree["position"] === undefined)
     return new VarveError("SQL_FAILED", `${what}.`, { engineMessage: message });
   return placedError(what, message, {
@@ -63,8 +63,8 @@ function syntaxError(tree: Tree, sql: string, offset: number): VarveError {
 }
 
 /**
- * A mistake of the caller's text, shown at its place: `position` counts bytes from the start of `sql`, of
- * which `offset` are not the caller's.
+ * The error for a mistake in the caller's SQL, shown at its position: `position` counts bytes from the start
+ * of `sql`, of which the first `offset` are not the caller's.
  */
 export function placedError(
   what: string,
@@ -80,7 +80,7 @@ export function placedError(
   return new VarveError("SQL_FAILED", `${what}\n${where}`, { engineMessage, line, column });
 }
 
-/** The error for a text that is understood and not allowed. */
+/** The error for SQL that is valid but not allowed. */
 export function refused(
   why: string,
   advice: string,

@@ -3,7 +3,7 @@ import { engineFold } from "../../sql/sql-text.ts";
 import { isAllowedTableFunction } from "./sql-functions.ts";
 import { childrenOf, constantText, isTree, refused, type Tree } from "./syntax-tree.ts";
 
-/** Kinds of table references a caller may use; what is not here (`SHOW_REF`, …) looks at the session. */
+/** Kinds of table references that a caller may use; the others (`SHOW_REF`, …) inspect the session. */
 const tableReferences: ReadonlySet<string> = new Set([
   "BASE_TABLE",
   "TABLE_FUNCTION",
@@ -25,9 +25,9 @@ const fileReaders: ReadonlySet<string> = new Set([
   "parquet_scan",
 ]);
 
-/** What a caller's text may read. */
+/** What a caller's SQL may read. */
 export interface QueryScope {
-  /** Schemas by name of table or view, both as {@link engineFold} has them. */
+  /** Schemas by name of table or view, both folded by {@link engineFold}. */
   readonly tables: ReadonlyMap<string, ReadonlySet<string>>;
   /**
    * Absolute names of files that may be read by `FROM 'file'` and by the functions that read CSV, JSON and
@@ -38,14 +38,14 @@ export interface QueryScope {
   readonly readsVariants: () => Promise<boolean>;
 }
 
-/** A part of a query with the common tables, by folded name, that it reads where it names them. */
+/** A part of a query, with the common tables in its scope, by folded name. */
 interface ScopedPart {
   readonly part: Tree;
   readonly common: ReadonlySet<string>;
 }
 
 /**
- * Refuses references to anything but the tables, files and functions of `scope`; binds nothing.
+ * Refuses references to anything except the tables, files and functions of `scope`; binds nothing.
  *
  * @throws `SQL_REFUSED`, `SQL_FAILED` for a table that does not exist
  */
@@ -60,7 +60,7 @@ export function checkTables(statement: Tree, scope: QueryScope): void {
   }
 }
 
-/** Table references that stand directly in a part. */
+/** Table references directly in a part. */
 function referencesOf(part: Tree): Tree[] {
   const { type, from_table: from, left, right, source } = part;
   return [from, ...(type === "JOIN" ? [left, right] : []), ...(type === "PIVOT" ? [source] : [])].filter(
@@ -69,9 +69,9 @@ function referencesOf(part: Tree): Tree[] {
 }
 
 /**
- * The objects of a tree. A common table is read by the query that has it and by the common tables after it.
- * Its own definition does not read it unless it is recursive, and then in its second part only: everywhere
- * else the engine looks for a table or a file of that name.
+ * The objects of a tree. A common table is in scope in its query and in the common tables after it. It is in
+ * scope in its own definition only if it is recursive, and then only in the second part: everywhere else, the
+ * engine looks for a table or a file with that name.
  */
 function* scopedParts(statement: Tree): Generator<ScopedPart> {
   const open: { readonly value: unknown; readonly common: ReadonlySet<string> }[] = [
@@ -106,7 +106,7 @@ function checkTableFunction(call: unknown, files: ReadonlySet<string>): void {
   });
 }
 
-/** Whether a reader is called with nothing but constants for its files, all of them allowed. */
+/** Whether a reader is called only with constants for its files, all of them allowed. */
 function readsAllowedFiles(call: Tree, files: ReadonlySet<string>): boolean {
   if (!fileReaders.has(String(call["function_name"]).toLowerCase())) return false;
   const [first] = childrenOf(call);

@@ -36,8 +36,8 @@ import { registerVariantFunction } from "../variant/variant-function.ts";
 export const duckdbEngine: Engine = Object.freeze({ open: openSession });
 
 /**
- * Opens a session with an instance that is its own until it is closed. @throws `ENGINE_FAILED` when the
- * driver cannot be loaded or the options are refused, `CANCELLED` when the signal aborts while it waits.
+ * Opens a session with an instance that belongs to it until it is closed. @throws `ENGINE_FAILED` if the
+ * driver cannot be loaded or the options are refused, `CANCELLED` if the signal aborts during the wait.
  */
 export async function openSession(options: SessionRequest = {}): Promise<OpenSession> {
   return new OpenDuckdbSession(await openCore(options));

@@ -16,10 +16,10 @@ import { numberedCopy, stageParquet } from "./shared/stage-files.ts";
 type SqlSource = Extract<EngineSource, { kind: "sql" }>;
 
 /**
- * Stages the result of a caller's SELECT over named relations and files, which is all that it can read.
+ * Stages the result of a caller's SELECT over named relations and files, which are all that it can read.
  *
- * The result is kept, because the same text may give other rows, or the same in another order, when it runs
- * again.
+ * The result is stored, because the same SQL may return other rows, or the same in another order, when it
+ * runs again.
  *
  * @throws `SQL_REFUSED`, `SQL_FAILED`, `SOURCE_UNREADABLE` for a file.
  */
@@ -34,7 +34,7 @@ export async function stageSql(
 }
 
 /**
- * Without files the syntax tree tells everything that is read: the named relations, put before the text as
+ * Without files, the syntax tree shows everything that is read: the named relations, which precede the SQL as
  * common tables.
  */
 async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRelation> {
@@ -51,7 +51,7 @@ async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRel
   return numberedCopy(core, { sql: exported.sql, columns: await core.describe(exported.sql) });
 }
 
-/** With files the text runs in an instance of its own, which can open these files and no others. */
+/** With files, the SQL runs in a separate instance, which can open these files and no others. */
 async function stageFenced(
   core: EngineCore,
   source: SqlSource,

@@ -61,10 +61,10 @@ function firstLineEnd(text: Buffer, quote: number): Buffer {
 }
 
 /**
- * Finds the record that begins at `from`, by the rules that the engine reads strictly by. A record with the
- * wrong number of cells is broken as a whole, with the line ends in its quotes. Where a quote is out of place
- * nobody can say what belongs together: the line on which the record begins is broken then, and the next line
- * begins a record of its own.
+ * Finds the record that begins at `from`, by the engine's strict rules. A record with the wrong number of
+ * cells is broken as a whole, including line ends in its quotes. If a quote is out of place, it cannot be
+ * known what belongs together; then the line on which the record begins is broken, and the next line begins a
+ * new record.
  *
  * @param isWhole no text follows; without, a record that may go on behind the text is `undefined`
  */

@@ -18,11 +18,11 @@ import { sortCsv } from "./csv-sort.ts";
 import { exactCast, inferTextTypes } from "./text-cells.ts";
 
 /**
- * Stages CSV files: all cells as text first, then as the given or found types; columns are united by name.
+ * Stages CSV files: all cells first as text, then as the given or inferred types; columns are united by name.
  *
- * @throws `SOURCE_UNREADABLE` naming file and line for what is no CSV, or naming row and column for a cell
- * that is not of its given type (unless `badCells` is `keep`: then neither cells nor single lines are
- * refused).
+ * @throws `SOURCE_UNREADABLE` naming file and line for anything except CSV, or naming row and column for a
+ * cell that is not of its given type (unless `badCells` is `keep`, when neither cells nor single lines are
+ * refused)
  */
 export async function stageCsv(
   core: EngineCore,
@@ -175,10 +175,7 @@ async function loadSorted(
   }
 }
 
-/**
- * Every choice is stated, because what the engine guesses from a sample it may guess differently for the next
- * file.
- */
+/** Every option is set, because the engine may guess differently for the next file. */
 function csvScan(
   file: string,
   dialect: CsvDialect,

@@ -39,8 +39,8 @@ export async function stageRows(
 }
 
 /**
- * Stages files of JSON lines; they are parsed here and not by the engine, because that rounds numbers without
- * a word.
+ * Stages files of JSON lines. They are parsed here and not by the engine, because that silently rounds
+ * numbers.
  */
 export async function stageJsonLines(
   core: EngineCore,

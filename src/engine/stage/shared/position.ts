@@ -2,15 +2,15 @@ import type { SqlName } from "../../../sql/sql.ts";
 import { plainName } from "../../../sql/sql-text.ts";
 import { freePrefix } from "../../../util/free-prefix.ts";
 
-/** Names of what a staged relation has beside its columns, see {@link StagedRelation}. */
+/** Names that a staged relation has in addition to its columns, see {@link StagedRelation}. */
 export interface PositionNames {
   readonly file: SqlName;
   readonly row: SqlName;
-  /** The column of cells that are not of their type, see {@link StageOptions.badCells}. */
+  /** The column of cells that do not have their column's type, see {@link StageOptions.badCells}. */
   readonly badCells: SqlName;
 }
 
-/** Names for the places of rows, none of which is one of the columns'. */
+/** Names for the places of rows, none of which is the name of a column. */
 export function positionNames(columns: Iterable<string>): PositionNames {
   const prefix = freePrefix(columns);
   return {
@@ -21,14 +21,14 @@ export function positionNames(columns: Iterable<string>): PositionNames {
 }
 
 /**
- * What the engine's own tables call a column that is staged, by its ordinal. A column under the caller's name
- * could hide the engine's `rowid`, by which rows are told from each other.
+ * The name of a staged column in the engine's tables, by its ordinal. A column with the caller's name could
+ * hide the engine's `rowid`, which identifies rows.
  */
 export function storedName(index: number): SqlName {
   return plainName(`c${index}`);
 }
 
-/** Names in a staged table of what it holds beside its columns. */
+/** Names in a staged table in addition to its columns. */
 export const besideStored = Object.freeze({
   badCells: plainName("bad_cells"),
   why: plainName("broken_why"),

@@ -2,9 +2,9 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { VarveError } from "../../../errors.ts";
 
 /**
- * Opens a file that rows come from, whatever its format.
+ * Opens a source file, whatever its format.
  *
- * @throws `SOURCE_UNREADABLE` where the system refuses, with its reason
+ * @throws `SOURCE_UNREADABLE` with the reason if the system refuses
  */
 export async function openSourceFile(file: string): Promise<FileHandle> {
   try {
@@ -17,7 +17,7 @@ export async function openSourceFile(file: string): Promise<FileHandle> {
 /**
  * Makes sure that a file can be read, before the engine opens it by itself.
  *
- * @throws `SOURCE_UNREADABLE` for a file that is absent, no file, forbidden, or empty
+ * @throws `SOURCE_UNREADABLE` for a file that is absent, not a file, forbidden, or empty
  */
 export async function assertFilled(file: string): Promise<void> {
   const info = await stat(file).catch((error: unknown) => {
