@@ -75,7 +75,7 @@ export const byteSize: PropertyValues<number> = {
   name: "bytes",
   expected: 'a number of bytes such as "104857600", "100mb" or "1g"',
   parse: (value) => {
-    const [, digits = "", unit = ""] = /^\s*(\d{1,15})\s*([kmgtp]?)(?:i?b)?\s*$/i.exec(value) ?? [];
+    const [, digits = "", unit = ""] = /^(\d{1,15})\s*([kmgtp]?)(?:i?b)?$/i.exec(value.trim()) ?? [];
     const bytes = Number(digits) * 1024 ** (unit === "" ? 0 : "kmgtp".indexOf(unit.toLowerCase()) + 1);
     return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
   },
@@ -86,10 +86,11 @@ export const columnPaths: PropertyValues<readonly (readonly string[])[]> = {
   name: "column paths",
   expected: "a comma-separated list of column names, those with special characters in backticks",
   parse: (value) => {
-    if (!/^(?:[^`]|`(?:[^`]|``)*`)*$/.test(value)) return undefined;
-    const paths = value.match(/(?:[^,`]|`(?:[^`]|``)*`)+/g) ?? [];
+    // A backtick that ends a name is the last of its run: else runs could be read in more ways than can be tried.
+    if (!/^(?:[^`]|`(?:[^`]|``)*`(?!`))*$/.test(value)) return undefined;
+    const paths = value.match(/(?:[^,`]|`(?:[^`]|``)*`(?!`))+/g) ?? [];
     return paths.map((path) =>
-      [...path.trim().matchAll(/`((?:[^`]|``)*)`|([^.`]+)/g)].map((part) =>
+      [...path.trim().matchAll(/`((?:[^`]|``)*)`(?!`)|([^.`]+)/g)].map((part) =>
         (part[1]?.replaceAll("``", "`") ?? part[2] ?? "").trim(),
       ),
     );

@@ -174,7 +174,7 @@ function readFloat(text: string): string | undefined {
   if (/^nan$/i.test(text)) return "NaN";
   const infinity = /^([+-]?)inf(?:inity)?$/i.exec(text);
   if (infinity !== null) return infinity[1] === "-" ? "-Infinity" : "Infinity";
-  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) return undefined;
+  if (!/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) return undefined;
   const value = Number(text);
   return Object.is(value, -0) ? "-0" : String(value);
 }

@@ -20,7 +20,7 @@ const maxExpressionLength = 65_536;
 const blank = /\s+|--[^\n]*(?:\n|$)|\/\*(?!\+)[\s\S]*?\*\//y;
 const rules: readonly (readonly [Exclude<SparkToken["kind"], "end">, RegExp])[] = [
   ["text", /[rR]'[^']*'|[rR]"[^"]*"|'(?:[^'\\]|\\[\s\S])*'|"(?:[^"\\]|\\[\s\S])*"/y],
-  ["number", /(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?:BD|[LSYDF])?(?![\p{L}\p{N}_])/iuy],
+  ["number", /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?:BD|[LSYDF])?(?![\p{L}\p{N}_])/iuy],
   ["word", /[A-Za-z_][A-Za-z0-9_]*/y],
   ["name", /`(?:[^`]|``)+`/y],
   ["symbol", /<=>|<>|!=|<=|>=|==|\|\||::|[-+*/%()<>=,.![\]&|^~]/y],
@@ -41,6 +41,9 @@ export function tokenize(text: string): SparkToken[] {
       index += space.length;
       continue;
     }
+    // Or the search for its end would be made again at each of thousands that follow.
+    if (text.startsWith("/*", index) && text[index + 2] !== "+")
+      throw unsupported("a comment without its end");
     const [kind, token] = nextToken(text, index);
     const touches = kind === "text" && textEnd === index;
     tokens.push({ kind, value: tokenValue(kind, token), touches: touches ? touches : undefined });

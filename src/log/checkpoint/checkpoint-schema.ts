@@ -117,7 +117,7 @@ export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepPrope
  */
 export function quoteLongFractions(json: string): string | undefined {
   if (!/\d\.\d/.test(json)) return undefined;
-  const quoted = json.replace(/"(?:[^"\\]|\\.)*"|-?\d+\.\d+(?:[eE][+-]?\d+)?/g, (token) =>
+  const quoted = json.replace(/"(?:[^"\\]|\\.)*(?:"|\\?$)|(?<!\d)-?\d+\.\d+(?:[eE][+-]?\d+)?/gs, (token) =>
     token.startsWith('"') || token.replace(/\D/g, "").length <= exactDigits ? token : `"${token}"`,
   );
   return quoted === json ? undefined : quoted;
