@@ -8,6 +8,7 @@ import { footerRows } from "../table/scan/file-groups.ts";
 import { deletedRows, recordsOf } from "../table/scan/row-selection.ts";
 import { mappingModeOf, scanColumns, scanFile } from "../table/scan/scan.ts";
 import { type ScanColumn, type ScanFile, scanFiles } from "../table/scan/scan-files.ts";
+import { throwIfCancelled } from "../util/cancel.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { type Finding, type FsckOptions, pathFinding } from "./fsck-finding.ts";
 import { type CheckedFile, statisticsProblems } from "./fsck-statistics.ts";
@@ -43,7 +44,7 @@ export async function checkFiles(
   let [done, rows] = [0, 0];
   for await (const chunk of files.all()) {
     for (let start = 0; start < chunk.length; start += filesTogether) {
-      options.signal?.throwIfAborted();
+      throwIfCancelled(options.signal, "checking the table");
       const part = chunk.slice(start, start + filesTogether);
       const there = await checkPresence(snapshot, part, report);
       if (session !== undefined) rows += await checkContent(session, snapshot, there, report);

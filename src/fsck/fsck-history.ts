@@ -13,6 +13,7 @@ import { upkeepProperties } from "../protocol/upkeep-properties.ts";
 import { sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { LogPaths } from "../table/scan/data-files.ts";
+import { throwIfCancelled } from "../util/cancel.ts";
 import { type Finding, type FsckOptions, pathFinding } from "./fsck-finding.ts";
 
 type Report = (finding: Finding) => void;
@@ -61,7 +62,7 @@ async function readRange(
     const files = await (await openLog(context, { version: first })).files({ ignoreFeatures: true });
     for await (const chunk of files.all()) for (const add of chunk) history.added(add, first);
     for (let version = first; version <= last; version++) {
-      signal?.throwIfAborted();
+      throwIfCancelled(signal, "checking the table");
       const listed = listing.commits.get(version);
       if (listed === undefined) continue;
       history.committed(await readCommit(context.store, version), version, listed.modified, version > first);
@@ -207,7 +208,7 @@ async function checkChangeFiles(history: History, options: FsckOptions, report: 
       ? undefined
       : await (await latest.context.engine()).open({ signal: options.signal });
   for (const { version, time, files } of changes) {
-    options.signal?.throwIfAborted();
+    throwIfCancelled(options.signal, "checking the table");
     let whole = true;
     for (const { path } of files) {
       const exists = await history.exists(path);

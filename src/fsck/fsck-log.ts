@@ -11,6 +11,7 @@ import { openSnapshot } from "../log/snapshot/log-snapshot.ts";
 import type { Action } from "../protocol/actions.ts";
 import { longestLine } from "../protocol/text-lines.ts";
 import type { ObjectInfo } from "../storage/contract/object-store.ts";
+import { throwIfCancelled } from "../util/cancel.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../util/json.ts";
 import type { Finding } from "./fsck-finding.ts";
@@ -46,7 +47,7 @@ export async function checkCommits(
     report({ code: "LOG_GAP", severity: covered ? "warning" : "error", message, version: expected });
   }
   await mapBounded(versions, readsUnderWay, async (version) => {
-    signal?.throwIfAborted();
+    throwIfCancelled(signal, "checking the table");
     try {
       const actions = await readCommit(context.store, version);
       for (const action of actions) if (action.kind === "cdc") changeFiles.add(keyOf(action.path));
@@ -200,7 +201,7 @@ export async function checkChecksums(
   await checkChecksum(snapshot, listing, report);
   const others = [...listing.checksums].filter(([version]) => version !== snapshot.version);
   await mapBounded(others, checksumsUnderWay, async ([version, file]) => {
-    signal?.throwIfAborted();
+    throwIfCancelled(signal, "checking the table");
     const wrong = malformed(await readChecksum(snapshot.context, file));
     if (wrong !== undefined) report(wrongChecksum(version, file, wrong));
   });

@@ -10,6 +10,7 @@ import type { CheckpointFiles, CompactionFile, LogListing } from "../log/segment
 import { chooseSegment } from "../log/segment/segment.ts";
 import { openSnapshot, type TableSnapshot } from "../log/snapshot/log-snapshot.ts";
 import type { AddAction } from "../protocol/actions.ts";
+import { throwIfCancelled } from "../util/cancel.ts";
 import type { Finding } from "./fsck-finding.ts";
 
 type Report = (finding: Finding) => void;
@@ -29,11 +30,11 @@ export async function checkStates(
 ): Promise<number> {
   let compared = 0;
   for (const checkpoint of listing.checkpoints) {
-    signal?.throwIfAborted();
+    throwIfCancelled(signal, "checking the table");
     if (await compareCheckpoint(context, listing, checkpoint, report)) compared++;
   }
   for (const compaction of listing.compactions) {
-    signal?.throwIfAborted();
+    throwIfCancelled(signal, "checking the table");
     if (await compareCompaction(context, listing, compaction, report)) compared++;
   }
   return compared;

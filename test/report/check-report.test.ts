@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { GateVerdict } from "../../src/quality/gate/verdict.ts";
+import { checkHtml } from "../../src/report/check-html.ts";
 import { checkReport, reportJson } from "../../src/report/check-report.ts";
 
 const verdict: GateVerdict = {
@@ -89,5 +90,19 @@ describe("a report of a verdict", () => {
       metrics: [{ name: "row_count", points: [{ version: 1, timestamp: time, value: 4 }] }],
       history: [{ ...history[0], timestamp: time }],
     });
+  });
+});
+
+describe("a share in a report", () => {
+  it.each([
+    [57, 100, "57 %"],
+    [29, 100, "29 %"],
+    [1, 3, "33.3 %"],
+    [999_999, 1_000_000, "99.9 %"],
+    [7, 7, "100 %"],
+  ])("of %i of %i rows is %s: rounded towards failing, and not below itself", (clean, rows, share) => {
+    const counted = { ...verdict, rows, clean, quarantined: rows - clean, dropped: 0 };
+    const page = checkHtml(checkReport(counted, { source: "rows", timestamp: new Date(7) }));
+    expect(page).toContain(`aria-label="${share} of the rows are clean"`);
   });
 });

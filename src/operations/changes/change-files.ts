@@ -20,6 +20,7 @@ import { isFeatureActive } from "../../protocol/features.ts";
 import { parseSchema } from "../../schema/schema-json.ts";
 import { deletedRows, type RowSelection, type VectorOwner } from "../../table/scan/row-selection.ts";
 import { appendAll } from "../../util/append-all.ts";
+import { throwIfCancelled } from "../../util/cancel.ts";
 import { schemaObstacle } from "./change-schema.ts";
 
 /** A file, or some of its rows, from which a version's changes are read. */
@@ -55,7 +56,7 @@ export async function changedFiles(
   const changed: ChangedFile[] = [];
   let state = await stateAt(last, from);
   for (let version = from; version <= last.version; version++) {
-    signal?.throwIfAborted();
+    throwIfCancelled(signal, "reading changes");
     const actions = await commitOf(last, version);
     state = stateAfter(state, actions);
     checkFeed(state, version);

@@ -7,6 +7,7 @@ import type { ObjectStore } from "../../storage/contract/object-store.ts";
 import { checkPath } from "../../storage/contract/paths.ts";
 import { localFiles } from "../../storage/file-cache.ts";
 import { isSystemError } from "../../storage/local/local-root.ts";
+import { throwIfCancelled } from "../../util/cancel.ts";
 import { mapBounded } from "../../util/concurrency.ts";
 
 const fetchesUnderWay = 16;
@@ -95,7 +96,7 @@ export async function locateFiles(
 ): Promise<string[]> {
   const resolver = new LogPaths(context);
   return mapBounded(paths, fetchesUnderWay, async (path) => {
-    signal?.throwIfAborted();
+    throwIfCancelled(signal, "locating data files");
     try {
       const file = await (await resolver.resolve(path)).localFile();
       if (statSync(file, { throwIfNoEntry: false }) === undefined) throw missing(path, context);

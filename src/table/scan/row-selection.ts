@@ -44,8 +44,9 @@ export async function deletionSelections(
   session: Session,
   context: TableContext,
   files: readonly VectorOwner[],
+  signal?: AbortSignal,
 ): Promise<(RowSelection | undefined)[]> {
-  const bits = await deletedRows(session, context, files);
+  const bits = await deletedRows(session, context, files, signal);
   return bits.map((deleted) => (deleted === undefined ? undefined : { bits: deleted, keep: "clear" }));
 }
 
@@ -59,11 +60,13 @@ export async function deletedRows(
   session: Session,
   context: TableContext,
   files: readonly VectorOwner[],
+  signal?: AbortSignal,
 ): Promise<(Uint8Array | undefined)[]> {
   const owners = files.filter(({ deletionVector }) => deletionVector !== undefined);
   const local = await locateFiles(
     context,
     owners.map(({ path }) => path),
+    signal,
   );
   const counts = await footerRows(session, local);
   const rowsOf = new Map(owners.map((owner, index) => [owner, counts.get(local[index] ?? "") ?? 0]));
@@ -73,17 +76,22 @@ export async function deletedRows(
     if (deletionVector === undefined) return undefined;
     const rows = rowsOf.get(owner) ?? 0;
     checkClaims(deletionVector, rows);
-    return decodeDeletionVector(await readVector(paths, deletionVector), deletionVector, rows);
+    return decodeDeletionVector(await readVector(paths, deletionVector, signal), deletionVector, rows);
   });
 }
 
-async function readVector(paths: LogPaths, vector: DeletionVectorDescriptor): Promise<Uint8Array> {
+async function readVector(
+  paths: LogPaths,
+  vector: DeletionVectorDescriptor,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
   const place = deletionVectorPlace(vector);
   if (place.kind === "inline") return place.bytes;
   const { store, path } = await paths.resolve(place.path);
   try {
     // Size, data and checksum, and the version byte where the log gives no offset.
-    return unwrapDeletionVector(await store.getRange(path, place.offset, vector.sizeInBytes + 9), vector);
+    const bytes = await store.getRange(path, place.offset, vector.sizeInBytes + 9, { signal });
+    return unwrapDeletionVector(bytes, vector);
   } catch (error) {
     if (!isVarveError(error, "OBJECT_NOT_FOUND")) throw error;
     const message = `The deletion vector file ${path} does not exist, so its deleted rows are unknown. Restore it, or read a version before it.`;

@@ -100,7 +100,7 @@ export async function planFiles(
   const { context } = snapshot;
   const paths = adds.map((add) => add.path);
   const local = await locateFiles(context, paths, options.signal);
-  const selections = await deletionSelections(session, context, adds);
+  const selections = await deletionSelections(session, context, adds, options.signal);
   const files = adds.map((add, index): ScanFile => {
     const selection = selections[index];
     return { ...scanFile(snapshot, mode, add, local[index] ?? ""), selection };
