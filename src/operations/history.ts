@@ -4,10 +4,10 @@ import { readableVersions } from "../log/segment/segment.ts";
 import { listWhole } from "../log/snapshot/open-log.ts";
 import { parseActionLine, readActions } from "../protocol/action-json.ts";
 import type { RemoveAction } from "../protocol/actions.ts";
+import { recordsOf } from "../protocol/record-count.ts";
 import { textPartsPaced } from "../protocol/text-lines.ts";
 import { decodeLogPath, logPathKey } from "../schema/paths.ts";
 import type { ObjectInfo } from "../storage/contract/object-store.ts";
-import { recordsOf } from "../table/scan/row-selection.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 

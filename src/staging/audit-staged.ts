@@ -1,13 +1,13 @@
 import { assertInternal, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { writeServices } from "../operations/write-services.ts";
+import { recordsOf } from "../protocol/record-count.ts";
 import { type GateOutcome, summarizeVerdict } from "../quality/gate/verdict.ts";
 import type { Suite, SuiteJson } from "../quality/model/suite.ts";
 import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
 import { defineSuite } from "../quality/suite/define.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
-import { recordsOf } from "../table/scan/row-selection.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 import { addedRows, batchTests } from "../write/plan/plan-rows.ts";
 import type { GateOptions, QuarantinePlace } from "../write/plan/write-options.ts";

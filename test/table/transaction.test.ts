@@ -643,11 +643,17 @@ describe("row tracking", () => {
     await commitTransaction(await replay(suspended.context), append("a"));
     expect((await replay(suspended.context)).commits[1]?.[1]).toEqual(add("a"));
     const tracked = await table([protocol(["rowTracking", "domainMetadata"]), metadata()]);
-    const { stats: _, ...bare } = add("a");
-    await expect(
-      commitTransaction(await replay(tracked.context), { actions: [bare], operation: "WRITE" }),
-    ).rejects.toMatchObject({
-      code: "INVALID_ARGUMENT",
-    });
+    for (const stats of [
+      undefined,
+      "{}",
+      "[]",
+      "{",
+      ...[-5, 1.5, '"7"', 2 ** 53, null].map((rows) => `{"numRecords":${rows}}`),
+    ])
+      await expect(
+        commitTransaction(await replay(tracked.context), append("b", { actions: [add("b", { stats })] })),
+        stats,
+      ).rejects.toMatchObject({ code: "INVALID_ARGUMENT", data: { path: "b" } });
+    expect((await replay(tracked.context)).version).toBe(0);
   });
 });

@@ -3,7 +3,7 @@ import type { Action, AddAction } from "../../protocol/actions.ts";
 import { rowIdMarkAction } from "../../protocol/domains.ts";
 import { supportedWriterFeatures } from "../../protocol/features.ts";
 import { propertyKey, propertyOf } from "../../protocol/properties.ts";
-import { parseJson } from "../../util/json.ts";
+import { recordsOf } from "../../protocol/record-count.ts";
 import type { World } from "../../util/world.ts";
 import type { CommitState } from "./commit-request.ts";
 
@@ -56,13 +56,11 @@ export function nameRowTrackingColumns(
 }
 
 function rowsIn(file: AddAction): bigint {
-  const stats = file.stats === undefined ? undefined : parseJson(file.stats);
-  const rows =
-    typeof stats === "object" && stats !== null && "numRecords" in stats ? stats.numRecords : undefined;
-  if (typeof rows === "number" || typeof rows === "bigint") return BigInt(rows);
+  const rows = recordsOf(file.stats);
+  if (rows !== undefined) return BigInt(rows);
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `The file ${file.path} has no numRecords in its statistics, which a table with row tracking needs to assign row ids. ` +
+    `The statistics of the file ${file.path} do not say how many rows it has (numRecords), which a table with row tracking needs to assign row ids. ` +
       "Write the file with statistics.",
     { path: file.path },
   );

@@ -9,7 +9,6 @@ import {
   unwrapDeletionVector,
 } from "../../protocol/deletion-vector.ts";
 import { mapBounded } from "../../util/concurrency.ts";
-import { isJsonObject, parseJson } from "../../util/json.ts";
 import { LogPaths, locateFiles } from "./data-files.ts";
 import { footerRows } from "./file-groups.ts";
 
@@ -96,21 +95,5 @@ async function readVector(
     if (!isVarveError(error, "OBJECT_NOT_FOUND")) throw error;
     const message = `The deletion vector file ${path} does not exist, so its deleted rows are unknown. Restore it, or read a version before it.`;
     throw new VarveError("DATA_FILE_MISSING", message, { path, store: store.uri }, error);
-  }
-}
-
-/**
- * `numRecords` of a file's statistics, which files with a vector must have; `undefined` where it cannot be
- * had.
- */
-export function recordsOf(stats: string | undefined): number | undefined {
-  if (stats === undefined) return undefined;
-  try {
-    const parsed = parseJson(stats);
-    const records = isJsonObject(parsed) ? parsed["numRecords"] : undefined;
-    return typeof records === "number" && Number.isSafeInteger(records) && records >= 0 ? records : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
   }
 }
