@@ -2,11 +2,8 @@ import { engineColumns } from "../dialects/engine-types.ts";
 import type { EngineColumn } from "../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import { readCommitBytes } from "../log/segment/commit-file.ts";
-import { commitPath } from "../log/segment/file-names.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { writeServices } from "../operations/write-services.ts";
-import { parseActions } from "../protocol/action-json.ts";
 import {
   currentPayloadSql,
   mentionsSql,
@@ -26,6 +23,7 @@ import { addedRows, batchTests } from "../write/plan/plan-rows.ts";
 import type { GateOptions } from "../write/plan/write-options.ts";
 import type { WritePlan } from "../write/plan/write-plan.ts";
 import { runPlan } from "../write/write-pipeline.ts";
+import { type ClaimEnd, endOf, forgottenEnd } from "./claim-end.ts";
 import { quarantineOf } from "./intake/quarantine-table.ts";
 import { changedRows, rewriteQuarantineStep } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
@@ -76,7 +74,9 @@ export async function landClaim(
   if (superseded.length > 0) return withdrawSuperseded(now, claim, rows, options.signal);
   let end: ClaimEnd;
   try {
-    end = await addClaimed(now, claim, { claimed, pending, suite, options });
+    end =
+      (await forgottenEnd(now, claim)) ??
+      (await addClaimed(now, claim, { claimed, pending, suite, options }));
   } catch (error) {
     // the batch of these rows, or other claimed rows of it, landed meanwhile
     const met = isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION") ? error.data["appId"] : undefined;
@@ -198,9 +198,6 @@ function changedSince(rows: number, version: number): VarveError {
   );
 }
 
-/** How a claim ended, according to the table's log. */
-type ClaimEnd = "given up" | { readonly landed: number };
-
 const claimedBy = (claim: string): SqlExpression =>
   sql`(resubmission_id = ${quoteText(claim)} AND status = 'claimed')`;
 
@@ -209,23 +206,6 @@ function claimedPayloads({ schema }: LogSnapshot, quarantine: SqlExpression, cla
   const names = schema.fields.map(({ name }) => name);
   const payload = currentPayloadSql(names, sql`payload`, sql`errors`);
   return sql`SELECT ${payload} AS payload FROM ${quarantine} WHERE ${claimedBy(claim)}`;
-}
-
-/**
- * How a claim ended that another writer ended. @throws `QUARANTINE_INVALID` if the log no longer has it, so
- * that it may have landed
- */
-async function endOf(table: LogSnapshot, claim: string): Promise<ClaimEnd> {
-  const now = await refreshLog(table);
-  const progress = await now.appTransactions();
-  if (progress.has(givenUpMark(claim))) return "given up";
-  const { appId } = claimTransaction(claim);
-  if (progress.has(appId)) return { landed: await versionOf(now.context, appId, now.version) };
-  throw new VarveError(
-    "QUARANTINE_INVALID",
-    `Another writer ended the resubmission ${claim}, and the table's log does not show how. Its rows stay claimed; look for them in the table.`,
-    { claim },
-  );
 }
 
 /**
@@ -283,22 +263,4 @@ async function markLanded(context: TableContext, claim: string, version: number)
     resolved_at: resolvedAt,
   };
   await rewriteQuarantineStep(context, changedRows(claimedBy(claim), changes));
-}
-
-/**
- * The version whose commit has the application id, searched backwards from `newest`; `newest` itself if the
- * log no longer has it.
- */
-async function versionOf(context: TableContext, appId: string, newest: number): Promise<number> {
-  for (let version = newest; version >= 0; version--) {
-    const bytes = await readCommitBytes(context.store, version);
-    if (bytes === undefined) return newest;
-    if (
-      parseActions(bytes, commitPath(version)).some(
-        (action) => action.kind === "txn" && action.appId === appId,
-      )
-    )
-      return version;
-  }
-  return newest;
 }

@@ -231,7 +231,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A claim that was given up is landed.",
-    file: "land-claim.ts",
+    file: "claim-end.ts",
     find: 'if (progress.has(givenUpMark(claim))) return "given up";',
     replace: "",
     test: "operations/resubmit.test.ts",
