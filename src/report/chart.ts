@@ -3,12 +3,12 @@ import { escapeMarkup, grouped } from "./show.ts";
 
 const size = { width: 320, height: 110, side: 6, top: 8, bottom: 8 } as const;
 
-/** With more points than this only the newest is marked; the line tells the rest. */
+/** With more points than this, only the newest is marked. */
 const mostDots = 40;
 
 /**
- * A line chart of one metric over the versions as inline SVG that scales to its place; points name their
- * version and value.
+ * A line chart of one metric over the versions, as inline SVG that scales with its container; points have
+ * titles with version and value.
  */
 export function chart(series: MetricSeries): string {
   const points = series.points.filter((point) => Number.isFinite(point.value));

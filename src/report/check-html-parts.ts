@@ -1,6 +1,6 @@
 /**
- * Styles of the page: one column on a phone, no fixed widths, dark where the reader's system is, ink on white
- * in print.
+ * Styles of the page: one column on a phone, no fixed widths, dark mode as in the reader's system, black on
+ * white in print.
  */
 export const styles = `
 :root{color-scheme:light dark;--page:#f4f5f8;--card:#fff;--ink:#171b21;--soft:#56606c;--line:#dfe3e9;--pass:#137a46;--warn:#8a5a00;--fail:#b8311f;--accent:#2a64a8;--pass-soft:#e3f4ea;--warn-soft:#fcf0d6;--fail-soft:#fbe6e2;--shade:0 1px 2px rgb(20 30 45/.06),0 2px 8px rgb(20 30 45/.05)}
@@ -57,7 +57,7 @@ polyline{fill:none;stroke:var(--accent);stroke-width:2;stroke-linejoin:round;vec
 *{print-color-adjust:exact}.filter,summary::after{display:none}.check,figure,.numbers div,tr{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}th,td{white-space:normal;overflow-wrap:anywhere;min-width:0;padding:.2rem .35rem}table{font-size:.7rem}}
 `;
 
-/** Shows all checks, the failed or the passed ones; opens all failing ones for the printer. */
+/** Filters the checks by outcome, and expands all failing ones for printing. */
 export const filterScript = `
 const checks = document.querySelectorAll("[data-state]"), buttons = document.querySelectorAll("[data-show]");
 for (const button of buttons) button.addEventListener("click", () => {

@@ -3,9 +3,7 @@ import type { JsonValue } from "../util/json.ts";
 import { howRowsAreCounted, rowNumber } from "./place.ts";
 import { escapeMarkup, grouped, shown } from "./show.ts";
 
-/**
- * The rows that a report shows of a failing check, the tested columns marked; nothing where there are none.
- */
+/** The failing rows of a check in a report, with the tested columns marked; nothing if there are none. */
 export function sampleTable({ sample, unexpected, columns, message }: CheckResult): string {
   const [first] = sample;
   if (first === undefined) return "";

@@ -6,9 +6,9 @@ import type { CheckReport, MetricSeries, VersionTests } from "./check-report.ts"
 import { finding, type Tone, toneOf } from "./finding.ts";
 import { escapeMarkup, grouped, moment, shown } from "./show.ts";
 
-/** So many failing checks are open when the page is; more would bury the list. */
+/** Number of failing checks that are expanded when the page is opened. */
 const openAtFirst = 5;
-/** So many charts of metrics are drawn; `varve metrics` lists all. */
+/** Maximum number of charts of metrics; `varve metrics` lists all. */
 const mostCharts = 24;
 
 /**
@@ -93,7 +93,7 @@ function shareBar(parts: readonly (readonly [number, Tone])[], label: string): s
   return `<div class="share" role="img" aria-label="${label}">${drawn.join("")}</div>`;
 }
 
-/** Rounded towards failing, so that 100 % means all. */
+/** Rounds down, so that 100 % means all. */
 function percent(part: number, of: number): string {
   // Multiplied first: 57 / 100 is a little less than it should be.
   return `${Math.floor((part * 1000) / of) / 10} %`;

@@ -55,7 +55,7 @@ function refusal({ suite, reasons }: CheckReport): string {
   return `${open}\n      <failure type="reject" message="${attribute(reasons.join("; "))}"/>\n    </testcase>\n`;
 }
 
-/** Readers of XML make spaces of the line breaks in attributes. */
+/** XML parsers replace line breaks in attributes by spaces. */
 function attribute(text: string): string {
   return escapeMarkup(visible(text));
 }

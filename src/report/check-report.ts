@@ -45,7 +45,7 @@ export interface CheckReport {
   readonly history: readonly VersionTests[];
 }
 
-/** A report of a verdict; `metrics` and `history` where the source is a table. */
+/** Makes a report from a verdict; `metrics` and `history` if the source is a table. */
 export function checkReport(
   verdict: GateVerdict,
   about: {

@@ -1,16 +1,16 @@
 import type { CheckResult } from "../quality/gate/verdict.ts";
 import { grouped, shown } from "./show.ts";
 
-/** `warn` where a failing check lets the rows in as they are. */
+/** `warn` if a failing check lets the rows in unchanged. */
 export type Tone = "pass" | "warn" | "fail";
 
-/** How a check's result is to be taken. */
+/** Level of a check's result in a report. */
 export function toneOf({ success, reaction }: CheckResult): Tone {
   if (success) return "pass";
   return reaction === "warn" || reaction === "tag" ? "warn" : "fail";
 }
 
-/** What a check found, in words: how many rows fail, or the value that was looked at. */
+/** A check's result as text: how many rows fail, or the measured value. */
 export function finding({ unexpected, considered, observed, success, details }: CheckResult): string {
   if (unexpected !== null)
     return considered === 0

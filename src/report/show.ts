@@ -2,8 +2,8 @@ import { type JsonValue, stringifyJson } from "../util/json.ts";
 import { visible, visibleMarkup } from "./visible-text.ts";
 
 /**
- * Texts put into HTML and XML, attributes included; characters that XML cannot hold or that nobody sees are
- * written as `\u001b`.
+ * Escapes text for HTML and XML, including attributes; characters that XML cannot hold or that are invisible
+ * become `\u001b` and the like.
  */
 export function escapeMarkup(text: string): string {
   return visibleMarkup(text)
@@ -14,18 +14,18 @@ export function escapeMarkup(text: string): string {
     .replaceAll("'", "&#39;");
 }
 
-/** A value for people on one line: texts as they are, the rest as JSON, cut at `limit` characters. */
+/** A value as one line of text: strings as they are, everything else as JSON, cut at `limit` characters. */
 export function shown(value: JsonValue, limit = 80): string {
   const text = value === null ? "null" : typeof value === "string" ? value : stringifyJson(value);
   return visible(text.length > limit ? `${text.slice(0, limit - 1).replace(/[\ud800-\udbff]$/, "")}…` : text);
 }
 
-/** A number with thousands apart, fractions to six digits. */
+/** A number with separated thousands and at most six fraction digits. */
 export function grouped(value: number): string {
   return value.toLocaleString("en-US", { maximumFractionDigits: 6 });
 }
 
-/** A moment in UTC to the second. */
+/** A time in UTC, to the second. */
 export function moment(timestamp: Date): string {
   return `${timestamp.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }

@@ -20,7 +20,7 @@ export async function openLog(context: TableContext, options: OpenLogOptions = {
   return log.openLog(context, options);
 }
 
-/** The first version of a table that was just created, from memory; `undefined` where that does not have it. */
+/** The first version of a table that was just created, from memory; `undefined` if it is not in memory. */
 export async function openCreated(context: TableContext): Promise<LogSnapshot | undefined> {
   const log = await import("../../log/snapshot/open-log.ts");
   return log.openCreated(context);

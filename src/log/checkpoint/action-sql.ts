@@ -10,12 +10,12 @@ export type EngineStruct = Extract<EngineType, { kind: "struct" }>;
  * Parquet files that hold actions, one struct column a kind (PROTOCOL.md "Checkpoint Schema"), as a relation.
  */
 export interface ActionRelation {
-  /** To be used as `FROM ${from}`. */
+  /** For use as `FROM ${from}`. */
   readonly from: SqlExpression;
-  /** As `from`, with the column `file_row_number`, unless {@link ActionRelation.hidesOrdinals}. */
+  /** Like `from`, with the column `file_row_number`, unless {@link ActionRelation.hidesOrdinals}. */
   readonly numbered: SqlExpression;
   readonly columns: ReadonlyMap<string, EngineStruct>;
-  /** A column is called `file_row_number`, so that the engine does not say which row of its file a row is. */
+  /** Whether a column is called `file_row_number`, which hides the engine's row numbers. */
   readonly hidesOrdinals: boolean;
 }
 
@@ -29,7 +29,7 @@ export const headKinds = [
   "sidecar",
 ] as const;
 
-/** Looks at the columns of a checkpoint's local Parquet files; columns that are not structs are left out. */
+/** Reads the columns of a checkpoint's local Parquet files; columns that are not structs are left out. */
 export async function describeActions(session: Session, files: readonly string[]): Promise<ActionRelation> {
   const list = fileList(files);
   const relation = await describeFrom(session, sql`${list}, union_by_name = true, hive_partitioning = false`);
@@ -39,16 +39,14 @@ export async function describeActions(session: Session, files: readonly string[]
     "id",
   );
   if (path?.kind !== "scalar" || path.name !== "BLOB") return relation;
-  // Old writers leave out the annotation that makes bytes text.
+  // Old writers omit the annotation that marks bytes as text.
   return describeFrom(
     session,
     sql`${list}, union_by_name = true, hive_partitioning = false, binary_as_string = true`,
   );
 }
 
-/**
- * SQL of one action of a struct column as JSON text below its name; null where the row holds no such action.
- */
+/** SQL of one action of a struct column as JSON text below its name; null if the row holds no such action. */
 export function actionJsonSql(kind: string, type: EngineStruct): SqlExpression {
   const column = quoteName(kind);
   if (kind !== "add" && kind !== "remove")
@@ -65,8 +63,8 @@ export function actionJsonSql(kind: string, type: EngineStruct): SqlExpression {
 }
 
 /**
- * SQL of an add's statistics as JSON text: `stats` where it is there, else what `stats_parsed` says;
- * `undefined` without either column.
+ * SQL of an add's statistics as JSON text: `stats` if present, else from `stats_parsed`; `undefined` without
+ * either column.
  */
 function statsSql(add: EngineStruct): SqlExpression | undefined {
   const text = fieldOf(add, "stats");
@@ -83,7 +81,7 @@ export function fieldOf(type: EngineType | undefined, ...names: readonly string[
   return type.fields.find((field) => names.includes(field.name))?.type;
 }
 
-/** int64 fields, handed out as text so that JSON parsers leave them exact. */
+/** int64 fields, returned as text so that JSON parsers keep them exact. */
 const wideFields: ReadonlySet<string> = new Set(["baseRowId", "defaultRowCommitVersion"]);
 
 const fileFields: ReadonlySet<string> = new Set([
@@ -118,9 +116,9 @@ async function describeFrom(session: Session, read: SqlExpression): Promise<Acti
 }
 
 /**
- * A value for `to_json` that gives statistics in the spelling of PROTOCOL.md "Per-file Statistics"; leaves
- * that JSON statistics cannot hold are left out. JSON within JSON would be parsed again, and decimals rounded
- * to doubles: whole structs are handed over.
+ * A value for `to_json` that results in statistics in the spelling of PROTOCOL.md "Per-file Statistics";
+ * leaves that JSON statistics cannot hold are omitted. Whole structs are passed, because JSON within JSON
+ * would be parsed again, and decimals rounded to doubles.
  */
 function statisticSql(value: SqlExpression, type: EngineType): SqlExpression | undefined {
   if (type.kind === "decimal") return value;
@@ -137,7 +135,7 @@ function statisticSql(value: SqlExpression, type: EngineType): SqlExpression | u
   if (type.name === "TIMESTAMP WITH TIME ZONE")
     return sql`strftime(${value} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`;
   if (type.name.startsWith("TIMESTAMP")) return sql`strftime(${value}, '%Y-%m-%dT%H:%M:%S.%f')`;
-  // JSON has no word for what is not finite; Delta writes it as a string.
+  // JSON has no notation for values that are not finite; Delta writes them as strings.
   if (type.name === "DOUBLE" || type.name === "FLOAT")
     return sql`CASE WHEN isfinite(${value}) THEN to_json(${value}) WHEN isnan(${value}) THEN to_json('NaN') WHEN ${value} > 0 THEN to_json('Infinity') WHEN ${value} < 0 THEN to_json('-Infinity') END`;
   return value;

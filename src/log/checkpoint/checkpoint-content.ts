@@ -25,9 +25,9 @@ export async function checkpointHead(
 }
 
 /**
- * File actions of a checkpoint in chunks: all live files, and the tombstones that have not expired.
+ * File actions of a checkpoint in chunks: all live files, and unexpired tombstones.
  *
- * They only state what is there, so none of them counts as a change of data; tombstones carry neither
+ * They only describe the state, so none of them counts as a change of data; tombstones have neither
  * statistics nor tags.
  */
 export async function* checkpointFiles(

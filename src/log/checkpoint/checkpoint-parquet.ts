@@ -13,7 +13,7 @@ import { removeTemporaryFolder } from "../../util/temporary-folder.ts";
 import type { LogSnapshot } from "../contract.ts";
 import { type CheckpointColumns, checkpointColumns, quoteLongFractions } from "./checkpoint-schema.ts";
 
-/** What goes into one Parquet file of a checkpoint. */
+/** Content of one Parquet file of a checkpoint. */
 export interface ParquetContent {
   /** Absent for a sidecar. */
   readonly head?: readonly Action[] | undefined;
@@ -28,14 +28,14 @@ export interface ParquetPart {
   readonly bytes: number;
 }
 
-/** Bytes that the engine's reader has for a line at least. */
+/** Minimum number of bytes of the engine's buffer for a line. */
 const smallestBuffer = 4 * 1024 * 1024;
 
 /**
  * Writes actions as a Parquet file of the log, one struct column a kind (PROTOCOL.md "Checkpoint Schema").
  *
- * Actions go to the engine as lines of a temporary file, chunk by chunk: memory does not grow with their
- * number.
+ * Actions are passed to the engine as lines of a temporary file, chunk by chunk, so that memory does not grow
+ * with their number.
  */
 export async function writeCheckpointParquet(
   snapshot: LogSnapshot,
@@ -68,7 +68,7 @@ export async function writeCheckpointParquet(
   }
 }
 
-/** A sidecar without any action still has to exist, with its columns. */
+/** A sidecar without any action must still exist, with its columns. */
 async function writeEmpty(
   session: Session,
   snapshot: LogSnapshot,
@@ -85,8 +85,8 @@ async function writeEmpty(
 }
 
 /**
- * The lines of a temporary file; the reader's buffers grow with the longest, in bytes, so it is told that of
- * these.
+ * The lines of a temporary file; the reader's buffers grow with the longest line, in bytes, so it receives
+ * that length.
  */
 interface Lines {
   readonly path: string;
@@ -125,7 +125,7 @@ async function writeLines(
   }
 }
 
-/** Returns the length of the longest line in bytes, its end included. */
+/** Returns the length of the longest line in bytes, including its end. */
 async function writeChunk(
   file: FileHandle,
   actions: readonly Action[],
@@ -138,7 +138,7 @@ async function writeChunk(
     longest = Math.max(longest, Buffer.byteLength(line));
     text += line;
   }
-  // Not `write`, which may write a part and say how much: the whole text, or an error.
+  // Unlike `write`, which may write only a part, this writes the whole text or throws.
   await file.appendFile(text);
   return longest;
 }

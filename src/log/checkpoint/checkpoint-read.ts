@@ -16,20 +16,20 @@ import { withLogSession } from "../segment/log-session.ts";
 import { fileActions, pieceBytes, readHeadInPieces } from "../segment/tail-read.ts";
 import { type ActionRelation, actionJsonSql, describeActions, headKinds } from "./action-sql.ts";
 
-/** The actions of a checkpoint that are not about files, and the sidecars that hold those that are. */
+/** The actions of a checkpoint that are not about files, and the sidecars that hold the file actions. */
 export interface CheckpointHead {
   readonly actions: readonly HeadAction[];
-  /** Paths of sidecars below the table's root. */
+  /** Paths of sidecars, relative to the table's root. */
   readonly sidecars: readonly string[];
-  /** Bytes of the longest line, at most, of a JSON checkpoint. */
+  /** Upper bound of the bytes of the longest line of a JSON checkpoint. */
   readonly longestLine?: number | undefined;
 }
 
 /**
- * Reads what a snapshot is opened from: every action of a checkpoint that is not about files. PROTOCOL.md "V2
- * Spec" and "Sidecar Files": the top level of a V2 checkpoint.
+ * Reads what is needed to open a snapshot: every action of a checkpoint that is not about files. PROTOCOL.md
+ * "V2 Spec" and "Sidecar Files": the top level of a V2 checkpoint.
  *
- * @throws `CHECKPOINT_CORRUPT` with `path`, the checkpoint's first file, for files that are damaged or gone;
+ * @throws `CHECKPOINT_CORRUPT` with `path`, the checkpoint's first file, if files are damaged or gone;
  * `PATH_OUTSIDE_TABLE` for a sidecar elsewhere
  */
 export async function readCheckpointHead(
@@ -75,8 +75,8 @@ export async function readCheckpointFiles(
 }
 
 /**
- * Rows of the Parquet files of a checkpoint: an upper bound of its file actions, from the files'
- * footers. @throws as {@link readCheckpointHead}
+ * Number of rows of the Parquet files of a checkpoint, from their footers: an upper bound of its file
+ * actions. @throws as {@link readCheckpointHead}
  */
 export async function countCheckpointRows(
   context: TableContext,
@@ -94,7 +94,7 @@ export async function countCheckpointRows(
   );
 }
 
-/** The Parquet files that hold a checkpoint's file actions, below the table's root. */
+/** The Parquet files that hold a checkpoint's file actions, relative to the table's root. */
 export function parquetPaths(checkpoint: CheckpointFiles, head: CheckpointHead): string[] {
   return [
     ...(checkpoint.format === "parquet" ? checkpoint.files.map((file) => file.path) : []),
@@ -113,7 +113,9 @@ async function checkpointRelation(
   return describeActions(session, files);
 }
 
-/** Runs a read of a checkpoint, turning what its damage causes into `CHECKPOINT_CORRUPT` with its `path`. */
+/**
+ * Runs a read of a checkpoint, and converts errors caused by damage to `CHECKPOINT_CORRUPT` with its `path`.
+ */
 export async function guarded<T>(checkpoint: CheckpointFiles, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
@@ -126,9 +128,9 @@ export async function guarded<T>(checkpoint: CheckpointFiles, read: () => Promis
 }
 
 /**
- * A checkpoint holds the whole state of its version: one with neither protocol nor metadata was cut short or
- * is none. One that has the one and not the other is whole, but of a faulty writer; nothing says that the
- * commits before it are any better, so opening fails.
+ * A checkpoint holds the whole state of its version: one with neither protocol nor metadata was truncated or
+ * is not a checkpoint. One that has only one of the two is complete but from a faulty writer; the commits
+ * before it may be no better, so opening fails.
  */
 function incomplete(checkpoint: CheckpointFiles): VarveError {
   const path = checkpoint.files[0]?.path ?? "";
@@ -136,7 +138,7 @@ function incomplete(checkpoint: CheckpointFiles): VarveError {
   return new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version });
 }
 
-/** What a damaged file may look like; `MEMORY_LIMIT_TOO_SMALL` says nothing of the file. */
+/** Errors that a damaged file may cause; `MEMORY_LIMIT_TOO_SMALL` says nothing about the file. */
 const damageCodes: ReadonlySet<string> = new Set([
   "LOG_CORRUPT",
   "LIMIT_EXCEEDED",
@@ -148,7 +150,7 @@ const damageCodes: ReadonlySet<string> = new Set([
   "SCHEMA_INVALID",
 ]);
 
-/** A checkpoint that is not big is read whole, so that damage anywhere in it shows at once. */
+/** A checkpoint that is not big is read whole, so that damage anywhere in it is found immediately. */
 async function readJsonHead(
   context: TableContext,
   checkpoint: CheckpointFiles,
@@ -205,7 +207,7 @@ function jsonOf(relation: ActionRelation, kind: string): SqlExpression {
   return actionJsonSql(kind, type);
 }
 
-/** Reads an action from the JSON text that the engine made of it. */
+/** Parses an action from the engine's JSON text. */
 function readJson(kind: Action["kind"], text: unknown, source: string): Action[] {
   if (text === null || text === undefined) return [];
   const body = typeof text === "string" ? parseJson(text) : undefined;

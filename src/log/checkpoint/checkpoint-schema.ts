@@ -20,15 +20,15 @@ export interface CheckpointColumns {
   /** SQL of the `add` column to be written. */
   readonly addSql: SqlExpression;
   /**
-   * Partition values of an add as texts that the engine casts to the columns' types; `undefined` where they
-   * are not written.
+   * Partition values of an add as texts that the engine casts to the columns' types; `undefined` if they are
+   * not written.
    */
   readonly parsePartitionValues:
     | ((values: Readonly<Record<string, string | null>>) => Record<string, string | null>)
     | undefined;
   /**
-   * Statistics are read as a struct with decimals that must be quoted first, by {@link quoteLongFractions},
-   * as `exact_stats`.
+   * Whether statistics are read as a struct with decimals that must be quoted first, by
+   * {@link quoteLongFractions}, as `exact_stats`.
    */
   readonly exactStats: boolean;
 }
@@ -51,7 +51,7 @@ const removeType =
   `STRUCT(path VARCHAR, deletionTimestamp BIGINT, dataChange BOOLEAN, extendedFileMetadata BOOLEAN, partitionValues ${textMap}, ` +
   `size BIGINT, deletionVector ${vector}, baseRowId BIGINT, defaultRowCommitVersion BIGINT)`;
 
-/** Names and types of an add's fields as they are written, statistics apart. */
+/** Names and types of an add's fields as they are written, without statistics. */
 const addFields: readonly (readonly [name: string, type: string])[] = [
   ["path", "VARCHAR"],
   ["partitionValues", textMap],
@@ -65,10 +65,10 @@ const addFields: readonly (readonly [name: string, type: string])[] = [
   ["clusteringProvider", "VARCHAR"],
 ];
 
-/** Fractions of more digits lose some on the engine's way from JSON to a number, unless they are quoted. */
+/** Fractions with more digits lose some when the engine parses JSON, unless they are quoted. */
 const exactDigits = 15;
 
-/** The columns of a table's checkpoints, statistics as its properties ask. */
+/** The columns of a table's checkpoints, with statistics as its properties require. */
 export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepProperties): CheckpointColumns {
   const mode = propertyOf(snapshot.metadata.configuration, "columnMapping.mode");
   const partitions = snapshot.metadata.partitionColumns.flatMap(
@@ -113,7 +113,7 @@ export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepPrope
 
 /**
  * JSON text with its long fractions as strings, which the engine reads as decimals without loss; `undefined`
- * where there are none.
+ * if there are none.
  */
 export function quoteLongFractions(json: string): string | undefined {
   if (!/\d\.\d/.test(json)) return undefined;
@@ -145,7 +145,7 @@ function castableText(type: DeltaType, text: string | null): string | null {
   return type === "timestamp" ? `${String(value)}+00` : String(value);
 }
 
-/** The JSON text by which the engine reads statistics as a struct. */
+/** The JSON text that describes the struct as which the engine reads statistics. */
 function statsStructure(schema: StructType): string {
   const bounds = boundsOf(schema);
   return JSON.stringify({

@@ -18,7 +18,7 @@ import { hintChecksum, readHint } from "../segment/last-checkpoint.ts";
 import { checkpointFiles, checkpointHead } from "./checkpoint-content.ts";
 import { type ParquetPart, writeCheckpointParquet } from "./checkpoint-parquet.ts";
 
-/** How a checkpoint is laid out. */
+/** Layout of a checkpoint. */
 export interface CheckpointOptions {
   /**
    * Default: by the property `delta.checkpointPolicy`; `v2` only if the table supports the feature
@@ -48,8 +48,8 @@ export interface CheckpointSummary {
 /**
  * Writes a checkpoint of a snapshot and then, last, the hint `_last_checkpoint` (PROTOCOL.md "Checkpoints").
  *
- * The caller makes sure that varve supports the table's protocol as a writer. Two writers of the same version
- * do no harm: both write the same content.
+ * The caller ensures that varve supports the table's protocol as a writer. Two writers of the same version do
+ * no harm, because both write the same content.
  *
  * @throws `INVALID_ARGUMENT` for kind `v2` on a table without the feature; `UNSUPPORTED_FEATURE` for a table
  * that cannot be read
@@ -173,8 +173,8 @@ async function writeSidecar(
 }
 
 /**
- * Points readers at a checkpoint, unless the hint names a newer one already. PROTOCOL.md "Last Checkpoint
- * File Schema".
+ * Writes the hint for a checkpoint, unless it already names a newer one. PROTOCOL.md "Last Checkpoint File
+ * Schema".
  */
 async function writeHint(context: TableContext, summary: CheckpointSummary): Promise<void> {
   const known = await readHint(context.store);
@@ -189,7 +189,7 @@ async function writeHint(context: TableContext, summary: CheckpointSummary): Pro
   await context.store.put(lastCheckpointPath, new TextEncoder().encode(text));
 }
 
-/** The iterator itself, so that leaving a loop early does not end it. */
+/** Wraps an iterator so that leaving a loop early does not end it. */
 function withoutReturn<T>(iterator: AsyncGenerator<T>): AsyncIterator<T> {
   return { next: () => iterator.next() };
 }

@@ -12,24 +12,27 @@ import { headsOf, readCommit, readTail } from "../segment/tail-read.ts";
 import type { VersionChecksum } from "./checksum-write.ts";
 
 /**
- * What the log says of a checksum's protocol and metadata: `open` where asking it at once costs too much, so
- * that it is asked before rows are read or written; `wrong` also where asking the log is as cheap as asking
- * the checksum.
+ * Result of comparing a checksum's protocol and metadata with the log. `open`: comparing now costs too much,
+ * so it is done before rows are read or written. `wrong`: they differ, or reading the log is as cheap as
+ * reading the checksum.
  */
 export type ChecksumProof = "right" | "wrong" | "open";
 
-/** Commits looked at, and bytes of them, to find where protocol and metadata were last set. */
+/**
+ * Maximum number of commits, and of their bytes, that are searched for the last change of protocol and
+ * metadata.
+ */
 const mostCommits = 64;
 const mostBytes = 8 * 1024 * 1024;
-/** A checkpoint of up to so many bytes is fetched from a remote store sooner than a checksum is believed. */
+/** A checkpoint of up to this many bytes is fetched from a remote store instead of trusting a checksum. */
 const smallCheckpoint = 4 * 1024 * 1024;
 
 /**
- * Compares the protocol and metadata of a checksum file with the log's own, as far as that is cheap: a
- * checksum may spare the engine, or the download of a big checkpoint, but is not believed over the log
+ * Compares the protocol and metadata of a checksum file with the log's own, as far as that is cheap. A
+ * checksum may save starting the engine, or downloading a big checkpoint, but the log takes precedence
  * (PROTOCOL.md "Version Checksum File").
  *
- * @param newer what the commits after the checkpoint say, as far as they were read
+ * @param newer state from the commits after the checkpoint, as far as they were read
  */
 export async function proveChecksum(
   context: TableContext,
@@ -53,8 +56,8 @@ export async function proveChecksum(
 }
 
 /**
- * Whether two actions say the same; lists of features are sets, and Spark writes a table's checksum with
- * another order than its log.
+ * Whether two actions are equivalent; lists of features are sets, which Spark orders differently in a table's
+ * checksum and its log.
  */
 export function isSameHead(a: ProtocolAction | MetadataAction, b: ProtocolAction | MetadataAction): boolean {
   return stableStringify(inOrder(a)) === stableStringify(inOrder(b));
@@ -68,8 +71,8 @@ function agrees({ protocol, metadata }: HeadState, checksum: VersionChecksum): b
 }
 
 /**
- * Looks from version `from` back for the commits that set protocol and metadata last; `undefined` where they
- * are gone, or far or big.
+ * Searches backwards from version `from` for the commits that last set protocol and metadata; `undefined` if
+ * they are gone, too far back or too big.
  */
 async function lastSet(
   context: TableContext,
@@ -84,7 +87,7 @@ async function lastSet(
     bytes += (await context.store.head(commitPath(version), options))?.size ?? Number.POSITIVE_INFINITY;
     const head = bytes > mostBytes ? undefined : await headOf(context, version, options);
     if (head === undefined) return undefined;
-    // What is newer counts.
+    // The newer action takes precedence.
     state = { ...replayHead(emptyHead, head), ...defined(state) };
   }
   return isWhole(state) ? state : undefined;
@@ -94,7 +97,7 @@ function isWhole({ protocol, metadata }: HeadState): boolean {
   return protocol !== undefined && metadata !== undefined;
 }
 
-/** `undefined` for a commit that cannot be read, which proves nothing: the checkpoint is asked instead. */
+/** `undefined` for a commit that cannot be read, which proves nothing, so the checkpoint is read instead. */
 async function headOf(
   context: TableContext,
   version: number,
@@ -108,7 +111,7 @@ async function headOf(
   }
 }
 
-/** Features in one order. */
+/** Features in a fixed order. */
 function inOrder(action: ProtocolAction | MetadataAction): ProtocolAction | MetadataAction {
   if (action.kind === "metaData") return action;
   const { readerFeatures, writerFeatures, ...versions } = action;

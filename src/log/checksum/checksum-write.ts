@@ -24,19 +24,17 @@ export interface VersionChecksum {
   readonly tableSizeBytes: number;
   readonly numFiles: number;
   readonly inCommitTimestamp?: number | undefined;
-  /** Absent where not all of them are known. */
+  /** Absent if not all of them are known. */
   readonly setTransactions?: ReadonlyMap<string, TxnAction> | undefined;
   readonly domainMetadata?: ReadonlyMap<string, DomainMetadataAction> | undefined;
   readonly metadata: MetadataAction;
   readonly protocol: ProtocolAction;
 }
 
-/** As long as a line of the log, which is what it is; what is longer is done without. */
+/** Maximum length of a checksum file, that of a line of the log; a longer one is ignored. */
 const mostChecksumBytes = longestLine;
 
-/**
- * Reads a checksum that a later one can be built upon; `undefined` where there is none or it cannot be used.
- */
+/** Reads a checksum on which a later one can be based; `undefined` if there is none or it cannot be used. */
 export async function readChecksumBase(
   context: TableContext,
   version: number,
@@ -52,7 +50,7 @@ export async function readChecksumBase(
   return bytes.length > mostChecksumBytes ? undefined : parseChecksum(bytes, version);
 }
 
-/** The checksum of a snapshot from its full list of files: exact, and costs a look at each. */
+/** Computes the checksum of a snapshot from its full list of files. */
 export async function checksumOf(snapshot: LogSnapshot): Promise<VersionChecksum> {
   const { files, bytes } = await (await snapshot.files({ ignoreFeatures: true })).totals();
   return {
@@ -68,8 +66,8 @@ export async function checksumOf(snapshot: LogSnapshot): Promise<VersionChecksum
 }
 
 /**
- * The checksum after one more commit, from its actions alone; `undefined` where they do not tell: a removed
- * file of unknown size, or files that are committed again and so may be in the table already. PROTOCOL.md
+ * The checksum after one more commit, from its actions alone; `undefined` if they do not suffice: a removed
+ * file of unknown size, or files that are committed again and may be in the table already. PROTOCOL.md
  * "Version Checksum File": the checksum of the next version from the last one.
  */
 export function foldChecksum(
@@ -103,8 +101,8 @@ export function foldChecksum(
 }
 
 /**
- * Writes a version's checksum unless there is one; writers must not replace it. Returns whether it was
- * written.
+ * Writes a version's checksum unless there is one, because writers must not replace it. Returns whether it
+ * was written.
  */
 export async function writeChecksum(context: TableContext, checksum: VersionChecksum): Promise<boolean> {
   const bytes = new TextEncoder().encode(stringifyJson(checksumJson(checksum)));
@@ -157,7 +155,7 @@ function parseChecksum(bytes: Uint8Array, version: number): VersionChecksum | un
       protocol: actionFromJson("protocol", protocol, where),
     };
   } catch {
-    // A damaged checksum is as good as none: the chain starts again at the next checkpoint.
+    // A damaged checksum counts as absent: the chain starts again at the next checkpoint.
     return undefined;
   }
 }
@@ -181,7 +179,7 @@ function emptyBefore(version: number, actions: readonly Action[]): VersionChecks
   };
 }
 
-/** How a commit changes number and size of files; `undefined` where its actions do not tell. */
+/** How a commit changes the number and size of files; `undefined` if its actions do not suffice. */
 function fileChange(actions: readonly Action[]): { files: number; bytes: number } | undefined {
   let files = 0;
   let bytes = 0;

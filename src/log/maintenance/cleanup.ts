@@ -34,10 +34,10 @@ const day = 24 * hour;
 
 /**
  * Deletes the files of the log that are older than `delta.logRetentionDuration`, but only behind a checkpoint
- * that was read back whole and found right (PROTOCOL.md "Metadata Cleanup").
+ * that was read back whole and is correct (PROTOCOL.md "Metadata Cleanup").
  *
- * Nothing younger than an hour goes, whatever the property says: writers that started from those versions may
- * still be at work.
+ * Nothing younger than an hour is deleted, whatever the property says, because writers that started from
+ * those versions may still be at work.
  */
 export async function cleanExpiredLog(
   snapshot: LogSnapshot,
@@ -70,9 +70,7 @@ export async function cleanExpiredLog(
   return { deleted: paths, oldestKept: kept.version };
 }
 
-/**
- * The newest version that was committed at or before `cutoff`, by the time in the commit where it has one.
- */
+/** The newest version that was committed at or before `cutoff`, by the time in the commit if it has one. */
 async function newestCommitBefore(
   context: TableContext,
   listing: LogListing,
@@ -98,8 +96,8 @@ async function stampOf(context: TableContext, version: number): Promise<number |
 }
 
 /**
- * Files of versions before `kept`: commits first, so that a checkpoint never goes before what it stands for.
- * Oldest first.
+ * Files of versions before `kept`, oldest first; commits come before checkpoints, so that a checkpoint is
+ * never deleted before the commits that it replaces.
  */
 async function expiredFiles(context: TableContext, kept: number): Promise<string[]> {
   const commits: string[] = [];
@@ -116,8 +114,8 @@ async function expiredFiles(context: TableContext, kept: number): Promise<string
 }
 
 /**
- * Sidecars that no remaining checkpoint names, at least a day old: younger ones may belong to a checkpoint
- * under way.
+ * Sidecars that no remaining checkpoint names and that are at least a day old, because younger ones may
+ * belong to a checkpoint being written.
  */
 async function unreferencedSidecars(
   context: TableContext,
@@ -142,7 +140,7 @@ async function unreferencedSidecars(
   return old.map(({ path }) => path).filter((path) => !named.has(path));
 }
 
-/** What is wrong with a checkpoint, found by reading all of it; `undefined` for a sound one. */
+/** What is wrong with a checkpoint, found by reading all of it; `undefined` if it is correct. */
 async function checkpointFault(
   context: TableContext,
   checkpoint: CheckpointFiles,
@@ -153,7 +151,8 @@ async function checkpointFault(
     if (!has("protocol") || !has("metaData")) return "it has no protocol or no metadata";
     const snapshot = await openLog(context, { version: checkpoint.version });
     const { files, bytes } = await (await snapshot.files()).totals();
-    // Only now: a checkpoint may turn out to be damaged when its files are read, and is then done without.
+    // This is checked last, because a checkpoint that turns out to be damaged when its files are read is not
+    // used.
     if (!isReadFrom(snapshot, checkpoint))
       return "it was damaged, or another checkpoint of the version is preferred";
     const known = await readChecksumBase(context, checkpoint.version);
@@ -165,7 +164,7 @@ async function checkpointFault(
   }
 }
 
-/** Whether a snapshot was opened from just this checkpoint: opening passes over damaged ones. */
+/** Whether a snapshot was opened from exactly this checkpoint; opening skips damaged ones. */
 function isReadFrom(snapshot: LogSnapshot, checkpoint: CheckpointFiles): boolean {
   const used = "segment" in snapshot ? (snapshot as TableSnapshot).segment.checkpoint : undefined;
   return used?.files[0]?.path === checkpoint.files[0]?.path;

@@ -7,14 +7,14 @@ import { compactionPath } from "../segment/file-names.ts";
 import { readCommit } from "../segment/tail-read.ts";
 
 /**
- * Writes a log compaction of the versions `from` to `to`, both included (PROTOCOL.md "Log Compaction Files"),
- * and returns its path.
+ * Writes a log compaction of the versions `from` to `to`, both inclusive (PROTOCOL.md "Log Compaction
+ * Files"), and returns its path.
  *
- * It stands for those commits when the log is replayed; it keeps tombstones and removed domains, because they
+ * It replaces those commits when the log is replayed. It keeps tombstones and removed domains, because they
  * cancel what came before `from`.
  *
- * @throws `INVALID_ARGUMENT` unless `to` is after `from`; `VERSION_NOT_FOUND` when a commit of the range is
- * not there
+ * @throws `INVALID_ARGUMENT` unless `to` is after `from`; `VERSION_NOT_FOUND` if a commit of the range does
+ * not exist
  */
 export async function writeCompaction(context: TableContext, from: number, to: number): Promise<string> {
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 0 || to <= from) {

@@ -3,17 +3,16 @@ import { propertyOf } from "../../protocol/properties.ts";
 import type { LogSnapshot } from "../contract.ts";
 
 /**
- * Asks that versions stay readable: the answer is the oldest version that must remain so, or `undefined` for
- * no wish.
+ * Returns the oldest version that must stay readable, or `undefined` for no requirement.
  *
- * This is the one place where features (pins, tags, running jobs) keep log cleanup away from versions they
- * need.
+ * This is the only way for features (pins, tags, running jobs) to keep log cleanup away from versions that
+ * they need.
  */
 export type VersionProtector = (snapshot: LogSnapshot) => Promise<number | undefined>;
 
 /**
- * The oldest version that cleanup must keep readable: the least of all wishes, or `undefined` when nobody has
- * one. PROTOCOL.md "Metadata Cleanup".
+ * The oldest version that cleanup must keep readable: the least of all requirements, or `undefined` if there
+ * are none. PROTOCOL.md "Metadata Cleanup".
  */
 export async function oldestProtected(
   snapshot: LogSnapshot,
@@ -28,10 +27,10 @@ export async function oldestProtected(
 }
 
 /**
- * The table feature `checkpointProtection`: history below the named version goes as a whole or not at all
- * (RFC checkpoint-protection).
+ * The table feature `checkpointProtection`: history before the named version is removed as a whole or not at
+ * all (RFC checkpoint-protection).
  *
- * varve never removes it as a whole: it does not check the protocols of those versions.
+ * varve never removes it as a whole, because it does not check the protocols of those versions.
  */
 async function protectedCheckpoints(snapshot: LogSnapshot): Promise<number | undefined> {
   if (!writerLists(snapshot.protocol, "checkpointProtection")) return undefined;

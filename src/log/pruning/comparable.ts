@@ -4,8 +4,8 @@ import type { DeltaType } from "../../schema/types.ts";
 import { compareUtf8 } from "../../storage/contract/paths.ts";
 
 /**
- * A value that can be ordered against others of its kind: exact numbers as a rational of a power of ten,
- * floating numbers, text by code point, moments in microseconds, booleans.
+ * A value that can be compared with others of its kind: exact numbers as an integer over a power of ten,
+ * floating-point numbers, text by code point, times in microseconds, booleans.
  */
 export type Comparable =
   | { readonly kind: "exact"; readonly digits: bigint; readonly scale: number }
@@ -15,8 +15,8 @@ export type Comparable =
   | { readonly kind: "boolean"; readonly value: boolean };
 
 /**
- * Reads the text (or boolean) of a value of a type; `undefined` for types and texts that cannot be ordered,
- * NaN among them.
+ * Parses the text (or boolean) of a value of a type; `undefined` for types and texts that cannot be ordered,
+ * including NaN.
  */
 export function comparable(type: DeltaType, value: string | boolean): Comparable | undefined {
   if (typeof value === "boolean") return { kind: "boolean", value };
@@ -31,8 +31,8 @@ export function comparable(type: DeltaType, value: string | boolean): Comparable
     case "double": {
       const number = floatOf(value);
       if (number === undefined) return undefined;
-      // A float is written in its shortest decimal form, which only rounding back to single precision makes
-      // exact.
+      // A float is written in its shortest decimal form, which is exact only after rounding back to single
+      // precision.
       return { kind: "float", value: type === "float" ? Math.fround(number) : number };
     }
     case "string":
@@ -53,10 +53,10 @@ export function comparable(type: DeltaType, value: string | boolean): Comparable
   }
 }
 
-/** Order of two values: below 0, 0, above 0; `undefined` for values of kinds that do not compare. */
+/** Order of two values: below 0, 0, or above 0; `undefined` for kinds of values that cannot be compared. */
 export function compare(a: Comparable, b: Comparable): number | undefined {
   if (a.kind === "exact" && b.kind === "exact") return compareExact(a, b);
-  // The engine compares whole numbers with floating ones as floating ones; rounding keeps their order.
+  // The engine compares integers with floating-point numbers as the latter; rounding keeps their order.
   const [left, right] = [numberOf(a), numberOf(b)];
   if (left !== undefined && right !== undefined) return left - right || 0;
   if (a.kind === "text" && b.kind === "text") return compareUtf8(a.value, b.value);
@@ -66,7 +66,7 @@ export function compare(a: Comparable, b: Comparable): number | undefined {
   return undefined;
 }
 
-/** Whether single precision holds an exact number, so that no rounding can move it across a bound. */
+/** Whether single precision can hold an exact number, so that no rounding can move it across a bound. */
 export function isSingle(value: Comparable): boolean {
   const number = numberOf(value);
   const back = number === undefined ? undefined : exact(String(Math.fround(number)));
@@ -98,7 +98,7 @@ function compareExact(a: { digits: bigint; scale: number }, b: { digits: bigint;
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** The double nearest to a number; `undefined` for what is none. */
+/** The double nearest to a number; `undefined` for anything else. */
 function numberOf(value: Comparable): number | undefined {
   if (value.kind === "float") return value.value;
   return value.kind === "exact" ? Number(`${value.digits}e-${value.scale}`) : undefined;

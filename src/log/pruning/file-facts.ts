@@ -7,15 +7,14 @@ import { type Comparable, comparable } from "./comparable.ts";
 import type { LogColumn } from "./file-test.ts";
 
 /**
- * What is proven of one column in one file: how many of its rows are null, and between what bounds the others
- * lie.
+ * What is proved about one column in one file: how many of its rows are null, and the bounds of the others.
  */
 export interface ColumnFacts {
   readonly nulls: "none" | "all" | "unknown";
   readonly lower?: Comparable | undefined;
   /**
-   * For text that is not `exact` any longer text with this beginning may be there too: statistics cut text
-   * off.
+   * If text is not `exact`, the file may also hold longer text with this beginning, because statistics
+   * truncate text.
    */
   readonly upper?: Comparable | undefined;
   readonly exact: boolean;
@@ -24,7 +23,7 @@ export interface ColumnFacts {
 const nothing: ColumnFacts = Object.freeze({ nulls: "unknown", exact: false });
 
 /**
- * Reads what a file's partition values and statistics prove of columns; damaged ones prove nothing.
+ * Reads what a file's partition values and statistics prove about columns; damaged ones prove nothing.
  * PROTOCOL.md "Per-file Statistics" and "Partition Value Serialization".
  */
 export class FileFacts {
@@ -50,8 +49,8 @@ export class FileFacts {
 }
 
 /**
- * Statistics with their numbers exact: as text where a double could not hold them, else as numbers;
- * `undefined` for what is not JSON.
+ * Statistics with exact numbers: as text if a double cannot hold them, else as numbers; `undefined` for
+ * anything except JSON.
  */
 export function parseStatistics(text: string): unknown {
   try {
@@ -108,7 +107,7 @@ function countOf(value: unknown): number | undefined {
   return typeof count === "number" && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
 }
 
-/** A bound, moved outwards by what writers may have lost of it. */
+/** A bound, moved outwards by what writers may have lost. */
 function bound(value: unknown, column: LogColumn, side: "lower" | "upper"): Comparable | undefined {
   const text = typeof value === "number" ? String(value) : value;
   if (typeof text !== "string" && typeof text !== "boolean") return undefined;
@@ -126,7 +125,7 @@ function bound(value: unknown, column: LogColumn, side: "lower" | "upper"): Comp
         ? { kind: "float", value: sign * Math.max(sign * extreme.value, sign * Math.fround(extreme.value)) }
         : extreme;
     case "exact": {
-      // Some writers pass decimals through a double, which keeps 15 digits.
+      // Some writers convert decimals to a double, which keeps 15 digits.
       const digits = String(extreme.digits).replace("-", "").length;
       if (isPrimitive(column.type) || digits <= 15) return extreme;
       return { ...extreme, digits: extreme.digits + BigInt(sign) * 10n ** BigInt(digits - 15) };
@@ -139,8 +138,8 @@ function bound(value: unknown, column: LogColumn, side: "lower" | "upper"): Comp
 }
 
 /**
- * Cutting text off can split a character; what is left of it sorts below the whole and must not bound it from
- * above.
+ * Truncation can split a character; the rest of it sorts below the whole, and must not be used as an upper
+ * bound.
  */
 function withoutBrokenEnd(text: string): string {
   return text.replace(/[\ufffd\ud800-\udbff]+$/, "");

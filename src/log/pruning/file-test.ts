@@ -9,22 +9,22 @@ import { typeChangesOf } from "../../schema/type-widening.ts";
 import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
 import { type Comparable, comparable, isSingle } from "./comparable.ts";
 
-/** A column as the log names it. */
+/** A column by its name in the log. */
 export interface LogColumn {
   readonly source: "partition" | "statistics";
   /** Physical names from the top; one for a partition column. */
   readonly path: readonly string[];
   readonly type: DeltaType;
-  /** Files may hold statistics of the type `float` that the column had before it was widened. */
+  /** Whether files may have statistics of the type `float`, which the column had before it was widened. */
   readonly wasFloat: boolean;
 }
 
 /**
- * What a file may hold, asked without negation: whether some row is null or not, lies at or below or above a
- * value, has a prefix or another one.
+ * What a file may hold, as questions without negation: whether some row is null or not, is at, below or above
+ * a value, or has a prefix or another one.
  *
- * Every question is answered yes unless the file proves otherwise. `nan`: whether NaN, which sorts above all,
- * is such a value.
+ * Every answer is yes unless the file proves otherwise. `nan`: whether NaN, which sorts above everything, is
+ * such a value.
  */
 export type FileTest =
   | { readonly op: "always" | "never" }
@@ -45,7 +45,7 @@ export type FileTest =
   | { readonly op: "hasNull" | "hasValue"; readonly column: LogColumn }
   | { readonly op: "hasPrefix" | "lacksPrefix"; readonly column: LogColumn; readonly prefix: string };
 
-/** The part of a version's state that says how the log names columns. */
+/** The part of a version's state that determines the names of columns in the log. */
 export interface LogSchema {
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
@@ -56,10 +56,10 @@ const always: FileTest = Object.freeze({ op: "always" });
 const never: FileTest = Object.freeze({ op: "never" });
 
 /**
- * Turns a predicate into the question whether a file may hold a row for which it is true.
+ * Compiles a predicate to a test whether a file may hold a row for which it is true.
  *
- * Negation is pushed down by asking of every part both whether it may be true and whether it may be false,
- * which three-valued logic keeps apart: NULL is neither.
+ * Negation is pushed down by testing for every part both whether it may be true and whether it may be false,
+ * which differ in three-valued logic: NULL is neither.
  */
 export function fileTest(predicate: Predicate, table: LogSchema): FileTest {
   return mayBe(true, predicate, columnFinder(table));
@@ -173,8 +173,8 @@ function comparison(op: Comparison, column: LogColumn, literal: Literal): FileTe
 }
 
 /**
- * Whether the engine's comparison of a column with this constant orders values as {@link comparable} does,
- * whatever it converts to what.
+ * Whether the engine's comparison of a column with this constant orders values like {@link comparable},
+ * whichever side it converts.
  */
 function comparesSafely(column: LogColumn, literal: Literal, value: Comparable): boolean {
   if (!isPrimitive(column.type)) return column.type.type === "decimal" && value.kind === "exact";
@@ -211,13 +211,13 @@ function columnFinder({ protocol, metadata, schema }: LogSchema): Finder {
     const last = fields?.at(-1);
     if (fields === undefined || last === undefined) return undefined;
     const source = fields.length === 1 && partitions.has(last) ? "partition" : "statistics";
-    // Nothing but `double` is wider than `float`.
+    // Only `double` is wider than `float`.
     const wasFloat = typeChangesOf(last).some((change) => change.fromType === "float");
     return { source, path: fields.map((field) => physicalName(field, mode)), type: last.type, wasFloat };
   };
 }
 
-/** The fields on a path through structs; `undefined` where there is no such path. */
+/** The fields on a path through structs; `undefined` if there is no such path. */
 function fieldsOnPath(schema: StructType, path: readonly string[]): StructField[] | undefined {
   const fields: StructField[] = [];
   let type: DeltaType = schema;

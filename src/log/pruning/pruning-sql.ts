@@ -7,9 +7,8 @@ import type { Comparable } from "./comparable.ts";
 import type { FileTest, LogColumn } from "./file-test.ts";
 
 /**
- * SQL over an `add` struct column that leaves out files which a test rules out, and perhaps not all of them:
- * what passes is tested again by `testOfFiles`, which alone decides. `undefined` where SQL cannot rule out
- * any.
+ * SQL over an `add` struct column that leaves out files that a test rules out, though perhaps not all of
+ * them: the others are tested again by `testOfFiles`, which decides. `undefined` if SQL cannot rule out any.
  */
 export function fileTestSql(test: FileTest, add: EngineStruct): SqlExpression | undefined {
   switch (test.op) {
@@ -73,8 +72,8 @@ interface BoundSql {
 }
 
 /**
- * How SQL compares a bound's text with a value: never stricter than `compare`, by a margin where the engine
- * rounds.
+ * How SQL compares a bound's text with a value: never more strictly than `compare`, with a margin if the
+ * engine rounds.
  */
 function engineBound(column: LogColumn, value: Comparable): BoundSql | undefined {
   switch (value.kind) {
@@ -130,12 +129,12 @@ function numberBound(
   };
 }
 
-/** Text may have been cut off, even in the middle of a character. */
+/** Text may have been truncated, even in the middle of a character. */
 function upperText(max: SqlExpression, literal: SqlExpression): SqlExpression {
   return sql`${max} >= ${literal} OR starts_with(${literal}, ${max}) OR contains(${max}, chr(65533))`;
 }
 
-/** SQL of a value in statistics or of a partition value, as text or typed; NULL where it is not there. */
+/** SQL of a value in statistics or of a partition value, as text or typed; NULL if it is absent. */
 function valueText(
   column: LogColumn,
   add: EngineStruct,
@@ -156,7 +155,7 @@ function valueText(
       : value;
   }
   if (fieldOf(add, "stats") === undefined || parsed !== undefined) return undefined;
-  // Damaged statistics are no statistics.
+  // Damaged statistics count as absent.
   return sql`TRY(json_extract_string("add".stats, ${pointer(path)}))`;
 }
 
@@ -172,7 +171,7 @@ function pointer(path: readonly string[]): SqlExpression {
   return quoteText(path.map((name) => `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""));
 }
 
-/** Text with a NUL or half a surrogate pair does not reach the engine whole. */
+/** Text with a NUL or an unpaired surrogate cannot be passed to the engine unchanged. */
 function sqlSafe(text: string): boolean {
   return !/[\ud800-\udfff]/u.test(text) && !text.includes("\u0000");
 }

@@ -8,14 +8,14 @@ import { type FileTest, fileTest, type LogSchema } from "./file-test.ts";
 /**
  * Makes a test of whether a file may hold a row for which `predicate` is true.
  *
- * It answers false only where partition values or statistics prove that no row can be (PROTOCOL.md "Per-file
+ * The test is false only if partition values or statistics prove that no row matches (PROTOCOL.md "Per-file
  * Statistics").
  */
 export function mayMatchFile(predicate: Predicate, table: LogSchema): (add: AddAction) => boolean {
   return testOfFiles(fileTest(predicate, table));
 }
 
-/** As {@link mayMatchFile}, of a test that is translated already. */
+/** Like {@link mayMatchFile}, for a test that is already compiled. */
 export function testOfFiles(test: FileTest): (add: AddAction) => boolean {
   return (add) => holds(test, new FileFacts(add));
 }
@@ -44,7 +44,7 @@ function holdsOfColumn(test: Extract<FileTest, { column: unknown }>, facts: Colu
     case "below":
       return reachesDown(facts.lower, test.value, test.orEqual);
     case "above":
-      // Statistics may leave NaN out, and NaN is above everything.
+      // Statistics may omit NaN, which is above everything.
       if (test.nan && (test.column.type === "float" || test.column.type === "double")) return true;
       return reachesUp(facts, test.value, test.orEqual);
     case "hasPrefix":

@@ -17,16 +17,16 @@ import { pathKeySql, vectorKeySql } from "./file-key-sql.ts";
 import { type FileMap, filesPerChunk, replayInto } from "./memory-files.ts";
 
 /**
- * Rows of file actions in the engine: one Parquet file of a checkpoint, or the table that big commits were
- * read into.
+ * Rows of file actions in the engine: one Parquet file of a checkpoint, or the table into which big commits
+ * were read.
  */
 export interface FileSource {
-  /** Yields the action columns and `ordinal`, the row's number in the source. */
+  /** Returns the action columns and `ordinal`, the row's number in the source. */
   readonly from: SqlExpression;
   readonly rows: number;
   readonly columns: ReadonlyMap<string, EngineStruct>;
   /**
-   * `key` holds each row's key already; else keys are made in SQL, special ones from the table
+   * Whether `key` already holds each row's key; otherwise keys are made in SQL, special ones from the table
    * `special_keys`.
    */
   readonly keyed: boolean;
@@ -34,31 +34,29 @@ export interface FileSource {
   readonly name: string;
 }
 
-/** The engine's part of the live files: shared by the versions that only differ in newer actions. */
+/** The engine's part of the live files, shared by versions that only differ in newer actions. */
 export interface EngineBase {
   readonly session: Session;
-  /**
-   * The sources in ascending order of age: what a later one says of a file replaces what an earlier one says.
-   */
+  /** The sources, oldest first: an action on a file in a later source replaces those in earlier ones. */
   readonly checkpoint: readonly FileSource[];
   readonly tail: FileSource | undefined;
   /**
-   * Whether some keys of the checkpoint are in the table `special_keys`: looked for when something newer has
-   * to be held against it.
+   * Whether some keys of the checkpoint are in the table `special_keys`; determined when newer actions must
+   * be compared with it.
    */
   readonly hasSpecialKeys: () => Promise<boolean>;
 }
 
 const windowRows = 32_768;
-/** Paths alone are about a tenth of what a file action holds. */
+/** Paths alone are about a tenth of the size of a file action. */
 const pathWindowRows = 131_072;
-/** What the engine may use of memory where the limit for most tables' logs does not suffice. */
+/** Bytes of memory that the engine may use if the limit for most tables' logs does not suffice. */
 const roomyLimit = "4GiB";
 /** Beyond this many newer actions it is cheaper to read the log again. */
 const overlayLimit = 200_000;
 
 /**
- * Live files of a table too big to be held as objects: what the engine holds, and the newer actions over it.
+ * Live files of a table too big to be held as objects: those in the engine, and the newer actions over them.
  */
 export class EngineFiles implements LiveFiles {
   readonly #base: EngineBase;
@@ -72,7 +70,7 @@ export class EngineFiles implements LiveFiles {
     this.#table = table;
   }
 
-  /** The files after further actions; `undefined` when there are so many that the log has to be read again. */
+  /** The files after further actions; `undefined` if there are so many that the log must be read again. */
   advance(
     actions: Iterable<AddAction | RemoveAction>,
     keyOf: FileKeyer,
@@ -181,15 +179,15 @@ export class EngineFiles implements LiveFiles {
     if (type === undefined) return [];
     const where = condition === undefined ? sql`` : sql` WHERE ${condition}`;
     const json = sql`SELECT ${actionJsonSql(kind, type)} AS json, ordinal FROM ${await this.#live(source, kind)}${where}`;
-    // One text for some hundred files crosses the border once; the parser likes it better, too.
+    // One text for several hundred files is passed once, and is also parsed faster.
     const query = sql`SELECT '[' || string_agg(json, ',') || ']' AS batch FROM (${json}) GROUP BY ordinal // 512 ORDER BY ordinal // 512`;
     const rows = await this.#rows(query, source);
     return rows.flatMap((row) => readBatch(kind, row["batch"], source.name));
   }
 
   /**
-   * @throws `LOG_GAP` where the file behind the source is gone: cleanup took the checkpoint away, or its
-   * local copy was evicted
+   * @throws `LOG_GAP` if the file of the source is gone: cleanup removed the checkpoint, or its local copy
+   * was evicted
    */
   async #rows(query: SqlSelect, source: FileSource): Promise<EngineRow[]> {
     const { session } = this.#base;
@@ -198,7 +196,7 @@ export class EngineFiles implements LiveFiles {
         return await session.rows(query, this.#parameters());
       } catch (error) {
         if (!isVarveError(error, "MEMORY_LIMIT_TOO_SMALL")) throw error;
-        // Pages of a checkpoint with statistics on many columns can be huge, and every thread holds some.
+        // Pages of a checkpoint with statistics on many columns can be huge, and every thread holds several.
         await session.execute(sql`SET threads = 1; SET memory_limit = ${quoteText(roomyLimit)}`);
         return await session.rows(query, this.#parameters());
       }
@@ -209,7 +207,7 @@ export class EngineFiles implements LiveFiles {
     }
   }
 
-  /** The rows of a source that hold an action of this kind which nothing newer replaced. */
+  /** The rows of a source that hold an action of this kind that nothing newer replaced. */
   async #live(source: FileSource, kind: "add" | "remove"): Promise<SqlExpression> {
     const type = source.columns.get(kind);
     assertInternal(type !== undefined, `${source.name} has no ${kind}`);
@@ -226,7 +224,7 @@ export class EngineFiles implements LiveFiles {
     return sql`(SELECT ${columns} FROM ${source.from} src${special} WHERE ${present} AND (${pathKey} || ${vectorKeySql(sql`src.${quoteName(kind)}`, type)}) NOT IN (${newer}))`;
   }
 
-  /** SQL of the keys of everything newer than a source, or `undefined` where there is nothing. */
+  /** SQL of the keys of everything newer than a source, or `undefined` if there is nothing. */
   #newerKeys(source: FileSource): SqlSelect | undefined {
     const { tail } = this.#base;
     const parts = [
@@ -246,7 +244,7 @@ function readBatch<K extends "add" | "remove">(
   text: unknown,
   name: string,
 ): Extract<AddAction | RemoveAction, { kind: K }>[] {
-  // Every number of a file action that may pass 2^53 comes as text.
+  // Every number of a file action that may exceed 2^53 is passed as text.
   const items = typeof text === "string" ? parseRoundedJson(text) : undefined;
   if (!Array.isArray(items)) throw corrupt(name, `${kind} is not a list`);
   return items.map((item) => {

@@ -19,32 +19,31 @@ const memoryLimit = 640 * 1024 * 1024;
 
 const smallestBuffer = 4 * 1024 * 1024;
 
-// A deletion vector stays JSON: most files have none, and the columns of a struct cost as much where it is
-// null.
+// A deletion vector stays JSON: most files have none, and the columns of a struct cost as much if it is null.
 const addType =
   'STRUCT("path" VARCHAR, "partitionValues" JSON, "size" BIGINT, "modificationTime" BIGINT, "dataChange" BOOLEAN, "stats" VARCHAR, "tags" JSON, "deletionVector" JSON, "baseRowId" BIGINT, "defaultRowCommitVersion" BIGINT, "clusteringProvider" VARCHAR)';
 const removeType =
   'STRUCT("path" VARCHAR, "deletionTimestamp" BIGINT, "dataChange" BOOLEAN, "extendedFileMetadata" BOOLEAN, "partitionValues" JSON, "size" BIGINT, "stats" VARCHAR, "tags" JSON, "deletionVector" JSON, "baseRowId" BIGINT, "defaultRowCommitVersion" BIGINT)';
 
-/** What a big table's live files are read from. */
+/** Sources of a big table's live files. */
 export interface EngineInput {
   readonly checkpoint: { readonly files: CheckpointFiles; readonly head: CheckpointHead } | undefined;
   /** Commits and compactions too big to be held as objects, in ascending order. */
   readonly commits: readonly CommitInput[];
 }
 
-/** A commit or compaction, and how long its lines are at most. */
+/** A commit or compaction, and the length of its longest line. */
 export interface CommitInput {
   readonly file: TailFile;
   readonly longestLine: number;
 }
 
 /**
- * Brings a big table's file actions within the engine's reach: checkpoints stay in their Parquet files,
+ * Makes a big table's file actions available to the engine: checkpoints stay in their Parquet files, and
  * commits are read into a table. PROTOCOL.md "Action Reconciliation": action reconciliation in SQL.
  *
- * @throws `CHECKPOINT_CORRUPT` with `path`; `LOG_CORRUPT`, with `compaction` where doing without that file
- * may help
+ * @throws `CHECKPOINT_CORRUPT` with `path`; `LOG_CORRUPT`, with `compaction` if reading without that file may
+ * help
  */
 export async function loadEngineBase(context: TableContext, input: EngineInput): Promise<EngineBase> {
   return handOver(await (await context.engine()).open({ memoryLimit }), async (session) => {
@@ -75,7 +74,7 @@ export async function loadEngineBase(context: TableContext, input: EngineInput):
   });
 }
 
-/** Snapshots have no end that a caller would announce: their session goes with the last of them. */
+/** Callers do not close snapshots, so their session is closed with the last of them. */
 const closeWhenForgotten = new FinalizationRegistry<Session>((session) => {
   session.close().catch(() => undefined);
 });
@@ -104,7 +103,7 @@ async function checkpointSources(
 }
 
 /**
- * The actions of a checkpoint with their rows' ordinals; copied into a table where a column of the file hides
+ * The actions of a checkpoint with their rows' ordinals; copied into a table if a column of the file hides
  * these.
  */
 async function numberedActions(
@@ -119,7 +118,7 @@ async function numberedActions(
   return sql`(SELECT ${actions}, rowid AS ordinal FROM ${table})`;
 }
 
-/** Reads commits into one table in which every logical file occurs once, with the newest action on it. */
+/** Reads commits into one table in which every logical file occurs once, with its newest action. */
 async function readCommits(
   context: TableContext,
   session: Session,
@@ -133,7 +132,7 @@ async function readCommits(
   ]);
   const local: string[] = [];
   for (const { file } of files) local.push(await context.localFile(file.path));
-  // The reader's buffers grow with this, so it follows the lines that there are.
+  // The reader's buffers grow with this, so it is the length of the longest line.
   const longestLine = commits.reduce(
     (most, { longestLine }) => Math.max(most, longestLine + 1),
     smallestBuffer,
@@ -188,7 +187,7 @@ async function fillSpecialKeys(
 }
 
 async function dropReplaced(session: Session, files: readonly TailFile[]): Promise<void> {
-  // Few keys repeat, if any: numbers find those that may, and only their texts are compared.
+  // Few keys repeat, if any: hashes find those that may, and only their texts are compared.
   await session.execute(
     sql`CREATE TABLE suspects AS SELECT hash FROM (SELECT hash(key) AS hash FROM commits) GROUP BY hash HAVING count(*) > 1`,
   );

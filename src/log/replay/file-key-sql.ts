@@ -8,7 +8,7 @@ import { fieldOf } from "../checkpoint/action-sql.ts";
  * SQL of a path's key where it is the path decoded, NULL where only `pathKeyer` knows it: absolute paths,
  * segments `.`, escapes that are not UTF-8.
  *
- * Equal to what `pathKeyer` makes wherever it is not NULL.
+ * Equal to the result of `pathKeyer` wherever it is not NULL.
  */
 export function pathKeySql(path: SqlExpression): SqlExpression {
   const decoded = sql`CASE WHEN contains(${path}, '%') THEN try(url_decode(${path})) ELSE ${path} END`;

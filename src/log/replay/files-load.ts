@@ -13,7 +13,7 @@ import { EngineFiles } from "./engine-files.ts";
 import { loadEngineBase } from "./engine-load.ts";
 import { type FileMap, MemoryFiles, memoryFiles, replayInto } from "./memory-files.ts";
 
-/** What the live files of a version are made from. */
+/** Sources of the live files of a version. */
 export interface FileOrigin {
   readonly segment: LogSegment;
   readonly tail: readonly TailPart[];
@@ -21,7 +21,9 @@ export interface FileOrigin {
   readonly table: LogSchema;
 }
 
-/** About 5,000 files each: beyond that the engine, started or not, is faster than objects are made. */
+/**
+ * About 5,000 files each: above that, the engine, even if it must be started, is faster than making objects.
+ */
 const defaultFileLimits: FileLimits = Object.freeze({ checkpointRows: 5_000, jsonBytes: 2 * 1024 * 1024 });
 
 /** Replays the files of a version. @throws `LOG_CORRUPT`, `CHECKPOINT_CORRUPT` */
@@ -57,7 +59,7 @@ export async function loadFiles(
   return memoryFiles(map, new Map(), origin.table);
 }
 
-/** The files after further commits; `undefined` when it is cheaper to load them again. */
+/** The files after further commits; `undefined` if it is cheaper to load them again. */
 export async function advanceFiles(
   context: TableContext,
   before: LiveFiles,

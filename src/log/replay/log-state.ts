@@ -7,8 +7,8 @@ import type {
 import type { HeadAction } from "../segment/commit-lines.ts";
 
 /**
- * What replaying the actions that are not about files leaves: the newest of each kind. PROTOCOL.md "Action
- * Reconciliation": protocol, metadata, transactions and domains. Removed domains stay until the end.
+ * Result of replaying the actions that are not about files: the newest of each kind. PROTOCOL.md "Action
+ * Reconciliation": protocol, metadata, transactions and domains. Removed domains are kept until the end.
  */
 export interface HeadState {
   readonly protocol?: ProtocolAction | undefined;
@@ -44,7 +44,7 @@ export function replayHead(state: HeadState, actions: Iterable<HeadAction>): Hea
   };
 }
 
-/** The domains that are there: without removed ones. */
+/** The domains, without removed ones. */
 export function liveDomains(state: HeadState): ReadonlyMap<string, DomainMetadataAction> {
   return new Map([...state.domains].filter(([, action]) => !action.removed));
 }

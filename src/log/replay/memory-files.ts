@@ -8,7 +8,7 @@ import type { FileKeyer } from "../segment/file-key.ts";
 /** The newest file action of each logical file, by its key. */
 export type FileMap = Map<string, AddAction | RemoveAction>;
 
-/** Files that {@link LiveFiles.all} and {@link LiveFiles.tombstones} hand out at a time. */
+/** Number of files per chunk of {@link LiveFiles.all} and {@link LiveFiles.tombstones}. */
 export const filesPerChunk = 2048;
 
 /**
@@ -27,7 +27,7 @@ export function replayInto(
  * Live files of a table that is small enough to be held as objects: a base shared between versions, and the
  * newer actions over it.
  *
- * Both maps belong to it from now on and are never changed again.
+ * Both maps belong to it from now on and must not be changed.
  */
 export function memoryFiles(
   base: ReadonlyMap<string, AddAction | RemoveAction>,
@@ -53,7 +53,7 @@ export class MemoryFiles implements LiveFiles {
     this.#table = table;
   }
 
-  /** The files after further actions; costs the actions alone until they outgrow the base. */
+  /** The files after further actions; the cost depends only on these until they outgrow the base. */
   advance(actions: Iterable<AddAction | RemoveAction>, keyOf: FileKeyer, table: LogSchema): MemoryFiles {
     const overlay: FileMap = new Map(this.#overlay);
     replayInto(overlay, actions, keyOf);

@@ -3,7 +3,7 @@ import type { ObjectInfo, ObjectStore, ReadOptions } from "../../storage/contrac
 import { commitPath, logFolder, parseLogPath } from "./file-names.ts";
 
 /**
- * A commit's bytes, or `undefined` where the store definitely has none. @throws `STORE_UNAVAILABLE`,
+ * A commit's bytes, or `undefined` if the store definitely has none. @throws `STORE_UNAVAILABLE`,
  * `STORE_REFUSED`
  */
 export async function readCommitBytes(
@@ -22,8 +22,8 @@ export async function readCommitBytes(
 /**
  * The commits after `version`, without gaps, oldest first.
  *
- * @throws `LOG_GAP` when later commits exist but the next one does not, or `version` itself does not: the log
- * was cleaned up to beyond it. What stands after a version that is gone may be a late commit into the past.
+ * @throws `LOG_GAP` if later commits exist but the next one, or `version` itself, does not: the log was
+ * cleaned up past it, and what follows a version that is gone may be a late commit into the past
  */
 export async function listCommitsAfter(
   store: ObjectStore,
@@ -31,7 +31,7 @@ export async function listCommitsAfter(
   options?: ReadOptions,
 ): Promise<ObjectInfo[]> {
   const commits: ObjectInfo[] = [];
-  // Just before the name of the version's own commit.
+  // Starts just before the name of the version's own commit.
   const start = version < 0 ? {} : { startAfter: commitPath(version).slice(0, -1) };
   let hasOwn = version < 0;
   for await (const object of store.list(`${logFolder}/0`, { ...options, ...start })) {
@@ -50,8 +50,8 @@ export async function listCommitsAfter(
 }
 
 /**
- * The first of some commits, oldest first, whose file is younger than the next one's: put late, it may have
- * come into a version that was cleaned up. `undefined` where they are in order.
+ * The first of several commits, oldest first, whose file is younger than the next one's: it was put late,
+ * perhaps into a version that was cleaned up. `undefined` if they are in order.
  */
 export function firstOutOfOrder(commits: readonly (ObjectInfo | undefined)[]): ObjectInfo | undefined {
   return commits.find(

@@ -2,17 +2,17 @@ import { parseActionLine } from "../../protocol/action-json.ts";
 import type { Action } from "../../protocol/actions.ts";
 import { decodeUtf8, lineTooLong, longestLine } from "../../protocol/text-lines.ts";
 
-/** Actions that are not about files; what a snapshot is opened from. */
+/** Actions that are not about files, from which a snapshot is opened. */
 export type HeadAction = Exclude<Action, { kind: "add" | "remove" | "cdc" }>;
 
-// With the brace, because a line may also name an action that it does not hold:
+// The brace is included, because a line may also name an action that it does not hold:
 // `{"add":null,"metaData":{…}}`.
 const filePrefixes = ['{"add":{', '{"remove":{', '{"cdc":{'].map((text) => Buffer.from(text));
 const lineFeed = 10;
 
 /**
- * Reads the actions of a commit that are not about files, without parsing the lines that are: a million files
- * cost one pass over the bytes.
+ * Reads the actions of a commit that are not about files, without parsing the lines of file actions: a
+ * million files cost one pass over the bytes.
  *
  * @throws `LOG_CORRUPT` naming file and line
  */
@@ -21,17 +21,17 @@ export function parseHeadActions(bytes: Uint8Array, source: string): HeadAction[
 }
 
 /**
- * Reads head actions of a commit that arrives in pieces, keeping no more than a piece and one line, and of a
- * line about a file nothing.
+ * Reads head actions of a commit that arrives in pieces. Keeps no more than a piece and one line, and nothing
+ * of a line about a file.
  *
  * @throws `LOG_CORRUPT`; `LIMIT_EXCEEDED` for a line beyond {@link longestLine}
  */
 export class HeadReader {
   readonly actions: HeadAction[] = [];
-  /** Bytes of the longest line so far, or a little more. */
+  /** Bytes of the longest line so far, or slightly more. */
   longestLine = 0;
   readonly #source: string;
-  /** The pieces of a line that has not ended; of one about a file the first only. */
+  /** The pieces of a line that has not ended; for a line about a file, only the first. */
   #rest: Uint8Array[] = [];
   #restBytes = 0;
   #line = 1;
@@ -69,7 +69,7 @@ export class HeadReader {
     if (this.#restBytes > longestLine) throw lineTooLong(this.#source, this.#line, this.#restBytes);
     this.longestLine = Math.max(this.longestLine, this.#restBytes);
     const [first] = this.#rest;
-    // A copy, so that a short end of a line does not keep its whole piece.
+    // A copy, so that a short end of a line does not keep its whole piece in memory.
     if (first === undefined || !isFileLine(view(first), 0)) this.#rest.push(Uint8Array.from(bytes));
   }
 
@@ -81,7 +81,7 @@ export class HeadReader {
     this.#restBytes = 0;
   }
 
-  /** Not as arguments of one call, of which there may be too many. */
+  /** Not passed as arguments of one call, because there may be too many. */
   #add(actions: readonly HeadAction[]): void {
     for (const action of actions) this.actions.push(action);
   }
@@ -119,7 +119,7 @@ export function isHead(action: Action): action is HeadAction {
 }
 
 function isFileLine(buffer: Buffer, start: number): boolean {
-  // The third byte tells add, remove and cdc from the rest before whole prefixes are compared.
+  // The third byte distinguishes add, remove and cdc from the rest before whole prefixes are compared.
   const letter = buffer[start + 2];
   const prefix =
     letter === 0x61
@@ -130,7 +130,8 @@ function isFileLine(buffer: Buffer, start: number): boolean {
           ? filePrefixes[2]
           : undefined;
   if (prefix === undefined) return false;
-  // A loop beats a call of the runtime's comparison a line; past the end of the bytes nothing is equal.
+  // A loop is faster than calling the runtime's comparison for each line; past the end of the bytes, nothing
+  // is equal.
   for (let index = 0; index < prefix.length; index++)
     if (buffer[start + index] !== prefix[index]) return false;
   return true;

@@ -9,13 +9,13 @@ import { commitPath } from "./file-names.ts";
 
 /** Since when commits carry their own time, PROTOCOL.md "In-Commit Timestamps". */
 export interface InCommitTimestamps {
-  /** The first version whose commit carries its time. */
+  /** The first version whose commit has its own time. */
   readonly version: number;
-  /** Its time; absent where the feature is on since the table's first version. */
+  /** Its time; absent if the feature has been enabled since the table's first version. */
   readonly timestamp?: number | undefined;
 }
 
-/** Reads a table's in-commit timestamp settings; `undefined` where the feature is not on. */
+/** Reads a table's in-commit timestamp settings; `undefined` if the feature is not enabled. */
 export function inCommitTimestamps(
   protocol: ProtocolAction,
   metadata: MetadataAction,
@@ -30,9 +30,9 @@ export function inCommitTimestamps(
 }
 
 /**
- * The time that a commit carries in its `commitInfo`. PROTOCOL.md "In-Commit Timestamps".
+ * The time in a commit's `commitInfo`. PROTOCOL.md "In-Commit Timestamps".
  *
- * @throws `LOG_CORRUPT` when it carries none
+ * @throws `LOG_CORRUPT` if it has none
  */
 export function inCommitTimestamp(actions: Iterable<HeadAction>, version: number): number {
   for (const action of actions) {
@@ -47,10 +47,7 @@ export function inCommitTimestamp(actions: Iterable<HeadAction>, version: number
   );
 }
 
-/**
- * The time that the commit of a version carries, asked for by its name; `undefined` where the store has no
- * such commit.
- */
+/** Reads the time in the commit of a version; `undefined` if the store has no such commit. */
 export async function findCommitTimestamp(
   store: ObjectStore,
   version: number,

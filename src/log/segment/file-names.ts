@@ -1,10 +1,10 @@
-/** Folder of the log below the table's root. */
+/** Folder of the log, relative to the table's root. */
 export const logFolder = "_delta_log";
 
 /** Folder of checkpoint sidecars, PROTOCOL.md "Sidecar Files". */
 export const sidecarFolder = `${logFolder}/_sidecars`;
 
-/** The hint where to start listing, PROTOCOL.md "Last Checkpoint File". */
+/** The hint that says where to start listing, PROTOCOL.md "Last Checkpoint File". */
 export const lastCheckpointPath = `${logFolder}/_last_checkpoint`;
 
 /** What the name of a file in the log says, PROTOCOL.md "File Types". */
@@ -54,7 +54,7 @@ export function checksumPath(version: number): string {
 }
 
 /**
- * Name of the log compaction of versions `from` to `to`, both included. PROTOCOL.md "Log Compaction Files".
+ * Name of the log compaction of versions `from` to `to`, both inclusive. PROTOCOL.md "Log Compaction Files".
  */
 export function compactionPath(from: number, to: number): string {
   return `${logFolder}/${padVersion(from)}.${padVersion(to)}.compacted.json`;
@@ -66,14 +66,14 @@ export function padVersion(version: number): string {
 }
 
 /**
- * Takes the path of a file in the log apart; `undefined` for anything that has no part in the protocol,
- * versions of 2^53 and more among them.
+ * Parses the path of a file in the log; `undefined` for anything outside the protocol, including versions of
+ * 2^53 and more.
  */
 export function parseLogPath(path: string): LogFileName | undefined {
   const match = /^_delta_log\/(\d{20})\.(.+)$/s.exec(path);
   const [, digits = "", rest = ""] = match ?? [];
   const version = Number(digits);
-  // No log gets so far one by one: such a name is stray, and nothing that is needed.
+  // No log can reach such a version, so the file is a stray that nothing needs.
   if (match === null || !Number.isSafeInteger(version)) return undefined;
   if (rest === "json") return { kind: "commit", version };
   if (rest === "crc") return { kind: "checksum", version };
@@ -87,7 +87,7 @@ export function parseLogPath(path: string): LogFileName | undefined {
     : undefined;
 }
 
-/** Whether a path is named like a file of the log whose version cannot be counted: 2^53 or more. */
+/** Whether a path is named like a file of the log with a version of 2^53 or more. */
 export function isBeyondVersions(path: string): boolean {
   const match = /^_delta_log\/(\d{20})\.(?:(\d{20})\.compacted\.json$)?/.exec(path);
   return (

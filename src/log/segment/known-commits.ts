@@ -1,8 +1,8 @@
 import type { ObjectInfo, ObjectStore } from "../../storage/contract/object-store.ts";
 
 /**
- * Bytes of commits that this process wrote or read while committing, oldest first, until the snapshot that
- * follows asks for them.
+ * Bytes of commits that this process wrote or read while committing, oldest first, kept until the next
+ * snapshot needs them.
  */
 const known = new WeakMap<ObjectStore, Map<string, Uint8Array>>();
 
@@ -11,7 +11,7 @@ const mostBytes = 256 * 1024;
 
 /**
  * Keeps a commit's bytes for the next {@link recallCommit}, so that a writer need not read back what it has
- * in hand.
+ * in memory.
  */
 export function rememberCommit(store: ObjectStore, path: string, bytes: Uint8Array): void {
   if (bytes.length > mostBytes) return;
@@ -23,14 +23,14 @@ export function rememberCommit(store: ObjectStore, path: string, bytes: Uint8Arr
   if (commits.size > mostCommits && oldest !== undefined) commits.delete(oldest);
 }
 
-/** A commit's remembered bytes, which stay remembered; `undefined` where there are none. */
+/** A commit's remembered bytes, which stay remembered; `undefined` if there are none. */
 export function rememberedCommit(store: ObjectStore, path: string): Uint8Array | undefined {
   return known.get(store)?.get(path);
 }
 
 /**
- * Hands out a listed commit's remembered bytes, once; commits never change, and one of another size is
- * another table's.
+ * Returns a listed commit's remembered bytes, once; commits never change, and one of another size belongs to
+ * another table.
  */
 export function recallCommit(
   store: ObjectStore,

@@ -4,16 +4,22 @@ import type { ObjectStore, ReadOptions } from "../../storage/contract/object-sto
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../../util/json.ts";
 import { lastCheckpointPath } from "./file-names.ts";
 
-/** A hint is a few numbers, and at most the columns of the checkpoint; what is longer is damaged. */
+/**
+ * Maximum size of a hint, which has a few numbers and perhaps the columns of the checkpoint; a longer one is
+ * damaged.
+ */
 const mostHintBytes = 4 * 1024 * 1024;
-/** Characters of a canonical form, in which each value repeats the names above it: deep ones multiply a hint's size. */
+/**
+ * Maximum characters of a canonical form, in which each value repeats the names above it, so that deep values
+ * multiply a hint's size.
+ */
 const mostCanonical = 16 * 1024 * 1024;
 
 /**
- * The version that `_last_checkpoint` names, or `undefined` where it is missing, damaged or fails its own
+ * The version that `_last_checkpoint` names, or `undefined` if it is missing, damaged or fails its own
  * checksum. PROTOCOL.md "Last Checkpoint File" and "Last Checkpoint File Schema".
  *
- * A hint never decides anything: the listing has to show a checkpoint there.
+ * A hint never decides anything: the listing must show a checkpoint there.
  */
 export async function readHint(store: ObjectStore, options: ReadOptions = {}): Promise<number | undefined> {
   let bytes: Uint8Array;
@@ -26,7 +32,7 @@ export async function readHint(store: ObjectStore, options: ReadOptions = {}): P
   return parseHint(bytes);
 }
 
-/** As {@link readHint}, of the file's bytes. */
+/** Like {@link readHint}, from the file's bytes. */
 export function parseHint(bytes: Uint8Array): number | undefined {
   if (bytes.length > mostHintBytes) return undefined;
   const value = parseQuietly(bytes);
@@ -38,8 +44,8 @@ export function parseHint(bytes: Uint8Array): number | undefined {
 }
 
 /**
- * MD5 of the canonical form of a hint without its `checksum`, in hexadecimal (PROTOCOL.md "JSON checksum"); `undefined`
- * as of {@link canonicalHint}.
+ * MD5 of the canonical form of a hint without its `checksum`, in hexadecimal (PROTOCOL.md "JSON checksum");
+ * `undefined` as {@link canonicalHint}.
  */
 export function hintChecksum(hint: JsonObject): string | undefined {
   const canonical = canonicalHint(hint);
@@ -47,8 +53,8 @@ export function hintChecksum(hint: JsonObject): string | undefined {
 }
 
 /**
- * The canonical form itself: `path=value` pairs, sorted by the bytes of their paths; `undefined` where it is so long
- * that only a hint which was made to exhaust its readers has it.
+ * The canonical form itself: `path=value` pairs, sorted by the bytes of their paths; `undefined` if it is so
+ * long that the hint must be an attack.
  */
 export function canonicalHint(hint: JsonObject): string | undefined {
   const pairs: [path: string, value: string][] = [];
@@ -62,7 +68,7 @@ export function canonicalHint(hint: JsonObject): string | undefined {
   return pairs.map(([path, value]) => `${path}=${value}`).join(",");
 }
 
-/** Returns how many characters are left; below 0, not all was collected. */
+/** Returns the number of characters left; below 0, not everything was collected. */
 function collect(
   path: string,
   value: JsonValue | undefined,
@@ -101,7 +107,7 @@ function parseQuietly(bytes: Uint8Array): JsonValue | undefined {
   try {
     return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    // A damaged hint is as good as none: the whole log is listed instead.
+    // A damaged hint counts as absent: the whole log is listed instead.
     return undefined;
   }
 }

@@ -1,13 +1,14 @@
 import type { ObjectInfo, ObjectStore, ReadOptions } from "../../storage/contract/object-store.ts";
 import { logFolder, padVersion, parseLogPath } from "./file-names.ts";
 
-/** The files of a log from some version on, by what they are. Versions ascend within each list. */
+/** The files of a log from some version on, by kind. Versions ascend within each list. */
 export interface LogListing {
-  /** The first version that was asked for: files of earlier ones were not looked at. */
+  /** The first version of the listing; files of earlier ones were not listed. */
   readonly from: number;
   readonly commits: ReadonlyMap<number, ObjectInfo>;
   /**
-   * Complete checkpoints only; of several for one version, the preferred first (PROTOCOL.md "Checkpoints").
+   * Only complete checkpoints; of several for one version, the preferred one comes first (PROTOCOL.md
+   * "Checkpoints").
    */
   readonly checkpoints: readonly CheckpointFiles[];
   readonly compactions: readonly CompactionFile[];
@@ -24,7 +25,7 @@ export interface CheckpointFiles {
   readonly files: readonly ObjectInfo[];
 }
 
-/** A log compaction of the versions `version` to `end`, both included. */
+/** A log compaction of the versions `version` to `end`, both inclusive. */
 export interface CompactionFile {
   readonly version: number;
   readonly end: number;
@@ -32,10 +33,10 @@ export interface CompactionFile {
 }
 
 /**
- * Lists the log's files of version `from` and later, up to `to` where given; incomplete multi-part
- * checkpoints are left out.
+ * Lists the log's files of version `from` and later, up to `to` if given; incomplete multi-part checkpoints
+ * are left out.
  *
- * Sub-folders and foreign files are passed over, versions of 2^53 and more among them (`fsck` names those).
+ * Sub-folders and foreign files are skipped, including versions of 2^53 and more (`fsck` reports those).
  *
  * @throws what the store throws
  */
@@ -99,8 +100,8 @@ class CheckpointCollector {
 }
 
 /**
- * One classic file is the cheapest to read and the most widely tested; parts may be a mix of two writers'
- * work (PROTOCOL.md), so come last.
+ * One classic file is the cheapest to read and the most widely tested; parts may be from two writers
+ * (PROTOCOL.md), so they come last.
  */
 function preference(checkpoint: CheckpointFiles): number {
   return checkpoint.form === "classic" ? 0 : checkpoint.form === "uuid" ? 1 : 2;

@@ -13,7 +13,7 @@ class LogSession {
     this.#opening = opening;
   }
 
-  /** @param onFailure called at once when `work` or the opening fails, before the session is closed */
+  /** @param onFailure called immediately if `work` or the opening fails, before the session is closed */
   async use<T>(work: (session: Session) => Promise<T>, onFailure: () => void): Promise<T> {
     this.#users++;
     const [outcome] = await Promise.allSettled([this.#opening.then(work)]);
@@ -29,14 +29,14 @@ class LogSession {
     return outcome.value;
   }
 
-  /** Closes the session once nobody reads in it: others may be in the middle of sound files. */
+  /** Closes the session once no read uses it, because other reads of sound files may be in progress. */
   retire(): Promise<void> {
     this.#retired = true;
     return this.#users === 0 ? this.#close() : new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   #close(): Promise<void> {
-    // Of one that did not open whoever asked for it was told.
+    // If it failed to open, the caller received the error.
     this.#closed ??= this.#opening
       .then(
         (session) => session.close(),
@@ -52,8 +52,8 @@ class LogSession {
 const sessions = new WeakMap<TableContext, LogSession>();
 
 /**
- * Runs `work` in the engine session that a table's log shares for short reads. After a failure the next read has
- * another, because a damaged file may have broken it; those that are under way go on in theirs.
+ * Runs `work` in the engine session that a table's log shares for short reads. After a failure, the next read
+ * gets another session, because a damaged file may have broken it; reads in progress continue in theirs.
  */
 export function withLogSession<T>(context: TableContext, work: (session: Session) => Promise<T>): Promise<T> {
   const shared = sessions.get(context) ?? new LogSession(context.engine().then((engine) => engine.open()));
@@ -64,7 +64,7 @@ export function withLogSession<T>(context: TableContext, work: (session: Session
 }
 
 /**
- * Closes the session of {@link withLogSession}, if there is one, when its last read has ended; the next use opens
+ * Closes the session of {@link withLogSession}, if there is one, after its last read; the next use opens
  * another.
  */
 export async function closeLogSession(context: TableContext): Promise<void> {

@@ -11,10 +11,10 @@ export interface LogSegment {
   readonly version: number;
   readonly checkpoint?: CheckpointFiles | undefined;
   /**
-   * In ascending order; together they cover every version after the checkpoint (or from 0) up to `version`.
+   * In ascending order; together, they cover every version after the checkpoint (or from 0) up to `version`.
    */
   readonly tail: readonly TailFile[];
-  /** The commit file of `version`; absent where only a checkpoint is left of it. */
+  /** The commit file of `version`; absent if only a checkpoint of it remains. */
   readonly commit?: ObjectInfo | undefined;
   /** The checksum file of exactly `version`. */
   readonly checksum?: ObjectInfo | undefined;
@@ -27,32 +27,29 @@ export interface TailFile {
   readonly file: ObjectInfo;
 }
 
-/** Files, and their bytes, up to which a tail is read whole when a table is opened. */
+/** Numbers of files and bytes up to which a log tail is read whole when a table is opened. */
 const longTailFiles = 64;
 const longTailBytes = 8 * 1024 * 1024;
 
-/** Whether reading a tail costs more than opening a table should. */
+/** Whether reading a log tail costs more than opening a table should. */
 export function isLong(tail: readonly TailFile[]): boolean {
   return tail.length > longTailFiles || tail.reduce((sum, { file }) => sum + file.size, 0) > longTailBytes;
 }
 
-/** What {@link chooseSegment} may use. */
+/** Options of {@link chooseSegment}. */
 export interface SegmentChoice {
-  /**
-   * Files that turned out to be unreadable: checkpoints and compactions without which the segment has to be
-   * built.
-   */
+  /** Files that turned out to be unreadable: checkpoints and compactions that the segment must not use. */
   readonly unusable?: ReadonlySet<string> | undefined;
-  /** Take only checkpoints of this version or earlier; default: the target. */
+  /** Use only checkpoints of this version or earlier; default: the target. */
   readonly newestCheckpoint?: number | undefined;
 }
 
 /**
- * Chooses the files to read version `target` from: the newest complete checkpoint at or below it, and what
- * follows. PROTOCOL.md "Checkpoints" and "Action Reconciliation": which files hold a version.
+ * Chooses the files from which to read version `target`: the newest complete checkpoint at or below it, and
+ * what follows. PROTOCOL.md "Checkpoints" and "Action Reconciliation": which files hold a version.
  *
- * @throws `VERSION_NOT_FOUND` when the log does not hold the version or can no longer rebuild it; `LOG_GAP`
- * when a commit after the chosen checkpoint is missing; both say which versions there are
+ * @throws `VERSION_NOT_FOUND` if the log does not hold the version or can no longer rebuild it; `LOG_GAP` if
+ * a commit after the chosen checkpoint is missing; both name the versions that exist
  */
 export function chooseSegment(listing: LogListing, target: number, choice: SegmentChoice = {}): LogSegment {
   const unusable = choice.unusable ?? new Set();
@@ -92,7 +89,7 @@ export function readableVersions(listing: LogListing): readonly (readonly [first
   return ranges;
 }
 
-/** The error for a version that the log does not hold, saying which it does. */
+/** The error for a version that the log does not hold, naming those that it does. */
 export function versionNotFound(listing: LogListing, version: number): VarveError {
   const ranges = readableVersions(listing);
   const text = ranges
@@ -114,9 +111,9 @@ export function versionNotFound(listing: LogListing, version: number): VarveErro
 }
 
 /**
- * What is behind a checkpoint that could not be read when there is nothing else to read `version` from:
- * cleanup took it away meanwhile where it was not found, or `now`, a listing made after the failure, does not
- * hold it any more; else it is damaged, as `damage` says.
+ * The error for a checkpoint that could not be read if nothing else has `version`. Cleanup removed it
+ * meanwhile if it was not found, or if `now`, a listing made after the failure, no longer has it; otherwise
+ * it is damaged, as `damage` says.
  */
 export function lostCheckpoint(damage: unknown, path: string, now: LogListing, version: number): unknown {
   if (!isGone(damage) && now.checkpoints.some(({ files }) => files.some((file) => file.path === path)))
@@ -129,10 +126,7 @@ export function lostCheckpoint(damage: unknown, path: string, now: LogListing, v
   );
 }
 
-/**
- * Whether a file of the checkpoint itself was not there; the sidecars of one that is there are not cleaned
- * up.
- */
+/** Whether a file of the checkpoint itself is absent; the sidecars of an existing one are not cleaned up. */
 function isGone(damage: unknown): boolean {
   const cause = isVarveError(damage) ? damage.cause : undefined;
   const path = isVarveError(cause, "OBJECT_NOT_FOUND") ? cause.data["path"] : undefined;
@@ -158,8 +152,8 @@ function chooseTail(
 }
 
 /**
- * A compaction stands in only for commits that are all there: what the log's versions are is the commits'
- * word alone. PROTOCOL.md "Log Compaction Files": when a compaction replaces its commits.
+ * A compaction replaces only commits that all exist, because only commits define the log's versions.
+ * PROTOCOL.md "Log Compaction Files": when a compaction replaces its commits.
  */
 function widestCompaction(
   listing: LogListing,

@@ -9,20 +9,20 @@ import { recallCommit } from "./known-commits.ts";
 import type { TailFile } from "./segment.ts";
 
 /**
- * A commit or compaction whose head actions were read; `bytes` is kept where it is small, for reading its
- * file actions later.
+ * A commit or compaction whose head actions were read; `bytes` is kept if it is small, for reading its file
+ * actions later.
  */
 export interface TailPart {
   readonly file: TailFile;
   readonly head: readonly HeadAction[];
   readonly bytes?: Uint8Array | undefined;
-  /** Bytes of its longest line, at most. */
+  /** Upper bound of the bytes of its longest line. */
   readonly longestLine: number;
 }
 
 /** Bytes of commits that a snapshot keeps between opening and its first look at files. */
 const keptBytes = 48 * 1024 * 1024;
-/** Files of the log beyond this are read piece by piece. */
+/** Files of the log with more bytes than this are read piece by piece. */
 export const pieceBytes = 8 * 1024 * 1024;
 const parallelReads = 16;
 const parallelBigReads = 2;
@@ -31,8 +31,8 @@ const parallelBigReads = 2;
  * Reads the head actions of commits and compactions, several at a time, in their order. PROTOCOL.md "Log
  * Compaction Files" and "Delta Log Entries".
  *
- * @throws `LOG_CORRUPT`; a compaction's error carries `compaction`, its path, so that the caller can do
- * without it. `LOG_GAP` when a file vanished since it was listed
+ * @throws `LOG_CORRUPT`; a compaction's error has `compaction`, its path, so that the caller can read without
+ * it; `LOG_GAP` if a file vanished since it was listed
  */
 export async function readTail(
   store: ObjectStore,
@@ -42,7 +42,7 @@ export async function readTail(
   let total = 0;
   for (const { file } of files) total += file.size;
   const keep = total <= keptBytes;
-  // A big one holds two pieces and its longest line.
+  // A big file needs memory for two pieces and its longest line.
   const bigReads = new Turnstile(parallelBigReads);
   return mapBounded(files, parallelReads, async (file) => {
     try {
@@ -71,7 +71,7 @@ export function headsOf(parts: readonly TailPart[]): HeadAction[] {
 }
 
 /**
- * A file of another size than it had when it was listed is another: put late into a version that was cleaned
+ * A file with another size than when it was listed is another file, put late into a version that was cleaned
  * up since.
  */
 async function getListed(
@@ -117,7 +117,7 @@ export function fileActions(actions: readonly Action[]): (AddAction | RemoveActi
 /**
  * All actions of one commit.
  *
- * @throws `VERSION_NOT_FOUND` when there is no such commit file, `LOG_CORRUPT`
+ * @throws `VERSION_NOT_FOUND` if there is no such commit file, `LOG_CORRUPT`
  */
 export async function readCommit(
   store: ObjectStore,
@@ -136,10 +136,10 @@ export async function readCommit(
 
 /**
  * Reads the head actions of a commit, compaction or JSON checkpoint piece by piece, scanning one while the
- * next is on its way.
+ * next is being fetched.
  *
- * @throws `LOG_CORRUPT`, `LIMIT_EXCEEDED`, `OBJECT_NOT_FOUND`; `LOG_GAP` for a file that is shorter than it was when it
- * was listed
+ * @throws `LOG_CORRUPT`, `LIMIT_EXCEEDED`, `OBJECT_NOT_FOUND`; `LOG_GAP` for a file that is shorter than when
+ * it was listed
  */
 export async function readHeadInPieces(
   store: ObjectStore,
@@ -154,7 +154,7 @@ export async function readHeadInPieces(
     if (piece.length !== expected) throw resized(file, offset + piece.length);
     const following = offset + pieceBytes;
     next = following < file.size ? store.getRange(file.path, following, pieceBytes, options) : undefined;
-    // A failure is met when its turn comes, or not at all when this piece fails first.
+    // A failure is handled when its piece is awaited, or not at all if this piece fails first.
     next?.catch(() => undefined);
     reader.push(piece);
   }
@@ -163,8 +163,8 @@ export async function readHeadInPieces(
 }
 
 /**
- * A compaction that is not reconciled holds several states of one thing, and only the commits tell which is
- * the newest.
+ * A compaction that is not reconciled holds several states of one key, and only the commits show which is the
+ * newest.
  */
 function checked(file: TailFile, head: HeadAction[]): HeadAction[] {
   if (file.from === file.to) return head;
@@ -176,7 +176,7 @@ function checked(file: TailFile, head: HeadAction[]): HeadAction[] {
   return head;
 }
 
-/** The error of a compaction that holds several actions on one thing. */
+/** The error for a compaction that holds several actions with one key. */
 export function notReconciled(file: TailFile): VarveError {
   const { path } = file.file;
   return new VarveError(

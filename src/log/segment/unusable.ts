@@ -1,6 +1,6 @@
 import { isVarveError } from "../../errors.ts";
 
-/** The file that an error says to do without. */
+/** The file without which reading should be tried again after an error. */
 export function unusablePath(error: unknown): string | undefined {
   if (isVarveError(error, "CHECKPOINT_CORRUPT") && typeof error.data["path"] === "string")
     return error.data["path"];

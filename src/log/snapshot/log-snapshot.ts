@@ -22,18 +22,18 @@ import { chooseSegment, isLong, type LogSegment, lostCheckpoint, type TailFile }
 import { headsOf, readTail, type TailPart } from "../segment/tail-read.ts";
 import { unusablePath } from "../segment/unusable.ts";
 
-/** {@link LogSnapshot} with what refreshing it and inspecting its log takes. */
+/** A {@link LogSnapshot} with what is needed to refresh it and to inspect its log. */
 export interface TableSnapshot extends LogSnapshot {
   /** The files that the version is read from. */
   readonly segment: LogSegment;
-  /** The snapshot of the listing's latest version; every commit after this one must be in the listing. */
+  /** The snapshot of the listing's newest version; every commit after this one must be in the listing. */
   advance(listing: LogListing, options: ReadOptions): Promise<TableSnapshot>;
 }
 
-/** Where a snapshot comes from: the files of its log, read when first needed. */
+/** The source of a snapshot: the files of its log, read when first needed. */
 interface Origin {
   readonly segment: LogSegment;
-  /** Commits and compactions after the checkpoint, as of when the table was opened. */
+  /** Commits and compactions after the checkpoint, at the time when the table was opened. */
   readonly tail: (options?: ReadOptions) => Promise<readonly TailPart[]>;
   /** Commits that refreshing added. */
   readonly added: readonly TailPart[];
@@ -42,17 +42,17 @@ interface Origin {
   /** Files known to be unreadable. */
   readonly unusable: ReadonlySet<string>;
   /**
-   * The checksum file that protocol and metadata were taken from, until the log itself was read and agreed.
+   * The checksum file from which protocol and metadata were taken, until the log itself was read and agreed.
    */
   readonly unconfirmed: string | undefined;
 }
 
 /**
- * Opens the version of a segment: from its checksum file where that saves much reading, else from the log.
+ * Opens the version of a segment: from its checksum file if that saves much reading, else from the log.
  * PROTOCOL.md "Version Checksum File" and "State Validation": the state from a checksum file.
  *
- * @throws `CHECKPOINT_CORRUPT` with `path`, `LOG_CORRUPT` (with `compaction` where doing without that file
- * may help), `CATALOG_MANAGED`
+ * @throws `CHECKPOINT_CORRUPT` with `path`, `LOG_CORRUPT` (with `compaction` if reading without that file may
+ * help), `CATALOG_MANAGED`
  */
 export async function openSnapshot(
   context: TableContext,
@@ -110,7 +110,7 @@ async function finishSnapshot(
 interface Opened {
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
-  /** Or why it cannot be read. */
+  /** Or the reason why it cannot be read. */
   readonly schema: StructType | VarveError;
   readonly timestamp: number;
 }
@@ -182,7 +182,7 @@ class Snapshot implements TableSnapshot {
     const before: HeadState = { ...emptyHead, protocol: this.protocol, metadata: this.metadata };
     const head = replayHead(before, headsOf(added));
     const files = this.#files === undefined ? undefined : await this.#advanceFiles(this.#files, added, head);
-    // With the files at hand nobody reads these bytes again.
+    // Once the files are loaded, these bytes are not read again.
     const parts = files === undefined ? added : added.map(withoutBytes);
     const segment = advanceSegment(this.segment, listing, newer);
     return finishSnapshot(
@@ -205,8 +205,8 @@ class Snapshot implements TableSnapshot {
   }
 
   /**
-   * The state of the whole log. @throws `CHECKSUM_MISMATCH` when the checksum file that the table was opened
-   * by says something else
+   * The state of the whole log. @throws `CHECKSUM_MISMATCH` if the checksum file from which the table was
+   * opened differs
    */
   async #head(): Promise<HeadState> {
     const head = await this.#reading((origin) => wholeHead(origin));
@@ -238,7 +238,7 @@ class Snapshot implements TableSnapshot {
     return files;
   }
 
-  /** Reads the log, doing without checkpoints and compactions that turn out to be damaged. */
+  /** Reads the log without the checkpoints and compactions that turn out to be damaged. */
   async #reading<T>(read: (origin: Origin) => Promise<T>): Promise<T> {
     for (;;) {
       const { unusable } = this.#origin;
@@ -287,7 +287,7 @@ async function commitTime(
   const stored = inCommitTimestamps(protocol, metadata);
   const isStored = stored !== undefined && segment.version >= stored.version;
   if (segment.commit === undefined) {
-    // A listing that lags may show the checkpoint before the commit, whose own time the next commit has to
+    // A lagging listing may show the checkpoint before the commit, whose own time the next commit must
     // exceed.
     const unlisted = isStored
       ? await findCommitTimestamp(context.store, segment.version, options)
@@ -331,7 +331,8 @@ function checksumMismatch(path: string): VarveError {
 }
 
 /**
- * A schema that cannot be read is no surprise where the table needs unknown features: their error says more.
+ * If the table needs unknown features, an unreadable schema is no surprise, and the error about the features
+ * says more.
  */
 function schemaOf(protocol: ProtocolAction, metadata: MetadataAction): StructType | VarveError {
   try {
@@ -352,8 +353,8 @@ function missingState(action: "protocol" | "metaData", version: number): VarveEr
 }
 
 /**
- * Makes a value when it is first asked for, and keeps it. What failed is made again the next time: the store may
- * answer then, and the signal of whoever opened the table is not that of whoever reads it later.
+ * Computes a value on first use and keeps it. After a failure it is computed again the next time, because the
+ * store may answer then, and a later reader has another signal.
  */
 function kept<T>(make: (options: ReadOptions) => Promise<T>): (options?: ReadOptions) => Promise<T> {
   let made: Promise<T> | undefined;

@@ -11,7 +11,7 @@ import { unusablePath } from "../segment/unusable.ts";
 import { openSnapshot, type TableSnapshot } from "./log-snapshot.ts";
 import { versionAtTime } from "./time-travel.ts";
 
-/** Which version to open; neither: the latest. */
+/** Which version to open; default: the newest. */
 export interface OpenLogOptions extends ReadOptions {
   readonly version?: number | undefined;
   /** Milliseconds since 1970-01-01 UTC: the newest version that was committed at or before this time. */
@@ -19,13 +19,13 @@ export interface OpenLogOptions extends ReadOptions {
 }
 
 /**
- * Opens one version of a table's log: its protocol and metadata, no files.
+ * Opens one version of a table's log: reads its protocol and metadata, but no files.
  *
- * A table that needs unknown reader features opens, so that it can be inspected; its `files()` then throws.
+ * A table that needs unknown reader features can be opened for inspection; its `files()` then throws.
  *
  * @throws `NOT_A_TABLE`, `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, `LOG_GAP`, `LOG_CORRUPT`,
- * `CHECKPOINT_CORRUPT`, `CATALOG_MANAGED`, `INVALID_ARGUMENT` for both a version and a time, or a version
- * that is not a version
+ * `CHECKPOINT_CORRUPT`, `CATALOG_MANAGED`, `INVALID_ARGUMENT` for both a version and a time, or an invalid
+ * version
  */
 export async function openLog(context: TableContext, options: OpenLogOptions = {}): Promise<LogSnapshot> {
   const { version, timestamp } = options;
@@ -63,8 +63,9 @@ export async function openLog(context: TableContext, options: OpenLogOptions = {
 }
 
 /**
- * The first version of a table that this process has just created, without a look at the store: from the bytes of its
- * commit, with this moment as its time where the commit carries none. `undefined` where the bytes are not at hand.
+ * The first version of a table that this process has just created, without reading the store: from the bytes
+ * of its commit, with the present time if the commit has none. Returns `undefined` if the bytes are not in
+ * memory.
  */
 export async function openCreated(context: TableContext): Promise<LogSnapshot | undefined> {
   const path = commitPath(0);
@@ -81,8 +82,8 @@ interface Newest {
 }
 
 /**
- * The newest version of a listing, or a newer one where that can no longer be read: others may have committed
- * and cleaned up to beyond it since it was listed. Whether the log is damaged, its newest version says.
+ * The newest version of a listing, or a newer one if that can no longer be read: others may have committed,
+ * and cleaned up past it, since it was listed. Only if the newest version cannot be read is the log damaged.
  */
 async function openNewest(context: TableContext, listing: LogListing, options: ReadOptions): Promise<Newest> {
   try {
@@ -96,15 +97,15 @@ async function openNewest(context: TableContext, listing: LogListing, options: R
   }
 }
 
-/** The greatest version that the log holds, by listing alone. @throws `NOT_A_TABLE` */
+/** The greatest version in the log, by listing alone. @throws `NOT_A_TABLE` */
 export async function latestVersion(context: TableContext, options: ReadOptions = {}): Promise<number> {
   return (await listFromHint(context, options)).latest;
 }
 
 /**
- * The latest version of a snapshot's table, reading only what was committed since; the snapshot itself when
- * nothing was, or when the store's listing lags behind it: a refresh never goes back to an older version of
- * the same log.
+ * The newest version of a snapshot's table, reading only later commits; the snapshot itself if there are
+ * none, or if the store's listing lags behind it: a refresh never goes back to an older version of the same
+ * log.
  *
  * @throws as {@link openLog}
  */
@@ -112,8 +113,8 @@ export async function refreshLog(snapshot: LogSnapshot, options: ReadOptions = {
   const { context, version } = snapshot;
   const listing = await listLog(context.store, version, undefined, options);
   if (listing.latest === version && isTableSnapshot(snapshot)) return snapshot;
-  // Where the snapshot's own commit is gone the log was cleaned up, and what stands after it may be a late
-  // commit into the past.
+  // If the snapshot's own commit is gone, the log was cleaned up, and what follows it may be a late commit
+  // into the past.
   const follows = listing.latest > version && hasCommits(listing, version) && isInOrder(listing, version + 1);
   if (follows && isTableSnapshot(snapshot)) return snapshot.advance(listing, options);
   const opened = await openLog(context, options);
@@ -124,7 +125,7 @@ export async function refreshLog(snapshot: LogSnapshot, options: ReadOptions = {
   return lags ? snapshot : opened;
 }
 
-/** Lists everything the log holds, up to a version where given. @throws `NOT_A_TABLE` */
+/** Lists the whole log, up to a version if given. @throws `NOT_A_TABLE` */
 export async function listWhole(
   context: TableContext,
   to: number | undefined,
@@ -136,12 +137,15 @@ export async function listWhole(
   return listWhole(context, undefined, options);
 }
 
-/** Lists from the checkpoint that `_last_checkpoint` names, if the listing confirms it, else everything. */
+/**
+ * Lists from the checkpoint that `_last_checkpoint` names, if the listing confirms it; otherwise lists
+ * everything.
+ */
 async function listFromHint(context: TableContext, options: ReadOptions): Promise<LogListing> {
   const hint = await readHint(context.store, options);
   if (hint !== undefined) {
     const listing = await listLog(context.store, hint, undefined, options);
-    // The hint is only where to begin: whether there is a checkpoint to build on, the listing says.
+    // The hint only says where to begin; the listing decides whether there is a checkpoint.
     if (listing.checkpoints.some((checkpoint) => checkpoint.version >= hint)) return listing;
   }
   return listWhole(context, undefined, options);

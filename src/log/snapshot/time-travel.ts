@@ -12,9 +12,9 @@ export interface CommitTime {
 }
 
 /**
- * File times of the commits of a listing, made strictly ascending as other engines do: a time not after the
- * one before becomes one millisecond more, so that every version can be told by its time. Versions from `end`
- * on are left out. PROTOCOL.md "In-Commit Timestamps": times of commits without them.
+ * File times of the commits of a listing, made strictly ascending as in other engines: a time that is not
+ * after the previous one becomes one millisecond more than it, so that times identify versions. Versions from
+ * `end` on are left out. PROTOCOL.md "In-Commit Timestamps": times of commits without them.
  */
 export function fileTimes(listing: LogListing, end = Number.POSITIVE_INFINITY): CommitTime[] {
   const times: CommitTime[] = [];
@@ -31,10 +31,10 @@ export function fileTimes(listing: LogListing, end = Number.POSITIVE_INFINITY): 
  * The newest version committed at or before `timestamp` (PROTOCOL.md "Recommendations for Readers of Tables
  * with In-Commit Timestamps").
  *
- * A time after the newest commit and not in the future means that commit.
+ * A time after the newest commit, but not in the future, means that commit.
  *
- * @throws `TIMESTAMP_OUT_OF_RANGE` for a time before the first version that is left or in the future, saying
- * what there is
+ * @throws `TIMESTAMP_OUT_OF_RANGE` for a time in the future or before the first remaining version, with the
+ * range that exists
  */
 export async function versionAtTime(
   context: TableContext,
@@ -63,7 +63,7 @@ export async function versionAtTime(
   return commit.version;
 }
 
-/** Binary search over commits that carry their own, ascending times: few of many are read. */
+/** Binary search over commits that have their own, ascending times, so that only few are read. */
 async function searchCommits(
   context: TableContext,
   listing: LogListing,
