@@ -68,7 +68,7 @@ export async function listQuarantine(context: TableContext): Promise<Quarantined
     session.rows(
       sql`WITH q AS (${quarantine.sql}), failed AS (SELECT batch_id, e.check_id AS check_id, count(DISTINCT quarantine_id) AS n FROM (SELECT batch_id, quarantine_id, unnest(errors) AS e FROM q) GROUP BY ALL)
         SELECT batch_id, epoch_ms(min(quarantined_at)) AS at_ms, count(*) AS n, ${counts},
-          (SELECT to_json(list({id: check_id, n} ORDER BY n DESC, check_id)) FROM failed WHERE failed.batch_id = q.batch_id) AS checks FROM q GROUP BY batch_id ORDER BY at_ms DESC, batch_id`,
+          (SELECT to_json(list({id: check_id, n: n} ORDER BY n DESC, check_id)) FROM failed WHERE failed.batch_id = q.batch_id) AS checks FROM q GROUP BY batch_id ORDER BY at_ms DESC, batch_id`,
     ),
   );
   return (rows ?? []).map((row) => ({
