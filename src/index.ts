@@ -149,7 +149,7 @@ export type {
 export type { RetryOptions, S3Credentials, S3Options } from "./storage/s3/s3-options.ts";
 export { CommitOutcomeUnknownError, type RecoveredCommit } from "./table/commit/commit-outcome.ts";
 export { type ConflictCode, ConflictError } from "./table/commit/conflict-error.ts";
-export type { TidyReport } from "./table/commit/upkeep.ts";
+export type { TidyReport } from "./table/commit/log-maintenance.ts";
 export type { ScanReport } from "./table/scan/scan.ts";
 export type { JsonObject, JsonValue } from "./util/json.ts";
 export { realWorld, type World } from "./util/world.ts";

@@ -118,7 +118,7 @@ async function writeAll(run: Run, writer: number): Promise<number> {
   });
   const store = countCalls(context.store);
   let snapshot = await openLog({ ...context, store });
-  const upkeep: Promise<unknown>[] = [];
+  const maintenance: Promise<unknown>[] = [];
   for (let batch = 0; batch < run.batches; batch++) {
     const rows = Array.from({ length: rowsPerBatch }, (_, row) => ({
       writer,
@@ -127,10 +127,10 @@ async function writeAll(run: Run, writer: number): Promise<number> {
       value: `${writer}/${batch}/${row}`,
     }));
     const result = await append(snapshot, rows);
-    if (result.upkeep !== undefined) upkeep.push(result.upkeep);
+    if (result.maintenance !== undefined) maintenance.push(result.maintenance);
     snapshot = await refreshLog(snapshot);
   }
-  await Promise.all(upkeep);
+  await Promise.all(maintenance);
   const commits = store
     .counts()
     .trace.filter(({ call, path }) => call === "putIfAbsent" && /\d{20}\.json$/.test(path)).length;

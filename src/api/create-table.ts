@@ -71,8 +71,8 @@ export async function createTableWith(
       schema: schema === undefined ? undefined : toSchema(schema),
       source: source === undefined ? undefined : toWriteSource(source),
     });
-    const { upkeep, ...result } = written;
-    return { table: await openWritten(context, upkeep), written: result };
+    const { maintenance, ...result } = written;
+    return { table: await openWritten(context, maintenance), written: result };
   } catch (error) {
     if (!(ifNotExists === true && isVarveError(error, "TABLE_EXISTS"))) throw error;
     return { table: Table.of(await openLog(context)) };
@@ -86,13 +86,13 @@ export async function createTableWith(
  * @throws the errors of opening, with the addition that the table exists, if its first commit is too large to
  * be kept in memory
  */
-async function openWritten(context: TableContext, upkeep: WriteOutcome["upkeep"]): Promise<Table> {
-  await upkeep;
+async function openWritten(context: TableContext, maintenance: WriteOutcome["maintenance"]): Promise<Table> {
+  await maintenance;
   try {
-    return Table.of(await openLog(context), { upkeep });
+    return Table.of(await openLog(context), { maintenance });
   } catch (cause) {
     const created = await openCreated(context);
-    if (created !== undefined) return Table.of(created, { upkeep, unread: { cause } });
+    if (created !== undefined) return Table.of(created, { maintenance, unread: { cause } });
     throw isVarveError(cause) ? createdUnread(context, cause) : cause;
   }
 }

@@ -41,7 +41,7 @@ interface OpenedWith {
   /** Whether the caller named a version. */
   readonly pinned?: boolean | undefined;
   /** Maintenance of the log after the table's creation. */
-  readonly upkeep?: WriteOutcome["upkeep"];
+  readonly maintenance?: WriteOutcome["maintenance"];
   /** Why the created table could not be read back. */
   readonly unread?: { readonly cause: unknown } | undefined;
 }
@@ -76,9 +76,9 @@ export class Table implements AsyncDisposable {
   }
 
   /** @internal Made by `openTable` and `createTable`, which hands over the maintenance after its commit. */
-  static of(log: LogSnapshot, { pinned = false, upkeep, unread }: OpenedWith = {}): Table {
+  static of(log: LogSnapshot, { pinned = false, maintenance, unread }: OpenedWith = {}): Table {
     const state = new TableState(log, pinned);
-    state.maintenance.add(upkeep);
+    state.maintenance.add(maintenance);
     if (unread !== undefined) state.unread(log.version, unread.cause);
     return new Table(state);
   }

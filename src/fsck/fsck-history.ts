@@ -9,7 +9,7 @@ import { openLog } from "../log/snapshot/open-log.ts";
 import { planChanges } from "../operations/changes/changes.ts";
 import type { Action, AddAction, CdcAction, RemoveAction } from "../protocol/actions.ts";
 import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
-import { upkeepProperties } from "../protocol/upkeep-properties.ts";
+import { maintenanceProperties } from "../protocol/maintenance-properties.ts";
 import { sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { LogPaths } from "../table/scan/data-files.ts";
@@ -135,7 +135,8 @@ class History {
   /** Whether a file may be gone that is needed no more since a time. */
   isExpired(since: number): boolean {
     return (
-      this.latest.context.world.now() - since > upkeepProperties(this.latest.metadata).deletedFileRetention
+      this.latest.context.world.now() - since >
+      maintenanceProperties(this.latest.metadata).deletedFileRetention
     );
   }
 

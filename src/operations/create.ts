@@ -2,7 +2,7 @@ import { VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import type { StructType } from "../schema/types.ts";
 import type { CommitResult } from "../table/commit/commit-request.ts";
-import { keepLog } from "../table/commit/upkeep.ts";
+import { maintainLog } from "../table/commit/log-maintenance.ts";
 import { createEmpty, createParameters } from "../table/definition/create-empty.ts";
 import { defineTable, type TableDefinition } from "../table/definition/table-definition.ts";
 import { newTarget } from "../write/plan/batch-target.ts";
@@ -92,5 +92,10 @@ function emptyResult(context: TableContext, result: CommitResult): WriteOutcome 
   const nothing = { rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0 };
   if (result.outcome === "alreadyApplied")
     return { outcome: result.outcome, version: result.version, ...nothing };
-  return { outcome: result.outcome, version: result.version, ...nothing, upkeep: keepLog(context, result) };
+  return {
+    outcome: result.outcome,
+    version: result.version,
+    ...nothing,
+    maintenance: maintainLog(context, result),
+  };
 }

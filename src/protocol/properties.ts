@@ -167,7 +167,7 @@ const table = {
     values.columnPaths,
     "columns with statistics, instead of the leading ones",
   ),
-  // upkeep of the log
+  // maintenance of the log
   checkpointInterval: property({
     values: values.integer(1, values.greatestInt),
     default: 10,

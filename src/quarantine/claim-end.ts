@@ -5,7 +5,7 @@ import { commitPath } from "../log/segment/file-names.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { parseActions } from "../protocol/action-json.ts";
 import type { Action } from "../protocol/actions.ts";
-import { upkeepProperties } from "../protocol/upkeep-properties.ts";
+import { maintenanceProperties } from "../protocol/maintenance-properties.ts";
 import { claimTransaction, givenUpMark } from "../table/idempotence/application-ids.ts";
 
 /** How a claim ended, according to the table's log. */
@@ -32,7 +32,7 @@ export async function endOf(table: LogSnapshot, claim: string): Promise<ClaimEnd
  */
 export async function forgottenEnd(table: LogSnapshot, claim: string): Promise<ClaimEnd | undefined> {
   const { context, version: newest, metadata } = table;
-  const retention = upkeepProperties(metadata).setTransactionRetention;
+  const retention = maintenanceProperties(metadata).setTransactionRetention;
   const made = claimTime(claim);
   if (retention === undefined || context.world.now() - made < retention) return undefined;
   const { appId } = claimTransaction(claim);

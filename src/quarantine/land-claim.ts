@@ -15,8 +15,8 @@ import { suiteNeeds } from "../quality/suite/needs.ts";
 import { ownColumnsSql } from "../sidetables/own-columns.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
+import { maintainLog } from "../table/commit/log-maintenance.ts";
 import { commitChange, type TableChange } from "../table/commit/table-change.ts";
-import { keepLog } from "../table/commit/upkeep.ts";
 import { claimTransaction, givenUpMark, resubmittedMark } from "../table/idempotence/application-ids.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 import { addedRows, batchTests } from "../write/plan/plan-rows.ts";
@@ -130,7 +130,7 @@ async function addClaimed(
     reads: { appIds: pending.map(({ appId }) => appId) },
   };
   const result = await runPlan(plan, writeServices(target, options));
-  await result.upkeep;
+  await result.maintenance;
   return result.outcome === "committed" ? { landed: result.version } : endOf(now, claim);
 }
 
@@ -224,7 +224,7 @@ async function giveUp(table: LogSnapshot, claim: string, signal: AbortSignal | u
   try {
     const result = await commitChange({ context: now.context, snapshot: now }, change);
     if (result.outcome !== "committed") return await endOf(now, claim);
-    await keepLog(table.context, result, { base: now });
+    await maintainLog(table.context, result, { base: now });
     return "given up";
   } catch (error) {
     if (isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION")) return endOf(now, claim);

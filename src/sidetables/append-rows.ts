@@ -169,7 +169,7 @@ async function appendAgain(
 }
 
 /** Waits for the maintenance of the table's log, because nothing else does. */
-export async function settled({ outcome, version, upkeep }: WriteOutcome): Promise<SideCommit> {
-  await upkeep;
+export async function settled({ outcome, version, maintenance }: WriteOutcome): Promise<SideCommit> {
+  await maintenance;
   return { outcome, version };
 }

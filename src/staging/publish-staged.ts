@@ -2,7 +2,7 @@ import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { writeServices } from "../operations/write-services.ts";
-import type { UpkeepReport, UpkeepWarning } from "../table/commit/upkeep.ts";
+import type { FailedStep, MaintenanceOutcome } from "../table/commit/log-maintenance.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import type { JsonObject } from "../util/json.ts";
@@ -52,7 +52,7 @@ export interface PublishResult {
 
 /** Result of a publication, with the maintenance that follows. */
 export interface PublishOutcome extends PublishResult {
-  readonly upkeep?: WriteOutcome["upkeep"];
+  readonly maintenance?: WriteOutcome["maintenance"];
 }
 
 /** How often a publication starts again because the table has changed. */
@@ -154,7 +154,7 @@ async function alreadyPublished(now: LogSnapshot, id: string): Promise<PublishOu
     filesRemoved: 0,
     bytesAdded: 0,
     reaudited: false,
-    upkeep:
+    maintenance:
       warnings.length === 0 ? undefined : Promise.resolve({ version, checksumWritten: false, warnings }),
   };
 }
@@ -163,7 +163,7 @@ async function alreadyPublished(now: LogSnapshot, id: string): Promise<PublishOu
  * Removes what a published batch leaves. A failure is a warning of the maintenance, because the rows are in
  * the table.
  */
-async function tidyPublished(version: number, work: () => Promise<void>): Promise<readonly UpkeepWarning[]> {
+async function tidyPublished(version: number, work: () => Promise<void>): Promise<readonly FailedStep[]> {
   try {
     await work();
     return [];
@@ -176,11 +176,11 @@ async function tidyPublished(version: number, work: () => Promise<void>): Promis
 
 function withWarnings(
   version: number,
-  upkeep: Promise<UpkeepReport> | undefined,
-  warnings: readonly UpkeepWarning[],
-): Promise<UpkeepReport> | undefined {
-  if (warnings.length === 0) return upkeep;
-  const begun = upkeep ?? Promise.resolve({ version, checksumWritten: false, warnings: [] });
+  maintenance: Promise<MaintenanceOutcome> | undefined,
+  warnings: readonly FailedStep[],
+): Promise<MaintenanceOutcome> | undefined {
+  if (warnings.length === 0) return maintenance;
+  const begun = maintenance ?? Promise.resolve({ version, checksumWritten: false, warnings: [] });
   return begun.then((report) => ({ ...report, warnings: [...report.warnings, ...warnings] }));
 }
 
@@ -220,7 +220,7 @@ async function publishOnce(
     ...result,
     gate: audit.gate,
     reaudited: !holds,
-    upkeep: withWarnings(result.version, result.upkeep, warnings),
+    maintenance: withWarnings(result.version, result.maintenance, warnings),
   };
 }
 

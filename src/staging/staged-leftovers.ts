@@ -1,6 +1,6 @@
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { CleanupOptions } from "../log/maintenance/cleanup.ts";
-import { patienceWith, type TidyReport, tidyTable } from "../table/commit/upkeep.ts";
+import { patienceWith, type TidyReport, tidyTable } from "../table/commit/log-maintenance.ts";
 import { stagedFolder } from "./staged-batch.ts";
 
 /**

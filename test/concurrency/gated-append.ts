@@ -52,14 +52,14 @@ export async function createBase(place: Place): Promise<void> {
     schema: columns,
     source: baseIds.map((id) => ({ id, amount: id })),
   });
-  await created.upkeep;
+  await created.maintenance;
 }
 
 /** Appends the batch under its id; repeating it must add nothing. */
 export async function appendBatch(place: Place): Promise<WriteOutcome> {
   const context = await openContext(place.uri, optionsOf(place));
   const result = await append(await openLog(context), batch, { gate, batchId: "batch of the test" });
-  await result.upkeep;
+  await result.maintenance;
   return result;
 }
 

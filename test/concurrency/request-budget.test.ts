@@ -12,12 +12,12 @@ beforeEach(async () => {
   server = await startS3Server();
   const columns = schema().long("id").build();
   const created = await createTable(await openContext(uri, { s3: server.options }), { schema: columns });
-  await created.upkeep;
+  await created.maintenance;
 });
 afterEach(() => server.close());
 
 describe("requests of an append to an open table on S3", () => {
-  it("are one data PUT, one commit PUT and one listing; upkeep adds the checksum's PUT and nothing else", async () => {
+  it("are one data PUT, one commit PUT and one listing; maintenance adds the checksum's PUT and nothing else", async () => {
     await using table = await openTable(uri, { s3: server.options });
     await table.append([{ id: 0 }]);
     await table.settled();

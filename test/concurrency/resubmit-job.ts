@@ -44,7 +44,7 @@ export async function createQuarantined(uri: string): Promise<void> {
   await createTable(context, { schema: schema().long("id").long("amount").build() });
   const rows = [1, 2, 3, 4, badId].map((id) => ({ id, amount: id === badId ? -7 : id % 2 === 0 ? -5 : 1 }));
   const result = await append(await openLog(context), rows, { gate: strict, batchId: "batch" });
-  await result.upkeep;
+  await result.maintenance;
 }
 
 /** Resubmits what is open; repeating it must land nothing twice. */

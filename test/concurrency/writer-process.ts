@@ -52,11 +52,11 @@ async function commitFile(snapshot: LogSnapshot, job: WriterJob, batch: number):
   });
 }
 
-/** The whole write path: staging, enforcement, Parquet, commit, upkeep. */
+/** The whole write path: staging, enforcement, Parquet, commit, maintenance. */
 async function appendRows(snapshot: LogSnapshot, job: WriterJob, batch: number): Promise<Settled> {
   const rows = rowsOf(job.writer, batch, job.rowsPerBatch);
   const result = await append(snapshot, rows, { txn: { appId: appIdOf(job.writer), version: batch } });
-  await result.upkeep;
+  await result.maintenance;
   return result;
 }
 

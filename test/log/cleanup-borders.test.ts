@@ -6,8 +6,8 @@ import type { TableContext } from "../../src/log/contract.ts";
 import { cleanExpiredLog } from "../../src/log/maintenance/cleanup.ts";
 import { commitPath, sidecarFolder } from "../../src/log/segment/file-names.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { maintenanceProperties } from "../../src/protocol/maintenance-properties.ts";
 import { parseInterval } from "../../src/protocol/property-values.ts";
-import { upkeepProperties } from "../../src/protocol/upkeep-properties.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
@@ -154,7 +154,7 @@ describe("retentions", () => {
   });
 
   it("are those of the reference implementation where the table names none", () => {
-    expect(upkeepProperties({ configuration: {} })).toMatchObject({
+    expect(maintenanceProperties({ configuration: {} })).toMatchObject({
       logRetention: 30 * day,
       deletedFileRetention: 7 * day,
       checkpointInterval: 10,

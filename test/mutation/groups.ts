@@ -18,7 +18,7 @@ export const mutationGroups: readonly MutationGroup[] = [
     name: "table/commit",
     sources: ["src/table/commit/*.ts"],
     tests: [
-      "test/table/{commit-*,conflict,rebase,transaction,upkeep,table-demands,writer-features,writer-rules,feature-matrix}.test.ts",
+      "test/table/{commit-*,conflict,rebase,transaction,log-maintenance,table-demands,writer-features,writer-rules,feature-matrix}.test.ts",
       "test/simulation/**",
     ],
   },
@@ -61,7 +61,7 @@ export const mutationGroups: readonly MutationGroup[] = [
     sources: ["src/log/**/*.ts"],
     tests: [
       "test/log/**",
-      "test/table/{upkeep,transaction,scan}.test.ts",
+      "test/table/{log-maintenance,transaction,scan}.test.ts",
       "test/property/{pruning-engine,replay}.test.ts",
       "test/conformance/**",
     ],

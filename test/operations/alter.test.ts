@@ -158,7 +158,7 @@ describe("alterTable", () => {
       description: "new",
     });
     expect(result).toMatchObject({ outcome: "committed", version: 1, featuresAdded: [] });
-    expect(await result.upkeep).toMatchObject({ warnings: [] });
+    expect(await result.maintenance).toMatchObject({ warnings: [] });
     const after = await openLog(context);
     expect(after.metadata.configuration).toEqual({
       "delta.checkpointInterval": "5",

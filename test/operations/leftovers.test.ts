@@ -128,7 +128,7 @@ const unneeded = (files: readonly string[]): string[] =>
       file.split("/").some((name) => name.startsWith(".")) || !needed.some((pattern) => pattern.test(file)),
   );
 
-/** Runs an operation and waits for the upkeep of the log that follows it. */
+/** Runs an operation and waits for the maintenance of the log that follows it. */
 async function run(open: () => Promise<Table>, operation: (table: Table) => Promise<unknown>): Promise<void> {
   const table = await open();
   await operation(table);

@@ -114,7 +114,7 @@ describe("properties of another writer's table", () => {
     await expect(table.append([{ a: 1 }])).rejects.toMatchObject(refusal);
   });
 
-  it("that only steer upkeep harm no write", async () => {
+  it("that only steer maintenance harm no write", async () => {
     const table = await foreign({
       "delta.checkpointInterval": "often",
       "delta.logRetentionDuration": "a while",

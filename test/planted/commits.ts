@@ -1,6 +1,6 @@
 import type { Mistake } from "./mistake.ts";
 
-/** Mistakes in the loop of a transaction and in what it leaves to upkeep. */
+/** Mistakes in the loop of a transaction and in what it leaves to maintenance. */
 export const commitsMistakes: readonly Mistake[] = [
   {
     what: "The next version is computed in 32 bits.",
@@ -165,10 +165,10 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "The checksum after a lost race forgets what the winners wrote.",
-    file: "upkeep.ts",
+    file: "log-maintenance.ts",
     find: "for (const winner of winners) known = foldChecksum(known, winner.version, winner.actions);",
     replace: "",
-    test: "table/upkeep.test.ts",
+    test: "table/log-maintenance.test.ts",
     name: "after a lost race",
   },
   {
@@ -176,31 +176,31 @@ export const commitsMistakes: readonly Mistake[] = [
     file: "checksum-write.ts",
     find: "files--;",
     replace: "",
-    test: "table/upkeep.test.ts",
+    test: "table/log-maintenance.test.ts",
     name: "carries files, bytes, progress and domains from version to v",
   },
   {
     what: "A checkpoint is due at version 0.",
-    file: "upkeep.ts",
+    file: "log-maintenance.ts",
     find: "version > 0 && version % ",
     replace: "version % ",
-    test: "table/upkeep.test.ts",
+    test: "table/log-maintenance.test.ts",
     name: "no checkpoint of a table's first",
   },
   {
     what: "A failed write of a checkpoint lets cleanup go on.",
-    file: "upkeep.ts",
+    file: "log-maintenance.ts",
     find: "const clean = checkpoint !== undefined && snapshot",
     replace: "const clean = due && snapshot",
-    test: "table/upkeep.test.ts",
+    test: "table/log-maintenance.test.ts",
     name: "cleans up only behind",
   },
   {
     what: "Cleanup that is switched off by the table happens.",
-    file: "upkeep.ts",
+    file: "log-maintenance.ts",
     find: " && properties.expiredLogCleanup;",
     replace: ";",
-    test: "table/upkeep.test.ts",
+    test: "table/log-maintenance.test.ts",
     name: "cleans up only behind",
   },
 ];

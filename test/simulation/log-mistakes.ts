@@ -3,7 +3,7 @@ import { lastCheckpointPath, logFolder, padVersion, parseLogPath } from "../../s
 import { listLog } from "../../src/log/segment/listing.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import type { ObjectInfo, ObjectStore } from "../../src/storage/contract/object-store.ts";
-import { cleanTableLog, keepLog } from "../../src/table/commit/upkeep.ts";
+import { cleanTableLog, maintainLog } from "../../src/table/commit/log-maintenance.ts";
 import type { Mistake } from "./mistake-names.ts";
 
 const hour = 60 * 60 * 1000;
@@ -45,12 +45,12 @@ async function* withCompactedCommits(listed: AsyncIterable<ObjectInfo>): AsyncGe
   yield* [...paths.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** The upkeep after a commit with the planted mistake, if it is one of cleaning up. */
-export function mistakenUpkeep(mistake: Mistake | undefined): typeof keepLog {
+/** The maintenance after a commit with the planted mistake, if it is one of cleaning up. */
+export function mistakenMaintenance(mistake: Mistake | undefined): typeof maintainLog {
   const clean = cleanups[mistake ?? ""];
-  if (clean === undefined) return keepLog;
+  if (clean === undefined) return maintainLog;
   return async (context, committed, options) => {
-    const report = await keepLog(context, committed, {
+    const report = await maintainLog(context, committed, {
       ...options,
       skip: [...(options?.skip ?? []), "cleanup"],
     });
@@ -81,7 +81,7 @@ async function cleanWith(clean: Cleanup, context: TableContext, version: number)
   try {
     for (const path of await clean(await openLog(context, { version }))) await context.store.delete(path);
   } catch {
-    // As upkeep does: whatever goes wrong here undoes no commit.
+    // As maintenance does: whatever goes wrong here undoes no commit.
   }
 }
 

@@ -5,14 +5,14 @@ import { refreshLog } from "../../src/log/snapshot/open-log.ts";
 import { CommitOutcomeUnknownError } from "../../src/table/commit/commit-outcome.ts";
 import type { CommitResult } from "../../src/table/commit/commit-request.ts";
 import { ConflictError } from "../../src/table/commit/conflict-error.ts";
-import { checkpointTable } from "../../src/table/commit/upkeep.ts";
+import { checkpointTable } from "../../src/table/commit/log-maintenance.ts";
 import {
   commitOrWithdraw,
   type StagedData,
   withdrawData,
 } from "../../src/table/data-files/write-data-files.ts";
 import type { AppTransaction } from "../../src/table/idempotence/app-transaction.ts";
-import { mistakenUpkeep } from "./log-mistakes.ts";
+import { mistakenMaintenance } from "./log-mistakes.ts";
 import { mistaken } from "./mistakes.ts";
 import { Violation } from "./model-state.ts";
 import { plan, type Wish } from "./operations.ts";
@@ -166,7 +166,7 @@ export class Writer {
       );
       this.#note(table, result, paths, txn);
       if (result.outcome === "alreadyApplied") await withdrawData(context, data);
-      if (result.outcome === "committed") await this.#upkeep(snapshot, result);
+      if (result.outcome === "committed") await this.#maintenance(snapshot, result);
       return true;
     } catch (error) {
       if (isVarveError(error, "COMMIT_OUTCOME_UNKNOWN")) throw error;
@@ -223,9 +223,12 @@ export class Writer {
     }
   }
 
-  async #upkeep(base: LogSnapshot, result: Extract<CommitResult, { outcome: "committed" }>): Promise<void> {
+  async #maintenance(
+    base: LogSnapshot,
+    result: Extract<CommitResult, { outcome: "committed" }>,
+  ): Promise<void> {
     const { tally, random } = this.#run;
-    const work = mistakenUpkeep(this.#run.mistake)(base.context, result, {
+    const work = mistakenMaintenance(this.#run.mistake)(base.context, result, {
       base,
       checkpoint: { inlineLimit: 1_000_000 },
       skip: this.#run.checksums ? [] : ["checksum"],
@@ -234,7 +237,7 @@ export class Writer {
       tally.cleaned += report.cleanup?.deleted.length ?? 0;
       for (const { cause, message } of report.warnings) {
         if (!isTransient(cause, this.#run) && !isVarveError(cause, "VERSION_NOT_FOUND"))
-          throw new Violation(`upkeep: ${message}`);
+          throw new Violation(`maintenance: ${message}`);
       }
       if (report.cleanup?.reason !== undefined)
         tally.errors[`cleanup: ${report.cleanup.reason.replaceAll(/[0-9a-f-]{4,}|\d+/g, "N").slice(0, 60)}`] =

@@ -10,7 +10,7 @@ import { append } from "../../src/operations/append.ts";
 import { overwrite } from "../../src/operations/overwrite.ts";
 import type { CheckJson } from "../../src/quality/model/suite.ts";
 import { resubmit } from "../../src/quarantine/resubmit.ts";
-import { checkpointTable, cleanTableLog } from "../../src/table/commit/upkeep.ts";
+import { checkpointTable, cleanTableLog } from "../../src/table/commit/log-maintenance.ts";
 import { realWorld } from "../../src/util/world.ts";
 import type { WriteOutcome } from "../../src/write/plan/write-options.ts";
 import { generator } from "../support/generator.ts";
@@ -122,9 +122,9 @@ async function done(batch: string, result: WriteOutcome): Promise<boolean> {
   if (isRejected(batch))
     tell({ event: "fault", message: `${batch} was to be rejected, and is ${result.outcome}` });
   tell({ event: "done", batch, version: result.version, repeated: result.outcome === "alreadyApplied" });
-  const upkeep = await result.upkeep;
-  tell({ event: "worked", what: "log files cleaned up", count: upkeep?.cleanup?.deleted.length ?? 0 });
-  for (const { cause, message } of upkeep?.warnings ?? []) {
+  const maintenance = await result.maintenance;
+  tell({ event: "worked", what: "log files cleaned up", count: maintenance?.cleanup?.deleted.length ?? 0 });
+  for (const { cause, message } of maintenance?.warnings ?? []) {
     if (!isVarveError(cause, ...passing)) tell({ event: "fault", message });
   }
   return true;

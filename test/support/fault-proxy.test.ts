@@ -94,7 +94,7 @@ describe("commits through the proxy", { timeout: 0 }, () => {
     const created = await createTable(await openContext("s3://bucket/table", { s3: server.options }), {
       schema: columns,
     });
-    await created.upkeep;
+    await created.maintenance;
     proxy.setRates(Object.fromEntries(proxyFaults.map((kind) => [kind, 0.06])) as FaultRates);
     await Promise.all([0, 1, 2].map((writer) => writeBatches(writer, 8)));
     proxy.setRates({});

@@ -4,9 +4,9 @@ import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { serializeActions } from "../../src/protocol/action-json.ts";
 import type { Action } from "../../src/protocol/actions.ts";
 import type { CommitRequest, CommittedResult } from "../../src/table/commit/commit-request.ts";
+import { tidyTable } from "../../src/table/commit/log-maintenance.ts";
 import { nameRowTrackingColumns } from "../../src/table/commit/row-ids.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
-import { tidyTable } from "../../src/table/commit/upkeep.ts";
 import {
   add,
   contextOf,

@@ -138,12 +138,12 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     { ours: { actions: [metadata()] }, theirs: config({}) },
   ],
   [
-    "M1 even for upkeep properties",
+    "M1 even for maintenance properties",
     "CONFLICT_METADATA_CHANGED",
     { ours: { actions: [metadata()] }, theirs: config({ "delta.checkpointInterval": "5" }) },
   ],
   [
-    "M2 an upkeep property",
+    "M2 a maintenance property",
     "accepted",
     { ours: { actions: [add("a")] }, theirs: config({ "delta.checkpointInterval": "5" }) },
   ],

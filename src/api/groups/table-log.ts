@@ -1,5 +1,5 @@
 import type { CheckpointSummary } from "../../log/checkpoint/checkpoint-write.ts";
-import type { TidyReport } from "../../table/commit/upkeep.ts";
+import type { TidyReport } from "../../table/commit/log-maintenance.ts";
 import { knownOptions } from "../shared/known-options.ts";
 import { checkpointKeys, cleanLogKeys } from "../shared/option-keys.ts";
 import type { CheckpointOptions, CleanLogOptions } from "../shared/options.ts";
@@ -31,7 +31,7 @@ export class TableLog {
    */
   async checkpoint(options: CheckpointOptions = {}): Promise<CheckpointSummary> {
     const known = knownOptions("log.checkpoint", options, checkpointKeys);
-    const { checkpointTable } = await import("../../table/commit/upkeep.ts");
+    const { checkpointTable } = await import("../../table/commit/log-maintenance.ts");
     return checkpointTable(await this.#state.newest(), known);
   }
 

@@ -1,7 +1,7 @@
 import { type ErrorCode, isVarveError } from "../../errors.ts";
 import type { CheckpointSummary } from "../../log/checkpoint/checkpoint-write.ts";
 import type { CleanupReport } from "../../log/maintenance/cleanup.ts";
-import type { UpkeepReport } from "../../table/commit/upkeep.ts";
+import type { MaintenanceOutcome } from "../../table/commit/log-maintenance.ts";
 
 /** Maintenance of the log after a commit. Failures are warnings, because the commit itself has landed. */
 export interface MaintenanceReport {
@@ -34,10 +34,10 @@ export class Maintenance {
   readonly #reports: MaintenanceReport[] = [];
 
   /** Takes over maintenance that has begun; `undefined` if there is none. */
-  add(upkeep: Promise<UpkeepReport> | undefined): void {
-    if (upkeep === undefined) return;
+  add(maintenance: Promise<MaintenanceOutcome> | undefined): void {
+    if (maintenance === undefined) return;
     const before = this.#running;
-    this.#running = upkeep.then(async (report) => {
+    this.#running = maintenance.then(async (report) => {
       await before;
       this.#keep(plainReport(report));
     });
@@ -74,7 +74,7 @@ function plainReport({
   checkpoint,
   cleanup,
   warnings,
-}: UpkeepReport): MaintenanceReport {
+}: MaintenanceOutcome): MaintenanceReport {
   return {
     version,
     checksumWritten,

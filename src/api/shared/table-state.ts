@@ -59,11 +59,11 @@ export class TableState {
   }
 
   /** The result of a commit as plain data; the maintenance that follows it continues. */
-  async committed<T extends Pick<WriteOutcome, "upkeep" | "version">>({
-    upkeep,
+  async committed<T extends Pick<WriteOutcome, "maintenance" | "version">>({
+    maintenance,
     ...result
-  }: T): Promise<Omit<T, "upkeep">> {
-    this.maintenance.add(upkeep);
+  }: T): Promise<Omit<T, "maintenance">> {
+    this.maintenance.add(maintenance);
     await this.catchUp(result.version);
     return result;
   }

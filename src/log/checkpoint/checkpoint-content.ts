@@ -1,5 +1,5 @@
 import type { Action, AddAction, RemoveAction } from "../../protocol/actions.ts";
-import type { UpkeepProperties } from "../../protocol/upkeep-properties.ts";
+import type { MaintenanceProperties } from "../../protocol/maintenance-properties.ts";
 import type { LogSnapshot } from "../contract.ts";
 
 /**
@@ -8,7 +8,7 @@ import type { LogSnapshot } from "../contract.ts";
  */
 export async function checkpointHead(
   snapshot: LogSnapshot,
-  properties: UpkeepProperties,
+  properties: MaintenanceProperties,
   now: number,
 ): Promise<Action[]> {
   const expired =
@@ -32,7 +32,7 @@ export async function checkpointHead(
  */
 export async function* checkpointFiles(
   snapshot: LogSnapshot,
-  properties: UpkeepProperties,
+  properties: MaintenanceProperties,
   now: number,
 ): AsyncGenerator<readonly (AddAction | RemoveAction)[]> {
   const files = await snapshot.files();

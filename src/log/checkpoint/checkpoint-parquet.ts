@@ -4,7 +4,7 @@ import type { EngineRow, Session } from "../../engine/core/contract.ts";
 import { assertInternal } from "../../errors.ts";
 import { actionToJson } from "../../protocol/action-json.ts";
 import type { Action } from "../../protocol/actions.ts";
-import type { UpkeepProperties } from "../../protocol/upkeep-properties.ts";
+import type { MaintenanceProperties } from "../../protocol/maintenance-properties.ts";
 import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { defined } from "../../util/defined.ts";
@@ -18,7 +18,7 @@ export interface ParquetContent {
   /** Absent for a sidecar. */
   readonly head?: readonly Action[] | undefined;
   readonly files: AsyncIterable<readonly Action[]>;
-  readonly properties: UpkeepProperties;
+  readonly properties: MaintenanceProperties;
 }
 
 /** One written Parquet file of a checkpoint. */

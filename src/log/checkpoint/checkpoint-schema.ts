@@ -1,6 +1,6 @@
 import { engineTypeText } from "../../dialects/engine-types.ts";
+import type { MaintenanceProperties } from "../../protocol/maintenance-properties.ts";
 import { propertyOf } from "../../protocol/properties.ts";
-import type { UpkeepProperties } from "../../protocol/upkeep-properties.ts";
 import { physicalName, physicalSchema } from "../../schema/column-mapping.ts";
 import { findField, leafFields } from "../../schema/fields.ts";
 import { decodePartitionValue, partitionText } from "../../schema/partition-values.ts";
@@ -69,7 +69,10 @@ const addFields: readonly (readonly [name: string, type: string])[] = [
 const exactDigits = 15;
 
 /** The columns of a table's checkpoints, with statistics as its properties require. */
-export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepProperties): CheckpointColumns {
+export function checkpointColumns(
+  snapshot: LogSnapshot,
+  properties: MaintenanceProperties,
+): CheckpointColumns {
   const mode = propertyOf(snapshot.metadata.configuration, "columnMapping.mode");
   const partitions = snapshot.metadata.partitionColumns.flatMap(
     (name) => findField(snapshot.schema, name) ?? [],

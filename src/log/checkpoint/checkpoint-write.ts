@@ -2,7 +2,7 @@ import { VarveError } from "../../errors.ts";
 import { serializeActions } from "../../protocol/action-json.ts";
 import type { Action, SidecarAction } from "../../protocol/actions.ts";
 import { writerLists } from "../../protocol/features.ts";
-import { type UpkeepProperties, upkeepProperties } from "../../protocol/upkeep-properties.ts";
+import { type MaintenanceProperties, maintenanceProperties } from "../../protocol/maintenance-properties.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { defined } from "../../util/defined.ts";
 import type { JsonObject } from "../../util/json.ts";
@@ -58,7 +58,7 @@ export async function writeCheckpoint(
   snapshot: LogSnapshot,
   options: CheckpointOptions = {},
 ): Promise<CheckpointSummary> {
-  const properties = upkeepProperties(snapshot.metadata);
+  const properties = maintenanceProperties(snapshot.metadata);
   const supported = writerLists(snapshot.protocol, "v2Checkpoint");
   const kind = options.kind ?? (supported ? properties.checkpointPolicy : "classic");
   if (kind === "v2" && !supported) {
@@ -79,7 +79,7 @@ export async function writeCheckpoint(
 /** PROTOCOL.md "V1 Spec" and "Classic checkpoint". */
 async function writeClassic(
   snapshot: LogSnapshot,
-  properties: UpkeepProperties,
+  properties: MaintenanceProperties,
   now: number,
 ): Promise<CheckpointSummary> {
   const head = await checkpointHead(snapshot, properties, now);
@@ -106,7 +106,7 @@ async function writeClassic(
  */
 async function writeV2(
   snapshot: LogSnapshot,
-  properties: UpkeepProperties,
+  properties: MaintenanceProperties,
   now: number,
   inlineLimit: number,
 ): Promise<CheckpointSummary> {
@@ -155,7 +155,7 @@ interface WrittenSidecar {
 async function writeSidecar(
   snapshot: LogSnapshot,
   files: AsyncIterable<readonly Action[]>,
-  properties: UpkeepProperties,
+  properties: MaintenanceProperties,
 ): Promise<WrittenSidecar> {
   const name = `${snapshot.context.world.uuid()}.parquet`;
   const path = `${sidecarFolder}/${name}`;

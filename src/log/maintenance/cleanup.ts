@@ -1,5 +1,5 @@
 import { isVarveError } from "../../errors.ts";
-import { upkeepProperties } from "../../protocol/upkeep-properties.ts";
+import { maintenanceProperties } from "../../protocol/maintenance-properties.ts";
 import type { ObjectInfo } from "../../storage/contract/object-store.ts";
 import { readCheckpointHead } from "../checkpoint/checkpoint-read.ts";
 import { readChecksumBase } from "../checksum/checksum-write.ts";
@@ -44,7 +44,7 @@ export async function cleanExpiredLog(
   options: CleanupOptions = {},
 ): Promise<CleanupReport> {
   const { context } = snapshot;
-  const { logRetention } = upkeepProperties(snapshot.metadata);
+  const { logRetention } = maintenanceProperties(snapshot.metadata);
   const now = context.world.now();
   const cutoff = Math.min(midnight(now - logRetention), now - hour);
   const listing = await listLog(context.store, 0, snapshot.version);

@@ -9,9 +9,9 @@ import { assignColumnMapping, highestColumnId } from "../../schema/column-mappin
 import { serializeSchema } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
 import type { ReadSet } from "../../table/commit/commit-request.ts";
+import { type MaintenanceOutcome, maintainLog } from "../../table/commit/log-maintenance.ts";
 import { nameRowTrackingColumns } from "../../table/commit/row-ids.ts";
 import { commitChange } from "../../table/commit/table-change.ts";
-import { keepLog, type UpkeepReport } from "../../table/commit/upkeep.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
 import { type PlannedConstraints, planConstraints, requireConstraints } from "./alter-constraints.ts";
 import { withoutFeatures } from "./drop-features.ts";
@@ -51,7 +51,7 @@ export interface AlterResult {
 
 /** An {@link AlterResult}, with the maintenance that follows. */
 export interface AlterOutcome extends AlterResult {
-  readonly upkeep?: Promise<UpkeepReport> | undefined;
+  readonly maintenance?: Promise<MaintenanceOutcome> | undefined;
 }
 
 /**
@@ -84,13 +84,13 @@ export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): 
     },
   );
   assertInternal(result.outcome === "committed", "an alteration carries no application transaction");
-  const upkeep = keepLog(snapshot.context, result, { base: snapshot });
+  const maintenance = maintainLog(snapshot.context, result, { base: snapshot });
   return {
     outcome: "committed",
     version: result.version,
     featuresAdded: change.featuresAdded,
     featuresDropped: change.featuresDropped,
-    upkeep,
+    maintenance,
   };
 }
 

@@ -15,8 +15,8 @@ import { type CheckConstraint, suiteConstraints } from "../../quality/suite/cons
 import { defineSuite } from "../../quality/suite/define.ts";
 import { planSuite } from "../../quality/suite/plan.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { type MaintenanceOutcome, maintainLog } from "../../table/commit/log-maintenance.ts";
 import { commitChange } from "../../table/commit/table-change.ts";
-import { keepLog, type UpkeepReport } from "../../table/commit/upkeep.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
 import { conditionSql, translateCondition } from "../../table/rules/write-rules.ts";
 import { planScan } from "../../table/scan/scan.ts";
@@ -44,7 +44,7 @@ export interface SetSuiteResult {
 
 /** A {@link SetSuiteResult}, with the maintenance that follows. */
 export interface SetSuiteOutcome extends SetSuiteResult {
-  readonly upkeep: Promise<UpkeepReport>;
+  readonly maintenance: Promise<MaintenanceOutcome>;
 }
 
 const ownConstraint = `${constraintPrefix}${suiteConstraintPrefix}`;
@@ -86,7 +86,7 @@ export async function setSuite(
   return {
     version: result.version,
     constraints,
-    upkeep: keepLog(snapshot.context, result, { base: snapshot }),
+    maintenance: maintainLog(snapshot.context, result, { base: snapshot }),
   };
 }
 

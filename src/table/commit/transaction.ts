@@ -39,7 +39,7 @@ const STALE_AFTER = 30 * 60 * 1000;
  *
  * The transaction is in the table exactly once if this returns `committed`, and not at all if this throws
  * anything except {@link CommitOutcomeUnknownError}. Maintenance of the log (checkpoint, checksum) is left to
- * the caller: `upkeep.ts`.
+ * the caller: `log-maintenance.ts`.
  *
  * @throws `ConflictError` (codes `CONFLICT_…`), {@link CommitOutcomeUnknownError},
  * `COMMIT_RETRIES_EXHAUSTED`, `LOG_GAP`, `INVALID_ARGUMENT`, `TABLE_APPEND_ONLY`, `UNSUPPORTED_FEATURE`,

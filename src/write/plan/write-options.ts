@@ -2,7 +2,7 @@ import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import type { MetricHistory } from "../../quality/gate/gate-context.ts";
 import type { GateVerdict } from "../../quality/gate/verdict.ts";
 import type { RowFunction, Suite, SuiteJson } from "../../quality/model/suite.ts";
-import type { UpkeepReport } from "../../table/commit/upkeep.ts";
+import type { MaintenanceOutcome } from "../../table/commit/log-maintenance.ts";
 
 /** Options of every write of rows. */
 export interface WriteOptions {
@@ -95,5 +95,5 @@ export interface WriteOutcome extends WriteResult {
    * Maintenance of the log after the commit: checkpoint, checksum, cleanup. Resolves to a report, and never
    * rejects.
    */
-  readonly upkeep?: Promise<UpkeepReport> | undefined;
+  readonly maintenance?: Promise<MaintenanceOutcome> | undefined;
 }

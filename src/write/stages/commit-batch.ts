@@ -1,8 +1,8 @@
 import type { AddAction } from "../../protocol/actions.ts";
 import { plainVerdict, summarizeVerdict } from "../../quality/gate/verdict.ts";
 import type { CommitResult } from "../../table/commit/commit-request.ts";
+import { maintainLog } from "../../table/commit/log-maintenance.ts";
 import { commitChange, type RowCount, type TableChange } from "../../table/commit/table-change.ts";
-import { keepLog } from "../../table/commit/upkeep.ts";
 import { commitOrWithdraw, publishData, withdrawData } from "../../table/data-files/write-data-files.ts";
 import {
   asideMark,
@@ -134,7 +134,7 @@ function landed(
     filesAdded: adds.length,
     filesRemoved: removes.length,
     bytesAdded: adds.reduce((sum, file) => sum + file.size, 0),
-    upkeep: keepLog(context, result, { base: snapshot }),
+    maintenance: maintainLog(context, result, { base: snapshot }),
   };
 }
 

@@ -34,7 +34,7 @@ describe("a log that varve cut down to its own checkpoint and checksum", () => {
   for (const one of readable) {
     test(`${one.name} reads the same in Spark and deltalake`, async () => {
       const table = copyFixture(one, folder);
-      dropUpkeepOf(table, Number(one.expected["version"]));
+      dropMaintenanceOf(table, Number(one.expected["version"]));
       const snapshot = await openLog(await openContext(table));
       await writeCheckpoint(snapshot);
       expect(await writeChecksum(snapshot.context, await checksumOf(snapshot))).toBe(true);
@@ -88,7 +88,7 @@ function hasWholeLog({ rowsByVersion }: Fixture["expected"]): boolean {
 }
 
 /** Takes away what the other engine did for the latest version beside its commit. */
-function dropUpkeepOf(table: string, version: number): void {
+function dropMaintenanceOf(table: string, version: number): void {
   const log = join(table, "_delta_log");
   const latest = String(version).padStart(20, "0");
   for (const file of readdirSync(log))

@@ -2,10 +2,10 @@ import type { MetadataAction } from "./actions.ts";
 import { propertyOf } from "./properties.ts";
 
 /**
- * The properties of a table that steer its log's upkeep, with the defaults of the reference implementation.
+ * The table properties that control log maintenance, with the defaults of the reference implementation.
  * Durations in milliseconds.
  */
-export interface UpkeepProperties {
+export interface MaintenanceProperties {
   /** A checkpoint is due at each version that this divides. */
   readonly checkpointInterval: number;
   readonly checkpointPolicy: "classic" | "v2";
@@ -19,10 +19,12 @@ export interface UpkeepProperties {
 }
 
 /**
- * Reads the upkeep properties of a table; a value that means nothing falls back to the careful side, because
- * upkeep must not fail for it.
+ * Reads the maintenance properties of a table. An invalid value falls back to the careful one, because
+ * maintenance must not fail for it.
  */
-export function upkeepProperties({ configuration }: Pick<MetadataAction, "configuration">): UpkeepProperties {
+export function maintenanceProperties({
+  configuration,
+}: Pick<MetadataAction, "configuration">): MaintenanceProperties {
   return {
     checkpointInterval: propertyOf(configuration, "checkpointInterval"),
     checkpointPolicy: propertyOf(configuration, "checkpointPolicy"),

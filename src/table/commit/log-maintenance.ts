@@ -16,12 +16,12 @@ import { type CleanupOptions, type CleanupReport, cleanExpiredLog } from "../../
 import type { VersionProtector } from "../../log/maintenance/version-protection.ts";
 import { openLog, refreshLog } from "../../log/snapshot/open-log.ts";
 import type { MetadataAction } from "../../protocol/actions.ts";
+import { maintenanceProperties } from "../../protocol/maintenance-properties.ts";
 import { requireWritable } from "../../protocol/obstacles.ts";
-import { upkeepProperties } from "../../protocol/upkeep-properties.ts";
 import type { CommittedResult } from "./commit-request.ts";
 
-/** Options of {@link keepLog}. */
-export interface UpkeepOptions {
+/** Options of {@link maintainLog}. */
+export interface MaintainOptions {
   /**
    * The snapshot that the transaction started from, so that the log need not be read again for a checkpoint.
    */
@@ -33,16 +33,16 @@ export interface UpkeepOptions {
 }
 
 /** Maintenance of the log after a commit. Failures are warnings, because the commit itself has landed. */
-export interface UpkeepReport {
+export interface MaintenanceOutcome {
   readonly version: number;
   readonly checksumWritten: boolean;
   readonly checkpoint?: CheckpointSummary | undefined;
   readonly cleanup?: CleanupReport | undefined;
-  readonly warnings: readonly UpkeepWarning[];
+  readonly warnings: readonly FailedStep[];
 }
 
 /** A maintenance step that failed. */
-export interface UpkeepWarning {
+export interface FailedStep {
   readonly step: "checksum" | "checkpoint" | "cleanup";
   readonly message: string;
   readonly cause: unknown;
@@ -57,16 +57,16 @@ const newestChecksum = new WeakMap<TableContext, VersionChecksum>();
  *
  * Never rejects. Callers need not wait for it; a process that ends early does no harm.
  */
-export async function keepLog(
+export async function maintainLog(
   context: TableContext,
   committed: CommittedResult,
-  options: UpkeepOptions = {},
-): Promise<UpkeepReport> {
-  const warnings: UpkeepWarning[] = [];
+  options: MaintainOptions = {},
+): Promise<MaintenanceOutcome> {
+  const warnings: FailedStep[] = [];
   const skipped = new Set(options.skip ?? []);
   const { version, state } = committed;
-  const properties = upkeepProperties(state.metadata);
-  const attempt = async <T>(step: UpkeepWarning["step"], work: () => Promise<T>): Promise<T | undefined> => {
+  const properties = maintenanceProperties(state.metadata);
+  const attempt = async <T>(step: FailedStep["step"], work: () => Promise<T>): Promise<T | undefined> => {
     if (skipped.has(step)) return undefined;
     try {
       return await work();
@@ -160,7 +160,7 @@ async function sweepNearby({ store, world }: TableContext, metadata: MetadataAct
 
 /** Milliseconds after which no writer can still be at work. */
 export function patienceWith(metadata: MetadataAction): number {
-  return Math.max(upkeepProperties(metadata).deletedFileRetention, 24 * 60 * 60 * 1000);
+  return Math.max(maintenanceProperties(metadata).deletedFileRetention, 24 * 60 * 60 * 1000);
 }
 
 async function snapshotAt(

@@ -5,8 +5,12 @@ import { checksumPath, lastCheckpointPath } from "../../src/log/segment/file-nam
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import type { CommitRequest, CommittedResult } from "../../src/table/commit/commit-request.ts";
+import {
+  checkpointTable,
+  type MaintenanceOutcome,
+  maintainLog,
+} from "../../src/table/commit/log-maintenance.ts";
 import { commitNewTable, commitTransaction } from "../../src/table/commit/transaction.ts";
-import { checkpointTable, keepLog, type UpkeepReport } from "../../src/table/commit/upkeep.ts";
 import {
   add,
   contextOf,
@@ -30,11 +34,11 @@ async function table(
   return context;
 }
 
-async function commit(context: TableContext, request: Partial<CommitRequest>): Promise<UpkeepReport> {
+async function commit(context: TableContext, request: Partial<CommitRequest>): Promise<MaintenanceOutcome> {
   const snapshot = await openLog(context);
   const result = await commitTransaction(snapshot, { actions: [], operation: "WRITE", ...request });
   if (result.outcome !== "committed") throw new Error("must commit");
-  return keepLog(context, result, { base: snapshot });
+  return maintainLog(context, result, { base: snapshot });
 }
 
 /** The commit of version 0 as its writer saw it. */
@@ -66,7 +70,7 @@ async function checksum(context: TableContext, version: number): Promise<Record<
   return JSON.parse(new TextDecoder().decode(await context.store.get(checksumPath(version))));
 }
 
-describe("keepLog", () => {
+describe("maintainLog", () => {
   it("begins the chain of checksums with the first commit", async () => {
     const context = contextOf(freshMemoryStore());
     const created = await commitNewTable(context, {
@@ -74,7 +78,7 @@ describe("keepLog", () => {
       operation: "CREATE TABLE",
     });
     if (created.outcome !== "committed") throw new Error("must commit");
-    expect((await keepLog(context, created)).checksumWritten).toBe(true);
+    expect((await maintainLog(context, created)).checksumWritten).toBe(true);
     await commit(context, { actions: [add("b", { size: 7 })] });
     expect(await checksum(context, 0)).toMatchObject({
       tableSizeBytes: 5,
@@ -127,7 +131,7 @@ describe("keepLog", () => {
 
   it("writes a checkpoint at every tenth version, or as the table says", async () => {
     const context = await table();
-    const reports: UpkeepReport[] = [];
+    const reports: MaintenanceOutcome[] = [];
     for (let at = 1; at <= 20; at++) reports.push(await commit(context, { actions: [add(`f${at}`)] }));
     expect(
       reports.filter(({ checkpoint }) => checkpoint !== undefined).map(({ version }) => version),
@@ -151,7 +155,7 @@ describe("keepLog", () => {
     const result = await commitTransaction(base, { actions: [add("d")], operation: "WRITE" });
     if (result.outcome !== "committed") throw new Error("must commit");
     store.reset();
-    expect((await keepLog(context, result, { base })).checkpoint).toBeDefined();
+    expect((await maintainLog(context, result, { base })).checkpoint).toBeDefined();
     expect(store.counts().calls.get).toBe(0);
   });
 
@@ -179,7 +183,7 @@ describe("keepLog", () => {
   it("continues the chain of checksums where another process wrote the last one, and after its own", async () => {
     const store = freshMemoryStore();
     const context = contextOf(store);
-    await keepLog(context, await created(context));
+    await maintainLog(context, await created(context));
     const other = contextOf(store);
     expect(await commit(other, { actions: [add("b", { size: 7 })] })).toMatchObject({
       checksumWritten: true,
@@ -200,8 +204,8 @@ describe("keepLog", () => {
     });
     if (result.outcome !== "committed") throw new Error("must commit");
     // Of version 0, which nobody has kept in memory for this context.
-    await keepLog(context, await recreated(context));
-    expect(await keepLog(context, result, { base: stale })).toMatchObject({
+    await maintainLog(context, await recreated(context));
+    expect(await maintainLog(context, result, { base: stale })).toMatchObject({
       checksumWritten: true,
       warnings: [],
     });
@@ -216,7 +220,7 @@ describe("keepLog", () => {
     ];
     const created = await commitNewTable(context, { actions, operation: "CREATE TABLE" });
     if (created.outcome !== "committed") throw new Error("must commit");
-    expect((await keepLog(context, created)).checkpoint).toBeUndefined();
+    expect((await maintainLog(context, created)).checkpoint).toBeUndefined();
     expect((await commit(context, { actions: [add("a")] })).checkpoint).toMatchObject({ version: 1 });
   });
 

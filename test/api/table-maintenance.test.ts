@@ -7,7 +7,7 @@ import { createTable, fsck, openTable } from "../../src/index.ts";
 
 let root = "";
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), "varve-upkeep-"));
+  root = await mkdtemp(join(tmpdir(), "varve-maintenance-"));
 });
 afterAll(async () => {
   await rm(root, { recursive: true, force: true });
@@ -19,7 +19,7 @@ async function logOf(name: string): Promise<string[]> {
     .sort();
 }
 
-describe("a table's upkeep on demand", () => {
+describe("a table's maintenance on demand", () => {
   it("alters properties and protocol, writes checkpoints and compactions, and reads the same afterwards", async () => {
     const table = await createTable(join(root, "a"), { source: [{ id: 1n }] });
     await table.append([{ id: 2n }]);
