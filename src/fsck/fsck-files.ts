@@ -16,11 +16,11 @@ import { type CheckedFile, statisticsProblems } from "./fsck-statistics.ts";
 
 type Report = (finding: Finding) => void;
 
-/** How much was looked at. */
+/** Counts of what was checked. */
 export interface FileTotals {
   readonly files: number;
   readonly bytes: number;
-  /** Rows that are not deleted; 0 where data is not read. */
+  /** Number of rows that are not deleted; 0 if data is not read. */
   readonly rows: number;
 }
 
@@ -28,8 +28,7 @@ const looksUnderWay = 16;
 const filesTogether = 500;
 
 /**
- * Checks the live files of a version: that they are there and, unless told otherwise, that their rows are
- * what the log says.
+ * Checks the live files of a version: that they exist and, by default, that their rows are what the log says.
  */
 export async function checkFiles(
   snapshot: LogSnapshot,
@@ -56,7 +55,7 @@ export async function checkFiles(
   return { files: done, bytes, rows };
 }
 
-/** The files that are there. */
+/** The files that exist. */
 async function checkPresence(
   snapshot: LogSnapshot,
   adds: readonly AddAction[],
@@ -91,8 +90,8 @@ async function checkPresence(
 }
 
 /**
- * Reads files together and, where that fails, in halves, until the broken ones are found. Returns the rows
- * that are not deleted.
+ * Reads files together and, if that fails, in halves, until the broken ones are found. Returns the number of
+ * rows that are not deleted.
  */
 async function checkContent(
   session: Session,

@@ -45,7 +45,7 @@ export interface Finding {
 
 /** What to check. */
 export interface FsckOptions {
-  /** Default: the latest version. */
+  /** Default: the newest version. */
   readonly version?: number | undefined;
   /**
    * Read every data file and compare its rows with the log; default true. If false, only the existence of

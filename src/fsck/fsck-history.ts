@@ -28,11 +28,12 @@ interface PastFile {
 }
 
 /**
- * Checks that the files of every version that the log can still tell are there, and that change files are
- * there and readable.
+ * Checks that the files of every version that the log can still rebuild exist, and that change files exist
+ * and are readable.
  *
- * What a vacuum may have removed, because it is older than the table keeps removed files, is one finding that
- * says from which version on the table can be read; what is missing too early is an error each.
+ * Files that a vacuum may have removed, because the table's retention of removed files is over, are one
+ * finding, which says from which version on the table can be read. A file that is missing too early is an
+ * error of its own.
  */
 export async function checkHistory(
   latest: LogSnapshot,
@@ -68,7 +69,7 @@ async function readRange(
       history.committed(await readCommit(context.store, version), version, listed.modified, version > first);
     }
   } catch (error) {
-    // A version that cannot be read is reported where the log is looked at.
+    // A version that cannot be read is reported where the log is checked.
     if (
       !isVarveError(
         error,
@@ -83,7 +84,7 @@ async function readRange(
   }
 }
 
-/** Which files, of all that some version names, are not there. Only those are remembered. */
+/** The missing files, of all that some version names. Only these are kept in memory. */
 class History {
   readonly latest: LogSnapshot;
   readonly changes: {
@@ -132,7 +133,7 @@ class History {
     }
   }
 
-  /** Whether a file may be gone that is needed no more since a time. */
+  /** Whether a file that has not been needed since a time may be gone. */
   isExpired(since: number): boolean {
     return (
       this.latest.context.world.now() - since >
@@ -141,8 +142,7 @@ class History {
   }
 
   /**
-   * Whether a file exists, or why its path says nothing. A file that lies elsewhere is not in the listing of
-   * the table.
+   * Whether a file exists, or why its path is invalid. A file elsewhere is not in the listing of the table.
    */
   async exists(path: string): Promise<boolean | VarveError> {
     if (this.#present.has(this.#keyOf(path))) return true;
@@ -155,7 +155,7 @@ class History {
     }
   }
 
-  /** Files of the newest version are looked up on their own. */
+  /** Files of the newest version are checked separately. */
   async report(report: Report): Promise<void> {
     const gone: PastFile[] = [];
     for (const file of this.#past) {
@@ -200,7 +200,7 @@ function pathsOf({ path, deletionVector }: AddAction | RemoveAction): string[] {
 
 const changeTypes = ["insert", "delete", "update_preimage", "update_postimage"];
 
-/** Looks change files up and, unless told otherwise, reads them. */
+/** Checks that change files exist and, by default, reads them. */
 async function checkChangeFiles(history: History, options: FsckOptions, report: Report): Promise<void> {
   const { latest, changes } = history;
   if (changes.length === 0) return;

@@ -21,8 +21,8 @@ type Report = (finding: Finding) => void;
 const readsUnderWay = 8;
 
 /**
- * Checks that the commits leave no gap, can be parsed, and hold together what one commit may. Returns the
- * keys of the change files they name.
+ * Checks that the commits leave no gap, can be parsed, and contain only what one commit may contain. Returns
+ * the keys of the change files that they name.
  */
 export async function checkCommits(
   context: TableContext,
@@ -40,7 +40,7 @@ export async function checkCommits(
     const covered = listing.checkpoints.some(
       (checkpoint) => checkpoint.version >= version - 1 && checkpoint.version <= listing.latest,
     );
-    // Old commits may be cleaned up behind a checkpoint: a hole in the middle is odd even then.
+    // Old commits may be cleaned up behind a checkpoint, but a gap in the middle is wrong even then.
     if (version === expected || (expected === 0 && covered)) continue;
     const lost = expected === version - 1 ? `version ${expected}` : `versions ${expected} to ${version - 1}`;
     const message = `The log has no commit of ${lost}${covered ? ", though a later checkpoint bridges the gap" : " and no checkpoint after it: later versions cannot be read"}.`;
@@ -96,8 +96,8 @@ function checkCommit(
 }
 
 /**
- * Checks that every checkpoint can be read, that the newest (if told so) says what the commits say, and that
- * the hint names one.
+ * Checks that every checkpoint can be read, that the newest one (if requested) agrees with the commits, and
+ * that the hint names one.
  */
 export async function checkCheckpoints(
   context: TableContext,
@@ -126,13 +126,13 @@ export async function checkCheckpoints(
 }
 
 /**
- * Multi-part checkpoints of which a part is missing, and versions that nobody can count, are passed over by
- * readers: they only waste space.
+ * Readers ignore multi-part checkpoints with a missing part, and versions that are too large; these only
+ * waste space.
  */
 async function checkNames(context: TableContext, listing: LogListing, report: Report): Promise<void> {
   const incomplete = new Map<number, string>();
   for await (const { path } of context.store.list(`${logFolder}/`)) {
-    // Names that begin with a version come first; what follows, sidecars above all, may be long.
+    // Names that begin with a version come first; the rest, mainly sidecars, may be many.
     if (path > `${logFolder}/:`) break;
     if (isBeyondVersions(path))
       report({ code: "LOG_FILE_STRAY", severity: "warning", message: strayMessage(path), path });
@@ -151,7 +151,7 @@ function strayMessage(path: string): string {
   return `${path} has the name of a log file, but its version is 2^53 or more, which is not valid. Readers ignore it; find out who wrote it, then delete it.`;
 }
 
-/** Where all commits are still there, replaying them must give the files that the checkpoint has. */
+/** If all commits still exist, replaying them must result in the files of the checkpoint. */
 async function compareWithCommits(
   context: TableContext,
   listing: LogListing,
@@ -171,7 +171,7 @@ async function compareWithCommits(
     const message = `The checkpoint of version ${version} has ${stored.files} files of ${stored.bytes} bytes, but the commits up to it give ${replayed.files} files of ${replayed.bytes} bytes.`;
     report({ code: "CHECKPOINT_DIFFERS", severity: "error", message, version, ...pathOf(checkpoint) });
   } catch (error) {
-    // Whatever cannot be read was or will be reported where it is looked at for itself.
+    // What cannot be read is reported where it is checked itself.
     if (!isVarveError(error)) throw error;
   }
 }
@@ -189,8 +189,8 @@ async function checkHint(context: TableContext, listing: LogListing, report: Rep
 }
 
 /**
- * Compares the version's checksum file, if there is one, with its live files, and looks whether those of
- * other versions hold counts at all. PROTOCOL.md "Version Checksum File".
+ * Compares the version's checksum file, if there is one, with its live files, and checks whether those of
+ * other versions have counts at all. PROTOCOL.md "Version Checksum File".
  */
 export async function checkChecksums(
   snapshot: LogSnapshot,

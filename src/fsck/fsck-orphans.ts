@@ -9,9 +9,9 @@ import { isPrivateName } from "../storage/contract/paths.ts";
 import type { Finding } from "./fsck-finding.ts";
 
 /**
- * Reports files that neither the version nor its tombstones nor a staged batch name, nor a commit as a change
- * file (`changeFiles`). They cost space only: a writer may be about to commit them, and a vacuum removes them
- * when they are old enough.
+ * Reports files that are named neither by the version, its tombstones or a staged batch, nor by a commit as a
+ * change file (`changeFiles`). They only cost space: a writer may be about to commit them, and a vacuum
+ * removes them when they are old enough.
  */
 export async function findOrphans(
   snapshot: LogSnapshot,
@@ -30,7 +30,7 @@ export async function findOrphans(
 
 /**
  * Reports what killed writers left more than a day ago: temporary files, staging folders, unfinished uploads,
- * notes of staged batches without a record. No reader sees them.
+ * and audits and decisions of staged batches without a record. No reader sees them.
  */
 export async function findAbandoned(
   context: TableContext,
@@ -78,7 +78,7 @@ async function knownPaths(snapshot: LogSnapshot): Promise<ReadonlySet<string>> {
 }
 
 /**
- * Names that data files do not have: the log, change files, other programs' files. A folder `_x=1` is a
+ * Names that data files do not have: the log, change files, files of other programs. A folder `_x=1` is a
  * partition.
  */
 function isHidden(path: string): boolean {

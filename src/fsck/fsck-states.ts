@@ -16,11 +16,11 @@ import type { Finding } from "./fsck-finding.ts";
 type Report = (finding: Finding) => void;
 
 /**
- * Compares every complete checkpoint, and every log compaction, with what the log says without it: the state
- * that the older checkpoint and the commits give. Those whose commits are cleaned up cannot be compared.
- * Tombstones are not compared: they expire.
+ * Compares every complete checkpoint, and every log compaction, with the state of the log without it, from
+ * the previous checkpoint and the commits. Those whose commits are cleaned up cannot be compared. Tombstones
+ * are not compared, because they expire.
  *
- * @returns how many were compared
+ * @returns the number of files compared
  */
 export async function checkStates(
   context: TableContext,
@@ -90,8 +90,8 @@ async function compareCompaction(
 }
 
 /**
- * The version from these checkpoints and compactions alone, and the commits; `undefined` where that cannot be
- * done.
+ * The version from only these checkpoints and compactions, and the commits; `undefined` if that is
+ * impossible.
  */
 async function openFrom(
   context: TableContext,
@@ -112,7 +112,7 @@ async function openFrom(
     await snapshot.files({ ignoreFeatures: true });
     return snapshot;
   } catch (error) {
-    // What cannot be read is reported where it is looked at for itself.
+    // What cannot be read is reported where it is checked itself.
     if (isVarveError(error) && !isVarveError(error, "CANCELLED", "STORE_UNAVAILABLE", "STORE_REFUSED"))
       return undefined;
     throw error;
@@ -121,7 +121,7 @@ async function openFrom(
 
 /**
  * How a checkpoint's protocol, metadata, progress of applications and domains differ. Progress may have
- * expired, not changed.
+ * expired, but not changed.
  */
 async function headDifference(
   context: TableContext,
@@ -174,8 +174,8 @@ async function digestOf(
 }
 
 /**
- * What makes each live file what it is, as text. Statistics may be spelled in other ways, and empty partition
- * values are nulls.
+ * The identity and properties of each live file as text. Statistics may be spelled differently, and empty
+ * partition values are nulls.
  */
 async function* fileTexts(snapshot: LogSnapshot): AsyncGenerator<readonly [text: string, path: string]> {
   const keyOf = fileKeyer(snapshot.context.store.uri);

@@ -13,15 +13,15 @@ import { readTypeText } from "../table/scan/read-type.ts";
 import { mappingModeOf } from "../table/scan/scan.ts";
 import type { Finding } from "./fsck-finding.ts";
 
-/** A file and the rows that its footer counts. */
+/** A file and the number of rows in its footer. */
 export interface CheckedFile {
   readonly add: AddAction;
   readonly rows: number;
 }
 
 /**
- * A column with what SQL it takes to compare it with its statistics; `path` leads to it in `minValues`,
- * `maxValues` and `nullCount`.
+ * A column with the SQL to compare it with its statistics; `path` is its path in `minValues`, `maxValues` and
+ * `nullCount`.
  */
 interface StatisticsColumn {
   readonly name: string;
@@ -51,7 +51,7 @@ const compared: ReadonlySet<string> = new Set([
  * Compares the rows of files (`scan`, with the file's number in the column `fileColumn`) with their statistics
  * in the log.
  *
- * Bounds may be wide but must hold; they may cut text short and timestamps to milliseconds. PROTOCOL.md
+ * Bounds may be wide but must hold; they may truncate text, and timestamps to milliseconds. PROTOCOL.md
  * "Per-file Statistics".
  */
 export async function statisticsProblems(
@@ -139,14 +139,14 @@ function isCompared(type: DeltaType): boolean {
   return isPrimitive(type) ? compared.has(type) : type.type === "decimal";
 }
 
-/** NaN is left out of bounds by most writers, and lies outside every bound for the others. */
+/** Most writers leave NaN out of bounds, and for the others it is outside every bound. */
 function withoutNan(column: StatisticsColumn): SqlExpression {
   const { type } = column;
   return type === "float" || type === "double" ? sql`FILTER (NOT isnan(${column.sql}))` : sql``;
 }
 
 /**
- * SQL expressions, each the text of a problem or null; `s` holds the statistics of column `at` from place
+ * SQL expressions, each the text of a problem or null; `s` holds the statistics of column `at` from position
  * `4 + 3 * at` on.
  */
 function problemsOf(column: StatisticsColumn, index: number): SqlExpression[] {
@@ -170,7 +170,7 @@ function problemsOf(column: StatisticsColumn, index: number): SqlExpression[] {
         ),
       ]
     : [];
-  // Whether a variant's own null is a null of SQL is a matter of how its file is read.
+  // Whether a variant's own null is an SQL null depends on how its file is read.
   if (type !== "variant") {
     const wide = sql`(${nulls} = 0 AND n${index} > 0) OR (${nulls} = records AND n${index} < rows)`;
     problems.push(
@@ -211,7 +211,7 @@ function problemsOf(column: StatisticsColumn, index: number): SqlExpression[] {
   ];
 }
 
-/** SQL of whether a value lies beyond a bound by more than what writers may lose of the bound. */
+/** SQL that tests whether a value exceeds a bound by more than what writers may lose of the bound. */
 function outside(
   { type, wasFloat }: StatisticsColumn,
   value: SqlExpression,

@@ -25,11 +25,11 @@ export interface FsckReport {
 }
 
 /**
- * Checks a table against the protocol: its log, and the files of one version; with `deep`, of all.
+ * Checks a table against the protocol: its log, and the files of one version, or of all with `deep`.
  *
- * Only reads. What is wrong with the table is reported, not thrown.
+ * Only reads. Problems of the table are reported, not thrown.
  *
- * @throws `NOT_A_TABLE`; what the store throws
+ * @throws `NOT_A_TABLE`, and the errors of the store
  */
 export async function fsck(context: TableContext, options: FsckOptions = {}): Promise<FsckReport> {
   const findings: Finding[] = [];
@@ -99,7 +99,7 @@ async function openChecked(
   const version = options.version ?? listing.latest;
   try {
     const snapshot = await openLog(context, { version, ...readOptions(options) });
-    // Files are read lazily: a damaged log must show here.
+    // Files are read lazily, so a damaged log is found here.
     if (snapshot.readObstacle === undefined) await (await snapshot.files()).totals();
     return snapshot;
   } catch (error) {

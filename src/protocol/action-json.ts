@@ -26,7 +26,7 @@ export function parseActions(bytes: Uint8Array, source: string): Action[] {
   return actions;
 }
 
-/** As {@link parseActions}, letting the event loop turn between some thousand lines. */
+/** Like {@link parseActions}, letting the event loop turn every few thousand lines. */
 export async function readActions(bytes: Uint8Array, source: string): Promise<Action[]> {
   const actions: Action[] = [];
   for await (const part of textPartsPaced(bytes, source)) collectActions(part, source, actions);
@@ -41,10 +41,7 @@ function collectActions({ text, firstLine }: TextPart, source: string, into: Act
   }
 }
 
-/**
- * Reads one line; `undefined` for a blank one or an action that varve does not know. @throws as
- * {@link parseActions}
- */
+/** Reads one line; `undefined` for a blank line or an unknown action. @throws as {@link parseActions} */
 export function parseActionLine(line: string, source: string, number: number): Action | undefined {
   if (line === "" || line.trim() === "") return undefined;
   const where = `${source}, line ${number}`;
@@ -88,7 +85,8 @@ function serializeAction(action: Action): string {
 /**
  * Writes actions as a commit file: one a line, each ended by a line feed.
  *
- * @throws `LIMIT_EXCEEDED` for an action whose line no reader would take, beyond {@link longestLine}
+ * @throws `LIMIT_EXCEEDED` for an action whose line is longer than {@link longestLine}, which no reader would
+ * accept
  */
 export function serializeActions(actions: Iterable<Action>): Uint8Array {
   const encoder = new TextEncoder();
@@ -96,7 +94,7 @@ export function serializeActions(actions: Iterable<Action>): Uint8Array {
   let text = "";
   for (const action of actions) {
     text += writtenLine(action);
-    // One text cannot hold some million files.
+    // One string cannot hold several million files.
     if (text.length < partLength) continue;
     parts.push(encoder.encode(text));
     text = "";

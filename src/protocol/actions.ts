@@ -18,8 +18,8 @@ export type Action =
   | SidecarAction;
 
 /**
- * A logical file's place: `path` as it stands in the log (percent-encoded URI), and the id of its deletion
- * vector if any.
+ * Identity of a logical file: `path` as in the log (percent-encoded URI), and the id of its deletion vector,
+ * if any.
  */
 export interface AddAction {
   readonly kind: "add";
@@ -28,7 +28,7 @@ export interface AddAction {
   readonly size: number;
   readonly modificationTime: number;
   readonly dataChange: boolean;
-  /** JSON text as found: parsed only where needed. */
+  /** JSON text as it was read; parsed only where needed. */
   readonly stats?: string | undefined;
   readonly tags?: Readonly<Record<string, string | null>> | undefined;
   readonly deletionVector?: DeletionVectorDescriptor | undefined;
@@ -78,7 +78,7 @@ export interface MetadataAction {
   readonly name?: string | undefined;
   readonly description?: string | undefined;
   readonly format: { readonly provider: string; readonly options: Readonly<Record<string, string>> };
-  /** JSON text exactly as found; parse with the schema layer. */
+  /** JSON text exactly as it was read; parsed by the schema layer. */
   readonly schemaString: string;
   readonly partitionColumns: readonly string[];
   readonly configuration: Readonly<Record<string, string>>;

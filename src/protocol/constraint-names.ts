@@ -1,7 +1,7 @@
-/** Where a table's properties hold its CHECK constraints (PROTOCOL.md "CHECK Constraints"). */
+/** Prefix of the properties that hold a table's CHECK constraints (PROTOCOL.md "CHECK Constraints"). */
 export const constraintPrefix = "delta.constraints.";
 
-/** Constraints whose names begin so belong to the suite that the table carries. */
+/** Prefix of the names of constraints that belong to the suite that the table carries. */
 export const suiteConstraintPrefix = "varve_";
 
 /** Names of the CHECK constraints among a table's properties. */

@@ -14,8 +14,8 @@ const magicNumber = 1681511377;
 const olderMagicNumber = 1681511376;
 
 /**
- * Where a deletion vector's bytes are: in the log itself, or in a file (a path as `add.path` spells it) from
- * `offset` on.
+ * Location of a deletion vector's bytes: in the log itself, or in a file (a path spelled as in `add.path`)
+ * from `offset` on.
  */
 export type DeletionVectorPlace =
   | { readonly kind: "inline"; readonly bytes: Uint8Array }
@@ -24,10 +24,10 @@ export type DeletionVectorPlace =
 /**
  * Where a deletion vector is stored, PROTOCOL.md "Derived Fields" and "Deletion Vector Files".
  *
- * Relative paths come out percent-encoded, as `add.path` is, because a random prefix may hold any character
- * of Z85.
+ * Relative paths are percent-encoded, like `add.path`, because a random prefix may contain any character of
+ * Z85.
  *
- * @throws `DELETION_VECTOR_CORRUPT` for a descriptor that makes no sense
+ * @throws `DELETION_VECTOR_CORRUPT` for an invalid descriptor
  */
 export function deletionVectorPlace(vector: DeletionVectorDescriptor): DeletionVectorPlace {
   const { storageType, pathOrInlineDv: text, offset = 0 } = vector;

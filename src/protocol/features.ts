@@ -7,22 +7,22 @@ import { type Configuration, type PropertyName, properties, propertyNames, turns
  */
 export interface TableFeature {
   readonly name: string;
-  /** Whether readers must know it, or writers only. */
+  /** Whether readers must know it, or only writers. */
   readonly side: "reader" | "writer";
   /** Older spelling under which tables carry the same feature. */
   readonly preview?: string | undefined;
-  /** Absent: varve reads tables that have it. Else why it does not. */
+  /** Why varve does not read tables that have it; absent if it does. */
   readonly unreadable?: string | undefined;
   /**
-   * `enforced`: each commit and each written row is held to it. `kept`: its metadata is carried along
-   * untouched and asks nothing more of a commit. `refused`: a table where it is active is not written.
+   * `enforced`: each commit and each written row is checked. `kept`: its metadata is carried along unchanged
+   * and requires nothing more of a commit. `refused`: a table where it is active is not written.
    */
   readonly write: "enforced" | "kept" | "refused";
   /** Why it is not written, as the end of a sentence. */
   readonly unwritable?: string | undefined;
   /**
-   * A table that lists it under the preview name is not written, for other engines may mean something else by
-   * that.
+   * Whether a table that lists it under the preview name is not written, because other engines may mean
+   * something else by that.
    */
   readonly previewUnwritable?: true | undefined;
   /**
@@ -33,15 +33,16 @@ export interface TableFeature {
   /** Features that must be listed with it. */
   readonly requires?: readonly string[] | undefined;
   /**
-   * Another writer may add it while a transaction runs: its files and actions stay right, or are made right
-   * when it is rebased.
+   * Whether another writer may add it while a transaction runs: its files and actions stay valid, or are
+   * corrected when it is rebased.
    */
   readonly soft?: true | undefined;
   /**
-   * Why varve does not take it off a table, as the end of a sentence; absent: it goes when nothing uses it.
+   * Why varve does not drop it from a table, as the end of a sentence; absent if it can be dropped when
+   * nothing uses it.
    */
   readonly undroppable?: string | undefined;
-  /** Properties that mean nothing without it. */
+  /** Properties that have no meaning without it. */
   readonly bookkeeping?: readonly PropertyName[] | undefined;
 }
 
@@ -72,8 +73,8 @@ const iceberg = (version: string): TableFeature =>
   });
 
 /**
- * Every feature that the protocol and its RFCs name: the only list there is. One that is not here is refused
- * by its name.
+ * Every feature that the protocol and its RFCs name; this is the only list. A feature that is not here is
+ * refused by its name.
  */
 export const tableFeatures: readonly TableFeature[] = Object.freeze([
   reader("columnMapping", { write: "enforced", legacy: { writer: 5, reader: 2 }, soft: true }),
@@ -81,7 +82,7 @@ export const tableFeatures: readonly TableFeature[] = Object.freeze([
   reader("timestampNtz", { write: "enforced", soft: true }),
   reader("typeWidening", { preview: "typeWidening-preview", write: "enforced", soft: true }),
   reader("v2Checkpoint", { write: "enforced", soft: true }),
-  // Readers have nothing to do for it: versions that list it read the same without it.
+  // Readers need not do anything for it: versions that list it are read the same way.
   reader("vacuumProtocolCheck", { write: "enforced", soft: true, undroppable: undefined }),
   reader("variantType", { preview: "variantType-preview", write: "enforced" }),
   reader("variantShredding", { preview: "variantShredding-preview", write: "kept" }),
@@ -179,8 +180,8 @@ const switches: ReadonlyMap<string, PropertyName> = new Map(
 );
 
 /**
- * Whether a property turns the feature on; `undefined` for features that no property switches: listing them
- * is using them.
+ * Whether a property enables the feature; `undefined` for features without such a property, which are active
+ * when listed.
  */
 export function isTurnedOn(name: string, configuration: Configuration): boolean | undefined {
   const property = switches.get(findFeature(name)?.name ?? name);

@@ -31,14 +31,14 @@ export function optionalText(body: JsonObject, name: string, where: string): str
   throw wrong(where, name, "a string", value);
 }
 
-/** A string field that must be there. @throws `LOG_CORRUPT` */
+/** A required string field. @throws `LOG_CORRUPT` */
 export function requiredText(body: JsonObject, name: string, where: string): string {
   return optionalText(body, name, where) ?? missing(where, name);
 }
 
 /**
- * The path of a file, which must be there, not be empty and hold no NUL, escaped or not: no store has such a
- * name. @throws `LOG_CORRUPT`
+ * The path of a file: required, not empty, and without NUL, escaped or not, which no store allows in a name.
+ * @throws `LOG_CORRUPT`
  */
 export function requiredPath(body: JsonObject, where: string): string {
   const path = requiredText(body, "path", where);
@@ -61,7 +61,7 @@ export function optionalInteger(body: JsonObject, name: string, where: string): 
   throw wrong(where, name, "an integer below 2^53", value);
 }
 
-/** As {@link optionalInteger}, and there. @throws `LOG_CORRUPT` */
+/** Like {@link optionalInteger}, but required. @throws `LOG_CORRUPT` */
 export function requiredInteger(body: JsonObject, name: string, where: string): number {
   return optionalInteger(body, name, where) ?? missing(where, name);
 }
@@ -73,7 +73,7 @@ function optionalCount(body: JsonObject, name: string, where: string): number | 
   return value;
 }
 
-/** An integer field of 0 or more, which must be there. @throws `LOG_CORRUPT` */
+/** A required integer field of 0 or more. @throws `LOG_CORRUPT` */
 export function requiredCount(body: JsonObject, name: string, where: string): number {
   return optionalCount(body, name, where) ?? missing(where, name);
 }
@@ -85,7 +85,7 @@ export function optionalShortCount(body: JsonObject, name: string, where: string
   return value;
 }
 
-/** As {@link optionalShortCount}, and there. @throws `LOG_CORRUPT` */
+/** Like {@link optionalShortCount}, but required. @throws `LOG_CORRUPT` */
 export function requiredShortCount(body: JsonObject, name: string, where: string): number {
   return optionalShortCount(body, name, where) ?? missing(where, name);
 }
@@ -117,7 +117,7 @@ export function optionalBigint(body: JsonObject, name: string, where: string): b
   throw wrong(where, name, "a 64-bit integer", value);
 }
 
-/** As {@link optionalBigint}, and there. @throws `LOG_CORRUPT` */
+/** Like {@link optionalBigint}, but required. @throws `LOG_CORRUPT` */
 export function requiredBigint(body: JsonObject, name: string, where: string): bigint {
   return optionalBigint(body, name, where) ?? missing(where, name);
 }
@@ -138,7 +138,7 @@ export function textMap(
 ): Readonly<Record<string, string>> | undefined {
   const value = nullableTextMap(body, name, where);
   if (value === undefined || isTextMap(value)) return value;
-  // A property without a value says nothing: the same as a property that is not there.
+  // A property without a value counts as absent.
   return Object.fromEntries(
     Object.entries(value).filter((entry): entry is [string, string] => entry[1] !== null),
   );
@@ -158,7 +158,8 @@ export function nullableTextMap(
 }
 
 /**
- * The text of statistics; writers that put the object itself there are understood too. @throws `LOG_CORRUPT`
+ * The text of statistics; an object instead of the text, as some writers put it, is accepted too. @throws
+ * `LOG_CORRUPT`
  */
 export function statsText(body: JsonObject, where: string): string | undefined {
   const value = own(body, "stats");

@@ -6,7 +6,7 @@ import { propertyOf } from "./properties.ts";
  * Durations in milliseconds.
  */
 export interface MaintenanceProperties {
-  /** A checkpoint is due at each version that this divides. */
+  /** A checkpoint is due at each version that is a multiple of this. */
   readonly checkpointInterval: number;
   readonly checkpointPolicy: "classic" | "v2";
   readonly statsAsJson: boolean;
@@ -14,7 +14,7 @@ export interface MaintenanceProperties {
   readonly deletedFileRetention: number;
   readonly logRetention: number;
   readonly expiredLogCleanup: boolean;
-  /** Absent: application transactions never expire. */
+  /** Absent if application transactions never expire. */
   readonly setTransactionRetention?: number | undefined;
 }
 

@@ -13,7 +13,7 @@ import { requireReadableProperties } from "./properties.ts";
 const maxReaderVersion = 3;
 
 /**
- * Checks that a protocol is one that the specification allows at all (PROTOCOL.md "Table Features").
+ * Checks that the specification allows a protocol at all (PROTOCOL.md "Table Features").
  *
  * @throws `LOG_CORRUPT` for feature lists that are missing, or a reader version 3 without writer version 7
  */

@@ -1,8 +1,8 @@
 import type { DeltaType } from "../schema/types.ts";
 
 /**
- * A condition on rows, reduced to what partition values and statistics can answer. Three-valued as SQL is;
- * `unknown` stands for any part that could not be translated and never lets a file be skipped.
+ * A condition on rows, reduced to what partition values and statistics can answer. It is three-valued like
+ * SQL; `unknown` stands for any part that could not be translated, and never lets a file be skipped.
  *
  * `column` is a path of logical names from the top.
  */

@@ -14,21 +14,21 @@ export interface Property<T> {
   readonly default: T;
   /** What it does, in a few words. */
   readonly about: string;
-  /** The value to go by where the table's text means nothing: the careful side. Default: `default`. */
+  /** The careful value, used if the table's text is invalid. Default: `default`. */
   readonly careful?: T | undefined;
   /**
-   * What a text that means nothing keeps varve from: `reading` (and writing) the table, `writing` it, or
-   * nothing, because the careful value harms nobody.
+   * What an invalid text keeps varve from: `reading` (and writing) the table, `writing` it, or nothing,
+   * because the careful value does no harm.
    */
   readonly malformed?: "reading" | "writing" | undefined;
   /**
-   * Why nobody can set it: it belongs to the table's own bookkeeping, or to what varve does not do. Absent:
-   * it can be set.
+   * Why it cannot be set: it belongs to the table's own bookkeeping, or to something that varve does not
+   * support. Absent if it can be set.
    */
   readonly refused?: "bookkeeping" | { readonly reason: string } | undefined;
   /**
-   * Another writer's change of it cannot make a data file of a running transaction wrong: any change, or only
-   * one to this text.
+   * Whether another writer's change of it cannot invalidate a data file of a running transaction: any change,
+   * or only one to this text.
    */
   readonly harmless?: true | string | undefined;
   /** The table feature that it turns on. */
@@ -82,7 +82,7 @@ const retention = (fallback: number, about: string): Property<number> => ({
 });
 const codecs = ["zstd", "snappy", "uncompressed", "none", "gzip", "lz4", "lz4_raw", "lzo", "brotli"] as const;
 
-/** Every property by its key without `delta.`: the only list there is. `spec/properties.md` shows it. */
+/** Every property by its key without `delta.`; this is the only list. `spec/properties.md` shows it. */
 const table = {
   // rows and files that writers make
   appendOnly: featureFlag("appendOnly", "no row may be changed or removed"),
@@ -323,7 +323,7 @@ export function propertyKey(name: PropertyName): string {
   return `${prefix}${name}`;
 }
 
-/** The property of a key, or `undefined` for one that is not in the table. */
+/** The property of a key, or `undefined` for an unknown key. */
 export function findProperty(key: string): PropertyName | undefined {
   const name = key.startsWith(prefix) ? key.slice(prefix.length) : "";
   return isPropertyName(name) ? name : undefined;
@@ -334,10 +334,10 @@ function isPropertyName(name: string): name is PropertyName {
 }
 
 /**
- * The value of a property: the table's, the default where it has none, the careful one where the table's text
- * means nothing.
+ * The value of a property: the table's, the default if it has none, or the careful one if the table's text is
+ * invalid.
  *
- * @throws `PROPERTY_INVALID` for a text that means nothing where that keeps varve from reading the table
+ * @throws `PROPERTY_INVALID` for an invalid text that keeps varve from reading the table
  */
 export function propertyOf<N extends PropertyName>(configuration: Configuration, name: N): Values[N] {
   const definition: Property<Values[N]> = properties[name];
@@ -350,7 +350,7 @@ export function propertyOf<N extends PropertyName>(configuration: Configuration,
 }
 
 /**
- * Refuses a table with a property whose text means nothing though writers must know its value.
+ * Refuses a table with an invalid property that writers must know.
  *
  * @throws `PROPERTY_INVALID` naming key and value
  */

@@ -1,14 +1,13 @@
-/** How a property's text becomes a value, and which texts may be set. */
+/** How a property's text is parsed, and which texts may be set. */
 export interface PropertyValues<T> {
   /** As `spec/properties.md` names the type. */
   readonly name: string;
   /** What a value must be, as the end of a sentence. */
   readonly expected: string;
-  /** The value of a text that a table holds; `undefined` for a text that means nothing. */
+  /** The value of a text in a table; `undefined` for an invalid text. */
   readonly parse: (text: string) => T | undefined;
   /**
-   * The text to store for a value that somebody sets; `undefined` where it may not be set. Default: the text
-   * as given.
+   * The text to store for a value that is set; `undefined` if it may not be set. Default: the text as given.
    */
   readonly store?: ((value: T) => string | undefined) | undefined;
 }

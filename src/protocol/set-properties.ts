@@ -13,18 +13,18 @@ import {
   propertyNames,
 } from "./properties.ts";
 
-/** Properties that somebody sets, taken apart. */
+/** Properties to set, parsed. */
 export interface RequestedProperties {
   /** Names of the features that `delta.feature.NAME` lists. */
   readonly features: readonly string[];
-  /** The properties as they are to be stored: words and booleans in the spelling that every engine knows. */
+  /** The properties as they are stored: words and booleans in the spelling that every engine knows. */
   readonly properties: Readonly<Record<string, string>>;
 }
 
 /**
- * Holds properties that somebody sets on a table, new or not, to the table of properties.
+ * Validates properties to be set on a new or existing table against the table of properties.
  *
- * Keys outside `delta.` are the caller's own and taken as they are.
+ * Keys that do not begin with `delta.` are the caller's own, and are not validated.
  *
  * @throws `INVALID_ARGUMENT` for a key that is unknown, naming the nearest one, or cannot be set, and for a
  * value that the property cannot have
@@ -49,7 +49,7 @@ export function requireRemovable(key: string): void {
 }
 
 /**
- * Refuses constraints among properties to change: the rows of the table have to be tested first. @throws
+ * Refuses constraints among properties to change, because the rows of the table must be tested first. @throws
  * `INVALID_ARGUMENT`
  */
 export function refuseConstraint(key: string): void {

@@ -32,7 +32,7 @@ export function* textParts(bytes: Uint8Array, source: string): Generator<TextPar
   }
 }
 
-/** As {@link textParts}, letting the event loop turn between parts. */
+/** Like {@link textParts}, letting the event loop turn between parts. */
 export async function* textPartsPaced(bytes: Uint8Array, source: string): AsyncGenerator<TextPart> {
   const pause = eventLoopPauses(1);
   for (const part of textParts(bytes, source)) {

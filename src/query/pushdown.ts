@@ -2,22 +2,25 @@ import { engineFold } from "../sql/sql-text.ts";
 import type { JsonObject, JsonValue } from "../util/json.ts";
 import { isJsonObject } from "../util/json.ts";
 
-/** What a query does with one base table. */
+/** Use of one base table in a query. */
 export interface TableUse {
   readonly name: string;
-  /** How often the text names the table. */
+  /** How often the SQL names the table. */
   readonly references: number;
   /**
-   * Conditions (nodes of the engine's serialised syntax tree) that every row which can matter to the result
-   * satisfies; column references are relative to the table. Empty where nothing safe is known.
+   * Conditions (nodes of the engine's serialised syntax tree) that every row that can affect the result
+   * meets; column references are relative to the table. Empty if no such condition is known.
    */
   readonly conditions: readonly JsonObject[];
-  /** A WITH clause of the query has a common table of this name, which some or all of the references may mean. */
+  /**
+   * Whether a WITH clause of the query has a common table of this name, to which some or all of the
+   * references may refer.
+   */
   readonly isCommon: boolean;
 }
 
 interface UseDraft {
-  /** As the query first spells it. */
+  /** The name as the query first spells it. */
   readonly name: string;
   references: number;
   conditions: JsonObject[];
@@ -33,8 +36,8 @@ interface FromTable {
  * prune their files.
  *
  * Conditions are taken only from the WHERE of the SELECT that reads the table, only across inner and cross
- * joins, never below a sample, and only for tables named once and by no WITH clause: elsewhere a skipped row
- * could change the result.
+ * joins, never below a sample, and only for tables that are named once and by no WITH clause, because
+ * otherwise a skipped row could change the result.
  */
 export function tableUses(tree: JsonValue): TableUse[] {
   const uses = new Map<string, UseDraft>();
@@ -90,10 +93,7 @@ function addConditions(select: JsonObject, uses: Map<string, UseDraft>): void {
   }
 }
 
-/**
- * The base tables of a FROM clause made of inner and cross joins, or `undefined` where anything else takes
- * part.
- */
+/** The base tables of a FROM clause of inner and cross joins, or `undefined` if it has anything else. */
 function innerTables(from: JsonValue | undefined): FromTable[] | undefined {
   if (!isJsonObject(from) || isJsonObject(from["sample"])) return undefined;
   if (from["type"] === "BASE_TABLE") {

@@ -198,7 +198,7 @@ function eitherSignal(
     : AbortSignal.any([signal, otherSignal]);
 }
 
-/** Text that a spreadsheet would take for a formula, behind an apostrophe: cells and headings. */
+/** Puts an apostrophe before text that a spreadsheet would take for a formula, in cells and headings. */
 function safeCsvSql(relation: Relation): SqlSelect {
   const items = relation.columns.map(({ name, type }, index) => {
     const value =

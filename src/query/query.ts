@@ -14,21 +14,21 @@ import { type TableUse, tableUses } from "./pushdown.ts";
 import { QueryResult } from "./query-result.ts";
 import { rewriteTravelSql, type TravelPoint, type TravelSql } from "./time-travel-sql.ts";
 
-/** Opens a table that a query names, at a point of its history or where its caller bound it. */
+/** Opens a table that a query names, at a point of its history or at the version that the caller passed. */
 export type TableBinding = (point?: TravelPoint) => Promise<LogSnapshot>;
 
 export interface QueryRequest {
-  /** A caller's text: one SELECT, with time-travel clauses. */
+  /** A caller's SQL: one SELECT, which may have time-travel clauses. */
   readonly sql: string;
   /**
-   * A caller's condition that stands in `sql` in parentheses: checked first to be one expression over the
-   * columns of its own row.
+   * A caller's condition that `sql` contains in parentheses; it is first checked to be one expression over
+   * the columns of its own row.
    */
   readonly condition?: string | undefined;
-  /** Names that the text may use, compared without regard to case. */
+  /** Tables by the names that the SQL may use, compared ignoring case. */
   readonly tables: Readonly<Record<string, TableBinding>>;
   readonly session?: SessionOptions | undefined;
-  /** Gives every table a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`. */
+  /** Add a column `_metadata` to every table, a struct of the stable `row_id` and `row_commit_version`. */
   readonly rowTracking?: boolean | undefined;
   /** Existing empty folder that {@link QueryResult.writeFile} may write to. */
   readonly exportFolder?: string | undefined;
@@ -37,7 +37,7 @@ export interface QueryRequest {
 }
 
 interface BoundTable {
-  /** The name as the query's text uses it after rewriting. */
+  /** The name in the rewritten SQL. */
   readonly view: string;
   readonly use: TableUse;
   readonly snapshot: LogSnapshot;
@@ -45,11 +45,11 @@ interface BoundTable {
 
 /**
  * Prepares a caller's query over tables at versions: only the tables that it names are opened, only files
- * that its conditions cannot exclude are fetched, and the session is fenced to those files before the text is
+ * that its conditions cannot exclude are fetched, and the session is fenced to those files before the SQL is
  * bound.
  *
- * @throws `SQL_FAILED` with the engine's message and the position in the caller's text; `SQL_REFUSED` for
- * anything but one SELECT; `COLUMN_NOT_FOUND` never: unknown columns are the engine's to report.
+ * @throws `SQL_FAILED` with the engine's message, also for unknown columns, and the position in the caller's
+ * SQL; `SQL_REFUSED` for anything except one SELECT
  */
 export async function prepareQuery(engine: Engine, request: QueryRequest): Promise<QueryResult> {
   checkText(request.sql);
@@ -80,10 +80,7 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
   });
 }
 
-/**
- * The engine's own parse of the text; a text that it cannot parse or that is no SELECT comes back as an error
- * here.
- */
+/** The engine's own parse of the SQL. SQL that it cannot parse, or that is not a SELECT, is an error here. */
 async function syntaxTree(session: OpenSession, travel: TravelSql): Promise<JsonValue> {
   const tree = await session.syntaxTree(travel.sql);
   if (!isJsonObject(tree) || tree["error"] !== true) return tree;
@@ -110,7 +107,7 @@ async function syntaxTree(session: OpenSession, travel: TravelSql): Promise<Json
   );
 }
 
-/** The tables that a query names, each name once in whatever letters. */
+/** The tables that a query names, each name once, ignoring case. */
 async function bindAll(
   uses: readonly TableUse[],
   travel: TravelSql,
@@ -120,7 +117,9 @@ async function bindAll(
   return bound.filter((table) => table !== undefined);
 }
 
-/** @returns `undefined` for a common table that is called like no table; where it may be read, the fence decides */
+/**
+ * @returns `undefined` for a common table that has no table's name; the fence decides where it may be read
+ */
 async function bind(
   use: TableUse,
   travel: TravelSql,
@@ -149,7 +148,7 @@ function predicateOf(use: TableUse, snapshot: LogSnapshot): Predicate | undefine
   return { op: "and", args: use.conditions.map((node) => predicateFromNode(node, snapshot.schema, "")) };
 }
 
-/** Moves the place of an engine error from the rewritten text to the caller's. */
+/** Maps the position of an engine error from the rewritten SQL to the caller's. */
 async function positioned<T>(travel: TravelSql, run: () => Promise<T>): Promise<T> {
   try {
     return await run();

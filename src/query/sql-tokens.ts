@@ -3,7 +3,7 @@ import { commentEnd } from "../sql/block-comment.ts";
 /** One token of SQL text; white space and comments are left out. */
 export interface SqlToken {
   readonly kind: "word" | "quoted" | "string" | "number" | "symbol";
-  /** The token as it stands in the text. */
+  /** The token as it is in the text. */
   readonly text: string;
   /** Offsets into the text, end exclusive, in UTF-16 units. */
   readonly start: number;
@@ -21,11 +21,11 @@ const rules: readonly (readonly [SqlToken["kind"], RegExp])[] = [
 ];
 
 /**
- * Cuts SQL text into tokens, keeping strings, quoted names and comments apart so that rewriting never looks
- * inside them.
+ * Splits SQL into tokens, and keeps strings, quoted names and comments apart, so that rewriting never changes
+ * anything inside them.
  *
- * It does not judge the text: what it cannot read (an unclosed string) comes out as symbols and is left for
- * the engine's parser to refuse.
+ * It does not validate: what it cannot read (such as an unclosed string) becomes symbols, and is left for the
+ * engine's parser to refuse.
  */
 export function sqlTokens(text: string): SqlToken[] {
   const tokens: SqlToken[] = [];

@@ -2,12 +2,10 @@ import { VarveError } from "../errors.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { type SqlToken, sqlTokens } from "./sql-tokens.ts";
 
-/** A point of a table's history: a version, or a time as the caller wrote it. */
+/** A point of a table's history: a version, or a time as written by the caller. */
 export type TravelPoint = { readonly version: number } | { readonly timestamp: string };
 
-/**
- * A table named in a query at a point of its history; `view` is the name that the rewritten text uses for it.
- */
+/** A table named in a query at a point of its history; `view` is its name in the rewritten SQL. */
 export interface TravelReference {
   readonly table: string;
   readonly view: string;
@@ -18,7 +16,7 @@ export interface TravelReference {
 export interface TravelSql {
   readonly sql: string;
   readonly references: readonly TravelReference[];
-  /** Offset in the original text of an offset in the rewritten one, for error messages. */
+  /** Maps an offset in the rewritten SQL to the original one, for error messages. */
   readonly originalOffset: (rewritten: number) => number;
 }
 
@@ -39,7 +37,7 @@ interface Edit {
  * SYSTEM_VERSION or SYSTEM_TIME) and `name AT (VERSION => n)`, `name AT (TIMESTAMP => '…')` (DuckDB's) by
  * quoted view names such as `"name@v3"`.
  *
- * @throws `SQL_FAILED` for a clause whose version is not a whole number.
+ * @throws `SQL_FAILED` for a clause whose version is not a whole number
  */
 export function rewriteTravelSql(text: string): TravelSql {
   const tokens = sqlTokens(text);
@@ -64,7 +62,7 @@ export function rewriteTravelSql(text: string): TravelSql {
   };
 }
 
-/** The name of the view that stands for `table` at a point: `table@v3` or `table@2024-06-01T00:00:00Z`. */
+/** The name of the view of `table` at a point: `table@v3` or `table@2024-06-01T00:00:00Z`. */
 function viewName(table: string, travelPoint: TravelPoint): string {
   return "version" in travelPoint ? `${table}@v${travelPoint.version}` : `${table}@${travelPoint.timestamp}`;
 }

@@ -1,15 +1,15 @@
 const microsPerDay = 86_400_000_000n;
 
 /**
- * A moment taken apart by {@link parseTimestamp}: microseconds since 1970-01-01 (UTC, or of the local clock),
- * and whether a zone was named.
+ * A time parsed by {@link parseTimestamp}: microseconds since 1970-01-01 (UTC, or of the local clock), and
+ * whether a zone was given.
  */
 export interface ParsedTimestamp {
   readonly micros: bigint;
   readonly zoned: boolean;
 }
 
-/** Days since 1970-01-01 of `[+-]yyyy-mm-dd`, `undefined` for what is not a date. */
+/** Days since 1970-01-01 of `[+-]yyyy-mm-dd`; `undefined` for anything except a date. */
 export function parseDate(text: string): number | undefined {
   const parts = /^([+-]?\d{4,7})-(\d{1,2})-(\d{1,2})$/.exec(text);
   return parts === null ? undefined : daysOf(Number(parts[1]), Number(parts[2]), Number(parts[3]));
@@ -24,8 +24,8 @@ export function formatDate(days: number): string {
 }
 
 /**
- * Reads `yyyy-mm-dd`, optionally a time after a space or `T`, a fraction of up to nine digits (cut to
- * microseconds) and `Z` or an offset. `undefined` for what is not a moment.
+ * Reads `yyyy-mm-dd`, optionally with a time after a space or `T`, a fraction of up to nine digits (cut to
+ * microseconds) and `Z` or an offset; `undefined` for anything else.
  */
 export function parseTimestamp(text: string): ParsedTimestamp | undefined {
   const parts =
@@ -43,7 +43,7 @@ export function parseTimestamp(text: string): ParsedTimestamp | undefined {
 }
 
 /**
- * Writes microseconds since 1970-01-01 as `yyyy-mm-ddThh:mm:ss.ffffff`, with `separator` in place of the `T`.
+ * Writes microseconds since 1970-01-01 as `yyyy-mm-ddThh:mm:ss.ffffff`, with `separator` instead of the `T`.
  */
 export function formatTimestamp(micros: bigint, separator: " " | "T"): string {
   const ofDay = ((micros % microsPerDay) + microsPerDay) % microsPerDay;

@@ -21,15 +21,15 @@ export type PhysicalFieldIds = {
     | { readonly id?: number | undefined; readonly children: PhysicalFieldIds };
 };
 
-/** A schema whose every field has an id and a physical name, and the highest id ever given. */
+/** A schema in which every field has an id and a physical name, and the highest id ever assigned. */
 export interface MappedSchema {
   readonly schema: StructType;
   readonly maxColumnId: number;
 }
 
 /**
- * The name of a field in data files, partition values and statistics. @throws `SCHEMA_INVALID` where column
- * mapping is on and the field has none
+ * The name of a field in data files, partition values and statistics. @throws `SCHEMA_INVALID` if column
+ * mapping is enabled and the field has none
  */
 export function physicalName(field: StructField, mode: ColumnMappingMode): string {
   if (mode === "none") return field.name;
@@ -38,15 +38,15 @@ export function physicalName(field: StructField, mode: ColumnMappingMode): strin
   throw missing(field, columnMappingKeys.physicalName);
 }
 
-/** The id of a field, or `undefined` where it has none. */
+/** The id of a field, or `undefined` if it has none. */
 export function columnId(field: StructField): number | undefined {
   const id = field.metadata[columnMappingKeys.id];
   return typeof id === "number" ? id : undefined;
 }
 
 /**
- * The schema with every name, nested ones too, replaced by its physical name. @throws `SCHEMA_INVALID` as
- * {@link physicalName}
+ * The schema with every name, including nested ones, replaced by its physical name. @throws `SCHEMA_INVALID`
+ * as {@link physicalName}
  */
 export function physicalSchema(schema: StructType, mode: ColumnMappingMode): StructType {
   return mode === "none"
@@ -54,10 +54,7 @@ export function physicalSchema(schema: StructType, mode: ColumnMappingMode): Str
     : mapFields(schema, (field) => ({ ...field, name: physicalName(field, mode) }));
 }
 
-/**
- * Physical path of a path of logical names through structs; without regard to case. @throws
- * `COLUMN_NOT_FOUND`
- */
+/** Physical path of a path of logical names through structs, ignoring case. @throws `COLUMN_NOT_FOUND` */
 export function physicalPath(schema: StructType, path: readonly string[], mode: ColumnMappingMode): string[] {
   const [first, ...rest] = path;
   if (first === undefined) return [];
@@ -81,7 +78,7 @@ export function physicalPath(schema: StructType, path: readonly string[], mode: 
  * Field ids of every column, keyed by physical name; list and map levels as `element`, `key`, `value`.
  * PROTOCOL.md "Writer Requirements for Column Mapping" and "Field Path": nested field ids in Parquet files.
  *
- * @throws `SCHEMA_INVALID` where an id is missing
+ * @throws `SCHEMA_INVALID` if an id is missing
  */
 export function physicalFieldIds(schema: StructType, mode: ColumnMappingMode): PhysicalFieldIds {
   const entries = schema.fields.map((field) => {
@@ -94,11 +91,11 @@ export function physicalFieldIds(schema: StructType, mode: ColumnMappingMode): P
 }
 
 /**
- * Gives an id and a physical name to every field that lacks one; those that have them keep them. PROTOCOL.md
+ * Assigns an id and a physical name to every field that lacks one; existing ones are kept. PROTOCOL.md
  * "Writer Requirements for Column Mapping": ids and physical names of new columns, nested ones too.
  *
- * @param newName names a new field physically: a fresh `col-UUID`, or the field's own name when an existing
- * table turns column mapping on
+ * @param newName returns the physical name of a new field: a new `col-UUID`, or the field's own name if
+ * column mapping is enabled on an existing table
  */
 export function assignColumnMapping(
   schema: StructType,
@@ -116,9 +113,7 @@ export function assignColumnMapping(
   return { schema: mapped, maxColumnId: highest };
 }
 
-/**
- * The schema without ids and physical names: for comparing, and for a copy that becomes a table of its own.
- */
+/** The schema without ids and physical names, for comparing, and for a copy that becomes a separate table. */
 export function withoutColumnMapping(schema: StructType): StructType {
   return mapFields(schema, (field) => {
     const kept = Object.entries(field.metadata).filter(([key]) => !key.startsWith("delta.columnMapping."));

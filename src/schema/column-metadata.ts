@@ -27,9 +27,7 @@ export interface Identity {
   readonly allowExplicitInsert: boolean;
 }
 
-/**
- * What a field's metadata asks of those who write it; each part is absent where the field does not have it.
- */
+/** What a field's metadata requires of writers; each part is absent if the field does not have it. */
 export interface ColumnMetadata {
   /** SQL that must be true of each row, PROTOCOL.md "Column Invariants". */
   readonly invariant?: string | undefined;
@@ -38,19 +36,17 @@ export interface ColumnMetadata {
   /** SQL for rows that do not mention the column, PROTOCOL.md "Default Columns". */
   readonly default?: string | undefined;
   readonly identity?: Identity | undefined;
-  /**
-   * The characters that a `char(n)` or `varchar(n)` column may have; Delta keeps such columns as `string`.
-   */
+  /** Maximum characters of a `char(n)` or `varchar(n)` column, which Delta stores as `string`. */
   readonly charLength?: { readonly kind: "char" | "varchar"; readonly length: number } | undefined;
 }
 
 /**
- * Reads what a field's metadata asks of its writers: the only place that does. A key whose value is null
- * counts as absent.
+ * Reads what a field's metadata requires of writers; this is the only place that does. A key whose value is
+ * null counts as absent.
  *
  * @param path the field's path, for the message; default: its name
- * @throws `SCHEMA_INVALID` for metadata that cannot be understood: rows cannot be held to it, so the table is
- * not written
+ * @throws `SCHEMA_INVALID` for metadata that cannot be parsed: rows cannot be tested against it, so the table
+ * is not written
  */
 export function columnMetadata(field: StructField, path: readonly string[] = [field.name]): ColumnMetadata {
   return defined({
@@ -90,7 +86,7 @@ export function featuresOfSchema(schema: StructType): string[] {
   return [...features].sort();
 }
 
-/** Types that stand in a type, itself included, but not those of struct fields. */
+/** Types inside a type, including itself but not those of struct fields. */
 function* typesIn(type: DeltaType): Generator<DeltaType> {
   yield type;
   if (isPrimitive(type)) return;
@@ -105,7 +101,7 @@ function presentValue(field: StructField, key: string): JsonValue | undefined {
   return field.metadata[key] ?? undefined;
 }
 
-/** The metadata holds JSON in a text; some writers nest the JSON itself. */
+/** The metadata holds JSON as text; some writers nest the JSON itself. */
 function invariantOf(field: StructField, path: readonly string[]): string | undefined {
   const value = presentValue(field, metadataKeys.invariants);
   if (value === undefined) return undefined;
@@ -155,7 +151,7 @@ function textOf(field: StructField, path: readonly string[], key: string): strin
   throw unreadable(path, key, "SQL text");
 }
 
-/** A whole number, also where a writer spelled it as text. */
+/** A whole number, even if a writer spelled it as text. */
 function integerOf(field: StructField, path: readonly string[], key: string): bigint | undefined {
   const value = presentValue(field, key);
   if (value === undefined || typeof value === "bigint") return value;
@@ -164,7 +160,7 @@ function integerOf(field: StructField, path: readonly string[], key: string): bi
   throw unreadable(path, key, "a whole number");
 }
 
-/** A boolean, also where a writer spelled it as text. */
+/** A boolean, even if a writer spelled it as text. */
 function flagOf(field: StructField, path: readonly string[], key: string): boolean {
   const value = String(presentValue(field, key) ?? false).toLowerCase();
   if (value === "true" || value === "false") return value === "true";

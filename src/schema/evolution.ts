@@ -12,9 +12,9 @@ export interface MergedSchema {
   readonly widened: readonly (readonly string[])[];
 }
 
-/** What {@link mergeSchema} may do beyond adding columns. */
+/** What {@link mergeSchema} may do in addition to adding columns. */
 export interface MergeOptions {
-  /** Change types to wider ones: only where the table's property `delta.enableTypeWidening` says so. */
+  /** Whether to widen types, which needs the table's property `delta.enableTypeWidening`. */
   readonly widen: boolean;
 }
 
@@ -30,15 +30,14 @@ export function mergeSchema(table: StructType, incoming: StructType, options: Me
   return { schema, added, widened };
 }
 
-/**
- * The schema without `void` fields, which data files cannot hold: those of columns that were null throughout.
- */
+/** The schema without `void` fields, which data files cannot hold: columns that were always null. */
 export function withoutVoid(schema: StructType): StructType {
   return { type: "struct", fields: schema.fields.flatMap((field) => keepField(field)) };
 }
 
 /**
- * The schema with `string` for `void`, at any depth: what a column that was null throughout is created as.
+ * The schema with `string` instead of `void`, at any depth: the type with which a column that was always null
+ * is created.
  */
 export function voidAsString(schema: StructType): StructType {
   return {
@@ -166,7 +165,7 @@ function allNullable(type: DeltaType): DeltaType {
   }
 }
 
-/** Whether two schemas say the same of every column, metadata and order included. */
+/** Whether two schemas are equal in every column, including metadata and order. */
 export function sameSchema(a: StructType, b: StructType): boolean {
   return typeText(a) === typeText(b) && JSON.stringify(a, bigintText) === JSON.stringify(b, bigintText);
 }

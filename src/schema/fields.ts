@@ -3,10 +3,7 @@ import { foldName } from "./schema-json.ts";
 import { isPrimitive, pathText } from "./type-names.ts";
 import type { DeltaType, StructField, StructType } from "./types.ts";
 
-/**
- * A struct field with the path of names that leads to it; list and map levels stand as `element`, `key`,
- * `value`.
- */
+/** A struct field with its path of names; list and map levels are `element`, `key` and `value`. */
 export interface FieldAtPath {
   readonly path: readonly string[];
   readonly field: StructField;
@@ -25,7 +22,7 @@ export function* allFields(schema: StructType, path: readonly string[] = []): Ge
 }
 
 /**
- * The leaves that statistics are kept for: fields reached through structs only; arrays and maps are leaves
+ * The leaves that have statistics: fields that are reached only through structs; arrays and maps are leaves
  * themselves.
  */
 export function* leafFields(schema: StructType, path: readonly string[] = []): Generator<FieldAtPath> {
@@ -49,7 +46,7 @@ export function mapFields(
   return { type: "struct", fields };
 }
 
-/** Whether a value of this type is a variant, or holds one. */
+/** Whether a value of this type is a variant or contains one. */
 export function holdsVariant(type: DeltaType): boolean {
   if (isPrimitive(type)) return type === "variant";
   switch (type.type) {
@@ -64,15 +61,15 @@ export function holdsVariant(type: DeltaType): boolean {
   }
 }
 
-/** The field of this name in a struct, without regard to case, or `undefined`. */
+/** The field of this name in a struct, ignoring case, or `undefined`. */
 export function findField(schema: StructType, name: string): StructField | undefined {
   const exact = schema.fields.find((field) => field.name === name);
   return exact ?? schema.fields.find((field) => foldName(field.name) === foldName(name));
 }
 
 /**
- * The field at a path of names, which may pass through `element`, `key` and `value`; without regard to case.
- * `undefined` where there is none.
+ * The field at a path of names, ignoring case; the path may contain `element`, `key` and `value`. `undefined`
+ * if there is none.
  */
 export function fieldAt(schema: StructType, path: readonly string[]): StructField | undefined {
   const [first, ...rest] = path;
@@ -83,8 +80,7 @@ export function fieldAt(schema: StructType, path: readonly string[]): StructFiel
 }
 
 /**
- * The top-level column of this name, without regard to case. @throws `COLUMN_NOT_FOUND` naming the columns
- * that there are
+ * The top-level column of this name, ignoring case. @throws `COLUMN_NOT_FOUND` naming the existing columns
  */
 export function requireColumn(schema: StructType, name: string): StructField {
   const field = findField(schema, name);

@@ -7,9 +7,9 @@ import { isPrimitive, pathText, typeText } from "./type-names.ts";
 import type { DecimalType, DeltaType } from "./types.ts";
 
 /**
- * A partition value in one canonical spelling: numbers, decimals (with all digits of the scale), dates and
- * timestamps (`yyyy-mm-dd hh:mm:ss.ffffff`, UTC for `timestamp`) as text, floats also `NaN`, `Infinity`,
- * `-Infinity`.
+ * A partition value in canonical spelling: numbers, decimals (with all digits of the scale), dates and
+ * timestamps (`yyyy-mm-dd hh:mm:ss.ffffff`, UTC for `timestamp`) as text; floats may also be `NaN`,
+ * `Infinity` or `-Infinity`.
  */
 export type PartitionValue = null | boolean | string | Uint8Array;
 
@@ -23,7 +23,7 @@ export const integerRange: Readonly<
   long: [-(2n ** 63n), 2n ** 63n - 1n],
 };
 
-/** Whether a table can be partitioned by a column of this type: all but variant and types with parts. */
+/** Whether a table can be partitioned by a column of this type: all except variant and nested types. */
 export function isPartitionable(type: DeltaType): boolean {
   return isPrimitive(type) ? type !== "variant" && type !== "void" : type.type === "decimal";
 }
@@ -32,8 +32,8 @@ export function isPartitionable(type: DeltaType): boolean {
  * Reads a partition value of the log, PROTOCOL.md "Partition Value Serialization"; empty text is null for
  * every type.
  *
- * Timestamps without a zone are read as UTC. Binary is the text's UTF-8 bytes, or, where the whole text is
- * escapes such as `\u00FF`, those bytes.
+ * Timestamps without a zone are read as UTC. Binary is the text's UTF-8 bytes or, if the whole text consists
+ * of escapes such as `\u00FF`, those bytes.
  *
  * @throws `LOG_CORRUPT` for text that is not a value of the type
  */
@@ -58,8 +58,8 @@ export function decodePartitionValue(
 }
 
 /**
- * The text of a partition column in the log, by its physical name, which some writers spell in another case than the
- * schema; null where there is none.
+ * The text of a partition column in the log, by its physical name, which some writers spell in another case
+ * than the schema; null if there is none.
  */
 export function partitionText(values: Readonly<Record<string, string | null>>, name: string): string | null {
   if (Object.hasOwn(values, name)) return values[name] ?? null;
@@ -105,7 +105,7 @@ export function partitionValueSql(
 }
 
 /**
- * A decoded partition value as text that the engine casts to the type: with a zone where it has one, years
+ * A decoded partition value as text that the engine casts to the type: with a zone if it has one, and years
  * after 9999 without a sign.
  */
 export function engineText(type: DeltaType, value: string): string {
@@ -114,8 +114,9 @@ export function engineText(type: DeltaType, value: string): string {
 }
 
 /**
- * SQL that writes a typed column as text for the log, the engine's side of {@link encodePartitionValue}; null
- * for NULL and empty text. Bytes must be UTF-8 text, or are written as escapes.
+ * SQL that writes a typed column as text for the log, the engine's counterpart of
+ * {@link encodePartitionValue}; null for NULL and empty text. Bytes that are not UTF-8 text are written as
+ * escapes.
  */
 export function encodePartitionSql(type: DeltaType, value: SqlExpression): SqlExpression {
   if (type === "string") return sql`nullif(${value}, '')`;
@@ -179,7 +180,7 @@ function readFloat(text: string): string | undefined {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
-/** Decimal text with exactly the scale's digits; exponents as Java's BigDecimal writes them are read too. */
+/** Decimal text with exactly the scale's digits; exponents as written by Java's BigDecimal are read too. */
 function readDecimal(type: DecimalType, text: string): string | undefined {
   const parts = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/.exec(text);
   if (parts === null || `${parts[2]}${parts[3] ?? ""}` === "") return undefined;
@@ -220,7 +221,7 @@ function utf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** `timestamp_ntz` without a fraction where it is zero, as other writers spell it. */
+/** `timestamp_ntz` without a fraction if it is zero, as other writers spell it. */
 function shortTime(type: DeltaType, text: string): string {
   return type === "timestamp_ntz" ? text.replace(/\.000000$/, "") : text;
 }

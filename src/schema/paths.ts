@@ -1,18 +1,18 @@
 import { VarveError } from "../errors.ts";
 
 /**
- * A path of the log taken apart: below the table's root in raw characters, or an absolute URI in one
+ * A parsed path of the log: relative to the table's root in raw characters, or an absolute URI in normalised
  * spelling.
  */
 export type LogPath =
   | { readonly kind: "relative"; readonly path: string }
   | { readonly kind: "absolute"; readonly uri: string };
 
-/** Name of the hive folder of a null (or empty) partition value. */
+/** Name of the Hive folder of a null (or empty) partition value. */
 export const hiveNull = "__HIVE_DEFAULT_PARTITION__";
 
 /**
- * Writes a raw path below the table's root as `add.path` takes it: a URI reference of RFC 2396, UTF-8
+ * Writes a raw path, relative to the table's root, for `add.path`: a URI reference of RFC 2396, UTF-8
  * percent-encoded.
  *
  * A colon is encoded too, so that no reader takes the first folder for a scheme.
@@ -24,9 +24,9 @@ export function encodeLogPath(path: string): string {
 /**
  * Reads a path of the log (`add.path`, `remove.path`, `cdc.path`).
  *
- * All spellings of one file give one answer: percent-encoded or not, with segments `.` or not, `file:/x`,
- * `file:///x` or `/x`, `s3a://` or `s3://`. A percent sign that starts no escape stands for itself, because
- * some writers do not encode. The result may hold `..`: stores refuse that.
+ * All spellings of one file have the same result: percent-encoded or not, with segments `.` or not,
+ * `file:/x`, `file:///x` or `/x`, `s3a://` or `s3://`. A percent sign that starts no escape is literal,
+ * because some writers do not encode. The result may contain `..`, which stores refuse.
  *
  * @throws `LOG_CORRUPT` for an empty path
  */
@@ -43,14 +43,14 @@ export function decodeLogPath(logPath: string): LogPath {
   return { kind: "absolute", uri: `${name === "s3a" || name === "s3n" ? "s3" : name}:${rest}` };
 }
 
-/** A segment `.` says nothing (RFC 2396, 5.2). */
+/** A segment `.` has no meaning (RFC 2396, 5.2). */
 function withoutDots(path: string): string {
   return path.includes("./") ? path.replace(/(^|\/)(?:\.\/)+/g, "$1") : path;
 }
 
 /**
- * One key for every spelling of a file's path in the log: equal keys are the same file (PROTOCOL.md "Add File
- * and Remove File").
+ * The same key for every spelling of a file's path in the log: equal keys mean the same file (PROTOCOL.md
+ * "Add File and Remove File").
  */
 export function logPathKey(logPath: string): string {
   const decoded = decodeLogPath(logPath);
@@ -70,7 +70,7 @@ export function hiveFolder(partition: Iterable<readonly [column: string, value: 
     .join("/");
 }
 
-/** Reads one folder name `column=value` as Hive escapes it; `undefined` where there is no such pair. */
+/** Reads one folder name `column=value` with Hive's escapes; `undefined` if it is not such a pair. */
 export function parseHiveSegment(
   segment: string,
 ): readonly [column: string, value: string | null] | undefined {
@@ -91,7 +91,7 @@ function escapeHive(text: string): string {
   const whole = text.replace(/\p{Surrogate}/gu, "\uFFFD");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to be escaped
   const escaped = whole.replace(/[\u0000-\u001f"#%'*/:<>=?\\{}[\]^|~\u007f]/g, percentEncode);
-  // A value of dots alone would be this folder or its parent; a trailing dot or space is lost on some file
+  // A value of only dots would be this folder or its parent; a trailing dot or space is lost on some file
   // systems.
   return escaped.replace(/[. ]$/, percentEncode);
 }

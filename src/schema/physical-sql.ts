@@ -22,7 +22,7 @@ export function physicalSelectItems(
     );
 }
 
-/** Whether a value looks the same in data files as in the table. */
+/** Whether a value is the same in data files as in the table. */
 function isPlain(type: DeltaType, mode: ColumnMappingMode): boolean {
   if (isPrimitive(type)) return type !== "variant";
   switch (type.type) {

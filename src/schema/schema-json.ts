@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson
 import { isPrimitive, parseTypeName, pathText, typeText } from "./type-names.ts";
 import type { DeltaType, StructField, StructType } from "./types.ts";
 
-/** Levels of nesting that a schema may have; deeper ones are refused before they exhaust the stack. */
+/** Maximum levels of nesting of a schema; deeper ones are refused before they exhaust the stack. */
 export const maxSchemaDepth = 100;
 
 /**
@@ -17,7 +17,7 @@ export function parseSchema(text: string): StructType {
   return schemaFromJson(parseText(text));
 }
 
-/** As {@link parseSchema}, of JSON that is parsed already. @throws `SCHEMA_INVALID` */
+/** Like {@link parseSchema}, for parsed JSON. @throws `SCHEMA_INVALID` */
 export function schemaFromJson(json: JsonValue): StructType {
   const type = typeFromJson(json, [], 0);
   if (isPrimitive(type) || type.type !== "struct")
@@ -32,7 +32,7 @@ export function serializeSchema(schema: StructType): string {
   return stringifyJson(typeToJson(schema));
 }
 
-/** The JSON of one type: a name, or an object for types with parts. */
+/** The JSON of one type: a name, or an object for nested types. */
 export function typeToJson(type: DeltaType): JsonValue {
   if (isPrimitive(type)) return type;
   switch (type.type) {
@@ -52,7 +52,7 @@ export function typeToJson(type: DeltaType): JsonValue {
   }
 }
 
-/** Reads the JSON of one type; `path` is where it stands, for messages. @throws `SCHEMA_INVALID` */
+/** Reads the JSON of one type; `path` is its place, for messages. @throws `SCHEMA_INVALID` */
 export function typeFromJson(
   json: JsonValue | undefined,
   path: readonly string[] = [],
@@ -110,7 +110,7 @@ export function checkUniqueNames(
   }
 }
 
-/** The form of a name under which Delta holds names equal. */
+/** The form of a name in which Delta compares names. */
 export function foldName(name: string): string {
   return name.toLowerCase();
 }

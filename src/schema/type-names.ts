@@ -18,10 +18,10 @@ const primitives: ReadonlySet<string> = new Set<PrimitiveName>([
   "void",
 ]);
 
-/** Digits that Delta's widest decimal holds. */
+/** Number of digits of Delta's widest decimal. */
 export const maxDecimalPrecision = 38;
 
-/** Whether `type` has no parameters and no parts. */
+/** Whether `type` has no parameters and is not nested. */
 export function isPrimitive(type: DeltaType): type is PrimitiveName {
   return typeof type === "string";
 }
@@ -85,9 +85,7 @@ export function typeText(type: DeltaType): string {
   }
 }
 
-/**
- * A path of names as a person reads it: `a.b`, with a name quoted that holds a dot, a space or a back-tick.
- */
+/** A path of names as readable text: `a.b`, with names quoted that contain a dot, a space or a backtick. */
 export function pathText(path: readonly string[]): string {
   return path
     .map((name) => (/^[^.\s`]+$/u.test(name) ? name : `\`${name.replaceAll("`", "``")}\``))

@@ -44,8 +44,8 @@ export function canWiden(from: DeltaType, to: DeltaType): boolean {
 const integerWidth: Readonly<Record<string, number>> = { byte: 3, short: 5, integer: 10, long: 19 };
 
 /**
- * Whether every value of one type is exactly a value of the other, so that files may be read under a change
- * that {@link canWiden} refuses: Spark's preview of type widening turned bytes and shorts into decimals with
+ * Whether every value of one type is exactly a value of the other, so that files can be read after a change
+ * that {@link canWiden} refuses: Spark's preview of type widening changed bytes and shorts to decimals with
  * fewer than ten whole digits.
  */
 export function canReadWidened(from: DeltaType, to: DeltaType): boolean {
@@ -73,7 +73,7 @@ export function typeChangesOf(field: StructField): TypeChange[] {
   });
 }
 
-/** The field with a change added to its history; its type is not touched. */
+/** The field with a change added to its history; its type is unchanged. */
 export function withTypeChange(field: StructField, change: TypeChange): StructField {
   const entry: Record<string, JsonValue> = {
     fromType: typeToJson(change.fromType),

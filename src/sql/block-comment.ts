@@ -1,6 +1,6 @@
 /**
- * Where the block comment that begins at `start` ends, other comments inside it included; the end of the text where it
- * does not.
+ * Index of the end of the block comment that begins at `start`, including nested comments; the end of the
+ * text if it is not closed.
  */
 export function commentEnd(sql: string, start: number): number {
   const mark = /\/\*|\*\//g;

@@ -6,33 +6,33 @@ declare const selectMark: unique symbol;
 declare const statementMark: unique symbol;
 
 /**
- * Kinds of SQL text. At run time each is a plain string, so that they cost nothing; for the compiler a string is
- * none of them. They come from the {@link sql} tag and the quoters, and for text from outside from the door that
- * parsed and checked it.
+ * Kinds of SQL. At run time each is a plain string, so they cost nothing; the compiler does not accept a
+ * plain string for any of them. They are made by the {@link sql} tag and the quoting functions, and, for SQL
+ * from outside, by the functions that parse and check it.
  */
 export type SqlExpression = string & { readonly [expressionMark]: true };
-/** A quoted identifier, which is an expression too. */
+/** A quoted identifier, which is also an expression. */
 export type SqlName = SqlExpression & { readonly [nameMark]: true };
-/** One statement or several, run for their effect. */
+/** One or several statements without a result. */
 export type SqlStatement = string & { readonly [statementMark]: true };
-/** A whole SELECT, to be used as `FROM (${select})`. */
+/** A complete SELECT, for use as `FROM (${select})`. */
 export type SqlSelect = SqlStatement & { readonly [selectMark]: true };
-/** Text written with the {@link sql} tag: what it is, its place says. */
+/** SQL written with the {@link sql} tag, which may be used as an expression or a SELECT. */
 export type SqlText = SqlExpression & SqlSelect;
 
-/** What fits a hole of the {@link sql} tag; a list is joined by commas. */
+/** What a hole of the {@link sql} tag accepts; a list is joined by commas. */
 export type SqlHole = SqlExpression | SqlStatement | number | bigint | readonly SqlHole[];
 
 /**
- * SQL as a tagged template: its holes take names, texts and SQL that the quoters and this tag made, numbers, and
- * lists of them; a plain string does not fit.
+ * SQL as a tagged template. Its holes accept SQL from the quoting functions and this tag, numbers, and lists
+ * of these, but no plain strings.
  */
 export function sql(parts: TemplateStringsArray, ...holes: readonly SqlHole[]): SqlText {
   const [first = "", ...others] = parts;
   return others.reduce((text, part, index) => text + holeText(holes[index]) + part, first) as SqlText;
 }
 
-/** SQL joined by a separator; an empty list gives an empty text. */
+/** Joins SQL by a separator; an empty list becomes empty SQL. */
 export function joinSql(items: readonly SqlHole[], separator: SqlText = comma): SqlText {
   return items.map(holeText).join(separator) as SqlText;
 }
@@ -52,7 +52,7 @@ function holeText(hole: SqlHole | undefined): string {
   }
 }
 
-/** In parentheses where it is negative: a minus before another begins a comment. */
+/** In parentheses if negative, because two minus signs begin a comment. */
 function numberText(value: number | bigint): string {
   return value < 0 ? `(${value})` : String(value);
 }

@@ -1,9 +1,7 @@
 /**
- * Maps `items` through `task` with at most `limit` tasks under way, keeping the order of `items` in the
- * result.
+ * Maps `items` through `task` with at most `limit` tasks running, keeping the order of `items` in the result.
  *
- * The first failure rejects; tasks already under way are awaited first, so that nothing runs on behind the
- * caller's back.
+ * The first failure rejects, after running tasks have ended, so that nothing continues in the background.
  */
 export async function mapBounded<T, R>(
   items: Iterable<T>,
@@ -33,8 +31,8 @@ export async function mapBounded<T, R>(
 }
 
 /**
- * Keeps long work from holding the event loop: the function that it returns is told of each piece of work
- * done, and waits for a turn of the loop whenever `unitsPerTurn` have been done since the last.
+ * Keeps long work from blocking the event loop: the returned function is called with the units of work done,
+ * and waits for a turn of the loop whenever `unitsPerTurn` have been done since the last.
  */
 export function eventLoopPauses(unitsPerTurn: number): (units: number) => Promise<void> | undefined {
   let done = 0;
@@ -46,7 +44,7 @@ export function eventLoopPauses(unitsPerTurn: number): (units: number) => Promis
   };
 }
 
-/** Lets some tasks run at a time, in the order they came; the rest wait. */
+/** Lets a limited number of tasks run at a time, in order of arrival; the others wait. */
 export class Turnstile {
   readonly #limit: number;
   #running = 0;
@@ -63,7 +61,7 @@ export class Turnstile {
       return await task();
     } finally {
       const next = this.#waiting.shift();
-      // The place goes to the next one, without being free in between.
+      // The slot passes to the next task, without being free in between.
       if (next === undefined) this.#running--;
       else next();
     }

@@ -1,5 +1,5 @@
 /**
- * Begins a text that a spreadsheet takes for a formula (OWASP, "CSV Injection"); for JavaScript and for the
- * engine alike.
+ * Pattern of the beginning of text that a spreadsheet takes for a formula (OWASP, "CSV Injection"); for both
+ * JavaScript and the engine.
  */
 export const formulaStart = /^[=+@\t\r-]/;

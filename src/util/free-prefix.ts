@@ -1,7 +1,6 @@
 /**
- * The beginning of the names that varve gives to what stands beside a caller's columns in one relation: none
- * of `names` begins so, regardless of the case of its letters, so that no name made with it can be one of
- * theirs.
+ * A prefix for names that varve adds to a caller's columns in one relation. None of `names` begins with it,
+ * ignoring case, so a name made with it cannot be one of them.
  */
 export function freePrefix(names: Iterable<string>): string {
   const begun = [...names].map((name) => name.toLowerCase()).filter((name) => name.startsWith("__varve"));

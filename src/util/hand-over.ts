@@ -1,4 +1,7 @@
-/** Runs `work`, whose result takes `resource` over and closes it; where `work` fails, it is closed here. */
+/**
+ * Runs `work`, whose result takes over `resource` and closes it; if `work` fails, the resource is closed
+ * here.
+ */
 export async function handOver<R extends AsyncDisposable, T>(
   resource: R,
   work: (resource: R) => Promise<T>,

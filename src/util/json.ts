@@ -14,12 +14,12 @@ export type JsonValue =
 export type JsonObject = { readonly [key: string]: JsonValue };
 
 /**
- * How deep arrays and objects of a JSON text may nest: some hundred levels of a schema, and few enough for
- * code that follows them.
+ * Maximum depth of arrays and objects in a JSON text: enough for several hundred levels of a schema, and few
+ * enough for recursive code.
  */
 const deepestJson = 1_000;
 
-/** More digits than any exact integer of the format has; what is longer is rounded. */
+/** More digits than any exact integer of the format has; longer numbers are rounded. */
 const mostDigits = 400;
 
 /**
@@ -29,7 +29,7 @@ const mostDigits = 400;
  * Text without a run of 16 digits cannot hold an unsafe integer, and is parsed by the much faster
  * `JSON.parse`.
  *
- * @throws SyntaxError when `text` is not JSON, or nests deeper than {@link deepestJson}.
+ * @throws SyntaxError if `text` is not JSON, or nests deeper than {@link deepestJson}
  */
 export function parseJson(text: string): JsonValue {
   checkNesting(text);
@@ -39,8 +39,8 @@ export function parseJson(text: string): JsonValue {
 }
 
 /**
- * As {@link parseJson}, by the engine's own parser alone: integers beyond 2^53 are rounded. @throws
- * SyntaxError as {@link parseJson}
+ * Like {@link parseJson}, but only with `JSON.parse`: integers beyond 2^53 are rounded. @throws SyntaxError
+ * as {@link parseJson}
  */
 export function parseRoundedJson(text: string): JsonValue {
   checkNesting(text);
@@ -62,7 +62,7 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The engine's own, much faster writer, which refuses values that hold a `bigint`. */
+/** The much faster `JSON.stringify`, which refuses values that contain a `bigint`. */
 function stringifyPlain(value: JsonValue, space: number | undefined): string | undefined {
   try {
     return JSON.stringify(value, undefined, space);
@@ -88,7 +88,9 @@ const [quote, backslash, openBracket, closeBracket, openBrace, closeBrace] = [
   0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d,
 ];
 
-/** Where the string ends that begins at a quotation mark; the end of the text where it does not. */
+/**
+ * Index of the end of the string that begins at a quotation mark; the end of the text if it is not closed.
+ */
 function stringEnd(text: string, start: number): number {
   let index = start + 1;
   while (index < text.length && text.charCodeAt(index) !== quote)

@@ -1,6 +1,6 @@
 /**
- * The name that takes the fewest changes of a character to become `misspelled`, without regard to case;
- * `undefined` where none is near.
+ * The name that differs from `misspelled` in the fewest characters, ignoring case; `undefined` if none is
+ * similar.
  */
 export function nearestName(misspelled: string, names: readonly string[]): string | undefined {
   if (misspelled.length > longestName) return undefined;

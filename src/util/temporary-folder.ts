@@ -8,19 +8,16 @@ const open = new Set<string>();
 let watching = false;
 const swept = new Set<string>();
 
-/** Processes that ended longer ago than this left their folders for good. */
+/** Milliseconds after which the folder of a dead process is abandoned. */
 const patience = 24 * 60 * 60 * 1000;
 
-/**
- * Begins the names of this machine's folders, so that nobody judges whether a process of another machine is
- * alive.
- */
+/** Prefix of the names of this machine's folders, because a process of another machine cannot be checked. */
 const machinePrefix = `varve-${hostname().replace(/[^A-Za-z0-9]/g, "")}-`;
 
 /**
- * Makes a folder of this process's own below `parent`; it goes with {@link removeTemporaryFolder}, at the
- * latest when the process exits. What a killed process left there goes a day later, with the next process
- * that makes one.
+ * Creates a folder of this process below `parent`. It is removed by {@link removeTemporaryFolder}, or when
+ * the process exits. Folders of killed processes are removed a day later, by the next process that creates
+ * one.
  */
 export function makeTemporaryFolder(parent: string = tmpdir()): string {
   mkdirSync(parent, { recursive: true });
@@ -31,7 +28,7 @@ export function makeTemporaryFolder(parent: string = tmpdir()): string {
 }
 
 /**
- * Names a folder below `parent`, which exists afterwards, without making it; otherwise as
+ * Names a folder below `parent` without creating it; `parent` exists afterwards. Otherwise like
  * {@link makeTemporaryFolder}.
  */
 export function nameTemporaryFolder(parent: string = tmpdir()): string {
@@ -43,7 +40,7 @@ export function nameTemporaryFolder(parent: string = tmpdir()): string {
 }
 
 /**
- * Removes what {@link makeTemporaryFolder} made or {@link nameTemporaryFolder} named, with everything in it.
+ * Removes a folder from {@link makeTemporaryFolder} or {@link nameTemporaryFolder}, with everything in it.
  */
 export async function removeTemporaryFolder(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
@@ -51,8 +48,8 @@ export async function removeTemporaryFolder(folder: string): Promise<void> {
 }
 
 /**
- * Has a folder that this process made itself removed when the process exits, unless
- * {@link removeTemporaryFolder} does it before.
+ * Registers a folder created by this process to be removed when the process exits, unless
+ * {@link removeTemporaryFolder} does so before.
  */
 export function removeAtExit(folder: string): void {
   open.add(folder);
@@ -62,7 +59,7 @@ export function removeAtExit(folder: string): void {
 }
 
 /**
- * Lets signals that end the process remove its temporary folders first: for programs that own their process.
+ * Makes signals that end the process remove its temporary folders first; for programs that own their process.
  */
 export function removeOnSignals(): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -77,10 +74,7 @@ function removeAll(): void {
   for (const folder of open) tryToRemove(folder);
 }
 
-/**
- * Removes the folders that processes of this machine left below `parent` which are dead and were last seen a
- * day ago.
- */
+/** Removes folders below `parent` of dead processes of this machine that have not changed for a day. */
 function sweep(parent: string): void {
   if (swept.has(parent)) return;
   swept.add(parent);
@@ -98,7 +92,7 @@ function sweep(parent: string): void {
   }
 }
 
-/** Best effort: a folder that may be written but not listed is not swept. */
+/** Best effort: a folder that may be written but not listed is skipped. */
 function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder);
@@ -111,14 +105,14 @@ function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    // It is there where it is another user's.
+    // The process exists if it belongs to another user.
     return !(error instanceof Error && "code" in error && error.code === "ESRCH");
   }
 }
 
 /**
- * Best effort: what cannot be removed now, because another user's or still written to, the next sweep meets
- * again.
+ * Best effort: what cannot be removed now, because it belongs to another user or is still written to, is left
+ * for the next time.
  */
 function tryToRemove(folder: string): void {
   try {

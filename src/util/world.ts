@@ -29,8 +29,8 @@ export const realWorld: World = Object.freeze({
 /**
  * A version-7 UUID from the world's clock and ids: ids made later sort later, to the millisecond.
  *
- * For ids that are listed, sorted or kept in columns with statistics. Where Delta asks for a UUID it is
- * `world.uuid()`, which says nothing of when it was made.
+ * For ids that are listed, sorted or stored in columns with statistics. Where Delta requires a UUID,
+ * `world.uuid()` is used, which does not reveal when it was made.
  */
 export function timeOrderedUuid(world: World): string {
   return v7({ msecs: world.now(), random: parse(world.uuid()) });

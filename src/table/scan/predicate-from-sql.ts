@@ -136,7 +136,7 @@ class Translator {
       case "OPERATOR_IS_NULL":
       case "OPERATOR_IS_NOT_NULL": {
         const column = this.#column(first);
-        // Whether a variant's own null is a null of SQL is a matter of how its file is read.
+        // Whether a variant's own null is an SQL null depends on how its file is read.
         if (column === undefined || column.type === "variant") return unknown;
         return {
           op: (node["type"] === "OPERATOR_IS_NULL") === not ? "isNotNull" : "isNull",
