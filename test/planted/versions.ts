@@ -85,7 +85,7 @@ export const versionsMistakes: readonly Mistake[] = [
   {
     what: "A damaged hint fails the table.",
     file: "last-checkpoint.ts",
-    find: "    // A damaged hint is as good as none: the whole log is listed instead.\n    return undefined;",
+    find: "    // A damaged hint counts as absent: the whole log is listed instead.\n    return undefined;",
     replace: '    throw new TypeError("damaged");',
     test: "log/checkpoints.test.ts",
     name: "changes nothing when it is no JSON",
