@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../src/index.ts";
 import { mainFile } from "./support/cli.ts";
@@ -48,6 +49,20 @@ describe("what is loaded", () => {
     expect(packages.filter((name) => name.startsWith("@aws-sdk/") || name.startsWith("@smithy/"))).toEqual(
       [],
     );
+  });
+
+  it.each([
+    ["plain", "views.arrow", false],
+    ["LZ4", "lz4.arrow", false],
+    ["Zstandard", "zstd.arrow", true],
+  ])("a file of %s Arrow loads the decoder of Zstandard only where it needs it", (_, name, needs) => {
+    const file = fileURLToPath(new URL(`fixtures/arrow/${name}`, import.meta.url));
+    const text = `import { createTable } from "varve";
+      const table = await createTable(${JSON.stringify(join(folder, name))}, { source: { arrow: ${JSON.stringify(file)} } });
+      await table.close();`;
+    const { packages } = loadedPackages(...script(text));
+    expect(packages).toContain("apache-arrow");
+    expect(packages.includes("zstddec")).toBe(needs);
   });
 
   it("import varve reads some tens of files, not one for each source", () => {

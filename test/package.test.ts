@@ -20,6 +20,7 @@ describe("the package", () => {
       "fast-json-stable-stringify",
       "lossless-json",
       "uuid",
+      "zstddec",
     ]);
   });
 

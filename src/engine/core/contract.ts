@@ -96,6 +96,7 @@ export type EngineSource =
   | { readonly kind: "rows"; readonly rows: Iterable<SourceRow> | AsyncIterable<SourceRow> }
   | { readonly kind: "arrow"; readonly data: ArrowTable | Iterable<RecordBatch> | AsyncIterable<RecordBatch> }
   | { readonly kind: "arrow-ipc"; readonly stream: Uint8Array | AsyncIterable<Uint8Array> }
+  | { readonly kind: "arrow-file"; readonly file: string }
   | { readonly kind: "csv"; readonly files: readonly string[]; readonly options?: CsvOptions | undefined }
   | { readonly kind: "ndjson"; readonly files: readonly string[] }
   | { readonly kind: "parquet"; readonly files: readonly string[] }

@@ -24,7 +24,8 @@ export async function stageSource(
     case "csv":
       return stageCsv(core, source, options);
     case "arrow":
-    case "arrow-ipc": {
+    case "arrow-ipc":
+    case "arrow-file": {
       const { stageArrow } = await import("./arrow/stage-arrow.ts");
       return stageArrow(core, source, options);
     }

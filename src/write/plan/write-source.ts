@@ -11,7 +11,6 @@ import type {
   SourceRow,
   StagedRelation,
 } from "../../engine/core/contract.ts";
-import { openSourceFile } from "../../engine/stage/shared/source-file.ts";
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
@@ -154,32 +153,13 @@ function ofFiles(kind: "ndjson" | "parquet", files: readonly string[]): Prepared
 
 async function arrowSource(data: Extract<WriteSource, { arrow: unknown }>["arrow"]): Promise<Prepared> {
   if (typeof data === "string")
-    return { engineSource: { kind: "arrow-ipc", stream: await fileChunks(localName(data)) }, files: [] };
+    return { engineSource: { kind: "arrow-file", file: localName(data) }, files: [] };
   if (data instanceof Uint8Array) return { engineSource: { kind: "arrow-ipc", stream: data }, files: [] };
   if (Symbol.iterator in data) return { engineSource: { kind: "arrow", data }, files: [] };
   const [first, whole] = await peek<Uint8Array | RecordBatch>(data);
   return first instanceof Uint8Array
     ? { engineSource: { kind: "arrow-ipc", stream: whole as AsyncIterable<Uint8Array> }, files: [] }
     : { engineSource: { kind: "arrow", data: whole as AsyncIterable<RecordBatch> }, files: [] };
-}
-
-const chunkBytes = 1 << 20;
-
-/** The bytes of a file in chunks. @throws `SOURCE_UNREADABLE` immediately for a file that cannot be opened */
-async function fileChunks(file: string): Promise<AsyncIterable<Uint8Array>> {
-  const handle = await openSourceFile(file);
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    try {
-      for (;;) {
-        const { bytesRead, buffer } = await handle.read(new Uint8Array(chunkBytes), 0, chunkBytes);
-        if (bytesRead === 0) return;
-        yield buffer.subarray(0, bytesRead);
-      }
-    } finally {
-      await handle.close();
-    }
-  }
-  return chunks();
 }
 
 /** The first item of a stream, and the whole stream including it. */

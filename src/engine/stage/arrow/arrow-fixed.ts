@@ -20,6 +20,7 @@ export function writeFixed(
   const { values } = data;
   const width = widthOf(type);
   if (isSameLayout(data, type) && (picked.positions === undefined || picked.isRange === true)) {
+    assertInRange(data, type, picked);
     const stride = values.BYTES_PER_ELEMENT * data.stride;
     const from = values.byteOffset + picked.start * stride;
     driver.bindings.copy_data_to_vector(vector, 0, values.buffer, from, picked.count * stride);
@@ -52,7 +53,13 @@ function isSameLayout(data: Data, type: ValueType): boolean {
     const scale = microsecondsOf(arrow);
     return "multiply" in scale && scale.multiply === 1n;
   }
-  return type.kind === "decimal" && DataType.isDecimal(arrow) && arrow.bitWidth === 128 && type.width > 18;
+  return (
+    type.kind === "decimal" &&
+    DataType.isDecimal(arrow) &&
+    arrow.bitWidth === 128 &&
+    arrow.scale >= 0 &&
+    type.width > 18
+  );
 }
 
 type Put = (row: number, position: number) => void;
@@ -90,15 +97,25 @@ function integerPut(values: Data["values"], bits: 8 | 16 | 32 | 64, view: DataVi
   return (row, position) => view.setBigInt64(row * 8, BigInt(values[position]), true);
 }
 
+const millisPerDay = 86_400_000n;
+
 function datePut(data: Data, view: DataView): Put {
   const { values } = data;
-  if (!countsMilliseconds(data.type))
-    return (row, position) => view.setInt32(row * 4, values[position], true);
+  const isMillis = countsMilliseconds(data.type);
   return (row, position) => {
-    const millis = Number(values[position]);
-    if (millis % 86_400_000 !== 0) throw new CellProblem("a date without a time", new Date(millis));
-    view.setInt32(row * 4, millis / 86_400_000, true);
+    const count = BigInt(values[position]);
+    if (isMillis && count % millisPerDay !== 0n)
+      throw new CellProblem("a date without a time", instant(count));
+    const days = isMillis ? count / millisPerDay : count;
+    if (days < firstDay || days > lastDay) throw new CellProblem("a date that the engine can hold", days);
+    view.setInt32(row * 4, Number(days), true);
   };
+}
+
+/** As a date where JavaScript has it. */
+function instant(millis: bigint): Date | bigint {
+  const date = new Date(Number(millis));
+  return Number.isNaN(date.getTime()) ? millis : date;
 }
 
 function timestampPut(data: Data, view: DataView): Put {
@@ -106,16 +123,46 @@ function timestampPut(data: Data, view: DataView): Put {
   const scale = microsecondsOf(data.type);
   return (row, position) => {
     const value = BigInt(values[position]);
-    if ("multiply" in scale) {
-      const micros = value * scale.multiply;
-      if (BigInt.asIntN(64, micros) !== micros)
-        throw new CellProblem("a timestamp that 64 bits of microseconds can hold", value);
-      view.setBigInt64(row * 8, micros, true);
-    } else {
-      if (value % scale.divide !== 0n)
-        throw new CellProblem("a timestamp of whole microseconds; Delta has no nanoseconds", value);
-      view.setBigInt64(row * 8, value / scale.divide, true);
-    }
+    if ("divide" in scale && value % scale.divide !== 0n)
+      throw new CellProblem("a timestamp of whole microseconds; Delta has no nanoseconds", value);
+    const micros = "multiply" in scale ? value * scale.multiply : value / scale.divide;
+    if (micros < firstMicros || micros > lastMicros)
+      throw new CellProblem("a timestamp that the engine can hold", value);
+    view.setBigInt64(row * 8, micros, true);
+  };
+}
+
+/** What the engine holds between its infinities. */
+const [firstDay, lastDay] = [-2_147_483_646n, 2_147_483_646n];
+const [firstMicros, lastMicros] = [-9_223_372_022_400_000_000n, 9_223_372_036_854_775_806n];
+
+/** @throws {@link CellProblem} for a value that its type says cannot be, among those that are copied as they are */
+function assertInRange(data: Data, type: ValueType, picked: Picked): void {
+  const isInside = insideOf(data, type);
+  if (isInside === undefined) return;
+  const isValid = validityOf(data);
+  for (let row = 0; row < picked.count; row++) {
+    const position = positionOf(picked, row);
+    if (position < 0 || isInside(position) || !isValid(position)) continue;
+    const put = converter(data, type, new DataView(new ArrayBuffer(16)));
+    put(0, position);
+  }
+}
+
+/** Tells whether a value is far inside the bounds of its type; where it does not, they are looked at. */
+function insideOf(data: Data, type: ValueType): ((position: number) => boolean) | undefined {
+  const { values } = data;
+  if (type.kind === "date") return (position) => Math.abs(values[position]) < 2_147_483_646;
+  if (type.kind === "timestamp") {
+    const words = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+    return (position) => Math.abs(words[position * 2 + 1] ?? 0) < 2_147_483_644;
+  }
+  if (type.kind !== "decimal") return undefined;
+  const limit = 10 ** type.width * 0.999;
+  return (position) => {
+    const word = position * 4;
+    const high = (values[word + 3] | 0) * 2 ** 96 + values[word + 2] * 2 ** 64;
+    return Math.abs(high + values[word + 1] * 2 ** 32 + values[word]) < limit;
   };
 }
 
@@ -123,14 +170,23 @@ function decimalPut(data: Data, type: Extract<ValueType, { kind: "decimal" }>, v
   const limit = 10n ** BigInt(type.width);
   const width = widthOf(type);
   const read = decimalReader(data);
+  const arrowScale = DataType.isDecimal(data.type) ? data.type.scale : 0;
+  const factor = arrowScale < 0 ? 10n ** BigInt(-arrowScale) : 1n;
   return (row, position) => {
-    const value = read(position);
-    if (value >= limit || value <= -limit) throw new CellProblem(`a decimal of ${type.width} digits`, value);
+    const value = read(position) * factor;
+    if (value >= limit || value <= -limit)
+      throw new CellProblem(`a decimal of ${type.width} digits`, decimalText(value, type.scale));
     if (width === 2) view.setInt16(row * 2, Number(value), true);
     else if (width === 4) view.setInt32(row * 4, Number(value), true);
     else view.setBigInt64(row * width, BigInt.asIntN(64, value), true);
     if (width === 16) view.setBigInt64(row * 16 + 8, value >> 64n, true);
   };
+}
+
+function decimalText(unscaled: bigint, scale: number): string {
+  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, "0");
+  const whole = `${unscaled < 0n ? "-" : ""}${digits.slice(0, digits.length - scale)}`;
+  return scale === 0 ? whole : `${whole}.${digits.slice(-scale)}`;
 }
 
 function decimalReader({ values, type, stride }: Data): (position: number) => bigint {

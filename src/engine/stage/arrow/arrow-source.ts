@@ -1,6 +1,6 @@
 import { DataType, DateUnit, Precision, TimeUnit } from "apache-arrow";
 import { VarveError } from "../../../errors.ts";
-import type { ValueType } from "../../core/value-type.ts";
+import type { ValueField, ValueType } from "../../core/value-type.ts";
 
 /**
  * The engine's type for an Arrow type; unsigned integers become the next larger signed ones. @throws
@@ -28,19 +28,14 @@ export function valueTypeOfArrow(column: string, type: DataType): ValueType {
       kind: "timestamp",
       zoned: type.timezone !== null && type.timezone !== undefined && type.timezone !== "",
     };
-  if (DataType.isDecimal(type) && type.precision <= 38 && type.scale >= 0 && type.bitWidth >= 128) {
-    return { kind: "decimal", width: type.precision, scale: type.scale };
-  }
+  const decimal = DataType.isDecimal(type) ? decimalType(type.precision, type.scale) : undefined;
+  if (decimal !== undefined) return decimal;
   if (DataType.isDictionary(type)) return valueTypeOfArrow(column, type.dictionary);
   if (DataType.isList(type) || DataType.isLargeList(type) || DataType.isFixedSizeList(type)) {
     return { kind: "list", element: within("element", type.valueType) };
   }
-  if (DataType.isStruct(type)) {
-    return {
-      kind: "struct",
-      fields: type.children.map((field) => ({ name: field.name, type: within(field.name, field.type) })),
-    };
-  }
+  if (DataType.isStruct(type) && type.children.length > 0)
+    return { kind: "struct", fields: valueFieldsOfArrow(type.children, column) };
   if (DataType.isMap(type))
     return { kind: "map", key: within("key", type.keyType), value: within("value", type.valueType) };
   throw new VarveError(
@@ -51,6 +46,49 @@ export function valueTypeOfArrow(column: string, type: DataType): ValueType {
       found: String(type),
     },
   );
+}
+
+/**
+ * The engine's types of columns, or of the fields of a struct. @throws `SCHEMA_MISMATCH` as
+ * {@link valueTypeOfArrow}, and for names that a table of Delta cannot have
+ */
+export function valueFieldsOfArrow(
+  fields: readonly { readonly name: string; readonly type: DataType }[],
+  parent?: string,
+): ValueField[] {
+  const seen = new Map<string, string>();
+  return fields.map(({ name, type }, index) => {
+    const path = parent === undefined ? name : `${parent}.${name}`;
+    const where = parent === undefined ? "the Arrow source" : `column ${parent} of the Arrow source`;
+    const refuse = (what: string) => {
+      throw new VarveError("SCHEMA_MISMATCH", `In ${where}, ${what}. Rename it.`, { column: path });
+    };
+    if (name === "") refuse(`field ${index} has no name`);
+    if (unwritable.test(name))
+      refuse(`the name ${JSON.stringify(name)} has a NUL or half of a surrogate pair`);
+    const twin = seen.get(name.toLowerCase());
+    if (twin !== undefined)
+      refuse(`${JSON.stringify(twin)} and ${JSON.stringify(name)} are one name, because Delta ignores case`);
+    seen.set(name.toLowerCase(), name);
+    return { name, type: valueTypeOfArrow(path, type) };
+  });
+}
+
+/** With the `u` flag only surrogates without their partner match; UTF-8 cannot say them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: no name can hold a NUL
+const unwritable = /[\ud800-\udfff\u0000]/u;
+
+/** Most digits of a decimal, of Delta's as of the engine's. */
+const mostDigits = 38;
+
+/**
+ * Types of more digits than Delta has, and of a negative scale, are those that hold most of their values; each
+ * value is then held against the type.
+ */
+function decimalType(precision: number, scale: number): ValueType | undefined {
+  if (precision < 1 || scale > mostDigits) return undefined;
+  const width = scale < 0 ? precision - scale : Math.max(precision, scale);
+  return { kind: "decimal", width: Math.min(width, mostDigits), scale: Math.max(scale, 0) };
 }
 
 /**

@@ -1,32 +1,35 @@
 import { isUtf8 } from "node:buffer";
 import type { Vector } from "@duckdb/node-bindings";
 import { type Data, DataType } from "apache-arrow";
-import type { Driver } from "../../core/driver.ts";
 import { CellProblem } from "../shared/builder-contract.ts";
 import { inlineBytes, layOutBlock } from "../shared/text-block.ts";
+import { type ArrowWriting, ChunkTooLarge } from "./arrow-writing.ts";
 import { type Picked, positionOf, validityOf } from "./picked.ts";
 
 /**
- * Copies texts or binary values, all their bytes one after the other. @throws {@link CellProblem} for text that
- * is not UTF-8
+ * Copies texts or binary values, all their bytes one after the other; returns how many. @throws
+ * {@link CellProblem} for text that is not UTF-8, {@link ChunkTooLarge}
  */
 export function writeTexts(
-  driver: Driver,
+  { driver, most }: ArrowWriting,
   vector: Vector,
   data: Data,
   isText: boolean,
   picked: Picked,
-): void {
-  if (picked.count === 0) return;
+): number {
+  if (picked.count === 0) return 0;
   const bytesAt = bytesReader(data);
   const isValid = validityOf(data);
   const values: Uint8Array[] = [];
   const positions: number[] = [];
+  let total = 0;
   for (let row = 0; row < picked.count; row++) {
     const position = positionOf(picked, row);
     if (position < 0 || !isValid(position)) continue;
     const bytes = bytesAt(position);
     if (isText && !isUtf8(bytes)) throw new CellProblem("text in UTF-8", bytes);
+    total += bytes.length;
+    if (total > most) throw new ChunkTooLarge(`the texts of a chunk have over ${most} bytes`);
     values.push(bytes);
     positions.push(row);
   }
@@ -36,6 +39,7 @@ export function writeTexts(
     starts[index + 1] = (starts[index] ?? 0) + (values[index]?.length ?? 0);
   if (positions.length > 0) layOutBlock(driver, vector, handles, Buffer.concat(values), positions, starts);
   driver.bindings.copy_data_to_vector(vector, 0, handles.buffer, 0, handles.byteLength);
+  return total;
 }
 
 function bytesReader(data: Data): (position: number) => Uint8Array {

@@ -2,24 +2,28 @@ import type { Vector } from "@duckdb/node-bindings";
 import { type Data, DataType } from "apache-arrow";
 import type { Driver } from "../../core/driver.ts";
 import type { ValueType } from "../../core/value-type.ts";
-import { CellProblem } from "../shared/builder-contract.ts";
+import { wholeData } from "../ipc/join-data.ts";
+import { CellProblem, inPath, within } from "../shared/builder-contract.ts";
 import { writeFixed } from "./arrow-fixed.ts";
 import { writeTexts } from "./arrow-texts.ts";
+import { type ArrowWriting, ChunkTooLarge } from "./arrow-writing.ts";
 import { contiguous, type Picked, positionOf, validityOf, withoutNulls } from "./picked.ts";
 
 /**
- * Copies values of an Arrow array into a vector of the type that {@link valueTypeOfArrow} gives. @throws
- * {@link CellProblem}
+ * Copies values of an Arrow array into a vector of the type that {@link valueTypeOfArrow} gives.
+ *
+ * The array must be sound. @throws {@link CellProblem}, {@link ChunkTooLarge}
  */
 export function writeArrow(
-  driver: Driver,
+  writing: ArrowWriting,
   vector: Vector,
   data: Data,
   type: ValueType,
   picked: Picked,
 ): void {
+  const { driver } = writing;
   if (DataType.isDictionary(data.type)) {
-    writeDictionary(driver, vector, data, type, picked);
+    writeDictionary(writing, vector, data, type, picked);
     return;
   }
   writeValidity(driver, vector, data, picked);
@@ -28,25 +32,20 @@ export function writeArrow(
       return;
     case "text":
     case "binary":
-      writeTexts(driver, vector, data, type.kind === "text", picked);
+      writing.bytes += writeTexts(writing, vector, data, type.kind === "text", picked);
       return;
     case "struct":
-      writeStruct(driver, vector, data, type, withoutNulls(data, picked));
+      writeStruct(writing, vector, data, type, withoutNulls(data, picked));
       return;
     case "list":
-      writeList(driver, vector, data, picked, (child, elements, inner) =>
-        writeArrow(driver, child, elements, type.element, inner),
+      writeList(writing, vector, data, picked, (child, elements, inner) =>
+        within("element", () => writeArrow(writing, child, elements, type.element, inner)),
       );
       return;
     case "map":
-      writeList(driver, vector, data, picked, (child, entries, inner) => {
-        const fields = [type.key, type.value];
-        fields.forEach((field, index) => {
-          const part = entries.children[index];
-          if (part !== undefined)
-            writeArrow(driver, driver.bindings.struct_vector_get_child(child, index), part, field, inner);
-        });
-      });
+      writeList(writing, vector, data, picked, (child, entries, inner) =>
+        writeEntries(writing, child, entries, type, inner),
+      );
       return;
     default:
       writeFixed(driver, vector, data, type, picked);
@@ -70,7 +69,7 @@ function writeValidity({ bindings }: Driver, vector: Vector, data: Data, picked:
 }
 
 function writeStruct(
-  driver: Driver,
+  writing: ArrowWriting,
   vector: Vector,
   data: Data,
   { fields }: Extract<ValueType, { kind: "struct" }>,
@@ -78,21 +77,46 @@ function writeStruct(
 ): void {
   fields.forEach((field, index) => {
     const child = data.children[index];
-    if (child !== undefined)
-      writeArrow(driver, driver.bindings.struct_vector_get_child(vector, index), child, field.type, picked);
+    const part = writing.driver.bindings.struct_vector_get_child(vector, index);
+    if (child !== undefined) within(field.name, () => writeArrow(writing, part, child, field.type, picked));
   });
+}
+
+/** The engine keeps a map as a list of structs of key and value. */
+function writeEntries(
+  writing: ArrowWriting,
+  vector: Vector,
+  entries: Data,
+  { key, value }: Extract<ValueType, { kind: "map" }>,
+  picked: Picked,
+): void {
+  const fields = [
+    { name: "key", type: key },
+    { name: "value", type: value },
+  ];
+  const [keys] = entries.children;
+  if (keys !== undefined) assertKeys(keys, picked);
+  writeStruct(writing, vector, entries, { kind: "struct", fields }, picked);
+}
+
+function assertKeys(keys: Data, picked: Picked): void {
+  if (keys.nullCount === 0 && !DataType.isDictionary(keys.type)) return;
+  const isValid = validityOf(keys);
+  for (let index = 0; index < picked.count; index++)
+    if (!isValid(positionOf(picked, index)))
+      throw inPath(new CellProblem("a map key that is not null", null), "key");
 }
 
 type WriteElements = (vector: Vector, elements: Data, picked: Picked) => void;
 
 function writeList(
-  driver: Driver,
+  writing: ArrowWriting,
   vector: Vector,
   data: Data,
   picked: Picked,
   writeElements: WriteElements,
 ): void {
-  const { bindings } = driver;
+  const { bindings } = writing.driver;
   const rangeOf = listRanges(data);
   const isValid = validityOf(data);
   const entries = new Uint32Array(picked.count * 4);
@@ -104,6 +128,8 @@ function writeList(
     entries[row * 4 + 2] = length;
     total += length;
   }
+  if (total > writing.most) throw new ChunkTooLarge(`the lists of a chunk have ${total} elements`);
+  writing.bytes += total * 8;
   const positions = new Int32Array(total);
   for (let row = 0, to = 0; row < picked.count; row++) {
     const length = entries[row * 4 + 2] ?? 0;
@@ -131,16 +157,20 @@ function listRanges(data: Data): (position: number) => { readonly start: number;
 }
 
 /** Dictionary keys become positions in the dictionary's array. */
-function writeDictionary(driver: Driver, vector: Vector, data: Data, type: ValueType, picked: Picked): void {
-  const parts = data.dictionary?.data ?? [];
-  const [only] = parts;
-  if (only === undefined || parts.length !== 1)
-    throw new CellProblem("a dictionary of one piece", data.dictionary?.length ?? 0);
+function writeDictionary(
+  writing: ArrowWriting,
+  vector: Vector,
+  data: Data,
+  type: ValueType,
+  picked: Picked,
+): void {
+  const values = data.dictionary === undefined ? undefined : wholeData(data.dictionary);
   const isValid = validityOf(data);
   const positions = new Int32Array(picked.count);
   for (let row = 0; row < picked.count; row++) {
     const position = positionOf(picked, row);
     positions[row] = position >= 0 && isValid(position) ? Number(data.values[position]) : -1;
   }
-  writeArrow(driver, vector, only, type, { start: 0, count: picked.count, positions });
+  if (values === undefined) writeValidity(writing.driver, vector, data, { ...picked, positions });
+  else writeArrow(writing, vector, values, type, { start: 0, count: picked.count, positions });
 }
