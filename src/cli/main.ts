@@ -2,7 +2,7 @@
 import { removeOnSignals } from "../api/temporary-folders.ts";
 import { run } from "./run.ts";
 
-// The AWS SDK tells every user of Node 20 to upgrade Node; its version is pinned here, and standard error
+// The AWS SDK tells every user of Node 20 to upgrade Node. Its version is pinned here, and standard error
 // belongs to the command.
 process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
 

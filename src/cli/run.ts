@@ -6,7 +6,7 @@ import { printFailure } from "./shared/print.ts";
 /**
  * Runs the command line with the arguments after the program's name.
  *
- * @returns the exit code: 0 done, 1 failed, 2 usage, 3 batch rejected by a gate.
+ * @returns the exit code: 0 done, 1 failed, 2 usage error, 3 batch rejected by a gate
  */
 export async function run(args: readonly string[]): Promise<number> {
   if (!process.stdout.listeners("error").includes(endQuietlyOnClosedPipe))
@@ -21,7 +21,7 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** `varve show … | head` closes our output early: that is not a failure, and hides none. */
+/** `varve show … | head` closes our output early, which is not a failure, and must not hide one. */
 function endQuietlyOnClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code === "EPIPE") process.exit(process.exitCode ?? exitCodes.done);
   throw error;

@@ -46,12 +46,12 @@ async function check(suiteFile: string, sources: readonly string[], flags: Check
     ...history,
     onProgress: showPhase(bar),
   }).finally(() => bar.stop());
-  // before the report is printed: a reader that closes the pipe early must not hide the rejection
+  // set before the report is printed, because a reader that closes the pipe early must not hide the rejection
   if (!report.accepted) process.exitCode = exitCodes.rejected;
   await printReport(withInputName(report, input), flags);
 }
 
-/** The report, saying of rows of standard input that they are, instead of the file that it was kept in. */
+/** The report, with standard input named as such instead of its temporary file. */
 function withInputName(report: CheckReport, { kept }: InputFiles): CheckReport {
   if (kept === undefined) return report;
   const renamed = (row: CheckReport["checks"][number]["sample"][number]) =>

@@ -5,8 +5,8 @@ import { print } from "../shared/print.ts";
 import { printRecords } from "../shared/records.ts";
 
 /**
- * `varve describe TABLE[@version]`: what a version is: id, schema width, partitioning, protocol, properties,
- * size.
+ * `varve describe TABLE[@version]`: summary of a version: id, schema width, partitioning, protocol,
+ * properties, size.
  */
 export function addDescribe(program: Command): void {
   const command = program

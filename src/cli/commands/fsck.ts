@@ -50,7 +50,7 @@ async function fsck(uri: string, flags: FsckFlags): Promise<void> {
     message,
     path: path ?? "",
   }));
-  // before they are printed: a reader that closes the pipe early must not hide them
+  // set before the findings are printed, because a reader that closes the pipe early must not hide them
   if (findings.some((finding) => finding.severity === "error")) process.exitCode = exitCodes.failed;
   if (flags.format !== "table" || findings.length > 0) await printRecords(findings, flags);
   printError(

@@ -11,7 +11,7 @@ import {
 } from "../shared/options.ts";
 import { printRecords } from "../shared/records.ts";
 
-/** `varve history TABLE`: every version, newest first, with what its tests said. */
+/** `varve history TABLE`: every version, newest first, with the results of its tests. */
 export function addHistory(program: Command): void {
   const command = program
     .command("history")
@@ -59,7 +59,7 @@ function plain(entry: HistoryEntry): Record<string, unknown> {
   return { ...entry, timestamp: entry.timestamp.toISOString() };
 }
 
-/** What the tests said, in a few words: `passed`, `51 quarantined, 1 check warned`. */
+/** The results of the tests as short text: `passed`, `51 quarantined, 1 check warned`. */
 function gateSummary(entry: HistoryEntry): string {
   const gate = entry.gate;
   if (gate === undefined) return "";

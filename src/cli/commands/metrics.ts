@@ -12,7 +12,7 @@ import {
 } from "../shared/options.ts";
 import { printRecords } from "../shared/records.ts";
 
-/** `varve metrics TABLE`: what is measured of each version. */
+/** `varve metrics TABLE`: the recorded metrics of each version. */
 export function addMetrics(program: Command): void {
   const command = program
     .command("metrics")

@@ -16,7 +16,7 @@ import { type SourceFlags, withSourceFlags } from "../shared/source-files.ts";
 import { inputFiles, inputName, standardInput } from "../shared/standard-input.ts";
 import { writeOutput } from "../shared/write-output.ts";
 
-/** `varve profile SOURCE`: what the rows say of their columns. */
+/** `varve profile SOURCE`: a profile of each column. */
 export function addProfile(program: Command): void {
   const command = program
     .command("profile")
@@ -85,7 +85,7 @@ function columnsOf({ columns }: ProfileFlags) {
   return { columns };
 }
 
-/** One line a column. */
+/** One line per column. */
 function summary(column: ColumnProfile): Record<string, unknown> {
   const {
     name,

@@ -118,7 +118,7 @@ async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<v
   );
 }
 
-/** Rows of a table that is neither written to a file nor given a limit. */
+/** Default number of rows of a table that is not written to a file. */
 const shownRows = 50;
 
 async function show(
@@ -162,7 +162,7 @@ function summary(row: EngineRow): Record<string, unknown> {
   };
 }
 
-/** The reports of data tests count rows from 1 too. */
+/** Reports of data tests also count rows from 1. */
 function personsRow(row: unknown): unknown {
   return typeof row === "number" || typeof row === "bigint" ? Number(row) + 1 : row;
 }

@@ -31,7 +31,7 @@ export function withWriteFlags(command: Command): Command {
     );
 }
 
-/** Adds those of them that say which rows are written, and how. */
+/** Adds those that select the rows to write, and how. */
 export function withRowFlags(command: Command): Command {
   return withSourceFlags(command)
     .option("--suite <file>", "JSON file of data tests to run before the commit")
@@ -108,7 +108,7 @@ async function write(uri: string, files: readonly string[], flags: WriteFlags, v
   await printWarnings(table);
 }
 
-/** Runs a write with the options that its flags stand for, and shows its progress. */
+/** Runs a write with the options from its flags, and shows its progress. */
 export async function withProgress<T>(
   flags: WriteFlags,
   run: (options: AppendOptions) => Promise<T>,
@@ -129,7 +129,7 @@ export async function withProgress<T>(
   }
 }
 
-/** Says what a write did, on standard output. */
+/** Prints the result of a write on standard output. */
 export async function printWriteResult(
   { gate, ...result }: WriteResult,
   flags: Pick<WriteFlags, "json">,
@@ -138,7 +138,7 @@ export async function printWriteResult(
   await printDone(gate === undefined ? result : { ...result, gate: summarizeVerdict(gate) }, flags);
 }
 
-/** As {@link printWriteResult}, with what the tests said in the words of `commitInfo.gate`. */
+/** Like {@link printWriteResult}, with the verdict in the form of `commitInfo.gate`. */
 export async function printDone(
   result: Omit<WriteResult, "gate"> & { readonly gate?: JsonObject | undefined },
   flags: Pick<WriteFlags, "json">,

@@ -1,7 +1,7 @@
 import { typeText } from "../../api/schema.ts";
 import type { DeltaType, StructType } from "../../index.ts";
 
-/** One printed line a column, nested fields below their parents. */
+/** One printed line per column, with nested fields below their parents. */
 export function columnRows(
   schema: StructType,
   partitionColumns: readonly string[],

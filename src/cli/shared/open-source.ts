@@ -4,8 +4,8 @@ import type { StoreFlags } from "./options.ts";
 import { fileSource, type SourceFlags, tellsFormat } from "./source-files.ts";
 
 /**
- * Files, or one table's folder or URI with or without a version: a single name without a file's ending is a
- * table.
+ * Files, or one table's folder or URI, with or without a version. A single name without a known file
+ * extension is a table.
  */
 export async function openSource(
   sources: readonly string[],
@@ -17,7 +17,7 @@ export async function openSource(
   return openVersion(only, flags);
 }
 
-/** A version of a table by its folder or URI, the newest where none is named. */
+/** A version of a table by its folder or URI; by default the newest. */
 export async function openVersion(uri: string, flags: StoreFlags): Promise<Snapshot> {
   const { openTable } = await import("../../api/open-table.ts");
   return (await openTable(uri, openOptions(flags))).snapshot();

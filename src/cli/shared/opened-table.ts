@@ -10,8 +10,8 @@ export async function openedTable(uri: string, flags: StoreFlags): Promise<Table
 }
 
 /**
- * Waits for the maintenance that follows commits of a command, and prints each step of it that failed on
- * standard error: the commits themselves have landed.
+ * Waits for the maintenance that follows commits of a command, and prints each failed step on standard error;
+ * the commits themselves have landed.
  */
 export async function printWarnings(table: Table): Promise<void> {
   for (const { warnings } of await table.settled())

@@ -10,7 +10,7 @@ export interface StoreFlags {
   readonly quiet?: boolean | undefined;
 }
 
-/** Adds the options that every command understands. */
+/** Adds the options of every command that opens a table. */
 export function withStoreFlags(command: Command): Command {
   return command
     .addOption(

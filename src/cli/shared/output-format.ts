@@ -2,15 +2,15 @@ import { extname } from "node:path";
 import { type Command, Option } from "commander";
 import { VarveError } from "../../api/errors.ts";
 
-/** How a command prints: its formats, and which it takes where nothing names one. */
+/** Output formats of a command, and its default format. */
 export interface OutputChoice {
   readonly formats: readonly string[];
   readonly preset: string;
-  /** What `--format` says of itself in the help. */
+  /** Help text of `--format`. */
   readonly text: string;
 }
 
-/** The formats that the endings of files stand for; of those of one ending the first that a command has. */
+/** Formats by file extension; of several, the first that a command supports is used. */
 const formatsOfEnding: ReadonlyMap<string, readonly string[]> = new Map([
   [".arrow", ["arrow"]],
   [".arrows", ["arrow"]],
@@ -27,8 +27,8 @@ const formatsOfEnding: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /**
- * Adds `--format` and `--output`, the only door by which a command writes to a file: the file's ending names
- * the format unless `--format` does.
+ * Adds `--format` and `--output`, which is the only way for a command to write to a file: the file's
+ * extension determines the format unless `--format` does.
  */
 export function withOutput(command: Command, { formats, preset, text }: OutputChoice): Command {
   const endings = [...formatsOfEnding.keys()].filter(
@@ -49,7 +49,7 @@ export function withOutput(command: Command, { formats, preset, text }: OutputCh
     });
 }
 
-/** Whether an Arrow file of this name is one that can be read from any place, and not a stream. */
+/** Whether an Arrow file of this name has the random-access file format, not the stream format. */
 export function isArrowFile(output: string): boolean {
   return [".arrow", ".feather"].includes(extname(output).toLowerCase());
 }

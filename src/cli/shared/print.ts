@@ -2,22 +2,22 @@ import { once } from "node:events";
 import { visible, visibleLines } from "../../report/visible-text.ts";
 
 /**
- * Prints text for people on standard output. With {@link printError}, {@link printFailure} and
- * {@link printExact} the only door to the terminal: what a terminal would obey in names and values of a table
- * is written out, line feeds and tabs aside. JSON stays the same JSON.
+ * Prints text for people on standard output. Only this, {@link printError}, {@link printFailure} and
+ * {@link printExact} write to the terminal: characters in names and values that a terminal would interpret
+ * are escaped, except line feeds and tabs. JSON stays equivalent.
  */
 export function print(text: string): void {
   process.stdout.write(visibleLines(text));
 }
 
-/** As {@link print}, on standard error. */
+/** Like {@link print}, on standard error. */
 export function printError(text: string): void {
   process.stderr.write(visibleLines(text));
 }
 
 /**
- * Prints the message of a failure on standard error. Its further lines are indented: a name in it with a line
- * feed makes no line that looks like the program's own.
+ * Prints the message of a failure on standard error. Its further lines are indented, so that a name with a
+ * line feed cannot imitate the program's own output.
  */
 export function printFailure(message: string): void {
   process.stderr.write(`${message.trimEnd().split("\n").map(visible).join("\n  ")}\n`);
@@ -29,8 +29,8 @@ export function isTerminal(): boolean {
 }
 
 /**
- * Writes rows in a format for programs as they are, waiting where the reader is slow; text that goes to a
- * terminal as {@link print} does.
+ * Writes rows in a format for programs unchanged, waiting for a slow reader; on a terminal, text is escaped
+ * as by {@link print}.
  */
 export async function printExact(chunk: string | Uint8Array): Promise<void> {
   const safe = typeof chunk === "string" && isTerminal() ? visibleLines(chunk) : chunk;

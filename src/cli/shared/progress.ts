@@ -4,14 +4,14 @@ import { visible } from "../../report/visible-text.ts";
 
 /** Progress of long work, shown on stderr, only on a terminal. */
 export interface ProgressLine {
-  /** `done` of `total` (0 when unknown), in the unit given at the start. */
+  /** `done` of `total` (0 if unknown), in the unit given at the start. */
   update(done: number, total?: number, stage?: string): void;
   stop(): void;
 }
 
 const silent: ProgressLine = { update: () => undefined, stop: () => undefined };
 
-/** Starts a progress line, or a silent one where stderr is not a terminal or `quiet` is set. */
+/** Starts a progress line, or a silent one if stderr is not a terminal or `quiet` is set. */
 export async function startProgress(label: string, unit: string, quiet: boolean): Promise<ProgressLine> {
   if (quiet || process.stderr.isTTY !== true) return silent;
   const { default: progress } = await import("cli-progress");
@@ -32,7 +32,7 @@ export async function startProgress(label: string, unit: string, quiet: boolean)
   };
 }
 
-/** Shows on a line how far reading, testing and writing rows has come. */
+/** Shows the progress of reading, testing and writing rows on a line. */
 export function showPhase(line: ProgressLine): (progress: WriteProgress) => void {
   return ({ phase, rows, share }) =>
     line.update(Math.round((share ?? 0) * 100), 100, rows === undefined ? phase : `${phase} ${rows} rows`);

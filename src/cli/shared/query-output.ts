@@ -10,24 +10,24 @@ import { isArrowFile } from "./output-format.ts";
 import { isTerminal, printExact } from "./print.ts";
 import { writingTo } from "./write-output.ts";
 
-/** Text that goes to standard output or a file, waiting where the reader is slow. */
+/** Text for standard output or a file, waiting for a slow reader. */
 interface TextSink {
   write(chunk: string | Uint8Array): Promise<void>;
   end(): Promise<void>;
 }
 
-/** The most rows of a table that is not written to a file. */
+/** Maximum number of rows of a table that is not written to a file. */
 const mostTableRows = 10_000;
 
-/** A limit on the rows of a query, and how to count them without it. */
+/** A limit on the rows of a query, and a way to count them without it. */
 export interface CutRows {
   readonly limit: number;
   readonly count: () => Promise<number>;
 }
 
 /**
- * Runs a query and prints its result; a table that was cut says how many rows there are. Formats that the
- * engine writes as a file get a folder of their own to be written to, which is gone afterwards.
+ * Runs a query and prints its result; below a truncated table, the total number of rows is printed. Formats
+ * that the engine writes as a file are written to a temporary folder.
  */
 export async function runAndPrint(
   flags: RowOutputFlags,
@@ -54,8 +54,8 @@ function refuseBytesOnTerminal({ format, output }: RowOutputFlags): void {
 }
 
 /**
- * Prints a query's result in the wanted format, streaming: memory does not grow with the result (but for
- * tables, which measure their columns).
+ * Streams a query's result in the selected format: memory does not grow with the result (except for tables,
+ * which measure their columns).
  */
 async function printQuery(
   result: QueryResult,
@@ -84,7 +84,7 @@ async function printFile(
     await writingTo(output, () => copyFile(file, output));
     return;
   }
-  // Bytes stay as they are; text shows a terminal nothing that it would obey.
+  // Bytes are unchanged; text for a terminal is escaped.
   const encoding = isTerminal() ? "utf8" : undefined;
   for await (const chunk of createReadStream(file, { encoding })) await printExact(chunk);
 }
@@ -108,7 +108,7 @@ async function writeJsonArray(result: QueryResult, sink: TextSink): Promise<void
   await sink.write(separator === "[\n" ? "[]\n" : "\n]\n");
 }
 
-/** A file that ends so gets Arrow's file format, everything else its stream format. */
+/** A file with this extension gets Arrow's file format; everything else, its stream format. */
 async function writeArrow(result: QueryResult, sink: TextSink, output: string | undefined): Promise<void> {
   const { RecordBatchFileWriter, RecordBatchStreamWriter } = await import("apache-arrow");
   const isFile = output !== undefined && isArrowFile(output);

@@ -13,8 +13,8 @@ export interface RecordOutput {
 }
 
 /**
- * Prints a short list of records: as a table (in a file as wide as it is, else as wide as the terminal), as a JSON array, as JSON lines or as
- * CSV. @throws for the binary formats.
+ * Prints a short list of records: as a table (in a file as wide as necessary, else at most as wide as the
+ * terminal), as a JSON array, as JSON lines or as CSV. @throws for the binary formats.
  */
 export async function printRecords(
   records: readonly Readonly<Record<string, unknown>>[],
@@ -70,7 +70,7 @@ function cellOf(value: unknown): Cell {
     : String(value);
 }
 
-/** `safe`: with an apostrophe before text that a spreadsheet would take for a formula. */
+/** `safe`: put an apostrophe before text that a spreadsheet would take for a formula. */
 function csvCell(value: Cell, safe: boolean): string {
   const plain = value === null || value === undefined ? "" : String(value);
   const text = safe && typeof value === "string" && formulaStart.test(plain) ? `'${plain}` : plain;

@@ -5,7 +5,7 @@ import { writeOutput } from "./write-output.ts";
 
 const reportFormats = ["text", "json", "junit", "html"] as const;
 
-/** Options of every command that prints what data tests said. */
+/** Options of every command that prints results of data tests. */
 export interface ReportFlags {
   readonly format: (typeof reportFormats)[number];
   readonly output?: string | undefined;
@@ -16,7 +16,7 @@ export function withReportOutput(command: Command): Command {
   return withOutput(command, { formats: reportFormats, preset: "text", text: "how to print the report" });
 }
 
-/** Prints a report of data tests in the wanted format. */
+/** Prints a report of data tests in the selected format. */
 export async function printReport(report: CheckReport, { format, output }: ReportFlags): Promise<void> {
   await writeOutput(await reportText(report, format), output);
 }

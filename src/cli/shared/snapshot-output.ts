@@ -10,10 +10,10 @@ export interface SnapshotFlags extends RowOutputFlags {
   readonly rowIds?: boolean | undefined;
 }
 
-/** Rows of a table that is neither written to a file nor given a limit. */
+/** Default number of rows of a table that is not written to a file. */
 const shownRows = 20;
 
-/** Prints rows of a version: all that the flags select, unless they are a table for a person. */
+/** Prints rows of a version: all that the flags select, or a limited number as a table for people. */
 export async function printSnapshot(snapshot: Snapshot, flags: SnapshotFlags): Promise<void> {
   const isShort = flags.format === "table" && flags.output === undefined;
   const limit = flags.limit ?? (isShort ? shownRows : undefined);

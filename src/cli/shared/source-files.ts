@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { VarveError } from "../../api/errors.ts";
 import type { Source } from "../../index.ts";
 
-/** Formats of files that rows are read from. */
+/** Formats of source files. */
 const sourceFormats = ["csv", "ndjson", "parquet", "arrow"] as const;
 export type SourceFormat = (typeof sourceFormats)[number];
 
@@ -21,10 +21,10 @@ const formatOfExtension: ReadonlyMap<string, SourceFormat> = new Map([
 ]);
 
 /**
- * The one format of files named on the command line, by their endings (`.gz` and `.zst` are looked through)
- * unless it is given.
+ * The common format of files named on the command line: as given, or by their extensions (ignoring `.gz` and
+ * `.zst`).
  *
- * @throws `INVALID_ARGUMENT` for an unknown ending, or for files of several formats
+ * @throws `INVALID_ARGUMENT` for an unknown extension, or for files of several formats
  */
 function sourceFormat(files: readonly string[], inputFormat: SourceFormat | undefined): SourceFormat {
   if (inputFormat !== undefined) return inputFormat;
@@ -40,7 +40,7 @@ function sourceFormat(files: readonly string[], inputFormat: SourceFormat | unde
   );
 }
 
-/** Whether a name's ending tells a format of files. */
+/** Whether a name's extension is that of a file format. */
 export function tellsFormat(name: string): boolean {
   return knownFormat(name) !== undefined;
 }

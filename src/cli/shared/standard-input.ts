@@ -5,29 +5,29 @@ import { VarveError } from "../../api/errors.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../api/temporary-folders.ts";
 import type { SourceFormat } from "./source-files.ts";
 
-/** Stands for standard input among the files of a command line. */
+/** The name of standard input among the files of a command line. */
 export const standardInput = "-";
 
-/** What people and reports read instead. */
+/** Its name for people and in reports. */
 export const inputName = "standard input";
 
 /**
- * Files of a command line, `-` among them being a file with all of standard input, which goes when this is
- * disposed of.
+ * Files of a command line; `-` is replaced by a file with all of standard input, which is removed when this
+ * is disposed of.
  */
 export interface InputFiles extends AsyncDisposable {
   readonly files: readonly string[];
-  /** The file among them that holds standard input. */
+  /** The file that holds standard input. */
   readonly kept?: string | undefined;
-  /** The source as people and reports call it. */
+  /** The source's name for people and in reports. */
   readonly name: string;
 }
 
 /**
- * Reads standard input into a temporary file where `-` is among the names, because a source is read more than
+ * Reads standard input into a temporary file if `-` is among the names, because a source is read more than
  * once.
  *
- * The file goes at the latest with the process, also when a signal ends it.
+ * The file is removed when the process ends at the latest, even by a signal.
  *
  * @throws `INVALID_ARGUMENT` for `-` twice, or without a format
  */

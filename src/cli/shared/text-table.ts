@@ -1,18 +1,18 @@
 import Table from "cli-table3";
 import { visible } from "../../report/visible-text.ts";
 
-/** A cell as it is printed; null and undefined show as the table's null text. */
+/** A cell to print; null and undefined are printed as the table's null text. */
 export type Cell = string | number | bigint | boolean | null | undefined;
 
 export interface TextTableOptions {
-  /** Columns of the terminal; the table never gets wider, long cells end in an ellipsis. */
+  /** Width of the terminal in characters; the table is never wider, and long cells end in an ellipsis. */
   readonly width: number;
   /** Columns (by index) whose cells are aligned to the right. */
   readonly rightAligned?: ReadonlySet<number> | undefined;
   readonly nullText?: string | undefined;
 }
 
-/** How wide a table may get: in a file as wide as its cells, so that nothing is cut. */
+/** Maximum width of a table; in a file, as wide as its cells, so that nothing is truncated. */
 export function tableWidth(output: string | undefined): number {
   return output === undefined ? (process.stdout.columns ?? 160) : Number.POSITIVE_INFINITY;
 }
@@ -20,7 +20,9 @@ export function tableWidth(output: string | undefined): number {
 const gap = 2;
 const smallest = 6;
 
-/** Draws rows as a plain table that fits the terminal: a heading line, then a line a row, no frame. */
+/**
+ * Draws rows as a plain table that fits the terminal: a heading line, then one line per row, without a frame.
+ */
 export function textTable(
   names: readonly string[],
   rows: readonly (readonly Cell[])[],
@@ -39,7 +41,7 @@ export function textTable(
   return parts.join("\n");
 }
 
-/** The table printer puts its rows on the stack, and takes longer for each the more there are. */
+/** The table printer puts its rows on the stack, and its time per row grows with their number. */
 const rowsAtATime = 100;
 
 function drawn(
@@ -71,7 +73,7 @@ const frameParts = [
 
 /**
  * One line of text for a value: line breaks and control characters become visible escapes, so that data
- * cannot drive the terminal.
+ * cannot control the terminal.
  */
 export function cellText(cell: Cell, nullText = ""): string {
   if (cell === null || cell === undefined) return nullText;

@@ -3,8 +3,8 @@ import { VarveError } from "../../api/errors.ts";
 import { print, printExact } from "./print.ts";
 
 /**
- * Writes text to the file that `--output` named, or to standard output: there as {@link print} does, unless
- * it is CSV (`isExact`). @throws `INVALID_ARGUMENT` where the file cannot be written
+ * Writes text to the file named by `--output`, or to standard output like {@link print}, unless it is CSV
+ * (`isExact`). @throws `INVALID_ARGUMENT` if the file cannot be written
  */
 export async function writeOutput(text: string, file: string | undefined, isExact = false): Promise<void> {
   if (file === undefined) {
@@ -15,7 +15,9 @@ export async function writeOutput(text: string, file: string | undefined, isExac
   await writingTo(file, () => writeFile(file, text));
 }
 
-/** Runs what writes to the file that `--output` named. @throws `INVALID_ARGUMENT` where it cannot be written */
+/**
+ * Runs work that writes to the file named by `--output`. @throws `INVALID_ARGUMENT` if it cannot be written
+ */
 export async function writingTo<T>(file: string, write: () => Promise<T>): Promise<T> {
   try {
     return await write();

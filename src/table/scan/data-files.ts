@@ -12,15 +12,15 @@ import { mapBounded } from "../../util/concurrency.ts";
 
 const fetchesUnderWay = 16;
 
-/** A file that the log names: where it is, and how to get a local name for it. */
+/** A file that the log names: its location, and how to get a local name for it. */
 export interface ResolvedPath {
   readonly store: ObjectStore;
-  /** Below the store's root, in raw characters. */
+  /** Path relative to the store's root, in raw characters. */
   readonly path: string;
   readonly localFile: () => Promise<string>;
 }
 
-/** Finds the files that a table's log names; every spelling of a path leads to the same file. */
+/** Finds the files that a table's log names; all spellings of a path lead to the same file. */
 export class LogPaths {
   readonly #context: TableContext;
   readonly #root: string;
@@ -35,8 +35,8 @@ export class LogPaths {
   }
 
   /**
-   * @throws `PATH_OUTSIDE_TABLE` for a path that leaves the table and was not allowed; `LOG_CORRUPT` for one
-   * that can name no file
+   * @throws `PATH_OUTSIDE_TABLE` for a path that leaves the table and was not allowed; `LOG_CORRUPT` for an
+   * invalid path
    */
   async resolve(logPath: string): Promise<ResolvedPath> {
     const decoded = decodeLogPath(logPath);
@@ -83,8 +83,8 @@ export class LogPaths {
 }
 
 /**
- * Local names of files that the log names, in the same order: the files themselves on local disk, else cached
- * copies.
+ * Local names of files that the log names, in the same order: those of the files themselves on local disk,
+ * else of cached copies.
  *
  * @throws `DATA_FILE_MISSING` naming the path in the log; `PATH_OUTSIDE_TABLE` for a path that leaves the
  * table and was not allowed
@@ -102,7 +102,7 @@ export async function locateFiles(
       if (statSync(file, { throwIfNoEntry: false }) === undefined) throw missing(path, context);
       return file;
     } catch (error) {
-      // A name too long for the file system is that of no file.
+      // No file has a name that is too long for the file system.
       const isAbsent = isVarveError(error, "OBJECT_NOT_FOUND") || isSystemError(error, "ENAMETOOLONG");
       throw isAbsent ? missing(path, context, error) : error;
     }

@@ -14,7 +14,7 @@ export interface FileGroup {
 
 const filesAQuery = 5_000;
 
-/** What was read of a file before, as long as it is the same file. */
+/** What was read before of a file, valid as long as it is the same file. */
 interface KnownFooter {
   readonly size: number;
   readonly changed: number;
@@ -23,16 +23,16 @@ interface KnownFooter {
 
 const mostKnown = 50_000;
 /**
- * Footers by local file name: data files never change, so that a table that is read again need not look at
- * them again.
+ * Footers by local file name. Data files never change, so a table that is read again need not read them
+ * again.
  */
 const known = new Map<string, KnownFooter>();
-/** Columns by their digest: files that are alike share them, which also is how groups are told apart. */
+/** Columns by their digest: files with the same columns share them, which also identifies groups. */
 const columns = new Map<string, readonly PhysicalField[]>();
 
 /**
- * Groups local Parquet files by what their footers say, so that each group can be read by one scan with one
- * set of conversions.
+ * Groups local Parquet files by their footers, so that each group can be read by one scan with one set of
+ * conversions.
  *
  * @throws `DATA_FILE_CORRUPT` naming the file whose footer cannot be read
  */
@@ -62,7 +62,7 @@ export async function groupByFooter(session: Session, files: readonly string[]):
 }
 
 /**
- * How many rows local Parquet files hold by their footers, deleted ones included.
+ * Number of rows of local Parquet files by their footers, including deleted ones.
  *
  * @throws `DATA_FILE_CORRUPT` naming the file whose footer cannot be read
  */
@@ -130,7 +130,7 @@ async function digests(session: Session, files: readonly string[]): Promise<[str
   }
 }
 
-/** The engine does not always say which file of a list is broken: reads them one by one to find out. */
+/** The engine does not always say which file of a list is broken, so they are read one by one. */
 async function namingTheFile(session: Session, files: readonly string[], error: unknown): Promise<unknown> {
   if (isVarveError(error, "CANCELLED", "DATA_FILE_MISSING")) return error;
   for (const file of files) {

@@ -7,8 +7,8 @@ import { quoteName } from "../../sql/sql-text.ts";
  * One column or nested field of a Parquet file as the engine presents it: the footer's tree with list and map
  * levels folded.
  *
- * `engineName` is the name to write in SQL, which differs from `name` where siblings are equal without regard
- * to case.
+ * `engineName` is the name to use in SQL, which differs from `name` if siblings have the same name, ignoring
+ * case.
  */
 export interface PhysicalField {
   readonly name: string;
@@ -49,7 +49,7 @@ interface Element {
  * Reads the rows of `parquet_schema()` of one file (depth first, as the footer has them) as the file's
  * columns. PROTOCOL.md "Delta Data Type to Parquet Type Mappings".
  *
- * @throws `DATA_FILE_CORRUPT` when the rows are no tree.
+ * @throws `DATA_FILE_CORRUPT` if the rows are not a tree
  */
 export function parsePhysicalSchema(rows: readonly EngineRow[], file: string): readonly PhysicalField[] {
   const reader = new FooterReader(rows.map(element), file);
@@ -57,8 +57,8 @@ export function parsePhysicalSchema(rows: readonly EngineRow[], file: string): r
 }
 
 /**
- * Folds the flat footer into a tree by the same rules as the engine, so that names and nesting agree with
- * what its SQL sees.
+ * Folds the flat footer into a tree by the same rules as the engine, so that names and nesting agree with its
+ * SQL.
  */
 class FooterReader {
   readonly #elements: readonly Element[];
@@ -134,7 +134,7 @@ function isTwoLevel(repeated: Element, parent: Element): boolean {
   return repeated.name === "array" || repeated.name === `${parent.name}_tuple`;
 }
 
-/** The engine makes names unique without regard to case by appending `_1`, `_2`…, in order of appearance. */
+/** The engine makes names unique, ignoring case, by appending `_1`, `_2`…, in order of appearance. */
 function withEngineNames(fields: readonly PhysicalField[]): PhysicalField[] {
   const collisions = new Map<string, number>();
   return fields.map((field) => {

@@ -7,7 +7,7 @@ import { sql } from "../../sql/sql.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
 import { comparedLiteral } from "./predicate-literal.ts";
 
-/** What a condition stands behind to be parsed; it is never run. */
+/** Prefix with which a condition is parsed; the statement is never run. */
 const rowsOfTable = sql`SELECT 1 FROM t WHERE `;
 const unknown: Predicate = { op: "unknown" };
 
@@ -39,13 +39,13 @@ const negated: Readonly<Record<Comparison, Comparison>> = {
 };
 
 /**
- * What a SQL condition says about rows, as far as it is surely understood: for leaving files out, never for
+ * Translates an SQL condition, as far as it is definitely understood; for leaving out files, never for
  * filtering rows.
  *
- * Any part that is not understood (other functions, casts that change values, sub-queries, text that does not
- * parse) becomes `unknown`.
+ * Any other part (other functions, casts that change values, sub-queries, text that does not parse) becomes
+ * `unknown`.
  *
- * @param alias name by which the text may qualify the table's columns
+ * @param alias name with which the SQL may qualify the table's columns
  */
 export async function predicateFromSql(
   session: Session,
@@ -60,14 +60,15 @@ export async function predicateFromSql(
       : [];
   const [statement] = statements;
   const node = statements.length === 1 && isJsonObject(statement) ? statement["node"] : undefined;
-  // Text such as `true GROUP BY …` would parse to something else than one condition.
+  // Text such as `true GROUP BY …` would not parse as one condition.
   if (!isJsonObject(node) || node["type"] !== "SELECT_NODE" || !isJsonObject(node["where_clause"]))
     return unknown;
   return predicateFromNode(node["where_clause"], schema, alias);
 }
 
 /**
- * As {@link predicateFromSql} for a condition in the engine's serialised syntax tree (`json_serialize_sql`).
+ * Like {@link predicateFromSql}, for a condition in the engine's serialised syntax tree
+ * (`json_serialize_sql`).
  */
 export function predicateFromNode(node: JsonObject, schema: StructType, alias = "t"): Predicate {
   return new Translator(schema, alias).condition(node, false);
@@ -79,8 +80,8 @@ interface Column {
 }
 
 /**
- * Translates with every NOT pushed down to the comparisons, so that what comes out is about rows for which
- * the whole is true.
+ * Translates with every NOT pushed down to the comparisons, so that the result is about rows for which the
+ * whole condition is true.
  */
 class Translator {
   readonly #schema: StructType;
@@ -123,7 +124,7 @@ class Translator {
   #between(node: JsonObject, not: boolean): Predicate {
     const low = this.#comparison("COMPARE_GREATERTHANOREQUALTO", node["input"], node["lower"], not);
     const high = this.#comparison("COMPARE_LESSTHANOREQUALTO", node["input"], node["upper"], not);
-    // A bound that is not understood may make the engine compare the other one in another type, too.
+    // A bound that is not understood may also make the engine compare the other one in another type.
     if (low.op === "unknown" || high.op === "unknown") return unknown;
     return { op: not ? "or" : "and", args: [low, high] };
   }
@@ -191,7 +192,7 @@ class Translator {
       case "prefix":
         return startsWith(column, text);
       case "~~": {
-        // A backslash may be meant as an escape: the certain prefix ends there.
+        // A backslash may be an escape, so the certain prefix ends there.
         const prefix = /^[^%_\\]*/.exec(text)?.[0] ?? "";
         return prefix === text
           ? compareWith("eq", column, { type: "string", value: text })
@@ -215,7 +216,7 @@ class Translator {
     return { op: "constant", value: typeof literal.value === "boolean" ? literal.value !== not : null };
   }
 
-  /** The column that an expression stands for, seen through casts that keep every value. */
+  /** The column of an expression, ignoring casts that keep every value. */
   #column(node: JsonValue | undefined): Column | undefined {
     if (!isJsonObject(node)) return undefined;
     if (node["class"] === "CAST") {
@@ -246,7 +247,7 @@ function compare(op: Comparison, column: Column, constant: JsonValue | undefined
 }
 
 function compareWith(op: Comparison, column: Column, value: Literal): Predicate {
-  // The engine holds NaN to be greater than every number, and statistics leave it out.
+  // The engine considers NaN greater than every number, and statistics omit it.
   if ((column.type === "float" || column.type === "double") && (op === "gt" || op === "ge" || op === "ne"))
     return unknown;
   return { op, column: column.path, value };

@@ -15,8 +15,8 @@ interface Constant {
 }
 
 /**
- * The constant that the engine would compare a column of `type` with, or `undefined` where its casts could
- * change the outcome.
+ * The constant with which the engine would compare a column of `type`, or `undefined` if its casts could
+ * change the result.
  *
  * @param node a constant, or a cast of one, of `json_serialize_sql`
  */
@@ -96,7 +96,7 @@ const wholeTypes: ReadonlySet<string> = new Set(["TINYINT", "SMALLINT", "INTEGER
 function wholeLiteral(type: DeltaType, { type: own, text, castTo }: Constant): Literal | undefined {
   if (castTo !== undefined && !(wholeTypes.has(castTo) && wholeTypes.has(own))) return undefined;
   if (wholeTypes.has(own)) return { type: fits(type, text) ? type : "long", value: text };
-  // A longer fraction would leave no common decimal type, and the engine would compare doubles.
+  // With a longer fraction there is no common decimal type, and the engine would compare doubles.
   return own === "DECIMAL" && (text.split(".")[1] ?? "").length <= 19 ? exactDecimal(text) : undefined;
 }
 
@@ -118,7 +118,7 @@ function decimalLiteral(type: DecimalType, { type: own, text, castTo }: Constant
   const literal = exactDecimal(text);
   const other = literal.type;
   if (isPrimitive(other) || other.type !== "decimal") return undefined;
-  // A whole number is taken for a decimal of its type's widest value.
+  // An integer is treated as a decimal of its type's widest value.
   const wholeDigits = own === "DECIMAL" ? other.precision - other.scale : 19;
   return Math.max(type.precision - type.scale, wholeDigits) + Math.max(type.scale, other.scale) <= 38
     ? literal
@@ -126,7 +126,8 @@ function decimalLiteral(type: DecimalType, { type: own, text, castTo }: Constant
 }
 
 /**
- * Only numbers that single precision holds too: so it does not matter which precision the engine compares in.
+ * Only numbers that single precision can hold, so that it does not matter in which precision the engine
+ * compares.
  */
 function floatLiteral(type: "float" | "double", { type: own, text, castTo }: Constant): Literal | undefined {
   const numeric = own === "DECIMAL" || own === "DOUBLE" || wholeTypes.has(own);
@@ -155,8 +156,8 @@ const timestampText =
   /^(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?))?(Z|[+-]\d{2}(?::\d{2})?)?$/;
 
 /**
- * Sessions run in UTC, so text without a zone means the same for both types; with a zone it is clear for
- * `timestamp` only.
+ * Sessions run in UTC, so text without a zone means the same for both types; with a zone, it is unambiguous
+ * only for `timestamp`.
  */
 function timestampLiteral(
   type: "timestamp" | "timestamp_ntz",

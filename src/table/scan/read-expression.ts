@@ -18,33 +18,30 @@ import { typedVariantSql, variantSql } from "./variant-sql.ts";
 /** What a read expression depends on besides the two types. */
 export interface ReadContext {
   readonly mode: ColumnMappingMode;
-  /** One of the files that are read so: named in errors. */
+  /** One of the files, for errors. */
   readonly file: string;
   /**
    * Engine types of the variant columns by {@link variantProbes} expression: `VARIANT` where the engine
    * decodes them itself.
    */
   readonly variants: ReadonlyMap<string, string>;
-  /** Variants are wanted as the engine's VARIANT, not as JSON. */
+  /** Whether variants are returned as the engine's VARIANT instead of JSON. */
   readonly typedVariants?: boolean | undefined;
 }
 
-/**
- * SQL that yields a column as the table's schema wants it; `unchanged` when that is the file's own column as
- * it is.
- */
+/** SQL that returns a column as the table's schema requires; `unchanged` if that is the file's own column. */
 export interface ReadSql {
   readonly sql: SqlExpression;
   readonly unchanged: boolean;
 }
 
 /**
- * The file's field that holds a column, or `undefined` where the file lacks it (it then reads as null).
+ * The file's field that holds a column, or `undefined` if the file lacks it, so that it reads as null.
  * PROTOCOL.md "Reader Requirements for Column Mapping": columns of files by physical name or field id, nested
  * ones too.
  *
- * Without mapping names are matched exactly, else without regard to case where one field only matches, as
- * other writers' files need.
+ * Without mapping, names are matched exactly, or else ignoring case if only one field matches, as files of
+ * other writers require.
  */
 export function findField(
   fields: readonly PhysicalField[],
@@ -233,8 +230,8 @@ const widest: Partial<Readonly<Record<PrimitiveName, { readonly own: string; rea
   };
 
 /**
- * The value as the type wants it, or `undefined` where the file's type is none that Delta allows. Casts that
- * could fail stop the read.
+ * The value in the table's type, or `undefined` if Delta does not allow the file's type. A cast that fails
+ * stops the read.
  */
 function leafSql(
   type: Exclude<DeltaType, { readonly type: "struct" | "array" | "map" }>,
@@ -268,9 +265,7 @@ function leafSql(
   }
 }
 
-/**
- * Nanoseconds cut to microseconds, towards the past as other readers do; a plain cast would cut towards 1970.
- */
+/** Nanoseconds rounded down to microseconds, like other readers; a plain cast would round towards 1970. */
 function microseconds(column: SqlExpression): SqlExpression {
   return sql`make_timestamp(CAST(floor(epoch_ns(${column}) / 1000::DECIMAL(4,0)) AS BIGINT))`;
 }
@@ -286,7 +281,7 @@ function numberSql(
   if (leaf.engineType === rule.own) return column;
   if ((wholeNumbers[leaf.engineType] ?? 99) <= rule.wholeUpTo) return cast;
   if (type === "double" && leaf.engineType === "FLOAT") return cast;
-  // Some writers leave the bit width of a byte or short out: then the cast checks the range.
+  // Some writers omit the bit width of a byte or short; then the cast checks the range.
   if (
     (type === "byte" || type === "short") &&
     leaf.parquetType === "INT32" &&
@@ -314,8 +309,7 @@ function decimalSql(
 }
 
 /**
- * Expressions whose engine type tells how a file's variants are stored, by the column's path as errors write
- * it.
+ * Expressions whose engine type shows how a file's variants are stored, by the column's path as in errors.
  */
 export function variantProbes(
   type: DeltaType,

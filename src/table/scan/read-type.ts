@@ -5,9 +5,9 @@ import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 
 /**
- * The engine type that a scan gives a Delta type, as type text; `variant` comes out as `variant` says
- * (default: JSON text), `void` as an INTEGER that is always null. PROTOCOL.md "Delta Data Type to Parquet
- * Type Mappings".
+ * The engine type of a Delta type in a scan, as text; that of variants is given by `variant` (default: JSON
+ * text), and `void` is an INTEGER that is always null. PROTOCOL.md "Delta Data Type to Parquet Type
+ * Mappings".
  *
  * Nested types are written whole, with quoted names, e.g. `STRUCT("a" BIGINT, "b" VARCHAR[])`.
  */
@@ -22,7 +22,7 @@ export function readTypeText(type: DeltaType, variant: "JSON" | "VARIANT" = "JSO
     case "map":
       return sql`MAP(${readTypeText(type.keyType, variant)}, ${readTypeText(type.valueType, variant)})`;
     case "struct":
-      // The engine has no struct without fields: such a value keeps only whether it is null.
+      // The engine has no struct without fields, so of such a value only its nullness is kept.
       if (type.fields.length === 0) return sql`BOOLEAN`;
       return sql`STRUCT(${type.fields.map((field) => sql`${quoteName(field.name)} ${readTypeText(field.type, variant)}`)})`;
   }

@@ -15,15 +15,15 @@ import { footerRows } from "./file-groups.ts";
 const readsUnderWay = 16;
 
 /**
- * Rows of a file by position: bit `n` (the first bit of a byte is its highest) stands for row `n`; rows
- * beyond the bits are not set. `keep` says which rows are read.
+ * Rows of a file by position: bit `n` (the first bit of a byte is its highest) is row `n`; rows beyond the
+ * bits are not set. `keep` says which rows are read.
  */
 export interface RowSelection {
   readonly bits: Uint8Array;
   readonly keep: "set" | "clear";
 }
 
-/** A file whose deleted rows are wanted. */
+/** A file whose deleted rows are requested. */
 export interface VectorOwner {
   /** As the log spells it. */
   readonly path: string;
@@ -34,9 +34,9 @@ export interface VectorOwner {
  * The rows that deletion vectors leave of each file, `undefined` for files without a vector. PROTOCOL.md
  * "Deletion Vectors".
  *
- * @param session reads the footers of files with a vector: how many rows there are decides how big a vector
- * may be
- * @throws `DELETION_VECTOR_CORRUPT` when a vector is damaged, holds another number of rows than the log says,
+ * @param session reads the footers of files with a vector, because the number of rows limits the size of a
+ * vector
+ * @throws `DELETION_VECTOR_CORRUPT` if a vector is damaged, holds another number of rows than the log says,
  * or deletes rows that the file does not have; `DATA_FILE_MISSING` naming a file; `DATA_FILE_CORRUPT`
  */
 export async function deletionSelections(
@@ -88,7 +88,7 @@ async function readVector(
   if (place.kind === "inline") return place.bytes;
   const { store, path } = await paths.resolve(place.path);
   try {
-    // Size, data and checksum, and the version byte where the log gives no offset.
+    // Size, data and checksum, plus the version byte if the log gives no offset.
     const bytes = await store.getRange(path, place.offset, vector.sizeInBytes + 9, { signal });
     return unwrapDeletionVector(bytes, vector);
   } catch (error) {

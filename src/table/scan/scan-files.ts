@@ -13,7 +13,7 @@ import { findField, type ReadContext, readExpression, variantProbes } from "./re
 import { readTypeText } from "./read-type.ts";
 import type { RowSelection } from "./row-selection.ts";
 
-/** A column that a scan yields: from the data files, or one constant a file. */
+/** A column that a scan returns: from the data files, or one constant per file. */
 export type ScanColumn =
   | { readonly kind: "data"; readonly field: StructField; readonly typedVariants?: boolean | undefined }
   /** A text column of the files that is not a column of the table, by its exact name. */
@@ -30,7 +30,7 @@ export type ScanColumn =
 
 /** One file to read. */
 export interface ScanFile {
-  /** Local name, as `locateFiles` gives it. */
+  /** Local name from `locateFiles`. */
   readonly file: string;
   /** Text for the engine to cast to the column's type, bytes for BLOB. */
   readonly constants: Readonly<Record<string, string | Uint8Array | null>>;
@@ -39,17 +39,17 @@ export interface ScanFile {
   readonly defaultRowCommitVersion?: bigint | undefined;
 }
 
-/** Data files as one relation of the session it was made in. */
+/** Data files as one relation of a session. */
 export interface FileRelation extends Relation {
-  /** Local names of the files that it reads: what a fence must allow. */
+  /** Local names of the files that it reads, which a fence must allow. */
   readonly files: readonly string[];
 }
 
 /**
- * Makes data files one relation with the wanted columns, each file read as its own footer says.
+ * Makes data files one relation with the requested columns, each file read according to its own footer.
  *
- * Keeps what differs from file to file in tables of the session. A relation without columns yields one
- * unnamed column, to be counted only.
+ * Stores what differs from file to file in tables of the session. A relation without columns has one unnamed
+ * column, only for counting.
  *
  * @throws `DATA_FILE_CORRUPT` naming the file
  */
@@ -61,7 +61,7 @@ export async function scanFiles(
   mode: ColumnMappingMode,
 ): Promise<FileRelation> {
   const local = files.map(({ file }) => file);
-  // Footers are looked at here and again when rows are read.
+  // Footers are read here, and again when rows are read.
   if (files.length > 1) await session.execute(sql`SET parquet_metadata_cache = true`);
   const arms: SqlSelect[] = [];
   for (const group of await groupByFooter(session, local)) {
@@ -99,7 +99,7 @@ function emptySql(columns: readonly TypedColumn[]): SqlSelect {
   return sql`SELECT ${items.length === 0 ? 0 : items} WHERE false`;
 }
 
-/** Nested in halves, because the engine bounds how deep a chain of unions may be. */
+/** Nested in halves, because the engine limits the depth of a chain of unions. */
 function unionAll(arms: readonly SqlSelect[]): SqlSelect {
   const [only] = arms;
   if (arms.length === 1 && only !== undefined) return only;
@@ -201,12 +201,12 @@ class ArmBuilder {
       const alike = groupBy(files, (file) =>
         JSON.stringify(constants.map(({ key }) => plainText(file.constants[key] ?? null))),
       );
-      // Constants in the text cost nothing a row, and let the engine drop whole groups; beyond some groups a
+      // Constants in the SQL cost nothing per row, and let the engine skip whole groups; with many groups, a
       // join is cheaper to plan.
       if (alike.length <= groupsInText)
         return alike.map((group) => this.#select(group, this.#scan(group), group[0], undefined));
     }
-    // A file's own column of this name hides the engine's: then rows are counted, one file at a time.
+    // A file's own column of this name hides the engine's; then rows are counted, one file at a time.
     if (this.#hides("file_index") || (positioned && this.#hides("file_row_number"))) {
       const arms: SqlSelect[] = [];
       for (const file of files) arms.push(await this.#joined([file], selected, tracked, true));
@@ -252,7 +252,7 @@ class ArmBuilder {
   }
 
   /**
-   * `constantsOf` gives the constants where all files share them; else they come from the joined table `c`.
+   * `constantsOf` returns the constants if all files share them; otherwise they are in the joined table `c`.
    */
   #select(
     files: readonly ScanFile[],
@@ -328,7 +328,7 @@ class ArmBuilder {
       : sql`coalesce(f.${quoteName(fileField.engineName)}, ${otherwise})`;
   }
 
-  /** A table of the session with one row a file: its constants, row ids and selection. */
+  /** A table of the session with one row per file: its constants, row ids and selection. */
   async #fileTable(files: readonly ScanFile[], selected: boolean, tracked: boolean): Promise<SqlExpression> {
     const table = plainName(`varve_scan_${++tablesMade}_${this.#context.world.uuid().slice(0, 8)}`);
     const constants = this.#columns.flatMap((column, position) =>
@@ -368,7 +368,7 @@ class ArmBuilder {
       const parameters: EngineParameter[] = [];
       files.slice(start, start + together).forEach((file, index) => {
         const bits = file.selection?.bits ?? new Uint8Array(0);
-        // A BIT needs one bit at least.
+        // A BIT needs at least one bit.
         parameters.push(bits.length === 0 ? new Uint8Array(1) : bits);
         values.push(
           sql`(${start + index}, CAST($${parameters.length} AS BIT), ${file.selection?.keep === "set" ? 1 : 0})`,

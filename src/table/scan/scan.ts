@@ -19,17 +19,17 @@ import { type FileRelation, type ScanColumn, type ScanFile, scanFiles } from "./
 /** What to read of a version. */
 export interface ScanOptions {
   /**
-   * Names of top-level columns in the wanted order, matched without regard to case; default: all, in the
+   * Names of top-level columns in the order of the result, matched ignoring case; default: all, in the
    * schema's order.
    */
   readonly columns?: readonly string[] | undefined;
-  /** Files that provably hold no matching row are left out; rows are not filtered. */
+  /** Files that are proved to hold no matching row are left out; rows are not filtered. */
   readonly predicate?: Predicate | undefined;
-  /** Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`. */
+  /** Add a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`. */
   readonly rowTracking?: boolean | undefined;
   /**
-   * Give variants as the engine's VARIANT, every value with its own type, instead of as JSON: for rows that
-   * are written again.
+   * Return variants as the engine's VARIANT, in which every value keeps its own type, instead of as JSON; for
+   * rows that are rewritten.
    */
   readonly typedVariants?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -46,7 +46,7 @@ export interface ScanReport {
 
 /** The rows of a version as a relation of one session. */
 export interface ScanRelation extends Relation {
-  /** Local names of the files that the relation reads: what a fence must allow. */
+  /** Local names of the files that the relation reads, which a fence must allow. */
   readonly files: readonly string[];
   readonly report: ScanReport;
 }
@@ -59,10 +59,10 @@ export function mappingModeOf(snapshot: Pick<LogSnapshot, "protocol" | "metadata
 }
 
 /**
- * Turns a version into a relation of `session`: prunes its files, applies partition values, column mapping,
- * type changes, deletion vectors.
+ * Makes a version a relation of `session`: prunes its files, and applies partition values, column mapping,
+ * type changes and deletion vectors.
  *
- * The relation lives as long as the session, which must not be fenced yet, or be fenced to `files`
+ * The relation exists as long as the session, which must not be fenced yet, or be fenced to `files`
  * afterwards.
  *
  * @throws `COLUMN_NOT_FOUND`; `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file;
@@ -88,7 +88,7 @@ export async function planScan(
   };
 }
 
-/** As {@link planScan}, over some of a version's live files, which the caller chose. */
+/** Like {@link planScan}, over some of a version's live files, chosen by the caller. */
 export async function planFiles(
   session: Session,
   snapshot: LogSnapshot,

@@ -9,9 +9,8 @@ type StructShape = PhysicalType & { readonly kind: "struct" };
  * SQL that yields a variant column as JSON text: PROTOCOL.md "Variant Data Type" and "Variant Shredding",
  * Parquet's VariantShredding.md.
  *
- * `engineType` is what the engine itself makes of the column: `VARIANT` where the file annotates it; else a
- * struct of binary columns, which is decoded by the session's variant function, shredded parts put back in
- * place.
+ * `engineType` is the engine's own type of the column: `VARIANT` if the file annotates it; else a struct of
+ * binary columns, which the session's variant function decodes, including shredded parts.
  *
  * @throws `DATA_FILE_CORRUPT` when the file's columns are no variant
  */
@@ -22,7 +21,7 @@ export function variantSql(
   file: string,
 ): SqlExpression {
   if (engineType === "VARIANT") {
-    // The engine's own JSON of a variant keeps neither bytes nor timestamps apart from texts that look like
+    // The engine's own JSON of a variant does not distinguish bytes and timestamps from text that looks like
     // them.
     const plain = sql`CAST(variant_to_parquet_variant(${column}) AS STRUCT(metadata BLOB, "value" BLOB))`;
     return sql`CASE WHEN ${column} IS NULL THEN NULL ELSE CAST(varve_variant_json(${plain}.metadata, ${plain}."value") AS JSON) END`;
