@@ -37,7 +37,7 @@ export async function overwrite(
 ): Promise<WriteOutcome> {
   checkOptions(options);
   const target = await existingTarget(snapshot);
-  if (target.demands.appendOnly) throw appendOnly(snapshot);
+  if (target.requirements.appendOnly) throw appendOnly(snapshot);
   const landed = await landedBefore(target, options);
   if (landed !== undefined) return landed;
   const { removes, parameters, schema } = replacementOf(target, options);

@@ -104,8 +104,11 @@ async function filledIn(
   { read, payload }: { readonly read: SqlSelect; readonly payload: SqlName },
   fence: () => Promise<FencedSession>,
 ): Promise<SqlSelect> {
-  const { demands, context } = await existingTarget(table);
-  const rules = await writeRules(fence, table.schema, demands, { columns: [], now: context.world.now() });
+  const { requirements, context } = await existingTarget(table);
+  const rules = await writeRules(fence, table.schema, requirements, {
+    columns: [],
+    now: context.world.now(),
+  });
   const fill = (rows: SqlSelect, values: ReadonlyMap<string, SqlExpression>) => {
     const items = [...values].map(([name, value]) => {
       const type = table.schema.fields.find((field) => field.name === name)?.type ?? "string";

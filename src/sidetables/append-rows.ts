@@ -132,8 +132,8 @@ export async function writeSelected(
  * Whether files of rows with the right columns may be committed as they are, because the table requires
  * nothing else of them.
  */
-function takesFiles({ demands, metadata }: BatchTarget, schema: StructType): boolean {
-  const { conditions, generated, defaults, identity, notNull, columnMapping } = demands;
+function takesFiles({ requirements, metadata }: BatchTarget, schema: StructType): boolean {
+  const { conditions, generated, defaults, identity, notNull, columnMapping } = requirements;
   const filled = new Set(schema.fields.filter(({ nullable }) => !nullable).map(({ name }) => foldName(name)));
   return (
     columnMapping === "none" &&

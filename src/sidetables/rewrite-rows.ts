@@ -71,7 +71,7 @@ async function rewriteVersion(
 ): Promise<SideCommit> {
   const target = await existingTarget(snapshot);
   const { predicate, files } = await matchingFiles(snapshot, rewrite.where, options);
-  if (files.length > 0 && target.demands.appendOnly) throw appendOnly(side);
+  if (files.length > 0 && target.requirements.appendOnly) throw appendOnly(side);
   if (files.length === 0 && rewrite.added === undefined)
     return { outcome: "committed", version: snapshot.version };
   const { select, added } = rewrite;

@@ -55,8 +55,8 @@ export async function stageBatch(
   const id = checkStagedId(requestedId ?? timeOrderedUuid(context.world));
   const suite = gate === undefined ? undefined : defineSuite(gate);
   const target = await existingTarget(snapshot);
-  if (target.demands.identity.length > 0)
-    throw givesNumbers(target.demands.identity.map(({ column }) => column));
+  if (target.requirements.identity.length > 0)
+    throw givesNumbers(target.requirements.identity.map(({ column }) => column));
   if (requestedId !== undefined) await requireFreeId(snapshot, id);
   const tests = stagingSuite(joinSuites(carriedSuite(target.metadata.configuration), suite));
   const plan: RowsPlan = {

@@ -18,7 +18,7 @@ export const mutationGroups: readonly MutationGroup[] = [
     name: "table/commit",
     sources: ["src/table/commit/*.ts"],
     tests: [
-      "test/table/{commit-*,conflict,rebase,transaction,log-maintenance,table-demands,writer-features,writer-rules,feature-matrix}.test.ts",
+      "test/table/{commit-*,conflict,rebase,transaction,log-maintenance,write-requirements,writer-features,writer-rules,feature-matrix}.test.ts",
       "test/simulation/**",
     ],
   },
@@ -33,7 +33,7 @@ export const mutationGroups: readonly MutationGroup[] = [
       "test/schema/schema-parts.test.ts",
       "test/log/features.test.ts",
       "test/operations/{properties,alter}.test.ts",
-      "test/table/{writer-features,feature-matrix,table-demands,commit-content,conflict}.test.ts",
+      "test/table/{writer-features,feature-matrix,write-requirements,commit-content,conflict}.test.ts",
     ],
   },
   {

@@ -15,7 +15,7 @@ const invariant = (expression: string) => ({
   "delta.invariants": JSON.stringify({ expression: { expression } }),
 });
 
-describe("what a table demands of rows", () => {
+describe("what a table requires of rows", () => {
   it.each([
     ["a CHECK constraint", { "delta.constraints.positive": "amount > 0" }, {}],
     ["an invariant", {}, invariant("amount > 0")],

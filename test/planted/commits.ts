@@ -77,8 +77,8 @@ export const commitsMistakes: readonly Mistake[] = [
   {
     what: "A winner is checked but not built upon.",
     file: "transaction.ts",
-    find: "folded = checkWinner(this.#facts, folded, winner);",
-    replace: "folded = { ...checkWinner(this.#facts, folded, winner), metadata: folded.metadata };",
+    find: "folded = checkWinner(this.#readWriteSet, folded, winner);",
+    replace: "folded = { ...checkWinner(this.#readWriteSet, folded, winner), metadata: folded.metadata };",
     test: "rebase.test.ts",
     name: "built upon the metadata",
   },

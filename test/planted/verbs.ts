@@ -38,7 +38,7 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "The rules of a write are made without a fence.",
     file: "write-rules.ts",
-    find: "if (hasExpressions(demands)) await fence();",
+    find: "if (hasExpressions(requirements)) await fence();",
     replace: "",
     test: "fenced-sql.test.ts",
     name: "a CHECK constraint",

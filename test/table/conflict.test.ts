@@ -13,7 +13,7 @@ import type {
 import { checkWinner } from "../../src/table/commit/conflict.ts";
 import { ConflictError } from "../../src/table/commit/conflict-error.ts";
 import { conflictFileTest } from "../../src/table/commit/conflict-file-test.ts";
-import { effectiveIsolation, transactionFacts } from "../../src/table/commit/transaction-facts.ts";
+import { effectiveIsolation, readWriteSet } from "../../src/table/commit/read-write-set.ts";
 import { add, metadata, protocol, remove, schemaString } from "../support/commit-tools.ts";
 
 // PROTOCOL.md "Transaction Identifiers" and "Domain Metadata".
@@ -47,7 +47,7 @@ interface Case {
 
 function check({ level = "WriteSerializable", ours, theirs, from = state }: Case): CommitState {
   const request: CommitRequest = { actions: [], operation: "TEST", ...ours };
-  return checkWinner(transactionFacts(request, level, tools), from, theirs);
+  return checkWinner(readWriteSet(request, level, tools), from, theirs);
 }
 
 function outcome(given: Case): ErrorCode | "accepted" {

@@ -17,18 +17,18 @@ export class ConflictError extends VarveError {
   readonly winningVersion: number;
 
   /** @internal */
-  constructor(code: ConflictCode, winner: WinningCommit, facts: ConflictFacts) {
+  constructor(code: ConflictCode, winner: WinningCommit, details: ConflictDetails) {
     const operation = operationOf(winner.actions);
     super(
       code,
-      `Conflict with version ${winner.version} (${operation}), which another writer committed first: it ${facts.winnerDid}, and this transaction ${facts.met}. ` +
-        `Nothing of this transaction was committed. ${facts.advice}`,
+      `Conflict with version ${winner.version} (${operation}), which another writer committed first: it ${details.winnerDid}, and this transaction ${details.met}. ` +
+        `Nothing of this transaction was committed. ${details.advice}`,
       {
         winningVersion: winner.version,
         winningOperation: operation,
-        winnerDid: facts.winnerDid,
-        met: facts.met,
-        ...facts.data,
+        winnerDid: details.winnerDid,
+        met: details.met,
+        ...details.data,
       },
     );
     this.name = "ConflictError";
@@ -40,7 +40,7 @@ export class ConflictError extends VarveError {
  * The parts of a conflict's message: what the winner did, which of our reads or writes conflicts with it, and
  * what to do next.
  */
-export interface ConflictFacts {
+export interface ConflictDetails {
   readonly winnerDid: string;
   readonly met: string;
   readonly advice: string;

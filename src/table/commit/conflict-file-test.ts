@@ -2,7 +2,7 @@ import { mayMatchFile } from "../../log/pruning/pruning.ts";
 import type { AddAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
 import { parseSchema } from "../../schema/schema-json.ts";
-import type { FileTest } from "./transaction-facts.ts";
+import type { FileTest } from "./read-write-set.ts";
 
 /**
  * Makes a {@link FileTest} on partition values and statistics, which translates each predicate once per

@@ -5,7 +5,7 @@ import { metadataKeys } from "../../schema/column-metadata.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../../util/json.ts";
 import { type CommitState, singleAction, type WinningCommit } from "./commit-request.ts";
 import { ConflictError } from "./conflict-error.ts";
-import type { TransactionFacts } from "./transaction-facts.ts";
+import type { ReadWriteSet } from "./read-write-set.ts";
 
 /** Field metadata that affects neither what a column holds nor where it is stored. */
 const harmlessFieldKeys: ReadonlySet<string> = new Set([
@@ -20,13 +20,13 @@ const harmlessFieldKeys: ReadonlySet<string> = new Set([
  * M3).
  */
 export function metadataConflict(
-  facts: TransactionFacts,
+  transaction: ReadWriteSet,
   state: CommitState,
   winner: WinningCommit,
 ): MetadataAction {
   const theirs = singleAction(winner.actions, "metaData");
   if (theirs === undefined) return state.metadata;
-  if (facts.changesMetadata) {
+  if (transaction.changesMetadata) {
     throw metadataError(winner, "changed the table's metadata", "changes the metadata too");
   }
   requireHarmless(state.metadata, winner);

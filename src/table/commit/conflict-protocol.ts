@@ -3,7 +3,7 @@ import { findFeature, supportedWriterFeatures } from "../../protocol/features.ts
 import { requireWritable } from "../../protocol/obstacles.ts";
 import { type CommitState, singleAction, type WinningCommit } from "./commit-request.ts";
 import { ConflictError } from "./conflict-error.ts";
-import type { TransactionFacts } from "./transaction-facts.ts";
+import type { ReadWriteSet } from "./read-write-set.ts";
 
 /**
  * The protocol to commit on after `winner`.
@@ -12,12 +12,12 @@ import type { TransactionFacts } from "./transaction-facts.ts";
  * `UNSUPPORTED_PROTOCOL` (rule P1).
  */
 export function protocolConflict(
-  facts: TransactionFacts,
+  transaction: ReadWriteSet,
   state: CommitState,
   winner: WinningCommit,
 ): ProtocolAction {
   const theirs = singleAction(winner.actions, "protocol");
-  const ours = singleAction(facts.request.actions, "protocol");
+  const ours = singleAction(transaction.request.actions, "protocol");
   if (theirs === undefined) {
     if (ours !== undefined) checkDrop(state.protocol, ours, winner);
     return state.protocol;

@@ -10,7 +10,7 @@ import {
 import { ConflictError, commitInfoOf } from "./conflict-error.ts";
 import { metadataConflict } from "./conflict-metadata.ts";
 import { protocolConflict } from "./conflict-protocol.ts";
-import type { TransactionFacts } from "./transaction-facts.ts";
+import type { ReadWriteSet } from "./read-write-set.ts";
 
 /**
  * Checks one commit that came first against the transaction, and folds it into the state that the transaction
@@ -20,15 +20,19 @@ import type { TransactionFacts } from "./transaction-facts.ts";
  *
  * @throws {@link ConflictError}; `UNSUPPORTED_FEATURE` if varve cannot write the table that the winner left
  */
-export function checkWinner(facts: TransactionFacts, state: CommitState, winner: WinningCommit): CommitState {
-  const protocol = protocolConflict(facts, state, winner);
-  const metadata = metadataConflict(facts, state, winner);
+export function checkWinner(
+  transaction: ReadWriteSet,
+  state: CommitState,
+  winner: WinningCommit,
+): CommitState {
+  const protocol = protocolConflict(transaction, state, winner);
+  const metadata = metadataConflict(transaction, state, winner);
   // PROTOCOL.md "Domain Metadata".
-  checkDomains(facts, winner);
+  checkDomains(transaction, winner);
   // PROTOCOL.md "Transaction Identifiers".
-  checkAppTransactions(facts, winner);
-  checkAdded(facts, winner, { protocol, metadata });
-  checkRemoved(facts, winner);
+  checkAppTransactions(transaction, winner);
+  checkAdded(transaction, winner, { protocol, metadata });
+  checkRemoved(transaction, winner);
   return { ...foldState(state, winner), protocol, metadata };
 }
 
@@ -48,9 +52,9 @@ function foldState(state: CommitState, winner: WinningCommit): CommitState {
   };
 }
 
-function checkDomains(facts: TransactionFacts, winner: WinningCommit): void {
+function checkDomains(transaction: ReadWriteSet, winner: WinningCommit): void {
   for (const { domain } of domainActions(winner.actions)) {
-    if (domain === rowTrackingDomain || !facts.domains.has(domain)) continue;
+    if (domain === rowTrackingDomain || !transaction.domains.has(domain)) continue;
     throw new ConflictError("CONFLICT_DOMAIN_METADATA", winner, {
       winnerDid: `changed the metadata domain ${domain}`,
       met: "changes the same domain",
@@ -60,9 +64,9 @@ function checkDomains(facts: TransactionFacts, winner: WinningCommit): void {
   }
 }
 
-function checkAppTransactions(facts: TransactionFacts, winner: WinningCommit): void {
+function checkAppTransactions(transaction: ReadWriteSet, winner: WinningCommit): void {
   for (const { appId, version } of txnActions(winner.actions)) {
-    if (!facts.appIds.has(appId)) continue;
+    if (!transaction.appIds.has(appId)) continue;
     throw new ConflictError("CONFLICT_CONCURRENT_TRANSACTION", winner, {
       winnerDid: `recorded progress ${version} of application ${appId}`,
       met: "reads or records progress of the same application",
@@ -74,20 +78,20 @@ function checkAppTransactions(facts: TransactionFacts, winner: WinningCommit): v
 }
 
 function checkAdded(
-  facts: TransactionFacts,
+  transaction: ReadWriteSet,
   winner: WinningCommit,
   table: Pick<CommitState, "protocol" | "metadata">,
 ): void {
-  const { mayMatch, pathKey } = facts.tools;
+  const { mayMatch, pathKey } = transaction.tools;
   const recommitted = winner.actions.find(
-    (action) => action.kind === "add" && facts.added.has(pathKey(action.path)),
+    (action) => action.kind === "add" && transaction.added.has(pathKey(action.path)),
   );
   if (recommitted?.kind === "add") throw sameFileAdded(winner, recommitted, "recommits the same file");
-  checkRowIds(facts, winner);
-  if (facts.isolation === "SnapshotIsolation") return;
+  checkRowIds(transaction, winner);
+  if (transaction.isolation === "SnapshotIsolation") return;
   const blind = commitInfoOf(winner.actions)?.["isBlindAppend"] === true;
-  if (blind && facts.isolation === "WriteSerializable" && !facts.changesMetadata) return;
-  const { wholeTable = false, predicates = [] } = facts.request.reads ?? {};
+  if (blind && transaction.isolation === "WriteSerializable" && !transaction.changesMetadata) return;
+  const { wholeTable = false, predicates = [] } = transaction.request.reads ?? {};
   if (!wholeTable && predicates.length === 0) return;
   const met = winner.actions.find(
     (action): action is AddAction =>
@@ -107,37 +111,37 @@ function checkAdded(
 /**
  * A remove states the last row ids of its file; ours does not have those that a winner assigned meanwhile.
  */
-function checkRowIds(facts: TransactionFacts, winner: WinningCommit): void {
+function checkRowIds(transaction: ReadWriteSet, winner: WinningCommit): void {
   const numberedFiles = winner.actions.filter(
     (action): action is AddAction =>
       action.kind === "add" &&
       action.baseRowId !== undefined &&
-      facts.removed.has(facts.tools.pathKey(action.path)),
+      transaction.removed.has(transaction.tools.pathKey(action.path)),
   );
   for (const file of numberedFiles) {
-    const key = facts.tools.pathKey(file.path);
-    const ours = facts.request.actions.find(
-      (action) => action.kind === "remove" && facts.tools.pathKey(action.path) === key,
+    const key = transaction.tools.pathKey(file.path);
+    const ours = transaction.request.actions.find(
+      (action) => action.kind === "remove" && transaction.tools.pathKey(action.path) === key,
     );
     if (ours?.kind === "remove" && ours.baseRowId !== file.baseRowId)
       throw sameFileAdded(winner, file, "removes it without its row ids");
   }
 }
 
-function checkRemoved(facts: TransactionFacts, winner: WinningCommit): void {
-  const { pathKey } = facts.tools;
+function checkRemoved(transaction: ReadWriteSet, winner: WinningCommit): void {
+  const { pathKey } = transaction.tools;
   const readded = new Set(
     winner.actions.flatMap((action) => (action.kind === "add" ? [pathKey(action.path)] : [])),
   );
   for (const action of winner.actions) {
     if (action.kind !== "remove") continue;
     const key = pathKey(action.path);
-    if (facts.removed.has(key)) throw sameFileRemoved(winner, action);
-    if (facts.added.has(key) && !readded.has(key))
+    if (transaction.removed.has(key)) throw sameFileRemoved(winner, action);
+    if (transaction.added.has(key) && !readded.has(key))
       throw readFileRemoved(winner, action, "adds the same file again");
     if (!action.dataChange) continue;
-    if (facts.readFiles.has(key)) throw readFileRemoved(winner, action, "read that file");
-    if (facts.request.reads?.wholeTable === true && facts.isolation !== "SnapshotIsolation") {
+    if (transaction.readFiles.has(key)) throw readFileRemoved(winner, action, "read that file");
+    if (transaction.request.reads?.wholeTable === true && transaction.isolation !== "SnapshotIsolation") {
       throw readFileRemoved(winner, action, "read the whole table");
     }
   }

@@ -7,8 +7,8 @@ import { propertyKey } from "../../protocol/properties.ts";
 import { defined } from "../../util/defined.ts";
 import { type JsonValue, stringifyJson } from "../../util/json.ts";
 import { type CommitRequest, type CommitState, domainActions, singleAction } from "./commit-request.ts";
+import { isBlindAppend } from "./read-write-set.ts";
 import { assignRowIds, assignsRowIds } from "./row-ids.ts";
-import { isBlindAppend } from "./transaction-facts.ts";
 import { stampTypeChanges } from "./type-change-versions.ts";
 
 /** A commit ready to be written as version `version`. */

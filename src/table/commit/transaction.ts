@@ -23,7 +23,7 @@ import { type CommitTurn, type LandedCommit, takeTurn } from "./commit-turns.ts"
 import { checkWinner } from "./conflict.ts";
 import { conflictFileTest } from "./conflict-file-test.ts";
 import { type CommitIdentity, checkRequest, type PreparedCommit, prepareCommit } from "./prepare-commit.ts";
-import { type TransactionFacts, transactionFacts } from "./transaction-facts.ts";
+import { type ReadWriteSet, readWriteSet } from "./read-write-set.ts";
 import { readWinners, winnerOf } from "./winning-commits.ts";
 import { checkWriterRules } from "./writer-rules.ts";
 
@@ -80,7 +80,7 @@ export async function commitNewTable(context: TableContext, request: CommitReque
 class Committer {
   readonly #context: TableContext;
   readonly #request: CommitRequest;
-  readonly #facts: TransactionFacts;
+  readonly #readWriteSet: ReadWriteSet;
   readonly #identity: CommitIdentity;
   readonly #winners: WinningCommit[] = [];
   /** Commits of other writers that were read, for waiting transactions of this process. */
@@ -93,13 +93,13 @@ class Committer {
   constructor(context: TableContext, request: CommitRequest, base: CommitState) {
     this.#context = context;
     this.#request = request;
-    this.#facts = transactionFacts(request, tableIsolation(base.metadata), {
+    this.#readWriteSet = readWriteSet(request, tableIsolation(base.metadata), {
       mayMatch: conflictFileTest(),
       pathKey: pathKeyer(context.store.uri),
     });
     this.#identity = {
       txnId: context.world.uuid(),
-      isolation: this.#facts.isolation,
+      isolation: this.#readWriteSet.isolation,
       readVersion: base.version,
     };
     this.#freshAt = base.version < 0 ? context.world.now() : base.timestamp;
@@ -139,7 +139,7 @@ class Committer {
       const applied = appliedBy(winner, this.#request);
       if (applied !== undefined) return applied;
       rememberCommit(this.#context.store, commitPath(winner.version), bytes);
-      state = checkWinner(this.#facts, state, winner);
+      state = checkWinner(this.#readWriteSet, state, winner);
       this.#winners.push(winner);
       // Not the present time: the transaction that reported this may have been paused since.
       this.#freshAt = knownAt;
@@ -236,7 +236,7 @@ class Committer {
       this.#found.push({ winner, bytes, knownAt: seenAt });
       const applied = appliedBy(winner, this.#request);
       if (applied !== undefined) return applied;
-      folded = checkWinner(this.#facts, folded, winner);
+      folded = checkWinner(this.#readWriteSet, folded, winner);
       this.#winners.push(winner);
     }
     this.#freshAt = seenAt;

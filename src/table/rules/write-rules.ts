@@ -12,7 +12,7 @@ import type { StructField, StructType } from "../../schema/types.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
-import type { IdentityDemand, TableDemands } from "./table-demands.ts";
+import type { IdentityColumn, WriteRequirements } from "./write-requirements.ts";
 
 /**
  * A condition that each written row must meet: SQL over the table's columns that is TRUE for rows that meet
@@ -36,7 +36,7 @@ export interface WriteRules {
   /** SQL over the other columns for generated columns that the batch lacks, by name. */
   readonly computed: ReadonlyMap<string, SqlExpression>;
   /** Identity columns that number the rows of this batch. */
-  readonly numbered: readonly IdentityDemand[];
+  readonly numbered: readonly IdentityColumn[];
   readonly rows: readonly RowRule[];
 }
 
@@ -61,14 +61,14 @@ export interface WriteScope {
 export async function writeRules(
   fence: () => Promise<FencedSession>,
   schema: StructType,
-  demands: TableDemands,
+  requirements: WriteRequirements,
   { columns, now }: WriteScope,
 ): Promise<WriteRules> {
-  if (hasExpressions(demands)) await fence();
+  if (hasExpressions(requirements)) await fence();
   const has = new Set(columns.map(foldName));
   const [defaults, computed] = [new Map<string, SqlExpression>(), new Map<string, SqlExpression>()];
   const rows: RowRule[] = [];
-  for (const { column, expression } of demands.defaults) {
+  for (const { column, expression } of requirements.defaults) {
     const name = topLevel(column, "default");
     if (has.has(foldName(name))) continue;
     const label = `default of column ${pathText(column)} (${expression})`;
@@ -79,7 +79,7 @@ export async function writeRules(
     await requireDefault(fence, value, name, label);
     defaults.set(name, value.sql);
   }
-  for (const { column, expression } of demands.generated) {
+  for (const { column, expression } of requirements.generated) {
     const name = topLevel(column, "generation expression");
     const label = `generation expression of column ${pathText(column)} (${expression})`;
     const value = expected(expression, label, () =>
@@ -100,7 +100,7 @@ export async function writeRules(
     });
   }
   appendAll(rows, schema.fields.flatMap(lengthRule));
-  for (const { kind, name, expression } of demands.conditions) {
+  for (const { kind, name, expression } of requirements.conditions) {
     const label =
       kind === "check"
         ? `CHECK constraint ${name} (${expression})`
@@ -115,7 +115,7 @@ export async function writeRules(
   return {
     defaults,
     computed,
-    numbered: demands.identity.filter((demand) => !has.has(foldName(demand.column))),
+    numbered: requirements.identity.filter((identity) => !has.has(foldName(identity.column))),
     rows,
   };
 }
@@ -181,8 +181,8 @@ function lengthRule(field: StructField): RowRule[] {
 }
 
 /** Whether the table holds SQL that must be evaluated for a batch. */
-function hasExpressions(demands: TableDemands): boolean {
-  return demands.conditions.length + demands.generated.length + demands.defaults.length > 0;
+function hasExpressions(requirements: WriteRequirements): boolean {
+  return requirements.conditions.length + requirements.generated.length + requirements.defaults.length > 0;
 }
 
 /**
@@ -194,8 +194,8 @@ export function applyRules(rows: SqlSelect, rules: WriteRules): SqlSelect {
   const computed = replaced.length === 0 ? rows : sql`SELECT * REPLACE (${replaced}) FROM (${rows})`;
   if (rules.numbered.length === 0) return computed;
   const numbers = rules.numbered.map(
-    (demand) =>
-      sql`CAST(${firstIdentity(demand)} + (row_number() OVER () - 1) * ${demand.step} AS BIGINT) AS ${quoteName(demand.column)}`,
+    (identity) =>
+      sql`CAST(${firstIdentity(identity)} + (row_number() OVER () - 1) * ${identity.step} AS BIGINT) AS ${quoteName(identity.column)}`,
   );
   return sql`SELECT * REPLACE (${numbers}) FROM (${computed})`;
 }
@@ -205,7 +205,7 @@ export function applyRules(rows: SqlSelect, rules: WriteRules): SqlSelect {
  * mark, which need not be one of these values if some were inserted explicitly. PROTOCOL.md "Identity
  * Columns": the high-water mark of an identity column.
  */
-export function firstIdentity({ start, step, highWaterMark }: IdentityDemand): bigint {
+export function firstIdentity({ start, step, highWaterMark }: IdentityColumn): bigint {
   if (highWaterMark === undefined || (step > 0n ? highWaterMark < start : highWaterMark > start))
     return start;
   return start + ((highWaterMark - start) / step + 1n) * step;

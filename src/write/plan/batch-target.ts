@@ -15,7 +15,7 @@ import { isPrimitive, pathText } from "../../schema/type-names.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
 import { checkPartitioning, type DataTarget } from "../../table/data-files/write-data-files.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
-import { type TableDemands, tableDemands } from "../../table/rules/table-demands.ts";
+import { type WriteRequirements, writeRequirements } from "../../table/rules/write-requirements.ts";
 import type { World } from "../../util/world.ts";
 
 /** The table that a batch is written to, as the commit that adds the batch will leave it. */
@@ -26,7 +26,7 @@ export interface BatchTarget {
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
   readonly schema: StructType;
-  readonly demands: TableDemands;
+  readonly requirements: WriteRequirements;
   /** Actions that the commit needs to change the schema: none, metadata, or protocol and metadata. */
   readonly changes: readonly (ProtocolAction | MetadataAction)[];
 }
@@ -40,8 +40,8 @@ export async function existingTarget(snapshot: LogSnapshot): Promise<BatchTarget
   requireWritable(snapshot.protocol, snapshot.metadata);
   const clustering = (await snapshot.domainMetadata()).get(clusteringDomain);
   const { context, protocol, metadata, schema } = snapshot;
-  const demands = tableDemands({ protocol, metadata, schema, clustering });
-  return { context, snapshot, protocol, metadata, schema, demands, changes: [] };
+  const requirements = writeRequirements({ protocol, metadata, schema, clustering });
+  return { context, snapshot, protocol, metadata, schema, requirements, changes: [] };
 }
 
 /** The target of a table's first commit. */
@@ -57,21 +57,21 @@ export function newTarget(
     protocol,
     metadata,
     schema,
-    demands: tableDemands({ protocol, metadata, schema }),
+    requirements: writeRequirements({ protocol, metadata, schema }),
     changes: [protocol, metadata],
   };
 }
 
 /** The target as the layer that writes files takes it. */
-export function dataTarget({ context, metadata, schema, demands }: BatchTarget): DataTarget {
+export function dataTarget({ context, metadata, schema, requirements }: BatchTarget): DataTarget {
   return {
     context,
     schema,
     partitionColumns: metadata.partitionColumns,
     configuration: metadata.configuration,
-    mode: demands.columnMapping,
-    materializePartitionColumns: demands.materializePartitionColumns,
-    clusteringColumns: demands.clusteringColumns,
+    mode: requirements.columnMapping,
+    materializePartitionColumns: requirements.materializePartitionColumns,
+    clusteringColumns: requirements.clusteringColumns,
   };
 }
 
@@ -170,14 +170,14 @@ function withSchema(
   if (missing.length > 0 && !upgrade) throw needsFeatures(missing);
   const protocol = protocolWith(target.protocol, missing);
   requireWritable(protocol, metadata);
-  const demands = tableDemands({ protocol, metadata, schema: mapped.schema });
+  const requirements = writeRequirements({ protocol, metadata, schema: mapped.schema });
   const changes = missing.length === 0 && target.snapshot !== undefined ? [metadata] : [protocol, metadata];
   return {
     ...target,
     protocol,
     metadata,
     schema: mapped.schema,
-    demands: { ...demands, clusteringColumns: target.demands.clusteringColumns },
+    requirements: { ...requirements, clusteringColumns: target.requirements.clusteringColumns },
     changes,
   };
 }
@@ -187,11 +187,11 @@ function withSchema(
  * for Clustered Table").
  */
 function checkClustering(
-  { demands }: BatchTarget,
+  { requirements }: BatchTarget,
   schema: StructType,
   partitionColumns: readonly string[],
 ): void {
-  const { clusteringColumns: columns, columnMapping } = demands;
+  const { clusteringColumns: columns, columnMapping } = requirements;
   const physical = physicalSchema(schema, columnMapping);
   const gone = columns.find((path) => !hasColumn(physical, path));
   const why =
@@ -221,7 +221,7 @@ function mapNewColumns(
   world: World,
 ): { readonly schema: StructType; readonly configuration: Readonly<Record<string, string>> } {
   const { configuration } = target.metadata;
-  if (target.demands.columnMapping === "none") return { schema, configuration };
+  if (target.requirements.columnMapping === "none") return { schema, configuration };
   const highest = propertyOf(configuration, "columnMapping.maxColumnId");
   const mapped = assignColumnMapping(schema, highest, () => `col-${world.uuid()}`);
   return {

@@ -29,7 +29,7 @@ export function addedRows(
     removes: { kind: "none" },
     schema:
       mergeSchema === true ? { kind: "merge", upgradeProtocol: upgradeProtocol === true } : { kind: "keep" },
-    changeFeed: target.demands.changeDataFeed ? "whole-files" : "none",
+    changeFeed: target.requirements.changeDataFeed ? "whole-files" : "none",
     tests,
     operation: appendOperation,
     batch: { txn, batchId },

@@ -49,7 +49,7 @@ export async function checkWritten(
   rows: WrittenRows,
 ): Promise<void> {
   for (const field of target.schema.fields) {
-    const name = physicalName(field, target.demands.columnMapping);
+    const name = physicalName(field, target.requirements.columnMapping);
     if (!field.nullable && (isPrimitive(field.type) || field.type.type === "decimal")) {
       if (!mayHoldNull(staged, name)) continue;
       const check: EnforcementCheck = {
@@ -65,7 +65,7 @@ export async function checkWritten(
   }
   for (const check of plan.checks.filter((candidate) => candidate.statistic === "finite")) {
     const field = target.schema.fields.find((column) => column.name === check.path[0]);
-    if (field === undefined || !mayBeInfinite(staged, physicalName(field, target.demands.columnMapping)))
+    if (field === undefined || !mayBeInfinite(staged, physicalName(field, target.requirements.columnMapping)))
       continue;
     await refuse(
       session,
@@ -131,7 +131,7 @@ export function writtenFacts(
     rows: staged.rows,
     column: async (column) => {
       const field = findField(target.schema, column);
-      const name = field === undefined ? column : physicalName(field, target.demands.columnMapping);
+      const name = field === undefined ? column : physicalName(field, target.requirements.columnMapping);
       const files = staged.files.map(({ written }) => ({
         rows: written.rows,
         statistics: statisticsOf(written, name),

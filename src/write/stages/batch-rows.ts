@@ -73,7 +73,10 @@ export function seesWritten(rules: WriteRules): boolean {
 export function numberedTarget(target: BatchTarget, rules: WriteRules, rows: number): BatchTarget {
   if (rules.numbered.length === 0 || rows === 0) return target;
   const marks = new Map(
-    rules.numbered.map((demand) => [demand.column, firstIdentity(demand) + BigInt(rows - 1) * demand.step]),
+    rules.numbered.map((identity) => [
+      identity.column,
+      firstIdentity(identity) + BigInt(rows - 1) * identity.step,
+    ]),
   );
   for (const [column, mark] of marks) {
     if (BigInt.asIntN(64, mark) === mark) continue;

@@ -19,7 +19,7 @@ import { survivingRows } from "./removal.ts";
 export async function fenceRows(fit: FittedRows): Promise<FencedRows> {
   const { plan, room, target, enforcement, fitting, source } = fit;
   const columns = enforcement.columns.filter(({ sql }) => sql !== undefined).map(({ field }) => field.name);
-  const rules = await writeRules(room.fence, target.schema, target.demands, {
+  const rules = await writeRules(room.fence, target.schema, target.requirements, {
     columns,
     now: target.context.world.now(),
   });

@@ -85,11 +85,12 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
  * for them.
  */
 function rowIdColumns({
-  demands,
+  requirements,
   schema,
 }: BatchTarget): { readonly columns: readonly string[]; readonly items: SqlExpression } | undefined {
-  if (demands.rowTracking === undefined || findField(schema, "_metadata") !== undefined) return undefined;
-  const { rowIdColumn, rowCommitVersionColumn } = demands.rowTracking;
+  if (requirements.rowTracking === undefined || findField(schema, "_metadata") !== undefined)
+    return undefined;
+  const { rowIdColumn, rowCommitVersionColumn } = requirements.rowTracking;
   const ids = sql`_metadata.row_id AS ${quoteName(rowIdColumn)}, _metadata.row_commit_version AS ${quoteName(rowCommitVersionColumn)}`;
   return { columns: [rowIdColumn, rowCommitVersionColumn], items: sql`* EXCLUDE (_metadata), ${ids}` };
 }

@@ -18,10 +18,10 @@ interface PartitionField {
 }
 
 /** The partition columns of a table. */
-export function partitionFields({ metadata, schema, demands }: BatchTarget): PartitionField[] {
+export function partitionFields({ metadata, schema, requirements }: BatchTarget): PartitionField[] {
   return metadata.partitionColumns.map((name) => {
     const field = requireColumn(schema, name);
-    return { field, physical: physicalName(field, demands.columnMapping) };
+    return { field, physical: physicalName(field, requirements.columnMapping) };
   });
 }
 

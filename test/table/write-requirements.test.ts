@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FieldMetadata, StructField, StructType } from "../../src/schema/types.ts";
-import { tableDemands } from "../../src/table/rules/table-demands.ts";
+import { writeRequirements } from "../../src/table/rules/write-requirements.ts";
 import { metadata, protocol } from "../support/commit-tools.ts";
 
 // PROTOCOL.md "Additional Requirements for Writers", "CHECK Constraints", "Column Invariants", "Generated
@@ -14,17 +14,17 @@ const field = (name: string, fieldMetadata: FieldMetadata = {}, nullable = true)
 });
 const struct = (...fields: StructField[]): StructType => ({ type: "struct", fields });
 
-function demands(
+function requirements(
   schema: StructType,
   features: readonly string[] | undefined = [],
   configuration: Record<string, string> = {},
 ) {
-  return tableDemands({ protocol: protocol(features), metadata: metadata(configuration), schema });
+  return writeRequirements({ protocol: protocol(features), metadata: metadata(configuration), schema });
 }
 
-describe("tableDemands", () => {
+describe("writeRequirements", () => {
   it("asks nothing of a plain table", () => {
-    expect(demands(struct(field("a")))).toEqual({
+    expect(requirements(struct(field("a")))).toEqual({
       appendOnly: false,
       notNull: [],
       conditions: [],
@@ -57,7 +57,7 @@ describe("tableDemands", () => {
         metadata: {},
       },
     );
-    expect(demands(schema).notNull).toEqual([
+    expect(requirements(schema).notNull).toEqual([
       { path: ["a"], insideCollection: false },
       { path: ["s", "b"], insideCollection: false },
       { path: ["l", "element"], insideCollection: true },
@@ -68,14 +68,14 @@ describe("tableDemands", () => {
 
   it("holds rows to invariants and constraints even where the protocol does not list them", () => {
     const schema = struct(field("a", { "delta.invariants": '{"expression":{"expression":"a > 3"}}' }));
-    expect(demands(schema, [], { "delta.constraints.pos": "a > 0" }).conditions).toEqual([
+    expect(requirements(schema, [], { "delta.constraints.pos": "a > 0" }).conditions).toEqual([
       { kind: "invariant", name: "a", expression: "a > 3" },
       { kind: "check", name: "pos", expression: "a > 0" },
     ]);
   });
 
   it("refuses invariants it cannot read instead of ignoring them", () => {
-    expect(() => demands(struct(field("a", { "delta.invariants": "{}" })))).toThrowError(
+    expect(() => requirements(struct(field("a", { "delta.invariants": "{}" })))).toThrowError(
       expect.objectContaining({ code: "SCHEMA_INVALID" }),
     );
   });
@@ -91,13 +91,13 @@ describe("tableDemands", () => {
         "delta.identity.allowExplicitInsert": true,
       }),
     );
-    const all = demands(schema, ["generatedColumns", "allowColumnDefaults", "identityColumns"]);
+    const all = requirements(schema, ["generatedColumns", "allowColumnDefaults", "identityColumns"]);
     expect(all.generated).toEqual([{ column: ["g"], expression: "a + 1" }]);
     expect(all.defaults).toEqual([{ column: ["d"], expression: "7" }]);
     expect(all.identity).toEqual([
       { column: "i", start: 5n, step: -2n, allowExplicitInsert: true, highWaterMark: 9007199254740993n },
     ]);
-    const legacy = tableDemands({
+    const legacy = writeRequirements({
       protocol: { kind: "protocol", minReaderVersion: 1, minWriterVersion: 6 },
       metadata: metadata(),
       schema,
@@ -106,7 +106,7 @@ describe("tableDemands", () => {
   });
 
   it("reads the switches of features", () => {
-    const found = tableDemands({
+    const found = writeRequirements({
       protocol: protocol(
         [
           "appendOnly",

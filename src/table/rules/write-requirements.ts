@@ -10,14 +10,14 @@ import type { DeltaType, StructType } from "../../schema/types.ts";
  * What a table requires of each row and file that is written to it, derived from protocol, properties and
  * column metadata.
  */
-export interface TableDemands {
+export interface WriteRequirements {
   /** `delta.appendOnly`: no row may be changed or removed. */
   readonly appendOnly: boolean;
   /**
    * Columns and nested fields that must not be null, as paths of logical names; this applies only if no
    * parent is null.
    */
-  readonly notNull: readonly NotNullDemand[];
+  readonly notNull: readonly NotNullPath[];
   /** SQL that must be TRUE for each row: column invariants and CHECK constraints. */
   readonly conditions: readonly RowCondition[];
   /**
@@ -27,7 +27,7 @@ export interface TableDemands {
   readonly generated: readonly ColumnExpression[];
   /** SQL of defaults for columns that a row does not mention; an explicit NULL stays. */
   readonly defaults: readonly ColumnExpression[];
-  readonly identity: readonly IdentityDemand[];
+  readonly identity: readonly IdentityColumn[];
   readonly columnMapping: "none" | "id" | "name";
   /** Whether operations that update or delete rows must write change data files. */
   readonly changeDataFeed: boolean;
@@ -48,7 +48,7 @@ export interface TableDemands {
     | undefined;
 }
 
-export interface NotNullDemand {
+export interface NotNullPath {
   readonly path: readonly string[];
   /**
    * Whether the path passes through an array's elements or a map's values (steps `element`, `key`, `value`).
@@ -70,12 +70,12 @@ export interface ColumnExpression {
 }
 
 /** An identity column and its rule. */
-export interface IdentityDemand extends Identity {
+export interface IdentityColumn extends Identity {
   readonly column: string;
 }
 
 /** The parts of a snapshot from which the requirements are derived. */
-export interface DemandSource {
+export interface RequirementSource {
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
   readonly schema: StructType;
@@ -92,7 +92,12 @@ export interface DemandSource {
  *
  * @throws `SCHEMA_INVALID` for column metadata that cannot be parsed: such a table is not written
  */
-export function tableDemands({ protocol, metadata, schema, clustering }: DemandSource): TableDemands {
+export function writeRequirements({
+  protocol,
+  metadata,
+  schema,
+  clustering,
+}: RequirementSource): WriteRequirements {
   const { configuration } = metadata;
   const supported = supportedWriterFeatures(protocol);
   const active = (name: string) => isFeatureActive(name, protocol, metadata);
@@ -150,7 +155,7 @@ function expression(column: readonly string[], sql: string | undefined): ColumnE
 }
 
 /** Only a table's own columns can number rows. */
-function identitiesOf(fields: readonly PlacedMetadata[]): IdentityDemand[] {
+function identitiesOf(fields: readonly PlacedMetadata[]): IdentityColumn[] {
   return fields.flatMap(({ path, identity }) => {
     const [column, ...below] = path;
     return column === undefined || below.length > 0 || identity === undefined
@@ -159,7 +164,7 @@ function identitiesOf(fields: readonly PlacedMetadata[]): IdentityDemand[] {
   });
 }
 
-function notNullOf(type: DeltaType, path: readonly string[], insideCollection: boolean): NotNullDemand[] {
+function notNullOf(type: DeltaType, path: readonly string[], insideCollection: boolean): NotNullPath[] {
   if (typeof type === "string" || type.type === "decimal") return [];
   if (type.type === "struct") {
     return type.fields.flatMap((field) => {
@@ -190,7 +195,7 @@ function checksOf(configuration: Readonly<Record<string, string>>): RowCondition
 function rowTrackingOf(
   enabled: boolean,
   configuration: Readonly<Record<string, string>>,
-): Pick<TableDemands, "rowTracking"> {
+): Pick<WriteRequirements, "rowTracking"> {
   const rowIdColumn = propertyOf(configuration, "rowTracking.materializedRowIdColumnName");
   const rowCommitVersionColumn = propertyOf(
     configuration,

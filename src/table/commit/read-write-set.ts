@@ -28,7 +28,7 @@ export interface ConflictTools {
 }
 
 /** The properties of a transaction that matter for conflicts: computed once, checked against each winner. */
-export interface TransactionFacts {
+export interface ReadWriteSet {
   readonly request: CommitRequest;
   readonly isolation: EffectiveIsolation;
   readonly tools: ConflictTools;
@@ -42,11 +42,11 @@ export interface TransactionFacts {
 }
 
 /** Extracts from a request what the rules of `spec/conflicts.md` need. */
-export function transactionFacts(
+export function readWriteSet(
   request: CommitRequest,
   tableLevel: IsolationLevel,
   tools: ConflictTools,
-): TransactionFacts {
+): ReadWriteSet {
   const paths = (kind: "add" | "remove") =>
     new Set(request.actions.flatMap((action) => (action.kind === kind ? [tools.pathKey(action.path)] : [])));
   const appIds = [...(request.reads?.appIds ?? []), ...txnActions(request.actions).map(({ appId }) => appId)];
