@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, readdirSync, rmSync, statfsSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Table } from "../../src/api/table.ts";
 import { VarveError } from "../../src/errors.ts";
 import { createTable, fsck, openTable } from "../../src/index.ts";
@@ -11,33 +11,13 @@ import { schema } from "../../src/schema/builder.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { chosenSteps } from "../concurrency/kill-steps.ts";
+import { namedRows, ownTemporaryFolder, positiveIds } from "../support/own-temporary-folder.ts";
 import { filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
-let temporary: string;
-let before: string | undefined;
+const temporary = ownTemporaryFolder();
 
-beforeEach(() => {
-  before = process.env["TMPDIR"];
-  temporary = freshFolder();
-  process.env["TMPDIR"] = temporary;
-});
-
-afterEach(() => {
-  if (before === undefined) delete process.env["TMPDIR"];
-  else process.env["TMPDIR"] = before;
-});
-
-const gate = {
-  maxBadShare: 0.9,
-  checks: [
-    {
-      kind: "expect_column_values_to_be_between",
-      params: { column: "id", min_value: 0 },
-      onFail: "quarantine",
-    },
-  ],
-} as const;
-const rows = (...ids: readonly number[]) => ids.map((id) => ({ id, name: `row ${id}` }));
+const gate = positiveIds;
+const rows = namedRows;
 
 /** An operation, and the rows of the table when it has been done. */
 type Operation = readonly [string, (table: Table) => Promise<unknown>, number];
@@ -130,7 +110,7 @@ async function copyWithFault(base: string, fault: Fault) {
   return { folder, table, calls };
 }
 
-const leftInTemporary = () => readdirSync(temporary).filter((name) => !name.startsWith("varve-test-"));
+const leftInTemporary = () => readdirSync(temporary()).filter((name) => !name.startsWith("varve-test-"));
 
 describe("what an operation leaves behind that fails because the store does", { timeout: 0 }, () => {
   it.each(operations)(

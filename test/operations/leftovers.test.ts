@@ -4,36 +4,16 @@ import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CreateTableOptions, createTable, fsck, openTable, type Table } from "../../src/index.ts";
+import { namedRows, ownTemporaryFolder, positiveIds } from "../support/own-temporary-folder.ts";
 import { type S3Server, startS3Server } from "../support/s3-server.ts";
 import { filesBelow, freshFolder } from "./table-folder.ts";
 
-const gate = {
-  maxBadShare: 0.9,
-  checks: [
-    {
-      kind: "expect_column_values_to_be_between",
-      params: { column: "id", min_value: 0 },
-      onFail: "quarantine",
-    },
-  ],
-} as const;
+const gate = positiveIds;
 const strict = { checks: [{ ...gate.checks[0], onFail: "reject" }] } as const;
 
-let temporary: string;
-let before: string | undefined;
+const temporary = ownTemporaryFolder();
 
-beforeEach(() => {
-  before = process.env["TMPDIR"];
-  temporary = freshFolder();
-  process.env["TMPDIR"] = temporary;
-});
-
-afterEach(() => {
-  if (before === undefined) delete process.env["TMPDIR"];
-  else process.env["TMPDIR"] = before;
-});
-
-const rows = (...ids: readonly number[]) => ids.map((id) => ({ id, name: `row ${id}` }));
+const rows = namedRows;
 
 async function quietly(work: Promise<unknown>, code: string): Promise<void> {
   await expect(work).rejects.toMatchObject({ code });
@@ -150,7 +130,7 @@ describe("what operations leave behind", () => {
       expect({ name, left: [...above, ...unneeded(filesBelow(root))] }).toEqual({ name, left: [] });
     }
     expect((await fsck(root)).findings.filter(({ code }) => code !== "ORPHAN_FILE")).toEqual([]);
-    expect(readdirSync(temporary).filter((entry) => join(temporary, entry) !== folder)).toEqual([]);
+    expect(readdirSync(temporary()).filter((entry) => join(temporary(), entry) !== folder)).toEqual([]);
   });
 
   describe("on S3", () => {
@@ -175,7 +155,7 @@ describe("what operations leave behind", () => {
         });
       }
       expect(
-        readdirSync(temporary).filter((entry) => join(temporary, entry) !== dirname(cache.folder)),
+        readdirSync(temporary()).filter((entry) => join(temporary(), entry) !== dirname(cache.folder)),
       ).toEqual([]);
     });
   });
@@ -215,15 +195,15 @@ describe("what killed writers left", () => {
   it("in the temporary folder is swept by the next process that uses it, but not what a living process or another machine owns", () => {
     const mine = `varve-${hostname().replace(/[^A-Za-z0-9]/g, "")}-`;
     const dead = spawnSync(process.execPath, ["-e", ""]).pid;
-    const left = oldFolder(join(temporary, `${mine}${dead}-aaaaaa`));
+    const left = oldFolder(join(temporary(), `${mine}${dead}-aaaaaa`));
     const kept = [`${mine}${process.pid}-bbbbbb`, `varve-elsewhere-${dead}-cccccc`, "varve-test-dddddd"].map(
-      (name) => oldFolder(join(temporary, name)),
+      (name) => oldFolder(join(temporary(), name)),
     );
-    const young = join(temporary, `${mine}${dead}-eeeeee`);
+    const young = join(temporary(), `${mine}${dead}-eeeeee`);
     mkdirSync(young);
     const source = `import { makeTemporaryFolder } from "./src/util/temporary-folder.ts"; makeTemporaryFolder();`;
     const run = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", source], {
-      env: { ...process.env, TMPDIR: temporary },
+      env: { ...process.env, TMPDIR: temporary() },
     });
     expect(String(run.stderr)).toBe("");
     expect(existsSync(left)).toBe(false);

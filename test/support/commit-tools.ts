@@ -13,6 +13,7 @@ import type {
 } from "../../src/protocol/actions.ts";
 import type { ObjectStore, PutIfAbsentOutcome } from "../../src/storage/contract/object-store.ts";
 import { memoryStore } from "../../src/storage/memory/memory-store.ts";
+import type { CommitRequest } from "../../src/table/commit/commit-request.ts";
 import { commitNewTable } from "../../src/table/commit/transaction.ts";
 import { realWorld, type World } from "../../src/util/world.ts";
 
@@ -83,6 +84,11 @@ export function add(path: string, change: Partial<AddAction> = {}): AddAction {
     stats: '{"numRecords":10,"minValues":{"id":1},"maxValues":{"id":9},"nullCount":{"id":0}}',
     ...change,
   };
+}
+
+/** The request of a blind append of one file. */
+export function append(path: string, more: Partial<CommitRequest> = {}): CommitRequest {
+  return { actions: [add(path)], operation: "WRITE", ...more };
 }
 
 export function remove(path: string, change: Partial<RemoveAction> = {}): RemoveAction {

@@ -9,6 +9,7 @@ import { nameRowTrackingColumns } from "../../src/table/commit/row-ids.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import {
   add,
+  append,
   contextOf,
   createTable,
   freshMemoryStore,
@@ -21,12 +22,6 @@ import {
 
 // PROTOCOL.md "Commit Provenance Information". PROTOCOL.md "Row Tracking", "Row IDs" and "Row Commit
 // Versions": base row ids and the high-water mark.
-
-const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({
-  actions: [add(path)],
-  operation: "WRITE",
-  ...more,
-});
 
 async function table(actions: readonly Action[] = [protocol(), metadata()], store = freshMemoryStore()) {
   const context = contextOf(store);

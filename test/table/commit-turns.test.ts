@@ -8,12 +8,12 @@ import { commitPath } from "../../src/log/segment/file-names.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
-import type { CommitRequest } from "../../src/table/commit/commit-request.ts";
 import { takeTurn } from "../../src/table/commit/commit-turns.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import { realWorld, type World } from "../../src/util/world.ts";
 import {
   add,
+  append,
   contextOf,
   createTable,
   freshMemoryStore,
@@ -46,12 +46,6 @@ const patient: World = {
       signal?.addEventListener("abort", () => reject(signal.reason), { once: true }),
     ),
 };
-
-const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({
-  actions: [add(path)],
-  operation: "WRITE",
-  ...more,
-});
 
 async function paths(): Promise<string[]> {
   return (await replay(context())).commits

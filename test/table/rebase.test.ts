@@ -8,7 +8,7 @@ import { CommitOutcomeUnknownError } from "../../src/table/commit/commit-outcome
 import type { CommitRequest } from "../../src/table/commit/commit-request.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import {
-  add,
+  append,
   contextOf,
   createTable,
   freshMemoryStore,
@@ -18,12 +18,6 @@ import {
   remove,
   replay,
 } from "../support/commit-tools.ts";
-
-const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({
-  actions: [add(path)],
-  operation: "WRITE",
-  ...more,
-});
 
 async function table(actions: CommitRequest["actions"] = [protocol(), metadata()]) {
   const store = freshMemoryStore();

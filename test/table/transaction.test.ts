@@ -7,6 +7,7 @@ import type { CommitRequest } from "../../src/table/commit/commit-request.ts";
 import { commitNewTable, commitTransaction } from "../../src/table/commit/transaction.ts";
 import {
   add,
+  append,
   contextOf,
   createTable,
   freshMemoryStore,
@@ -29,12 +30,6 @@ async function table(actions = [protocol(), metadata()] as CommitRequest["action
   await createTable(context, actions);
   return { store, context };
 }
-
-const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({
-  actions: [add(path)],
-  operation: "WRITE",
-  ...more,
-});
 
 async function pathsOf(context: ReturnType<typeof contextOf>): Promise<string[]> {
   return (await replay(context)).commits

@@ -13,33 +13,6 @@ import { metadata, protocol } from "../support/commit-tools.ts";
 // PROTOCOL.md "Writer Version Requirements", "Table Features", "Supported Features" and "Active Features".
 
 describe("supportedWriterFeatures", () => {
-  it.each([
-    [1, []],
-    [2, ["appendOnly", "invariants"]],
-    [3, ["appendOnly", "invariants", "checkConstraints"]],
-    [4, ["appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns"]],
-    [
-      5,
-      ["appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns", "columnMapping"],
-    ],
-    [
-      6,
-      [
-        "appendOnly",
-        "invariants",
-        "checkConstraints",
-        "changeDataFeed",
-        "generatedColumns",
-        "columnMapping",
-        "identityColumns",
-      ],
-    ],
-  ])("writer version %i implies its features", (minWriterVersion, expected) => {
-    expect([...supportedWriterFeatures({ kind: "protocol", minReaderVersion: 1, minWriterVersion })]).toEqual(
-      expected,
-    );
-  });
-
   it("writer version 7 supports what it lists and nothing else", () => {
     expect([...supportedWriterFeatures(protocol(["appendOnly"], ["deletionVectors"]))]).toEqual([
       "appendOnly",
