@@ -42,6 +42,8 @@ export interface TableContext {
    * files.
    */
   readonly fileLimits?: FileLimits | undefined;
+  /** Bytes that the caller lets an engine session use; absent where the caller did not say. */
+  readonly memoryLimit?: number | undefined;
 }
 
 /** One immutable version of a table's log. Opening one reads protocol and metadata only. */

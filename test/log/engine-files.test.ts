@@ -2,7 +2,8 @@ import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openSession } from "../../src/engine/session/session.ts";
+import { duckdbEngine, openSession } from "../../src/engine/session/session.ts";
+import { VarveError } from "../../src/errors.ts";
 import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
 import type { TableContext } from "../../src/log/contract.ts";
 import { commitPath } from "../../src/log/segment/file-names.ts";
@@ -11,6 +12,7 @@ import { serializeActions } from "../../src/protocol/action-json.ts";
 import type { Action, AddAction } from "../../src/protocol/actions.ts";
 import type { Predicate } from "../../src/protocol/predicate.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import {
   add,
   allFiles,
@@ -18,6 +20,7 @@ import {
   allTombstones,
   contextOf,
   firstActions,
+  memoryTable,
   remove,
 } from "../support/log-tables.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
@@ -154,5 +157,54 @@ describe("live files held by the engine", () => {
       byPath(await allFiles(await fresh.files())),
     );
     expect(await (await snapshot.files()).totals()).toEqual(await (await fresh.files()).totals());
+  });
+});
+
+describe("the memory that a big table's log may use", () => {
+  const mebibyte = 1024 * 1024;
+
+  /** What sessions were opened with and told, where the first look at the totals runs out of memory. */
+  async function asked(memoryLimit: number | undefined) {
+    const table = await memoryTable([[...firstActions(), add("a"), add("b")]]);
+    const limits: (number | undefined)[] = [];
+    const settings: string[] = [];
+    const engine: TableContext["engine"] = async () => ({
+      open: async (options) => {
+        limits.push(options?.memoryLimit);
+        const session = await duckdbEngine.open(options);
+        const [rows, execute] = [session.rows.bind(session), session.execute.bind(session)];
+        let failures = 1;
+        session.rows = async (query, parameters) => {
+          if (query.includes("AS bytes") && failures-- > 0)
+            throw new VarveError("MEMORY_LIMIT_TOO_SMALL", "planned");
+          return rows(query, parameters);
+        };
+        session.execute = async (statement, parameters) => {
+          if (statement.includes("memory_limit")) settings.push(statement);
+          return execute(statement, parameters);
+        };
+        return session;
+      },
+    });
+    const context = { ...table, engine, memoryLimit, fileLimits: { checkpointRows: 0, jsonBytes: 0 } };
+    const files = await (await openLog(context)).files();
+    expect(await files.totals()).toMatchObject({ files: 2 });
+    return { limits, settings };
+  }
+
+  it.each([
+    ["nothing", undefined, 640 * mebibyte, "4294967296B"],
+    ["less", 200 * mebibyte, 200 * mebibyte, "209715200B"],
+    ["more", 8192 * mebibyte, 640 * mebibyte, "8589934592B"],
+  ])("is bounded by what the caller said, who said %s", async (_, given, usual, most) => {
+    expect(await asked(given)).toEqual({
+      limits: [usual],
+      settings: [`SET threads = 1; SET memory_limit = '${most}'`],
+    });
+  });
+
+  it("is what the table was opened with", async () => {
+    expect((await openContext(tmpdir(), { memoryLimit: 77 * mebibyte })).memoryLimit).toBe(77 * mebibyte);
+    expect((await openContext(tmpdir())).memoryLimit).toBeUndefined();
   });
 });

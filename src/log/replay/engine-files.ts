@@ -45,13 +45,13 @@ export interface EngineBase {
    * be compared with it.
    */
   readonly hasSpecialKeys: () => Promise<boolean>;
+  /** Bytes that the session may use where its usual limit does not suffice. */
+  readonly mostMemory: number;
 }
 
 const windowRows = 32_768;
 /** Paths alone are about a tenth of the size of a file action. */
 const pathWindowRows = 131_072;
-/** Bytes of memory that the engine may use if the limit for most tables' logs does not suffice. */
-const roomyLimit = "4GiB";
 /** Beyond this many newer actions it is cheaper to read the log again. */
 const overlayLimit = 200_000;
 
@@ -190,14 +190,14 @@ export class EngineFiles implements LiveFiles {
    * was evicted
    */
   async #rows(query: SqlSelect, source: FileSource): Promise<EngineRow[]> {
-    const { session } = this.#base;
+    const { session, mostMemory } = this.#base;
     try {
       try {
         return await session.rows(query, this.#parameters());
       } catch (error) {
         if (!isVarveError(error, "MEMORY_LIMIT_TOO_SMALL")) throw error;
         // Pages of a checkpoint with statistics on many columns can be huge, and every thread holds several.
-        await session.execute(sql`SET threads = 1; SET memory_limit = ${quoteText(roomyLimit)}`);
+        await session.execute(sql`SET threads = 1; SET memory_limit = ${quoteText(`${mostMemory}B`)}`);
         return await session.rows(query, this.#parameters());
       }
     } catch (error) {

@@ -14,8 +14,10 @@ import { notReconciled } from "../segment/tail-read.ts";
 import type { EngineBase, FileSource } from "./engine-files.ts";
 import { addSpecialKeys, pathKeySql, vectorKeySql } from "./file-key-sql.ts";
 
-/** Bytes that the engine may use for one table's files before it spills. */
-const memoryLimit = 640 * 1024 * 1024;
+/** Bytes that the engine may use for one table's files before it spills, where the caller allows as many. */
+const usualLimit = 640 * 1024 * 1024;
+/** The same where that does not suffice, and the caller did not say how many. */
+const roomyLimit = 4 * 1024 ** 3;
 
 const smallestBuffer = 4 * 1024 * 1024;
 
@@ -46,6 +48,7 @@ export interface CommitInput {
  * help
  */
 export async function loadEngineBase(context: TableContext, input: EngineInput): Promise<EngineBase> {
+  const memoryLimit = Math.min(usualLimit, context.memoryLimit ?? usualLimit);
   return handOver(await (await context.engine()).open({ memoryLimit }), async (session) => {
     await session.execute(sql`CREATE TABLE special_keys (path VARCHAR PRIMARY KEY, key VARCHAR)`);
     const { checkpoint } = input;
@@ -68,7 +71,8 @@ export async function loadEngineBase(context: TableContext, input: EngineInput):
       specials ??= specialKeys(context, session, sources);
       return (await specials) > 0;
     };
-    const base: EngineBase = { session, checkpoint: sources, tail, hasSpecialKeys };
+    const mostMemory = context.memoryLimit ?? roomyLimit;
+    const base: EngineBase = { session, checkpoint: sources, tail, hasSpecialKeys, mostMemory };
     closeWhenForgotten.register(base, session);
     return base;
   });

@@ -49,6 +49,7 @@ export async function openContext(uri: string, options: ContextOptions = {}): Pr
     world,
     engine: () => lazyEngine(session),
     localFile: localFiles(store, cache),
+    memoryLimit,
   };
   if (allowedPrefixes.length === 0) return base;
   return {
