@@ -112,21 +112,26 @@ function columnsSql({ columns, withoutSketches }: MetricsSelection): SqlExpressi
  *
  * The application id makes it conflict with another recorder's commit; then what that commit recorded is left
  * out, and the rest is tried again.
+ *
+ * @returns how many versions were recorded
  */
 export async function writeMetrics(
   context: TableContext,
   measured: readonly VersionMetrics[],
   options: SideTableOptions = {},
-): Promise<void> {
+): Promise<number> {
   const side = metricsOf(context);
+  let recorded: readonly VersionMetrics[] = [];
   const missing = async (snapshot: LogSnapshot) => {
     const last = await lastRecorded(side, snapshot, options);
     const entries = measured.filter(({ version }) => last === undefined || version > last);
+    recorded = entries;
     if (entries.length === 0) return undefined;
     const version = BigInt(entries.reduce((newest, entry) => Math.max(newest, entry.version), 0));
     return { source: entries.map(storedMetrics), txn: { appId: "varve.metrics", version } };
   };
-  await appendToSideTable(side, missing, options);
+  const { outcome } = await appendToSideTable(side, missing, options);
+  return outcome === "committed" ? new Set(recorded.map(({ version }) => version)).size : 0;
 }
 
 async function lastRecorded(

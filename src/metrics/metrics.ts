@@ -36,8 +36,7 @@ import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.
  */
 export async function recordMetrics(snapshot: LogSnapshot, options: SideTableOptions = {}): Promise<number> {
   const entries = await measureVersions(snapshot, options);
-  if (entries.length > 0) await writeMetrics(snapshot.context, entries, options);
-  return new Set(entries.map((entry) => entry.version)).size;
+  return entries.length === 0 ? 0 : writeMetrics(snapshot.context, entries, options);
 }
 
 /** Measures the versions, up to that of a snapshot, that are not recorded yet. */

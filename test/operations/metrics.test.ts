@@ -59,6 +59,14 @@ describe("metrics over versions", () => {
     await table.close();
   });
 
+  it("counts what it recorded itself where others record at the same time", async () => {
+    const folder = join(freshFolder(), "t");
+    await (await createTable(folder, { source: [{ id: 1 }] })).close();
+    const context = await openContext(folder);
+    const counts = await Promise.all([1, 2, 3].map(async () => recordMetrics(await openLog(context))));
+    expect(counts.sort()).toEqual([0, 0, 1]);
+  });
+
   it("feed the checks that compare a batch with the batches before it", async () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: schema().long("id") });
