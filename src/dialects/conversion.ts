@@ -9,9 +9,9 @@ import { holdsShreddedVariant, toVariantSql, variantMisfits } from "./variant-co
 
 /**
  * Why a value of the source may not fit: a null where none may be, digits or range lost, a moment that is no
- * moment.
+ * moment, nothing between the quotes of a partition's value.
  */
-export type MisfitKind = "null" | "lossy" | "infinite";
+export type MisfitKind = "null" | "lossy" | "infinite" | "empty";
 
 /** An expression made of one value's. */
 type SqlOfValue = (value: SqlExpression) => SqlExpression;

@@ -49,6 +49,11 @@ export interface EnforcementPlan {
   readonly checks: readonly EnforcementCheck[];
 }
 
+export interface EnforcementOptions extends ConversionOptions {
+  /** Columns that partition the table, in the table's spelling. */
+  readonly partitionColumns?: readonly string[] | undefined;
+}
+
 /**
  * Compares a source's columns with a table's schema.
  *
@@ -61,9 +66,10 @@ export interface EnforcementPlan {
 export function planEnforcement(
   schema: StructType,
   incoming: readonly IncomingColumn[],
-  options: ConversionOptions = {},
+  options: EnforcementOptions = {},
 ): EnforcementPlan {
   checkUniqueNames(incoming);
+  const partitions = new Set(options.partitionColumns?.map(foldName));
   const byName = new Map(incoming.map((column) => [foldName(column.name), column]));
   const mismatches: Mismatch[] = [];
   const checks: EnforcementCheck[] = [];
@@ -80,6 +86,8 @@ export function planEnforcement(
       options,
     );
     appendAll(checks, columnChecks(field, quoteName(column.name), conversion));
+    if (partitions.has(foldName(field.name)))
+      appendAll(checks, partitionChecks(field, quoteName(column.name), conversion));
     return { field, sql: conversion.convert(quoteName(column.name)) };
   });
   for (const extra of byName.values()) {
@@ -134,14 +142,16 @@ export function rowMisfitError(
       ? `Column ${column} must not be null, but the batch has a null${place}`
       : check.kind === "infinite"
         ? `Column ${column} is a ${check.expected}, but the batch has${shown || " an infinite time"}, which is not a time${place}`
-        : `Column ${column} is a ${check.expected}, which cannot hold the ${check.found} value${shown}${place} without loss`;
+        : check.kind === "empty"
+          ? `Column ${column} partitions the table, and the log reads an empty partition value as null, but the batch has one${place}`
+          : `Column ${column} is a ${check.expected}, which cannot hold the ${check.found} value${shown}${place} without loss`;
   return new VarveError(
     "SCHEMA_MISMATCH",
     `${reason}. Nothing was written. Correct the source, or set such rows aside with a gate.`,
     {
       column: [...check.path],
       expected: check.expected,
-      found: check.kind === "null" ? "null" : (where.value ?? check.found),
+      found: check.kind === "null" ? "null" : check.kind === "empty" ? "" : (where.value ?? check.found),
       row: where.row,
       file: where.file == null ? undefined : where.file,
     },
@@ -183,6 +193,26 @@ function columnChecks(field: StructField, column: SqlExpression, conversion: Con
       violated: sql`${column} IS NULL`,
       value: column,
       statistic: isLeaf ? ("null-count" as const) : undefined,
+    },
+  ];
+}
+
+/** PROTOCOL.md "Partition Value Serialization": an empty text stands for null, of text and bytes too. */
+function partitionChecks(
+  field: StructField,
+  column: SqlExpression,
+  conversion: Conversion,
+): EnforcementCheck[] {
+  if (field.type !== "string" && field.type !== "binary") return [];
+  const value = conversion.convert(column);
+  return [
+    {
+      kind: "empty",
+      path: [field.name],
+      expected: `${typeText(field.type)} that is not empty`,
+      found: "an empty one",
+      violated: field.type === "string" ? sql`${value} = ''` : sql`octet_length(${value}) = 0`,
+      value: column,
     },
   ];
 }

@@ -115,11 +115,11 @@ export function engineText(type: DeltaType, value: string): string {
 
 /**
  * SQL that writes a typed column as text for the log, the engine's counterpart of
- * {@link encodePartitionValue}; null for NULL and empty text. Bytes that are not UTF-8 text are written as
- * escapes.
+ * {@link encodePartitionValue}; null for NULL. Bytes that are not UTF-8 text are written as escapes. An empty text
+ * stands for an empty text or no bytes, which the log cannot hold: it is to be refused.
  */
 export function encodePartitionSql(type: DeltaType, value: SqlExpression): SqlExpression {
-  if (type === "string") return sql`nullif(${value}, '')`;
+  if (type === "string") return value;
   if (type === "timestamp") return sql`strftime((${value}) AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`;
   if (type === "timestamp_ntz")
     return sql`regexp_replace(strftime(${value}, '%Y-%m-%d %H:%M:%S.%f'), '\\.000000$', '')`;
@@ -127,7 +127,7 @@ export function encodePartitionSql(type: DeltaType, value: SqlExpression): SqlEx
     return sql`CASE WHEN isnan(${value}) THEN 'NaN' WHEN isinf(${value}) THEN CASE WHEN (${value}) > 0 THEN 'Infinity' ELSE '-Infinity' END ELSE CAST(${value} AS VARCHAR) END`;
   }
   if (type === "binary") {
-    return sql`nullif(coalesce(try(decode(${value})), regexp_replace(hex(${value}), '(..)', '\\\\u00\\1', 'g')), '')`;
+    return sql`coalesce(try(decode(${value})), regexp_replace(hex(${value}), '(..)', '\\\\u00\\1', 'g'))`;
   }
   return sql`CAST(${value} AS VARCHAR)`;
 }

@@ -9,7 +9,7 @@ import { overwrite } from "../../src/operations/overwrite.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
-import { actionsOf, dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
+import { dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
 const keys = suite("keys", [check.unique("id", { acrossTable: true })]);
 const refusing = suite("refusing", [check.between("id", { max: 0 })]);
@@ -168,32 +168,60 @@ describe("a batch that the table holds already", () => {
   });
 });
 
-describe("empty text in a partition column", () => {
-  it("is null in the log, in the folder's name and when it is read", async () => {
+describe("empty text in a partition column, which the log would read as null", () => {
+  async function partitioned() {
     const folder = join(freshFolder(), "t");
     const columns = schema().long("id").string("s").binary("b");
-    const created = await createTable(folder, { schema: columns, partitionBy: ["s", "b"] });
-    await created.append([
-      { id: 1, s: "", b: new Uint8Array() },
-      { id: 2, s: null, b: null },
-      { id: 3, s: " ", b: new Uint8Array([32]) },
-    ]);
-    const values = actionsOf(folder, 1, "add").map((file) => file["partitionValues"]);
-    expect(values).toHaveLength(2);
-    expect(values).toEqual(
-      expect.arrayContaining([
-        { s: null, b: null },
-        { s: " ", b: " " },
-      ]),
-    );
+    return { folder, table: await createTable(folder, { schema: columns, partitionBy: ["s", "b"] }) };
+  }
+
+  it.each([
+    ["text", { id: 1, s: "", b: null }, "s"],
+    ["bytes", { id: 1, s: "x", b: new Uint8Array() }, "b"],
+  ])("is refused, naming column and row: %s", async (_, row, column) => {
+    const { folder, table } = await partitioned();
+    const rows = [{ id: 0, s: " ", b: new Uint8Array([32]) }, { id: 2, s: null, b: null }, row];
+    await expect(table.append(rows)).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: [column], found: "", row: 2 },
+    });
+    expect(dataFiles(folder)).toEqual([]);
+    await table.append(rows.slice(0, 2));
     expect(
       dataFiles(folder)
         .map((file) => file.split("/")[0])
         .sort(),
     ).toEqual(["s=%20", "s=__HIVE_DEFAULT_PARTITION__"]);
-    expect((await rowsOf(created)).map((row) => row["s"])).toEqual([null, null, " "]);
-    await created.overwrite([{ id: 4, s: "", b: null }], { dynamicPartitions: true });
-    expect(await ids(folder)).toEqual([3, 4]);
-    await created.close();
+    expect((await rowsOf(table)).map((one) => one["s"])).toEqual([" ", null]);
+    await table.close();
+  });
+
+  it("is set aside where the tests say so, before a test that it is not null looks", async () => {
+    const { table } = await partitioned();
+    const gate = suite("s", [check.notNull("s", { onFail: "reject" })], { onMisfit: "quarantine" });
+    await table.append(
+      [
+        { id: 1, s: "" },
+        { id: 2, s: "x" },
+      ],
+      { gate },
+    );
+    expect((await rowsOf(table)).map((row) => row["id"])).toEqual([2n]);
+    const [aside] = await table.quarantine.read();
+    expect(aside?.["errors"]).toMatchObject([
+      { message: "s must not be empty, because it partitions the table" },
+    ]);
+    await table.close();
+  });
+
+  it("is refused as well where a repair makes it", async () => {
+    const { folder, table } = await partitioned();
+    const blank = check.notNull("s", { onFail: "repair", repair: { with: "default", value: "" } });
+    await expect(table.append([{ id: 1, s: null }], { gate: suite("s", [blank]) })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: ["s"], found: "" },
+    });
+    expect(dataFiles(folder)).toEqual([]);
+    await table.close();
   });
 });

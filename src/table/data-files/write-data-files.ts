@@ -137,6 +137,8 @@ export async function stageData(
   const names = partitions.map((field) => physicalName(field, target.mode));
   const staged = files.map((written, number): StagedDataFile => {
     const values = names.map((name, index) => [name, written.partitionValues[index] ?? null] as const);
+    const empty = values.findIndex(([, value]) => value === "");
+    if (empty >= 0) throw emptyPartition(target.partitionColumns[empty] ?? "");
     return {
       written,
       path: dataFilePath(target.context, values, number, compression),
@@ -303,6 +305,15 @@ function checkType(type: DeltaType, path: readonly string[]): void {
     }
     checkType(part, path);
   }
+}
+
+/** For values that come from an expression of the table or a repair; those of a source are found before. */
+function emptyPartition(column: string): VarveError {
+  return new VarveError(
+    "SCHEMA_MISMATCH",
+    `Column ${pathText([column])} partitions the table, and the log reads an empty partition value as null, but a row has one. Nothing was written. Give it null or another value.`,
+    { column: [column], expected: "a partition value that is not empty", found: "" },
+  );
 }
 
 /**

@@ -19,6 +19,7 @@ export async function fitRows(staged: StagedRows): Promise<FittedRows> {
   const target = taggedTarget(adaptedTarget(plan.target, plan.schema, source.columns), plan.schema, tag);
   const enforcement = planEnforcement(without(target.schema, tag), source.columns, {
     ignoreUntyped: plan.schema.kind === "merge",
+    partitionColumns: target.metadata.partitionColumns,
   });
   const { fitting, setAside } =
     suite?.onMisfit === "quarantine"

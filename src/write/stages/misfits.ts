@@ -115,7 +115,10 @@ function checkError(check: EnforcementCheck): SqlExpression {
 
 function messageOf(check: EnforcementCheck): string {
   const column = pathText(check.path);
-  return check.kind === "null" ? `${column} must not be null` : `${column} must be a ${check.expected}`;
+  if (check.kind === "null") return `${column} must not be null`;
+  return check.kind === "empty"
+    ? `${column} must not be empty, because it partitions the table`
+    : `${column} must be a ${check.expected}`;
 }
 
 function requirementOf(check: EnforcementCheck): Omit<Requirement, "fails"> {
