@@ -42,8 +42,8 @@ export async function forgottenEnd(table: LogSnapshot, claim: string): Promise<C
     if (actions === undefined) throw unknownEnd(claim);
     if (carries(actions, givenUpMark(claim))) return "given up";
     if (carries(actions, appId)) return { landed: version };
-    const at = actions.find((action) => action.kind === "commitInfo")?.info["timestamp"];
-    if (typeof at === "number" && at < made - clockSkew) return undefined;
+    const timestamp = actions.find((action) => action.kind === "commitInfo")?.info["timestamp"];
+    if (typeof timestamp === "number" && timestamp < made - clockSkew) return undefined;
   }
   return undefined;
 }

@@ -120,12 +120,12 @@ function problemOf(work: () => void): CellProblem | undefined {
 function cellError({ file }: ArrowTarget, name: string, row: number, problem: CellProblem): VarveError {
   const { expected, value } = problem;
   const column = [name, ...problem.path].join(".");
-  const found = value instanceof Date ? value.toISOString() : shown(value);
+  const text = value instanceof Date ? value.toISOString() : shown(value);
   const source = file === undefined ? "the Arrow source" : `the Arrow file ${file}`;
   return new VarveError(
     "SCHEMA_MISMATCH",
-    `Column ${column} of row ${row} of ${source} holds ${found}, expected ${expected}.`,
-    { column, row, expected, found, ...(file === undefined ? {} : { file }) },
+    `Column ${column} of row ${row} of ${source} holds ${text}, expected ${expected}.`,
+    { column, row, expected, found: text, ...(file === undefined ? {} : { file }) },
     problem,
   );
 }

@@ -17,10 +17,10 @@ export async function stageRows(
   source: Extract<EngineSource, { kind: "rows" }>,
   options: StageOptions,
 ): Promise<StagedRelation> {
-  const given = await givenTypes(core, options);
+  const declared = await givenTypes(core, options);
   const stager = new RowStager({
     core,
-    given,
+    given: declared,
     fromText: false,
     placeOf: (row) => `row ${row}`,
     keepsBad: options.badCells === "keep",
@@ -47,7 +47,7 @@ export async function stageJsonLines(
   source: Extract<EngineSource, { kind: "ndjson" }>,
   options: StageOptions,
 ): Promise<StagedRelation> {
-  const given = await givenTypes(core, options);
+  const declared = await givenTypes(core, options);
   const starts: FileStart[] = [];
   let lines: number[] = [];
   let base = 0;
@@ -55,7 +55,7 @@ export async function stageJsonLines(
     `line ${lines[row - base] ?? "?"} of ${starts.at(-1)?.file ?? "the source"}`;
   const stager = new RowStager({
     core,
-    given,
+    given: declared,
     fromText: true,
     placeOf,
     keepsBad: options.badCells === "keep",
@@ -64,17 +64,17 @@ export async function stageJsonLines(
     for (const file of source.files) {
       starts.push({ file, from: stager.rows });
       for await (const parsed of readJsonLines(file, options.badCells === "keep")) {
-        for (let at = 0, size = 0; at < parsed.length; at += size) {
+        for (let start = 0, size = 0; start < parsed.length; start += size) {
           assertNotAborted(options.signal);
           size = stager.batchRows;
-          const batch = parsed.slice(at, at + size);
+          const batch = parsed.slice(start, start + size);
           base = stager.rows;
-          lines = batch.map((one) => one.line);
-          const broken = batch.flatMap((one, index): [number, BadCell[]][] =>
-            one.broken === undefined ? [] : [[index, [one.broken]]],
+          lines = batch.map(({ line }) => line);
+          const broken = batch.flatMap(({ broken: cell }, index): [number, BadCell[]][] =>
+            cell === undefined ? [] : [[index, [cell]]],
           );
           await stager.append(
-            batch.map((one): RowCells => one.row),
+            batch.map(({ row }): RowCells => row),
             new Map(broken),
           );
           options.onProgress?.(stager.rows);
@@ -97,20 +97,21 @@ const mostParsedTypes = 1000;
 /** Types that the caller gave, by column. @throws `INVALID_ARGUMENT` for a type that Delta does not have. */
 export async function givenTypes(core: EngineCore, options: StageOptions): Promise<Map<string, ValueType>> {
   const columns = options.columns ?? [];
-  const wanted = [...new Set(columns.map((one) => one.type))];
+  const wanted = [...new Set(columns.map((column) => column.type))];
   if (parsedTypes.size + wanted.length > mostParsedTypes) parsedTypes.clear();
   const unknown = wanted.filter((type) => !parsedTypes.has(type));
   if (unknown.length > 0) {
     const typed = await core.typedColumns(
-      sql`SELECT ${unknown.map((type, at) => sql`NULL::${columnType(type)} AS ${storedName(at)}`)}`,
+      sql`SELECT ${unknown.map((type, index) => sql`NULL::${columnType(type)} AS ${storedName(index)}`)}`,
     );
-    for (const [at, type] of unknown.entries()) parsedTypes.set(type, typed[at]?.type ?? core.driver.api.ANY);
+    for (const [index, type] of unknown.entries())
+      parsedTypes.set(type, typed[index]?.type ?? core.driver.api.ANY);
   }
   const { ANY } = core.driver.api;
   return new Map(
-    columns.map((one) => [
-      one.name,
-      knownValueType(core.driver, one.name, parsedTypes.get(one.type) ?? ANY, { variants: true }),
+    columns.map((column) => [
+      column.name,
+      knownValueType(core.driver, column.name, parsedTypes.get(column.type) ?? ANY, { variants: true }),
     ]),
   );
 }
