@@ -85,7 +85,8 @@ export const columnPaths: PropertyValues<readonly (readonly string[])[]> = {
   name: "column paths",
   expected: "a comma-separated list of column names, those with special characters in backticks",
   parse: (value) => {
-    // A backtick that ends a name is the last of its run: else runs could be read in more ways than can be tried.
+    // A backtick that ends a name is the last of its run: else there would be more ways to read a run of them
+    // than can be tried.
     if (!/^(?:[^`]|`(?:[^`]|``)*`(?!`))*$/.test(value)) return undefined;
     const paths = value.match(/(?:[^,`]|`(?:[^`]|``)*`(?!`))+/g) ?? [];
     return paths.map((path) =>

@@ -1,8 +1,8 @@
 import { isJsonObject, parseJson } from "../util/json.ts";
 
 /**
- * The rows of a file by its statistics, `numRecords` (PROTOCOL.md "Per-file Statistics"); `undefined` where they do not
- * say it, or are damaged.
+ * The number of rows of a file by its statistics, `numRecords` (PROTOCOL.md "Per-file Statistics");
+ * `undefined` if they do not have it, or are damaged.
  */
 export function recordsOf(stats: string | undefined): number | undefined {
   if (stats === undefined) return undefined;

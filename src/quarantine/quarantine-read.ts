@@ -1,4 +1,4 @@
-import type { EngineRow, OpenSession } from "../engine/core/contract.ts";
+import type { EngineRow, OpenSession, Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { sideTableRows, withSideTable } from "../sidetables/read-rows.ts";
@@ -39,21 +39,27 @@ export function withQuarantine<T>(
   return withSideTable(quarantineOf(context), work, options);
 }
 
-/** The condition of a selection over the quarantine's columns. */
-export function selectionSql({ ids, batchId, checkId, status }: QuarantineSelection): SqlExpression {
-  const parts = [
-    ...(ids === undefined
-      ? []
-      : [ids.length === 0 ? sql`false` : sql`quarantine_id IN (${ids.map(quoteText)})`]),
+/** The condition of a selection over the quarantine's columns; without a status, of open rows. */
+export function selectionSql(selection: QuarantineSelection): SqlExpression {
+  return joinSql(conditionsOf({ ...selection, status: selection.status ?? "open" }), sql` AND `);
+}
+
+/** The conditions of a selection, one for each member that it has. */
+function conditionsOf({ ids, batchId, checkId, status }: QuarantineSelection): SqlExpression[] {
+  return [
+    ...(ids === undefined ? [] : [hasIdOf(ids)]),
     ...(batchId === undefined ? [] : [sql`batch_id = ${quoteText(batchId)}`]),
     ...(checkId === undefined
       ? []
       : [
           sql`list_contains(list_transform(errors, lambda e: struct_extract(e, 'check_id')), ${quoteText(checkId)})`,
         ]),
-    sql`status = ${quoteText(status ?? "open")}`,
+    ...(status === undefined ? [] : [sql`status = ${quoteText(status)}`]),
   ];
-  return joinSql(parts, sql` AND `);
+}
+
+function hasIdOf(ids: readonly string[]): SqlExpression {
+  return ids.length === 0 ? sql`false` : sql`quarantine_id IN (${ids.map(quoteText)})`;
 }
 
 /**
@@ -88,7 +94,8 @@ export async function listQuarantine(context: TableContext): Promise<Quarantined
 }
 
 /**
- * Reads rows of a quarantine with all their columns, ordered by batch, file and row.
+ * Reads rows of a quarantine with all their columns, ordered by batch, file and row. Without a status these
+ * are the open rows; if ids are given, rows with any status.
  *
  * @throws `QUARANTINE_INVALID` for unknown ids
  */
@@ -97,20 +104,31 @@ export async function readQuarantine(
   selection: QuarantineSelection = {},
   limit?: number,
 ): Promise<EngineRow[]> {
+  const { ids } = selection;
   const condition =
-    selection.ids === undefined
-      ? selectionSql(selection)
-      : sql`quarantine_id IN (${selection.ids.length === 0 ? sql`''` : selection.ids.map(quoteText)})`;
-  const rows = await withQuarantine(context, (session, quarantine) =>
-    session.rows(
+    ids === undefined ? selectionSql(selection) : joinSql(conditionsOf(selection), sql` AND `);
+  const rows = await withQuarantine(context, async (session, quarantine) => {
+    const missing = await missingIds(session, quarantine, ids ?? []);
+    if (missing.length > 0) throw noSuchRows(missing);
+    return session.rows(
       sql`SELECT * FROM (${quarantine.sql}) WHERE ${condition} ORDER BY batch_id, source_file, source_row${limit === undefined ? sql`` : sql` LIMIT ${limit}`}`,
-    ),
-  );
-  const missing = (selection.ids ?? []).filter(
-    (id) => rows?.some((row) => row["quarantine_id"] === id) !== true,
-  );
-  if (missing.length > 0 && limit === undefined) throw noSuchRows(missing);
+    );
+  });
+  if (rows === undefined && ids !== undefined && ids.length > 0) throw noSuchRows(ids);
   return rows ?? [];
+}
+
+async function missingIds(
+  session: Session,
+  quarantine: ScanRelation,
+  ids: readonly string[],
+): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const rows = await session.rows(
+    sql`SELECT DISTINCT quarantine_id AS id FROM (${quarantine.sql}) WHERE ${hasIdOf(ids)}`,
+  );
+  const present = new Set(rows.map((row) => row["id"]));
+  return ids.filter((id) => !present.has(id));
 }
 
 /** Returns the selected rows as lossless JSON lines; each string holds whole lines. */

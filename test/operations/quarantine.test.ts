@@ -223,3 +223,38 @@ describe("rows that a gate tags", () => {
     expect(await table.snapshot().count("_failed_checks IS NOT NULL")).toBe(1);
   });
 });
+
+describe("quarantined rows that are read by their ids", () => {
+  it("are those that meet the rest of the selection too, of any status where it names none", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: flights() });
+    await table.append(batch, { gate, batchId: "first" });
+    await table.append(batch, { gate, batchId: "second" });
+    const idsOf = async (selection: Parameters<typeof table.quarantine.read>[0]) =>
+      (await table.quarantine.read(selection)).map((row) => String(row["quarantine_id"]));
+    const first = await idsOf({ batchId: "first" });
+    const second = await idsOf({ batchId: "second" });
+    const ids = [...first, ...second];
+    expect(ids).toHaveLength(2);
+    await table.quarantine.discard({ batchId: "first" });
+    expect(await idsOf({ ids })).toEqual(ids);
+    expect(await idsOf({ ids, status: "open" })).toEqual(second);
+    expect(await idsOf({ ids, status: "discarded" })).toEqual(first);
+    expect(await idsOf({ ids, batchId: "first" })).toEqual(first);
+    expect(await idsOf({ ids, checkId: "no such check" })).toEqual([]);
+    expect(await idsOf({ ids, limit: 1 })).toEqual(first);
+    expect(await idsOf({ ids: [] })).toEqual([]);
+    await table.close();
+  });
+
+  it("are unknown where the quarantine does not have them, or there is none, with a limit too", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: flights() });
+    const unknown = { code: "QUARANTINE_INVALID", data: { ids: ["x"] } };
+    await expect(table.quarantine.read({ ids: ["x"] })).rejects.toMatchObject(unknown);
+    await table.append(batch, { gate, batchId: "first" });
+    const [row] = await table.quarantine.read();
+    const ids = [String(row?.["quarantine_id"]), "x"];
+    await expect(table.quarantine.read({ ids })).rejects.toMatchObject(unknown);
+    await expect(table.quarantine.read({ ids, limit: 1 })).rejects.toMatchObject(unknown);
+    await table.close();
+  });
+});

@@ -8,8 +8,8 @@ import { decodePartitionValue } from "../../src/schema/partition-values.ts";
 const long = 500_000;
 
 /**
- * Texts of a table's log, made so that a reader that tries ways to read them tries hours: each ends in a moment, or this
- * test does not end.
+ * Texts of a table's log, made so that a reader that tries ways to read them tries hours: each ends in a
+ * moment, or this test does not end.
  */
 describe("a text of the log that was made to be read in many ways", () => {
   it.each<readonly [string, () => unknown]>([

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach } from "vitest";
 import { freshFolder } from "../operations/table-folder.ts";
 
-/** Gives each test of a file a temporary folder of its own, as `TMPDIR`; returns what names that of the running test. */
+/**
+ * Gives each test of a file a temporary folder of its own, as `TMPDIR`; returns what names that of the running
+ * test.
+ */
 export function ownTemporaryFolder(): () => string {
   let folder = "";
   let before: string | undefined;

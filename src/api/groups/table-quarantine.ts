@@ -43,7 +43,8 @@ export class TableQuarantine {
   }
 
   /**
-   * Reads quarantined rows with their reasons; by default the open ones.
+   * Reads quarantined rows with their reasons. By default these are the open rows; if `ids` are given, rows
+   * with any status.
    *
    * @throws `QUARANTINE_INVALID` for unknown ids
    *

@@ -16,7 +16,8 @@ import type { LogSnapshot, TableContext } from "../contract.ts";
 import { checksumPath } from "../segment/file-names.ts";
 
 /**
- * What a version's checksum file says (PROTOCOL.md "Version Checksum File Schema"), as far as varve writes it.
+ * What a version's checksum file says (PROTOCOL.md "Version Checksum File Schema"), as far as varve writes
+ * it.
  */
 export interface VersionChecksum {
   readonly version: number;

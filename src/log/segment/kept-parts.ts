@@ -4,8 +4,9 @@ import type { TailPart } from "./tail-read.ts";
 const addedBytes = 8 * 1024 * 1024;
 
 /**
- * What a snapshot keeps of the commits that refreshing added, so that one which is refreshed for days does not keep
- * each of them whole: the newest bytes, and of `commitInfo` that of the newest commit, which has its time.
+ * What a snapshot keeps of the commits that refreshing added, so that one which is refreshed for days does
+ * not keep each of them whole: the newest bytes, and of `commitInfo` that of the newest commit, which has
+ * its time.
  */
 export function addedParts(before: readonly TailPart[], newer: readonly TailPart[]): readonly TailPart[] {
   const all = [...before, ...newer];
