@@ -44,3 +44,14 @@ it("the options of writes and reads refuse null", async () => {
   });
   await table.close();
 });
+
+it.each(["60MB", "8", Number.NaN, 0, -1, null])("limits of the engine refuse %j", async (limit) => {
+  for (const option of ["memoryLimit", "threads"]) {
+    const options = { schema: schema().long("id"), [option]: given(limit) };
+    await using table = await createTable(join(freshFolder(), "t"), options);
+    await expect(table.append([{ id: 1 }])).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(option),
+    });
+  }
+});
