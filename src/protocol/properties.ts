@@ -1,6 +1,7 @@
 import { VarveError } from "../errors.ts";
 import type { ColumnMappingMode } from "../schema/column-mapping.ts";
 import type { MetadataAction } from "./actions.ts";
+import { constraintPrefix } from "./constraint-names.ts";
 import type { PropertyValues } from "./property-values.ts";
 import * as values from "./property-values.ts";
 
@@ -316,7 +317,7 @@ const prefix = "delta.";
 /** `delta.feature.NAME` = `supported` lists a table feature; no table holds it as a property. */
 export const featurePrefix = "delta.feature.";
 /** Families of keys that hold what the caller names. */
-export const propertyFamilies: readonly string[] = ["delta.constraints.", "delta.universalFormat.config."];
+export const propertyFamilies: readonly string[] = [constraintPrefix, "delta.universalFormat.config."];
 
 /** The key of a property, as a table's metadata spells it. */
 export function propertyKey(name: PropertyName): string {

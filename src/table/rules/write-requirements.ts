@@ -1,5 +1,5 @@
 import type { DomainMetadataAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
-import { constraintPrefix } from "../../protocol/constraint-names.ts";
+import { constraintsOf } from "../../protocol/constraint-names.ts";
 import { clusteringColumns } from "../../protocol/domains.ts";
 import { isFeatureActive, supportedWriterFeatures } from "../../protocol/features.ts";
 import { propertyOf } from "../../protocol/properties.ts";
@@ -187,9 +187,7 @@ function notNullOf(type: DeltaType, path: readonly string[], insideCollection: b
 }
 
 function checksOf(configuration: Readonly<Record<string, string>>): RowCondition[] {
-  return Object.entries(configuration)
-    .filter(([key]) => key.startsWith(constraintPrefix))
-    .map(([key, expression]) => ({ kind: "check", name: key.slice(constraintPrefix.length), expression }));
+  return constraintsOf(configuration).map(([name, expression]) => ({ kind: "check", name, expression }));
 }
 
 function rowTrackingOf(
