@@ -1,3 +1,4 @@
+import { exceedsDigits, widestDecimal } from "../engine/core/decimal-digits.ts";
 import { isVarveError } from "../errors.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { isPrimitive, typeText } from "../schema/type-names.ts";
@@ -157,7 +158,11 @@ function convertScalar(
   const check = (kind: MisfitKind, violated: SqlOfValue) =>
     checks.push({ kind, path, expected: typeText(target), found: foundText(source, path), violated });
   if (moments.has(from)) check("infinite", (value) => sql`NOT isfinite(${value})`);
-  if (from === to) return { identical: true, convert: (value) => value, checks };
+  if (from === to) {
+    if (source.kind === "decimal" && source.precision === widestDecimal)
+      check("lossy", (value) => exceedsDigits(value, source.scale));
+    return { identical: true, convert: (value) => value, checks };
+  }
   if (!isLossless(source, target)) {
     check(
       "lossy",

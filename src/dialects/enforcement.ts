@@ -39,8 +39,11 @@ export interface EnforcementCheck extends Omit<ValueCheck, "violated"> {
   readonly violated: SqlExpression;
   /** SQL over the source's columns for the offending column's top-level value. */
   readonly value: SqlExpression;
-  /** Set where a column's statistics answer: a null count above 0, or a bound that is infinite. */
-  readonly statistic?: "null-count" | "finite" | undefined;
+  /**
+   * Set where a column's statistics answer: a null count above 0, a bound that is infinite, or one with more
+   * digits than the type has.
+   */
+  readonly statistic?: "null-count" | "finite" | "digits" | undefined;
 }
 
 /** How a source becomes rows of a table: by name, in the table's order and spelling, cast without loss. */
@@ -172,17 +175,23 @@ function absentColumn(field: StructField, mismatches: Mismatch[]): PlannedColumn
 
 function columnChecks(field: StructField, column: SqlExpression, conversion: Conversion): EnforcementCheck[] {
   const checks = conversion.checks.map((check): EnforcementCheck => {
-    const whole = check.kind === "infinite" && check.path.length === 1;
+    const isWhole = check.path.length === 1;
+    const bound =
+      check.kind === "infinite"
+        ? ("finite" as const)
+        : conversion.identical && isDecimal(field.type)
+          ? ("digits" as const)
+          : undefined;
     return {
       ...check,
       violated: check.violated(column),
       value: column,
-      statistic: whole ? ("finite" as const) : undefined,
+      statistic: isWhole ? bound : undefined,
     };
   });
   if (field.nullable) return checks;
   const expected = `${typeText(field.type)} not null`;
-  const isLeaf = typeof field.type === "string" || field.type.type === "decimal";
+  const isLeaf = typeof field.type === "string" || isDecimal(field.type);
   return [
     ...checks,
     {
@@ -215,6 +224,10 @@ function partitionChecks(
       value: column,
     },
   ];
+}
+
+function isDecimal(type: StructField["type"]): boolean {
+  return typeof type !== "string" && type.type === "decimal";
 }
 
 function mismatchError(first: Mismatch, all: readonly Mismatch[]): VarveError {

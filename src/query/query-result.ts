@@ -1,10 +1,10 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineColumn, EngineRow, Relation, Session } from "../engine/core/contract.ts";
+import { uniqueNames } from "../engine/output/export-types.ts";
 import { VarveError } from "../errors.ts";
 import { type SqlSelect, sql } from "../sql/sql.ts";
-import { quoteName, quoteText } from "../sql/sql-text.ts";
+import { plainName, quoteName } from "../sql/sql-text.ts";
 import type { ScanReport } from "../table/scan/scan.ts";
-import { formulaStart } from "../util/formula-text.ts";
 
 /** Format of a result that is written to a file. */
 export type FileFormat = "csv" | "parquet";
@@ -38,10 +38,10 @@ export class QueryResult implements AsyncDisposable {
     options: ResultOptions = {},
   ) {
     this.#session = session;
-    this.#relation = relation;
+    this.#relation = uniquelyNamed(relation);
     this.#exportFolder = options.exportFolder;
     this.#signal = options.signal;
-    this.columns = relation.columns;
+    this.columns = this.#relation.columns;
     this.scans = scans;
   }
 
@@ -64,7 +64,8 @@ export class QueryResult implements AsyncDisposable {
    * ```
    */
   rows(): AsyncIterable<EngineRow> {
-    return this.#consume((session, query) => session.rowStream(query, { signal: this.#signal }));
+    const anyType = this.columns.some(({ type }) => !plainType.test(type));
+    return this.#consume((session, query) => session.rowStream(query, { anyType, signal: this.#signal }));
   }
 
   /**
@@ -138,14 +139,10 @@ export class QueryResult implements AsyncDisposable {
         "This query was prepared without a folder to export to. Prepare it with one.",
       );
     const file = `${folder}/result.${format}`;
-    const settings = format === "csv" ? sql`FORMAT csv, HEADER` : sql`FORMAT parquet, COMPRESSION zstd`;
-    const query =
-      format === "csv" && options.safeCsv === true ? safeCsvSql(this.#relation) : this.#relation.sql;
     this.#begin();
     try {
-      await this.#session.execute(sql`COPY (${query}) TO ${quoteText(file)} (${settings})`, [], {
-        signal: this.#signal,
-      });
+      const { safeCsv } = options;
+      await this.#session.writeFile(this.#relation.sql, { file, format, safeCsv, signal: this.#signal });
     } finally {
       await this.close();
     }
@@ -170,6 +167,7 @@ export class QueryResult implements AsyncDisposable {
     return this.close();
   }
 
+  /** Readies the session for the result, which is consumed once. */
   #begin(): void {
     if (this.#state !== "fresh")
       throw new VarveError(
@@ -177,6 +175,7 @@ export class QueryResult implements AsyncDisposable {
         `This query result is already ${this.#state}. Run the query again.`,
       );
     this.#state = "consumed";
+    if (this.columns.some(({ type }) => type.includes("VARIANT"))) this.#session.enableVariants();
   }
 
   async *#consume<T>(produce: (session: Session, query: SqlSelect) => AsyncIterable<T>): AsyncGenerator<T> {
@@ -198,14 +197,18 @@ function eitherSignal(
     : AbortSignal.any([signal, otherSignal]);
 }
 
-/** Puts an apostrophe before text that a spreadsheet would take for a formula, in cells and headings. */
-function safeCsvSql(relation: Relation): SqlSelect {
-  const items = relation.columns.map(({ name, type }, index) => {
-    const value =
-      type === "VARCHAR"
-        ? sql`CASE WHEN regexp_matches(c${index}, ${quoteText(formulaStart.source)}) THEN '''' || c${index} ELSE c${index} END`
-        : sql`c${index}`;
-    return sql`${value} AS ${quoteName(formulaStart.test(name) ? `'${name}` : name)}`;
-  });
-  return sql`SELECT ${items} FROM (${relation.sql}) AS result(${items.map((_, index) => sql`c${index}`)})`;
+/** A relation whose columns all have names of their own, for formats that know a value by its name alone. */
+function uniquelyNamed(relation: Relation): Relation {
+  const names = uniqueNames(relation.columns.map(({ name }) => name));
+  if (names.every((name, index) => name === relation.columns[index]?.name)) return relation;
+  const positional = names.map((_, index) => plainName(`c${index}`));
+  const items = names.map((name, index) => sql`${plainName(`c${index}`)} AS ${quoteName(name)}`);
+  return {
+    sql: sql`SELECT ${items} FROM (${relation.sql}) AS result(${positional})`,
+    columns: relation.columns.map(({ type }, index) => ({ name: names[index] ?? "", type })),
+  };
 }
+
+/** Types that the driver gives as spec/formats.md says, without parameters; lists of them too. */
+const plainType =
+  /^(?:BOOLEAN|U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|VARCHAR|JSON|BLOB|DATE|TIMESTAMP|TIMESTAMP WITH TIME ZONE)(?:\[\])*$/;

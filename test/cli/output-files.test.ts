@@ -125,6 +125,34 @@ describe("a table that does not show all rows", () => {
   });
 });
 
+describe("a sum", () => {
+  it("is printed in every format", async () => {
+    const command = [
+      "query",
+      "SELECT sum(id)::HUGEINT AS n, TIME '10:00:00' AS t FROM t",
+      "-t",
+      `t=${table}`,
+    ];
+    const run = async (format: string) => (await varve(...command, "--format", format)).stdout;
+    const total = String((rows * (rows - 1)) / 2);
+    expect(lines(await run("table"))[1]).toMatch(new RegExp(`^ *${total} +10:00:00$`));
+    expect(JSON.parse(await run("json"))).toEqual([{ n: Number(total), t: "10:00:00" }]);
+    expect(JSON.parse(await run("jsonl"))).toEqual({ n: Number(total), t: "10:00:00" });
+    expect(await run("csv")).toBe(`n,t\n${total},10:00:00\n`);
+    expect(String(tableFromIPC(await written("sum.arrow", ...command)).schema)).toContain("n: Decimal[38e0]");
+    expect((await written("sum.parquet", ...command)).subarray(0, 4).toString()).toBe("PAR1");
+  });
+
+  it("with more digits than a decimal has is refused by the binary formats, naming column and value", async () => {
+    const wide = "170141183460469231731687303715884105727";
+    const command = ["query", `SELECT ${wide}::HUGEINT AS total`];
+    const run = await varve(...command, "--output", inFolder("wide.parquet"));
+    expect(run).toMatchObject({ code: 1, stdout: "" });
+    expect(run.stderr).toMatch(new RegExp(`^varve: Column total holds ${wide}, .*\\[LIMIT_EXCEEDED\\]`));
+    expect((await varve(...command, "--format", "jsonl")).stdout).toBe(`{"total":${wide}}\n`);
+  });
+});
+
 describe("quarantine show", () => {
   it("cuts nothing but tables, and says so of these", async () => {
     const show = ["quarantine", "show", table];

@@ -21,7 +21,7 @@ export function addQuery(program: Command): void {
     .option("-t, --table <name=uri>", "bind a name in the query to a table; repeat for more", keyValue)
     .addHelpText(
       "after",
-      '\nExamples:\n  $ varve query "SELECT origin, avg(delay) FROM flights VERSION AS OF 2 GROUP BY 1" -t flights=./flights\n  $ varve query "SELECT (SELECT count(*) FROM a) - (SELECT count(*) FROM b)" -t a=./flights@v5 -t b=./flights@v2',
+      '\nExamples:\n  $ varve query "SELECT origin, avg(delay) FROM flights VERSION AS OF 2 GROUP BY 1" -t flights=./flights\n  $ varve query "SELECT (SELECT count(*) FROM a) - (SELECT count(*) FROM b)" -t a=./flights@v5 -t b=./flights@v2\n\nEvery type is printed exactly in every format, or refused by name: spec/formats.md lists what each becomes.\nIn parquet and arrow, sums of integers are decimal(38,0), and times, intervals and UUIDs text; in CSV, binary is base64.',
     );
   withStoreFlags(withRowOutput(command)).action(query);
 }

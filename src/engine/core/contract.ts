@@ -244,6 +244,21 @@ export interface JsonLinesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface RowStreamOptions {
+  /** Give types that only the engine has as spec/formats.md says; rows of varve's own tables need none of it. */
+  readonly anyType?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The one file that a query's rows are written to. */
+export interface FileOptions {
+  readonly file: string;
+  readonly format: "csv" | "parquet";
+  /** Put an apostrophe before text of CSV that a spreadsheet would take for a formula. */
+  readonly safeCsv?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What a session may read and write once it is fenced. */
 export interface FenceLimits {
   readonly files: readonly string[];
@@ -264,10 +279,7 @@ export interface Session extends AsyncDisposable {
   /** Runs varve's own query and returns all rows; for results known to be small. */
   rows(sql: SqlSelect, parameters?: readonly EngineParameter[]): Promise<EngineRow[]>;
   /** Runs varve's own query and streams its rows; memory stays bounded while they are consumed one by one. */
-  rowStream(
-    sql: SqlSelect,
-    options?: { readonly signal?: AbortSignal | undefined },
-  ): AsyncIterable<EngineRow>;
+  rowStream(sql: SqlSelect, options?: RowStreamOptions): AsyncIterable<EngineRow>;
   /** Columns of varve's own query, without running it. */
   describe(sql: SqlSelect): Promise<EngineColumn[]>;
   /** Stages a source that the session can read. @throws `SOURCE_UNREADABLE` naming the row */
@@ -284,9 +296,15 @@ export interface Session extends AsyncDisposable {
    *
    * Integers have all digits; decimals are strings; timestamps have six decimals and, unless without a zone,
    * `Z`; binary is base64; maps are arrays of `[key, value]`; `"NaN"`, `"Infinity"` and `"-Infinity"` are
-   * strings.
+   * strings. Types that only the engine has are as spec/formats.md says.
    */
   jsonLines(sql: SqlSelect, options?: JsonLinesOptions): AsyncIterable<string>;
+  /**
+   * Writes the rows of varve's own query to a file that does not exist yet.
+   *
+   * @throws `LIMIT_EXCEEDED` for a number with more digits than Parquet's decimals may have
+   */
+  writeFile(sql: SqlSelect, options: FileOptions): Promise<void>;
   /**
    * The engine's syntax tree of a caller's SQL (`json_serialize_sql`), or the tree of its error if it does
    * not parse. Nothing is bound, so nothing is read. @throws `SQL_REFUSED` for SQL that takes long to parse

@@ -21,6 +21,8 @@ interface EngineComplaint {
 export function engineFailure(error: unknown, sql?: string): VarveError {
   if (isVarveError(error)) return error;
   const complaint = readComplaint(error);
+  const unfit = unfitPattern.exec(complaint.message);
+  if (unfit !== null) return unfitFailure(unfit, error);
   const data = { engineMessage: complaint.message, engineErrorKind: complaint.kind };
   if (complaint.kind === "INTERRUPT")
     return new VarveError("CANCELLED", "The work was cancelled.", data, error);
@@ -55,6 +57,22 @@ export function engineFailure(error: unknown, sql?: string): VarveError {
     { ...data, ...place?.data },
     error,
   );
+}
+
+/**
+ * What varve's own SQL says in `error()`, before the value's text, of a value that a column's type cannot
+ * hold.
+ */
+export function unfitValue(column: string, type: string): string {
+  return `varve: unfit value ${encodeURIComponent(column)} ${type} `;
+}
+
+const unfitPattern = /varve: unfit value (\S*) (\S+) (.*)/;
+
+function unfitFailure([, name = "", type = "", value = ""]: RegExpExecArray, cause: unknown): VarveError {
+  const column = decodeURIComponent(name);
+  const text = `Column ${column} holds ${value}, which has more digits than ${type}, the widest exact number of Parquet and Arrow. Read it as rows, JSON or CSV, or cast it to VARCHAR.`;
+  return new VarveError("LIMIT_EXCEEDED", text, { column, type, value }, cause);
 }
 
 function readComplaint(error: unknown): EngineComplaint {

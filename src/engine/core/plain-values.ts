@@ -30,7 +30,11 @@ export function plainConverter({ api }: Driver): NodeApi.DuckDBValueConverter<En
         type instanceof api.DuckDBMapType ? [type.keyType, type.valueType] : [api.ANY, api.ANY];
       return value.entries.map((entry) => [convert(entry.key, keyType), convert(entry.value, valueType)]);
     }
-    if (value instanceof api.DuckDBUnionValue) return convert(value.value, api.ANY);
+    if (value instanceof api.DuckDBUnionValue) {
+      const member = type instanceof api.DuckDBUnionType ? type.memberTags.indexOf(value.tag) : -1;
+      const memberType = type instanceof api.DuckDBUnionType ? type.memberTypes[member] : undefined;
+      return { [value.tag]: convert(value.value, memberType ?? api.ANY) };
+    }
     if (value instanceof api.DuckDBBlobValue) return Uint8Array.from(value.bytes);
     if (value instanceof api.DuckDBDateValue) return dateText(value.days);
     if (value instanceof api.DuckDBTimestampTZValue) return timestampText(value.micros, "Z");

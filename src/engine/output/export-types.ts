@@ -1,15 +1,19 @@
-import type { DuckDBType } from "@duckdb/node-api";
-import { type SqlSelect, sql } from "../../sql/sql.ts";
-import { plainName, quoteName } from "../../sql/sql-text.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { plainName, quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { TypedColumn } from "../core/core.ts";
+import { exceedsDigits, widestDecimal } from "../core/decimal-digits.ts";
 import type { Driver } from "../core/driver.ts";
+import { unfitValue } from "../core/failure.ts";
+import { sqlType, type ValueField, type ValueType } from "../core/value-type.ts";
 import {
-  sqlType,
-  type ValueField,
-  type ValueType,
-  type ValueTypeOptions,
-  valueType,
-} from "../core/value-type.ts";
+  changedValue,
+  columnType,
+  nanosecondsText,
+  type OutputType,
+  outputType,
+  type ValueChange,
+  variantJson,
+} from "./output-types.ts";
 
 /** A query whose columns are all of types that Arrow and Delta share, and those types. */
 export interface ExportedQuery {
@@ -17,70 +21,96 @@ export interface ExportedQuery {
   readonly fields: readonly ValueField[];
 }
 
+/** What is done with types that only the engine has. */
+export interface ExportOptions {
+  /**
+   * Leave variants and integers of 128 bits as they are, for rows that a table's own rules look at; by
+   * default they become JSON and decimals.
+   */
+  readonly staged?: "variants" | "variants and wide integers" | undefined;
+}
+
 /**
- * Casts columns of types that only the engine has: sums (HUGEINT) become DECIMAL(38,0), unsigned integers the
- * next larger signed ones, and texts the rest (times, intervals, UUIDs, enumerations; variants unless they
- * are kept).
+ * Casts columns of types that only the engine has: integers of 128 bits (sums) become DECIMAL(38,0), unsigned
+ * integers the next larger signed ones, unions structs, variants JSON, and texts the rest (times, intervals,
+ * UUIDs, enumerations).
+ *
+ * The query fails with `LIMIT_EXCEEDED`, naming column and value, where a number has more digits than a
+ * DECIMAL(38) may have.
  */
 export function exportedQuery(
   driver: Driver,
   select: SqlSelect,
   columns: readonly TypedColumn[],
-  options: ValueTypeOptions = {},
+  options: ExportOptions = {},
 ): ExportedQuery {
   const names = uniqueNames(columns.map((column) => column.name));
-  const fields = columns.map(({ type }, index) => ({
-    name: names[index] ?? "",
-    type: exportType(driver, type, options),
-  }));
-  const isPlain = columns.every(({ type }) => valueType(driver, type, options) !== undefined);
-  if (isPlain) return { sql: select, fields };
+  const types = columns.map(({ type }) => outputType(driver, type));
+  const fields = types.map((type, index) => ({ name: names[index] ?? "", type: columnType(type) }));
+  const parts = types.map((type, index) =>
+    changedValue(plainName(`c${index}`), type, columnChange(names[index] ?? "", options)),
+  );
+  if (parts.every((part) => part === undefined)) return { sql: select, fields };
   const positional = names.map((_, index) => plainName(`c${index}`));
-  const casts = fields.map(({ name, type }, index) => {
-    const column = columns[index];
-    const value = plainName(`c${index}`);
-    const asIs = column === undefined || valueType(driver, column.type, options) !== undefined;
-    return sql`${asIs ? value : sql`CAST(${value} AS ${sqlType(type)})`} AS ${quoteName(name)}`;
-  });
-  return { sql: sql`SELECT ${casts} FROM (${select}) AS exported(${positional})`, fields };
+  const items = names.map(
+    (name, index) => sql`${parts[index] ?? plainName(`c${index}`)} AS ${quoteName(name)}`,
+  );
+  return { sql: sql`SELECT ${items} FROM (${select}) AS exported(${positional})`, fields };
 }
 
-function exportType(driver: Driver, type: DuckDBType, options: ValueTypeOptions): ValueType {
-  const { api } = driver;
-  const known = valueType(driver, type, options);
-  if (known !== undefined) return known;
-  if (type instanceof api.DuckDBListType || type instanceof api.DuckDBArrayType) {
-    return { kind: "list", element: exportType(driver, type.valueType, options) };
-  }
-  if (type instanceof api.DuckDBMapType) {
-    return {
-      kind: "map",
-      key: exportType(driver, type.keyType, options),
-      value: exportType(driver, type.valueType, options),
-    };
-  }
-  if (type instanceof api.DuckDBStructType) {
-    return {
-      kind: "struct",
-      fields: type.entryNames.map((name, index) => ({
-        name,
-        type: exportType(driver, type.entryTypes[index] ?? api.VARCHAR, options),
-      })),
-    };
-  }
-  const id = api.DuckDBTypeId;
-  if (type.typeId === id.HUGEINT || type.typeId === id.UHUGEINT)
-    return { kind: "decimal", width: 38, scale: 0 };
-  if (type.typeId === id.UBIGINT) return { kind: "decimal", width: 20, scale: 0 };
-  if (type.typeId === id.UINTEGER) return { kind: "integer", bits: 64 };
-  if (type.typeId === id.USMALLINT) return { kind: "integer", bits: 32 };
-  if (type.typeId === id.UTINYINT) return { kind: "integer", bits: 16 };
-  if (type.typeId === id.TIMESTAMP_S || type.typeId === id.TIMESTAMP_MS)
-    return { kind: "timestamp", zoned: false };
-  return { kind: "text" };
+function columnChange(column: string, { staged }: ExportOptions): ValueChange {
+  const leaf: ValueChange["leaf"] = (value, type) => {
+    switch (type.kind) {
+      case "whole":
+        if (type.mayExceed && staged === "variants and wide integers") return undefined;
+        return columnOfWhole(value, type, column);
+      case "decimal":
+        return staged !== undefined || type.width < widestDecimal
+          ? undefined
+          : checkedDigits(value, type, column);
+      case "words":
+      case "digits":
+        return sql`CAST(${value} AS VARCHAR)`;
+      case "nanoseconds":
+        return nanosecondsText(value);
+      case "variant":
+        return staged === undefined ? variantJson(value) : undefined;
+      default:
+        return undefined;
+    }
+  };
+  return { leaf, columnar: true };
 }
 
-function uniqueNames(names: readonly string[]): string[] {
+function columnOfWhole(
+  value: SqlExpression,
+  { column: type, mayExceed }: Extract<OutputType, { kind: "whole" }>,
+  column: string,
+): SqlExpression {
+  const cast = sql`CAST(${value} AS ${sqlType(type)})`;
+  if (!mayExceed) return cast;
+  const exceeds = sql`${value} IS NOT NULL AND TRY_CAST(${value} AS ${sqlType(type)}) IS NULL`;
+  return sql`CASE WHEN ${exceeds} THEN ${refusal(value, type, column)} ELSE ${cast} END`;
+}
+
+/**
+ * The engine's sums of decimals may have a digit more than their type: such a value is refused before it is
+ * written as what it is not.
+ */
+function checkedDigits(
+  value: SqlExpression,
+  type: Extract<ValueType, { kind: "decimal" }>,
+  column: string,
+): SqlExpression {
+  return sql`CASE WHEN ${exceedsDigits(value, type.scale)} THEN ${refusal(value, type, column)} ELSE ${value} END`;
+}
+
+function refusal(value: SqlExpression, type: ValueType, column: string): SqlExpression {
+  return sql`error(${quoteText(unfitValue(column, sqlType(type)))} || ${value}::VARCHAR)`;
+}
+
+/** Names that are all different: a repeated one gets a number. */
+export function uniqueNames(names: readonly string[]): string[] {
   const seen = new Set<string>();
   return names.map((name) => {
     let unique = name;

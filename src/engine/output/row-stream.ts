@@ -1,10 +1,13 @@
-import type { SqlSelect } from "../../sql/sql.ts";
+import { type SqlSelect, sql } from "../../sql/sql.ts";
+import { plainName, quoteName } from "../../sql/sql-text.ts";
 import { columnReaders } from "../core/column-values.ts";
-import type { EngineRow } from "../core/contract.ts";
-import { assertNotAborted, type EngineCore } from "../core/core.ts";
+import type { EngineRow, RowStreamOptions } from "../core/contract.ts";
+import { assertNotAborted, type EngineCore, type TypedColumn } from "../core/core.ts";
+import type { Driver } from "../core/driver.ts";
 import { interruptOnAbort } from "../core/interrupt.ts";
 import { chunksAhead, type StreamedQuery, streamQuery } from "../core/result-chunks.ts";
 import { rowMaker } from "../core/row-objects.ts";
+import { changedValue, nanosecondsText, outputType, type ValueChange, variantJson } from "./output-types.ts";
 
 /**
  * Streams a query's rows as plain objects on a connection of its own: memory stays bounded while they are
@@ -12,11 +15,12 @@ import { rowMaker } from "../core/row-objects.ts";
  */
 export async function* streamRows(
   core: EngineCore,
-  select: SqlSelect,
-  signal?: AbortSignal,
+  caller: SqlSelect,
+  { anyType, signal }: RowStreamOptions = {},
 ): AsyncGenerator<EngineRow> {
   core.assertOpen();
   assertNotAborted(signal);
+  const select = anyType === true ? rowQuery(core.driver, caller, await core.typedColumns(caller)) : caller;
   const connection = await core.connect();
   const disarm = interruptOnAbort(connection, signal);
   try {
@@ -39,3 +43,25 @@ async function* convertedRows(core: EngineCore, query: StreamedQuery): AsyncGene
     for (let row = 0; row < chunk.rowCount; row++) yield toRow(columns.map((values) => values[row] ?? null));
   }
 }
+
+/** A query with the columns that the driver does not give as they are made texts, and their fields named. */
+function rowQuery(driver: Driver, select: SqlSelect, columns: readonly TypedColumn[]): SqlSelect {
+  const parts = columns.map(({ type }, index) =>
+    changedValue(plainName(`c${index}`), outputType(driver, type), rowChange),
+  );
+  if (parts.every((part) => part === undefined)) return select;
+  const positional = columns.map((_, index) => plainName(`c${index}`));
+  const items = columns.map(
+    ({ name }, index) => sql`${parts[index] ?? plainName(`c${index}`)} AS ${quoteName(name)}`,
+  );
+  return sql`SELECT ${items} FROM (${select}) AS streamed(${positional})`;
+}
+
+const rowChange: ValueChange = {
+  leaf(value, type) {
+    if (type.kind === "words") return sql`CAST(${value} AS VARCHAR)`;
+    if (type.kind === "nanoseconds") return nanosecondsText(value);
+    return type.kind === "variant" ? variantJson(value) : undefined;
+  },
+  columnar: false,
+};

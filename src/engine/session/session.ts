@@ -10,11 +10,13 @@ import type {
   EngineSource,
   FencedSession,
   FenceLimits,
+  FileOptions,
   HeldSource,
   JsonLinesOptions,
   OpenSession,
   ParquetWriteOptions,
   Relation,
+  RowStreamOptions,
   Session,
   SessionRequest,
   StagedRelation,
@@ -26,6 +28,7 @@ import { openCore } from "../core/open-core.ts";
 import { callerExpression, callerQuery, checkRowExpression } from "../fence/caller-sql.ts";
 import { fence } from "../fence/fence.ts";
 import { serializedTree } from "../fence/syntax-tree.ts";
+import { writeFile } from "../output/file-export.ts";
 import { jsonLines } from "../output/json-lines.ts";
 import { writeParquet } from "../output/parquet-write.ts";
 import { streamRows } from "../output/row-stream.ts";
@@ -62,11 +65,12 @@ class DuckdbSession implements Session {
     return this.core.rows(sql, parameters);
   }
 
-  rowStream(
-    sql: SqlSelect,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): AsyncIterable<EngineRow> {
-    return streamRows(this.core, sql, options.signal);
+  rowStream(sql: SqlSelect, options: RowStreamOptions = {}): AsyncIterable<EngineRow> {
+    return streamRows(this.core, sql, options);
+  }
+
+  writeFile(sql: SqlSelect, options: FileOptions): Promise<void> {
+    return writeFile(this.core, sql, options);
   }
 
   describe(sql: SqlSelect): Promise<EngineColumn[]> {

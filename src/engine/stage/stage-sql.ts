@@ -1,11 +1,12 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { assertInternal } from "../../errors.ts";
+import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import { sql } from "../../sql/sql.ts";
 import { engineFold, quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import type { EngineColumn, EngineSource, Relation, StagedRelation, StageOptions } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
+import { widestDecimal } from "../core/decimal-digits.ts";
 import { openCore } from "../core/open-core.ts";
 import { checkedQuery } from "../fence/caller-sql.ts";
 import { fence } from "../fence/fence.ts";
@@ -46,7 +47,8 @@ async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRel
   });
   const common = tables.map(([name, relation]) => sql`${quoteName(name)} AS (${relation.sql})`);
   const text = sql`${common.length === 0 ? sql`` : sql`WITH ${common} `}SELECT * FROM (${query}\n)`;
-  const exported = exportedQuery(core.driver, text, await core.typedColumns(text), { variants: true });
+  const columns = await core.typedColumns(text);
+  const exported = exportedQuery(core.driver, text, columns, { staged: "variants and wide integers" });
   // The engine tells JSON from text, which the driver's types do not: into a variant they go differently.
   return numberedCopy(core, { sql: exported.sql, columns: await core.describe(exported.sql) });
 }
@@ -75,11 +77,30 @@ async function stageFenced(
   await fence(inner, { files: [...files, ...tables.values()], writableFolders: [folder] });
   const text = sql`SELECT * FROM (${query}\n)`;
   await inner.typedColumns(query);
-  const exported = exportedQuery(inner.driver, text, await inner.typedColumns(text), { variants: true });
+  const columns = await inner.typedColumns(text);
+  const exported = exportedQuery(inner.driver, text, columns, { staged: "variants" });
   const result = join(folder, "result.parquet");
-  await inner.run(sql`COPY (${exported.sql}) TO ${quoteText(result)} (FORMAT parquet, COMPRESSION snappy)`);
+  await inner
+    .run(sql`COPY (${exported.sql}) TO ${quoteText(result)} (FORMAT parquet, COMPRESSION snappy)`)
+    .catch((error: unknown) => {
+      throw tooWide(error) ?? error;
+    });
   core.ownFiles.push(result);
   return await stageParquet(core, { kind: "parquet", files: [result] }, { ofQuery: true });
+}
+
+/** An integer of 128 bits that no decimal holds, told as one that does not fit its table. */
+function tooWide(error: unknown): VarveError | undefined {
+  if (!isVarveError(error, "LIMIT_EXCEEDED")) return undefined;
+  const { column, value } = error.data;
+  if (typeof column !== "string" || typeof value !== "string") return undefined;
+  const expected = `decimal(${widestDecimal},0)`;
+  return new VarveError(
+    "SCHEMA_MISMATCH",
+    `Column ${column} of the query holds ${value}, which has more digits than a ${expected}. Nothing was written. Correct the query, or cast the column to VARCHAR.`,
+    { column: [column], expected, found: value },
+    error,
+  );
 }
 
 async function copyTables(

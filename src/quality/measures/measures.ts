@@ -42,8 +42,9 @@ function single(
   };
 }
 
-/** A decimal of so many digits that a sum of a few values may exceed what the engine can hold. */
+/** A number of so many digits that a sum of a few values may exceed what the engine can hold. */
 export function isWide({ class: kind, type }: ColumnUse): boolean {
+  if (type === "HUGEINT" || type === "UHUGEINT") return true;
   return kind === "decimal" && Number(/\((\d+)/.exec(type)?.[1] ?? 0) > 28;
 }
 

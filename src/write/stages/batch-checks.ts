@@ -1,10 +1,12 @@
 import { type EnforcementCheck, type EnforcementPlan, rowMisfitError } from "../../dialects/enforcement.ts";
 import type { Session, StagedRelation, WrittenColumn, WrittenFile } from "../../engine/core/contract.ts";
+import { exceedsDigits, widestDecimal } from "../../engine/core/decimal-digits.ts";
 import type { WrittenFacts } from "../../quality/gate/gate-extremes.ts";
 import { physicalName } from "../../schema/column-mapping.ts";
 import { findField } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive, typeText } from "../../schema/type-names.ts";
+import type { StructField } from "../../schema/types.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { StagedData } from "../../table/data-files/write-data-files.ts";
@@ -37,7 +39,8 @@ export async function checkSource(
 }
 
 /**
- * Checks NOT NULL columns, and times that must be finite, by the statistics of the written files.
+ * Checks NOT NULL columns, times that must be finite, and decimals that may have a digit too many, by the
+ * statistics of the written files.
  *
  * @throws `SCHEMA_MISMATCH` as {@link checkSource}
  */
@@ -63,16 +66,25 @@ export async function checkWritten(
       await refuse(session, check, rows);
     }
   }
-  for (const check of plan.checks.filter((candidate) => candidate.statistic === "finite")) {
+  for (const check of plan.checks) {
     const field = target.schema.fields.find((column) => column.name === check.path[0]);
-    if (field === undefined || !mayBeInfinite(staged, physicalName(field, target.requirements.columnMapping)))
-      continue;
-    await refuse(
-      session,
-      { ...check, violated: sql`NOT isfinite(${quoteName(field.name)})`, value: quoteName(field.name) },
-      rows,
-    );
+    if (field === undefined) continue;
+    const violated = violatedBound(check, field);
+    if (violated === undefined) continue;
+    const name = physicalName(field, target.requirements.columnMapping);
+    if (!mayExceed(staged, name, check.statistic === "finite" ? isInfinite : isTooLong)) continue;
+    await refuse(session, { ...check, violated, value: quoteName(field.name) }, rows);
   }
+}
+
+/** SQL over the written rows of a check that the bounds of a column answer. */
+function violatedBound({ statistic }: EnforcementCheck, field: StructField): SqlExpression | undefined {
+  const name = quoteName(field.name);
+  if (statistic === "finite") return sql`NOT isfinite(${name})`;
+  const { type } = field;
+  return statistic === "digits" && !isPrimitive(type) && type.type === "decimal"
+    ? exceedsDigits(name, type.scale)
+    : undefined;
 }
 
 /**
@@ -175,18 +187,19 @@ function mayHoldNull(staged: StagedData, column: string): boolean {
   });
 }
 
-function mayBeInfinite(staged: StagedData, column: string): boolean {
+/** Whether a bound of a column in some file exceeds its type, or is unknown. */
+function mayExceed(staged: StagedData, column: string, exceeds: (bound: string) => boolean): boolean {
   return staged.files.some(({ written }) => {
     const statistics = statisticsOf(written, column);
     if (statistics === undefined || statistics.nullCount === written.rows) return false;
-    return (
-      statistics.min === undefined ||
-      statistics.max === undefined ||
-      statistics.min.includes("infinity") ||
-      statistics.max.includes("infinity")
-    );
+    const { min, max } = statistics;
+    return min === undefined || max === undefined || exceeds(min) || exceeds(max);
   });
 }
+
+const isInfinite = (bound: string): boolean => bound.includes("infinity");
+
+const isTooLong = (bound: string): boolean => bound.replace(/^-?0*|\./g, "").length > widestDecimal;
 
 /** Statistics only say that a violation is possible; the rows decide. */
 async function refuse(session: Session, check: EnforcementCheck, rows: WrittenRows): Promise<void> {

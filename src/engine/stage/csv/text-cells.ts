@@ -2,6 +2,7 @@ import { type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
 import { plainName, quoteText } from "../../../sql/sql-text.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { sqlType, type ValueType } from "../../core/value-type.ts";
+import { nestedCast } from "./nested-cells.ts";
 
 /**
  * SQL that reads a text as a value of `type`, or NULL where that would lose something.
@@ -32,7 +33,7 @@ export function exactCast(text: SqlExpression, type: ValueType): SqlExpression {
     case "binary":
       return sql`TRY(from_base64(trim(${text})))`;
     default:
-      return sql`TRY_CAST(TRY_CAST(${text} AS JSON) AS ${sqlType(type)})`;
+      return nestedCast(text, type);
   }
 }
 
