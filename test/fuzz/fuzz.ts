@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
+/** What is damaged: logs of tables, or Arrow files and streams. */
+export type FuzzTarget = "logs" | "arrow";
+
 /** What a run of the fuzzer found. */
 export interface FuzzReport {
   readonly seed: number;
@@ -28,6 +31,7 @@ export async function fuzz(
   runs: number,
   from = 0,
   log: (line: string) => void = () => undefined,
+  target: FuzzTarget = "logs",
 ): Promise<FuzzReport> {
   const report: FuzzReport = { seed, runs, answered: 0, refused: 0, failures: [] };
   const folder = mkdtempSync(join(tmpdir(), "varve-fuzz-"));
@@ -35,7 +39,12 @@ export async function fuzz(
   try {
     for (let next = from; next < from + runs; ) {
       const count = Math.min(casesPerProcess, from + runs - next);
-      next = await runProcess(report, join(folder, "progress"), next, count);
+      next = await runProcess(report, {
+        progress: join(folder, "progress"),
+        from: next,
+        runs: count,
+        target,
+      });
       for (const { number, error } of report.failures.slice(told)) log(`case ${number}: ${error}`);
       told = report.failures.length;
       log(
@@ -48,8 +57,16 @@ export async function fuzz(
   return report;
 }
 
+/** The cases of one process, and the file in which it says which one is under way. */
+interface ProcessCases {
+  readonly progress: string;
+  readonly from: number;
+  readonly runs: number;
+  readonly target: FuzzTarget;
+}
+
 /** Resolves to the number of the next case. */
-function runProcess(report: FuzzReport, progress: string, from: number, runs: number): Promise<number> {
+function runProcess(report: FuzzReport, { progress, from, runs, target }: ProcessCases): Promise<number> {
   return new Promise((done, failed) => {
     const worker = resolve(here, "worker.ts");
     const child = spawn(
@@ -63,6 +80,7 @@ function runProcess(report: FuzzReport, progress: string, from: number, runs: nu
         String(from),
         String(runs),
         progress,
+        target,
       ],
       {
         cwd: resolve(here, "../.."),
@@ -110,7 +128,9 @@ function option(name: string, fallback: number): number {
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const seed = option("--seed", 1);
-  const report = await fuzz(seed, option("--runs", 1000), option("--from", 0), (line) => console.error(line));
+  const target = process.argv.includes("--arrow") ? "arrow" : "logs";
+  const log = (line: string) => console.error(line);
+  const report = await fuzz(seed, option("--runs", 1000), option("--from", 0), log, target);
   console.log(JSON.stringify(report, null, 2));
   process.exit(report.failures.length === 0 ? 0 : 1);
 }

@@ -4,6 +4,7 @@ import { quoteName } from "../../../sql/sql-text.ts";
 import type { StagedRelation, StageOptions } from "../../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import { columnSqlType, driverType, sqlType, type ValueField } from "../../core/value-type.ts";
+import { ArrowDamage } from "../ipc/damage.ts";
 import { ChunkWriter } from "../shared/chunk-writer.ts";
 import { positionNames, storedName } from "../shared/position.ts";
 import { fileAndRow } from "../shared/stage-files.ts";
@@ -32,6 +33,7 @@ export async function stageArrow(
     for await (const batch of batchesOf(source, place)) {
       assertNotAborted(signal);
       if (fields === undefined) {
+        if (batch.fields.length === 0) throw new ArrowDamage("it has no columns");
         fields = valueFieldsOfArrow(batch.fields);
         await core.run(sql`CREATE TABLE ${table} (${fields.map(columnDefinition)})`);
         writer.begin(fields.map((field) => driverType(core.driver, field.type)));
