@@ -1,6 +1,6 @@
 import type { DataType, Field, Schema } from "apache-arrow";
 import { VarveError } from "../errors.ts";
-import { checkUniqueNames } from "../schema/schema-json.ts";
+import { checkNames } from "../schema/schema-json.ts";
 import { pathText } from "../schema/type-names.ts";
 import type { DeltaType, StructField, StructType } from "../schema/types.ts";
 
@@ -37,7 +37,7 @@ const ids = {
  */
 export function schemaOfArrow(schema: Schema): StructType {
   const fields = schema.fields.map((field) => fieldOfArrow(field, []));
-  checkUniqueNames(fields);
+  checkNames(fields);
   return { type: "struct", fields };
 }
 
@@ -132,7 +132,7 @@ function arrayType(type: DataType, path: readonly string[]): DeltaType {
 
 function structType(children: readonly Field[], path: readonly string[]): StructType {
   const fields = children.map((child) => fieldOfArrow(child, path));
-  checkUniqueNames(fields, path);
+  checkNames(fields, path);
   return { type: "struct", fields };
 }
 

@@ -1,6 +1,6 @@
 import { VarveError } from "../errors.ts";
 import { columnMetadata, isFilled } from "../schema/column-metadata.ts";
-import { checkUniqueNames, foldName } from "../schema/schema-json.ts";
+import { checkNames, foldName } from "../schema/schema-json.ts";
 import { pathText, typeText } from "../schema/type-names.ts";
 import type { StructField, StructType } from "../schema/types.ts";
 import { joinSql, type SqlExpression, type SqlText, sql } from "../sql/sql.ts";
@@ -71,7 +71,7 @@ export function planEnforcement(
   incoming: readonly IncomingColumn[],
   options: EnforcementOptions = {},
 ): EnforcementPlan {
-  checkUniqueNames(incoming);
+  checkNames(incoming);
   const partitions = new Set(options.partitionColumns?.map(foldName));
   const byName = new Map(incoming.map((column) => [foldName(column.name), column]));
   const mismatches: Mismatch[] = [];

@@ -1,7 +1,7 @@
 import { VarveError } from "../errors.ts";
 import type { JsonValue } from "../util/json.ts";
 import { metadataKeys } from "./column-metadata.ts";
-import { checkUniqueNames } from "./schema-json.ts";
+import { checkNames } from "./schema-json.ts";
 import { decimal, isPrimitive, parseTypeName } from "./type-names.ts";
 import type { DeltaType, FieldMetadata, PrimitiveName, StructField, StructType } from "./types.ts";
 
@@ -77,12 +77,6 @@ export class SchemaBuilder {
   /** Adds a column of any type. */
   column(name: string, type: TypeInput, options: ColumnOptions = {}): SchemaBuilder {
     if (name === "") throw new VarveError("SCHEMA_INVALID", "A column must have a name.", { column: [name] });
-    if (/[\0\p{Surrogate}]/u.test(name))
-      throw new VarveError(
-        "SCHEMA_INVALID",
-        `The column name ${JSON.stringify(name)} must not contain NUL or half of a surrogate pair. Use another name.`,
-        { column: [name] },
-      );
     const field: StructField = {
       name,
       type: toType(type),
@@ -90,7 +84,7 @@ export class SchemaBuilder {
       metadata: metadataOf(options),
     };
     const fields = [...this.#fields, field];
-    checkUniqueNames(fields);
+    checkNames(fields);
     return new SchemaBuilder(fields);
   }
 

@@ -87,17 +87,31 @@ export function typeFromJson(
   }
 }
 
+/** With the `u` flag only surrogates without their partner match. */
+const loneSurrogate = /[\ud800-\udfff]/u;
+
+/** What a name holds that UTF-8 or SQL cannot say; undefined for a name that both can. */
+export function nameFault(name: string): string | undefined {
+  if (name.includes("\0")) return "a NUL";
+  return loneSurrogate.test(name) ? "half of a surrogate pair" : undefined;
+}
+
 /**
- * Checks that no two fields of one struct have names that differ only by case, at any depth.
+ * Checks that no two fields of one struct have names that differ only by case, and that UTF-8 and SQL can say each
+ * name.
  *
- * @throws `SCHEMA_INVALID` naming both
+ * @throws `SCHEMA_INVALID` naming the field, or both
  */
-export function checkUniqueNames(
-  fields: readonly { readonly name: string }[],
-  path: readonly string[] = [],
-): void {
+export function checkNames(fields: readonly { readonly name: string }[], path: readonly string[] = []): void {
   const seen = new Map<string, string>();
   for (const { name } of fields) {
+    const fault = nameFault(name);
+    if (fault !== undefined)
+      throw new VarveError(
+        "SCHEMA_INVALID",
+        `The column ${JSON.stringify([...path, name].join("."))} has a name with ${fault}, which no column may have. Rename it.`,
+        { column: [...path, name] },
+      );
     const other = seen.get(foldName(name));
     if (other !== undefined) {
       throw new VarveError(
@@ -120,7 +134,7 @@ function structFromJson(json: JsonObject, path: readonly string[], depth: number
   if (!Array.isArray(fields))
     throw invalid(path, `the fields of a struct must be an array, found ${describe(fields)}`);
   const parsed = fields.map((field: JsonValue, index: number) => fieldFromJson(field, path, index, depth));
-  checkUniqueNames(parsed, path);
+  checkNames(parsed, path);
   return { type: "struct", fields: parsed };
 }
 

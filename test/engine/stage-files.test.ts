@@ -129,7 +129,7 @@ describe("CSV", () => {
   ])("a cell that is no %s (%s) is refused, naming row and column", async (type, text) => {
     const failure = csv(`id,v\n1,\n2,${text}\n`, {}, { columns: [{ name: "v", type }] });
     await expect(failure).rejects.toMatchObject({
-      code: "SOURCE_UNREADABLE",
+      code: "SCHEMA_MISMATCH",
       data: { line: 3, row: 1, column: "v", found: text },
     });
   });

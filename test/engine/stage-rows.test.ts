@@ -113,15 +113,58 @@ describe("inference", () => {
     ["a text after numbers", [{ v: 1 }, { v: "x" }], 1],
     ["a number after objects", [{ v: { a: 1 } }, { v: 1 }], 1],
     ["a function", [{ v: () => 1 }], 0],
-    ["an integer beyond 64 bits", [{ v: 2n ** 64n }], 0],
-    [
-      "an integer that a DOUBLE cannot hold before a fraction",
-      [...Array.from({ length: 3000 }, () => ({ v: 2n ** 53n + 1n })), { v: 0.5 }],
-      0,
-    ],
+    ["an integer of 39 digits", [{ v: 1 }, { v: 10n ** 38n }], 1],
+    ["a number with more digits than a decimal has", [{ v: 10n ** 37n }, { v: 0.25 }], 1],
+    ["an infinity among integers that no double holds", [{ v: 2n ** 53n + 1n }, { v: Infinity }], 0],
+    ["fields that differ by case only", [{ v: { a: 1 } }, { v: { A: 1 } }], 1],
     ["names that differ by case only", [{ V: 1, v: 2 }], 0],
   ])("%s is refused, naming row and column", async (_name, rows: SourceRow[], row) => {
     await expect(stage(rows)).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { row, column: "v" } });
+  });
+
+  it.each([
+    ["integers beyond 64 bits", [2n ** 64n], 1, "DECIMAL(38,0)", ["18446744073709551616", "1"]],
+    [
+      "a fraction after an integer that no double holds",
+      [2n ** 53n + 1n],
+      0.5,
+      "DECIMAL(38,1)",
+      ["9007199254740993.0", "0.5"],
+    ],
+    [
+      "an integer that no double holds after fractions",
+      [0.1, 1e-7, 2.5e20, null],
+      -(2n ** 53n) - 1n,
+      "DECIMAL(38,7)",
+      ["0.1000000", "0.0000001", "250000000000000000000.0000000", null, "-9007199254740993.0000000"],
+    ],
+    [
+      "a longer fraction after a decimal",
+      [2n ** 53n + 1n, 0.5],
+      0.125,
+      "DECIMAL(38,3)",
+      ["9007199254740993.000", "0.500", "0.125"],
+    ],
+  ])("%s makes the column a decimal, which keeps each number", async (_name, first, last, type, held) => {
+    // rows before are written when the column changes
+    const values: unknown[] = [...Array.from({ length: 900 }, () => first).flat(), last];
+    const { columns, rows } = await stage(values.map((v) => ({ v })));
+    expect(columns).toEqual([`v ${type}`]);
+    expect([...new Set(rows.map(({ v }) => v))].map((v) => (v === null ? null : String(v)))).toEqual(held);
+  });
+
+  it("numbers of nested values keep their digits, or are refused", async () => {
+    const late = (first: unknown, last: unknown) =>
+      stage([...Array.from({ length: 3000 }, () => ({ o: { a: [first] } })), { o: { a: [last] } }]);
+    expect((await late(1, 0.5)).columns).toEqual(['o STRUCT("a" DOUBLE[])']);
+    for (const [first, last] of [
+      [2n ** 53n + 1n, 0.5],
+      [0.3, 2n ** 64n + 1n],
+    ])
+      await expect(late(first, last)).rejects.toMatchObject({
+        code: "SCHEMA_MISMATCH",
+        data: { column: "o" },
+      });
   });
 
   it.each([

@@ -10,7 +10,7 @@ import { propertyKey, propertyOf } from "../../protocol/properties.ts";
 import { assignColumnMapping, physicalSchema } from "../../schema/column-mapping.ts";
 import { mergeSchema, sameSchema, voidAsString } from "../../schema/evolution.ts";
 import { holdsVariant } from "../../schema/fields.ts";
-import { checkUniqueNames, serializeSchema } from "../../schema/schema-json.ts";
+import { checkNames, serializeSchema } from "../../schema/schema-json.ts";
 import { isPrimitive, pathText } from "../../schema/type-names.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
 import { checkPartitioning, type DataTarget } from "../../table/data-files/write-data-files.ts";
@@ -119,7 +119,7 @@ export function mergedTarget(
   incoming: readonly EngineColumn[],
   upgrade: boolean,
 ): BatchTarget {
-  checkUniqueNames(incoming);
+  checkNames(incoming);
   const { metadata, schema } = target;
   const merged = mergeSchema(schema, schemaOfEngine(incoming), { widen: widens(target) });
   return sameSchema(merged.schema, schema)

@@ -1,5 +1,6 @@
 import { DataType, DateUnit, Precision, TimeUnit } from "apache-arrow";
 import { VarveError } from "../../../errors.ts";
+import { nameFault } from "../../../schema/schema-json.ts";
 import type { ValueField, ValueType } from "../../core/value-type.ts";
 
 /**
@@ -64,8 +65,8 @@ export function valueFieldsOfArrow(
       throw new VarveError("SCHEMA_MISMATCH", `In ${where}, ${what}. Rename it.`, { column: path });
     };
     if (name === "") refuse(`field ${index} has no name`);
-    if (unwritable.test(name))
-      refuse(`the name ${JSON.stringify(name)} has a NUL or half of a surrogate pair`);
+    const fault = nameFault(name);
+    if (fault !== undefined) refuse(`the name ${JSON.stringify(name)} holds ${fault}`);
     const twin = seen.get(name.toLowerCase());
     if (twin !== undefined)
       refuse(`${JSON.stringify(twin)} and ${JSON.stringify(name)} are one name, because Delta ignores case`);
@@ -73,10 +74,6 @@ export function valueFieldsOfArrow(
     return { name, type: valueTypeOfArrow(path, type) };
   });
 }
-
-/** With the `u` flag only surrogates without their partner match; UTF-8 cannot say them. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: no name can hold a NUL
-const unwritable = /[\ud800-\udfff\u0000]/u;
 
 /** Most digits of a decimal, of Delta's as of the engine's. */
 const mostDigits = 38;

@@ -2,6 +2,7 @@ import { sqlType, type ValueType } from "../../core/value-type.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/builder-contract.ts";
 import { FixedData, Validity } from "../shared/chunk-buffers.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
+import { floatOf } from "../shared/number-text.ts";
 import { parseDecimal } from "../shared/parse-values.ts";
 
 /** Stores a value; false where it is none of the type. */
@@ -85,20 +86,25 @@ const nonFinite: Readonly<Record<string, number>> = {
 export function floatBuilder(options: BuilderOptions, type: ValueType): ColumnBuilder {
   const isSingle = type.kind === "float";
   return fixedBuilder(options, type, isSingle ? 4 : 8, (data) => (at, value) => {
-    const number = doubleOf(value, options.fromText);
+    const number = isSingle ? singleOf(value, options.fromText) : doubleOf(value, options.fromText);
     if (number === undefined) return false;
-    if (isSingle) {
-      if (Number.isFinite(number) && !Number.isFinite(Math.fround(number))) return false;
-      data.view.setFloat32(at * 4, number, true);
-    } else data.view.setFloat64(at * 8, number, true);
+    if (isSingle) data.view.setFloat32(at * 4, number, true);
+    else data.view.setFloat64(at * 8, number, true);
     return true;
   });
+}
+
+function singleOf(value: unknown, fromText: boolean): number | undefined {
+  if (value instanceof ExactNumber) return floatOf(value.value, value.text);
+  const number = doubleOf(value, fromText);
+  return number === undefined ? undefined : floatOf(number);
 }
 
 function doubleOf(value: unknown, fromText: boolean): number | undefined {
   if (typeof value === "number") return value;
   if (typeof value === "bigint") return BigInt(Number(value)) === value ? Number(value) : undefined;
-  if (value instanceof ExactNumber) return value.value;
+  // its text says more than a double holds
+  if (value instanceof ExactNumber) return undefined;
   return fromText && typeof value === "string" ? nonFinite[value] : undefined;
 }
 

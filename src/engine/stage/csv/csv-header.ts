@@ -1,5 +1,6 @@
 import { TextDecoder } from "node:util";
 import { VarveError } from "../../../errors.ts";
+import { nameFault } from "../../../schema/schema-json.ts";
 import type { CsvOptions } from "../../core/contract.ts";
 import { textBlocks } from "../shared/text-blocks.ts";
 
@@ -28,6 +29,8 @@ export async function readCsvHeader(file: string, options: CsvOptions): Promise<
   if (empty >= 0) throw unreadable(file, `column ${empty + 1} has no name. Name it, or set header to false`);
   const seen = new Map<string, string>();
   for (const name of names) {
+    const fault = nameFault(name);
+    if (fault !== undefined) throw unreadable(file, `the name ${JSON.stringify(name)} holds ${fault}`);
     const twin = seen.get(name.toLowerCase());
     if (twin !== undefined)
       throw unreadable(file, `the columns ${twin} and ${name} have the same name (case is ignored)`);

@@ -20,8 +20,8 @@ import { exactCast, inferTextTypes } from "./text-cells.ts";
 /**
  * Stages CSV files: all cells first as text, then as the given or inferred types; columns are united by name.
  *
- * @throws `SOURCE_UNREADABLE` naming file and line for anything except CSV, or naming row and column for a
- * cell that is not of its given type (unless `badCells` is `keep`, when neither cells nor single lines are
+ * @throws `SOURCE_UNREADABLE` naming file and line for anything except CSV; `SCHEMA_MISMATCH` naming row and column
+ * for a cell that is not of its given type (unless `badCells` is `keep`, when neither cells nor single lines are
  * refused)
  */
 export async function stageCsv(
@@ -280,7 +280,7 @@ async function refuseBadCells(
   const place = line === undefined ? "" : `line ${line}, `;
   const message = `Column ${column} of ${place}row ${data.row} (counted from 0) of ${data.file} holds the text ${JSON.stringify(text)}, expected ${expected}.`;
   throw new VarveError(
-    "SOURCE_UNREADABLE",
+    "SCHEMA_MISMATCH",
     `${message} Correct the file, or set such rows aside with a suite that has "onMisfit": "quarantine".`,
     data,
   );

@@ -1,5 +1,6 @@
 import type { ValueField, ValueType } from "../../core/value-type.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
+import { decimalDigits, decimalShape } from "../shared/number-text.ts";
 import { isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
 
 /** Two values of one column that no type holds without loss. */
@@ -17,8 +18,8 @@ export class TypeConflict extends Error {
 const int64: ValueType = { kind: "integer", bits: 64 };
 
 /**
- * The type of one value: integers are BIGINT, other numbers DOUBLE, a `Date` TIMESTAMPTZ; undefined for what
- * has none (functions, symbols).
+ * The type of one value: integers are BIGINT, other numbers DOUBLE, numbers that neither holds DECIMAL, a `Date`
+ * TIMESTAMPTZ; undefined for what has none (functions, symbols, numbers of more than 38 digits).
  */
 export function inferType(value: unknown): ValueType | undefined {
   if (value === null || value === undefined) return { kind: "null" };
@@ -28,7 +29,7 @@ export function inferType(value: unknown): ValueType | undefined {
     case "number":
       return Number.isSafeInteger(value) ? int64 : { kind: "double" };
     case "bigint":
-      return BigInt.asIntN(64, value) === value ? int64 : undefined;
+      return BigInt.asIntN(64, value) === value ? int64 : inferNumber(new ExactNumber(String(value)));
     case "string":
       return { kind: "text" };
     case "object":
@@ -38,7 +39,10 @@ export function inferType(value: unknown): ValueType | undefined {
   }
 }
 
-/** The narrowest type that holds values of both. @throws {@link TypeConflict} */
+/**
+ * The narrowest type that holds values of both; for numbers the kind that may, as only the values tell whether it
+ * does. @throws {@link TypeConflict}
+ */
 export function mergeTypes(left: ValueType, right: ValueType): ValueType {
   if (left === right || right.kind === "null") return left;
   if (left.kind === "null") return right;
@@ -49,16 +53,20 @@ export function mergeTypes(left: ValueType, right: ValueType): ValueType {
   if (left.kind === "map" && right.kind === "map") {
     return { kind: "map", key: mergeTypes(left.key, right.key), value: mergeTypes(left.value, right.value) };
   }
-  if (left.kind === "double" && right.kind === "integer") return left;
-  if (left.kind === "integer" && right.kind === "double") return right;
+  if (left.kind === "decimal" && right.kind === "decimal") return left.scale < right.scale ? right : left;
+  const order = [left, right].map(({ kind }) => numberKinds.indexOf(kind));
+  if (!order.includes(-1)) return order[0] === Math.max(...order) ? left : right;
   if (left.kind === right.kind) return left;
   throw new TypeConflict(left, right);
 }
 
+/** Kinds of numbers, each before those that it widens to. */
+const numberKinds: readonly ValueType["kind"][] = ["integer", "double", "decimal"];
+
 function inferObject(value: object): ValueType | undefined {
   if (value instanceof Date) return { kind: "timestamp", zoned: true };
   if (value instanceof Uint8Array || value instanceof ArrayBuffer) return { kind: "binary" };
-  if (value instanceof ExactNumber) return { kind: "double" };
+  if (value instanceof ExactNumber) return inferNumber(value);
   if (value instanceof Map) return inferMap(value);
   if (Array.isArray(value) || isNumberArray(value)) {
     const element = inferAll(Array.from(value));
@@ -67,6 +75,14 @@ function inferObject(value: object): ValueType | undefined {
   if (!isPlainObject(value)) return undefined;
   const fields = Object.entries(value).map(([name, item]) => ({ name, type: inferType(item) }));
   return fields.length > 0 && fields.every(isTyped) ? { kind: "struct", fields } : undefined;
+}
+
+/** The type of a number that is neither a long nor a double: a decimal; undefined where that has too many digits. */
+function inferNumber({ text }: ExactNumber): ValueType | undefined {
+  const shape = decimalShape(text);
+  return shape !== undefined && shape.whole + shape.scale <= decimalDigits
+    ? { kind: "decimal", width: decimalDigits, scale: shape.scale }
+    : undefined;
 }
 
 function inferMap(value: ReadonlyMap<unknown, unknown>): ValueType | undefined {

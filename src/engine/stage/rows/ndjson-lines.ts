@@ -4,8 +4,10 @@ import { VarveError } from "../../../errors.ts";
 import type { RowCells } from "../../core/contract.ts";
 import type { BadCell } from "../shared/bad-cells.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
+import { doubleOfText } from "../shared/number-text.ts";
 import { textBlocks } from "../shared/text-blocks.ts";
 import { isPlainObject } from "../shared/value-shapes.ts";
+import { repeatedName } from "./repeated-name.ts";
 
 /** The longest line that is read as one; a file without line ends would otherwise fill the memory. */
 const maxLineBytes = 64 * 1024 * 1024;
@@ -63,22 +65,28 @@ function parseLine(
   text: string,
 ): { readonly row: RowCells } | { readonly what: string; readonly cause?: unknown } {
   try {
-    const value: unknown = /\d[\d.]{15}/.test(text) ? parse(text, undefined, exactNumber) : JSON.parse(text);
-    return isPlainObject(value) ? { row: value } : { what: "is JSON, but not an object" };
+    const value: unknown = mayLoseDigits.test(text) ? parse(text, undefined, exactNumber) : JSON.parse(text);
+    if (!isPlainObject(value)) return { what: "is JSON, but not an object" };
+    const repeated = repeatedName(text, value);
+    return repeated === undefined ? { row: value } : { what: `names ${JSON.stringify(repeated)} twice` };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     return { what: `is not JSON: ${why}. A line must be one complete object`, cause };
   }
 }
 
+/** More digits than a double keeps, or an exponent of at least three. */
+const mayLoseDigits = /\d[\d.]{15}|[:,[\s]-?\d[\d.]*[eE][+-]?\d{3}/;
+
 function exactNumber(text: string): number | bigint | ExactNumber {
   if (/^-?\d+$/.test(text)) {
+    if (text === "-0") return -0;
     const value = BigInt(text);
     if (value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER))
       return Number(value);
     return BigInt.asIntN(64, value) === value ? value : new ExactNumber(text);
   }
-  return text.length > 15 ? new ExactNumber(text) : Number(text);
+  return doubleOfText(text) ?? new ExactNumber(text);
 }
 
 function decodeLine(decoder: TextDecoder, bytes: Uint8Array, file: string, line: number): string {

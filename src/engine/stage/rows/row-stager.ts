@@ -1,4 +1,5 @@
 import { VarveError } from "../../../errors.ts";
+import { nameFault } from "../../../schema/schema-json.ts";
 import { joinSql, type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
 import type { RowCells, SourceRow } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
@@ -16,9 +17,11 @@ import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/
 import { chunkRows } from "../shared/chunk-buffers.ts";
 import { ChunkWriter, rowsOfChunk } from "../shared/chunk-writer.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
+import { type DecimalShape, noDigits, safeDigits } from "../shared/number-text.ts";
 import { besideStored, storedName } from "../shared/position.ts";
 import { isPlainObject } from "../shared/value-shapes.ts";
 import { inferType, mergeTypes, TypeConflict } from "./infer-type.ts";
+import { decimalFor, isDouble, storedDigits, widenedNumbers } from "./widen-numbers.ts";
 
 /** Rows of a source's first batch. */
 const firstRows = 32;
@@ -141,7 +144,7 @@ export class RowStager {
         if ((likely !== this.#badColumn && likely?.name === name) || this.#byName.has(name)) continue;
         const given = this.#given.get(name.toLowerCase());
         this.#checkName(at, name);
-        const type = given ?? this.#inferColumn(name, batch, { kind: "null" });
+        const type = given ?? (await this.#inferNumbers({ name }, batch, { kind: "null" }));
         found.push(this.#noteColumn(name, type, given !== undefined));
       }
       at++;
@@ -151,6 +154,9 @@ export class RowStager {
 
   #checkName(at: number, name: string): void {
     if (name === "") throw this.#problem(at, undefined, "has a column without a name");
+    const fault = nameFault(name);
+    if (fault !== undefined)
+      throw this.#problem(at, undefined, `has the column ${JSON.stringify(name)}, whose name holds ${fault}`);
     const same = this.#lowerNames.get(name.toLowerCase());
     if (same === undefined) return;
     throw this.#problem(at, name, `has the columns ${same} and ${name}, which differ by case only`);
@@ -171,7 +177,11 @@ export class RowStager {
       const own = inferType(value);
       if (own === undefined)
         throw this.#problem(at, name, `holds ${describeValue(value)}, which no column type can hold`);
-      return mergeTypes(type, own);
+      const merged = mergeTypes(type, own);
+      const twins = nameTwins(merged);
+      if (twins !== undefined)
+        throw this.#problem(at, name, `holds the fields ${twins.join(" and ")}, which differ by case only`);
+      return merged;
     } catch (error) {
       if (!(error instanceof TypeConflict)) throw error;
       const text = `holds ${describeValue(value)}, but earlier rows make it ${readable(type)}; pass the column's type`;
@@ -208,7 +218,7 @@ export class RowStager {
       if (!(error instanceof CellProblem)) throw error;
       if (column.isGiven && this.#options.keepsBad === true) return this.#fillAround(column, batch, bad);
       if (column.isGiven) throw this.#cellProblem(at, column, error);
-      const widened = this.#inferColumn(column.name, batch, column.builder.type);
+      const widened = await this.#inferNumbers(column, batch, column.builder.type);
       if (sqlType(widened) === sqlType(column.builder.type)) throw this.#cellProblem(at, column, error);
       await this.#widen(column, widened);
       await this.#fill(column, batch, bad);
@@ -258,26 +268,60 @@ export class RowStager {
     }
   }
 
+  /** As {@link #inferColumn}; numbers that no double holds become decimals, where these hold all of the column. */
+  async #inferNumbers(
+    { name, stored }: { readonly name: string; readonly stored?: SqlName | undefined },
+    batch: readonly RowCells[],
+    start: ValueType,
+  ): Promise<ValueType> {
+    const type = this.#inferColumn(name, batch, start);
+    if (type.kind !== "double" && type.kind !== "decimal") return type;
+    const values = batch.map((row) => row?.[name]);
+    const written = stored === undefined ? noDigits : await this.#storedShape(stored);
+    const isHeld = start.kind !== "integer" || (written?.whole ?? 0) <= safeDigits;
+    if (type.kind === "double" && isHeld && values.every(isDouble)) return type;
+    return decimalFor(written, values) ?? type;
+  }
+
+  /** Digits of the numbers that a column has in the rows written so far; undefined where one is not finite. */
+  async #storedShape(stored: SqlName): Promise<DecimalShape | undefined> {
+    const { core } = this.#options;
+    this.finish();
+    const [row] = await core.rows(sql`SELECT ${storedDigits(stored)} FROM ${this.table}`);
+    if (row?.["finite"] !== true) return undefined;
+    return { whole: Number(row["whole"]), scale: Number(row["scale"]) };
+  }
+
   async #widen(column: Column, type: ValueType): Promise<void> {
     this.finish();
     const { core } = this.#options;
-    if (column.builder.type.kind === "integer" && type.kind === "double")
-      await this.#assertExactDoubles(column);
+    const { stored } = column;
+    await this.#assertKept(column, type);
+    const isDecimal = column.builder.type.kind === "double" && type.kind === "decimal";
+    // through the digits that the double is printed with, not through its binary fraction
+    const using = isDecimal ? sql` USING CAST(CAST(${stored} AS VARCHAR) AS ${sqlType(type)})` : sql``;
     await core.run(
-      sql`ALTER TABLE ${this.table} ALTER COLUMN ${column.stored} SET DATA TYPE ${storedType(type)}`,
+      sql`ALTER TABLE ${this.table} ALTER COLUMN ${stored} SET DATA TYPE ${storedType(type)}${using}`,
     );
     column.builder = columnBuilder(this.#builderOptions, type);
   }
 
-  async #assertExactDoubles({ name, stored }: Column): Promise<void> {
+  /** Requires that the rows written so far keep their numbers in a wider type. */
+  async #assertKept({ name, stored, builder }: Column, type: ValueType): Promise<void> {
+    const change = widenedNumbers(builder.type, type);
+    const [own, wide] = [storedType(builder.type), storedType(change.type)];
+    if (own === wide) return;
+    const lost = change.isNestedDecimal
+      ? sql`${stored} IS NOT NULL`
+      : sql`TRY_CAST(TRY_CAST(${stored} AS ${wide}) AS ${own}) IS DISTINCT FROM ${stored}`;
     const [row] = await this.#options.core.rows(
-      sql`SELECT rowid AS at, ${stored} AS value FROM ${this.table} WHERE abs(${stored}::HUGEINT) > 9007199254740992 LIMIT 1`,
+      sql`SELECT rowid AS at, CAST(${stored} AS VARCHAR) AS value FROM ${this.table} WHERE ${lost} LIMIT 1`,
     );
     if (row === undefined) return;
     throw this.#problem(
       Number(row["at"]) - this.rows,
       name,
-      `holds ${row["value"]}, which a DOUBLE cannot represent; later rows have fractions. Pass the type`,
+      `holds ${row["value"]}, which ${readable(type)} cannot hold, as later rows need it to be. Pass the type`,
     );
   }
 
@@ -314,6 +358,21 @@ export class RowStager {
     const code = column === undefined ? "SOURCE_UNREADABLE" : "SCHEMA_MISMATCH";
     return new VarveError(code, `${subject} ${what}.`, { row, column, ...data });
   }
+}
+
+/** Two fields of a nested type whose names differ by case only. */
+function nameTwins(type: ValueType): readonly [string, string] | undefined {
+  if (type.kind === "list") return nameTwins(type.element);
+  if (type.kind === "map") return nameTwins(type.key) ?? nameTwins(type.value);
+  if (type.kind !== "struct") return undefined;
+  const seen = new Map<string, string>();
+  for (const field of type.fields) {
+    const other = seen.get(field.name.toLowerCase());
+    const twins = other === undefined ? nameTwins(field.type) : ([other, field.name] as const);
+    if (twins !== undefined) return twins;
+    seen.set(field.name.toLowerCase(), field.name);
+  }
+  return undefined;
 }
 
 function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProblem | undefined {

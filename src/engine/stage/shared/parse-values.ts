@@ -58,7 +58,7 @@ export function parseTimestamp(value: unknown, zoned: boolean): bigint | undefin
 export function parseDecimal(value: unknown, width: number, scale: number): bigint | undefined {
   const text = decimalText(value);
   if (text === undefined) return undefined;
-  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/.exec(text);
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/.exec(text);
   if (match === null) return undefined;
   const [, sign, whole = "", fraction = "", exponent = "0"] = match;
   if (whole.length + fraction.length === 0) return undefined;

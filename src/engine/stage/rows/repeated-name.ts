@@ -1,0 +1,78 @@
+/**
+ * A name that one object of a JSON text has twice, of which a parser keeps the last value only; undefined for none.
+ *
+ * @param parsed what the text was parsed to: it has fewer names than the text then
+ */
+export function repeatedName(text: string, parsed: unknown): string | undefined {
+  return countNames(parsed) === namesOf(text) ? undefined : (firstRepeated(text) ?? "");
+}
+
+function countNames(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  let count = 0;
+  if (Array.isArray(value)) for (const item of value) count += countNames(item);
+  else if (isParsedObject(value))
+    for (const name in value) {
+      const item = (value as Readonly<Record<string, unknown>>)[name];
+      count += typeof item === "object" ? 1 + countNames(item) : 1;
+    }
+  return count;
+}
+
+/** A number that is kept as text is an object of a class. */
+function isParsedObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Strings of a JSON text that a colon follows. */
+function namesOf(text: string): number {
+  let count = 0;
+  for (let start = text.indexOf('"'); start >= 0; ) {
+    const end = stringEnd(text, start);
+    if (isName(text, end)) count++;
+    start = text.indexOf('"', end + 1);
+  }
+  return count;
+}
+
+/** Where the string that begins at `start` ends. */
+function stringEnd(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1);
+  while (end >= 0 && isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  return end < 0 ? text.length : end;
+}
+
+function isEscaped(text: string, quote: number): boolean {
+  let before = quote - 1;
+  while (text.charCodeAt(before) === backslash) before--;
+  return (quote - before) % 2 === 0;
+}
+
+const [backslash, colon, space] = [0x5c, 0x3a, 0x20];
+
+function isName(text: string, end: number): boolean {
+  let next = end + 1;
+  while (text.charCodeAt(next) <= space) next++;
+  return text.charCodeAt(next) === colon;
+}
+
+function firstRepeated(text: string): string | undefined {
+  const open: Set<string>[] = [];
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index];
+    if (character === "{" || character === "[") open.push(new Set());
+    else if (character === "}" || character === "]") open.pop();
+    else if (character === '"') {
+      const end = stringEnd(text, index);
+      const names = open.at(-1);
+      if (isName(text, end) && names !== undefined) {
+        const name: string = JSON.parse(text.slice(index, end + 1));
+        if (names.has(name)) return name;
+        names.add(name);
+      }
+      index = end;
+    }
+  }
+  return undefined;
+}
