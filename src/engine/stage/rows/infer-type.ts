@@ -54,8 +54,8 @@ export function mergeTypes(left: ValueType, right: ValueType): ValueType {
     return { kind: "map", key: mergeTypes(left.key, right.key), value: mergeTypes(left.value, right.value) };
   }
   if (left.kind === "decimal" && right.kind === "decimal") return left.scale < right.scale ? right : left;
-  const order = [left, right].map(({ kind }) => numberKinds.indexOf(kind));
-  if (!order.includes(-1)) return order[0] === Math.max(...order) ? left : right;
+  const [ofLeft, ofRight] = [numberKinds.indexOf(left.kind), numberKinds.indexOf(right.kind)];
+  if (ofLeft >= 0 && ofRight >= 0) return ofLeft < ofRight ? right : left;
   if (left.kind === right.kind) return left;
   throw new TypeConflict(left, right);
 }
