@@ -1,7 +1,7 @@
 import { joinSql, type SqlExpression, type SqlHole, sql } from "../../sql/sql.ts";
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 import type { ColumnClass } from "../model/column.ts";
-import type { ColumnUse } from "../model/expectation.ts";
+import { type ColumnUse, wholeOf } from "../model/expectation.ts";
 import { flag, number, type ParamSpec } from "../model/params.ts";
 
 export const columnParam: ParamSpec = { type: "column", required: true, about: "the name of a column" };
@@ -83,7 +83,7 @@ export function refuseBounds(needed: boolean, limits?: Limits): (params: JsonObj
   return (params) => {
     const beyond = limits === undefined ? undefined : refuseBeyond(params, limits);
     if (beyond !== undefined) return beyond;
-    const [min, max] = [params["min_value"], params["max_value"]];
+    const [min, max] = comparableBounds(params["min_value"], params["max_value"]);
     if (min === undefined && max === undefined) {
       return needed
         ? {
@@ -115,6 +115,20 @@ export function refuseBounds(needed: boolean, limits?: Limits): (params: JsonObj
     }
     return undefined;
   };
+}
+
+/**
+ * Bounds as they compare: digits as text, which stand for whole numbers that a number cannot hold, are numbers
+ * unless both bounds are text in the same order, as they may be for a column of text.
+ */
+function comparableBounds(
+  min: JsonValue | undefined,
+  max: JsonValue | undefined,
+): readonly [JsonValue | undefined, JsonValue | undefined] {
+  const isText = typeof min === "string" && typeof max === "string";
+  if (isText && min <= max) return [min, max];
+  const [low, high] = [wholeOf(min), wholeOf(max)];
+  return isText && (typeof low === "string" || typeof high === "string") ? [min, max] : [low, high];
 }
 
 /** Whether a value is a number, including a bigint. */

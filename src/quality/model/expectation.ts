@@ -245,11 +245,24 @@ export function toNumber(value: EngineValue | undefined): number | null {
   return null;
 }
 
-/** Converts an engine value to JSON: bytes as hex text, wide integers kept exact. */
+/** A whole number as JSON: a number, or the text of its digits if a number cannot hold it. */
+export function wholeJson(value: bigint): number | string {
+  const isSafe = value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER;
+  return isSafe ? Number(value) : String(value);
+}
+
+/** Text of digits that a number cannot hold as the whole number that it is: the counterpart of {@link wholeJson}. */
+export function wholeOf<T extends JsonValue | undefined>(value: T): T | bigint {
+  if (typeof value !== "string" || !/^-?\d{16,}$/.test(value)) return value;
+  const whole = BigInt(value);
+  return typeof wholeJson(whole) === "string" ? whole : value;
+}
+
+/** Converts an engine value to JSON that `JSON.stringify` can write: bytes as hex text, wide integers as digits. */
 export function toJson(value: EngineValue | undefined): JsonValue {
   if (value === undefined || value === null) return null;
   if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
-  if (typeof value === "bigint") return value >= -(2n ** 53n) && value <= 2n ** 53n ? Number(value) : value;
+  if (typeof value === "bigint") return wholeJson(value);
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   if (Array.isArray(value)) return value.map((item) => toJson(item));
   if (typeof value === "object")

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 import { type ColumnClass, isNumeric, isTemporal } from "../model/column.ts";
+import { wholeJson } from "../model/expectation.ts";
 import type { CheckJson } from "../model/suite.ts";
 import type { ColumnProfile } from "./profile.ts";
 import type { SuggestionRule } from "./suggestion.ts";
@@ -86,7 +87,7 @@ function bound(name: "min_value" | "max_value", value: JsonValue | undefined, ki
       : name === "max_value"
         ? 1n
         : -1n;
-  return { [name]: BigInt(whole) + beyond };
+  return { [name]: wholeJson(BigInt(whole) + beyond) };
 }
 
 /** Only finite values have a mean that a check would find too. */

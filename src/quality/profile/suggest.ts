@@ -79,10 +79,10 @@ const retainedType: SuggestionRule = ({ name, readsAs: type }) =>
         },
       );
 
-type Category = string | number | bigint;
+type Category = string | number;
 
 function isCategory(value: JsonValue): value is Category {
-  return typeof value === "string" || typeof value === "number" || typeof value === "bigint";
+  return typeof value === "string" || typeof value === "number";
 }
 
 function categories(
@@ -141,10 +141,10 @@ const mostlyCategorical: SuggestionRule = (column) => {
   );
 };
 
-/** Wide integers are bigints, long decimals text, and infinities names. */
+/** Wide integers and long decimals are text of digits, and infinities names. */
 function isNonNegative(smallest: JsonValue | undefined): boolean {
   if (typeof smallest === "string") return !smallest.startsWith("-");
-  return (typeof smallest === "number" || typeof smallest === "bigint") && smallest >= 0;
+  return typeof smallest === "number" && smallest >= 0;
 }
 
 const nonNegative: SuggestionRule = (column) =>

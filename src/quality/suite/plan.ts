@@ -4,7 +4,13 @@ import { sqlAsWritten } from "../../sql/sql-text.ts";
 import { type JsonValue, stringifyJson } from "../../util/json.ts";
 import { type ColumnClass, columnNames, isNumeric, isTemporal, type SuiteColumn } from "../model/column.ts";
 import { type Dialect, digitsOfNumber } from "../model/dialect.ts";
-import type { CheckPlan, CheckUse, ColumnUse, Expectation } from "../model/expectation.ts";
+import {
+  type CheckPlan,
+  type CheckUse,
+  type ColumnUse,
+  type Expectation,
+  wholeOf,
+} from "../model/expectation.ts";
 import { invalidSuite } from "../model/invalid.ts";
 import type { Check, Suite } from "../model/suite.ts";
 import { expectationOf } from "./define.ts";
@@ -122,7 +128,9 @@ function useOf(check: Check, context: PlanContext): CheckUse {
     }
     return column;
   };
-  const literal = (value: JsonValue, column: ColumnUse, param: string): SqlExpression => {
+  const literal = (given: JsonValue, column: ColumnUse, param: string): SqlExpression => {
+    const isExact = column.class === "integer" || column.class === "decimal";
+    const value = isExact ? wholeOf(given) : given;
     const problem = misfit(value, column);
     if (problem !== undefined)
       throw invalidSuite(
