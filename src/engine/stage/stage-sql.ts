@@ -11,8 +11,9 @@ import { openCore } from "../core/open-core.ts";
 import { checkedQuery } from "../fence/caller-sql.ts";
 import { fence } from "../fence/fence.ts";
 import { exportedQuery } from "../output/export-types.ts";
+import { stageResult } from "./parquet/stage-parquet.ts";
 import { assertFilled, openSourceFile } from "./shared/source-file.ts";
-import { numberedCopy, stageParquet } from "./shared/stage-files.ts";
+import { numberedCopy } from "./shared/stage-files.ts";
 
 type SqlSource = Extract<EngineSource, { kind: "sql" }>;
 
@@ -86,7 +87,7 @@ async function stageFenced(
       throw tooWide(error) ?? error;
     });
   core.ownFiles.push(result);
-  return await stageParquet(core, { kind: "parquet", files: [result] }, { ofQuery: true });
+  return await stageResult(core, result);
 }
 
 /** An integer of 128 bits that no decimal holds, told as one that does not fit its table. */

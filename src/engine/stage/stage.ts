@@ -2,9 +2,10 @@ import { sql } from "../../sql/sql.ts";
 import type { EngineSource, Relation, StagedRelation, StageOptions } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { stageCsv } from "./csv/stage-csv.ts";
+import { stageParquet } from "./parquet/stage-parquet.ts";
 import { stageJsonLines, stageRows } from "./rows/stage-rows.ts";
 import { positionNames } from "./shared/position.ts";
-import { numberedCopy, stageParquet } from "./shared/stage-files.ts";
+import { numberedCopy } from "./shared/stage-files.ts";
 import { stageSql } from "./stage-sql.ts";
 
 /** Stages any source; see {@link Session.stage}. */
@@ -20,7 +21,7 @@ export async function stageSource(
     case "ndjson":
       return stageJsonLines(core, source, options);
     case "parquet":
-      return stageParquet(core, source);
+      return stageParquet(core, source, options);
     case "csv":
       return stageCsv(core, source, options);
     case "arrow":

@@ -1,7 +1,7 @@
 import { DataType, DateUnit, Precision, TimeUnit } from "apache-arrow";
 import { VarveError } from "../../../errors.ts";
-import { nameFault } from "../../../schema/schema-json.ts";
 import type { ValueField, ValueType } from "../../core/value-type.ts";
+import { assertNames } from "../shared/column-names.ts";
 
 /**
  * The engine's type for an Arrow type; unsigned integers become the next larger signed ones. @throws
@@ -57,22 +57,14 @@ export function valueFieldsOfArrow(
   fields: readonly { readonly name: string; readonly type: DataType }[],
   parent?: string,
 ): ValueField[] {
-  const seen = new Map<string, string>();
-  return fields.map(({ name, type }, index) => {
-    const path = parent === undefined ? name : `${parent}.${name}`;
-    const where = parent === undefined ? "the Arrow source" : `column ${parent} of the Arrow source`;
-    const refuse = (what: string) => {
-      throw new VarveError("SCHEMA_MISMATCH", `In ${where}, ${what}. Rename it.`, { column: path });
-    };
-    if (name === "") refuse(`field ${index} has no name`);
-    const fault = nameFault(name);
-    if (fault !== undefined) refuse(`the name ${JSON.stringify(name)} holds ${fault}`);
-    const twin = seen.get(name.toLowerCase());
-    if (twin !== undefined)
-      refuse(`${JSON.stringify(twin)} and ${JSON.stringify(name)} are one name, because Delta ignores case`);
-    seen.set(name.toLowerCase(), name);
-    return { name, type: valueTypeOfArrow(path, type) };
-  });
+  assertNames(
+    fields.map(({ name }) => name),
+    { source: "the Arrow source", parent },
+  );
+  return fields.map(({ name, type }) => ({
+    name,
+    type: valueTypeOfArrow(parent === undefined ? name : `${parent}.${name}`, type),
+  }));
 }
 
 /** Most digits of a decimal, of Delta's as of the engine's. */

@@ -1,0 +1,114 @@
+import { isVarveError, VarveError } from "../../../errors.ts";
+import { sql } from "../../../sql/sql.ts";
+import { fileList, quoteFile } from "../../../sql/sql-text.ts";
+import type { EngineRow, EngineValue } from "../../core/contract.ts";
+import type { EngineCore } from "../../core/core.ts";
+
+/**
+ * A column or a member of one, as the file's own schema has it: the file's name for it, which the engine may
+ * change, and the file's type, of which the engine may know less.
+ */
+export interface ParquetField {
+  readonly name: string;
+  /** Physical type, e.g. `INT96`; absent for a group. */
+  readonly physical?: string | undefined;
+  /** Older annotation, e.g. `UTF8`. */
+  readonly converted?: string | undefined;
+  /** Newer annotation as the engine prints it, e.g. `StringType()`. */
+  readonly logical?: string | undefined;
+  readonly precision?: number | undefined;
+  readonly scale?: number | undefined;
+  /** The engine's type for a column that is not nested. */
+  readonly engineType?: string | undefined;
+  readonly children: readonly ParquetField[];
+}
+
+/** A Parquet file with the columns that its footer names. */
+export interface ParquetSchema {
+  readonly file: string;
+  readonly fields: readonly ParquetField[];
+}
+
+/** Groups deeper than this are no data: each level costs the engine a frame of its stack. */
+const deepest = 200;
+
+/**
+ * Reads the schemas of Parquet files from their footers, and nothing else of them.
+ *
+ * @throws `SOURCE_UNREADABLE` naming the first file whose footer cannot be read
+ */
+export async function readParquetSchemas(
+  core: EngineCore,
+  files: readonly string[],
+): Promise<ParquetSchema[]> {
+  const byFile = new Map<string, EngineRow[]>();
+  for (const row of await schemaRows(core, [...new Set(files)])) {
+    const file = String(row["file_name"]);
+    const rows = byFile.get(file);
+    if (rows === undefined) byFile.set(file, [row]);
+    else rows.push(row);
+  }
+  return files.map((file) => ({ file, fields: fieldsOf(file, byFile.get(file) ?? []) }));
+}
+
+async function schemaRows(core: EngineCore, files: readonly string[]): Promise<EngineRow[]> {
+  const columns = sql`file_name, name, type, num_children, converted_type, scale, precision, logical_type, duckdb_type`;
+  try {
+    return await core.rows(sql`SELECT ${columns} FROM parquet_schema(${fileList(files)})`);
+  } catch (error) {
+    const [only] = files;
+    if (only !== undefined && files.length === 1) throw unreadableParquet(only, error);
+    for (const file of files)
+      await core
+        .rows(sql`SELECT count(*) FROM parquet_schema(${quoteFile(file)})`)
+        .catch((cause: unknown) => {
+          throw unreadableParquet(file, cause);
+        });
+    throw error;
+  }
+}
+
+/** Codes that are about the work or the machine, whatever the file holds. */
+const unrelated: ReadonlySet<string> = new Set([
+  "CANCELLED",
+  "MEMORY_LIMIT_TOO_SMALL",
+  "STORE_REFUSED",
+  "SOURCE_UNREADABLE",
+]);
+
+/** The failure to read a file, by the file's name; what says nothing of the file stays as it is. */
+export function unreadableParquet(file: string, error: unknown): unknown {
+  if (!isVarveError(error) || unrelated.has(error.code)) return error;
+  const [why] = String(error.data["engineMessage"] ?? error.message).split("\n");
+  const text = `Cannot read the Parquet file ${file}: ${why?.replace(/\.$/, "")}. Restore it from a copy, or write it again.`;
+  return new VarveError("SOURCE_UNREADABLE", text, { file }, error);
+}
+
+function fieldsOf(file: string, rows: readonly EngineRow[]): readonly ParquetField[] {
+  let next = 0;
+  const damaged = (what: string) =>
+    new VarveError("SOURCE_UNREADABLE", `The Parquet file ${file} is damaged: ${what}.`, { file });
+  const read = (depth: number): ParquetField => {
+    const row = rows[next++];
+    if (row === undefined) throw damaged("its schema ends within a group");
+    if (depth > deepest) throw damaged(`its schema has more than ${deepest} levels`);
+    const children: ParquetField[] = [];
+    const count = Number(row["num_children"] ?? 0);
+    while (children.length < count) children.push(read(depth + 1));
+    return {
+      name: String(row["name"]),
+      physical: text(row["type"]),
+      converted: text(row["converted_type"]),
+      logical: text(row["logical_type"]),
+      precision: row["precision"] === null ? undefined : Number(row["precision"]),
+      scale: row["scale"] === null ? undefined : Number(row["scale"]),
+      engineType: text(row["duckdb_type"]),
+      children,
+    };
+  };
+  return read(0).children;
+}
+
+function text(value: EngineValue | undefined): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}

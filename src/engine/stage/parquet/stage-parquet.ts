@@ -1,0 +1,95 @@
+import { VarveError } from "../../../errors.ts";
+import { type SqlText, sql } from "../../../sql/sql.ts";
+import { quoteFile } from "../../../sql/sql-text.ts";
+import type { EngineColumn, EngineSource, StagedRelation, StageOptions } from "../../core/contract.ts";
+import type { EngineCore } from "../../core/core.ts";
+import { positionNames } from "../shared/position.ts";
+import { assertFilled } from "../shared/source-file.ts";
+import { type FileStart, fileAndRow, numberedCopy } from "../shared/stage-files.ts";
+import { fileShapes, scanOf } from "./file-shapes.ts";
+import { readParquetSchemas } from "./parquet-schema.ts";
+import { uniteColumns } from "./united-columns.ts";
+import { type RowPlaces, refuseLossy, shapeRows, unitedSql } from "./united-rows.ts";
+
+/**
+ * A view of Parquet files, columns united by name; nothing is copied but rows of files with a column that
+ * hides where the engine says they are.
+ *
+ * @throws `SOURCE_UNREADABLE` naming the file; `SCHEMA_MISMATCH` naming file and column for names and types
+ * that the engine would change, and for types of several files that no type holds exactly
+ */
+export async function stageParquet(
+  core: EngineCore,
+  { files }: Extract<EngineSource, { kind: "parquet" }>,
+  options: StageOptions,
+): Promise<StagedRelation> {
+  if (files.length === 0)
+    throw new VarveError("INVALID_ARGUMENT", "No Parquet file was given. Pass at least one.", {});
+  for (const file of files) await assertFilled(file);
+  const shapes = await fileShapes(core, await readParquetSchemas(core, files));
+  const united = uniteColumns(shapes, options.columns ?? []);
+  const columns = united.map(({ name, type }) => ({ name, type }));
+  if (!shapes.some(({ isMended }) => isMended) && united.every(({ target }) => target === undefined))
+    return placedRows(core, files, {
+      columns,
+      select: (places) => sql`SELECT *${placesSql(places)} FROM ${scanOf(files)}`,
+    });
+  const rows = shapeRows(shapes, united);
+  const keepsBad = options.badCells === "keep" && rows.some(({ doubtful }) => doubtful.length > 0);
+  if (!keepsBad) for (const part of rows) await refuseLossy(core, part, !hidesPlaces(columns));
+  return placedRows(core, files, { columns, select: (places) => unitedSql(files, rows, places), keepsBad });
+}
+
+/** A view of a file that holds the result of varve's own query, whose rows come from no file. */
+export async function stageResult(core: EngineCore, file: string): Promise<StagedRelation> {
+  const select = sql`SELECT * FROM ${scanOf([file])}`;
+  const columns = await core.describe(select);
+  if (columns.some(({ name }) => name.toLowerCase() === "file_row_number"))
+    return numberedCopy(core, { sql: select, columns });
+  const { file: fileName, row } = positionNames(columns.map(({ name }) => name));
+  return {
+    sql: select,
+    columns,
+    positionedSql: sql`SELECT *, NULL::VARCHAR AS ${fileName}, file_row_number AS ${row} FROM ${scanOf([file])}`,
+    positionColumns: { file: fileName, row },
+  };
+}
+
+/** Whether a column hides where the engine says rows are. */
+function hidesPlaces(columns: readonly EngineColumn[]): boolean {
+  return columns.some(({ name }) => ["filename", "file_row_number"].includes(name.toLowerCase()));
+}
+
+function placesSql(places: RowPlaces | undefined): SqlText {
+  return places === undefined ? sql`` : sql`, filename AS ${places.file}, file_row_number AS ${places.row}`;
+}
+
+/** Rows of files, as SQL with their places or without. */
+interface FileRows {
+  readonly columns: readonly EngineColumn[];
+  readonly select: (places?: RowPlaces) => SqlText;
+  readonly keepsBad?: boolean | undefined;
+}
+
+async function placedRows(
+  core: EngineCore,
+  files: readonly string[],
+  { columns, select, keepsBad = false }: FileRows,
+): Promise<StagedRelation> {
+  if (hidesPlaces(columns))
+    return numberedCopy(core, { sql: select(), columns }, fileAndRow(await fileStarts(core, files)));
+  const { file, row, badCells } = positionNames(columns.map(({ name }) => name));
+  const places = keepsBad ? { file, row, badCells } : { file, row };
+  return { sql: select(), columns, positionedSql: select(places), positionColumns: places };
+}
+
+async function fileStarts(core: EngineCore, files: readonly string[]): Promise<FileStart[]> {
+  const starts: FileStart[] = [];
+  let from = 0;
+  for (const file of files) {
+    starts.push({ file, from });
+    const [row] = await core.rows(sql`SELECT num_rows AS n FROM parquet_file_metadata(${quoteFile(file)})`);
+    from += Number(row?.["n"]);
+  }
+  return starts;
+}
