@@ -9,6 +9,7 @@ import {
   Field,
   Int32,
   List,
+  Map_,
   makeData,
   RecordBatch,
   Schema,
@@ -105,6 +106,7 @@ describe("an Arrow source that cannot be read", () => {
     ["empty", new Uint8Array(0), /does not begin with a schema/],
     ["text", Buffer.from("id,name\n1,a\n2,b\n"), /bytes, where \d+ are left/],
     ["big-endian data", schemaMessage(4, 1), /it is big-endian, which varve does not read/],
+    ["data of a later format", schemaMessage(5, 0), /version 6 of the format, newer than varve reads/],
     ["data from before Arrow 0.8", schemaMessage(2, 0), /version 3 of the format/],
     ["a Parquet file", Buffer.from("PAR1\0\0\0\0"), /it is a Parquet file/],
     ["a Feather file of version 1", Buffer.from("FEA1\0\0\0\0"), /Feather version 1/],
@@ -251,6 +253,40 @@ describe("an Arrow value that no Delta type holds", () => {
     expect(await refusal({ arrow: file })).toMatchObject({
       code: "SCHEMA_MISMATCH",
       data: { column: "v", row, found, file },
+    });
+  });
+
+  it.each<readonly [string, Data, string]>([
+    [
+      "twice",
+      makeData({ type: new Utf8(), valueOffsets: Int32Array.of(0, 1, 2, 3, 4), data: Buffer.from("xyzz") }),
+      "z",
+    ],
+    ["twice, as integers", makeData({ type: new Int32(), data: Int32Array.of(1, 2, 7, 7) }), "7"],
+    [
+      "twice, by two positions of a dictionary",
+      makeData({
+        type: new Dictionary(new Int32(), new Int32(), 1),
+        data: Int32Array.of(0, 1, 1, 2),
+        dictionary: new Vector([makeData({ type: new Int32(), data: Int32Array.of(1, 7, 7) })]),
+      }),
+      "7",
+    ],
+    [
+      "that is null",
+      makeData({ type: new Int32(), data: Int32Array.of(1, 2, 3, 4), nullBitmap: Uint8Array.of(0b0111) }),
+      "null",
+    ],
+  ])("a map with a key %s is refused", async (_name, key, found) => {
+    const entry = new Struct([new Field("key", key.type), new Field("value", key.type)]);
+    const type = new Map_(new Field("entries", entry) as never);
+    const child = makeData({ type: entry, length: 4, children: [key, key] });
+    const source = tableOf(
+      makeData({ type, length: 2, valueOffsets: Int32Array.of(0, 2, 4), child: child as never }),
+    );
+    expect(await refusal(source)).toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: "v.key", row: 1, found },
     });
   });
 

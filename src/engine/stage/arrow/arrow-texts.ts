@@ -42,7 +42,8 @@ export function writeTexts(
   return total;
 }
 
-function bytesReader(data: Data): (position: number) => Uint8Array {
+/** Gives the bytes of a text or binary value. */
+export function bytesReader(data: Data): (position: number) => Uint8Array {
   const { type, values } = data;
   if (DataType.isFixedSizeBinary(type)) {
     return (position) => values.subarray(position * type.byteWidth, (position + 1) * type.byteWidth);

@@ -3,10 +3,11 @@ import { type Data, DataType } from "apache-arrow";
 import type { Driver } from "../../core/driver.ts";
 import type { ValueType } from "../../core/value-type.ts";
 import { wholeData } from "../ipc/join-data.ts";
-import { CellProblem, inPath, within } from "../shared/builder-contract.ts";
+import { within } from "../shared/builder-contract.ts";
 import { writeFixed } from "./arrow-fixed.ts";
 import { writeTexts } from "./arrow-texts.ts";
 import { type ArrowWriting, ChunkTooLarge } from "./arrow-writing.ts";
+import { assertKeys, type ListRange } from "./map-keys.ts";
 import { contiguous, type Picked, positionOf, validityOf, withoutNulls } from "./picked.ts";
 
 /**
@@ -43,8 +44,9 @@ export function writeArrow(
       );
       return;
     case "map":
+      assertKeys(data, listRanges(data), picked);
       writeList(writing, vector, data, picked, (child, entries, inner) =>
-        writeEntries(writing, child, entries, type, inner),
+        writeStruct(writing, child, entries, entryType(type), inner),
       );
       return;
     default:
@@ -83,28 +85,15 @@ function writeStruct(
 }
 
 /** The engine keeps a map as a list of structs of key and value. */
-function writeEntries(
-  writing: ArrowWriting,
-  vector: Vector,
-  entries: Data,
-  { key, value }: Extract<ValueType, { kind: "map" }>,
-  picked: Picked,
-): void {
+function entryType({
+  key,
+  value,
+}: Extract<ValueType, { kind: "map" }>): Extract<ValueType, { kind: "struct" }> {
   const fields = [
     { name: "key", type: key },
     { name: "value", type: value },
   ];
-  const [keys] = entries.children;
-  if (keys !== undefined) assertKeys(keys, picked);
-  writeStruct(writing, vector, entries, { kind: "struct", fields }, picked);
-}
-
-function assertKeys(keys: Data, picked: Picked): void {
-  if (keys.nullCount === 0 && !DataType.isDictionary(keys.type)) return;
-  const isValid = validityOf(keys);
-  for (let index = 0; index < picked.count; index++)
-    if (!isValid(positionOf(picked, index)))
-      throw inPath(new CellProblem("a map key that is not null", null), "key");
+  return { kind: "struct", fields };
 }
 
 type WriteElements = (vector: Vector, elements: Data, picked: Picked) => void;
@@ -144,7 +133,7 @@ function writeList(
     writeElements(bindings.list_vector_get_child(vector), child, contiguous(positions));
 }
 
-function listRanges(data: Data): (position: number) => { readonly start: number; readonly length: number } {
+function listRanges(data: Data): ListRange {
   if (DataType.isFixedSizeList(data.type)) {
     const length = data.type.listSize;
     return (position) => ({ start: position * length, length });

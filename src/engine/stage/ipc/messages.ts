@@ -39,8 +39,8 @@ export interface FileFooter {
   readonly batches: readonly FileBlock[];
 }
 
-/** Format versions are counted from 0: the fourth is the first that is still written. */
-const oldestVersion = 3;
+/** Format versions are counted from 0: the fourth is the first that is still written, the fifth the newest. */
+const [oldestVersion, newestVersion] = [3, 4];
 
 /** @throws {@link ArrowDamage}, for messages of Arrow before 0.8 too */
 export function decodeMessage(metadata: Uint8Array): IpcMessage {
@@ -58,7 +58,8 @@ export function decodeMessage(metadata: Uint8Array): IpcMessage {
 /** @throws as {@link decodeMessage} */
 export function decodeFooter(bytes: Uint8Array): FileFooter {
   const footer = FlatTable.root(bytes);
-  assertVersion(footer.int16(0));
+  // Old writers leave the version out here; each message has its own.
+  assertKnown(footer.int16(0));
   const schema = footer.table(1);
   if (schema === undefined) throw new ArrowDamage("its footer has no schema");
   return { schema, dictionaries: blocksOf(footer, 2), batches: blocksOf(footer, 3) };
@@ -100,9 +101,17 @@ function compressionOf(table: FlatTable | undefined): BatchMetadata["compression
 }
 
 function assertVersion(version: number): void {
+  assertKnown(version);
   assertSound(
     version >= oldestVersion,
     () =>
       `it has version ${version + 1} of the format, from before Arrow 0.8. Write it again with a newer Arrow`,
+  );
+}
+
+function assertKnown(version: number): void {
+  assertSound(
+    version <= newestVersion,
+    () => `it has version ${version + 1} of the format, newer than varve reads (${newestVersion + 1})`,
   );
 }
