@@ -4,6 +4,8 @@ import {
   Table as ArrowTable,
   Bool,
   type Data,
+  type DataType,
+  DateMillisecond,
   Decimal,
   Dictionary,
   Field,
@@ -21,11 +23,14 @@ import {
   Utf8,
   Utf8View,
   Vector,
+  vectorFromArray,
 } from "apache-arrow";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { isVarveError } from "../../src/errors.ts";
 import type { Source } from "../../src/index.ts";
+import { suite } from "../../src/quality/suite/builder.ts";
+import { schema } from "../../src/schema/builder.ts";
 import { freshFolder, rowsOf } from "./table-folder.ts";
 
 const fixtures = new URL("../fixtures/arrow/", import.meta.url);
@@ -228,7 +233,11 @@ describe("an Arrow value that no Delta type holds", () => {
   const twoRows = (bad: bigint) => BigInt64Array.of(...Array.from({ length: 3000 }, () => 0n), bad);
 
   it.each<readonly [string, Data, string]>([
-    ["nanoseconds", makeData({ type: new TimestampNanosecond("UTC"), data: twoRows(1001n) }), "1001"],
+    [
+      "nanoseconds",
+      makeData({ type: new TimestampNanosecond("UTC"), data: twoRows(1001n) }),
+      "1970-01-01T00:00:00.000001001Z",
+    ],
     [
       "an infinite timestamp",
       makeData({ type: new TimestampMicrosecond(), data: twoRows(2n ** 63n - 1n) }),
@@ -288,6 +297,51 @@ describe("an Arrow value that no Delta type holds", () => {
       code: "SCHEMA_MISMATCH",
       data: { column: "v.key", row: 1, found },
     });
+  });
+
+  const gate = suite("lenient", [], { onMisfit: "quarantine" });
+  const columns = () => schema().integer("id").timestamp("at").date("day").array("list", "integer");
+
+  it("is set aside by a suite with onMisfit, from any column of its row", async () => {
+    const column = (type: DataType, data: BigInt64Array) => new Vector([makeData({ type, data } as never)]);
+    const source = new ArrowTable({
+      id: vectorFromArray([0, 1, 2, 3, 4], new Int32()),
+      at: column(new TimestampNanosecond("UTC"), BigInt64Array.of(0n, 1001n, -1n, 2000n, 3000n)),
+      day: column(new DateMillisecond(), BigInt64Array.of(0n, 1n, 86_400_000n, -1n, 86_400_000n)),
+      list: vectorFromArray([[1, null], [2], [null], [3], [4, 5]], new List(new Field("e", new Int32()))),
+    });
+    const folder = freshFolder();
+    const file = inFile(tableToIPC(source, "file"));
+    const table = await createTable(join(folder, "t"), { schema: columns() });
+    await table.append({ arrow: file }, { gate });
+    expect(await rowsOf(table)).toEqual([
+      { id: 0, at: "1970-01-01T00:00:00.000000Z", day: "1970-01-01", list: [1, null] },
+      { id: 4, at: "1970-01-01T00:00:00.000003Z", day: "1970-01-02", list: [4, 5] },
+    ]);
+    const held = (await table.quarantine.read()).map((row) => {
+      const { at, day } = JSON.parse(String(row["payload"]));
+      return [row["source_file"], Number(row["source_row"]), at, day];
+    });
+    expect(held).toEqual([
+      [file, 1, "1970-01-01T00:00:00.000001001Z", "1970-01-01T00:00:00.001Z"],
+      [file, 2, "1969-12-31T23:59:59.999999999Z", "1970-01-02"],
+      [file, 3, "1970-01-01 00:00:00.000002+00", "1969-12-31T23:59:59.999Z"],
+    ]);
+    await table.close();
+  });
+
+  it("is refused where it is text that is not UTF-8, of which no text can stand in the quarantine", async () => {
+    const column = makeData({
+      type: new Utf8(),
+      valueOffsets: Int32Array.of(0, 1),
+      data: Uint8Array.of(255),
+    });
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().string("v") });
+    await expect(table.append(tableOf(column), { gate })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: "v", row: 0, found: "the bytes ff" },
+    });
+    await table.close();
   });
 
   it("a nested one is named by its path", async () => {

@@ -136,7 +136,7 @@ export interface StageOptions {
    */
   readonly columns?: readonly EngineColumn[] | undefined;
   /**
-   * What to do with a value of CSV, JSON lines or row objects that is not of its given type, and with a line
+   * What to do with a value of CSV, JSON lines, row objects or Arrow that is not of its type, and with a line
    * of CSV or JSON that cannot be read: `refuse` the source (default), or `keep` the row with NULL in its
    * place (for a line, a row of NULLs) and report it in the column `positionColumns.badCells`.
    */

@@ -84,7 +84,7 @@ function converter(data: Data, type: ValueType, view: DataView): Put {
     case "date":
       return datePut(data, view);
     case "timestamp":
-      return timestampPut(data, view);
+      return timestampPut(data, type.zoned, view);
     default:
       return type.kind === "decimal" ? decimalPut(data, type, view) : () => undefined;
   }
@@ -118,13 +118,23 @@ function instant(millis: bigint): Date | bigint {
   return Number.isNaN(date.getTime()) ? millis : date;
 }
 
-function timestampPut(data: Data, view: DataView): Put {
+/** 64 bits of nanoseconds are within JavaScript's range of dates. */
+function nanosecondText(value: bigint, zoned: boolean): string {
+  const fraction = ((value % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  const seconds = new Date(Number((value - fraction) / 1_000_000n)).toISOString().slice(0, 19);
+  return `${seconds}.${fraction.toString().padStart(9, "0")}${zoned ? "Z" : ""}`;
+}
+
+function timestampPut(data: Data, zoned: boolean, view: DataView): Put {
   const { values } = data;
   const scale = microsecondsOf(data.type);
   return (row, position) => {
     const value = BigInt(values[position]);
     if ("divide" in scale && value % scale.divide !== 0n)
-      throw new CellProblem("a timestamp of whole microseconds; Delta has no nanoseconds", value);
+      throw new CellProblem(
+        "a timestamp of whole microseconds; Delta has no nanoseconds",
+        nanosecondText(value, zoned),
+      );
     const micros = "multiply" in scale ? value * scale.multiply : value / scale.divide;
     if (micros < firstMicros || micros > lastMicros)
       throw new CellProblem("a timestamp that the engine can hold", value);

@@ -6,6 +6,13 @@ import { inlineBytes, layOutBlock } from "../shared/text-block.ts";
 import { type ArrowWriting, ChunkTooLarge } from "./arrow-writing.ts";
 import { type Picked, positionOf, validityOf } from "./picked.ts";
 
+/** Text that cannot be set aside: what would stand in its place is a text that fits its column. */
+export class NotUtf8 extends CellProblem {
+  constructor(bytes: Uint8Array) {
+    super("text in UTF-8", bytes);
+  }
+}
+
 /**
  * Copies texts or binary values, all their bytes one after the other; returns how many. @throws
  * {@link CellProblem} for text that is not UTF-8, {@link ChunkTooLarge}
@@ -27,7 +34,7 @@ export function writeTexts(
     const position = positionOf(picked, row);
     if (position < 0 || !isValid(position)) continue;
     const bytes = bytesAt(position);
-    if (isText && !isUtf8(bytes)) throw new CellProblem("text in UTF-8", bytes);
+    if (isText && !isUtf8(bytes)) throw new NotUtf8(bytes);
     total += bytes.length;
     if (total > most) throw new ChunkTooLarge(`the texts of a chunk have over ${most} bytes`);
     values.push(bytes);

@@ -3,12 +3,15 @@ import { type SqlName, type SqlText, sql } from "../../../sql/sql.ts";
 import { quoteName } from "../../../sql/sql-text.ts";
 import type { StagedRelation, StageOptions } from "../../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
+import type { Driver } from "../../core/driver.ts";
 import { columnSqlType, driverType, sqlType, type ValueField } from "../../core/value-type.ts";
+import { columnBuilder } from "../columns/column-builder.ts";
 import { ArrowDamage } from "../ipc/damage.ts";
+import { badCellsSql } from "../shared/bad-cells.ts";
 import { ChunkWriter } from "../shared/chunk-writer.ts";
-import { positionNames, storedName } from "../shared/position.ts";
+import { besideStored, positionNames, storedName } from "../shared/position.ts";
 import { fileAndRow } from "../shared/stage-files.ts";
-import { appendBatch } from "./append-batch.ts";
+import { appendBatch, type KeptCells } from "./append-batch.ts";
 import { type ArrowPlace, type ArrowSource, batchesOf, unreadableArrow } from "./arrow-batches.ts";
 import { valueFieldsOfArrow } from "./arrow-source.ts";
 
@@ -27,6 +30,7 @@ export async function stageArrow(
   const writer = new ChunkWriter(core, table);
   const file = source.kind === "arrow-file" ? source.file : undefined;
   const place: ArrowPlace = { batch: undefined };
+  const kept = options.badCells === "keep" ? keptCells(core.driver) : undefined;
   let fields: readonly ValueField[] | undefined;
   let rows = 0;
   try {
@@ -35,10 +39,12 @@ export async function stageArrow(
       if (fields === undefined) {
         if (batch.fields.length === 0) throw new ArrowDamage("it has no columns");
         fields = valueFieldsOfArrow(batch.fields);
-        await core.run(sql`CREATE TABLE ${table} (${fields.map(columnDefinition)})`);
-        writer.begin(fields.map((field) => driverType(core.driver, field.type)));
+        const bad = kept === undefined ? [] : [sql`${besideStored.badCells} VARCHAR`];
+        await core.run(sql`CREATE TABLE ${table} (${[...fields.map(columnDefinition), ...bad]})`);
+        const types = fields.map((field) => driverType(core.driver, field.type));
+        writer.begin(kept === undefined ? types : [...types, core.driver.api.VARCHAR]);
       } else assertSameFields(fields, valueFieldsOfArrow(batch.fields), rows);
-      await appendBatch({ driver: core.driver, writer, fields, file, signal }, batch, rows);
+      await appendBatch({ driver: core.driver, writer, fields, file, signal, kept }, batch, rows);
       rows += batch.rows;
       options.onProgress?.(rows);
     }
@@ -49,7 +55,7 @@ export async function stageArrow(
         {},
       );
     writer.finish();
-    return relationOf(table, fields, file);
+    return relationOf(table, fields, { file, hasBad: kept !== undefined && kept.rows > 0 });
   } catch (error) {
     writer.abandon();
     if (!core.closed) await core.run(sql`DROP TABLE IF EXISTS ${table}`);
@@ -72,20 +78,27 @@ function assertSameFields(expected: readonly ValueField[], actual: readonly Valu
 function relationOf(
   table: SqlName,
   fields: readonly ValueField[],
-  source: string | undefined,
+  options: { readonly file: string | undefined; readonly hasBad: boolean },
 ): StagedRelation {
   const selected = fields.map(
     ({ name, type }, index) =>
       sql`${type.kind === "null" ? sql`NULL` : storedName(index)} AS ${quoteName(name)}`,
   );
   const names = positionNames(fields.map(({ name }) => name));
-  const [file, row] = fileAndRow(source === undefined ? [] : [{ file: source, from: 0 }]);
+  const [file, row] = fileAndRow(options.file === undefined ? [] : [{ file: options.file, from: 0 }]);
+  const place = sql`${file} AS ${names.file}, ${row} AS ${names.row}`;
+  const bad = options.hasBad ? sql`, ${badCellsSql(besideStored.badCells)} AS ${names.badCells}` : sql``;
+  const positions = { file: names.file, row: names.row };
   return {
     sql: sql`SELECT ${selected} FROM ${table}`,
     columns: fields.map(({ name, type }) => ({ name, type: sqlType(type) })),
-    positionedSql: sql`SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${table}`,
-    positionColumns: { file: names.file, row: names.row },
+    positionedSql: sql`SELECT ${selected}${bad}, ${place} FROM ${table}`,
+    positionColumns: options.hasBad ? { ...positions, badCells: names.badCells } : positions,
   };
+}
+
+function keptCells(driver: Driver): KeptCells {
+  return { builder: columnBuilder({ driver, fromText: false }, { kind: "text" }), rows: 0 };
 }
 
 function columnDefinition({ type }: ValueField, index: number): SqlText {
