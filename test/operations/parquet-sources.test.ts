@@ -1,8 +1,10 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openSession } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { createTable, type DeltaType, openTable, type Table } from "../../src/index.ts";
+import { generator } from "../support/generator.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
 import { freshFolder, rowsOf } from "./table-folder.ts";
 
@@ -187,5 +189,74 @@ describe("several files with other types", () => {
     expect(bad).toMatchObject({ source_file: file("long"), source_row: 0n });
     await quarantine.close();
     await table.close();
+  });
+});
+
+describe("files that cannot be read", () => {
+  const folder = freshFolder();
+  const whole = join(folder, "whole.parquet");
+
+  beforeAll(async () => {
+    await using session = await openSession({ temporaryFolder: folder });
+    const columns =
+      "i AS id, 'text ' || (i % 7) AS t, {a: i::DOUBLE, b: [i, NULL]} AS s, (i / 3)::DECIMAL(20,4) AS d";
+    await session.execute(
+      unchecked(`COPY (SELECT ${columns} FROM range(500) r(i)) TO '${whole}' (ROW_GROUP_SIZE 128)`),
+    );
+  });
+
+  /** The file with bytes changed at random: in its pages, its footer, or with its end cut off. */
+  function damaged(number: number): string {
+    const random = generator(number);
+    const bytes = readFileSync(whole);
+    const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+    for (let change = 0; change < 3; change++) {
+      const from = random() < 0.5 ? footer : 0;
+      bytes[from + Math.floor(random() * (bytes.length - from))] = Math.floor(random() * 256);
+    }
+    const file = join(folder, `damaged-${number}.parquet`);
+    writeFileSync(file, random() < 0.1 ? bytes.subarray(0, Math.floor(random() * bytes.length)) : bytes);
+    return file;
+  }
+
+  it("end in SOURCE_UNREADABLE naming the file, whatever is damaged and wherever it is noticed", async () => {
+    const table = await createTable(join(folder, "t"), { source: { parquet: whole } });
+    let refused = 0;
+    for (let number = 0; number < 40; number++) {
+      const file = damaged(number);
+      const error = await refusal(table.append({ parquet: [whole, file] }, { gate: { checks: [] } }));
+      if (error === "no error") continue;
+      refused++;
+      expect(error).toMatchObject({
+        code: expect.stringMatching(/^(SOURCE_UNREADABLE|SCHEMA_MISMATCH)$/),
+        data: { file },
+      });
+    }
+    expect(refused).toBeGreaterThan(10);
+    await table.close();
+  });
+
+  it("are named where SQL reads them, and SQL that fails by itself is not their fault", async () => {
+    const file = join(folder, "cut.parquet");
+    const bytes = readFileSync(whole);
+    bytes.fill(255, 100, 1000);
+    writeFileSync(file, bytes);
+    const read = (sql: string, parquet: string) =>
+      refusal(createTable(join(freshFolder(), "t"), { source: { sql, files: { f: parquet } } }));
+    expect(await read("SELECT * FROM f", file)).toMatchObject({ code: "SOURCE_UNREADABLE", data: { file } });
+    expect(await read("SELECT CAST(t AS INTEGER) AS n FROM f", whole)).toMatchObject({ code: "SQL_FAILED" });
+  });
+
+  it.each([
+    ["lz4-hadoop", "LZ4 in the form of Hadoop"],
+    ["map-without-values", "map"],
+    ["split-integers", "BYTE_STREAM_SPLIT"],
+  ])("a form that the engine lacks is called by its name: %s", async (name, words) => {
+    const file = fixture(name);
+    expect(await refusal(created(file))).toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      message: expect.stringContaining(words),
+      data: { file },
+    });
   });
 });

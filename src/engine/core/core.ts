@@ -46,6 +46,11 @@ export class EngineCore implements AsyncDisposable {
   readonly turn: Turn;
   /** Files, besides the caller's, that staged relations read and a fence must leave readable. */
   readonly ownFiles: string[] = [];
+  /**
+   * What asks, after a failed query, whether a staged source is at fault: each returns the failure to report
+   * instead, or undefined.
+   */
+  readonly explainers: ((failure: VarveError) => Promise<VarveError | undefined>)[] = [];
   fenced = false;
   /**
    * A connection that counts its progress, created together with the fence, because a fenced instance lets no
@@ -187,6 +192,16 @@ export class EngineCore implements AsyncDisposable {
       : failure;
   }
 
+  /** Converts a failed query's error as {@link EngineCore.failure}, or to that of the source at fault. */
+  async failureOfQuery(error: unknown, text?: string): Promise<VarveError> {
+    const failure = this.failure(error, text);
+    for (const explain of this.explainers) {
+      const cause = await explain(failure);
+      if (cause !== undefined) return cause;
+    }
+    return failure;
+  }
+
   /** A name that no other table or view of this session has. */
   freshName(kind: string): SqlName {
     return plainName(`__varve_${kind}_${this.#names++}`);
@@ -203,7 +218,7 @@ export class EngineCore implements AsyncDisposable {
     try {
       return await this.turn.use(() => this.#run(statement, parameters));
     } catch (error) {
-      throw this.failure(error, statement);
+      throw await this.failureOfQuery(error, statement);
     }
   }
 
@@ -305,9 +320,10 @@ export class EngineCore implements AsyncDisposable {
     try {
       return await this.turn.use(() => work(connection), signal);
     } catch (error) {
-      const failure = this.failure(error);
+      if (signal?.aborted !== true) throw await this.failureOfQuery(error);
+      this.failure(error);
       assertNotAborted(signal);
-      throw failure;
+      throw error;
     } finally {
       disarm();
     }

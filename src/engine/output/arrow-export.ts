@@ -31,7 +31,7 @@ export async function* arrowBatches(
     const stream = await streamQuery(core, { connection, select: query.sql, signal: options.signal });
     yield* streamed(core, stream, query, options.batchRows ?? defaultBatchRows);
   } catch (error) {
-    const failure = core.failure(error, select);
+    const failure = await core.failureOfQuery(error, select);
     assertNotAborted(options.signal);
     throw failure;
   } finally {

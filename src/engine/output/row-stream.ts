@@ -26,7 +26,7 @@ export async function* streamRows(
   try {
     yield* convertedRows(core, await streamQuery(core, { connection, select, signal }));
   } catch (error) {
-    const failure = core.failure(error, select);
+    const failure = await core.failureOfQuery(error, select);
     assertNotAborted(signal);
     throw failure;
   } finally {

@@ -79,9 +79,20 @@ const unrelated: ReadonlySet<string> = new Set([
 /** The failure to read a file, by the file's name; what says nothing of the file stays as it is. */
 export function unreadableParquet(file: string, error: unknown): unknown {
   if (!isVarveError(error) || unrelated.has(error.code)) return error;
-  const [why] = String(error.data["engineMessage"] ?? error.message).split("\n");
-  const text = `Cannot read the Parquet file ${file}: ${why?.replace(/\.$/, "")}. Restore it from a copy, or write it again.`;
+  const [why = ""] = String(error.data["engineMessage"] ?? error.message).split("\n");
+  const [, codec] = /Unsupported compression codec "([^"]+)"/.exec(why) ?? [];
+  if (codec !== undefined) {
+    const text = `The Parquet file ${file} is compressed with ${codec}${codec === "LZ4" ? " in the form of Hadoop (not LZ4_RAW)" : ""}, which varve does not support. Write it with zstd, snappy or gzip.`;
+    return new VarveError("SOURCE_UNREADABLE", text, { file, compression: codec }, error);
+  }
+  const text = `Cannot read the Parquet file ${file}: ${why.replace(/\.$/, "")}. ${remedyOf(why)}.`;
   return new VarveError("SOURCE_UNREADABLE", text, { file }, error);
+}
+
+function remedyOf(why: string): string {
+  if (/BYTE_STREAM_SPLIT/.test(why)) return "Write its integers with another encoding";
+  if (/MAP_KEY_VALUE/.test(why)) return "Write its map with values, or as a list";
+  return "Restore it from a copy, or write it again";
 }
 
 function fieldsOf(file: string, rows: readonly EngineRow[]): readonly ParquetField[] {

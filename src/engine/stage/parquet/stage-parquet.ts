@@ -8,6 +8,7 @@ import { assertFilled } from "../shared/source-file.ts";
 import { type FileStart, fileAndRow, numberedCopy } from "../shared/stage-files.ts";
 import { fileShapes, scanOf } from "./file-shapes.ts";
 import { readParquetSchemas } from "./parquet-schema.ts";
+import { explainFailures } from "./source-failure.ts";
 import { uniteColumns } from "./united-columns.ts";
 import { type RowPlaces, refuseLossy, shapeRows, unitedSql } from "./united-rows.ts";
 
@@ -27,6 +28,7 @@ export async function stageParquet(
     throw new VarveError("INVALID_ARGUMENT", "No Parquet file was given. Pass at least one.", {});
   for (const file of files) await assertFilled(file);
   const shapes = await fileShapes(core, await readParquetSchemas(core, files));
+  explainFailures(core, files, shapes);
   const united = uniteColumns(shapes, options.columns ?? []);
   const columns = united.map(({ name, type }) => ({ name, type }));
   if (!shapes.some(({ isMended }) => isMended) && united.every(({ target }) => target === undefined))

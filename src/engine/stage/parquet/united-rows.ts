@@ -6,7 +6,6 @@ import { columnType, quoteName, quoteText } from "../../../sql/sql-text.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { badCellsType } from "../shared/bad-cells.ts";
 import { type FileShape, scanOf } from "./file-shapes.ts";
-import { unreadableParquet } from "./parquet-schema.ts";
 import type { UnitedColumn } from "./united-columns.ts";
 
 /** A column of files that may hold a value which the column's type does not. */
@@ -105,9 +104,7 @@ export async function refuseLossy(
   const place = hasPlaces ? sql`filename AS file, file_row_number AS row` : sql`NULL AS file, NULL AS row`;
   for (const { value, violated, path, expected, found } of doubtful) {
     const select = sql`SELECT ${place}, CAST(${value} AS VARCHAR) AS "value" FROM ${scanOf([...shape.files])} WHERE ${violated} LIMIT 1`;
-    const [bad] = await core.rows(select).catch((error: unknown) => {
-      throw unreadableParquet(shape.file, error);
-    });
+    const [bad] = await core.rows(select);
     if (bad === undefined) continue;
     const file = String(bad["file"] ?? shape.file);
     const row = bad["row"] === null ? undefined : Number(bad["row"]);
