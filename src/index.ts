@@ -80,6 +80,7 @@ export type { AnomalyRule } from "./quality/measures/anomaly.ts";
 export type { DistinctSketch } from "./quality/measures/distinct-sketch.ts";
 export type { ColumnState, MetricState } from "./quality/measures/metric-state.ts";
 export type { QuantileBucket, QuantileSketch } from "./quality/measures/quantile-sketch.ts";
+export type { ValueFrequency } from "./quality/measures/value-frequencies.ts";
 export type { ColumnClass } from "./quality/model/column.ts";
 export type { Level } from "./quality/model/expectation.ts";
 export type {

@@ -10,6 +10,7 @@ import type { Action, AddAction } from "../protocol/actions.ts";
 import type { MetricHistory } from "../quality/gate/gate-context.ts";
 import {
   columnMetrics,
+  comparedValue,
   isSketched,
   type MetricState,
   measureState,
@@ -189,7 +190,7 @@ export function unrecordedHistory(
 }
 
 function valuesOf(entries: readonly VersionMetrics[], metric: string): number[] {
-  return entries.flatMap(({ state }) => metricValue(state, metric) ?? []);
+  return entries.flatMap(({ state }) => comparedValue(state, metric) ?? []);
 }
 
 /** The columns that a metric looks at. @throws `SUITE_INVALID` */

@@ -8,7 +8,12 @@ import {
   sketchDistinct,
   sketchDistinctTogether,
 } from "../../src/quality/measures/distinct-sketch.ts";
-import { measureState, mergeStates, metricValue } from "../../src/quality/measures/metric-state.ts";
+import {
+  measureState,
+  mergeStates,
+  metricValue,
+  metricValues,
+} from "../../src/quality/measures/metric-state.ts";
 import {
   estimateQuantile,
   mergeQuantiles,
@@ -16,7 +21,7 @@ import {
   sketchQuantilesTogether,
 } from "../../src/quality/measures/quantile-sketch.ts";
 import { type SqlExpression, sql } from "../../src/sql/sql.ts";
-import { quoteName } from "../../src/sql/sql-text.ts";
+import { quoteName, quoteText } from "../../src/sql/sql-text.ts";
 
 let session: Session;
 beforeAll(async () => {
@@ -86,7 +91,7 @@ describe("a sketch of numbers", () => {
         sql`${skewed} UNION ALL SELECT unnest(['NaN'::DOUBLE, 'inf'::DOUBLE, NULL])`,
         "v",
       );
-      const [row] = await session.rows(sql`SELECT quantile_disc(v, ${share}) AS q FROM (${skewed})`);
+      const [row] = await session.rows(sql`SELECT quantile_cont(v, ${share}) AS q FROM (${skewed})`);
       const exact = Number(row?.["q"]);
       expect(Math.abs((estimateQuantile(sketch, share) ?? Number.NaN) - exact)).toBeLessThanOrEqual(
         0.0101 * Math.abs(exact),
@@ -112,7 +117,7 @@ describe("a sketch of numbers", () => {
     expect(sketch.length).toBeLessThanOrEqual(2049);
     expect(sketch.reduce((sum, { count }) => sum + count, 0)).toBe(160_000);
     const [row] = await session.rows(
-      sql`SELECT quantile_disc(v, 0.99) AS q FROM (${wide} UNION ALL SELECT pow(10.0, i / 500.0) FROM range(100000) t(i))`,
+      sql`SELECT quantile_cont(v, 0.99) AS q FROM (${wide} UNION ALL SELECT pow(10.0, i / 500.0) FROM range(100000) t(i))`,
     );
     const exact = Number(row?.["q"]);
     expect(Math.abs((estimateQuantile(sketch, 0.99) ?? 0) - exact)).toBeLessThanOrEqual(0.0101 * exact);
@@ -172,10 +177,52 @@ describe("the state of some rows", () => {
       await measureState(session, part(700, 1001)),
     );
     expect(merged).toEqual({ ...(await measureState(session, part(0, 1001))), columns: expect.anything() });
-    expect(Math.abs((metricValue(merged, "median(v)") ?? 0) - 500)).toBeLessThanOrEqual(5);
-    expect(Math.abs((metricValue(merged, "interquartile_range(v)") ?? 0) - 500)).toBeLessThanOrEqual(10);
+    const value = (measure: string) => metricValue(merged, `${measure}(v)`);
+    expect(Math.abs((value("approximate_median") ?? 0) - 500)).toBeLessThanOrEqual(5);
+    expect(Math.abs((value("approximate_interquartile_range") ?? 0) - 500)).toBeLessThanOrEqual(10);
+    expect([value("median"), value("interquartile_range")]).toEqual([null, null]);
     expect(Math.abs((metricValue(merged, "approximate_distinct(s)") ?? 0) - 300)).toBeLessThanOrEqual(30);
     expect(metricValue(merged, "approximate_distinct(l)")).toBeNull();
     expect(metricValue(merged, "median(s)")).toBeNull();
+  });
+
+  it.each([
+    [[1, 2, 2, 6, 8, 9]],
+    [[1, 2]],
+    [[-3.5]],
+    [[0, -0, 1e-300, -1e300]],
+    [[5, 5, 5, -1, -1]],
+    [Array.from({ length: 100 }, (_, index) => index * 1.1)],
+  ])("holds the exact quantiles of few different numbers: %j", async (numbers) => {
+    const values = (some: readonly number[]) => ({
+      sql: sql`SELECT CAST(unnest(${quoteText(JSON.stringify(some))}::JSON::DOUBLE[]) AS DOUBLE) AS v
+        UNION ALL SELECT unnest(['NaN'::DOUBLE, 'inf'::DOUBLE, NULL])`,
+      columns: [{ name: "v", type: "DOUBLE" }],
+    });
+    const finite = sql`(SELECT v FROM (${values(numbers).sql}) WHERE isfinite(v))`;
+    const [row] = await session.rows(
+      sql`SELECT quantile_cont(v, 0.5) AS median, quantile_cont(v, 0.75) - quantile_cont(v, 0.25) AS spread FROM ${finite}`,
+    );
+    const whole = await measureState(session, values(numbers));
+    const parts = mergeStates(
+      await measureState(session, values(numbers.slice(0, 2))),
+      await measureState(session, values(numbers.slice(2))),
+    );
+    for (const state of [whole, parts]) {
+      expect(metricValue(state, "median(v)")).toBeCloseTo(Number(row?.["median"]), 12);
+      expect(metricValue(state, "approximate_median(v)")).toBe(metricValue(state, "median(v)"));
+      expect(metricValue(state, "interquartile_range(v)")).toBeCloseTo(Number(row?.["spread"]), 12);
+      expect(Object.keys(metricValues(state)).filter((name) => name.startsWith("approximate_m"))).toEqual([]);
+    }
+    expect(parts.columns[0]?.frequencies).toEqual(whole.columns[0]?.frequencies);
+  });
+
+  it("gives an estimate of many different numbers, by the name of one", async () => {
+    const many = { sql: numbers(0, 101), columns: [{ name: "v", type: "BIGINT" }] };
+    const names = Object.keys(metricValues(await measureState(session, many)));
+    expect(names).toEqual(
+      expect.arrayContaining(["approximate_median(v)", "approximate_interquartile_range(v)"]),
+    );
+    expect(names).not.toContain("median(v)");
   });
 });

@@ -15,11 +15,18 @@ import {
 import { largestSquared } from "./measures.ts";
 import {
   estimateQuantile,
+  interpolatedQuantile,
   mergeQuantiles,
   type QuantileSketch,
   sketchQuantiles,
   sketchQuantilesTogether,
 } from "./quantile-sketch.ts";
+import {
+  mergeFrequencies,
+  mostFrequencies,
+  type ValueFrequency,
+  valueFrequencies,
+} from "./value-frequencies.ts";
 
 /**
  * Measurements of one column over some rows, in a form that can be merged: the state of two sets of rows is
@@ -46,6 +53,11 @@ export interface ColumnState {
   readonly distinct: DistinctSketch | null;
   /** Sketch of the finite numbers; `null` as above, and for columns that are not numeric. */
   readonly quantiles: QuantileSketch | null;
+  /**
+   * The finite numbers and how often each occurs, in ascending order, for up to 100 different ones; `null` for
+   * more, for columns that do not hold numbers, and in states recorded before they were kept.
+   */
+  readonly frequencies: readonly ValueFrequency[] | null;
 }
 
 /** Measurements of some rows, in a form that can be merged. */
@@ -77,6 +89,9 @@ export const metricsSchema: StructType = schema()
         .string("distinct", { comment: "HyperLogLog registers, 1,024 bytes in base64" })
         .column("quantiles", arrayOf(schema().integer("sign").integer("index").long("count")), {
           comment: "DDSketch buckets",
+        })
+        .column("frequencies", arrayOf(schema().double("value").long("count")), {
+          comment: "the numbers, where there are at most 100 different ones",
         }),
     ),
   )
@@ -127,10 +142,21 @@ export async function measureState(
     ({ name }) => sketchQuantiles(session, relation.sql, name),
     (names) => sketchQuantilesTogether(session, relation.sql, names),
   );
+  const small = plain.filter(
+    (column) =>
+      isNumeric(column.class) && (toNumber(row[`c${column.index}_distinct`]) ?? 0) <= 2 * mostFrequencies,
+  );
+  const frequencies = await valueFrequencies(
+    session,
+    relation.sql,
+    small.map(({ name }) => name),
+  );
+  const exact = new Map(small.map((column, place) => [column.index, frequencies[place] ?? null]));
   const states = columns.map(({ name }, index) => ({
     ...columnState(name, row, `c${index}_`),
     distinct: distinct.get(index) ?? null,
     quantiles: quantiles.get(index) ?? null,
+    frequencies: exact.get(index) ?? null,
   }));
   return { rows, columns: states };
 }
@@ -164,7 +190,7 @@ function columnState(
   name: string,
   row: EngineRow,
   prefix: string,
-): Omit<ColumnState, "distinct" | "quantiles"> {
+): Omit<ColumnState, "distinct" | "quantiles" | "frequencies"> {
   const read = (field: string) => toNumber(row[`${prefix}${field}`]);
   const count = read("count") ?? 0;
   const [min, max] = [read("min"), read("max")];
@@ -199,6 +225,10 @@ function mergeColumns(name: string, a: ColumnState | undefined, b: ColumnState |
   const sketches = {
     distinct: a.distinct === null || b.distinct === null ? null : mergeDistinct(a.distinct, b.distinct),
     quantiles: a.quantiles === null || b.quantiles === null ? null : mergeQuantiles(a.quantiles, b.quantiles),
+    frequencies:
+      a.frequencies === null || b.frequencies === null
+        ? null
+        : mergeFrequencies(a.frequencies, b.frequencies),
   };
   if (a.count === 0) return { ...b, name, present, ...sketches };
   if (b.count === 0) return { ...a, name, present, ...sketches };
@@ -227,6 +257,7 @@ const nothing: Omit<ColumnState, "name"> = {
   squares: null,
   distinct: null,
   quantiles: null,
+  frequencies: null,
 };
 
 /**
@@ -247,13 +278,17 @@ export function storedColumn({ distinct, ...state }: ColumnState): Readonly<Reco
 
 /** The counterpart of {@link storedColumn}. */
 export function loadedColumn(
-  stored: Omit<ColumnState, "distinct"> & { readonly distinct?: string | null | undefined },
+  stored: Omit<ColumnState, "distinct" | "frequencies"> & {
+    readonly distinct?: string | null | undefined;
+    readonly frequencies?: ColumnState["frequencies"] | undefined;
+  },
 ): ColumnState {
-  const { distinct, quantiles, ...state } = stored;
+  const { distinct, quantiles, frequencies, ...state } = stored;
   return {
     ...state,
     distinct: typeof distinct === "string" ? Uint8Array.from(Buffer.from(distinct, "base64")) : null,
     quantiles: quantiles ?? null,
+    frequencies: frequencies ?? null,
   };
 }
 
@@ -301,19 +336,32 @@ function columnMetric(state: MetricState, column: ColumnState, measure: string):
     case "approximate_distinct":
       return column.distinct === null ? null : estimateDistinct(column.distinct);
     case "median":
-      return quantileOf(column, 0.5);
-    case "interquartile_range": {
-      const [low, high] = [quantileOf(column, 0.25), quantileOf(column, 0.75)];
-      return low === null || high === null ? null : high - low;
-    }
+      return exactQuantile(column, 0.5);
+    case "interquartile_range":
+      return difference(exactQuantile(column, 0.25), exactQuantile(column, 0.75));
+    case "approximate_median":
+      return anyQuantile(column, 0.5);
+    case "approximate_interquartile_range":
+      return difference(anyQuantile(column, 0.25), anyQuantile(column, 0.75));
     default:
       return null;
   }
 }
 
-/** Never more than the number of values. */
-function quantileOf({ quantiles, min, max }: ColumnState, share: number): number | null {
-  const estimate = quantiles === null ? null : estimateQuantile(quantiles, share);
+function difference(low: number | null, high: number | null): number | null {
+  return low === null || high === null ? null : high - low;
+}
+
+/** By linear interpolation; `null` unless every number is kept. */
+function exactQuantile({ frequencies }: ColumnState, share: number): number | null {
+  return frequencies === null ? null : interpolatedQuantile(frequencies, share);
+}
+
+/** The exact quantile, or an estimate within the values that occur. */
+function anyQuantile(column: ColumnState, share: number): number | null {
+  const { quantiles, min, max } = column;
+  const exact = exactQuantile(column, share);
+  const estimate = exact ?? (quantiles === null ? null : estimateQuantile(quantiles, share));
   return estimate === null ? null : Math.min(Math.max(estimate, min ?? estimate), max ?? estimate);
 }
 
@@ -332,18 +380,36 @@ export const columnMetrics = [
   "interquartile_range",
 ] as const;
 
+/** Estimates that are listed where the metric itself is not known. */
+const estimates: Readonly<Record<string, string>> = {
+  approximate_median: "median",
+  approximate_interquartile_range: "interquartile_range",
+};
+
 /** The metrics of a column that are listed, without those that can be derived from others. */
-export const shownMetrics = columnMetrics.filter(
-  (name) => !["range", "sum", "stdev_population"].includes(name),
-);
+export const shownMetrics = [
+  ...columnMetrics.filter((name) => !["range", "sum", "stdev_population"].includes(name)),
+  ...Object.keys(estimates),
+];
 
 /** The metrics of a state by name, row count first; metrics that can be derived from others are left out. */
 export function metricValues(state: MetricState): Readonly<Record<string, number>> {
-  const names = state.columns.flatMap(({ name }) => shownMetrics.map((measure) => `${measure}(${name})`));
+  const names = state.columns.flatMap(({ name }) =>
+    shownMetrics.flatMap((measure) => {
+      const exact = estimates[measure];
+      const isKnown = exact !== undefined && metricValue(state, `${exact}(${name})`) !== null;
+      return isKnown ? [] : [`${measure}(${name})`];
+    }),
+  );
   return Object.fromEntries(
     ["row_count", ...names].flatMap((name) => {
       const value = metricValue(state, name);
       return value === null ? [] : [[name, value]];
     }),
   );
+}
+
+/** The value of a metric for a comparison over versions: its estimate where it is not known exactly. */
+export function comparedValue(state: MetricState, metric: string): number | null {
+  return metricValue(state, metric) ?? metricValue(state, `approximate_${metric}`);
 }

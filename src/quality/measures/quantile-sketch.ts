@@ -73,16 +73,46 @@ export function mergeQuantiles(a: QuantileSketch, b: QuantileSketch): QuantileSk
   return ordered([...counts.values()]);
 }
 
-/** The value below which about the given share (0 to 1) of the values lies; `null` for an empty sketch. */
+/**
+ * Estimates a quantile of a sketch by linear interpolation, `share` from 0 to 1; `null` for a sketch of
+ * nothing.
+ */
 export function estimateQuantile(sketch: QuantileSketch, share: number): number | null {
-  const total = sketch.reduce((sum, bucket) => sum + bucket.count, 0);
+  return interpolatedQuantile(
+    sketch.map(({ sign, index, count }) => ({
+      value: sign === 0 ? 0 : (sign * 2 * gamma ** index) / (gamma + 1),
+      count,
+    })),
+    share,
+  );
+}
+
+/**
+ * The quantile of values in ascending order, each with how often it occurs, by linear interpolation between the
+ * two values next to its rank, as `quantile_cont` of SQL; `null` without values.
+ */
+export function interpolatedQuantile(
+  values: readonly { readonly value: number; readonly count: number }[],
+  share: number,
+): number | null {
+  const total = values.reduce((sum, { count }) => sum + count, 0);
+  if (total === 0) return null;
   const rank = share * (total - 1);
+  const [low, high] = [valueAt(values, Math.floor(rank)), valueAt(values, Math.ceil(rank))];
+  const part = rank - Math.floor(rank);
+  return part === 0 ? low : low * (1 - part) + high * part;
+}
+
+function valueAt(
+  values: readonly { readonly value: number; readonly count: number }[],
+  rank: number,
+): number {
   let seen = 0;
-  for (const { sign, index, count } of sketch) {
+  for (const { value, count } of values) {
     seen += count;
-    if (seen > rank) return sign === 0 ? 0 : (sign * 2 * gamma ** index) / (gamma + 1);
+    if (seen > rank) return value;
   }
-  return null;
+  return values.at(-1)?.value ?? Number.NaN;
 }
 
 /** Buckets ordered from the smallest value to the largest, with their number limited. */
