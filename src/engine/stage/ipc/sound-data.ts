@@ -1,8 +1,8 @@
 import { type Data, DataType } from "apache-arrow";
 import { ArrowDamage, assertSound } from "./damage.ts";
 
-/** Dictionaries that were looked at: one may serve any number of batches. */
-const soundDictionaries = new WeakSet<Data>();
+/** Dictionaries and elements of lists that were looked at: one may serve any number of batches, or slices. */
+const known = new WeakSet<Data>();
 
 /**
  * Asserts that whatever an array refers to is there: values as many as its length says, offsets that do not
@@ -37,6 +37,12 @@ export function assertSoundData(column: string, data: Data): void {
       data.children[0]?.nullCount === 0,
       () => `column ${column} has a map with an entry that is null`,
     );
+}
+
+function assertSharedData(column: string, data: Data): void {
+  if (known.has(data)) return;
+  assertSoundData(column, data);
+  known.add(data);
 }
 
 type VariableType = DataType & { readonly isVariable: true };
@@ -103,7 +109,7 @@ function assertChild(column: string, data: Data, index: number, length: number):
     child.length >= length,
     () => `a child of column ${column} has ${child.length} values instead of ${length}`,
   );
-  assertSoundData(column, child);
+  assertSharedData(column, child);
 }
 
 function assertPositions(column: string, data: Data): void {
@@ -112,9 +118,7 @@ function assertPositions(column: string, data: Data): void {
   let size = 0;
   for (const part of parts) {
     size += part.length;
-    if (soundDictionaries.has(part)) continue;
-    assertSoundData(column, part);
-    soundDictionaries.add(part);
+    assertSharedData(column, part);
   }
   const { values, length, offset, nullBitmap } = data;
   const bits: Uint8Array | undefined = data.nullCount === 0 ? undefined : nullBitmap;
