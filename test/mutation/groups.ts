@@ -32,7 +32,7 @@ export const mutationGroups: readonly MutationGroup[] = [
       "test/protocol/**",
       "test/schema/schema-parts.test.ts",
       "test/log/features.test.ts",
-      "test/operations/{properties,alter}.test.ts",
+      "test/operations/definition/{properties,alter}.test.ts",
       "test/table/{writer-features,feature-matrix,write-requirements,commit-content,conflict}.test.ts",
     ],
   },
@@ -50,10 +50,10 @@ export const mutationGroups: readonly MutationGroup[] = [
     name: "engine fences",
     sources: ["src/engine/fence/*.ts", "src/engine/session/*.ts", "src/engine/core/instance-pool.ts"],
     tests: [
-      "test/engine/{fence*,common-tables,caller-*,row-guard,syntax-tree,sql-size,sql-functions,variant-sorting,stage-sql}.test.ts",
+      "test/engine/{fence/*,stage/variant-sorting,stage/stage-sql}.test.ts",
       "test/engine/{session,instance-pool,idle-instances,json-lines,row-stream,parquet-write}.test.ts",
       "test/query/**",
-      "test/operations/write-rules.test.ts",
+      "test/operations/definition/write-rules.test.ts",
     ],
   },
   {
@@ -72,7 +72,7 @@ export const mutationGroups: readonly MutationGroup[] = [
     tests: [
       "test/quality/{gate*,checks,check-cases,check-report,define,verdict,ascii-pattern,tiny-values}.test.ts",
       "test/property/gate-partition.test.ts",
-      "test/operations/{broken-lines,check,quarantine,quarantine-write,repair,write-first,write-variants}.test.ts",
+      "test/operations/{sources/broken-lines,check,quarantine/quarantine,quarantine/quarantine-write,quarantine/repair,write-first,sources/write-variants}.test.ts",
     ],
   },
 ];

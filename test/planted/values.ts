@@ -7,7 +7,7 @@ export const valuesMistakes: readonly Mistake[] = [
     file: "ipc/sound-data.ts",
     find: "assertSound(grows && start >= 0,",
     replace: "assertSound(true || (grows && start >= 0),",
-    test: "operations/arrow-files.test.ts",
+    test: "operations/sources/arrow-files.test.ts",
     name: "offsets that go backwards",
   },
   {
@@ -15,7 +15,7 @@ export const valuesMistakes: readonly Mistake[] = [
     file: "ipc/sound-data.ts",
     find: "if (position >= 0 && position < size) continue;",
     replace: "continue;",
-    test: "operations/arrow-files.test.ts",
+    test: "operations/sources/arrow-files.test.ts",
     name: "a position outside its dictionary",
   },
   {
@@ -23,7 +23,7 @@ export const valuesMistakes: readonly Mistake[] = [
     file: "ipc/read-ipc.ts",
     find: "if (isDelta && known !== undefined) known.push(values);",
     replace: "if (isDelta && values === undefined) return;",
-    test: "operations/arrow-files.test.ts",
+    test: "operations/sources/arrow-files.test.ts",
     name: "delta.arrows has the rows",
   },
   {
@@ -31,7 +31,7 @@ export const valuesMistakes: readonly Mistake[] = [
     file: "ipc/ipc-schema.ts",
     find: "table.int16(0) === 0,",
     replace: "table.int16(0) >= 0,",
-    test: "operations/arrow-files.test.ts",
+    test: "operations/sources/arrow-files.test.ts",
     name: "big-endian data is refused",
   },
   {
@@ -39,7 +39,7 @@ export const valuesMistakes: readonly Mistake[] = [
     file: "arrow/arrow-fixed.ts",
     find: "    assertInRange(data, type, picked);\n",
     replace: "",
-    test: "operations/arrow-files.test.ts",
+    test: "operations/sources/arrow-files.test.ts",
     name: "a decimal of a digit too many",
   },
   {
@@ -47,7 +47,7 @@ export const valuesMistakes: readonly Mistake[] = [
     file: "ipc/read-ipc.ts",
     find: "      await opened.close();\n      throw error;",
     replace: "      throw error;",
-    test: "operations/arrow-files.test.ts",
+    test: "operations/sources/arrow-files.test.ts",
     name: "leaves neither descriptors",
   },
   {
@@ -111,7 +111,7 @@ export const valuesMistakes: readonly Mistake[] = [
     file: "shared/number-text.ts",
     find: "return holdsText(value, text) ? value : undefined;",
     replace: "return value;",
-    test: "engine/number-cells.test.ts",
+    test: "engine/stage/number-cells.test.ts",
     name: "fractions of many digits",
   },
   {
@@ -119,7 +119,7 @@ export const valuesMistakes: readonly Mistake[] = [
     file: "shared/number-text.ts",
     find: "return holdsText(single, text ?? String(value)) ? single : undefined;",
     replace: "return single;",
-    test: "engine/number-cells.test.ts",
+    test: "engine/stage/number-cells.test.ts",
     name: "16777217 is",
   },
   {
@@ -127,7 +127,7 @@ export const valuesMistakes: readonly Mistake[] = [
     file: "csv/number-cells.ts",
     find: "WHEN ${digits} = '' THEN true ELSE ${isPrinted} END`;",
     replace: "WHEN ${digits} = '' THEN true ELSE true END`;",
-    test: "engine/number-cells.test.ts",
+    test: "engine/stage/number-cells.test.ts",
     name: "9007199254740993 is",
   },
   {
@@ -135,7 +135,7 @@ export const valuesMistakes: readonly Mistake[] = [
     file: "rows/repeated-name.ts",
     find: 'return countNames(parsed) === namesOf(text) ? undefined : (firstRepeated(text) ?? "");',
     replace: "return undefined;",
-    test: "engine/number-cells.test.ts",
+    test: "engine/stage/number-cells.test.ts",
     name: "are refused where a line names a field twice",
   },
   {
@@ -143,7 +143,7 @@ export const valuesMistakes: readonly Mistake[] = [
     file: "rows/row-stager.ts",
     find: "if (own === wide) return;",
     replace: "return;",
-    test: "engine/stage-rows.test.ts",
+    test: "engine/stage/stage-rows.test.ts",
     name: "numbers of nested values keep their digits",
   },
   {

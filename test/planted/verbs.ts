@@ -154,7 +154,7 @@ export const verbsMistakes: readonly Mistake[] = [
     find: "const place = (await setAside(written, quarantine)) ?? plan.tests?.before?.place;",
     replace:
       "const pending = new Promise<void>((resolve) => setTimeout(resolve, 50)).then(() => setAside(written, quarantine));\n    const place = plan.tests?.before?.place;\n    setTimeout(() => void pending, 0);",
-    test: "operations/quarantine-write.test.ts",
+    test: "operations/quarantine/quarantine-write.test.ts",
     name: "is a table of its own below it that holds each bad row as it",
   },
   {
@@ -162,7 +162,7 @@ export const verbsMistakes: readonly Mistake[] = [
     file: "append-rows.ts",
     find: "rows: staged.rows }, txn);",
     replace: "rows: staged.rows }, undefined);",
-    test: "operations/quarantine-write.test.ts",
+    test: "operations/quarantine/quarantine-write.test.ts",
     name: "refuses a repeated batch whose rows are no longer the same",
   },
   {
@@ -210,7 +210,7 @@ export const verbsMistakes: readonly Mistake[] = [
     file: "earlier-try.ts",
     find: 'if (earlier.rows === quarantined && sameSuite) return "same";',
     replace: 'return "same";',
-    test: "operations/quarantine-write.test.ts",
+    test: "operations/quarantine/quarantine-write.test.ts",
     name: "refuses a repeated batch whose rows are no longer the same",
   },
   {
@@ -218,7 +218,7 @@ export const verbsMistakes: readonly Mistake[] = [
     file: "quarantine-sink.ts",
     find: 'if (committed.outcome !== "alreadyApplied" || txn === undefined) return committed.version;',
     replace: "return committed.version;",
-    test: "operations/racing-tries.test.ts",
+    test: "operations/quarantine/racing-tries.test.ts",
     name: "give way to those of the newer one",
   },
   {
@@ -226,7 +226,7 @@ export const verbsMistakes: readonly Mistake[] = [
     file: "earlier-try.ts",
     find: "return (await context.store.head(commitPath(baseVersion + 1))) === undefined;",
     replace: "return false;",
-    test: "operations/repeated-batch.test.ts",
+    test: "operations/quarantine/repeated-batch.test.ts",
     name: "where the version of its first try was cleaned up",
   },
   {
@@ -234,7 +234,7 @@ export const verbsMistakes: readonly Mistake[] = [
     file: "claim-end.ts",
     find: 'if (progress.has(givenUpMark(claim))) return "given up";',
     replace: "",
-    test: "operations/resubmit.test.ts",
+    test: "operations/quarantine/resubmit.test.ts",
     name: "lands or reopens each row once when a stricter resubmission",
   },
   {
@@ -242,7 +242,7 @@ export const verbsMistakes: readonly Mistake[] = [
     file: "stages/commit-batch.ts",
     find: "const rivals = setsAside ? [] : ownMarks(plan.batch, resubmittedMark);",
     replace: "const rivals: string[] = [];",
-    test: "operations/racing-tries.test.ts",
+    test: "operations/quarantine/racing-tries.test.ts",
     name: "conflict where rows of the one were resubmitted before the other lands",
   },
   {
@@ -250,7 +250,7 @@ export const verbsMistakes: readonly Mistake[] = [
     file: "stages/commit-batch.ts",
     find: "...(setsAside ? ownMarks(plan.batch, asideMark) : [])",
     replace: "",
-    test: "operations/racing-tries.test.ts",
+    test: "operations/quarantine/racing-tries.test.ts",
     name: "keep what the one that landed set aside",
   },
   {
@@ -258,7 +258,7 @@ export const verbsMistakes: readonly Mistake[] = [
     file: "land-claim.ts",
     find: "if (superseded.length > 0) return",
     replace: "if (superseded.length > 99) return",
-    test: "operations/racing-tries.test.ts",
+    test: "operations/quarantine/racing-tries.test.ts",
     name: "double nothing where the other lands between claim and landing",
   },
   {
@@ -266,7 +266,7 @@ export const verbsMistakes: readonly Mistake[] = [
     file: "land-claim.ts",
     find: "const suite = suiteAt(now);",
     replace: "const suite = suiteAt(table);",
-    test: "operations/racing-tries.test.ts",
+    test: "operations/quarantine/racing-tries.test.ts",
     name: "holds claimed rows to the suite that they land under",
   },
   {
@@ -274,7 +274,7 @@ export const verbsMistakes: readonly Mistake[] = [
     file: "land-claim.ts",
     find: "    batch: { txn: claimTransaction(claim) },",
     replace: "",
-    test: "operations/resubmit.test.ts",
+    test: "operations/quarantine/resubmit.test.ts",
     name: "lands or reopens each row once when a stricter resubmission",
   },
   {

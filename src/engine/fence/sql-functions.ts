@@ -8,7 +8,7 @@ export type FunctionKind = "row" | "rows" | "moment";
 /*
  * These lists are DuckDB's own catalogue (`duckdb_functions()`), classified by what a caller's SQL may do with each
  * function. They only allow: a function in none of them, such as one that reads settings, files or the catalogue, waits,
- * writes or runs SQL, or one that a newer engine adds, is refused. `test/engine/sql-functions.test.ts` compares them
+ * writes or runs SQL, or one that a newer engine adds, is refused. `test/engine/fence/sql-functions.test.ts` compares them
  * with the catalogue of the engine in use.
  */
 

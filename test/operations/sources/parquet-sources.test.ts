@@ -1,0 +1,262 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { openSession } from "../../../src/engine/session/session.ts";
+import { isVarveError } from "../../../src/errors.ts";
+import { createTable, type DeltaType, openTable, type Table } from "../../../src/index.ts";
+import { generator } from "../../support/generator.ts";
+import { unchecked } from "../../support/unchecked-sql.ts";
+import { freshFolder, rowsOf } from "../table-folder.ts";
+
+const fixture = (name: string) => new URL(`../fixtures/parquet/${name}.parquet`, import.meta.url).pathname;
+
+async function created(...parquet: string[]) {
+  const table = await createTable(join(freshFolder(), "t"), { source: { parquet } });
+  const types = Object.fromEntries(table.snapshot().schema.fields.map(({ name, type }) => [name, type]));
+  const rows = await rowsOf(table);
+  await table.close();
+  return { types, rows };
+}
+
+async function refusal(work: Promise<unknown>) {
+  const error = await work.then(
+    () => "no error",
+    (thrown: unknown) => thrown,
+  );
+  return isVarveError(error) ? { code: error.code, message: error.message, data: error.data } : error;
+}
+
+describe("what the file says and the engine does not", () => {
+  it("text with only the newer annotation is text", async () => {
+    const { types, rows } = await created(fixture("logical-string"));
+    expect(types).toEqual({ bytes: "binary", c_utf8: "string", l_utf8: "string" });
+    expect(rows[0]).toEqual({
+      bytes: Uint8Array.from(Buffer.from("alpha")),
+      c_utf8: "alpha",
+      l_utf8: "alpha",
+    });
+  });
+
+  it("a column that its file calls null has no type of its own", async () => {
+    const { types, rows } = await created(fixture("nulls"));
+    expect(types).toEqual({ x: "string", y: "long" });
+    expect(rows).toEqual([
+      { x: null, y: 1n },
+      { x: null, y: 2n },
+    ]);
+  });
+
+  it.each([
+    ["twins", "id"],
+    ["case-twins", "A"],
+    ["nameless", ""],
+    ["nul-name", "a\0b"],
+    ["nested-case-twins", "s.A"],
+  ])("names that the engine would change are refused: %s", async (name, column) => {
+    const file = fixture(name);
+    expect(await refusal(created(file))).toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      message: expect.stringContaining(file),
+      data: { file, column },
+    });
+  });
+
+  it.each([
+    ["too-wide-decimal", "x"],
+    ["zoned-nanos-cut", "x"],
+    ["variant-033", "var.typed_value"],
+    ["variant-041", "var"],
+    ["variant-088", "var.typed_value.element"],
+    ["variant-131", "var"],
+    ["variant-137", "var.typed_value"],
+  ])("a type that is not read exactly is refused by file and column: %s", async (name, column) => {
+    const file = fixture(name);
+    expect(await refusal(created(file))).toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      message: expect.stringContaining(file),
+      data: { file, column },
+    });
+  });
+});
+
+describe("several files with other types", () => {
+  const values: Readonly<Record<string, string>> = {
+    long: "9007199254740993::BIGINT",
+    integer: "16777217::INTEGER",
+    short: "(-32768)::SMALLINT",
+    double: "1.5::DOUBLE",
+    float: "1.5::FLOAT",
+    whole: "2::DOUBLE",
+    boolean: "true",
+    text: "'a'",
+    d37: "12345678901234567890123456789012345.25::DECIMAL(37,2)",
+    d38: "1.00000000000000000001::DECIMAL(38,20)",
+    d20: "123456789012345678.25::DECIMAL(20,2)",
+    none: "NULL::INTEGER",
+    list: "[1::INTEGER]",
+    doubles: "[1.5::DOUBLE]",
+    struct: "{a: 1::INTEGER, b: 'x'}",
+    other: "{c: 2.5::DOUBLE, a: 9007199254740993::BIGINT}",
+  };
+  const folder = freshFolder();
+  const file = (name: string) => join(folder, `${name}.parquet`);
+
+  beforeAll(async () => {
+    await using session = await openSession({ temporaryFolder: folder });
+    for (const [name, value] of Object.entries(values))
+      await session.execute(unchecked(`COPY (SELECT ${value} AS v) TO '${file(name)}'`));
+  });
+
+  it.each<readonly [string, string, DeltaType, unknown, unknown]>([
+    ["long", "integer", "long", 9007199254740993n, 16777217n],
+    ["short", "float", "float", -32768, 1.5],
+    ["integer", "float", "double", 16777217, 1.5],
+    [
+      "d20",
+      "long",
+      { type: "decimal", precision: 21, scale: 2 },
+      "123456789012345678.25",
+      "9007199254740993.00",
+    ],
+    ["float", "double", "double", 1.5, 1.5],
+  ])("%s and %s become the type that holds both exactly", async (one, other, type, first, second) => {
+    const { types, rows } = await created(file(one), file(other));
+    expect(types).toEqual({ v: type });
+    expect(rows).toEqual([{ v: first }, { v: second }]);
+  });
+
+  it("nested types widen member by member, and structs have the fields of all", async () => {
+    expect((await created(file("list"), file("doubles"))).rows).toEqual([{ v: [1] }, { v: [1.5] }]);
+    const { rows } = await created(file("struct"), file("other"));
+    expect(rows).toEqual([
+      { v: { a: 1n, b: "x", c: null } },
+      { v: { a: 9007199254740993n, b: null, c: 2.5 } },
+    ]);
+  });
+
+  it.each([
+    ["long", "double"],
+    ["long", "float"],
+    ["d37", "d38"],
+    ["integer", "boolean"],
+    ["text", "integer"],
+    ["d20", "double"],
+  ])("%s and %s have no such type: a new table is refused, naming both files", async (one, other) => {
+    const error = await refusal(created(file(one), file(other)));
+    expect(error).toMatchObject({ code: "SCHEMA_MISMATCH", data: { column: ["v"], file: file(other) } });
+    expect(error).toMatchObject({ message: expect.stringContaining(file(one)) });
+  });
+
+  async function tableOf(type: DeltaType): Promise<Table> {
+    const schema = { type: "struct" as const, fields: [{ name: "v", type, nullable: true, metadata: {} }] };
+    return createTable(join(freshFolder(), "t"), { schema });
+  }
+
+  it.each<readonly [DeltaType, readonly string[], readonly unknown[]]>([
+    ["long", ["long", "whole"], [9007199254740993n, 2n]],
+    [
+      { type: "decimal", precision: 38, scale: 20 },
+      ["d38", "long"],
+      ["1.00000000000000000001", "9007199254740993.00000000000000000000"],
+    ],
+  ])("a table's column takes each file by itself: %j", async (type, names, expected) => {
+    const table = await tableOf(type);
+    await table.append({ parquet: names.map(file) });
+    expect((await rowsOf(table)).map((row) => row["v"])).toEqual(expected);
+    await table.close();
+  });
+
+  it("a value that the column cannot hold is refused by file and row", async () => {
+    const table = await tableOf("double");
+    const error = await refusal(table.append({ parquet: [file("double"), file("long")] }));
+    expect(error).toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { file: file("long"), row: 0, found: "9007199254740993", expected: "double" },
+    });
+    await table.close();
+  });
+
+  it("or set aside, with file and row, where the suite says so", async () => {
+    const table = await tableOf("double");
+    const { gate } = await table.append(
+      { parquet: [file("double"), file("long"), file("whole")] },
+      { batchId: "b", gate: { maxBadShare: 1, checks: [], onMisfit: "quarantine" } },
+    );
+    expect(gate).toMatchObject({ clean: 2, quarantined: 1 });
+    expect((await rowsOf(table)).map((row) => row["v"])).toEqual([1.5, 2]);
+    const quarantine = await openTable(`${table.uri}/_quarantine`);
+    const [bad] = await rowsOf(quarantine);
+    expect(bad).toMatchObject({ source_file: file("long"), source_row: 0n });
+    await quarantine.close();
+    await table.close();
+  });
+});
+
+describe("files that cannot be read", () => {
+  const folder = freshFolder();
+  const whole = join(folder, "whole.parquet");
+
+  beforeAll(async () => {
+    await using session = await openSession({ temporaryFolder: folder });
+    const columns =
+      "i AS id, 'text ' || (i % 7) AS t, {a: i::DOUBLE, b: [i, NULL]} AS s, (i / 3)::DECIMAL(20,4) AS d";
+    await session.execute(
+      unchecked(`COPY (SELECT ${columns} FROM range(500) r(i)) TO '${whole}' (ROW_GROUP_SIZE 128)`),
+    );
+  });
+
+  /** The file with bytes changed at random: in its pages, its footer, or with its end cut off. */
+  function damaged(number: number): string {
+    const random = generator(number);
+    const bytes = readFileSync(whole);
+    const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+    for (let change = 0; change < 3; change++) {
+      const from = random() < 0.5 ? footer : 0;
+      bytes[from + Math.floor(random() * (bytes.length - from))] = Math.floor(random() * 256);
+    }
+    const file = join(folder, `damaged-${number}.parquet`);
+    writeFileSync(file, random() < 0.1 ? bytes.subarray(0, Math.floor(random() * bytes.length)) : bytes);
+    return file;
+  }
+
+  it("end in SOURCE_UNREADABLE naming the file, whatever is damaged and wherever it is noticed", async () => {
+    const table = await createTable(join(folder, "t"), { source: { parquet: whole } });
+    let refused = 0;
+    for (let number = 0; number < 40; number++) {
+      const file = damaged(number);
+      const error = await refusal(table.append({ parquet: [whole, file] }, { gate: { checks: [] } }));
+      if (error === "no error") continue;
+      refused++;
+      expect(error).toMatchObject({
+        code: expect.stringMatching(/^(SOURCE_UNREADABLE|SCHEMA_MISMATCH)$/),
+        data: { file },
+      });
+    }
+    expect(refused).toBeGreaterThan(10);
+    await table.close();
+  });
+
+  it("are named where SQL reads them, and SQL that fails by itself is not their fault", async () => {
+    const file = join(folder, "cut.parquet");
+    const bytes = readFileSync(whole);
+    bytes.fill(255, 100, 1000);
+    writeFileSync(file, bytes);
+    const read = (sql: string, parquet: string) =>
+      refusal(createTable(join(freshFolder(), "t"), { source: { sql, files: { f: parquet } } }));
+    expect(await read("SELECT * FROM f", file)).toMatchObject({ code: "SOURCE_UNREADABLE", data: { file } });
+    expect(await read("SELECT CAST(t AS INTEGER) AS n FROM f", whole)).toMatchObject({ code: "SQL_FAILED" });
+  });
+
+  it.each([
+    ["lz4-hadoop", "LZ4 in the form of Hadoop"],
+    ["map-without-values", "map"],
+    ["split-integers", "BYTE_STREAM_SPLIT"],
+  ])("a form that the engine lacks is called by its name: %s", async (name, words) => {
+    const file = fixture(name);
+    expect(await refusal(created(file))).toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      message: expect.stringContaining(words),
+      data: { file },
+    });
+  });
+});
