@@ -1,4 +1,5 @@
 import type { Vector } from "@duckdb/node-bindings";
+import { bitsInByte } from "../../util/count-bits.ts";
 import type { Driver } from "./driver.ts";
 import { isValid, sourceSize, validityBits } from "./native-vector.ts";
 
@@ -117,9 +118,3 @@ export class Bits {
     }
   }
 }
-
-const bitsInByte = Uint8Array.from({ length: 256 }, (_, byte) => {
-  let count = 0;
-  for (let rest = byte; rest > 0; rest >>= 1) count += rest & 1;
-  return count;
-});

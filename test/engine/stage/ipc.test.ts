@@ -18,7 +18,10 @@ import {
 } from "apache-arrow";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { FlatTable } from "../../../src/engine/stage/ipc/flat-table.ts";
+import type { IpcField } from "../../../src/engine/stage/ipc/ipc-schema.ts";
 import { joinData } from "../../../src/engine/stage/ipc/join-data.ts";
+import { loadBatch } from "../../../src/engine/stage/ipc/load-batch.ts";
 import { decodeLz4 } from "../../../src/engine/stage/ipc/lz4-frame.ts";
 import { assertSoundData } from "../../../src/engine/stage/ipc/sound-data.ts";
 
@@ -119,5 +122,84 @@ describe("LZ4 frames", () => {
       }),
       { numRuns: 2000, seed: 12 },
     );
+  });
+});
+
+describe("what takes little space and much time or memory is refused", () => {
+  it("a text that the metadata refers to again and again", () => {
+    const [items, size] = [1000, 10_000];
+    // a table with a vector, all items of which are one table with a long text; both tables have one vtable
+    const [vtable, vector, table] = [16, 24, 28 + items * 4];
+    const bytes = Buffer.alloc(table + 12 + size, "a");
+    bytes.writeUInt32LE(4, 0);
+    bytes.writeInt32LE(4 - vtable, 4);
+    bytes.writeUInt32LE(vector - 8, 8);
+    bytes.set([6, 0, 8, 0, 4, 0], vtable);
+    bytes.writeUInt32LE(items, vector);
+    for (let at = vector + 4; at < table; at += 4) bytes.writeUInt32LE(table - at, at);
+    bytes.writeInt32LE(table - vtable, table);
+    bytes.writeUInt32LE(4, table + 4);
+    bytes.writeUInt32LE(size, table + 8);
+    const read = () =>
+      FlatTable.root(bytes)
+        .tables(0)
+        .map((table) => table.text(0));
+    expect(read).toThrow(/refers to a text again and again/);
+  });
+
+  const ints: IpcField = { name: "i", type: new Int32(), layout: "fixed", children: [] };
+  const batch = (rows: number, columns: number, buffers: readonly (readonly [number, number])[]) => ({
+    rows,
+    nodes: Array.from({ length: columns }, () => ({ length: rows, nulls: 0 })),
+    buffers: buffers.map(([offset, length]) => ({ offset, length })),
+    compression: undefined,
+    variadicCounts: [],
+  });
+
+  it("buffers that lie in each other", async () => {
+    const body = Buffer.alloc(16);
+    const load = (second: number) => {
+      const metadata = batch(2, 2, [
+        [0, 0],
+        [0, 8],
+        [8, 0],
+        [second, 8],
+      ]);
+      return loadBatch([ints, ints], {
+        metadata,
+        body: body.subarray(0, second + 8),
+        dictionaryOf: () => undefined,
+      });
+    };
+    expect(await load(8)).toHaveLength(2);
+    await expect(load(0)).rejects.toThrow(/buffers have 16 bytes together, and its body 8/);
+  });
+
+  it("runs of many columns that are long together", async () => {
+    const rows = 2 ** 24;
+    const runs: IpcField = { name: "r", type: new Null(), layout: "run-ends", children: [ints, ints] };
+    const body = Buffer.alloc(9 * 8);
+    const nodes = Array.from({ length: 9 }, () => [
+      { length: rows, nulls: 0 },
+      { length: 1, nulls: 0 },
+      { length: 1, nulls: 0 },
+    ]).flat();
+    const buffers = Array.from({ length: 9 }, (_, column): (readonly [number, number])[] => {
+      body.writeInt32LE(rows, column * 8);
+      return [
+        [0, 0],
+        [column * 8, 4],
+        [0, 0],
+        [column * 8 + 4, 4],
+      ];
+    }).flat();
+    const metadata = { ...batch(rows, 0, buffers), nodes };
+    const parts = { metadata, body, dictionaryOf: () => undefined };
+    await expect(
+      loadBatch(
+        Array.from({ length: 9 }, () => runs),
+        parts,
+      ),
+    ).rejects.toThrow(/runs or lists of column r and those before it have over 134217728 values/);
   });
 });

@@ -7,19 +7,23 @@ interface FlatVector {
   readonly count: number;
 }
 
-/** The bytes of a flatbuffer, and how many more of its tables may be read. */
+/** The bytes of a flatbuffer, and how many more of its tables, and bytes of its texts, may be read. */
 interface FlatBuffer {
   readonly view: DataView;
   readonly bytes: Uint8Array;
   tablesLeft: number;
+  textLeft: number;
 }
+
+/** Writers may store a name once that many fields have; so many times the metadata's bytes are never needed. */
+const mostTextRatio = 64;
 
 /**
  * A table of a flatbuffer (https://flatbuffers.dev/internals), each of whose fields is read by its id.
  *
  * The metadata of Arrow may come from anywhere, and the flatbuffers library follows its offsets and counts
- * unseen. Here each is held against the bytes there are before it is followed, and the tables are counted:
- * offsets may lead to a table many times, or around in a circle.
+ * unseen. Here each is held against the bytes there are before it is followed, and tables and bytes of text are
+ * counted: offsets may lead to one of them many times, or around in a circle.
  */
 export class FlatTable {
   readonly #buffer: FlatBuffer;
@@ -30,7 +34,8 @@ export class FlatTable {
   /** @throws {@link ArrowDamage} as all methods do */
   static root(bytes: Uint8Array): FlatTable {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const buffer = { view, bytes, tablesLeft: bytes.length };
+    const textLeft = bytes.length * mostTextRatio;
+    const buffer = { view, bytes, tablesLeft: bytes.length, textLeft };
     within(buffer, 0, 4);
     return new FlatTable(buffer, view.getUint32(0, true));
   }
@@ -77,6 +82,8 @@ export class FlatTable {
   text(id: number): string | undefined {
     const vector = this.#vector(id, 1);
     if (vector === undefined) return undefined;
+    this.#buffer.textLeft -= vector.count;
+    assertSound(this.#buffer.textLeft >= 0, () => "its metadata refers to a text again and again");
     const bytes = this.#buffer.bytes.subarray(vector.start, vector.start + vector.count);
     assertSound(isUtf8(bytes), () => "its metadata holds text that is not UTF-8");
     return Buffer.from(bytes).toString("utf8");

@@ -1,4 +1,5 @@
 import { Data, DataType, Vector } from "apache-arrow";
+import { countBits } from "../../../util/count-bits.ts";
 import { ArrowDamage, assertSound } from "./damage.ts";
 import { type Decompress, decompressor } from "./decompress.ts";
 import type { IpcField } from "./ipc-schema.ts";
@@ -14,7 +15,7 @@ export interface BatchParts {
 
 /** So many values may take no bytes at all, as nulls and empty structs do. */
 const mostWithoutBytes = 2 ** 24;
-/** So many positions are made of run ends and list views. */
+/** So many positions are made of the run ends and list views of a batch. */
 const mostExpanded = 2 ** 27;
 
 /**
@@ -31,6 +32,7 @@ export async function loadBatch(fields: readonly IpcField[], parts: BatchParts):
     compression === undefined ? undefined : await decompressor(compression),
   );
   assertSound(rows >= 0, () => `it states ${rows} rows`);
+  assertApart(parts);
   const columns = fields.map((field) => {
     const data = loader.load(field);
     assertSound(
@@ -43,6 +45,15 @@ export async function loadBatch(fields: readonly IpcField[], parts: BatchParts):
   return columns;
 }
 
+/** Buffers that lie in each other would be read, and decompressed, again and again. */
+function assertApart({ metadata, body }: BatchParts): void {
+  const stated = metadata.buffers.reduce((sum, { length }) => sum + Math.max(length, 0), 0);
+  assertSound(
+    stated <= body.length,
+    () => `its buffers have ${stated} bytes together, and its body ${body.length}`,
+  );
+}
+
 /** Takes nodes, buffers and counts in the order of the fields, children behind their parents. */
 class BatchLoader {
   readonly #parts: BatchParts;
@@ -51,6 +62,8 @@ class BatchLoader {
   #node = 0;
   #buffer = 0;
   #variadic = 0;
+  /** Positions that were made so far. */
+  #expanded = 0;
 
   constructor(parts: BatchParts, decompress: Decompress | undefined) {
     this.#parts = parts;
@@ -209,8 +222,7 @@ class BatchLoader {
       DataType.isInt(endsField.type) && ends.nullCount === 0 && ends.length === values.length,
       () => `the runs of column ${field.name} have no ends`,
     );
-    assertSound(length <= mostExpanded, () => `column ${field.name} has runs of ${length} values`);
-    const positions = new Int32Array(length);
+    const positions = this.#positions(field, length);
     let start = 0;
     for (let run = 0; run < ends.length; run++) {
       const end = Number(ends.values[run]);
@@ -220,6 +232,19 @@ class BatchLoader {
     }
     assertSound(start >= length, () => `the runs of column ${field.name} end at ${start} of ${length}`);
     return expanded(field.type, positions, values);
+  }
+
+  #positions(field: IpcField, count: number): Int32Array {
+    this.#assertExpandable(field, count);
+    this.#expanded += count;
+    return new Int32Array(count);
+  }
+
+  #assertExpandable({ name }: IpcField, count: number): void {
+    assertSound(
+      this.#expanded + count <= mostExpanded,
+      () => `the runs or lists of column ${name} and those before it have over ${mostExpanded} values`,
+    );
   }
 
   /** Lists that may lie in any order become lists of positions in the array of their elements. */
@@ -238,13 +263,10 @@ class BatchLoader {
         () => `list ${index} of column ${field.name} is outside its ${elements.length} elements`,
       );
       const end = (offsets[index] ?? 0) + size;
-      assertSound(
-        end <= mostExpanded,
-        () => `the lists of column ${field.name} have ${end} elements or more`,
-      );
+      this.#assertExpandable(field, end);
       offsets[index + 1] = end;
     }
-    const positions = new Int32Array(offsets[length] ?? 0);
+    const positions = this.#positions(field, offsets[length] ?? 0);
     for (let index = 0; index < length; index++)
       for (let to = offsets[index] ?? 0, from = Number(starts?.[index]); to < (offsets[index + 1] ?? 0); to++)
         positions[to] = from++;
@@ -279,18 +301,3 @@ function statedLength(bytes: Uint8Array): number {
 function tooShort(column: string, bytes: number): string {
   return `a buffer of column ${column} has only ${bytes} bytes`;
 }
-
-/** How many of the first `length` bits are set. */
-function countBits(bytes: Uint8Array, length: number): number {
-  let count = 0;
-  const whole = length >> 3;
-  for (let index = 0; index < whole; index++) count += bitsOfByte[bytes[index] ?? 0] ?? 0;
-  const rest = (bytes[whole] ?? 0) & ((1 << (length & 7)) - 1);
-  return count + (bitsOfByte[rest] ?? 0);
-}
-
-const bitsOfByte = Uint8Array.from({ length: 256 }, (_, byte) => {
-  let count = 0;
-  for (let rest = byte; rest > 0; rest >>= 1) count += rest & 1;
-  return count;
-});
