@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OpenSession } from "../../../src/engine/core/contract.ts";
 import { openSession } from "../../../src/engine/session/session.ts";
 import { binaryCell, exactCell } from "../../../src/engine/stage/csv/number-cells.ts";
-import { floatOf, holdsText } from "../../../src/engine/stage/shared/number-text.ts";
+import { decimalShape, floatOf, holdsText } from "../../../src/engine/stage/shared/number-text.ts";
 import { parseDecimal } from "../../../src/engine/stage/shared/parse-values.ts";
 import { sql } from "../../../src/sql/sql.ts";
 import { quoteText } from "../../../src/sql/sql-text.ts";
@@ -176,5 +176,14 @@ describe("types that CSV and JSON lines are found to have", () => {
     expect(await found("ndjson", ['{"a":"\\"a\\":1","b":{"a":1}}', '{"a":"c:","b":{"a":2}}'])).toHaveLength(
       3,
     );
+  });
+});
+
+describe("a number of a million digits", () => {
+  it("is looked at once, wherever its zeros are", () => {
+    const zeros = "0".repeat(1_000_000);
+    expect(decimalShape(`1${zeros}1`)).toEqual({ whole: 1_000_002, scale: 0 });
+    expect(decimalShape(`1.${zeros}1${zeros}`)).toEqual({ whole: 1, scale: 1_000_001 });
+    expect(decimalShape(`${zeros}.${zeros}`)).toEqual({ whole: 0, scale: 0 });
   });
 });

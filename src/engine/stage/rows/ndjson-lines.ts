@@ -81,6 +81,8 @@ const mayLoseDigits = /\d[\d.]{15}|[:,[\s]-?\d[\d.]*[eE][+-]?\d{3}/;
 function exactNumber(text: string): number | bigint | ExactNumber {
   if (/^-?\d+$/.test(text)) {
     if (text === "-0") return -0;
+    // longer than any long
+    if (text.length > 20) return new ExactNumber(text);
     const value = BigInt(text);
     if (value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER))
       return Number(value);

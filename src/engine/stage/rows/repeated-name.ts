@@ -1,10 +1,14 @@
+const [quote, backslash, colon, space] = [0x22, 0x5c, 0x3a, 0x20];
+
 /**
  * A name that one object of a JSON text has twice, of which a parser keeps the last value only; undefined for none.
  *
  * @param parsed what the text was parsed to: it has fewer names than the text then
  */
 export function repeatedName(text: string, parsed: unknown): string | undefined {
-  return countNames(parsed) === namesOf(text) ? undefined : (firstRepeated(text) ?? "");
+  const names = countNames(parsed);
+  if (names === possibleNames(text) || names === namesOf(text)) return undefined;
+  return firstRepeated(text) ?? "";
 }
 
 function countNames(value: unknown): number {
@@ -25,6 +29,16 @@ function isParsedObject(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
+/** Colons that a name may end before: no fewer than the names, and mostly as many, so that no string is looked at. */
+function possibleNames(text: string): number {
+  let count = 0;
+  for (let index = text.indexOf(":"); index >= 0; index = text.indexOf(":", index + 1)) {
+    const before = text.charCodeAt(index - 1);
+    if (before === quote || before <= space) count++;
+  }
+  return count;
+}
+
 /** Strings of a JSON text that a colon follows. */
 function namesOf(text: string): number {
   let count = 0;
@@ -43,13 +57,11 @@ function stringEnd(text: string, start: number): number {
   return end < 0 ? text.length : end;
 }
 
-function isEscaped(text: string, quote: number): boolean {
-  let before = quote - 1;
+function isEscaped(text: string, index: number): boolean {
+  let before = index - 1;
   while (text.charCodeAt(before) === backslash) before--;
-  return (quote - before) % 2 === 0;
+  return (index - before) % 2 === 0;
 }
-
-const [backslash, colon, space] = [0x5c, 0x3a, 0x20];
 
 function isName(text: string, end: number): boolean {
   let next = end + 1;

@@ -16,10 +16,17 @@ function decimalParts(text: string): DecimalParts | undefined {
   if (whole === "" && fraction === "") return undefined;
   const isNegative = sign === "-";
   const significant = (whole + fraction).replace(/^0+/, "");
-  const digits = significant.replace(/0+$/, "");
+  const digits = significant.slice(0, endOfDigits(significant));
   if (digits === "") return { isNegative, digits, exponent: 0 };
   const exponent = Number(power) - fraction.length + (significant.length - digits.length);
   return { isNegative, digits, exponent };
+}
+
+/** Where the zeros at the end begin; a pattern for them would look at other runs of zeros again and again. */
+function endOfDigits(significant: string): number {
+  let end = significant.length;
+  while (significant[end - 1] === "0") end--;
+  return end;
 }
 
 /** Digits that every double keeps, whatever they are. */
@@ -53,6 +60,8 @@ function isHalfway(value: number, digits: string): boolean {
 /** The double that a text stands for; undefined where none holds it. */
 export function doubleOfText(text: string): number | undefined {
   const value = Number(text);
+  // the text that a double is printed as stands for it
+  if (String(value) === text && Number.isFinite(value)) return value;
   // as many digits and no exponent: nothing can get lost
   if (text.length <= safeDigits && !/[eE]/.test(text) && Number.isFinite(value)) return value;
   return holdsText(value, text) ? value : undefined;
