@@ -1,6 +1,6 @@
 import type { Session } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { parseStatistics } from "../log/pruning/file-facts.ts";
+import { parseStatistics } from "../log/pruning/file-statistics.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import { type ColumnMappingMode, physicalName } from "../schema/column-mapping.ts";
 import { fieldAt, leafFields } from "../schema/fields.ts";

@@ -370,7 +370,7 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "Rows that a source's own statistics hide pass.",
     file: "stages/write-files.ts",
-    find: "await gate?.confirm(verdict, writtenFacts(room.session, target, data, rows));",
+    find: "await gate?.confirm(verdict, writtenStatistics(room.session, target, data, rows));",
     replace: "{}",
     test: "write-first.test.ts",
     name: "does not believe a source",

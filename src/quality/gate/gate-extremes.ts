@@ -8,7 +8,7 @@ import { rowMask } from "./masks.ts";
 import type { CheckResult } from "./verdict.ts";
 
 /** Exact statistics of one top-level column from the files that hold a batch. */
-export interface ColumnFacts {
+export interface ColumnStatistics {
   /** Returns the number of values that are not null. */
   readonly present: () => Promise<number>;
   /**
@@ -19,9 +19,9 @@ export interface ColumnFacts {
 }
 
 /** What is known about all rows of a batch once they are in files. */
-export interface WrittenFacts {
+export interface WrittenStatistics {
   readonly rows: number;
-  column(name: string): Promise<ColumnFacts>;
+  column(name: string): Promise<ColumnStatistics>;
 }
 
 /** Results that follow from extremes without reading the rows. */
@@ -42,15 +42,15 @@ export async function answerFromExtremes(
   session: Session,
   planned: readonly PlannedCheck[],
   batch: StagedRelation,
-  facts: WrittenFacts,
+  statistics: WrittenStatistics,
   context: CountContext,
 ): Promise<ExtremesAnswer> {
-  const known = new Map<string, ColumnFacts>();
+  const known = new Map<string, ColumnStatistics>();
   const answerable: PlannedCheck[] = [];
   for (const check of planned) {
     const name = columnOf(check, batch.columns);
     if (name === undefined) continue;
-    const column = known.get(name) ?? (await facts.column(name));
+    const column = known.get(name) ?? (await statistics.column(name));
     if (column.extremes === undefined) continue;
     known.set(name, column);
     // the relation of the extremes is padded with nulls; nulls of the rows are counted separately
@@ -70,8 +70,8 @@ export async function answerFromExtremes(
     const present = async () => (await known.get(columnOf(check, batch.columns) ?? "")?.present()) ?? 0;
     if (mask === undefined) results.set(id, result);
     else if (result.unexpected !== 0) refuted.add(id);
-    else if (onNull !== "fail" || (await present()) === facts.rows) {
-      const considered = mask.considered === undefined ? facts.rows : await present();
+    else if (onNull !== "fail" || (await present()) === statistics.rows) {
+      const considered = mask.considered === undefined ? statistics.rows : await present();
       results.set(id, rowResult(mask, { considered, unexpected: 0, repaired: 0 }));
     }
   }
@@ -99,7 +99,7 @@ function columnOf({ plan, scope }: PlannedCheck, columns: readonly EngineColumn[
 async function relationOf(
   session: Session,
   batch: StagedRelation,
-  known: ReadonlyMap<string, ColumnFacts>,
+  known: ReadonlyMap<string, ColumnStatistics>,
 ): Promise<StagedRelation | undefined> {
   const columns = batch.columns.filter(({ name }) => known.has(name));
   if (columns.length === 0) return undefined;

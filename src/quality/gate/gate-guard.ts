@@ -2,7 +2,7 @@ import type { EngineColumn } from "../../engine/core/contract.ts";
 import type { SqlExpression } from "../../sql/sql.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { rowResult } from "./gate-counts.ts";
-import type { ExtremesAnswer, WrittenFacts } from "./gate-extremes.ts";
+import type { ExtremesAnswer, WrittenStatistics } from "./gate-extremes.ts";
 import { type Mask, rowMask } from "./masks.ts";
 import type { CheckResult } from "./verdict.ts";
 
@@ -60,16 +60,16 @@ export function guardConditions(masks: readonly Mask[]): SqlExpression[] {
 export async function passedResults(
   masks: readonly Mask[],
   columns: readonly EngineColumn[],
-  facts: WrittenFacts,
+  statistics: WrittenStatistics,
 ): Promise<ExtremesAnswer> {
-  const present = async (column: string) => (await facts.column(column)).present();
+  const present = async (column: string) => (await statistics.column(column)).present();
   const results = new Map<string, CheckResult>();
   const refuted = new Set<string>();
   for (const mask of masks) {
     const whole = columnOf(mask.presentColumn, columns);
-    if (whole !== undefined && (await present(whole)) !== facts.rows) refuted.add(mask.planned.check.id);
+    if (whole !== undefined && (await present(whole)) !== statistics.rows) refuted.add(mask.planned.check.id);
     const column = columnOf(mask.consideredColumn, columns);
-    const considered = column === undefined ? facts.rows : await present(column);
+    const considered = column === undefined ? statistics.rows : await present(column);
     results.set(mask.planned.check.id, rowResult(mask, { considered, unexpected: 0, repaired: 0 }));
   }
   return { results, refuted };

@@ -11,7 +11,7 @@ import { refuseReference } from "../suite/reference.ts";
 import type { GateContext } from "./gate-context.ts";
 import { type CountContext, type Counted, countRows, resolveRounds } from "./gate-counts.ts";
 import { checkedExpressions } from "./gate-expressions.ts";
-import { answerFromExtremes, type ExtremesAnswer, type WrittenFacts } from "./gate-extremes.ts";
+import { answerFromExtremes, type ExtremesAnswer, type WrittenStatistics } from "./gate-extremes.ts";
 import { groupMasks, isOutOfRange } from "./gate-groups.ts";
 import { guardConditions, isGuardable, passedResults } from "./gate-guard.ts";
 import { type Repaired, repairRows } from "./gate-repair.ts";
@@ -112,14 +112,20 @@ export class Gate {
    *
    * @throws `SOURCE_UNREADABLE` if wrong statistics of a source file have falsified a test
    */
-  async verdictOfWritten(facts: WrittenFacts): Promise<GateOutcome | undefined> {
+  async verdictOfWritten(statistics: WrittenStatistics): Promise<GateOutcome | undefined> {
     const { planned, repaired, session } = this.#parts;
-    const passed = await passedResults(this.#guarded, repaired.staged.columns, facts);
+    const passed = await passedResults(this.#guarded, repaired.staged.columns, statistics);
     confirm(passed, passed.results);
     const others = planned.filter(({ check }) => !passed.results.has(check.id));
-    const answered = await answerFromExtremes(session, others, repaired.staged, facts, this.#countContext);
+    const answered = await answerFromExtremes(
+      session,
+      others,
+      repaired.staged,
+      statistics,
+      this.#countContext,
+    );
     const counted = await this.#count(others.filter(({ check }) => !answered.results.has(check.id)));
-    if (counted.rows !== facts.rows) return undefined;
+    if (counted.rows !== statistics.rows) return undefined;
     confirm(answered, counted.results);
     const results = planned.flatMap(({ check: { id } }) => {
       const result = passed.results.get(id) ?? answered.results.get(id) ?? counted.results.get(id);
@@ -132,9 +138,15 @@ export class Gate {
    * Compares a verdict with the written files' statistics, once its clean rows are in them. @throws as
    * {@link Gate.verdictOfWritten}
    */
-  async confirm(verdict: GateOutcome, facts: WrittenFacts): Promise<void> {
+  async confirm(verdict: GateOutcome, statistics: WrittenStatistics): Promise<void> {
     const { planned, repaired, session } = this.#parts;
-    const answered = await answerFromExtremes(session, planned, repaired.staged, facts, this.#countContext);
+    const answered = await answerFromExtremes(
+      session,
+      planned,
+      repaired.staged,
+      statistics,
+      this.#countContext,
+    );
     confirm(answered, new Map(verdict.checks.map((check) => [check.id, check])));
   }
 

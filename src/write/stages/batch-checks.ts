@@ -1,7 +1,7 @@
 import { type EnforcementCheck, type EnforcementPlan, rowMisfitError } from "../../dialects/enforcement.ts";
 import type { Session, StagedRelation, WrittenColumn, WrittenFile } from "../../engine/core/contract.ts";
 import { exceedsDigits, widestDecimal } from "../../engine/core/decimal-digits.ts";
-import type { WrittenFacts } from "../../quality/gate/gate-extremes.ts";
+import type { WrittenStatistics } from "../../quality/gate/gate-extremes.ts";
 import { physicalName } from "../../schema/column-mapping.ts";
 import { findField } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
@@ -133,12 +133,12 @@ export function violatedSql(rule: RowRule): SqlExpression {
 }
 
 /** What is known about the written rows, from the files' own statistics or else from the rows. */
-export function writtenFacts(
+export function writtenStatistics(
   session: Session,
   target: BatchTarget,
   staged: StagedData,
   rows: WrittenRows,
-): WrittenFacts {
+): WrittenStatistics {
   return {
     rows: staged.rows,
     column: async (column) => {

@@ -9,7 +9,7 @@ import {
 import { dataTarget } from "../plan/batch-target.ts";
 import type { BatchTests } from "../plan/write-plan.ts";
 import { requireAllRows } from "./accounted-rows.ts";
-import { checkWritten, violatedSql, type WrittenRows, writtenFacts } from "./batch-checks.ts";
+import { checkWritten, violatedSql, type WrittenRows, writtenStatistics } from "./batch-checks.ts";
 import { numberedTarget, seesWritten, writtenRows } from "./batch-rows.ts";
 import type { FencedRows, JudgedRows, RemovedFiles, WrittenBatch } from "./batch-stages.ts";
 import { judgeRows, requireAccepted, requireRules, withRowsBefore } from "./judge-rows.ts";
@@ -103,7 +103,7 @@ async function verdictOfWritten(
 ): Promise<GateOutcome | undefined> {
   if (gate === undefined) return undefined;
   beginPhase(services, "checking");
-  const verdict = await gate.verdictOfWritten(writtenFacts(room.session, target, data, rows));
+  const verdict = await gate.verdictOfWritten(writtenStatistics(room.session, target, data, rows));
   requireAccepted(verdict);
   return verdict;
 }
@@ -117,7 +117,7 @@ async function writeJudged(judged: JudgedRows): Promise<Written> {
   const isClean = rows === clean;
   const data = await write(judged, rows, { rowsAtMost: isClean ? (verdict?.rows ?? sourceRows) : undefined });
   if (verdict !== undefined && isClean && seesWritten(rules))
-    await gate?.confirm(verdict, writtenFacts(room.session, target, data, rows));
+    await gate?.confirm(verdict, writtenStatistics(room.session, target, data, rows));
   return { rows, data, verdict, removed };
 }
 

@@ -357,15 +357,6 @@ describe("partitions", () => {
     expect(dataFiles(folder)).toHaveLength(3);
   });
 
-  it("turn empty text into null, as Delta reads it", async () => {
-    const table = await createTable(join(freshFolder(), "t"), {
-      schema: schema().long("id").string("s"),
-      partitionBy: ["s"],
-    });
-    await table.append([{ id: 1, s: "" }]);
-    expect(await rowsOf(table)).toEqual([{ id: 1n, s: null }]);
-  });
-
   it("of random texts come back", async () => {
     const table = await createTable(join(freshFolder(), "t"), {
       schema: schema().long("id").string("s"),

@@ -134,7 +134,7 @@ describe("the quarantine of a table", () => {
     writeFileSync(join(folder, "in.csv"), "id,delay,origin\n1,5,LAX\n2,late,SFO\n,7,JFK\n4,9999,LAX\n");
     const table = await createTable(join(folder, "t"), { schema: flights() });
     await expect(table.append({ csv: join(folder, "in.csv") }, { gate })).rejects.toMatchObject({
-      code: "SOURCE_UNREADABLE",
+      code: "SCHEMA_MISMATCH",
     });
     const lenient = suite("flights", [check.between("delay", { max: 1800 }, { onFail: "quarantine" })], {
       onMisfit: "quarantine",

@@ -9,7 +9,7 @@ import type { LogColumn } from "./file-test.ts";
 /**
  * What is proved about one column in one file: how many of its rows are null, and the bounds of the others.
  */
-export interface ColumnFacts {
+export interface ColumnStatistics {
   readonly nulls: "none" | "all" | "unknown";
   readonly lower?: Comparable | undefined;
   /**
@@ -20,13 +20,13 @@ export interface ColumnFacts {
   readonly exact: boolean;
 }
 
-const nothing: ColumnFacts = Object.freeze({ nulls: "unknown", exact: false });
+const nothing: ColumnStatistics = Object.freeze({ nulls: "unknown", exact: false });
 
 /**
  * Reads what a file's partition values and statistics prove about columns; damaged ones prove nothing.
  * PROTOCOL.md "Per-file Statistics" and "Partition Value Serialization".
  */
-export class FileFacts {
+export class FileStatistics {
   readonly #add: AddAction;
   #stats: unknown;
   #parsed = false;
@@ -35,16 +35,16 @@ export class FileFacts {
     this.#add = add;
   }
 
-  of(column: LogColumn): ColumnFacts {
-    return column.source === "partition" ? partitionFacts(this.#add, column) : this.#statistics(column);
+  of(column: LogColumn): ColumnStatistics {
+    return column.source === "partition" ? partitionStatistics(this.#add, column) : this.#statistics(column);
   }
 
-  #statistics(column: LogColumn): ColumnFacts {
+  #statistics(column: LogColumn): ColumnStatistics {
     if (!this.#parsed) {
       this.#parsed = true;
       this.#stats = this.#add.stats === undefined ? undefined : parseStatistics(this.#add.stats);
     }
-    return statisticsFacts(this.#stats, column);
+    return parsedStatistics(this.#stats, column);
   }
 }
 
@@ -61,7 +61,7 @@ export function parseStatistics(text: string): unknown {
   }
 }
 
-function partitionFacts(add: AddAction, column: LogColumn): ColumnFacts {
+function partitionStatistics(add: AddAction, column: LogColumn): ColumnStatistics {
   const [name = ""] = column.path;
   const text = Object.hasOwn(add.partitionValues, name) ? add.partitionValues[name] : undefined;
   if (text === undefined) return nothing;
@@ -82,7 +82,7 @@ function partitionValue(column: LogColumn, text: string): Comparable | undefined
   }
 }
 
-function statisticsFacts(stats: unknown, column: LogColumn): ColumnFacts {
+function parsedStatistics(stats: unknown, column: LogColumn): ColumnStatistics {
   if (stats === undefined) return nothing;
   const rows = countOf(memberAt(stats, ["numRecords"]));
   const nullCount = countOf(memberAt(stats, ["nullCount", ...column.path]));
