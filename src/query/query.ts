@@ -135,10 +135,14 @@ async function bind(
     if (use.isCommon) return undefined;
     const known = Object.keys(request.tables);
     const bound = known.length === 0 ? "no table is bound" : `bound are ${known.join(", ")}`;
-    throw new VarveError("SQL_FAILED", `Unknown table ${wanted} in the query; ${bound}.`, {
-      table: wanted,
-      bound: known,
-    });
+    throw new VarveError(
+      "SQL_FAILED",
+      `Unknown table ${wanted} in the query; ${bound}. Bind it in tables (--table ${wanted}=URI).`,
+      {
+        table: wanted,
+        bound: known,
+      },
+    );
   }
   return { view: use.name, use, snapshot: await binding(reference?.point) };
 }

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
+import { VarveError } from "../../api/errors.ts";
 import { openOptions } from "../shared/open-options.ts";
 import { printWarnings } from "../shared/opened-table.ts";
 import { keyValue, nameList, withStoreFlags } from "../shared/options.ts";
@@ -42,7 +43,9 @@ interface CreateFlags extends WriteFlags {
 
 async function create(uri: string, flags: CreateFlags): Promise<void> {
   const { createTableWith } = await import("../../api/create-table.ts");
-  const schema = flags.schema === undefined ? undefined : await readFile(flags.schema, "utf8");
+  if (flags.from === undefined && flags.schema === undefined)
+    throw new VarveError("INVALID_ARGUMENT", "A new table needs columns. Set --from or --schema.");
+  const schema = flags.schema === undefined ? undefined : await readSchema(flags.schema);
   await using input = await inputFiles(flags.from ?? [], flags.inputFormat);
   const { table, written } = await withProgress(flags, (options) =>
     createTableWith(uri, {
@@ -60,4 +63,13 @@ async function create(uri: string, flags: CreateFlags): Promise<void> {
   if (written === undefined) throw new Error("varve internal error: the table was there and nothing said so");
   await printWriteResult(written, flags);
   await printWarnings(created);
+}
+
+async function readSchema(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new VarveError("SCHEMA_INVALID", `Cannot read the schema ${file}: ${why}.`, { file }, error);
+  }
 }

@@ -61,6 +61,17 @@ async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
   const columns = flags.metric?.flatMap((metric) => metricParts(metric).column ?? []);
   if (flags.record) await table.metrics.record();
   const entries = await table.metrics.read({ scope: flags.scope, columns });
+  const known = table.snapshot().schema.fields.map(({ name }) => name);
+  const measured = new Set(entries.flatMap(({ state }) => Object.keys(metricValues(state))));
+  for (const metric of flags.metric ?? []) {
+    const { column } = metricParts(metric);
+    if (column === undefined || known.includes(column) || measured.has(metric)) continue;
+    throw new VarveError(
+      "COLUMN_NOT_FOUND",
+      `Unknown column ${column}. The columns are: ${known.join(", ")}.`,
+      { column: [column], columns: known },
+    );
+  }
   const records = entries
     .reverse()
     .slice(0, flags.limit)

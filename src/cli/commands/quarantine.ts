@@ -12,7 +12,7 @@ import {
   withListOutput,
   withStoreFlags,
 } from "../shared/options.ts";
-import { print, printExact } from "../shared/print.ts";
+import { print, printExact, printFailure } from "../shared/print.ts";
 import { printLines } from "../shared/query-output.ts";
 import { printRecords } from "../shared/records.ts";
 import { readSuite } from "../shared/suite-file.ts";
@@ -190,6 +190,8 @@ async function resubmit(
   const result = await table.quarantine.resubmit({ ...selectionOf(flags), ...gate });
   const place = result.version === null ? "" : ` in version ${result.version}`;
   print(`${result.landed} rows appended${place}; ${result.stillBad} still fail and stay open\n`);
+  if (flags.suite === undefined && result.landed > 0 && (await table.suite.get()) === undefined)
+    printFailure("warning: no tests were run: the table has no suite, and --suite was not set");
   await printWarnings(table);
 }
 

@@ -197,9 +197,11 @@ function isTableSnapshot(snapshot: LogSnapshot): snapshot is TableSnapshot {
 }
 
 function notATable(context: TableContext): VarveError {
+  const version = /@(\d+)$/.exec(context.store.uri)?.[1];
+  const advice = version === undefined ? "" : ` To select a version, write @v${version}.`;
   return new VarveError(
     "NOT_A_TABLE",
-    `No Delta table at ${context.store.uri}: its _delta_log has no commits. Check the path, or create the table.`,
+    `No Delta table at ${context.store.uri}: its _delta_log has no commits. Check the path, or create the table.${advice}`,
     {
       uri: context.store.uri,
     },

@@ -99,7 +99,8 @@ export function parseSuite(text: string, functions: Readonly<Record<string, RowF
   try {
     json = parseJson(text);
   } catch (error) {
-    throw invalidSuite("", "is not valid JSON", "Write the suite as JSON", error);
+    const why = error instanceof Error ? error.message : String(error);
+    throw invalidSuite("", `is not valid JSON (${why})`, "Write the suite as JSON", error);
   }
   if (!isJsonObject(json)) throw invalidSuite("", "must be an object", "Pass { checks: [...] }");
   return defineSuite(json as unknown as SuiteJson, functions);

@@ -52,7 +52,7 @@ export function taggedTarget(target: BatchTarget, change: SchemaChange, tag: str
   }
   throw new VarveError(
     "SCHEMA_MISMATCH",
-    `The gate tags rows in column ${tag}, which the table does not have. To add it, pass mergeSchema. Nothing was written.`,
+    `The gate tags rows in column ${tag}, which the table does not have. To add it, pass mergeSchema (--merge-schema). Nothing was written.`,
     { column: [tag], expected: "array<string>", found: "no such column", reason: "missing" },
   );
 }

@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { varve } from "../support/cli.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "varve-test-mistakes-"));
+const table = join(folder, "orders");
+const file = (name: string, text: string): string => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+const may = file("may.csv", "id,amount\n1,12.5\n2,7.25\n");
+
+beforeAll(async () => {
+  expect(await varve("create", table, "--from", may)).toMatchObject({ code: 0 });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("a mistake on the command line", () => {
+  it("a schema file that does not exist is named, without a stack", async () => {
+    const missing = join(folder, "nope.json");
+    const { code, stderr } = await varve("create", join(folder, "new"), "--schema", missing);
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      `varve: Cannot read the schema ${missing}: ENOENT: no such file or directory, open '${missing}'. [SCHEMA_INVALID]\n`,
+    );
+  });
+
+  it("a table without columns says which options give them", async () => {
+    const { code, stderr } = await varve("create", join(folder, "new"));
+    expect(code).toBe(2);
+    expect(stderr).toContain("Set --from or --schema.");
+  });
+
+  it("a suite that is not JSON is named, with the parser's reason", async () => {
+    const bad = file("bad.json", '{"checks": [}');
+    const { code, stderr } = await varve("check", bad, may);
+    expect(code).toBe(1);
+    expect(stderr).toContain(bad);
+    expect(stderr).toMatch(/not valid JSON \(Unexpected token/);
+  });
+
+  it("a suite with a misspelt column is named with the path inside it", async () => {
+    const bad = file(
+      "column.json",
+      '{"checks":[{"kind":"expect_column_values_to_not_be_null","params":{"column":"idd"}}]}',
+    );
+    const [checked, odd] = [await varve("check", bad, may), file("kind.json", '{"checks":[{"kind":"x"}]}')];
+    expect(checked.stderr).toContain('checks[0].params.column: unknown column "idd"');
+    expect((await varve("check", odd, may)).stderr).toContain(`${odd}: The suite at checks[0].kind`);
+  });
+
+  it("a query without --table says how to bind one", async () => {
+    const { code, stderr } = await varve("query", "SELECT * FROM orders");
+    expect(code).toBe(1);
+    expect(stderr).toContain("no table is bound. Bind it in tables (--table orders=URI).");
+  });
+
+  it("a column that the table does not have names the option that adds it", async () => {
+    const { code, stderr } = await varve("append", table, file("more.csv", "id,channel\n3,web\n"));
+    expect(code).toBe(1);
+    expect(stderr).toContain("mergeSchema (--merge-schema)");
+  });
+
+  it("a version without its v is told apart from a folder that is missing", async () => {
+    const { code, stderr } = await varve("show", `${table}@0`);
+    expect(code).toBe(1);
+    expect(stderr).toContain("To select a version, write @v0");
+    expect((await varve("show", join(folder, "nowhere"))).stderr).not.toContain("select a version");
+  });
+
+  it("a metric of a misspelt column is refused, not empty", async () => {
+    const { code, stderr } = await varve("metrics", table, "--metric", "mean(amont)", "--no-record");
+    expect(code).toBe(1);
+    expect(stderr).toContain("Unknown column amont. The columns are: id, amount. [COLUMN_NOT_FOUND]");
+    expect((await varve("metrics", table, "--metric", "mean(amount)")).stdout).toContain("9.875");
+  });
+
+  it("rows resubmitted without tests are reported as untested", async () => {
+    const suite = file(
+      "suite.json",
+      '{"checks":[{"kind":"expect_column_values_to_be_between","params":{"column":"amount","min_value":0},"onFail":"quarantine"}]}',
+    );
+    const own = join(folder, "own");
+    await varve("create", own, "--from", may);
+    await varve("append", own, file("june.csv", "id,amount\n3,-1\n4,5\n"), "--suite", suite);
+    const { stdout, stderr } = await varve("quarantine", "resubmit", own);
+    expect(stdout).toContain("1 rows appended");
+    expect(stderr).toContain("no tests were run: the table has no suite, and --suite was not set");
+  });
+});
