@@ -236,7 +236,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "An upper bound of text is cut but not raised.",
-    file: "file-statistics.ts",
+    file: "data-files/file-statistics.ts",
     find: "const upper = max !== undefined && cut === max ? cut : raiseText(cut);",
     replace: "const upper = cut;",
     test: "operations/append.test.ts",
@@ -244,7 +244,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "A cut upper bound is raised into the surrogates.",
-    file: "file-statistics.ts",
+    file: "data-files/file-statistics.ts",
     find: "points.push(raised >= 0xd800 && raised <= 0xdfff ? 0xe000 : raised);",
     replace: "points.push(raised);",
     test: "file-statistics.test.ts",
@@ -252,7 +252,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "A column that may hold NaN has an upper bound.",
-    file: "file-statistics.ts",
+    file: "data-files/file-statistics.ts",
     find: "column.hasNan === false ? number(max) : undefined",
     replace: "number(max)",
     test: "operations/append.test.ts",
@@ -260,7 +260,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "An upper bound of moments is rounded down.",
-    file: "file-statistics.ts",
+    file: "data-files/file-statistics.ts",
     find: "const whole = up && below !== micros ? below + 1000n : below;",
     replace: "const whole = below;",
     test: "operations/append.test.ts",
@@ -268,7 +268,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "A lower bound of moments before 1970 is rounded up.",
-    file: "file-statistics.ts",
+    file: "data-files/file-statistics.ts",
     find: "micros - (((micros % 1000n) + 1000n) % 1000n)",
     replace: "micros - (micros % 1000n)",
     test: "file-statistics.test.ts",
@@ -276,7 +276,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "Text is cut at 33 characters.",
-    file: "file-statistics.ts",
+    file: "data-files/file-statistics.ts",
     find: "if (count++ === textBound) return cut;",
     replace: "if (count++ > textBound) return cut;",
     test: "operations/append.test.ts",
@@ -284,7 +284,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "Infinity becomes a bound.",
-    file: "file-statistics.ts",
+    file: "data-files/file-statistics.ts",
     find: "text !== undefined && /^-?(?:0|[1-9]\\d*)(?:\\.\\d+)?(?:[eE][+-]?\\d+)?$/.test(text) ? text : undefined",
     replace: "text",
     test: "file-statistics.test.ts",
@@ -292,7 +292,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "One column less than was asked for has statistics.",
-    file: "file-statistics.ts",
+    file: "data-files/file-statistics.ts",
     find: "index < limit",
     replace: "index + 1 < limit",
     test: "operations/append.test.ts",
@@ -300,7 +300,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "Columns for statistics are named by their case.",
-    file: "file-statistics.ts",
+    file: "data-files/file-statistics.ts",
     find: 'foldName(name) === foldName(path[index] ?? "")',
     replace: "name === path[index]",
     test: "file-statistics.test.ts",
