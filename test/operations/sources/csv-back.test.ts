@@ -116,12 +116,43 @@ describe("CSV that was written", () => {
     expect(back).toEqual(there);
   });
 
-  it("is refused where bytes are not base64, also below others", async () => {
+  it("keeps every digit and sign of numbers below others", async () => {
+    const columns = schema()
+      .column("list", arrayOf({ type: "decimal", precision: 18, scale: 4 }))
+      .column("struct", schema().decimal("d", 38, 38).double("zero"));
+    const { there, back } = await thereAndBack(columns, [
+      { list: ["99999999999999.9999", null], struct: { d: `-0.${"9".repeat(38)}`, zero: -0 } },
+    ]);
+    expect(back).toEqual(there);
+    expect(back[0]?.["list"]).toEqual(["99999999999999.9999", null]);
+  });
+
+  it.each([
+    ["bytes that are not base64", '{"b":"no base64!"}'],
+    ["a number that a double does not hold", '{"d":9007199254740993}'],
+    ["a decimal of a digit more", '{"e":[1.005]}'],
+    ["a fraction for a whole number", '{"l":1.5}'],
+    ["a text for a number", '{"l":"1"}'],
+    ["a field that the struct lacks", '{"unknown":1}'],
+    ["a field twice", '{"l":1,"l":2}'],
+    ["what is not JSON", "{l:1}"],
+  ])("is refused for %s below others, naming column, row and text", async (_, text) => {
     const folder = freshFolder();
-    const columns = schema().column("s", schema().binary("b"));
+    const columns = schema().column(
+      "s",
+      schema()
+        .binary("b")
+        .double("d")
+        .column("e", arrayOf({ type: "decimal", precision: 5, scale: 2 }))
+        .long("l"),
+    );
     const table = await createTable(join(folder, "t"), { schema: columns });
     const csv = join(folder, "a.csv");
-    writeFileSync(csv, 's\n"{""b"":""no base64!""}"\n');
-    await expect(table.append({ csv })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
+    writeFileSync(csv, `s\n"{""l"":7}"\n"${text.replaceAll('"', '""')}"\n`);
+    await expect(table.append({ csv })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: "s", row: 1, found: text },
+    });
+    expect(await table.count()).toBe(0);
   });
 });

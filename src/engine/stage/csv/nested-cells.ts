@@ -1,75 +1,66 @@
-import { type SqlExpression, sql } from "../../../sql/sql.ts";
-import { lambda, plainName, quoteName } from "../../../sql/sql-text.ts";
-import { sqlType, type ValueType } from "../../core/value-type.ts";
+import { type SqlName, sql } from "../../../sql/sql.ts";
+import type { RowCells } from "../../core/contract.ts";
+import type { EngineCore } from "../../core/core.ts";
+import type { ValueType } from "../../core/value-type.ts";
+import { repeatedName } from "../rows/repeated-name.ts";
+import { RowStager } from "../rows/row-stager.ts";
+import { exactJson } from "../shared/exact-json.ts";
+
+/** A column of nested values, of which the cells are JSON. */
+export interface NestedColumn {
+  readonly stored: SqlName;
+  readonly type: ValueType;
+}
 
 /**
- * SQL that reads a text as the JSON of a nested value, as CSV is written (spec/formats.md): bytes as base64 and
- * maps as arrays of `[key, value]`; NULL where it is not that. Maps with text keys may be objects too.
+ * Reads cells as the JSON of nested values, by the rules of JSON lines, because the engine's JSON rounds
+ * numbers and makes null of what does not fit inside a value.
+ *
+ * @returns a table with these columns, under {@link storedName} by their order, and the rows in the order of
+ * `raw`; null stands for a cell that is not of its type
  */
-export function nestedCast(text: SqlExpression, type: ValueType): SqlExpression {
-  const plain = sql`TRY_CAST(TRY_CAST(${text} AS JSON) AS ${sqlType(type)})`;
-  if (!holds(type, "binary") && !holds(type, "map")) return plain;
-  const json = sql`CAST(CAST(${text} AS JSON) AS ${jsonShape(type)})`;
-  const decoded = sql`TRY(${decodedValue(json, type, 0)})`;
-  return holds(type, "binary") ? decoded : sql`coalesce(${decoded}, ${plain})`;
-}
-
-/** Whether a type has values of a kind anywhere in it. */
-function holds(type: ValueType, kind: ValueType["kind"]): boolean {
-  if (type.kind === kind) return true;
-  if (type.kind === "struct") return type.fields.some((field) => holds(field.type, kind));
-  if (type.kind === "list") return holds(type.element, kind);
-  return type.kind === "map" && (holds(type.key, kind) || holds(type.value, kind));
-}
-
-/** The type that the engine casts the JSON to before {@link decodedValue}. */
-function jsonShape(type: ValueType): SqlExpression {
-  switch (type.kind) {
-    case "binary":
-      return sql`VARCHAR`;
-    case "map":
-      return sql`JSON[][]`;
-    case "list":
-      return sql`${jsonShape(type.element)}[]`;
-    case "struct":
-      return sql`STRUCT(${type.fields.map((field) => sql`${quoteName(field.name)} ${jsonShape(field.type)}`)})`;
-    default:
-      return sqlType(type);
-  }
-}
-
-/** The cast of JSON to a text keeps its quotation marks. */
-function fromJson(json: SqlExpression, type: ValueType): SqlExpression {
-  return type.kind === "text" || type.kind === "binary"
-    ? sql`(${json} ->> '$')`
-    : sql`CAST(${json} AS ${jsonShape(type)})`;
-}
-
-function decodedValue(value: SqlExpression, type: ValueType, depth: number): SqlExpression {
-  if (type.kind === "binary") return sql`from_base64(${value})`;
-  if (!holds(type, "binary") && !holds(type, "map")) return value;
-  const name = `cell${depth}`;
-  switch (type.kind) {
-    case "list":
-      return sql`list_transform(${value}, ${lambda(name, (item) => decodedValue(item, type.element, depth + 1))})`;
-    case "map": {
-      const part = (item: SqlExpression, place: 1 | 2, below: ValueType) =>
-        decodedValue(fromJson(sql`${item}[${place}]`, below), below, depth + 1);
-      const entry = lambda(
-        name,
-        (item) =>
-          sql`struct_pack(${plainName("key")} := ${part(item, 1, type.key)}, ${plainName("value")} := ${part(item, 2, type.value)})`,
+export async function readNestedCells(
+  core: EngineCore,
+  raw: SqlName,
+  columns: readonly NestedColumn[],
+): Promise<SqlName> {
+  const stager = new RowStager({
+    core,
+    given: new Map(columns.map(({ stored, type }) => [stored, type])),
+    fromText: true,
+    placeOf: (row) => `row ${row}`,
+    keepsBad: true,
+  });
+  try {
+    await stager.addGiven();
+    for (let from = 0; ; from = stager.rows) {
+      const to = from + stager.batchRows;
+      const rows = await core.rows(
+        sql`SELECT ${columns.map(({ stored }) => stored)} FROM ${raw} WHERE rowid >= ${from} AND rowid < ${to} ORDER BY rowid`,
       );
-      return sql`map_from_entries(list_transform(${value}, ${entry}))`;
+      if (rows.length === 0) break;
+      await stager.append(rows.map((cells) => nestedRow(cells, columns)));
     }
-    case "struct": {
-      const members = type.fields.map((field) => {
-        const member = sql`(${value}).${quoteName(field.name)}`;
-        return sql`${quoteName(field.name)} := ${decodedValue(member, field.type, depth)}`;
-      });
-      return sql`CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${members}) END`;
-    }
-    default:
-      return value;
+    stager.finish();
+  } catch (error) {
+    stager.abandon();
+    throw error;
+  }
+  return stager.table;
+}
+
+function nestedRow(cells: Readonly<Record<string, unknown>>, columns: readonly NestedColumn[]): RowCells {
+  return Object.fromEntries(columns.map(({ stored }) => [stored, nestedValue(cells[stored])]));
+}
+
+/** The value of a JSON text; the text itself, which is of no nested type, where it is not such a value. */
+function nestedValue(cell: unknown): unknown {
+  if (typeof cell !== "string") return null;
+  try {
+    const value = exactJson(cell);
+    return repeatedName(cell, value) === undefined ? value : cell;
+  } catch {
+    // refused, or set aside, with the text of the cell
+    return cell;
   }
 }

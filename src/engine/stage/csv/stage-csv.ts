@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { VarveError } from "../../../errors.ts";
 import { joinSql, type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
-import { quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
+import { plainName, quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
 import type { CsvOptions, EngineSource, StagedRelation, StageOptions } from "../../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import { sqlType, stagedType, type ValueType } from "../../core/value-type.ts";
@@ -15,6 +15,7 @@ import { type TextCompression, textCompression } from "../shared/text-blocks.ts"
 import { type CsvDialect, readCsvHeader } from "./csv-header.ts";
 import { lineOfRow } from "./csv-lines.ts";
 import { sortCsv } from "./csv-sort.ts";
+import { readNestedCells } from "./nested-cells.ts";
 import { exactCast, inferTextTypes } from "./text-cells.ts";
 
 /**
@@ -38,6 +39,7 @@ export async function stageCsv(
   const declared = new Map(typed.map(([name, type]) => [name.toLowerCase(), type]));
   const raw = core.freshName("text");
   const table = core.freshName("staged");
+  let nestedTable: SqlName | undefined;
   try {
     const { names, starts, hasBroken } = await loadText(core, raw, source, options);
     const columns = names.map((name, index) => ({
@@ -53,7 +55,9 @@ export async function stageCsv(
     const cells = columns.map(({ name, stored, type }): CsvColumn => {
       return { name, stored, type: type ?? inferred.get(stored) ?? { kind: "text" } };
     });
-    await castCells(core, raw, table, cells, hasBroken);
+    const nested = cells.filter(({ type }) => isNested(type));
+    if (nested.length > 0) nestedTable = await readNestedCells(core, raw, nested);
+    await castCells(core, { raw, nestedTable }, table, cells, hasBroken);
     const keepsBad = options.badCells === "keep";
     if (!keepsBad) await refuseBadCells(core, table, starts, source.options ?? {});
     return relationOf(table, cells, starts, keepsBad);
@@ -61,7 +65,8 @@ export async function stageCsv(
     if (!core.closed) await core.run(sql`DROP TABLE IF EXISTS ${table}`);
     throw error;
   } finally {
-    if (!core.closed) await core.run(sql`DROP TABLE IF EXISTS ${raw}`);
+    for (const read of [raw, nestedTable])
+      if (read !== undefined && !core.closed) await core.run(sql`DROP TABLE IF EXISTS ${read}`);
   }
 }
 
@@ -225,19 +230,21 @@ function csvFailure(file: string, error: unknown, mayBeKept: boolean): unknown {
 
 async function castCells(
   core: EngineCore,
-  raw: SqlName,
+  { raw, nestedTable }: { readonly raw: SqlName; readonly nestedTable: SqlName | undefined },
   table: SqlName,
   columns: readonly CsvColumn[],
   hasBroken: boolean,
 ): Promise<void> {
+  const nested = columns.filter(({ type }) => isNested(type)).map(({ stored }) => stored);
   const cells = columns.map(({ name, stored, type }) => {
-    return {
-      name,
-      column: stored,
-      type,
-      cast: type.kind === "null" ? sql`NULL::INTEGER` : exactCast(stored, type),
-    };
+    const cast = isNested(type) ? nestedName(stored) : exactCast(stored, type);
+    return { name, column: stored, type, cast: type.kind === "null" ? sql`NULL::INTEGER` : cast };
   });
+  const beside = nested.map((stored, index) => sql`${storedName(index)} AS ${nestedName(stored)}`);
+  const read =
+    nestedTable === undefined
+      ? raw
+      : sql`${raw} POSITIONAL JOIN (SELECT ${beside} FROM ${nestedTable}) AS nested`;
   const doubtful = cells.filter(({ type }) => type.kind !== "text" && type.kind !== "null");
   const isBad = ({ column, cast }: (typeof cells)[number]) =>
     sql`(${column} IS NOT NULL AND (${cast}) IS NULL)`;
@@ -256,9 +263,14 @@ async function castCells(
     : badCells;
   const selected = cells.map(({ cast, column }) => sql`${cast} AS ${column}`);
   await core.run(
-    sql`CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${besideStored.badCells} FROM ${raw}`,
+    sql`CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${besideStored.badCells} FROM ${read}`,
   );
 }
+
+const isNested = ({ kind }: ValueType): boolean => kind === "struct" || kind === "list" || kind === "map";
+
+/** The column of a nested value beside the column of its text. */
+const nestedName = (stored: SqlName): SqlName => plainName(`nested_${stored}`);
 
 async function refuseBadCells(
   core: EngineCore,

@@ -1,13 +1,13 @@
+import { assertInternal } from "../../../errors.ts";
 import { type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
 import { plainName, quoteText } from "../../../sql/sql-text.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { sqlType, type ValueType } from "../../core/value-type.ts";
 import { decimalDigits } from "../shared/number-text.ts";
-import { nestedCast } from "./nested-cells.ts";
 import { binaryCell, exactCell } from "./number-cells.ts";
 
 /**
- * SQL that reads a text as a value of `type`, or NULL where that would lose something.
+ * SQL that reads a text as a value of a type that is not nested, or NULL where that would lose something.
  *
  * The engine's own casts round: `1.5` becomes the integer 2, `2.345` the DECIMAL(3,2) 2.35, and 1e39 an infinite FLOAT.
  */
@@ -36,7 +36,7 @@ export function exactCast(text: SqlExpression, type: ValueType): SqlExpression {
     case "binary":
       return sql`TRY(from_base64(trim(${text})))`;
     default:
-      return nestedCast(text, type);
+      assertInternal(false, `a cell of ${type.kind} is read as text`);
   }
 }
 

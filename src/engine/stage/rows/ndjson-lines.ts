@@ -1,10 +1,8 @@
 import { TextDecoder } from "node:util";
-import { parse } from "lossless-json";
 import { VarveError } from "../../../errors.ts";
 import type { RowCells } from "../../core/contract.ts";
 import type { BadCell } from "../shared/bad-cells.ts";
-import { ExactNumber } from "../shared/exact-number.ts";
-import { doubleOfText } from "../shared/number-text.ts";
+import { exactJson } from "../shared/exact-json.ts";
 import { textBlocks } from "../shared/text-blocks.ts";
 import { isPlainObject } from "../shared/value-shapes.ts";
 import { repeatedName } from "./repeated-name.ts";
@@ -65,7 +63,7 @@ function parseLine(
   text: string,
 ): { readonly row: RowCells } | { readonly what: string; readonly cause?: unknown } {
   try {
-    const value: unknown = mayLoseDigits.test(text) ? parse(text, undefined, exactNumber) : JSON.parse(text);
+    const value = exactJson(text);
     if (!isPlainObject(value)) return { what: "is JSON, but not an object" };
     const repeated = repeatedName(text, value);
     return repeated === undefined ? { row: value } : { what: `names ${JSON.stringify(repeated)} twice` };
@@ -73,22 +71,6 @@ function parseLine(
     const why = cause instanceof Error ? cause.message : String(cause);
     return { what: `is not JSON: ${why}. A line must be one complete object`, cause };
   }
-}
-
-/** More digits than a double keeps, or an exponent of at least three. */
-const mayLoseDigits = /\d[\d.]{15}|[:,[\s]-?\d[\d.]*[eE][+-]?\d{3}/;
-
-function exactNumber(text: string): number | bigint | ExactNumber {
-  if (/^-?\d+$/.test(text)) {
-    if (text === "-0") return -0;
-    // longer than any long
-    if (text.length > 20) return new ExactNumber(text);
-    const value = BigInt(text);
-    if (value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER))
-      return Number(value);
-    return BigInt.asIntN(64, value) === value ? value : new ExactNumber(text);
-  }
-  return doubleOfText(text) ?? new ExactNumber(text);
 }
 
 function decodeLine(decoder: TextDecoder, bytes: Uint8Array, file: string, line: number): string {

@@ -1,0 +1,28 @@
+import { parse } from "lossless-json";
+import { ExactNumber } from "./exact-number.ts";
+import { doubleOfText } from "./number-text.ts";
+
+/**
+ * The value of a JSON text; numbers that neither a number nor a 64-bit integer holds are {@link ExactNumber}.
+ *
+ * @throws whatever the parser throws for text that is not JSON
+ */
+export function exactJson(text: string): unknown {
+  return mayLoseDigits.test(text) ? parse(text, undefined, exactNumber) : JSON.parse(text);
+}
+
+/** More digits than a double keeps, or an exponent of at least three. */
+const mayLoseDigits = /\d[\d.]{15}|[:,[\s]-?\d[\d.]*[eE][+-]?\d{3}/;
+
+function exactNumber(text: string): number | bigint | ExactNumber {
+  if (/^-?\d+$/.test(text)) {
+    if (text === "-0") return -0;
+    // longer than any long
+    if (text.length > 20) return new ExactNumber(text);
+    const value = BigInt(text);
+    if (value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER))
+      return Number(value);
+    return BigInt.asIntN(64, value) === value ? value : new ExactNumber(text);
+  }
+  return doubleOfText(text) ?? new ExactNumber(text);
+}
