@@ -1,6 +1,7 @@
 import { assertInternal } from "../../errors.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { columnType, engineFold, quoteName } from "../../sql/sql-text.ts";
+import { trimEnd } from "../../util/trim-end.ts";
 import type { EngineColumn, Relation } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import {
@@ -139,7 +140,7 @@ async function oneStatement(
     const count = statement === undefined ? 0 : others.length + 1;
     throw refused(`it has ${count} statements`, "Write exactly one SELECT");
   }
-  const query = callerSql.replace(/[;\s]+$/, "") as SqlSelect;
+  const query = trimEnd(callerSql, /[;\s]/) as SqlSelect;
   const outer = sql`SELECT * FROM (`;
   const wrapped = await parsed(core, sql`${outer}${query}\n)`, outer.length);
   const expected = {

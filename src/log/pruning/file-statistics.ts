@@ -3,6 +3,7 @@ import { isVarveError } from "../../errors.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import { decodePartitionValue } from "../../schema/partition-values.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
+import { trimEnd } from "../../util/trim-end.ts";
 import { type Comparable, comparable } from "./comparable.ts";
 import type { LogColumn } from "./file-test.ts";
 
@@ -142,5 +143,5 @@ function bound(value: unknown, column: LogColumn, side: "lower" | "upper"): Comp
  * bound.
  */
 function withoutBrokenEnd(text: string): string {
-  return text.replace(/[\ufffd\ud800-\udbff]+$/, "");
+  return trimEnd(text, /[\ufffd\ud800-\udbff]/);
 }

@@ -113,6 +113,11 @@ describe("a caller's query", () => {
     else expect(failure).toMatchObject({ code: "SQL_FAILED", message: expect.stringContaining("away") });
   });
 
+  it("may hold any number of spaces, and end in them", async () => {
+    const spaces = " ".repeat(1_000_000);
+    expect(await rowsOf(`SELECT 1${spaces}AS a ; ${spaces}`)).toEqual([{ a: 1 }]);
+  });
+
   it("of no tables says that there are none", async () => {
     const bare = await openSession({ threads: 1 });
     await bare.execute(sql`CREATE TABLE __varve_hidden AS SELECT 1 AS a`);

@@ -1,3 +1,4 @@
+import { trimEnd } from "../../../util/trim-end.ts";
 import { CellProblem } from "../shared/builder-contract.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
 import { isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
@@ -145,10 +146,11 @@ function exact(number: ExactNumber): Uint8Array {
 }
 
 function significant(text: string): string {
-  return text
+  const digits = text
     .replace(/[eE].*$/, "")
     .replace(/[-.]/g, "")
-    .replace(/^0+|0+$/g, "");
+    .replace(/^0+/, "");
+  return trimEnd(digits, /0/);
 }
 
 function decimal(unscaled: bigint, scale: number, value: unknown): Uint8Array {

@@ -29,10 +29,10 @@ export function binaryCell(text: SqlExpression, type: "DOUBLE" | "FLOAT"): SqlEx
     AND TRY_CAST(substring(${all}, ${size}, 1) AS INTEGER) + 1 = TRY_CAST(right(${digits}, 1) AS INTEGER)`;
   const isPrinted = sql`TRY_CAST(regexp_extract(${printed}, 'e([+-][0-9]+)$', 1) AS INTEGER) = ${firstPower(text)}
     AND (replace(regexp_extract(${printed}, '^[0-9.]*'), '.', '') = ${digits} OR (${isHalfway}))`;
-  const isHeld = sql`CASE WHEN CAST(${value} AS VARCHAR) = ${text} THEN true
-    WHEN NOT isfinite(${value}) OR ${size} > ${printable} THEN false
+  const isHeld = sql`CASE WHEN NOT isfinite(${value}) OR ${size} > ${printable} THEN false
     WHEN ${digits} = '' THEN true ELSE ${isPrinted} END`;
   return sql`CASE WHEN length(${text}) <= ${shortest[type]} AND regexp_full_match(${text}, ${plain}) THEN ${value}
+    WHEN CAST(${value} AS VARCHAR) = ${text} THEN ${value}
     WHEN regexp_full_match(${text}, ${number}) THEN CASE WHEN ${isHeld} THEN ${value} END
     WHEN regexp_full_match(${text}, ${notFinite}) THEN ${value} END`;
 }

@@ -1,3 +1,5 @@
+import { trimEnd } from "../../../util/trim-end.ts";
+
 /** A decimal number, taken apart: `digits` times 10 to the power of `exponent`; zero has no digits. */
 interface DecimalParts {
   readonly isNegative: boolean;
@@ -16,17 +18,10 @@ function decimalParts(text: string): DecimalParts | undefined {
   if (whole === "" && fraction === "") return undefined;
   const isNegative = sign === "-";
   const significant = (whole + fraction).replace(/^0+/, "");
-  const digits = significant.slice(0, endOfDigits(significant));
+  const digits = trimEnd(significant, /0/);
   if (digits === "") return { isNegative, digits, exponent: 0 };
   const exponent = Number(power) - fraction.length + (significant.length - digits.length);
   return { isNegative, digits, exponent };
-}
-
-/** Where the zeros at the end begin; a pattern for them would look at other runs of zeros again and again. */
-function endOfDigits(significant: string): number {
-  let end = significant.length;
-  while (significant[end - 1] === "0") end--;
-  return end;
 }
 
 /** Digits that every double keeps, whatever they are. */
