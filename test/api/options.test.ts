@@ -137,6 +137,35 @@ describe("options that no verb has", () => {
     });
   });
 
+  const lists: readonly (readonly [string, string, (options: never) => unknown])[] = [
+    ["select", "columns", (options) => table.snapshot().select(options)],
+    ["rows", "columns", (options) => table.rows(options).next()],
+    ["batches", "columns", (options) => table.batches(options).next()],
+    ["profile", "columns", (options) => varve.profile(rows, options)],
+    ["suggest", "columns", (options) => varve.suggest(rows, options)],
+    ["metrics.read", "columns", (options) => table.metrics.read(options)],
+    ["createTable", "partitionBy", (options) => varve.createTable(`${uri}2`, options)],
+    ["overwrite", "partitionBy", (options) => table.overwrite(rows, options)],
+  ];
+  it.each(lists)("%s refuses one name as %s, which is a list", async (verb, option, run) => {
+    for (const value of ["n", [1], null])
+      await expect((async () => run(untyped({ [option]: value })))()).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringContaining(`of ${verb} must be an array of column names, such as ["`),
+        data: { verb, option },
+      });
+  });
+
+  it.each([[{ n: "long" }], [null], [7], [{ type: "struct" }]])(
+    "createTable refuses the schema %j",
+    async (schema) => {
+      await expect(varve.createTable(`${uri}2`, untyped({ schema }))).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        data: { option: "schema" },
+      });
+    },
+  );
+
   it("and options that are no object are refused", async () => {
     for (const options of [null, "n > 1", 3, []])
       await expect(table.snapshot().select(options as never)).rejects.toMatchObject({

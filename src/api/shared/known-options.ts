@@ -18,8 +18,8 @@ type KnownKeys = { readonly [key: string]: true | KnownKeys };
  * out.
  *
  * @param verb name of the verb in the message
- * @throws `INVALID_ARGUMENT` for anything except an object, and for a key that `keys` does not have, naming
- * the most similar known key
+ * @throws `INVALID_ARGUMENT` for anything except an object, for a key that `keys` does not have, naming the
+ * most similar known key, and for lists of columns that are no arrays of text
  */
 export function knownOptions<T extends object>(verb: string, options: T, keys: OptionKeys<T>): T {
   return copyKnown(verb, "", options, keys as KnownKeys) as T;
@@ -43,10 +43,24 @@ function copyKnown(verb: string, path: string, options: unknown, keys: KnownKeys
     if (value === undefined) continue;
     // nested options are checked and passed on as they are, because connections are shared by the identity of
     // the options
+    if (nameLists.has(key)) requireNames(verb, key, value);
     if (below !== true) copyKnown(verb, `${path}${path === "" ? "" : "."}${key}`, value, below);
     copy[key] = value;
   }
   return copy;
+}
+
+/** Options of every verb that are lists of columns' names. */
+const nameLists: ReadonlySet<string> = new Set(["columns", "partitionBy"]);
+
+function requireNames(verb: string, option: string, value: unknown): void {
+  if (Array.isArray(value) && value.every((name) => typeof name === "string")) return;
+  const example = typeof value === "string" ? JSON.stringify([value]) : '["id"]';
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The option ${option} of ${verb} must be an array of column names, such as ${example}.`,
+    { verb, option },
+  );
 }
 
 function unknownOption(verb: string, path: string, key: string, known: readonly string[]): VarveError {
