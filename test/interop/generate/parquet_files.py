@@ -25,6 +25,12 @@ def main():
     for name, values in (("exact", nanos), ("cut", cut)):
         keep(f"zoned-nanos-{name}", [pa.array(values, pa.timestamp("ns", "UTC"))])
         keep(f"int96-{name}", [pa.array(values, pa.timestamp("ns"))], use_deprecated_int96_timestamps=True)
+    instant = pa.timestamp("ns", "UTC")
+    for name, last in (("exact", 2_000), ("cut", 2_001)):
+        keep(f"list-nanos-{name}", [pa.array([[1_000, None], [0, last]], pa.list_(instant))])
+        keep(f"map-nanos-{name}", [pa.array([None, [("k", last)]], pa.map_(pa.string(), instant))])
+        struct = pa.struct([("a", pa.struct([("b", instant)])), ("c", pa.int64())])
+        keep(f"struct-nanos-{name}", [pa.array([{"a": None, "c": 1}, {"a": {"b": last}, "c": 2}], struct)])
     wide = pa.decimal256(76, 2)
     keep("wide-decimal", [pa.array([Decimal("1.50"), None, Decimal("-" + "9" * 36 + ".99")], wide)])
     keep("too-wide-decimal", [pa.array([Decimal("1.50"), Decimal("9" * 37 + ".99")], wide)])

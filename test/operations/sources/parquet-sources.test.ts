@@ -8,7 +8,7 @@ import { generator } from "../../support/generator.ts";
 import { unchecked } from "../../support/unchecked-sql.ts";
 import { freshFolder, rowsOf } from "../table-folder.ts";
 
-const fixture = (name: string) => new URL(`../fixtures/parquet/${name}.parquet`, import.meta.url).pathname;
+const fixture = (name: string) => new URL(`../../fixtures/parquet/${name}.parquet`, import.meta.url).pathname;
 
 async function created(...parquet: string[]) {
   const table = await createTable(join(freshFolder(), "t"), { source: { parquet } });
@@ -62,8 +62,35 @@ describe("what the file says and the engine does not", () => {
   });
 
   it.each([
+    ["zoned-nanos", "2023-11-14T22:13:20.123456Z", "1969-12-31T23:59:59.999999Z"],
+    ["int96", "2023-11-14T22:13:20.123456", "1969-12-31T23:59:59.999999"],
+  ])(
+    "%s are read where each is a whole microsecond, else refused by file, row and value",
+    async (name, first, second) => {
+      const { rows } = await created(fixture(`${name}-exact`));
+      expect(rows).toEqual([{ x: first }, { x: second }, { x: null }]);
+      const file = fixture(`${name}-cut`);
+      expect(await refusal(created(file))).toMatchObject({
+        code: "SCHEMA_MISMATCH",
+        data: { file, column: ["x"], row: 2, found: "1969-12-31 23:59:59.999999999" },
+      });
+    },
+  );
+
+  it("nanoseconds are found below lists, maps and structs", async () => {
+    for (const name of ["list", "map", "struct"]) {
+      expect((await created(fixture(`${name}-nanos-exact`))).rows).toHaveLength(2);
+      const file = fixture(`${name}-nanos-cut`);
+      expect(await refusal(created(file))).toMatchObject({
+        code: "SCHEMA_MISMATCH",
+        data: { file, column: ["x"], row: 1 },
+      });
+    }
+  });
+
+  it.each([
     ["too-wide-decimal", "x"],
-    ["zoned-nanos-cut", "x"],
+    ["wide-decimal", "x"],
     ["variant-033", "var.typed_value"],
     ["variant-041", "var"],
     ["variant-088", "var.typed_value.element"],

@@ -34,14 +34,24 @@ interface FieldPlace {
 function mendingOf(field: ParquetField, place: FieldPlace): Mending {
   if (field.physical !== undefined) return mendLeaf(field, place);
   if (isVariant(field)) return checkVariant(field, place);
-  const isList = field.converted === "LIST" || field.logical === "ListType()";
-  const isMap = /^MAP/.test(field.converted ?? "") || field.logical === "MapType()";
-  if (isList) return mendList(field, place);
-  return isMap ? mendMap(field, place) : mendStruct(field, place);
+  const kind = groupKind(field);
+  if (kind === "list") return mendList(field, place);
+  return kind === "map" ? mendMap(field, place) : mendStruct(field, place);
+}
+
+/** What a group is, by its annotations. */
+export function groupKind({ converted, logical }: ParquetField): "list" | "map" | "struct" {
+  if (converted === "LIST" || logical === "ListType()") return "list";
+  return /^MAP/.test(converted ?? "") || logical === "MapType()" ? "map" : "struct";
+}
+
+/** Whether the engine cuts a column's values to microseconds, without a word. */
+export function countsNanoseconds({ physical, logical = "" }: ParquetField): boolean {
+  return physical === "INT96" || /^TimestampType\(isAdjustedToUTC=1.*NANOS=Nano/.test(logical);
 }
 
 /** The engine takes a group of this form for a variant, and does not say whether the file annotates it. */
-function isVariant({ children }: ParquetField): boolean {
+export function isVariant({ children }: ParquetField): boolean {
   const [metadata] = children;
   const isPlain = metadata?.converted === undefined && metadata?.logical === undefined;
   return (
@@ -68,12 +78,12 @@ function checkShredded(field: ParquetField, place: FieldPlace): void {
     const isBytes = field.physical === "FIXED_LEN_BYTE_ARRAY" && /^(?:BLOB|)$/.test(field.engineType ?? "");
     if (isBytes || /^U(?!UID)/.test(field.engineType ?? ""))
       throw unsupported(field, place, "which no variant is shredded into");
+    if (countsNanoseconds(field)) throw unsupported(field, place, "of nanoseconds in a variant");
     if (mendLeaf(field, place) !== undefined)
       throw unsupported(field, place, "with only the newer annotation");
     return;
   }
-  const isList = field.converted === "LIST" || field.logical === "ListType()";
-  for (const child of isList ? (field.children[0]?.children ?? []) : field.children) {
+  for (const child of groupKind(field) === "list" ? (field.children[0]?.children ?? []) : field.children) {
     const inner = below(place, child.name);
     if (!child.children.some(({ name }) => name === "value"))
       throw unsupported(child, inner, "that is shredded without the field value");
@@ -100,16 +110,21 @@ function mendStruct({ children }: ParquetField, place: FieldPlace): Mending {
 
 function mendList(field: ParquetField, place: FieldPlace): Mending {
   const inner = { ...place, depth: place.depth + 1 };
-  const [repeated] = field.children;
-  const isWrapped = repeated?.physical === undefined && repeated?.children.length === 1;
-  const element = isWrapped ? repeated.children[0] : repeated;
+  const element = elementOf(field);
   if (element === undefined) return undefined;
+  const [repeated] = field.children;
   const mending = mendingOf(element, below(inner, "element"));
   if (mending === undefined) return undefined;
   // A repeated group of one field may be a list's level or its element: only the first has this name.
-  if (isWrapped && repeated.name !== "list" && repeated.name !== "bag")
+  if (element !== repeated && repeated?.name !== "list" && repeated?.name !== "bag")
     throw unsupported(element, place, "inside a list of an older form");
   return (value) => sql`list_transform(${value}, ${lambda(`varve_${place.depth}`, mending)})`;
+}
+
+/** The element of a list, below the group that repeats if there is one. */
+export function elementOf({ children: [repeated] }: ParquetField): ParquetField | undefined {
+  const isWrapped = repeated?.physical === undefined && repeated?.children.length === 1;
+  return isWrapped ? repeated.children[0] : repeated;
 }
 
 function mendMap(field: ParquetField, place: FieldPlace): Mending {
@@ -134,8 +149,6 @@ function below(place: FieldPlace, name: string): FieldPlace {
 function mendLeaf(field: ParquetField, place: FieldPlace): Mending {
   const { logical = "", converted, engineType } = field;
   if (isWideDecimal(field)) throw unsupported(field, place, "of more than 38 digits");
-  if (/^TimestampType\(isAdjustedToUTC=1.*NANOS=Nano/.test(logical))
-    throw unsupported(field, place, "of nanoseconds with a zone");
   if (logical === "NullType()") return () => sql`NULL`;
   if (converted !== undefined || logical === "" || logical.startsWith("TimestampType")) return undefined;
   if (/^(?:String|Enum|Json)Type/.test(logical))

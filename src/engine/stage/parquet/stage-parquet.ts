@@ -7,6 +7,7 @@ import { positionNames } from "../shared/position.ts";
 import { assertFilled } from "../shared/source-file.ts";
 import { type FileStart, fileAndRow, numberedCopy } from "../shared/stage-files.ts";
 import { fileShapes, scanOf } from "./file-shapes.ts";
+import { refuseCutNanoseconds } from "./nanoseconds.ts";
 import { readParquetSchemas } from "./parquet-schema.ts";
 import { explainFailures } from "./source-failure.ts";
 import { uniteColumns } from "./united-columns.ts";
@@ -27,8 +28,10 @@ export async function stageParquet(
   if (files.length === 0)
     throw new VarveError("INVALID_ARGUMENT", "No Parquet file was given. Pass at least one.", {});
   for (const file of files) await assertFilled(file);
-  const shapes = await fileShapes(core, await readParquetSchemas(core, files));
+  const schemas = await readParquetSchemas(core, files);
+  const shapes = await fileShapes(core, schemas);
   explainFailures(core, files, shapes);
+  for (const schema of schemas) await refuseCutNanoseconds(core, schema);
   const united = uniteColumns(shapes, options.columns ?? []);
   const columns = united.map(({ name, type }) => ({ name, type }));
   if (!shapes.some(({ isMended }) => isMended) && united.every(({ target }) => target === undefined))

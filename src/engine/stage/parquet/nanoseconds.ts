@@ -1,0 +1,199 @@
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { VarveError } from "../../../errors.ts";
+import { joinSql, type SqlExpression, sql } from "../../../sql/sql.ts";
+import { lambda, quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
+import type { EngineCore } from "../../core/core.ts";
+import { openSourceFile } from "../shared/source-file.ts";
+import { countsNanoseconds, elementOf, groupKind, isVariant } from "./file-types.ts";
+import { type ParquetField, type ParquetSchema, unreadableParquet } from "./parquet-schema.ts";
+import { patchedFooter, type RawType } from "./patched-footer.ts";
+
+/**
+ * Makes sure that no timestamp of a file loses nanoseconds: of INT96 and of nanoseconds with a zone, the engine
+ * gives microseconds and says nothing of the rest.
+ *
+ * The engine itself looks at the raw values, in a sparse copy of these columns under a footer that does not say
+ * what they mean.
+ *
+ * @throws `SCHEMA_MISMATCH` naming file, row, column and value
+ */
+export async function refuseCutNanoseconds(core: EngineCore, schema: ParquetSchema): Promise<void> {
+  const raw = new Map<number, RawType>();
+  let ordinal = 0;
+  const number = (field: ParquetField): void => {
+    ordinal++;
+    if (field.physical !== undefined && countsNanoseconds(field))
+      raw.set(ordinal, field.physical === "INT96" ? "int96" : "int64");
+    for (const child of field.children) number(child);
+  };
+  for (const field of schema.fields) number(field);
+  if (raw.size === 0) return;
+  const columns = schema.fields.flatMap((field) => {
+    const cut = cutOf(field, 0);
+    return cut === undefined ? [] : [{ field, cut }];
+  });
+  const copy = join(core.folder, `${core.freshName("raw")}.parquet`);
+  try {
+    await copyColumns(core, schema.file, copy, { names: columns.map(({ field }) => field.name), raw });
+    for (const { field, cut } of columns) await refuseCut(core, schema, { copy, field, cut });
+  } finally {
+    await rm(copy, { force: true });
+  }
+}
+
+type SqlOfValue = (value: SqlExpression) => SqlExpression;
+
+/** SQL that is true for a raw value of the column that has more than microseconds; undefined if none can. */
+function cutOf(field: ParquetField, depth: number): SqlOfValue | undefined {
+  if (field.physical !== undefined) {
+    if (!countsNanoseconds(field)) return undefined;
+    return field.physical === "INT96" ? cutInt96 : (value) => sql`(${value} % 1000 <> 0)`;
+  }
+  if (isVariant(field)) return undefined;
+  const some = (list: SqlOfValue, member: ParquetField | undefined): SqlOfValue[] => {
+    const cut = member === undefined ? undefined : cutOf(member, depth + 1);
+    if (cut === undefined) return [];
+    return [(value) => sql`(len(list_filter(${list(value)}, ${lambda(`varve_${depth}`, cut)})) > 0)`];
+  };
+  const kind = groupKind(field);
+  const [key, item] = field.children[0]?.children ?? [];
+  const parts =
+    kind === "list"
+      ? some((value) => value, elementOf(field))
+      : kind === "map"
+        ? [...some((map) => sql`map_keys(${map})`, key), ...some((map) => sql`map_values(${map})`, item)]
+        : field.children.flatMap((child) => {
+            const cut = cutOf(child, depth);
+            return cut === undefined
+              ? []
+              : [(value: SqlExpression) => cut(sql`struct_extract(${value}, ${quoteText(child.name)})`)];
+          });
+  if (parts.length === 0) return undefined;
+  return (value) =>
+    sql`(${joinSql(
+      parts.map((part) => sql`coalesce(${part(value)}, false)`),
+      sql` OR `,
+    )})`;
+}
+
+/** Days since 1970 of microseconds that 64 bits hold. */
+const mostDays = 106_751_990;
+const julianDayOf1970 = 2_440_588;
+
+/** An INT96 is the nanoseconds of a day, in 8 bytes, and its Julian day in 4, each from the lowest. */
+function cutInt96(value: SqlExpression): SqlExpression {
+  const remainder = bytesSum(sql`${value}[1:8]`, [1, 256, 536, 216, 296, 776, 656, 936]);
+  return sql`(${remainder} % 1000 <> 0 OR ${julianDay(value)} > ${julianDayOf1970 + mostDays})`;
+}
+
+/**
+ * The sum of bytes, each times its factor. The engine makes a number of their bits, the first byte as the
+ * highest: its whole numbers of 128 bits are a hundred times slower. The lambda makes it do so once.
+ */
+function bytesSum(bytes: SqlExpression, factors: readonly number[]): SqlExpression {
+  const sum = lambda("varve_bits", (bits) => {
+    const parts = factors.map((factor, index) => {
+      return sql`((${bits} >> ${8 * (factors.length - 1 - index)}) & 255) * ${factor}`;
+    });
+    return joinSql(parts, sql` + `);
+  });
+  return sql`list_transform([CAST(CAST(${bytes} AS BIT) AS UBIGINT)], ${sum})[1]`;
+}
+
+function julianDay(value: SqlExpression): SqlExpression {
+  return bytesSum(sql`${value}[9:12]`, [1, 256, 65_536, 16_777_216]);
+}
+
+/** Nanoseconds since 1970 of an INT96. */
+function int96Nanoseconds(value: SqlExpression): SqlExpression {
+  const ofDay = sql`(${bytesSum(sql`${value}[1:4]`, [1, 256, 65_536, 16_777_216])}::HUGEINT + ${bytesSum(sql`${value}[5:8]`, [1, 256, 65_536, 16_777_216])}::HUGEINT * 4294967296)`;
+  return sql`(${ofDay} + (${julianDay(value)}::HUGEINT - ${julianDayOf1970}) * 86400000000000)`;
+}
+
+interface RawColumn {
+  readonly copy: string;
+  readonly field: ParquetField;
+  readonly cut: SqlOfValue;
+}
+
+async function refuseCut(
+  core: EngineCore,
+  { file, fields }: ParquetSchema,
+  { copy, field, cut }: RawColumn,
+): Promise<void> {
+  const value = quoteName(field.name);
+  const nanoseconds = field.physical === "INT96" ? int96Nanoseconds(value) : value;
+  const shown =
+    field.physical === undefined
+      ? sql`CAST(${value} AS VARCHAR)`
+      : sql`coalesce(CAST(make_timestamp_ns(TRY_CAST(${nanoseconds} AS BIGINT)) AS VARCHAR), 'beyond the range')`;
+  const hidden = fields.some(({ name }) => name.toLowerCase() === "file_row_number");
+  const row = hidden ? sql`NULL` : sql`file_row_number`;
+  const scan = sql`read_parquet(${quoteFile(copy)}, hive_partitioning = false)`;
+  const select = sql`SELECT ${row} AS row, ${shown} AS "value" FROM ${scan} WHERE ${cut(value)} LIMIT 1`;
+  const [bad] = await core.rows(select).catch((error: unknown) => {
+    throw unreadableParquet(file, error);
+  });
+  if (bad === undefined) return;
+  const data = { column: [field.name], row: bad["row"] === null ? undefined : Number(bad["row"]), file };
+  const where = data.row === undefined ? file : `row ${data.row} of ${file}`;
+  const text = `Column ${field.name} has the value ${bad["value"]} (${where}), which a timestamp cannot hold without loss: it has microseconds. Nothing was written. Round it in the source.`;
+  throw new VarveError("SCHEMA_MISMATCH", text, { ...data, expected: "timestamp", found: bad["value"] });
+}
+
+/** Bytes that are copied at a time. */
+const blockBytes = 1024 * 1024;
+
+/** A sparse file with the pages of some columns where they were, and a footer that gives raw values. */
+async function copyColumns(
+  core: EngineCore,
+  file: string,
+  copy: string,
+  { names, raw }: { readonly names: readonly string[]; readonly raw: ReadonlyMap<number, RawType> },
+): Promise<void> {
+  const chosen = names.map(
+    (name) =>
+      sql`path_in_schema = ${quoteText(name)} OR starts_with(path_in_schema, ${quoteText(`${name}, `)})`,
+  );
+  const chunks = await core.rows(
+    sql`SELECT coalesce(dictionary_page_offset, 0) AS dictionary, data_page_offset AS pages, total_compressed_size AS bytes FROM parquet_metadata(${quoteFile(file)}) WHERE ${joinSql(chosen, sql` OR `)}`,
+  );
+  const source = await openSourceFile(file);
+  const target = await open(copy, "wx");
+  try {
+    const { size } = await source.stat();
+    const end = await readAt(source, size - 8, 8, file);
+    const footerBytes = end.readUInt32LE(0);
+    const footer = await readAt(source, size - 8 - footerBytes, footerBytes, file);
+    for (const { dictionary, pages, bytes } of chunks) {
+      const [first, second] = [Number(dictionary), Number(pages)];
+      const from = first > 0 && first < second ? first : second;
+      for (let at = from; at < from + Number(bytes); at += blockBytes) {
+        const block = await readAt(source, at, Math.min(blockBytes, from + Number(bytes) - at), file);
+        await target.write(block, 0, block.length, at);
+      }
+    }
+    const patched = patchedFooter(footer, raw);
+    end.writeUInt32LE(patched.length, 0);
+    await target.write(Buffer.concat([patched, end]), 0, patched.length + 8, size - 8 - footerBytes);
+  } catch (error) {
+    throw error instanceof RangeError ? damaged(file, error) : error;
+  } finally {
+    await source.close();
+    await target.close();
+  }
+}
+
+async function readAt(source: FileHandle, position: number, bytes: number, file: string): Promise<Buffer> {
+  const { size } = await source.stat();
+  if (!(position >= 0 && bytes >= 0 && position + bytes <= size)) throw damaged(file);
+  const { buffer, bytesRead } = await source.read(Buffer.alloc(bytes), 0, bytes, position);
+  if (bytesRead < bytes) throw damaged(file);
+  return buffer;
+}
+
+function damaged(file: string, cause?: unknown): VarveError {
+  const text = `The Parquet file ${file} is damaged: its footer leads out of the file. Restore it from a copy.`;
+  return new VarveError("SOURCE_UNREADABLE", text, { file }, cause);
+}
