@@ -78,6 +78,14 @@ describe("a mistake on the command line", () => {
     expect((await varve("metrics", table, "--metric", "mean(amount)")).stdout).toContain("9.875");
   });
 
+  it("a line that only a write sets aside fails a check, as its help says", async () => {
+    const setAside = file("aside.json", '{"onMisfit":"quarantine","checks":[]}');
+    const broken = file("broken.csv", "id,amount\n1,2\n3\n");
+    expect(await varve("check", setAside, broken)).toMatchObject({ code: 1 });
+    expect(await varve("append", table, broken, "--suite", setAside)).toMatchObject({ code: 0 });
+    expect((await varve("check", "--help")).stdout).toContain("onMisfit applies to writes only");
+  });
+
   it("rows resubmitted without tests are reported as untested", async () => {
     const suite = file(
       "suite.json",
