@@ -18,8 +18,7 @@ export function addedParts(before: readonly TailPart[], newer: readonly TailPart
   let bytes = 0;
   for (let index = all.length - 1; index >= 0; index--) {
     const part = all[index];
-    // Those before were let go of earlier.
-    if (part?.bytes === undefined) break;
+    if (part?.bytes === undefined) continue;
     bytes += part.bytes.length;
     if (bytes > addedBytes) all[index] = withoutBytes(part);
   }
