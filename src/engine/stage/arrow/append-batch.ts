@@ -106,7 +106,9 @@ function fillColumn(
     const all = [...problems];
     const lost = all.find(([, problem]) => problem instanceof NotUtf8);
     const [row, first] = lost ?? all[0] ?? [0, error];
-    if (target.kept === undefined || problems.size === 0 || lost !== undefined)
+    // Written again without these cells, the column cannot fail for them: that would never end.
+    const isRepeated = chunk.problems.has(index);
+    if (target.kept === undefined || problems.size === 0 || lost !== undefined || isRepeated)
       throw cellError(target, field.name, chunk.firstRow + chunk.start + row, first);
     chunk.problems.set(index, problems);
     throw new ProblemsFound();
