@@ -341,7 +341,7 @@ export class RowStager {
     const expected = `${problem.expected}${problem.path.length > 0 ? ` (column ${column.name} is ${readable(column.builder.type)})` : ""}`;
     return this.#problem(at, path, `holds ${describeValue(problem.value)}, expected ${expected}`, {
       expected: problem.expected,
-      found: describeValue(problem.value),
+      found: cellText(problem.value),
     });
   }
 

@@ -23,8 +23,15 @@ export function badCellsSql(column: SqlExpression): SqlExpression {
   return sql`CAST(from_json(${column}, ${shape}) AS ${badCellsType})`;
 }
 
-/** A value as text: texts and numbers as they are, everything else as JSON where that can say it. */
+/**
+ * A value as text: texts and numbers as they are, everything else as JSON where that can say it. Half of a
+ * surrogate pair, which no file can hold, is shown as it is escaped.
+ */
 export function cellText(value: unknown): string {
+  return textOf(value).replace(/[\ud800-\udfff]/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`);
+}
+
+function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   if (value instanceof ExactNumber) return value.text;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
