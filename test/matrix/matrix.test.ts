@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest";
+import { exceptions } from "./exceptions.ts";
+import { appended, created, refused, resubmitted } from "./matrix.ts";
+import { sources } from "./sources.ts";
+
+const ways = { created, appended, resubmitted, refused };
+
+const used = new Set<RegExp>();
+
+describe("every type of Delta from every source", () => {
+  it.each(
+    Object.entries(ways).flatMap(([way, run]) =>
+      Object.entries(sources).map(([source, kind]) => ({ way, source, run, kind })),
+    ),
+  )(
+    "$way $source: each value is stored, or refused by column, row and value",
+    async ({ way, source, run, kind }) => {
+      const differences = [...(await run(kind))].map(
+        ([cell, outcome]) => `${way} ${source}: ${cell.trimEnd()} => ${outcome}`,
+      );
+      const unexplained = differences.filter((difference) => {
+        const found = exceptions.filter(({ cells }) => cells.test(difference));
+        for (const { cells } of found) used.add(cells);
+        return found.length === 0;
+      });
+      expect(unexplained).toEqual([]);
+    },
+  );
+
+  it("has no exception that nothing needs", () => {
+    expect(exceptions.filter(({ cells }) => !used.has(cells)).map(({ cells }) => String(cells))).toEqual([]);
+  });
+});

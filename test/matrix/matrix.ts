@@ -1,0 +1,292 @@
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { check, createTable, isVarveError, schema, suite } from "../../src/index.ts";
+import { freshFolder } from "../operations/table-folder.ts";
+import { readWritten } from "./judge.ts";
+import type { SourceKind } from "./sources.ts";
+import { type Column, jsonText, Unspelled } from "./spellings.ts";
+import { bareValues, shapes, type TypeCase, types, type Value } from "./values.ts";
+
+/** Cells that are not the value that went in, by `type shape value`, with what they are instead. */
+export type Differences = Map<string, string>;
+
+interface Cell {
+  readonly label: string;
+  readonly value: Value;
+}
+
+/** A column with the names of its cells. */
+interface LabelledColumn extends Column {
+  readonly labels: readonly string[];
+}
+
+const rowCount = 14;
+
+/** One column for each type and shape, with all values of the type, one a row. */
+function typedColumns(): LabelledColumn[] {
+  return Object.entries(types).flatMap(([name, { type, values }]) =>
+    Object.entries(shapes).map(([shape, { type: shaped, value: shapedValue }]) => {
+      const cells: Cell[] = [
+        ...Object.entries(values).map(([label, value]) => ({ label, value: shapedValue(value) })),
+        { label: "null", value: null },
+      ];
+      if (shape !== "plain") cells.push({ label: "member null", value: shapedValue(null) });
+      const bare = bareValues[shape];
+      if (bare !== undefined) cells.push({ label: "no members", value: bare });
+      while (cells.length < rowCount) cells.push({ label: "absent", value: null });
+      return {
+        name: `${name} ${shape}`,
+        type: shaped(type),
+        values: cells.map(({ value }) => value),
+        labels: cells.map(({ label }) => label),
+      };
+    }),
+  );
+}
+
+/** Takes out the values that the source cannot say. */
+function spelled(
+  kind: SourceKind,
+  columns: readonly LabelledColumn[],
+  differences: Differences,
+): LabelledColumn[] {
+  return columns.map((column) => ({
+    ...column,
+    values: column.values.map((value, row) => {
+      try {
+        kind.spell(column.type, value);
+        return value;
+      } catch (error) {
+        if (!(error instanceof Unspelled)) throw error;
+        differences.set(`${column.name} ${column.labels[row]}`, `unspelled: ${error.message}`);
+        return null;
+      }
+    }),
+  }));
+}
+
+/** The columns that a write takes; those that it refuses are taken out cell by cell and noted. */
+async function written(
+  columns: readonly LabelledColumn[],
+  differences: Differences,
+  write: (columns: readonly LabelledColumn[]) => Promise<void>,
+): Promise<LabelledColumn[]> {
+  let left = [...columns];
+  for (;;) {
+    try {
+      await write(left);
+      return left;
+    } catch (error) {
+      if (!isVarveError(error)) throw error;
+      const { column: path, row } = error.data as { column?: string | string[]; row?: number };
+      const column = left.find(({ name }) => isColumn(name, path));
+      if (column === undefined) throw error;
+      const outcome = `${error.code}: ${error.message.slice(0, 150)}`;
+      if (row === undefined) {
+        differences.set(column.name, outcome);
+        left = left.filter((other) => other !== column);
+      } else {
+        differences.set(`${column.name} ${column.labels[row]}`, outcome);
+        const values = column.values.map((value, index) => (index === row ? null : value));
+        left = left.map((other) => (other === column ? { ...column, values } : other));
+      }
+    }
+  }
+}
+
+/** Whether an error names a column or something within it. */
+function isColumn(name: string, path: string | readonly string[] | undefined): boolean {
+  return typeof path === "string" ? path === name || path.startsWith(`${name}.`) : path?.[0] === name;
+}
+
+function schemaOf(columns: readonly Column[]): ReturnType<typeof schema> {
+  let builder = schema().long("id");
+  for (const { name, type } of columns) builder = builder.column(name, type as TypeCase["type"]);
+  return builder;
+}
+
+const ids = (count: number, first = 0): Column => ({
+  name: "id",
+  type: "long",
+  values: Array.from({ length: count }, (_, index) => String(index + first)),
+});
+
+/** Every typed column appended to a table with these columns. */
+export async function appended(kind: SourceKind): Promise<Differences> {
+  const differences: Differences = new Map();
+  const columns = spelled(kind, typedColumns(), differences);
+  let folder = "";
+  const left = await written(columns, differences, async (tried) => {
+    folder = join(freshFolder(), "t");
+    await using table = await createTable(folder, { schema: schemaOf(tried) });
+    await table.append(await kind.source([ids(rowCount), ...tried]));
+  });
+  await compare(folder, left, differences);
+  return differences;
+}
+
+async function compare(folder: string, columns: readonly LabelledColumn[], differences: Differences) {
+  const { rows } = await readWritten(folder);
+  const sorted = [...rows].sort((one, other) => Number(one["id"]) - Number(other["id"]));
+  if (sorted.length !== rowCount) throw new Error(`${sorted.length} rows instead of ${rowCount}`);
+  for (const column of columns) {
+    column.values.forEach((value, row) => {
+      const stored = sorted[row]?.[column.name] ?? null;
+      if (!isEqual(value, stored)) differences.set(`${column.name} ${column.labels[row]}`, shown(stored));
+    });
+  }
+}
+
+function isEqual(value: Value, stored: Value): boolean {
+  return isDeepStrictEqual(normal(value), normal(stored));
+}
+
+function normal(value: Value): unknown {
+  if (value instanceof Uint8Array) return `bytes ${Buffer.from(value).toString("hex")}`;
+  if (Array.isArray(value)) return value.map(normal);
+  if (value instanceof Map) return { map: [...value].map(([key, item]) => [normal(key), normal(item)]) };
+  if (typeof value === "string") return normalNumber(value);
+  if (value === null || typeof value === "boolean") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, normal(item as Value)]));
+}
+
+/** `1.50` and `1.5` are one number, and the numbers 0 and -0 are two. */
+function normalNumber(text: string): string {
+  if (!/^-?\d+(\.\d+)?(e[+-]?\d+)?$/.test(text) || /^-0+$|^0\d/.test(text)) return text;
+  const [mantissa = "", exponent = "0"] = text.split("e");
+  const [whole = "", fraction = ""] = mantissa.split(".");
+  const digits = (whole + fraction).replace(/0+$/, "");
+  const power = Number(exponent) - fraction.length + (whole + fraction).length - digits.length;
+  const number = digits.replace(/^(-?)0+/, "$1");
+  return number === "" || number === "-" ? "0" : `${number}e${power}`;
+}
+
+const shown = (value: Value): string => JSON.stringify(normal(value)) ?? "nothing";
+
+/** Every typed column set aside by a test, with the other rows of its batch, repaired and landed. */
+export async function resubmitted(kind: SourceKind): Promise<Differences> {
+  const differences: Differences = new Map();
+  const columns = spelled(kind, typedColumns(), differences);
+  const folder = join(freshFolder(), "t");
+  await using table = await createTable(folder, { schema: schemaOf(columns) });
+  const gate = suite("known", [check.between("id", { min: 0 }, { onFail: "quarantine" })], {
+    maxBadShare: 1,
+  });
+  await table.append(await kind.source([ids(rowCount, -rowCount), ...columns]), { gate });
+  await table.quarantine.repair({}, { id: `id + ${rowCount}` });
+  await table.quarantine.resubmit();
+  await compare(folder, columns, differences);
+  return differences;
+}
+
+/** A table made of one row with a column for each value, whose types are those that the source implies. */
+export async function created(kind: SourceKind): Promise<Differences> {
+  const differences: Differences = new Map();
+  const cells = typedColumns().flatMap((column) =>
+    column.values.flatMap((value, row): LabelledColumn[] => {
+      const label = column.labels[row];
+      if (label === "absent") return [];
+      return [{ name: `${column.name} ${label}`, type: column.type, values: [value], labels: [""] }];
+    }),
+  );
+  let folder = "";
+  const left = await written(spelled(kind, cells, differences), differences, async (tried) => {
+    folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { source: await kind.source([ids(1), ...tried]) });
+    await table.close();
+  });
+  const { rows } = await readWritten(folder);
+  for (const { name, type, values } of left) {
+    const value = values[0] ?? null;
+    const stored = rows[0]?.[name] ?? null;
+    // what has no type of its own becomes the text that the source has
+    const isText = typeof stored === "string" && typeof value === "object" && value !== null;
+    const text =
+      isText && (value instanceof Uint8Array ? Buffer.from(value).toString("base64") : jsonText(type, value));
+    if (!isEqual(value, stored) && text !== stored) differences.set(name, shown(stored));
+  }
+  return differences;
+}
+
+/** A column for each value that its type does not hold, as the source brings it. */
+interface MisfitColumn extends LabelledColumn {
+  readonly target: TypeCase["type"];
+  readonly text: string;
+}
+
+function misfitColumns(kind: SourceKind, differences: Differences): MisfitColumn[] {
+  return Object.entries(types).flatMap(([name, { type, misfits }]) =>
+    Object.entries(misfits ?? {}).flatMap(([label, { value, as }]): MisfitColumn[] => {
+      const column = `${name} ${label}`;
+      const brought = kind.typed ? as : type;
+      try {
+        if (brought === undefined) throw new Unspelled("no type of the source holds it");
+        kind.spell(brought, value);
+        return [
+          {
+            name: column,
+            type: brought,
+            target: type,
+            text: String(value),
+            values: [value],
+            labels: [label],
+          },
+        ];
+      } catch (error) {
+        if (!(error instanceof Unspelled)) throw error;
+        differences.set(column, `unspelled: ${error.message}`);
+        return [];
+      }
+    }),
+  );
+}
+
+/** Every value that does not fit, appended by itself and with the others in one batch that sets them aside. */
+export async function refused(kind: SourceKind): Promise<Differences> {
+  const differences: Differences = new Map();
+  const columns = misfitColumns(kind, differences);
+  const targets = columns.map(({ name, target }) => ({ name, type: target, values: [] }));
+  await using table = await createTable(join(freshFolder(), "t"), { schema: schemaOf(targets) });
+  for (const column of columns) {
+    const outcome = await table
+      .append(await kind.source([ids(2), { ...column, values: [null, ...column.values] }]))
+      .then(
+        () => "accepted",
+        (error: unknown) => refusal(column, error),
+      );
+    if (outcome !== undefined) differences.set(column.name, outcome);
+  }
+  if ((await table.count()) > 0) return differences;
+  const fitting = columns.filter(({ name }) => !differences.get(name)?.startsWith("type"));
+  const gate = suite("aside", [], { onMisfit: "quarantine", maxBadShare: 1 });
+  const batch = fitting.map((column, index) => ({
+    ...column,
+    values: fitting.map((_, row) => (row === index ? (column.values[0] ?? null) : null)),
+  }));
+  await table.append(await kind.source([ids(fitting.length), ...batch]), { gate });
+  if ((await table.count()) !== 0) differences.set("aside", `${await table.count()} rows landed`);
+  const rows = await table.quarantine.read();
+  if (rows.length !== fitting.length) differences.set("aside", `${rows.length} of ${fitting.length} rows`);
+  return differences;
+}
+
+/** Half of a surrogate pair as messages show it. */
+const escaped = (text: string): string =>
+  text.replace(/[\ud800-\udfff]/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`);
+
+interface Refusal {
+  readonly column?: string | readonly string[];
+  readonly row?: number;
+  readonly found?: string;
+  readonly reason?: string;
+}
+
+/** Undefined for an error that names column, row and value. */
+function refusal({ name, text }: MisfitColumn, error: unknown): string | undefined {
+  if (!isVarveError(error, "SCHEMA_MISMATCH")) return isVarveError(error) ? error.code : String(error);
+  const { column, row, found, reason } = error.data as Refusal;
+  if (reason === "type" && isColumn(name, column)) return `type ${found}`;
+  const isNamed = isColumn(name, column) && row === 1;
+  const isFound = normalNumber(String(found)) === normalNumber(escaped(text));
+  return isNamed && isFound ? undefined : `row ${row}, found ${found}`;
+}
