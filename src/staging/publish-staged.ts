@@ -79,8 +79,9 @@ export async function publishStaged(
 ): Promise<PublishOutcome> {
   const { context } = table;
   for (let attempt = 1; ; attempt++) {
-    const now = await refreshLog(table);
+    // before the log: a publication removes the record after it has landed
     const batch = await readStaged(context, id);
+    const now = await refreshLog(table);
     if (await isPublished(now, id)) return alreadyPublished(now, id);
     if (batch === undefined || batch.tableId !== now.metadata.id) throw noSuchBatch(now, id, batch);
     try {
@@ -105,11 +106,11 @@ export async function discardStaged(
   id: string,
 ): Promise<{ readonly filesDeleted: boolean }> {
   const { context } = table;
-  const now = await refreshLog(table);
   const batch = await readStaged(context, id).catch((error: unknown) => {
     if (isVarveError(error, "STAGED_INVALID")) return undefined;
     throw error;
   });
+  const now = await refreshLog(table);
   if (await isPublished(now, id)) throw await publishedAlready(context, id);
   if (batch === undefined && !(await isKnown(context, id))) throw noSuchBatch(now, id, undefined);
   const end = await claimEnd(context, id, "discard");

@@ -472,6 +472,40 @@ describe("a staged batch", () => {
     await table.close();
   });
 
+  it.each([
+    ["a publication", publishStaged, { outcome: "alreadyApplied" }],
+    [
+      "a discard",
+      discardStaged,
+      { code: "STAGED_INVALID", message: expect.stringContaining("already published") },
+    ],
+  ])(
+    "is known to %s that looks for its record just after another publication removed that",
+    async (_, verb, expected) => {
+      const { folder, table } = await fresh();
+      const { id } = await table.staging.stage([{ id: 2, amount: 2 }]);
+      const context = await openContext(folder);
+      let due = true;
+      const store = new Proxy(context.store, {
+        get(target, key) {
+          const value: unknown = Reflect.get(target, key, target);
+          if (key !== "get") return typeof value === "function" ? value.bind(target) : value;
+          return async (...asked: Parameters<ObjectStore["get"]>) => {
+            const first = due && asked[0].endsWith(`${id}.json`);
+            if (first) due = false;
+            if (first) await (await openTable(folder)).staging.publish(id);
+            return target.get(...asked);
+          };
+        },
+      });
+      const outcome = await verb(await openLog({ ...context, store }), id).catch((error: unknown) => error);
+      expect(outcome).toMatchObject(expected);
+      expect(due).toBe(false);
+      expect(await rowsOf(await openTable(folder))).toHaveLength(2);
+      await table.close();
+    },
+  );
+
   it("accounts for its files as long as its record is there", async () => {
     const { folder, table } = await fresh();
     const staged = await table.staging.stage([{ id: 2, amount: 2 }]);
