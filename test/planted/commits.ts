@@ -3,6 +3,15 @@ import type { Mistake } from "./mistake.ts";
 /** Mistakes in the loop of a transaction and in what it leaves to maintenance. */
 export const commitsMistakes: readonly Mistake[] = [
   {
+    what: "Recovery puts a version again whose put was answered, and which could not be looked at.",
+    file: "commit/transaction.ts",
+    find: "const place = await this.#placed(attempt, () => this.#won(attempt, prepared));",
+    replace:
+      "const place = await this.#placed(attempt, async () => this.#settle(attempt, prepared, prepared.state) as Promise<CommitResult>);",
+    test: "table/rebase.test.ts",
+    name: "creates no version anew that had landed",
+  },
+  {
     what: "The next version is computed in 32 bits.",
     file: "prepare-commit.ts",
     find: "const version = state.version + 1;",

@@ -212,6 +212,33 @@ describe("a transaction that cannot learn how it ended", () => {
     },
   );
 
+  it("creates no version anew that had landed, and was cleaned up before it could be looked at", async () => {
+    let looks = 0;
+    let puts = 0;
+    const { late, store } = await paused((inner, clock) => ({
+      putIfAbsent: async (path, bytes, options) => {
+        const answer = await inner.putIfAbsent(path, bytes, options);
+        if (puts++ > 0) return answer;
+        await inner.put(checkpointPath(1), new Uint8Array([1]));
+        for (const version of [0, 1]) await inner.delete(commitPath(version));
+        clock.now += 3_600_000;
+        return answer;
+      },
+      head: async (path, options) => {
+        if (looks++ === 0) throw new VarveError("STORE_UNAVAILABLE", "planned");
+        return inner.head(path, options);
+      },
+    }));
+    const error = await commitTransaction(late, append("mine")).catch((reason: unknown) => reason);
+    if (!(error instanceof CommitOutcomeUnknownError))
+      throw new Error(`expected an unknown outcome: ${String(error)}`);
+    await expect(error.recover()).rejects.toMatchObject({
+      code: "COMMIT_OUTCOME_UNKNOWN",
+      data: { version: 1 },
+    });
+    expect(await store.head(commitPath(1))).toBeUndefined();
+  });
+
   it("is told that its version was cleaned up where only an older checkpoint of that version is left", async () => {
     const { late, other } = await paused((inner, clock) => ({
       putIfAbsent: async (path, bytes, options) => {

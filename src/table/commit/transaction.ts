@@ -211,7 +211,7 @@ class Committer {
         triedAt: attempt.triedAt,
         wonAt: this.#context.world.now(),
       };
-      return this.#won(attempt, prepared, recover);
+      return this.#won(attempt, prepared);
     }
     if (outcome.kind === "unknown")
       throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, outcome.cause);
@@ -243,13 +243,10 @@ class Committer {
     return folded;
   }
 
-  async #won(
-    attempt: Attempt,
-    prepared: PreparedCommit,
-    recover: () => Promise<CommitResult>,
-  ): Promise<CommitResult> {
+  async #won(attempt: Attempt, prepared: PreparedCommit): Promise<CommitResult> {
     const { version, txnId } = attempt;
-    const place = await this.#placed(attempt, recover);
+    // Only the place is looked up again: the put is answered, and another one might create the version anew.
+    const place = await this.#placed(attempt, () => this.#won(attempt, prepared));
     // If this put is in the past, an earlier unanswered put may have landed in time and been cleaned up.
     if (place === "gone" || (place === "in the past" && attempt.doubted)) throw neverKnown(version, txnId);
     if (place === "in the past") throw landedInThePast(version);
