@@ -5,7 +5,7 @@ import { type SqlExpression, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { isCovered } from "../table/idempotence/app-transaction.ts";
 import { asideMark, quarantinedTransaction } from "../table/idempotence/application-ids.ts";
-import { quarantineNames, quarantineOf } from "./intake/quarantine-table.ts";
+import { quarantineNames, quarantineOf, rowIdSql } from "./intake/quarantine-table.ts";
 import { changedRows, rewriteQuarantineStep } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 
@@ -71,7 +71,7 @@ const noBatches: BatchStandings = { superseded: [], pending: [], lost: [] };
 function setAsideBy(table: LogSnapshot): SqlExpression {
   const { id, table: of, batch, file, row } = quarantineNames;
   const mine = sql`${of} = ${quoteText(table.metadata.id)} OR ${ofCreation(table)}`;
-  return sql`((${mine}) AND ${id} = sha256(concat_ws('|', ${of}, ${batch}, coalesce(${file}, ''), CAST(${row} AS VARCHAR))))`;
+  return sql`((${mine}) AND ${id} = ${rowIdSql({ table: of, batch, file, row })})`;
 }
 
 /**

@@ -5,7 +5,7 @@ import { mapFields } from "../../schema/fields.ts";
 import type { StructType } from "../../schema/types.ts";
 import { contextBelow } from "../../sidetables/context-below.ts";
 import type { SideTable } from "../../sidetables/side-table.ts";
-import type { SqlName } from "../../sql/sql.ts";
+import { type SqlExpression, type SqlName, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 
 /**
@@ -79,6 +79,19 @@ function plainRow(table: StructType): StructType {
     metadata: {},
   }));
   return { type: "struct", fields: plain.fields.filter((field) => field.type !== "void") };
+}
+
+/** SQL of what makes a quarantined row's id. */
+export interface RowIdentity {
+  readonly table: SqlExpression;
+  readonly batch: SqlExpression;
+  readonly file: SqlExpression;
+  readonly row: SqlExpression;
+}
+
+/** SQL of the id of a row that a gate sets aside: the same row of the same batch gets the same one. */
+export function rowIdSql({ table, batch, file, row }: RowIdentity): SqlExpression {
+  return sql`sha256(concat_ws('|', ${table}, ${batch}, coalesce(${file}, ''), CAST(${row} AS VARCHAR)))`;
 }
 
 /** The columns of every quarantine. */

@@ -12,7 +12,7 @@ import { freePrefix } from "../../util/free-prefix.ts";
 import { timeOrderedUuid } from "../../util/world.ts";
 import { requireSamePlaces } from "../../write/stages/accounted-rows.ts";
 import type { WrittenBatch } from "../../write/stages/batch-stages.ts";
-import { quarantineColumns, quarantineNames } from "./quarantine-table.ts";
+import { quarantineColumns, quarantineNames, rowIdSql } from "./quarantine-table.ts";
 
 /** Compares the files for a quarantine with the rows that the gate set aside. @throws `ROWS_UNACCOUNTED` */
 export async function requireAside(session: Session, aside: Places, files: readonly string[]): Promise<void> {
@@ -41,7 +41,12 @@ export function quarantineSql(batch: WrittenBatch, gateSql: SqlSelect, quarantin
   const text = (value: string | null) => (value === null ? sql`CAST(NULL AS VARCHAR)` : quoteText(value));
   const aliases = [place.file, place.row, place.errors, ...columns.map((column) => quoteName(column.name))];
   const now = new Date(target.context.world.now()).toISOString();
-  const id = sql`sha256(concat_ws('|', ${text(target.metadata.id)}, ${text(batchId)}, coalesce(${place.file}, ''), CAST(${place.row} AS VARCHAR)))`;
+  const id = rowIdSql({
+    table: text(target.metadata.id),
+    batch: text(batchId),
+    file: place.file,
+    row: place.row,
+  });
   const items: readonly (readonly [SqlName, SqlExpression])[] = [
     [quarantineNames.id, id],
     [quarantineNames.table, text(target.metadata.id)],
