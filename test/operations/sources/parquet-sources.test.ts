@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openSession } from "../../../src/engine/session/session.ts";
 import { isVarveError } from "../../../src/errors.ts";
-import { createTable, type DeltaType, openTable, type Table } from "../../../src/index.ts";
+import { createTable, type DeltaType, openTable, schema, type Table } from "../../../src/index.ts";
 import { generator } from "../../support/generator.ts";
 import { unchecked } from "../../support/unchecked-sql.ts";
 import { freshFolder, rowsOf } from "../table-folder.ts";
@@ -215,6 +215,27 @@ describe("several files with other types", () => {
     const [bad] = await rowsOf(quarantine);
     expect(bad).toMatchObject({ source_file: file("long"), source_row: 0n });
     await quarantine.close();
+    await table.close();
+  });
+
+  it("or refused there too, where a column called filename hides the files that the engine tells", async () => {
+    const folder = freshFolder();
+    await using session = await openSession({ temporaryFolder: folder });
+    const parquet = await Promise.all(
+      ["1.5::DOUBLE", "9007199254740993::BIGINT"].map(async (value, index) => {
+        const path = join(folder, `${index}.parquet`);
+        await session.execute(unchecked(`COPY (SELECT ${value} AS v, 'x' AS filename) TO '${path}'`));
+        return path;
+      }),
+    );
+    const columns = schema().double("v").string("filename");
+    const table = await createTable(join(folder, "t"), { schema: columns });
+    const gate = { maxBadShare: 1, checks: [], onMisfit: "quarantine" } as const;
+    expect(await refusal(table.append({ parquet }, { batchId: "b", gate }))).toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: ["v"], found: "9007199254740993" },
+    });
+    expect(await rowsOf(table)).toEqual([]);
     await table.close();
   });
 });

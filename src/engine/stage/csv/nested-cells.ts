@@ -1,6 +1,6 @@
 import { type SqlName, sql } from "../../../sql/sql.ts";
 import type { RowCells } from "../../core/contract.ts";
-import type { EngineCore } from "../../core/core.ts";
+import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import type { ValueType } from "../../core/value-type.ts";
 import { repeatedName } from "../rows/repeated-name.ts";
 import { RowStager } from "../rows/row-stager.ts";
@@ -23,6 +23,7 @@ export async function readNestedCells(
   core: EngineCore,
   raw: SqlName,
   columns: readonly NestedColumn[],
+  signal?: AbortSignal,
 ): Promise<SqlName> {
   const stager = new RowStager({
     core,
@@ -34,6 +35,7 @@ export async function readNestedCells(
   try {
     await stager.addGiven();
     for (let from = 0; ; from = stager.rows) {
+      assertNotAborted(signal);
       const to = from + stager.batchRows;
       const rows = await core.rows(
         sql`SELECT ${columns.map(({ stored }) => stored)} FROM ${raw} WHERE rowid >= ${from} AND rowid < ${to} ORDER BY rowid`,

@@ -56,7 +56,7 @@ export async function stageCsv(
       return { name, stored, type: type ?? inferred.get(stored) ?? { kind: "text" } };
     });
     const nested = cells.filter(({ type }) => isNested(type));
-    if (nested.length > 0) nestedTable = await readNestedCells(core, raw, nested);
+    if (nested.length > 0) nestedTable = await readNestedCells(core, raw, nested, options.signal);
     await castCells(core, { raw, nestedTable }, table, cells, hasBroken);
     const keepsBad = options.badCells === "keep";
     if (!keepsBad) await refuseBadCells(core, table, starts, source.options ?? {});

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { VarveError } from "../../../errors.ts";
 import { joinSql, type SqlExpression, sql } from "../../../sql/sql.ts";
 import { lambda, quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
-import type { EngineCore } from "../../core/core.ts";
+import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import { openSourceFile } from "../shared/source-file.ts";
 import { countsNanoseconds, elementOf, groupKind, isVariant } from "./file-types.ts";
 import { type ParquetField, type ParquetSchema, unreadableParquet } from "./parquet-schema.ts";
@@ -18,7 +18,11 @@ import { patchedFooter, type RawType } from "./patched-footer.ts";
  *
  * @throws `SCHEMA_MISMATCH` naming file, row, column and value
  */
-export async function refuseCutNanoseconds(core: EngineCore, schema: ParquetSchema): Promise<void> {
+export async function refuseCutNanoseconds(
+  core: EngineCore,
+  schema: ParquetSchema,
+  signal?: AbortSignal,
+): Promise<void> {
   const raw = new Map<number, RawType>();
   let ordinal = 0;
   const number = (field: ParquetField): void => {
@@ -35,7 +39,11 @@ export async function refuseCutNanoseconds(core: EngineCore, schema: ParquetSche
   });
   const copy = join(core.folder, `${core.freshName("raw")}.parquet`);
   try {
-    await copyColumns(core, schema.file, copy, { names: columns.map(({ field }) => field.name), raw });
+    await copyColumns(core, schema.file, copy, {
+      names: columns.map(({ field }) => field.name),
+      raw,
+      signal,
+    });
     for (const { field, cut } of columns) await refuseCut(core, schema, { copy, field, cut });
   } finally {
     await rm(copy, { force: true });
@@ -145,12 +153,18 @@ async function refuseCut(
 /** Bytes that are copied at a time. */
 const blockBytes = 1024 * 1024;
 
+interface CopiedColumns {
+  readonly names: readonly string[];
+  readonly raw: ReadonlyMap<number, RawType>;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** A sparse file with the pages of some columns where they were, and a footer that gives raw values. */
 async function copyColumns(
   core: EngineCore,
   file: string,
   copy: string,
-  { names, raw }: { readonly names: readonly string[]; readonly raw: ReadonlyMap<number, RawType> },
+  { names, raw, signal }: CopiedColumns,
 ): Promise<void> {
   const chosen = names.map(
     (name) =>
@@ -166,10 +180,13 @@ async function copyColumns(
     const end = await readAt(source, size - 8, 8, file);
     const footerBytes = end.readUInt32LE(0);
     const footer = await readAt(source, size - 8 - footerBytes, footerBytes, file);
+    // pages of one column are no other's: a footer that says so could have the file copied any number of times
+    if (chunks.reduce((sum, { bytes }) => sum + Number(bytes), 0) > size) throw damaged(file);
     for (const { dictionary, pages, bytes } of chunks) {
       const [first, second] = [Number(dictionary), Number(pages)];
       const from = first > 0 && first < second ? first : second;
       for (let at = from; at < from + Number(bytes); at += blockBytes) {
+        assertNotAborted(signal);
         const block = await readAt(source, at, Math.min(blockBytes, from + Number(bytes) - at), file);
         await target.write(block, 0, block.length, at);
       }

@@ -31,7 +31,7 @@ export async function stageParquet(
   const schemas = await readParquetSchemas(core, files);
   const shapes = await fileShapes(core, schemas);
   explainFailures(core, files, shapes);
-  for (const schema of schemas) await refuseCutNanoseconds(core, schema);
+  for (const schema of schemas) await refuseCutNanoseconds(core, schema, options.signal);
   const united = uniteColumns(shapes, options.columns ?? []);
   const columns = united.map(({ name, type }) => ({ name, type }));
   if (!shapes.some(({ isMended }) => isMended) && united.every(({ target }) => target === undefined))
@@ -40,7 +40,9 @@ export async function stageParquet(
       select: (places) => sql`SELECT *${placesSql(places)} FROM ${scanOf(files)}`,
     });
   const rows = shapeRows(shapes, united);
-  const keepsBad = options.badCells === "keep" && rows.some(({ doubtful }) => doubtful.length > 0);
+  // rows that are copied have their places counted, and no column for what does not fit: it is refused
+  const keepsBad =
+    options.badCells === "keep" && !hidesPlaces(columns) && rows.some(({ doubtful }) => doubtful.length > 0);
   if (!keepsBad) for (const part of rows) await refuseLossy(core, part, !hidesPlaces(columns));
   return placedRows(core, files, { columns, select: (places) => unitedSql(files, rows, places), keepsBad });
 }
