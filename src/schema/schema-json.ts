@@ -48,6 +48,7 @@ export function typeToJson(type: DeltaType): JsonValue {
         valueContainsNull: type.valueContainsNull,
       };
     case "struct":
+      checkNames(type.fields);
       return { type: "struct", fields: type.fields.map(fieldToJson) };
   }
 }

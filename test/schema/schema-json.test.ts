@@ -8,6 +8,7 @@ import {
   typeToJson,
 } from "../../src/schema/schema-json.ts";
 import { typeText } from "../../src/schema/type-names.ts";
+import type { DeltaType } from "../../src/schema/types.ts";
 import { anySchema } from "./arbitrary-schema.ts";
 
 // PROTOCOL.md "Schema Serialization Format", "Primitive Types", "Struct Type", "Struct Field", "Array Type"
@@ -34,6 +35,18 @@ describe("schema JSON", () => {
   it("keeps field metadata whole: nested, unknown, and with integers beyond 2^53", () => {
     const text = `{"type":"struct","fields":[{"name":"id","type":"long","nullable":false,"metadata":{"delta.identity.highWaterMark":9007199254740993,"x":{"y":[1,null]},"__proto__":"p"}}]}`;
     expect(serializeSchema(parseSchema(text))).toBe(text);
+  });
+
+  it.each(["\ud800", "a\0b"])("writes no schema that could not be read again: a field called %j", (name) => {
+    const field = (inner: string, type: DeltaType) => ({ name: inner, type, nullable: true, metadata: {} });
+    const list: DeltaType = {
+      type: "array",
+      elementType: { type: "struct", fields: [field(name, "long")] },
+      containsNull: true,
+    };
+    expect(() => serializeSchema({ type: "struct", fields: [field("l", list)] })).toThrow(
+      expect.objectContaining({ code: "SCHEMA_INVALID" }),
+    );
   });
 
   it("tolerates collations, char and varchar lengths and absent metadata", () => {

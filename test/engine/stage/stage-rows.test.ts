@@ -117,6 +117,9 @@ describe("inference", () => {
     ["a number with more digits than a decimal has", [{ v: 10n ** 37n }, { v: 0.25 }], 1],
     ["an infinity among integers that no double holds", [{ v: 2n ** 53n + 1n }, { v: Infinity }], 0],
     ["fields that differ by case only", [{ v: { a: 1 } }, { v: { A: 1 } }], 1],
+    ["a field with half of a surrogate pair in its name", [{ v: null }, { v: [{ "\ud800": 1 }] }], 1],
+    ["a field with a NUL in its name", [{ v: new Map([["k", { "a\0b": 1 }]]) }], 0],
+    ["a field without a name", [{ v: { a: { "": 1 } } }], 0],
     ["names that differ by case only", [{ V: 1, v: 2 }], 0],
   ])("%s is refused, naming row and column", async (_name, rows: SourceRow[], row) => {
     await expect(stage(rows)).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { row, column: "v" } });

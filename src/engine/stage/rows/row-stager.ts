@@ -16,10 +16,11 @@ import { type BadCells, badCellsSql, cellText } from "../shared/bad-cells.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/builder-contract.ts";
 import { chunkRows } from "../shared/chunk-buffers.ts";
 import { ChunkWriter, rowsOfChunk } from "../shared/chunk-writer.ts";
-import { ExactNumber } from "../shared/exact-number.ts";
+import { nestedNameFault } from "../shared/column-names.ts";
 import { type DecimalShape, noDigits, safeDigits } from "../shared/number-text.ts";
 import { besideStored, storedName } from "../shared/position.ts";
 import { isPlainObject } from "../shared/value-shapes.ts";
+import { describeValue } from "./describe-value.ts";
 import { inferType, mergeTypes, TypeConflict } from "./infer-type.ts";
 import { decimalFor, isDouble, storedDigits, widenedNumbers } from "./widen-numbers.ts";
 
@@ -178,9 +179,8 @@ export class RowStager {
       if (own === undefined)
         throw this.#problem(at, name, `holds ${describeValue(value)}, which no column type can hold`);
       const merged = mergeTypes(type, own);
-      const twins = nameTwins(merged);
-      if (twins !== undefined)
-        throw this.#problem(at, name, `holds the fields ${twins.join(" and ")}, which differ by case only`);
+      const fault = nestedNameFault(merged);
+      if (fault !== undefined) throw this.#problem(at, name, `holds an object in which ${fault}. Rename it`);
       return merged;
     } catch (error) {
       if (!(error instanceof TypeConflict)) throw error;
@@ -360,21 +360,6 @@ export class RowStager {
   }
 }
 
-/** Two fields of a nested type whose names differ by case only. */
-function nameTwins(type: ValueType): readonly [string, string] | undefined {
-  if (type.kind === "list") return nameTwins(type.element);
-  if (type.kind === "map") return nameTwins(type.key) ?? nameTwins(type.value);
-  if (type.kind !== "struct") return undefined;
-  const seen = new Map<string, string>();
-  for (const field of type.fields) {
-    const other = seen.get(field.name.toLowerCase());
-    const twins = other === undefined ? nameTwins(field.type) : ([other, field.name] as const);
-    if (twins !== undefined) return twins;
-    seen.set(field.name.toLowerCase(), field.name);
-  }
-  return undefined;
-}
-
 function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProblem | undefined {
   try {
     builder.set(at, value);
@@ -418,19 +403,4 @@ function storedType(type: ValueType): SqlExpression {
 
 function readable(type: ValueType): string {
   return sqlType(type).replaceAll('"', "");
-}
-
-function describeValue(value: unknown): string {
-  if (typeof value === "string")
-    return `the text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)}`;
-  if (typeof value === "bigint" || typeof value === "number" || typeof value === "boolean")
-    return `the ${typeof value} ${value}`;
-  if (value === null || value === undefined) return String(value);
-  if (value instanceof ExactNumber) return `the number ${value.text}`;
-  if (value instanceof Date)
-    return `the date ${Number.isNaN(value.getTime()) ? "that is invalid" : value.toISOString()}`;
-  if (Array.isArray(value)) return "an array";
-  return typeof value === "object"
-    ? `an object of class ${value.constructor?.name ?? "Object"}`
-    : `a ${typeof value}`;
 }
