@@ -1,0 +1,170 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { VarveError } from "../../../errors.ts";
+import { type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
+import { quoteFile, quoteText } from "../../../sql/sql-text.ts";
+import type { CsvOptions, EngineSource, StageOptions } from "../../core/contract.ts";
+import { assertNotAborted, type EngineCore } from "../../core/core.ts";
+import { besideStored, storedName } from "../shared/position.ts";
+import { assertFilled } from "../shared/source-file.ts";
+import { type TextCompression, textCompression } from "../shared/text-blocks.ts";
+import { type CsvDialect, readCsvHeader } from "./csv-header.ts";
+import { sortCsv } from "./csv-sort.ts";
+
+/** The cells of files as text, all in one table. */
+export interface LoadedText {
+  readonly names: readonly string[];
+  readonly starts: readonly CsvStart[];
+  /**
+   * Whether the table has the columns `why` and `text` of {@link besideStored}: of a row that stands for a
+   * line that could not be read.
+   */
+  readonly hasBroken: boolean;
+}
+
+/** Where a file's rows begin among all, and how it is to be read. */
+export interface CsvStart {
+  readonly file: string;
+  readonly from: number;
+  readonly dialect: CsvDialect;
+}
+
+/**
+ * Loads all cells of files as text into a new table `raw`, columns united by name.
+ *
+ * @throws `SOURCE_UNREADABLE` naming file and line for what is not CSV, unless `badCells` is `keep`, when such lines become
+ * rows that say so
+ */
+export async function loadText(
+  core: EngineCore,
+  raw: SqlName,
+  source: Extract<EngineSource, { kind: "csv" }>,
+  options: StageOptions,
+): Promise<LoadedText> {
+  const headers: { readonly file: string; readonly dialect: CsvDialect }[] = [];
+  const names = new Map<string, string>();
+  for (const file of source.files) {
+    await assertFilled(file);
+    const dialect = await readCsvHeader(file, source.options ?? {});
+    for (const name of dialect.names) if (!names.has(name.toLowerCase())) names.set(name.toLowerCase(), name);
+    headers.push({ file, dialect });
+  }
+  const all = [...names.values()];
+  const stored = new Map([...names.keys()].map((name, index) => [name, storedName(index)]));
+  const storedOf = (dialect: CsvDialect) => ({
+    ...dialect,
+    names: dialect.names.map((name) => stored.get(name.toLowerCase()) ?? name),
+  });
+  await core.run(sql`CREATE TABLE ${raw} (${all.map((_, index) => sql`${storedName(index)} VARCHAR`)})`);
+  const starts: CsvStart[] = [];
+  let rows = 0;
+  let hasBroken = false;
+  for (const { file, dialect } of headers) {
+    assertNotAborted(options.signal);
+    starts.push({ file, from: rows, dialect });
+    const scan = csvScan(file, storedOf(dialect), source.options ?? {}, await textCompression(file));
+    try {
+      await core.run(sql`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`);
+    } catch (error) {
+      const failure = csvFailure(file, error, options.badCells !== "keep");
+      if (options.badCells !== "keep") throw failure;
+      await loadSorted(
+        core,
+        raw,
+        { file, from: rows, dialect: storedOf(dialect) },
+        source.options ?? {},
+        failure,
+      );
+      hasBroken = true;
+    }
+    rows = await countRows(core, raw);
+    options.onProgress?.(rows);
+  }
+  return { names: all, starts, hasBroken };
+}
+
+async function countRows(core: EngineCore, table: SqlName): Promise<number> {
+  const [count] = await core.rows(sql`SELECT count(*) AS n FROM ${table}`);
+  return Number(count?.["n"]);
+}
+
+/**
+ * Loads a file that the engine refused, with its broken lines as rows that say so. @throws `failure` where
+ * that is not what is wrong
+ */
+async function loadSorted(
+  core: EngineCore,
+  raw: SqlName,
+  { file, from, dialect }: CsvStart,
+  options: CsvOptions,
+  failure: unknown,
+) {
+  const copy = join(core.folder, `${core.freshName("sorted")}.csv`);
+  try {
+    const sorted = await sortCsv(file, copy, dialect, options);
+    if (sorted === undefined || sorted.broken === 0) throw failure;
+    for (const name of [besideStored.why, besideStored.text])
+      await core.run(sql`ALTER TABLE ${raw} ADD COLUMN IF NOT EXISTS ${name} VARCHAR`);
+    const names = [...dialect.names, besideStored.why, besideStored.text];
+    const scan = csvScan(
+      copy,
+      { ...dialect, names },
+      { ...options, header: false, encoding: "utf-8" },
+      "none",
+    );
+    await core.run(sql`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`).catch(() => {
+      throw failure;
+    });
+    if ((await countRows(core, raw)) !== from + sorted.rows) throw failure;
+  } finally {
+    await rm(copy, { force: true });
+  }
+}
+
+/** Every option is set, because the engine may guess differently for the next file. */
+function csvScan(
+  file: string,
+  dialect: CsvDialect,
+  options: CsvOptions,
+  compression: TextCompression,
+): SqlExpression {
+  const columns = dialect.names.map((name) => sql`${quoteText(name)}: 'VARCHAR'`);
+  const settings = [
+    sql`auto_detect = false`,
+    sql`compression = ${quoteText(compression)}`,
+    sql`header = ${options.header === false ? sql`false` : sql`true`}`,
+    sql`columns = {${columns}}`,
+    sql`delim = ${quoteText(dialect.delimiter)}`,
+    sql`quote = ${quoteText(dialect.quote)}`,
+    sql`escape = ${quoteText(dialect.escape)}`,
+    sql`nullstr = ${quoteText(options.nullText ?? "")}`,
+    sql`allow_quoted_nulls = false`,
+    sql`encoding = ${quoteText(options.encoding ?? "utf-8")}`,
+    sql`strict_mode = true`,
+    sql`null_padding = false`,
+    sql`ignore_errors = false`,
+  ];
+  return sql`read_csv(${quoteFile(file)}, hive_partitioning = false, ${settings})`;
+}
+
+const keepHint = ', or set such lines aside with a suite that says "onMisfit": "quarantine"';
+
+function csvFailure(file: string, error: unknown, mayBeKept: boolean): unknown {
+  if (!(error instanceof VarveError)) return error;
+  const message = String(error.data["engineMessage"] ?? error.message);
+  const line = /CSV Error on Line: (\d+)/.exec(message)?.[1];
+  const why = message
+    .split(/\n\s*Possible (?:fixes|Solution)|\n\n\s*file = /)[0]
+    ?.replace(/CSV Error on Line: \d+\n/, "")
+    .replace(/Original Line: [^\n]*\n(?=Expected)/, "")
+    .replaceAll(/\s*\n\s*/g, "; ")
+    .trim();
+  const place = line === undefined ? `The file ${file}` : `Line ${line} of ${file}`;
+  const text = `${place} cannot be read as CSV: ${why}. Check delimiter, quotes, line ends and encoding (utf-8, utf-16 or latin-1)${mayBeKept && line !== undefined ? keepHint : ""}.`;
+  return new VarveError(
+    "SOURCE_UNREADABLE",
+    text,
+    { file, line: line === undefined ? undefined : Number(line) },
+    error,
+  );
+}
