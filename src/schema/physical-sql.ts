@@ -1,12 +1,13 @@
 import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
 import { lambda, quoteName, quoteText } from "../sql/sql-text.ts";
 import { type ColumnMappingMode, physicalName } from "./column-mapping.ts";
+import { encodedVariant } from "./encoded-variant.ts";
 import { isPrimitive } from "./type-names.ts";
 import type { DeltaType, StructField, StructType } from "./types.ts";
 
 /**
  * The SELECT items that turn a table's columns into those of its data files: physical names at every level,
- * `void` left out.
+ * `void` left out. Those with variants need the session's variant functions.
  *
  * @throws `SCHEMA_INVALID` as {@link physicalName}
  */
@@ -67,17 +68,9 @@ function physicalValue(
   }
 }
 
-/**
- * The two binary parts of an unshredded variant, PROTOCOL.md "Variant data in Parquet". Fields of objects
- * have to be in the order of their names (Parquet's VariantEncoding.md), in which readers search large ones;
- * the engine brings them in it when it reads the encoding. (Its own `variant_normalize` does too, but takes
- * the process down where a name is there twice.)
- */
+/** The two binary parts of an unshredded variant, PROTOCOL.md "Variant data in Parquet". */
 function variantParts(value: SqlExpression): SqlExpression {
-  const parts = (variant: SqlExpression) =>
-    sql`CAST(variant_to_parquet_variant(${variant}) AS STRUCT("metadata" BLOB, "value" BLOB))`;
-  const ordered = sql`variant_bytes_to_variant(${parts(value)}."metadata" || ${parts(value)}."value")`;
-  return sql`CASE WHEN ${value} IS NULL THEN NULL ELSE ${parts(ordered)} END`;
+  return sql`CASE WHEN ${value} IS NULL THEN NULL ELSE ${encodedVariant(value)} END`;
 }
 
 function physicalMembers(

@@ -317,10 +317,7 @@ export interface Session extends AsyncDisposable {
    * @throws as {@link FencedSession.callerQuery}
    */
   checkRowExpression(callerSql: string): Promise<SqlExpression>;
-  /**
-   * Registers `varve_variant_json(metadata BLOB, value BLOB)`, which decodes a binary variant to JSON text,
-   * in this session.
-   */
+  /** Registers the functions that decode and encode binary variants in this session. */
   enableVariants(): void;
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { DuckDBType } from "@duckdb/node-api";
+import { variantJsonSql } from "../../schema/encoded-variant.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { lambda, plainName, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { widestDecimal } from "../core/decimal-digits.ts";
@@ -193,7 +194,6 @@ export function nanosecondsText(value: SqlExpression): SqlExpression {
  * Parquet's encoding cannot hold (integers of 128 bits, intervals) as the engine writes it.
  */
 export function variantJson(value: SqlExpression): SqlExpression {
-  const parts = sql`TRY(CAST(variant_to_parquet_variant(${value}) AS STRUCT(metadata BLOB, "value" BLOB)))`;
   return sql`CASE WHEN ${value} IS NULL THEN NULL
-    ELSE coalesce(varve_variant_json((${parts}).metadata, (${parts})."value"), CAST(${value} AS JSON)::VARCHAR) END`;
+    ELSE coalesce(TRY(${variantJsonSql(value)}), CAST(${value} AS JSON)::VARCHAR) END`;
 }

@@ -33,7 +33,7 @@ import { jsonLines } from "../output/json-lines.ts";
 import { writeParquet } from "../output/parquet-write.ts";
 import { streamRows } from "../output/row-stream.ts";
 import { stageSource } from "../stage/stage.ts";
-import { registerVariantFunction } from "../variant/variant-function.ts";
+import { registerVariantFunctions } from "../variant/variant-function.ts";
 
 /** DuckDB as varve's {@link Engine}; the driver is loaded by the first session. */
 export const duckdbEngine: Engine = Object.freeze({ open: openSession });
@@ -103,7 +103,7 @@ class DuckdbSession implements Session {
   }
 
   enableVariants(): void {
-    this.core.enableVariants((connection) => registerVariantFunction(this.core.driver, connection));
+    this.core.enableVariants((connection) => registerVariantFunctions(this.core.driver, connection));
   }
 
   close(): Promise<void> {

@@ -1,19 +1,33 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Driver } from "../core/driver.ts";
+import { mendedValue } from "./engine-value.ts";
 import { variantJson } from "./variant-json.ts";
 
-/** Name of the SQL function that decodes variants which the engine reads as two plain binary columns. */
-const variantFunctionName = "varve_variant_json";
-
 /**
- * Makes `varve_variant_json(metadata BLOB, value BLOB) -> VARCHAR` callable on the instance; null where
- * either is null.
+ * Makes two functions of `(metadata BLOB, value BLOB)` callable on the instance, both null where either is:
+ * `varve_variant_json -> VARCHAR` decodes variants, see {@link variantJson}, and `varve_variant_value -> BLOB`
+ * mends the value of those that the engine encoded, see {@link mendedValue}.
  */
-export function registerVariantFunction({ api }: Driver, connection: DuckDBConnection): void {
+export function registerVariantFunctions(driver: Driver, connection: DuckDBConnection): void {
+  register(driver, connection, { name: "varve_variant_json", result: "text", of: variantJson });
+  register(driver, connection, { name: "varve_variant_value", result: "bytes", of: mendedValue });
+}
+
+interface VariantFunction<T extends string | Uint8Array> {
+  readonly name: string;
+  readonly result: T extends string ? "text" : "bytes";
+  readonly of: (metadata: Uint8Array, value: Uint8Array) => T;
+}
+
+function register<T extends string | Uint8Array>(
+  { api }: Driver,
+  connection: DuckDBConnection,
+  { name, result, of }: VariantFunction<T>,
+): void {
   const made = api.DuckDBScalarFunction.create({
-    name: variantFunctionName,
+    name,
     parameterTypes: [api.BLOB, api.BLOB],
-    returnType: api.VARCHAR,
+    returnType: result === "text" ? api.VARCHAR : api.BLOB,
     mainFunction: (info, input, output) => {
       try {
         const metadata = input.getColumnVector(0);
@@ -21,7 +35,8 @@ export function registerVariantFunction({ api }: Driver, connection: DuckDBConne
         for (let row = 0; row < input.rowCount; row++) {
           const [names, bytes] = [metadata.getItem(row), value.getItem(row)];
           const both = names instanceof api.DuckDBBlobValue && bytes instanceof api.DuckDBBlobValue;
-          output.setItem(row, both ? variantJson(names.bytes, bytes.bytes) : null);
+          const item = both ? of(names.bytes, bytes.bytes) : null;
+          output.setItem(row, item instanceof Uint8Array ? new api.DuckDBBlobValue(item) : item);
         }
         output.flush();
       } catch (error) {

@@ -2,6 +2,7 @@ import { parseEngineType } from "../../dialects/engine-types.ts";
 import { isVariantParts, toVariantSql } from "../../dialects/variant-conversion.ts";
 import type { EngineColumn } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
+import { variantJsonSql } from "../../schema/encoded-variant.ts";
 import { findField, holdsVariant } from "../../schema/fields.ts";
 import type { StructType } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, type SqlText, sql } from "../../sql/sql.ts";
@@ -85,8 +86,7 @@ export function payloadSql(
 function variantMemberSql(value: SqlExpression, type: string): SqlExpression {
   const source = parseEngineType(type);
   if (type !== "VARIANT" && !isVariantParts(source)) return sql`to_json(${value})`;
-  const parts = sql`CAST(variant_to_parquet_variant(${toVariantSql(source, value)}) AS STRUCT(metadata BLOB, "value" BLOB))`;
-  const json = sql`CAST(varve_variant_json(${parts}.metadata, ${parts}."value") AS JSON)`;
+  const json = sql`CAST(${variantJsonSql(toVariantSql(source, value))} AS JSON)`;
   return sql`CASE WHEN ${value} IS NULL THEN NULL ELSE coalesce(TRY(${json}), to_json(${value})) END`;
 }
 

@@ -12,7 +12,7 @@ import {
   physicalFieldIds,
   physicalName,
 } from "../../schema/column-mapping.ts";
-import { requireColumn } from "../../schema/fields.ts";
+import { holdsVariant, requireColumn } from "../../schema/fields.ts";
 import { encodePartitionSql, isPartitionable } from "../../schema/partition-values.ts";
 import { encodeLogPath, hiveFolder } from "../../schema/paths.ts";
 import { physicalSelectItems } from "../../schema/physical-sql.ts";
@@ -111,6 +111,7 @@ export async function stageData(
   const keys = partitions.map(
     (field, index) => sql`${encodePartitionSql(field.type, quoteName(field.name))} AS ${partitionKey(index)}`,
   );
+  if (holdsVariant(target.schema)) session.enableVariants();
   const output = join(folder, target.context.world.uuid());
   await mkdir(output);
   const compression = options.compression ?? codecOf(target.configuration);

@@ -1,4 +1,5 @@
 import { VarveError } from "../../errors.ts";
+import { variantJsonSql } from "../../schema/encoded-variant.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { PhysicalField, PhysicalType } from "./physical-schema.ts";
@@ -23,8 +24,7 @@ export function variantSql(
   if (engineType === "VARIANT") {
     // The engine's own JSON of a variant does not distinguish bytes and timestamps from text that looks like
     // them.
-    const plain = sql`CAST(variant_to_parquet_variant(${column}) AS STRUCT(metadata BLOB, "value" BLOB))`;
-    return sql`CASE WHEN ${column} IS NULL THEN NULL ELSE CAST(varve_variant_json(${plain}.metadata, ${plain}."value") AS JSON) END`;
+    return sql`CASE WHEN ${column} IS NULL THEN NULL ELSE CAST(${variantJsonSql(column)} AS JSON) END`;
   }
   const metadata = physical.kind === "struct" ? field(physical, "metadata") : undefined;
   if (physical.kind !== "struct" || metadata === undefined) throw noVariant(file);

@@ -1,4 +1,14 @@
 import { trimEnd } from "../../../util/trim-end.ts";
+import {
+  counted,
+  encodeArray,
+  encodeDictionary,
+  encodeObject,
+  encodePrimitive,
+  encodeText,
+  joined,
+  signed,
+} from "../../variant/variant-bytes.ts";
 import { CellProblem } from "../shared/builder-contract.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
 import { isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
@@ -26,7 +36,7 @@ const maxDepth = 1000;
 export function encodeVariant(value: unknown, fromText: boolean): EncodedVariant {
   const names = new Map<string, number>();
   const bytes = encode(value, { names, fromText }, 0);
-  return { metadata: dictionary([...names.keys()]), value: bytes };
+  return { metadata: encodeDictionary([...names.keys()].map(utf8)), value: bytes };
 }
 
 interface Encoding {
@@ -36,10 +46,10 @@ interface Encoding {
 
 function encode(value: unknown, into: Encoding, depth: number): Uint8Array {
   if (depth > maxDepth) throw new CellProblem(`a variant nested at most ${maxDepth} deep`, value);
-  if (value === null || value === undefined) return primitive(0);
+  if (value === null || value === undefined) return encodePrimitive(0);
   switch (typeof value) {
     case "boolean":
-      return primitive(value ? 1 : 2);
+      return encodePrimitive(value ? 1 : 2);
     case "number":
       // JSON has no infinity: it is what a number beyond the range of doubles was parsed as.
       if (into.fromText && !Number.isFinite(value))
@@ -50,28 +60,27 @@ function encode(value: unknown, into: Encoding, depth: number): Uint8Array {
     case "string":
       return text(value);
     case "object":
-      return encodeObject(value, into, depth);
+      return encodeStructure(value, into, depth);
     default:
       throw new CellProblem("a value that a variant holds", value);
   }
 }
 
-function encodeObject(value: object, into: Encoding, depth: number): Uint8Array {
+function encodeStructure(value: object, into: Encoding, depth: number): Uint8Array {
   if (value instanceof ExactNumber) return exact(value);
   if (value instanceof Date) return timestamp(value);
-  if (value instanceof ArrayBuffer) return primitive(15, counted(new Uint8Array(value)));
-  if (value instanceof Uint8Array) return primitive(15, counted(value));
+  if (value instanceof ArrayBuffer) return encodePrimitive(15, counted(new Uint8Array(value)));
+  if (value instanceof Uint8Array) return encodePrimitive(15, counted(value));
   if (value instanceof Map)
-    return array(
+    return encodeArray(
       [...value].map(([key, item]) => objectOf([...Object.entries({ key, value: item })], into, depth + 1)),
     );
   if (Array.isArray(value) || isNumberArray(value))
-    return array(Array.from(value as ArrayLike<unknown>, (item) => encode(item, into, depth + 1)));
+    return encodeArray(Array.from(value as ArrayLike<unknown>, (item) => encode(item, into, depth + 1)));
   if (isPlainObject(value)) return objectOf(Object.entries(value), into, depth);
   throw new CellProblem("a value that a variant holds", value);
 }
 
-/** Fields in the order of their names' bytes, as readers that search them expect. */
 function objectOf(
   entries: readonly (readonly [string, unknown])[],
   into: Encoding,
@@ -82,54 +91,18 @@ function objectOf(
     into.names.set(name, id);
     return { id, name: utf8(name), item: encode(item, into, depth + 1) };
   });
-  fields.sort((a, b) => Buffer.compare(a.name, b.name));
-  const total = sumOf(fields.map(({ item }) => item));
-  const idSize = bytesFor(fields.reduce((most, { id }) => Math.max(most, id), 0));
-  const offsetSize = bytesFor(total);
-  const large = fields.length > 255;
-  return joined([
-    Uint8Array.of(2 | ((offsetSize - 1) << 2) | ((idSize - 1) << 4) | (large ? 64 : 0)),
-    unsigned(fields.length, large ? 4 : 1),
-    ...fields.map(({ id }) => unsigned(id, idSize)),
-    offsets(
-      fields.map(({ item }) => item),
-      offsetSize,
-    ),
-    ...fields.map(({ item }) => item),
-  ]);
-}
-
-function array(items: readonly Uint8Array[]): Uint8Array {
-  const offsetSize = bytesFor(sumOf(items));
-  const large = items.length > 255;
-  const header = Uint8Array.of(3 | ((offsetSize - 1) << 2) | (large ? 16 : 0));
-  return joined([header, unsigned(items.length, large ? 4 : 1), offsets(items, offsetSize), ...items]);
-}
-
-function dictionary(names: readonly string[]): Uint8Array {
-  const texts = names.map(utf8);
-  const size = bytesFor(Math.max(sumOf(texts), texts.length));
-  return joined([
-    Uint8Array.of(1 | ((size - 1) << 6)),
-    unsigned(texts.length, size),
-    offsets(texts, size),
-    ...texts,
-  ]);
-}
-
-function primitive(type: number, content: Uint8Array = new Uint8Array(0)): Uint8Array {
-  return joined([Uint8Array.of(type << 2), content]);
+  return encodeObject(fields);
 }
 
 function integer(value: bigint): Uint8Array {
   const size = [1, 2, 4].find((bytes) => BigInt.asIntN(bytes * 8, value) === value) ?? 8;
-  return primitive({ 1: 3, 2: 4, 4: 5 }[size] ?? 6, signed(value, size));
+  return encodePrimitive({ 1: 3, 2: 4, 4: 5 }[size] ?? 6, signed(value, size));
 }
 
 function double(value: number): Uint8Array {
   const bytes = Buffer.alloc(8);
   bytes.writeDoubleLE(value);
-  return primitive(7, bytes);
+  return encodePrimitive(7, bytes);
 }
 
 /** A number of JSON: a double where that has the same digits, else a decimal. */
@@ -157,58 +130,20 @@ function decimal(unscaled: bigint, scale: number, value: unknown): Uint8Array {
   const digits = (unscaled < 0n ? -unscaled : unscaled).toString().length;
   if (digits > 38) throw unheld(value);
   const [type, size] = digits <= 9 ? [8, 4] : digits <= 18 ? [9, 8] : [10, 16];
-  return primitive(type, joined([Uint8Array.of(scale), signed(unscaled, size)]));
+  return encodePrimitive(type, joined([Uint8Array.of(scale), signed(unscaled, size)]));
 }
 
 function timestamp(date: Date): Uint8Array {
   if (Number.isNaN(date.getTime())) throw new CellProblem("a date that is valid", date);
-  return primitive(12, signed(BigInt(date.getTime()) * 1000n, 8));
+  return encodePrimitive(12, signed(BigInt(date.getTime()) * 1000n, 8));
 }
 
 function text(value: string): Uint8Array {
-  const bytes = utf8(value);
-  return bytes.length < 64
-    ? joined([Uint8Array.of((bytes.length << 2) | 1), bytes])
-    : primitive(16, counted(bytes));
+  return encodeText(utf8(value));
 }
 
 function unheld(value: unknown): CellProblem {
   return new CellProblem("a number of at most 38 digits, which is what a variant holds", value);
-}
-
-function counted(bytes: Uint8Array): Uint8Array {
-  return joined([unsigned(bytes.length, 4), bytes]);
-}
-
-/** Where each part begins, and where the last one ends. */
-function offsets(parts: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array((parts.length + 1) * size);
-  let offset = 0;
-  parts.forEach((part, index) => {
-    offset += part.length;
-    bytes.set(unsigned(offset, size), (index + 1) * size);
-  });
-  return bytes;
-}
-
-function bytesFor(largest: number): number {
-  return largest < 1 << 8 ? 1 : largest < 1 << 16 ? 2 : largest < 1 << 24 ? 3 : 4;
-}
-
-function unsigned(value: number, size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, byte) => Math.floor(value / 2 ** (8 * byte)) % 256);
-}
-
-function signed(value: bigint, size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, byte) => Number(BigInt.asUintN(8, value >> BigInt(8 * byte))));
-}
-
-function sumOf(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, part) => sum + part.length, 0);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat(parts);
 }
 
 function utf8(value: string): Uint8Array {
