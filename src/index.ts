@@ -75,7 +75,7 @@ export type { AlterResult } from "./operations/alter/alter.ts";
 export type { SetSuiteResult } from "./operations/alter/set-suite.ts";
 export type { PropertyDifference, SchemaDifference, VersionDiff } from "./operations/diff.ts";
 export type { HistoryEntry } from "./operations/history.ts";
-export type { CheckResult, GateVerdict, SampleRow } from "./quality/gate/verdict.ts";
+export type { CheckResult, GateVerdict, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { AnomalyRule } from "./quality/measures/anomaly.ts";
 export type { DistinctSketch } from "./quality/measures/distinct-sketch.ts";
 export type { ColumnState, MetricState } from "./quality/measures/metric-state.ts";

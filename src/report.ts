@@ -1,4 +1,4 @@
-export type { CheckResult, SampleRow } from "./quality/gate/verdict.ts";
+export type { CheckResult, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { Level } from "./quality/model/expectation.ts";
 export type { OnFail, Severity } from "./quality/model/suite.ts";
 export { checkHtml } from "./report/check-html.ts";

@@ -11,7 +11,7 @@ export type {
 } from "./api/shared/table-options.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
 export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";
-export type { CheckResult, SampleRow } from "./quality/gate/verdict.ts";
+export type { CheckResult, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { AnomalyRule } from "./quality/measures/anomaly.ts";
 export type { ColumnClass } from "./quality/model/column.ts";
 export type { Level } from "./quality/model/expectation.ts";

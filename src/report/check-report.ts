@@ -101,6 +101,6 @@ function timeAsText<T extends { readonly timestamp: Date }>({ timestamp, ...rest
 
 function checkJson(check: CheckResult): JsonObject {
   const sample: JsonValue = check.sample.map(({ file, row, values }) => ({ file, row, values }));
-  const { details, ...rest } = check;
-  return defined({ ...rest, sample, details });
+  const { details, result, ...rest } = check;
+  return defined({ ...rest, sample, details, result: defined(result) });
 }

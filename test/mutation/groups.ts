@@ -70,7 +70,7 @@ export const mutationGroups: readonly MutationGroup[] = [
     name: "quality/gate",
     sources: ["src/quality/gate/*.ts"],
     tests: [
-      "test/quality/{gate*,checks,check-cases,check-report,define,verdict,ascii-pattern,tiny-values}.test.ts",
+      "test/quality/{gate*,checks,check-report,define,verdict,ascii-pattern,tiny-values}.test.ts",
       "test/property/gate-partition.test.ts",
       "test/operations/{sources/broken-lines,check,quarantine/quarantine,quarantine/quarantine-write,quarantine/repair,write-first,sources/write-variants}.test.ts",
     ],

@@ -7,7 +7,7 @@ export const gatesMistakes: readonly Mistake[] = [
     file: "uniqueness.ts",
     find: "missing: sql`(${column.sql} IS NULL)` });",
     replace: "missing: sql`(false)` });",
-    test: "quality/check-cases.test.ts",
+    test: "conformance/quality-cases.test.ts",
     name: "gx\\.expect_column_values_to_be_unique\\.0\\.8",
   },
   {
@@ -39,7 +39,7 @@ export const gatesMistakes: readonly Mistake[] = [
     file: "gate-counts.ts",
     find: "(considered - unexpected) / considered >= check.mostly;",
     replace: "1 - unexpected / considered >= check.mostly;",
-    test: "quality/check-cases.test.ts",
+    test: "conformance/quality-cases.test.ts",
     name: "gx\\.expect_column_values_to_not_match_regex\\.0\\.2",
   },
   {
@@ -87,7 +87,7 @@ export const gatesMistakes: readonly Mistake[] = [
     file: "masks.ts",
     find: "`(${plan.pass} IS NOT TRUE)`",
     replace: "`(NOT ${plan.pass})`",
-    test: "quality/check-cases.test.ts",
+    test: "conformance/quality-cases.test.ts",
     name: "gx\\.expect_column_pair_values_to_be_equal\\.0\\.7",
   },
   {
@@ -111,7 +111,7 @@ export const gatesMistakes: readonly Mistake[] = [
     file: "common.ts",
     find: 'flag(params, "strict_max") ? sql`<` : sql`<=`',
     replace: 'flag(params, "strict_max") ? sql`<` : sql`<`',
-    test: "quality/check-cases.test.ts",
+    test: "conformance/quality-cases.test.ts",
     name: "gx\\.expect_column_values_to_be_between\\.0\\.0",
   },
   {

@@ -15,6 +15,7 @@ const check: CheckResult = {
   considered: 5,
   unexpected: 0,
   repaired: 0,
+  result: {},
   observed: 1,
   sample: [],
   fingerprint: "f",

@@ -26,6 +26,7 @@ const verdict: GateVerdict = {
       considered: 4,
       unexpected: 1,
       repaired: 0,
+      result: {},
       observed: 0.75,
       sample: [{ file: null, row: 2, values: { a: -1 } }],
       fingerprint: "cf",

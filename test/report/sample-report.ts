@@ -10,6 +10,7 @@ const base: Omit<CheckResult, "id" | "kind" | "message" | "success"> = {
   considered: 1000,
   unexpected: 0,
   repaired: 0,
+  result: {},
   observed: 1,
   sample: [],
   fingerprint: "f",

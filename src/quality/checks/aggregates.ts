@@ -183,7 +183,7 @@ export const aggregates: readonly Expectation[] = [
               max_value: high === null ? undefined : high,
             });
           });
-          return { success, observed };
+          return { success, observed, observedValue: { quantiles: shares, values: observed } };
         },
       };
     },

@@ -11,6 +11,7 @@ export const nullness: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_not_be_null",
     level: "row",
+    testsNulls: true,
     summary: "Every row has a value. NaN counts as one.",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must not be null`,
@@ -22,6 +23,7 @@ export const nullness: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_be_null",
     level: "row",
+    testsNulls: true,
     summary: "No row has a value.",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must be null`,
@@ -33,6 +35,7 @@ export const nullness: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_not_be_null_or_empty",
     level: "row",
+    testsNulls: true,
     summary: "Every row has a text with something other than white space in it.",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must not be null or blank`,
@@ -69,6 +72,7 @@ export const nullness: readonly Expectation[] = [
   {
     kind: "expect_columns_to_be_complete",
     level: "row",
+    testsNulls: true,
     summary: "Every row has a value in each of the columns.",
     params: { column_list: columnsParam },
     message: (params) => `${texts(params, "column_list").join(", ")} must all have a value`,
@@ -80,6 +84,7 @@ export const nullness: readonly Expectation[] = [
   {
     kind: "expect_any_column_to_be_complete",
     level: "row",
+    testsNulls: true,
     summary: "Every row has a value in at least one of the columns.",
     params: { column_list: columnsParam },
     message: (params) => `one of ${texts(params, "column_list").join(", ")} must have a value`,

@@ -7,10 +7,11 @@ import type { SuiteColumn } from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { type AggregateValues, type Judgement, toNumber } from "../model/expectation.ts";
 import type { Check, OnFail } from "../model/suite.ts";
-import type { PlannedCheck } from "../suite/plan.ts";
+import { findColumn, type PlannedCheck } from "../suite/plan.ts";
 import type { GateContext } from "./gate-context.ts";
 import { scopedRows } from "./gate-groups.ts";
 import { type Mask, maskedSource } from "./masks.ts";
+import { resultOfMeasure, resultOfRows } from "./result-object.ts";
 import type { CheckResult } from "./verdict.ts";
 
 /** Results of all checks, without the failing rows. */
@@ -63,7 +64,7 @@ export async function countRows(
   staged: StagedRelation,
   context: CountContext,
 ): Promise<Counted> {
-  const row = await mainPass(session, planned, masks, staged);
+  const row = await mainPass(session, planned, masks, staged, context.columns);
   const rows = toNumber(row["n"]) ?? 0;
   const results = new Map<string, CheckResult>();
   for (const [index, check] of planned.entries()) {
@@ -71,7 +72,11 @@ export async function countRows(
     const repaired = context.repairs.get(check.check.id) ?? 0;
     const result =
       mask === undefined
-        ? aggregateResult(check, await judged(session, check, index, row, staged, context))
+        ? aggregateResult(
+            check,
+            await judged(session, check, index, row, staged, context),
+            elementsOf(check, index, row, rows),
+          )
         : rowResult(mask, { ...countsOf(mask, masks.indexOf(mask), row, rows), repaired });
     results.set(check.check.id, result);
   }
@@ -86,6 +91,7 @@ async function mainPass(
   planned: readonly PlannedCheck[],
   masks: readonly Mask[],
   staged: StagedRelation,
+  suiteColumns: readonly SuiteColumn[],
 ): Promise<EngineRow> {
   const columns = [sql`count(*) AS n`];
   const outer = [sql`*`];
@@ -94,6 +100,7 @@ async function mainPass(
       columns.push(
         sql`${mask.consideredColumn === undefined ? sql`count_if(${mask.considered})` : sql`count(${mask.consideredColumn})`} AS m${index}_considered`,
       );
+    if (mask.scoped !== undefined) columns.push(sql`count_if(${mask.scoped}) AS m${index}_scoped`);
     const failing =
       mask.presentColumn === undefined
         ? sql`count_if(${mask.countedFail})`
@@ -103,6 +110,7 @@ async function mainPass(
   }
   for (const [index, check] of planned.entries()) {
     const { plan } = check;
+    appendAll(columns, selectAggregates(check, elementAggregates(check, suiteColumns), index));
     if (plan.kind !== "aggregate" && plan.kind !== "history") continue;
     appendAll(columns, selectAggregates(check, plan.aggregates, index));
     const conditions =
@@ -128,6 +136,29 @@ function selectAggregates(
   return Object.entries(aggregates).map(
     ([name, aggregate]) => sql`${duckdbDialect.filtered(aggregate, check.scope)} AS ${aliasOf(index, name)}`,
   );
+}
+
+/** Aggregates that count the rows that an aggregate check measures, and its column's values among them. */
+function elementAggregates(
+  { check, expectation, plan, scope }: PlannedCheck,
+  columns: readonly SuiteColumn[],
+): Readonly<Record<string, SqlExpression>> {
+  if (expectation.level !== "aggregate" || plan.kind === "schema") return {};
+  const { column: name } = check.params;
+  const column = typeof name === "string" ? findColumn(name, columns, duckdbDialect) : undefined;
+  return {
+    ...(scope === undefined ? {} : { elements: sql`count(*)` }),
+    ...(column === undefined ? {} : { valued: sql`count(${column.sql})` }),
+  };
+}
+
+/** What {@link elementAggregates} counted. */
+function elementsOf({ plan, scope }: PlannedCheck, index: number, row: EngineRow, rows: number): Elements {
+  if (plan.kind === "schema") return {};
+  return {
+    elements: scope === undefined ? rows : (toNumber(row[aliasOf(index, "elements")]) ?? 0),
+    present: toNumber(row[aliasOf(index, "valued")]) ?? undefined,
+  };
 }
 
 /** The result's column of a check's aggregate. */
@@ -203,7 +234,17 @@ function common(check: PlannedCheck, details: JsonObject | undefined) {
   };
 }
 
-function aggregateResult(check: PlannedCheck, judgement: Judgement): CheckResult {
+/** How many rows an aggregate check measures, and in how many of them its column has a value. */
+export interface Elements {
+  readonly elements?: number | undefined;
+  readonly present?: number | undefined;
+}
+
+function aggregateResult(
+  check: PlannedCheck,
+  judgement: Judgement,
+  { elements, present }: Elements,
+): CheckResult {
   return {
     ...common(check, judgement.details),
     reaction: check.check.onFail,
@@ -212,31 +253,35 @@ function aggregateResult(check: PlannedCheck, judgement: Judgement): CheckResult
     unexpected: null,
     repaired: 0,
     observed: judgement.observed,
+    result: resultOfMeasure(judgement.observedValue ?? judgement.observed, elements, present),
   };
 }
 
 /** Numbers of rows from a row check. */
 export interface RowCounts {
+  /** Rows that `where` selects. */
+  readonly elements: number;
   readonly considered: number;
   readonly unexpected: number;
   readonly repaired: number;
 }
 
-function countsOf(
-  mask: Mask,
-  index: number,
-  row: EngineRow,
-  rows: number,
-): Pick<RowCounts, "considered" | "unexpected"> {
+function countsOf(mask: Mask, index: number, row: EngineRow, rows: number): Omit<RowCounts, "repaired"> {
+  const considered = mask.considered === undefined ? rows : (toNumber(row[`m${index}_considered`]) ?? 0);
+  const scoped = mask.planned.scope === undefined ? rows : considered;
   return {
-    considered: mask.considered === undefined ? rows : (toNumber(row[`m${index}_considered`]) ?? 0),
+    elements: mask.scoped === undefined ? scoped : (toNumber(row[`m${index}_scoped`]) ?? 0),
+    considered,
     unexpected: mask.known ?? toNumber(row[`m${index}_fail`]) ?? 0,
   };
 }
 
 /** Result of a row check, from the numbers of considered and of failing rows. */
-export function rowResult(mask: Mask, { considered, unexpected, repaired }: RowCounts): CheckResult {
-  const { check } = mask.planned;
+export function rowResult(
+  mask: Mask,
+  { elements, considered, unexpected, repaired }: RowCounts,
+): CheckResult {
+  const { check, expectation } = mask.planned;
   // counts are compared instead of 1 − share, which binary fractions get wrong at the boundary
   const enough = considered === 0 || (considered - unexpected) / considered >= check.mostly;
   const reaction = reactionOf(check, considered, unexpected);
@@ -251,6 +296,12 @@ export function rowResult(mask: Mask, { considered, unexpected, repaired }: RowC
     unexpected,
     repaired,
     observed,
+    result: resultOfRows({
+      elements,
+      considered,
+      unexpected,
+      testsNulls: expectation.testsNulls === true,
+    }),
   };
 }
 

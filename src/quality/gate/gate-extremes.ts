@@ -5,6 +5,7 @@ import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import type { PlannedCheck } from "../suite/plan.ts";
 import { type CountContext, countRows, rowResult } from "./gate-counts.ts";
 import { rowMask } from "./masks.ts";
+import { resultOfMeasure } from "./result-object.ts";
 import type { CheckResult } from "./verdict.ts";
 
 /** Exact statistics of one top-level column from the files that hold a batch. */
@@ -68,11 +69,15 @@ export async function answerFromExtremes(
     if (result === undefined) continue;
     const mask = rowMask(check);
     const present = async () => (await known.get(columnOf(check, batch.columns) ?? "")?.present()) ?? 0;
-    if (mask === undefined) results.set(id, result);
+    if (mask === undefined)
+      results.set(id, {
+        ...result,
+        result: resultOfMeasure(result.observed, statistics.rows, await present()),
+      });
     else if (result.unexpected !== 0) refuted.add(id);
     else if (onNull !== "fail" || (await present()) === statistics.rows) {
       const considered = mask.considered === undefined ? statistics.rows : await present();
-      results.set(id, rowResult(mask, { considered, unexpected: 0, repaired: 0 }));
+      results.set(id, rowResult(mask, { elements: statistics.rows, considered, unexpected: 0, repaired: 0 }));
     }
   }
   return { results, refuted };

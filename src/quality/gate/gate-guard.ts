@@ -70,7 +70,10 @@ export async function passedResults(
     if (whole !== undefined && (await present(whole)) !== statistics.rows) refuted.add(mask.planned.check.id);
     const column = columnOf(mask.consideredColumn, columns);
     const considered = column === undefined ? statistics.rows : await present(column);
-    results.set(mask.planned.check.id, rowResult(mask, { considered, unexpected: 0, repaired: 0 }));
+    results.set(
+      mask.planned.check.id,
+      rowResult(mask, { elements: statistics.rows, considered, unexpected: 0, repaired: 0 }),
+    );
   }
   return { results, refuted };
 }

@@ -9,6 +9,7 @@ import type { SetAside } from "./gate-context.ts";
 import type { Counted } from "./gate-counts.ts";
 import type { Reacted, Split } from "./gate-samples.ts";
 import { anyFails, type Mask, maskedSource, positionOf } from "./masks.ts";
+import { withUnexpectedList } from "./result-object.ts";
 import type { CheckResult, GateOutcome } from "./verdict.ts";
 
 /** The parts of a verdict. */
@@ -38,10 +39,10 @@ function verdictOfRows(
 ): GateOutcome {
   const masks = (...reactions: readonly OnFail[]): Mask[] =>
     reacted.filter(({ result }) => reactions.includes(result.reaction)).map(({ mask }) => mask);
-  const checks = [...counted.results.values()].map((result) => ({
-    ...result,
-    sample: split.samples.get(result.id) ?? [],
-  }));
+  const checks = [...counted.results.values()].map((counts) => {
+    const sample = split.samples.get(counts.id) ?? [];
+    return { ...counts, result: withUnexpectedList(counts.kind, counts.result, sample), sample };
+  });
   const bad = split.quarantined + split.dropped;
   const reasons = checks.filter((check) => check.reaction === "reject" && !check.success).map(rejection);
   const tagging = suite.checks.some((check) => check.onFail === "tag");

@@ -16,6 +16,8 @@ export interface Mask {
   readonly fail: SqlExpression;
   /** Condition of the rows that the check considers; `undefined` for all rows. */
   readonly considered: SqlExpression | undefined;
+  /** Condition of the rows that `where` selects, if these are not all rows and more than are considered. */
+  readonly scoped?: SqlExpression | undefined;
   /** The column whose non-null values are the considered rows, if the condition is that simple. */
   readonly consideredColumn?: SqlExpression | undefined;
   /**
@@ -62,7 +64,10 @@ interface Parts {
   readonly nullsExactly: boolean;
 }
 
-function maskOf(planned: PlannedCheck, parts: Parts): Pick<Mask, "fail" | "considered" | "countedFail"> {
+function maskOf(
+  planned: PlannedCheck,
+  parts: Parts,
+): Pick<Mask, "fail" | "considered" | "scoped" | "countedFail"> {
   const { onNull } = planned.check;
   const guardedWrong =
     parts.missing === undefined || parts.nullsExactly
@@ -81,6 +86,7 @@ function maskOf(planned: PlannedCheck, parts: Parts): Pick<Mask, "fail" | "consi
     fail: sql`coalesce(${scoped}, false)`,
     countedFail: scoped,
     considered: counts.length === 0 ? undefined : joinSql(counts, sql` AND `),
+    scoped: counts.length > 1 ? parts.scope : undefined,
   };
 }
 

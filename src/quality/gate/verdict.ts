@@ -13,6 +13,29 @@ export interface SampleRow {
   readonly values: JsonObject;
 }
 
+/**
+ * A check's counts and values as Great Expectations names and defines them, so that programs that read its
+ * results can read these (spec/quality-formats.md). Percents are out of 100, and null where nothing can be
+ * divided.
+ */
+export interface GreatExpectationsResult {
+  /** Number of rows that `where` selects. */
+  readonly element_count?: number | undefined;
+  /** Number of those rows that the check leaves out because of a null; absent for checks of nulls themselves. */
+  readonly missing_count?: number | undefined;
+  readonly missing_percent?: number | null | undefined;
+  /** Number of failing rows; absent for checks that name no rows, like all that follow. */
+  readonly unexpected_count?: number | undefined;
+  /** Share of the rows that are not left out; the same as `unexpected_percent_nonmissing`. */
+  readonly unexpected_percent?: number | null | undefined;
+  readonly unexpected_percent_total?: number | null | undefined;
+  readonly unexpected_percent_nonmissing?: number | null | undefined;
+  /** The tested values of at most 20 failing rows: a value, a pair, or an object by column. */
+  readonly partial_unexpected_list?: readonly JsonValue[] | undefined;
+  /** The measured value; only for checks that name no rows. */
+  readonly observed_value?: JsonValue | undefined;
+}
+
 /** Result of one check of one batch. */
 export interface CheckResult {
   readonly id: string;
@@ -36,6 +59,8 @@ export interface CheckResult {
   /** The value that an aggregate check measured; for other checks, the share of passing rows. */
   readonly observed: JsonValue;
   readonly details?: JsonObject | undefined;
+  /** The same result under the names and definitions of Great Expectations. */
+  readonly result: GreatExpectationsResult;
   /** At most 20 failing rows, the first ones. */
   readonly sample: readonly SampleRow[];
   readonly fingerprint: string;

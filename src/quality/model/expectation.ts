@@ -20,6 +20,8 @@ export interface Expectation {
   /** One sentence, including the treatment of nulls if it is unusual. */
   readonly summary: string;
   readonly params: ParamSpecs;
+  /** Whether the check is about nulls, so that no row is left out for one. */
+  readonly testsNulls?: boolean | undefined;
   /** Returns what is wrong with the combination of parameters; called before any schema is known. */
   readonly refuse?:
     | ((
@@ -67,6 +69,8 @@ export type AggregateValues = Readonly<Record<string, EngineValue>>;
 export interface Judgement {
   readonly success: boolean;
   readonly observed: JsonValue;
+  /** `observed` in the form that Great Expectations gives it, where that is another. */
+  readonly observedValue?: JsonValue | undefined;
   readonly details?: JsonObject | undefined;
 }
 

@@ -3,6 +3,7 @@ import type { Session, StagedRelation } from "../../engine/core/contract.ts";
 import { errorsType } from "../../quality/gate/errors-list.ts";
 import type { SetAside } from "../../quality/gate/gate-context.ts";
 import { lineCheckId } from "../../quality/gate/payload.ts";
+import { resultOfRows } from "../../quality/gate/result-object.ts";
 import type { CheckResult } from "../../quality/gate/verdict.ts";
 import { placesOf, placesSql } from "../../quality/model/places.ts";
 import type { Suite } from "../../quality/model/suite.ts";
@@ -145,6 +146,7 @@ export function misfitResult(finding: {
     success: unexpected === 0,
     repaired: 0,
     observed: considered === 0 ? null : (considered - unexpected) / considered,
+    result: resultOfRows({ elements: considered, considered, unexpected, testsNulls: false }),
     sample: [],
     fingerprint: "",
   };

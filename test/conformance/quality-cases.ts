@@ -23,11 +23,10 @@ const file =
 export const casesFound = existsSync(file);
 export const casesFile = file;
 
-/** All cases of a kind; none where the file is not at hand. */
-export function casesOf(kind: string): QualityCase[] {
+/** All cases; none where the file is not at hand. */
+export function readCases(): readonly QualityCase[] {
   if (!casesFound) return [];
-  const parsed = JSON.parse(readFileSync(file, "utf8")) as { readonly cases: readonly QualityCase[] };
-  return parsed.cases.filter((item) => item.kind === kind);
+  return (JSON.parse(readFileSync(file, "utf8")) as { readonly cases: readonly QualityCase[] }).cases;
 }
 
 /** A case's table as row objects and column types: whole numbers, fractions, booleans, else text. */
