@@ -9,6 +9,8 @@ export type ErrorCode =
   | "OBJECT_NOT_FOUND"
   | "STORE_UNAVAILABLE"
   | "STORE_REFUSED"
+  | "STORE_FORBIDDEN"
+  | "STORE_FULL"
   | "STORE_NO_CONDITIONAL_PUT"
   | "PATH_OUTSIDE_TABLE"
   // log
@@ -88,6 +90,27 @@ export class VarveError extends Error {
 /** Whether `error` is a {@link VarveError} and, if codes are given, has one of them. */
 export function isVarveError(error: unknown, ...codes: readonly ErrorCode[]): error is VarveError {
   return error instanceof VarveError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** Codes of a store that refuses for good: trying the same again cannot help. */
+const refusalCodes = [
+  "STORE_REFUSED",
+  "STORE_FORBIDDEN",
+  "STORE_FULL",
+] as const satisfies readonly ErrorCode[];
+
+/** Whether a store refused for good, whatever the reason. */
+export function isStoreRefusal(
+  error: unknown,
+): error is VarveError & { readonly code: (typeof refusalCodes)[number] } {
+  return isVarveError(error) && refusalCodes.some((code) => code === error.code);
+}
+
+/** Whether `error` is about the store, and so says nothing about what lies in it. */
+export function isStoreFailure(
+  error: unknown,
+): error is VarveError & { readonly code: "STORE_UNAVAILABLE" | (typeof refusalCodes)[number] } {
+  return isVarveError(error, "STORE_UNAVAILABLE") || isStoreRefusal(error);
 }
 
 /** Throws a plain `Error` for a state that only a bug in varve can produce. */

@@ -1,5 +1,5 @@
 import type { Session } from "../engine/core/contract.ts";
-import { isVarveError, type VarveError } from "../errors.ts";
+import { isStoreFailure, isVarveError, type VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import { recordsOf } from "../protocol/record-count.ts";
@@ -103,8 +103,7 @@ async function checkContent(
   try {
     return await readContent(session, snapshot, adds, report);
   } catch (error) {
-    if (!isVarveError(error) || isVarveError(error, "CANCELLED", "STORE_UNAVAILABLE", "STORE_REFUSED"))
-      throw error;
+    if (!isVarveError(error) || isVarveError(error, "CANCELLED") || isStoreFailure(error)) throw error;
     const [only] = adds;
     if (adds.length === 1 && only !== undefined) {
       report(broken(only, error));

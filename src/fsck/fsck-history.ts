@@ -1,5 +1,5 @@
 import type { Session } from "../engine/core/contract.ts";
-import { isVarveError, type VarveError } from "../errors.ts";
+import { isStoreFailure, isVarveError, type VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { pathKeyer } from "../log/segment/file-key.ts";
 import type { LogListing } from "../log/segment/listing.ts";
@@ -246,8 +246,7 @@ async function readChanges(
     const message = `The change files of version ${version} have ${String(row?.["wrong"])} rows with an unknown _change_type (${JSON.stringify(row?.["sample"] ?? null)}).`;
     report({ code: "CHANGE_FILE_CORRUPT", severity: "warning", message, version });
   } catch (error) {
-    if (!isVarveError(error) || isVarveError(error, "CANCELLED", "STORE_UNAVAILABLE", "STORE_REFUSED"))
-      throw error;
+    if (!isVarveError(error) || isVarveError(error, "CANCELLED") || isStoreFailure(error)) throw error;
     report(unreadableChanges(error, version));
   }
 }

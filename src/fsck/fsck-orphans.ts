@@ -1,4 +1,4 @@
-import { isVarveError } from "../errors.ts";
+import { isStoreRefusal } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { pathKeyer } from "../log/segment/file-key.ts";
 import type { AddAction, RemoveAction } from "../protocol/actions.ts";
@@ -50,7 +50,7 @@ export async function findAbandoned(
       report({ code, severity: "info", message, path });
     }
   } catch (error) {
-    if (!isVarveError(error, "STORE_REFUSED")) throw error;
+    if (!isStoreRefusal(error)) throw error;
     report({
       code,
       severity: "info",

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import stableStringify from "fast-json-stable-stringify";
-import { isVarveError } from "../errors.ts";
+import { isStoreFailure, isVarveError } from "../errors.ts";
 import { readCheckpointHead } from "../log/checkpoint/checkpoint-read.ts";
 import { isSameHead } from "../log/checksum/checksum-proof.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
@@ -113,8 +113,7 @@ async function openFrom(
     return snapshot;
   } catch (error) {
     // What cannot be read is reported where it is checked itself.
-    if (isVarveError(error) && !isVarveError(error, "CANCELLED", "STORE_UNAVAILABLE", "STORE_REFUSED"))
-      return undefined;
+    if (isVarveError(error) && !isVarveError(error, "CANCELLED") && !isStoreFailure(error)) return undefined;
     throw error;
   }
 }

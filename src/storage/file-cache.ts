@@ -4,6 +4,7 @@ import { tmpdir, userInfo } from "node:os";
 import { extname, join } from "node:path";
 import { VarveError } from "../errors.ts";
 import { mapBounded } from "../util/concurrency.ts";
+import { systemErrorCode, systemRefusal } from "../util/system-refusals.ts";
 import { realWorld, type World } from "../util/world.ts";
 import type { ObjectInfo, ObjectStore } from "./contract/object-store.ts";
 import { objectNotFound } from "./contract/paths.ts";
@@ -158,7 +159,7 @@ class FileCache {
       throw this.#failure("make", this.#folder, error);
     }
     const message = `The cache folder ${this.#folder} belongs to another user. Choose another cache folder.`;
-    throw new VarveError("STORE_REFUSED", message, { folder: this.#folder });
+    throw new VarveError("STORE_FORBIDDEN", message, { folder: this.#folder });
   }
 
   /**
@@ -198,7 +199,12 @@ class FileCache {
 
   #failure(action: string, file: string, error: unknown): VarveError {
     const message = `Could not ${action} the cache of remote files at ${file}: ${String(error)}. Choose a cache folder that this user may write to, with enough space.`;
-    return new VarveError("STORE_REFUSED", message, { file }, error);
+    return new VarveError(
+      systemRefusal(systemErrorCode(error))?.code ?? "STORE_REFUSED",
+      message,
+      { file },
+      error,
+    );
   }
 }
 

@@ -52,7 +52,7 @@ describe("a failure of the local disk", () => {
     ['read "a/x"', "a/x", "readFile", () => store.get("a/x")],
     ['read "a/x"', "a/x", "open", () => store.getRange("a/x", 0, 1)],
     ['describe "a/x"', "a/x", "stat", () => store.head("a/x")],
-    ['list ""', "", "readdir", () => listed()],
+    ["list", "", "readdir", () => listed()],
     ['describe "a/x"', "a/x", "stat", () => listed()],
     ['write "a/x"', "a/x", "open", () => store.put("a/x", bytes)],
     ['write "a/x"', "a/x", "rename", () => store.put("a/x", bytes)],
@@ -60,7 +60,7 @@ describe("a failure of the local disk", () => {
     ['create "a/y"', "a/y", "lstat", () => store.putIfAbsent("a/y", bytes)],
     ['create "a/y"', "a/y", "open", () => store.putIfAbsent("a/y", bytes)],
     ['delete "a/x"', "a/x", "unlink", () => store.delete("a/x")],
-    ['make a staging folder ""', "", "mkdir", () => store.stagingFolder()],
+    ["make a staging folder for", "", "mkdir", () => store.stagingFolder()],
   ];
 
   it.each(calls)("is told with what was tried: %s (%s, %s)", async (purpose, path, fails, call) => {
@@ -69,13 +69,13 @@ describe("a failure of the local disk", () => {
     await writeFile(staged, bytes);
     for (const [code, expected, advice] of [
       ["EIO", "STORE_UNAVAILABLE", "."],
-      ["EACCES", "STORE_REFUSED", ": the file permissions forbid it."],
-      ["ENOSPC", "STORE_REFUSED", ": the disk is full."],
+      ["EACCES", "STORE_FORBIDDEN", ": the file permissions forbid it. Change them, and repeat it."],
+      ["ENOSPC", "STORE_FULL", ": the disk is full. Free some space, and repeat it."],
     ] as const) {
       failDisk(fails, code);
       await expect(call(staged)).rejects.toMatchObject({
         code: expected,
-        message: `Could not ${purpose} in ${root} (${code})${advice}`,
+        message: `Could not ${purpose}${path === "" ? "" : " in"} ${root} (${code})${advice}`,
         data: { path, store: pathToFileURL(root).href, system: code },
         cause: { code },
       });
@@ -183,7 +183,7 @@ describe("creating an object once on local disk", () => {
 
   it("fails where linking is refused for another reason", async () => {
     failDisk("link", "ENOSPC");
-    await expect(store.putIfAbsent("x", bytes)).rejects.toMatchObject({ code: "STORE_REFUSED" });
+    await expect(store.putIfAbsent("x", bytes)).rejects.toMatchObject({ code: "STORE_FULL" });
     expect(await readdir(root)).toEqual([]);
   });
 
@@ -278,7 +278,7 @@ describe("moving a staged file to another file system", () => {
     const file = await staged();
     elsewhere("EXDEV");
     failDisk(name, "ENOSPC", (from) => (name === "copyFile" ? true : isTemporary(from)));
-    await expect(store.putFile("data/x", file)).rejects.toMatchObject({ code: "STORE_REFUSED" });
+    await expect(store.putFile("data/x", file)).rejects.toMatchObject({ code: "STORE_FULL" });
     expect(await readdir(join(root, "data"))).toEqual(["warm"]);
     expect(await readdir(dirname(file))).toEqual(["part"]);
   });
@@ -391,8 +391,8 @@ describe("links below a local root", () => {
     await store.put("a/x", bytes);
     failDisk("realpath", "EACCES", (file) => file === join(root, "a"));
     await expect(store.put("a/y", bytes)).rejects.toMatchObject({
-      code: "STORE_REFUSED",
-      message: `Could not make the folder of "a/y" in ${root} (EACCES): the file permissions forbid it.`,
+      code: "STORE_FORBIDDEN",
+      message: `Could not make the folder of "a/y" in ${root} (EACCES): the file permissions forbid it. Change them, and repeat it.`,
     });
   });
 

@@ -81,7 +81,7 @@ describe("unfinished uploads in S3", () => {
     bucket.beginUpload("table/y");
     server.inject({ kind: "answer", status: 403, code: "AccessDenied" }, ({ method }) => method === "DELETE");
     await expect(store.removeAbandoned?.(later)).rejects.toMatchObject({
-      code: "STORE_REFUSED",
+      code: "STORE_FORBIDDEN",
       message: expect.stringContaining('abort the upload of "table/y"'),
     });
   });
@@ -115,12 +115,12 @@ describe("probes of conditional writes that dead writers left in S3", () => {
       ({ query }) => query.get("list-type") === "2",
     );
     await expect(store.listAbandoned?.(later)).rejects.toMatchObject({
-      code: "STORE_REFUSED",
+      code: "STORE_FORBIDDEN",
       message: expect.stringContaining('list probes below "table/"'),
     });
     server.inject({ kind: "answer", status: 403, code: "AccessDenied" }, ({ method }) => method === "DELETE");
     await expect(store.removeAbandoned?.(later)).rejects.toMatchObject({
-      code: "STORE_REFUSED",
+      code: "STORE_FORBIDDEN",
       message: expect.stringContaining(`delete ${JSON.stringify(probe)}`),
     });
   });

@@ -59,6 +59,7 @@ describe("a failed S3 request", () => {
     [403, "AccessDenied", "Check the credentials, permissions, region and endpoint."],
     [400, "InvalidArgument", "Check the credentials, permissions, region and endpoint."],
     [404, "NoSuchBucket", "Create the bucket or correct its name."],
+    [507, "InsufficientStorage", "Free some space or raise the quota, and repeat it."],
     [301, "PermanentRedirect", "The bucket is in another region; set the region."],
     [307, "TemporaryRedirect", "The bucket is in another region; set the region."],
     [501, "NotImplemented", "Check the credentials, permissions, region and endpoint."],
@@ -66,7 +67,9 @@ describe("a failed S3 request", () => {
   it.each(refusals)("HTTP %i %s is final, and the message says what to do", async (status, code, advice) => {
     server.inject({ kind: "answer", status, code, message: "No way" }, () => true, 9);
     const failure = await failureOf((await open()).get("a/b"));
-    expect(failure.code).toBe("STORE_REFUSED");
+    expect(failure.code).toBe(
+      ({ 403: "STORE_FORBIDDEN", 507: "STORE_FULL" } as Record<number, string>)[status] ?? "STORE_REFUSED",
+    );
     expect(failure.message).toBe(
       `Could not read "a/b" in s3://bucket/table (${code}, HTTP ${status}): No way. ${advice}`,
     );
@@ -171,7 +174,7 @@ describe("a failed S3 request", () => {
     expect(failure.message).toMatch(/Region is missing\. Set the region\.$/);
     const anyone = await s3Store("bucket", "", { endpoint: server.options.endpoint }, world);
     expect(await failureOf(anyone.get("x"))).toMatchObject({
-      code: "STORE_REFUSED",
+      code: "STORE_FORBIDDEN",
       message: expect.stringContaining("Check the credentials"),
     });
     expect(server.log).toEqual([]);

@@ -102,7 +102,7 @@ describe("S3 store: creating an object once", () => {
     const store = await open();
     server.inject({ kind: "answer", status: 403, code: "AccessDenied" }, onCommit);
     await expect(store.putIfAbsent(commit, utf8("x"))).rejects.toMatchObject({
-      code: "STORE_REFUSED",
+      code: "STORE_FORBIDDEN",
       data: { status: 403 },
     });
     await expect(
@@ -235,7 +235,7 @@ describe("S3 store: retries", () => {
   it("does not retry what cannot succeed", async () => {
     const store = await open({ credentials: { accessKeyId: "testkey", secretAccessKey: "wrong" } });
     await expect(store.get("x")).rejects.toMatchObject({
-      code: "STORE_REFUSED",
+      code: "STORE_FORBIDDEN",
       data: { status: 403, code: "SignatureDoesNotMatch" },
     });
     expect(server.log).toHaveLength(1);
@@ -283,7 +283,7 @@ describe("S3 store: deleting", () => {
     const store = await open();
     await store.put("x", utf8("x"));
     server.inject({ kind: "answer", status: 403, code: "AccessDenied" }, ({ method }) => method === "DELETE");
-    await expect(store.delete("x")).rejects.toMatchObject({ code: "STORE_REFUSED", data: { status: 403 } });
+    await expect(store.delete("x")).rejects.toMatchObject({ code: "STORE_FORBIDDEN", data: { status: 403 } });
     await store.delete("x");
     await store.delete("x");
     expect(await store.head("x")).toBeUndefined();
@@ -351,7 +351,7 @@ describe("S3 store: uploading files", () => {
       { kind: "answer", status: 403, code: "AccessDenied" },
       ({ query }) => query.get("partNumber") === "2",
     );
-    await expect(store.putFile("refused", file)).rejects.toMatchObject({ code: "STORE_REFUSED" });
+    await expect(store.putFile("refused", file)).rejects.toMatchObject({ code: "STORE_FORBIDDEN" });
     const controller = new AbortController();
     server.inject(
       { kind: "hang-before", act: () => controller.abort() },
@@ -452,7 +452,7 @@ describe("S3 store: configuration", () => {
   it("sends unsigned requests when told to be anonymous", async () => {
     const failure = await failureOf((await open({ credentials: "anonymous" })).get("x"));
     expect(failure).toMatchObject({
-      code: "STORE_REFUSED",
+      code: "STORE_FORBIDDEN",
       message: expect.stringContaining("No AWS4-HMAC-SHA256 Authorization header"),
     });
   });

@@ -492,7 +492,7 @@ describe("S3 stores", () => {
       sleep: async () => undefined,
     });
     server.inject({ kind: "answer", status: 403, code: "AccessDenied" }, ({ method }) => method === "PUT");
-    await expect(store.putIfAbsent("x", utf8("x"))).rejects.toMatchObject({ code: "STORE_REFUSED" });
+    await expect(store.putIfAbsent("x", utf8("x"))).rejects.toMatchObject({ code: "STORE_FORBIDDEN" });
     expect(await store.putIfAbsent("x", utf8("x"))).toBe("created");
     const other = await s3Store(
       "bucket",
@@ -557,7 +557,7 @@ describe("S3 stores", () => {
       server.log.length = 0;
       server.inject({ kind: "answer", status: 403, code: "AccessDenied" }, ({ method }) => method === "PUT");
       server.inject({ kind: "answer", status, code }, ({ method }) => method === "DELETE", 3);
-      await expect(store.putFile("x", file)).rejects.toMatchObject({ code: "STORE_REFUSED" });
+      await expect(store.putFile("x", file)).rejects.toMatchObject({ code: "STORE_FORBIDDEN" });
       return server.log.filter(({ method }) => method === "DELETE").length;
     };
     expect(await aborts(500, "InternalError")).toBe(3);

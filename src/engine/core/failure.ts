@@ -1,4 +1,5 @@
 import { type ErrorData, isVarveError, VarveError } from "../../errors.ts";
+import { reportedRefusal } from "../../util/system-refusals.ts";
 
 /**
  * DuckDB's description of a failure: its kind (`Binder`, `IO`, …), its message, and its position in the SQL
@@ -13,7 +14,7 @@ interface EngineComplaint {
 /**
  * Converts a failure of the driver to a {@link VarveError}: `SQL_FAILED` with message, line and column for
  * SQL that does not run, `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file, `CANCELLED`,
- * `STORE_REFUSED` if the system refuses to write or open a file, `MEMORY_LIMIT_TOO_SMALL`, and
+ * `STORE_FULL` or `STORE_FORBIDDEN` if the system refuses to write or open a file, `MEMORY_LIMIT_TOO_SMALL`, and
  * `ENGINE_FAILED` with advice for everything else.
  *
  * `sql` is shown with the position; omit it if it is not the caller's.
@@ -114,23 +115,21 @@ function outOfMemory(complaint: EngineComplaint, data: ErrorData, cause: unknown
   return new VarveError("MEMORY_LIMIT_TOO_SMALL", text, data, cause);
 }
 
-const refusals: readonly (readonly [reason: RegExp, system: string, what: string])[] = [
-  [/No space left on device/, "ENOSPC", "the disk is full. Free some space"],
-  [/Disk quota exceeded/, "EDQUOT", "the disk quota is used up. Free some space"],
-  [/Permission denied/, "EACCES", "the file permissions forbid it. Change them"],
-  [/Operation not permitted/, "EPERM", "the file system forbids it. Change its settings"],
-  [/Read-only file system/, "EROFS", "the file system is read-only. Mount it for writing"],
-];
-
 /** Whether the operating system refuses to write or open a file, which then is not damaged. */
-function refusedFile({ message }: EngineComplaint, data: ErrorData, cause: unknown): VarveError | undefined {
+function refusedFile(
+  { kind, message }: EngineComplaint,
+  data: ErrorData,
+  cause: unknown,
+): VarveError | undefined {
   const [, file, reason = ""] = /file "([^"]+)"[^"]*: ([^"]*)$/.exec(firstLine(message)) ?? [];
-  const refusal = refusals.find(([text]) => text.test(reason));
-  if (file === undefined || refusal === undefined) return undefined;
-  const [, system, what] = refusal;
-  const verb = /open|read/i.test(message.slice(0, message.indexOf(file))) ? "open" : "write";
-  const text = `Could not ${verb} ${file} (${system}): ${what}, and repeat it.`;
-  return new VarveError("STORE_REFUSED", text, { ...data, file, system }, cause);
+  const refusal = reportedRefusal(file === undefined ? firstLine(message) : reason);
+  if (refusal === undefined || (file === undefined && kind !== "IO")) return undefined;
+  const { system, why, code } = refusal;
+  const what =
+    file === undefined
+      ? "open or write a file"
+      : `${/open|read/i.test(message.slice(0, message.indexOf(file))) ? "open" : "write"} ${file}`;
+  return new VarveError(code, `Could not ${what} (${system}): ${why}.`, { ...data, file, system }, cause);
 }
 
 const missingFile =

@@ -1,4 +1,4 @@
-import { isVarveError } from "../../errors.ts";
+import { isStoreFailure, isVarveError } from "../../errors.ts";
 import { maintenanceProperties } from "../../protocol/maintenance-properties.ts";
 import type { ObjectInfo } from "../../storage/contract/object-store.ts";
 import { readCheckpointHead } from "../checkpoint/checkpoint-read.ts";
@@ -159,7 +159,7 @@ async function checkpointFault(
     if (known === undefined || (files === known.numFiles && bytes === known.tableSizeBytes)) return undefined;
     return `it has ${files} files of ${bytes} bytes, but the version's checksum says ${known.numFiles} of ${known.tableSizeBytes}`;
   } catch (error) {
-    if (isVarveError(error, "STORE_UNAVAILABLE", "STORE_REFUSED")) throw error;
+    if (isStoreFailure(error)) throw error;
     return error instanceof Error ? error.message : String(error);
   }
 }

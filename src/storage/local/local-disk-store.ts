@@ -239,7 +239,7 @@ async function makeStagingFolder(root: LocalRoot, world: World): Promise<string>
     removeAtExit(folder);
     return folder;
   } catch (error) {
-    throw localError(root, "", "make a staging folder", error);
+    throw localError(root, "", "make a staging folder for", error);
   }
 }
 

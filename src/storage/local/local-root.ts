@@ -2,6 +2,7 @@ import { realpathSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
 import { VarveError } from "../../errors.ts";
+import { systemErrorCode, systemRefusal } from "../../util/system-refusals.ts";
 import { checkPath, outsideRoot } from "../contract/paths.ts";
 
 /** A folder that a local store never leaves, not even through symbolic links. */
@@ -70,43 +71,26 @@ export async function checkTargetFolder(root: LocalRoot, path: string): Promise<
 
 /** Whether `error` comes from the operating system with one of `codes`. */
 export function isSystemError(error: unknown, ...codes: readonly string[]): boolean {
-  const code = systemCode(error);
+  const code = systemErrorCode(error);
   return code !== undefined && codes.includes(code);
 }
 
 /**
- * Wraps an error of the operating system: `STORE_REFUSED` if trying again cannot help, else
- * `STORE_UNAVAILABLE`.
+ * Wraps an error of the operating system: `STORE_FULL`, `STORE_FORBIDDEN` or `STORE_REFUSED` if trying again
+ * cannot help, else `STORE_UNAVAILABLE`.
  */
 export function localError(root: LocalRoot, path: string, action: string, error: unknown): VarveError {
   if (error instanceof VarveError) return error;
-  const code = systemCode(error);
-  const advice = code === undefined ? undefined : definiteFailures[code];
-  const message = `Could not ${action} ${JSON.stringify(path)} in ${root.folder} (${code ?? String(error)})${advice === undefined ? "." : `: ${advice}.`}`;
+  const code = systemErrorCode(error);
+  const definite = systemRefusal(code);
+  const where = path === "" ? root.folder : `${JSON.stringify(path)} in ${root.folder}`;
+  const message = `Could not ${action} ${where} (${code ?? String(error)})${definite === undefined ? "." : `: ${definite.why}.`}`;
   return new VarveError(
-    advice === undefined ? "STORE_UNAVAILABLE" : "STORE_REFUSED",
+    definite?.code ?? "STORE_UNAVAILABLE",
     message,
     { path, store: root.uri, system: code },
     error,
   );
-}
-
-const definiteFailures: Readonly<Record<string, string>> = {
-  EACCES: "the file permissions forbid it",
-  EPERM: "the file system forbids it",
-  EROFS: "the file system is read-only",
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  ENAMETOOLONG: "the name is too long for this file system",
-  EEXIST: "a file is in the place of a folder",
-  ENOTDIR: "a file is in the place of a folder",
-  EISDIR: "a folder is in the place of a file",
-  ELOOP: "its symbolic links form a loop",
-};
-
-function systemCode(error: unknown): string | undefined {
-  const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
-  return typeof code === "string" ? code : undefined;
 }
 
 async function checkInside(root: LocalRoot, path: string, real: string): Promise<void> {

@@ -45,6 +45,14 @@ const passingCodes: ReadonlySet<string> = new Set([
   "BadDigest",
   "XAmzContentSHA256Mismatch",
 ]);
+/** Codes of stores whose space or quota is used up. */
+const fullCodes: ReadonlySet<string> = new Set([
+  "QuotaExceeded",
+  "InsufficientCapacity",
+  "XMinioStorageFull",
+  "XMinioAdminBucketQuotaExceeded",
+  "ServiceQuotaExceededException",
+]);
 /** Errors of the SDK before anything is sent. */
 const unsentNames: ReadonlySet<string> = new Set(["CredentialsProviderError", "TokenProviderError"]);
 
@@ -65,12 +73,18 @@ export function readFailure(error: unknown, redact: (text: string) => string): S
 
 /** The typed error for a failure that is final. */
 export function failureError(failure: S3Failure, store: string, action: string, path: string): VarveError {
-  const code: ErrorCode = failure.kind === "refused" ? "STORE_REFUSED" : "STORE_UNAVAILABLE";
+  const code = codeOf(failure);
   const status = failure.status === undefined ? "" : `, HTTP ${failure.status}`;
   const advice = adviceFor(failure);
   const message = `Could not ${action} ${JSON.stringify(path)} in ${store} (${failure.code}${status}): ${failure.message}${/[.!?]$/.test(failure.message) ? "" : "."} ${advice}`;
   const data = { path, store, code: failure.code, status: failure.status, requestId: failure.requestId };
   return new VarveError(code, message, data, safeCause(failure));
+}
+
+function codeOf({ kind, code, status }: S3Failure): ErrorCode {
+  if (kind !== "refused") return "STORE_UNAVAILABLE";
+  if (fullCodes.has(code) || status === 507) return "STORE_FULL";
+  return status === 401 || status === 403 || unsentNames.has(code) ? "STORE_FORBIDDEN" : "STORE_REFUSED";
 }
 
 /** An error without the SDK's response and request objects, which hold signed headers. */
@@ -86,6 +100,7 @@ function kindOf(code: string, status: number | undefined, name: string, message:
   if (status === undefined)
     return unsentNames.has(name) || message === "Region is missing" ? "refused" : "unavailable";
   if (status === 404) return code === "NoSuchBucket" ? "refused" : "missing";
+  if (fullCodes.has(code) || status === 507) return "refused";
   if (status === 412) return "precondition";
   if (status === 416) return "range";
   if (status === 501) return "refused";
@@ -97,6 +112,7 @@ function kindOf(code: string, status: number | undefined, name: string, message:
 function adviceFor(failure: S3Failure): string {
   if (failure.kind === "throttled") return "The store is throttling; retry with fewer concurrent requests.";
   if (failure.kind === "unavailable") return "Retry later.";
+  if (codeOf(failure) === "STORE_FULL") return "Free some space or raise the quota, and repeat it.";
   if (failure.code === "NoSuchBucket") return "Create the bucket or correct its name.";
   if (failure.status === 301 || failure.status === 307)
     return "The bucket is in another region; set the region.";

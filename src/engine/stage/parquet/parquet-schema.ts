@@ -1,4 +1,4 @@
-import { isVarveError, VarveError } from "../../../errors.ts";
+import { isStoreFailure, isVarveError, VarveError } from "../../../errors.ts";
 import { sql } from "../../../sql/sql.ts";
 import { fileList, quoteFile } from "../../../sql/sql-text.ts";
 import type { EngineRow, EngineValue } from "../../core/contract.ts";
@@ -69,16 +69,11 @@ async function schemaRows(core: EngineCore, files: readonly string[]): Promise<E
 }
 
 /** Codes that are about the work or the machine, whatever the file holds. */
-const unrelated: ReadonlySet<string> = new Set([
-  "CANCELLED",
-  "MEMORY_LIMIT_TOO_SMALL",
-  "STORE_REFUSED",
-  "SOURCE_UNREADABLE",
-]);
+const unrelated: ReadonlySet<string> = new Set(["CANCELLED", "MEMORY_LIMIT_TOO_SMALL", "SOURCE_UNREADABLE"]);
 
 /** The failure to read a file, by the file's name; what says nothing of the file stays as it is. */
 export function unreadableParquet(file: string, error: unknown): unknown {
-  if (!isVarveError(error) || unrelated.has(error.code)) return error;
+  if (!isVarveError(error) || unrelated.has(error.code) || isStoreFailure(error)) return error;
   const [why = ""] = String(error.data["engineMessage"] ?? error.message).split("\n");
   const [, codec] = /Unsupported compression codec "([^"]+)"/.exec(why) ?? [];
   if (codec !== undefined) {
