@@ -11,11 +11,13 @@ import { commitWorkloads } from "./workloads/commits.ts";
 import { eventLoopWorkloads } from "./workloads/event-loop.ts";
 import { qualityWorkloads } from "./workloads/quality.ts";
 import { readWorkloads } from "./workloads/read.ts";
+import { stagingWorkloads } from "./workloads/staging.ts";
 import { writeWorkloads } from "./workloads/write.ts";
 
 /** Add workloads here. */
 const workloads: readonly Workload[] = [
   ...writeWorkloads,
+  ...stagingWorkloads,
   ...readWorkloads,
   ...commitWorkloads,
   ...cliWorkloads,

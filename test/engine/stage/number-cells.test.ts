@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OpenSession } from "../../../src/engine/core/contract.ts";
 import { openSession } from "../../../src/engine/session/session.ts";
 import { binaryCell, exactCell } from "../../../src/engine/stage/csv/number-cells.ts";
+import { exactJson } from "../../../src/engine/stage/shared/exact-json.ts";
 import { decimalShape, floatOf, holdsText } from "../../../src/engine/stage/shared/number-text.ts";
 import { parseDecimal } from "../../../src/engine/stage/shared/parse-values.ts";
 import { sql } from "../../../src/sql/sql.ts";
@@ -118,6 +119,25 @@ describe("a number's text", () => {
   });
 });
 
+describe("a number of JSON", () => {
+  it("is the same whichever parser reads its line", () => {
+    const number = fc.oneof(
+      fc.stringMatching(/^-?(0|[1-9][0-9]{0,22})([.][0-9]{1,22})?([eE][+-]?[0-9]{1,4})?$/),
+      fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+      fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }).map(String),
+    );
+    fc.assert(
+      fc.property(fc.array(number), (texts) => {
+        const list = texts.map((text) => `${text},`).join("");
+        // the last one has the line read digit by digit
+        const [alone, slowly] = [`[${list}0]`, `[${list}9007199254740993]`].map(exactJson) as unknown[][];
+        expect(alone?.slice(0, -1)).toEqual(slowly?.slice(0, -1));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
 describe("types that CSV and JSON lines are found to have", () => {
   async function found(ending: "csv" | "ndjson", texts: readonly string[]) {
     const file = join(folder, `found.${ending}`);
@@ -157,6 +177,18 @@ describe("types that CSV and JSON lines are found to have", () => {
   ])("%s", async (_name, texts, type, values) => {
     expect(await found("csv", texts)).toEqual([type, ...values]);
     expect(await found("ndjson", texts)).toEqual([type, ...values]);
+  });
+
+  it.each([
+    ["a fraction", "0.5", "DOUBLE"],
+    ["a code", "007", "VARCHAR"],
+    ["a number of 20 digits", "12345678901234567890", "DECIMAL(38,0)"],
+    ["a fraction that no double holds", "0.1234567890123456789", "DECIMAL(38,19)"],
+    ["a date", "2024-01-31", "VARCHAR"],
+  ])("are those of every cell: %s after 3,000 whole numbers of CSV", async (_name, last, type) => {
+    const whole = Array.from({ length: 3000 }, (_, index) => String(index));
+    expect((await found("csv", [...whole, last]))[0]).toBe(type);
+    expect((await found("csv", [last, ...whole]))[0]).toBe(type);
   });
 
   it("are text in CSV where no number says as much, and refused in JSON", async () => {

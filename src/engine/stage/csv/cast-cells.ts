@@ -36,8 +36,8 @@ export async function castCells(
       ? raw
       : sql`${raw} POSITIONAL JOIN (SELECT ${beside} FROM ${nestedTable}) AS nested`;
   const doubtful = cells.filter(({ type }) => type.kind !== "text" && type.kind !== "null");
-  const isBad = ({ column, cast }: (typeof cells)[number]) =>
-    sql`(${column} IS NOT NULL AND (${cast}) IS NULL)`;
+  const isBad = ({ column }: (typeof cells)[number]) =>
+    sql`(${column} IS NOT NULL AND ${typedName(column)} IS NULL)`;
   const failures = doubtful.map((cell) => {
     const fields = sql`{"column": ${quoteText(cell.name)}, "text": ${cell.column}, "expected": ${quoteText(sqlType(cell.type))}}`;
     return sql`CASE WHEN ${isBad(cell)} THEN ${fields} END`;
@@ -51,15 +51,20 @@ export async function castCells(
   const bad = hasBroken
     ? sql`CASE WHEN ${besideStored.why} <> '' THEN ${broken} ELSE ${badCells} END`
     : badCells;
-  const selected = cells.map(({ cast, column }) => sql`${cast} AS ${column}`);
+  // each cast is a column of the rows below, so that the engine makes it once
+  const typed = cells.map(({ cast, column }) => sql`${cast} AS ${typedName(column)}`);
+  const selected = cells.map(({ column }) => sql`${typedName(column)} AS ${column}`);
   await core.run(
-    sql`CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${besideStored.badCells} FROM ${read}`,
+    sql`CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${besideStored.badCells} FROM (SELECT *, ${typed} FROM ${read})`,
   );
 }
 
 /** Whether cells of a type are JSON. */
 export const isNested = ({ kind }: ValueType): boolean =>
   kind === "struct" || kind === "list" || kind === "map";
+
+/** The column of a value beside the column of its text. */
+const typedName = (stored: SqlName): SqlName => plainName(`typed_${stored}`);
 
 /** The column of a nested value beside the column of its text. */
 const nestedName = (stored: SqlName): SqlName => plainName(`nested_${stored}`);

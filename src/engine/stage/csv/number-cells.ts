@@ -15,10 +15,19 @@ const printable = 100;
 /**
  * SQL that reads a text as a binary number, NULL where that does not stand for the text: printed with as many digits
  * as the text has, it has to give the text's value again. `holdsText` says the same of one value.
+ *
+ * Most texts are proved without spaces taken off and digits compared: they are short, or what the number is printed as.
  */
 export function binaryCell(text: SqlExpression, type: "DOUBLE" | "FLOAT"): SqlExpression {
-  const name = type === "DOUBLE" ? sql`DOUBLE` : sql`FLOAT`;
-  const value = sql`TRY_CAST(${text} AS ${name})`;
+  const value = sql`TRY_CAST(${text} AS ${type === "DOUBLE" ? sql`DOUBLE` : sql`FLOAT`})`;
+  return sql`CASE WHEN strlen(${text}) <= ${shortest[type]} AND regexp_full_match(${text}, ${plain}) THEN ${value}
+    WHEN CAST(${value} AS VARCHAR) = ${text} THEN ${value}
+    WHEN ${text} IS NOT NULL THEN ${comparedCell(sql`trim(${text})`, type)} END`;
+}
+
+/** As {@link binaryCell}, digit by digit. */
+function comparedCell(text: SqlExpression, type: "DOUBLE" | "FLOAT"): SqlExpression {
+  const value = sql`TRY_CAST(${text} AS ${type === "DOUBLE" ? sql`DOUBLE` : sql`FLOAT`})`;
   const digits = significantDigits(text);
   const size = sql`length(${digits})`;
   const printed = sql`format('{:.{}e}', abs(CAST(${value} AS DOUBLE)), ${size} - 1)`;
@@ -31,8 +40,7 @@ export function binaryCell(text: SqlExpression, type: "DOUBLE" | "FLOAT"): SqlEx
     AND (replace(regexp_extract(${printed}, '^[0-9.]*'), '.', '') = ${digits} OR (${isHalfway}))`;
   const isHeld = sql`CASE WHEN NOT isfinite(${value}) OR ${size} > ${printable} THEN false
     WHEN ${digits} = '' THEN true ELSE ${isPrinted} END`;
-  return sql`CASE WHEN length(${text}) <= ${shortest[type]} AND regexp_full_match(${text}, ${plain}) THEN ${value}
-    WHEN CAST(${value} AS VARCHAR) = ${text} THEN ${value}
+  return sql`CASE WHEN CAST(${value} AS VARCHAR) = ${text} THEN ${value}
     WHEN regexp_full_match(${text}, ${number}) THEN CASE WHEN ${isHeld} THEN ${value} END
     WHEN regexp_full_match(${text}, ${notFinite}) THEN ${value} END`;
 }
@@ -43,6 +51,17 @@ export function binaryCell(text: SqlExpression, type: "DOUBLE" | "FLOAT"): SqlEx
  */
 export function exactCell(text: SqlExpression, type: SqlExpression, scale: number): SqlExpression {
   const isExact = quoteText(`[+-]?([0-9]+([.][0-9]{0,${scale}}0*)?|[.][0-9]{0,${scale}}0*)`);
+  return sql`CASE WHEN regexp_full_match(${text}, ${isExact}) THEN TRY_CAST(${text} AS ${type})
+    WHEN ${text} IS NOT NULL THEN ${shiftedCell(sql`trim(${text})`, type, scale, isExact)} END`;
+}
+
+/** As {@link exactCell}, for texts with an exponent or spaces around them. */
+function shiftedCell(
+  text: SqlExpression,
+  type: SqlExpression,
+  scale: number,
+  isExact: SqlExpression,
+): SqlExpression {
   const digits = significantDigits(text);
   const first = firstPower(text);
   const last = sql`${first} - length(${digits}) + 1`;

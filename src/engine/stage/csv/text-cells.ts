@@ -12,9 +12,13 @@ import { binaryCell, exactCell } from "./number-cells.ts";
  * The engine's own casts round: `1.5` becomes the integer 2, `2.345` the DECIMAL(3,2) 2.35, and 1e39 an infinite FLOAT.
  */
 export function exactCast(text: SqlExpression, type: ValueType): SqlExpression {
-  const cast = sql`TRY_CAST(trim(${text}) AS ${sqlType(type)})`;
-  const guarded = (pattern: string) =>
-    sql`CASE WHEN regexp_full_match(trim(${text}), ${quoteText(pattern)}) THEN ${cast} END`;
+  // spaces are looked for only around what is nothing without them: taking them off costs more than a cast
+  const guarded = (pattern: string) => {
+    const matches = (cell: SqlExpression) => sql`regexp_full_match(${cell}, ${quoteText(pattern)})`;
+    const cast = (cell: SqlExpression) => sql`TRY_CAST(${cell} AS ${sqlType(type)})`;
+    const trimmed = sql`trim(${text})`;
+    return sql`CASE WHEN ${matches(text)} THEN ${cast(text)} WHEN ${matches(trimmed)} THEN ${cast(trimmed)} END`;
+  };
   switch (type.kind) {
     case "null":
     case "text":
@@ -22,13 +26,13 @@ export function exactCast(text: SqlExpression, type: ValueType): SqlExpression {
     case "boolean":
       return sql`CASE WHEN lower(trim(${text})) IN ('true', 't', '1') THEN true WHEN lower(trim(${text})) IN ('false', 'f', '0') THEN false END`;
     case "integer":
-      return exactCell(sql`trim(${text})`, sqlType(type), 0);
+      return exactCell(text, sqlType(type), 0);
     case "decimal":
-      return exactCell(sql`trim(${text})`, sqlType(type), type.scale);
+      return exactCell(text, sqlType(type), type.scale);
     case "float":
-      return binaryCell(sql`trim(${text})`, "FLOAT");
+      return binaryCell(text, "FLOAT");
     case "double":
-      return binaryCell(sql`trim(${text})`, "DOUBLE");
+      return binaryCell(text, "DOUBLE");
     case "date":
       return guarded("[0-9]{4}-[0-9]{2}-[0-9]{2}");
     case "timestamp":
@@ -54,15 +58,29 @@ export async function inferTextTypes(
   names: readonly SqlName[],
 ): Promise<Map<string, ValueType>> {
   const types = new Map<string, ValueType>();
-  for (const name of names) {
-    const tests = candidates.map(
-      ({ key, test }) => sql`bool_and(coalesce(${test(name)}, false)) AS ${plainName(key)}`,
-    );
-    const [row] = await core.rows(sql`SELECT ${tests} FROM ${table} WHERE ${name} IS NOT NULL`);
-    const type = candidates.find(({ key }) => row?.[key] === true)?.type;
-    types.set(name, row?.["b"] === null ? { kind: "null" } : (type ?? (await decimalOf(core, table, name))));
-  }
+  for (const name of names) types.set(name, await inferType(core, table, name));
   return types;
+}
+
+/** Cells of a column that are tested for every type, before all are for those that are left. */
+const sampleSize = 1024;
+
+async function inferType(core: EngineCore, table: SqlName, name: SqlName): Promise<ValueType> {
+  const filled = sql`FROM ${table} WHERE ${name} IS NOT NULL`;
+  const holds = ({ key, test }: Candidate) =>
+    sql`bool_and(coalesce(${test(name)}, false)) AS ${plainName(key)}`;
+  const [sample] = await core.rows(
+    sql`SELECT count(*) AS n, ${candidates.map(holds)} FROM (SELECT ${name} ${filled} LIMIT ${sampleSize})`,
+  );
+  const size = Number(sample?.["n"]);
+  if (size === 0) return { kind: "null" };
+  for (const candidate of candidates) {
+    if (sample?.[candidate.key] !== true) continue;
+    if (size < sampleSize) return candidate.type;
+    const [all] = await core.rows(sql`SELECT ${holds(candidate)} ${filled}`);
+    if (all?.[candidate.key] === true) return candidate.type;
+  }
+  return decimalOf(core, table, name);
 }
 
 /** The decimal type that holds all numbers of a column, text for a column that is none of numbers. */
@@ -106,8 +124,7 @@ const candidates: readonly Candidate[] = [
     key: "f",
     type: { kind: "double" },
     test: (text) =>
-      sql`regexp_full_match(${text}, '-?(0|[1-9][0-9]*)?(\\.[0-9]+)?([eE][+-]?[0-9]+)?')
-        AND NOT regexp_full_match(${text}, '-?[0-9]+[eE][0-9]+')
+      sql`regexp_full_match(${text}, '-?(0|[1-9][0-9]*)?(\\.[0-9]+([eE][+-]?[0-9]+)?|[eE][+-][0-9]+)?')
         AND ${binaryCell(text, "DOUBLE")} IS NOT NULL`,
   },
   {

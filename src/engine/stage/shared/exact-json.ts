@@ -8,14 +8,33 @@ import { doubleOfText } from "./number-text.ts";
  * @throws whatever the parser throws for text that is not JSON
  */
 export function exactJson(text: string): unknown {
-  return mayLoseDigits.test(text) ? parse(text, undefined, exactNumber) : JSON.parse(text);
+  return mayLoseDigits.test(text) && losesDigits(text)
+    ? parse(text, undefined, exactNumber)
+    : JSON.parse(text);
 }
 
 /** More digits than a double keeps, or an exponent of at least three. */
 const mayLoseDigits = /\d[\d.]{15}|[:,[\s]-?\d[\d.]*[eE][+-]?\d{3}/;
+/** The same, as whole numbers, and what looks like one within a string. */
+const longNumbers = /-?\d[\d.]{15,}(?:[eE][+-]?\d+)?|-?\d[\d.]*[eE][+-]?\d{3,}/g;
+const wholeNumber = /^-?\d+$/;
+
+/**
+ * Whether a number of a text is none of JavaScript's. Mostly none is, and the parser that keeps digits takes
+ * several times as long as the engine's own.
+ */
+function losesDigits(text: string): boolean {
+  for (const number of text.match(longNumbers) ?? []) {
+    const isHeld = wholeNumber.test(number)
+      ? Number.isSafeInteger(Number(number))
+      : doubleOfText(number) !== undefined;
+    if (!isHeld) return true;
+  }
+  return false;
+}
 
 function exactNumber(text: string): number | bigint | ExactNumber {
-  if (/^-?\d+$/.test(text)) {
+  if (wholeNumber.test(text)) {
     if (text === "-0") return -0;
     // longer than any long
     if (text.length > 20) return new ExactNumber(text);
