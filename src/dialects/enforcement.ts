@@ -34,11 +34,15 @@ export interface PlannedColumn {
 }
 
 /** A question that must be answered before the batch may be committed. */
-export interface EnforcementCheck extends Omit<ValueCheck, "violated"> {
+export interface EnforcementCheck extends Omit<ValueCheck, "violated" | "problem"> {
   /** SQL over the source's columns, true for rows that do not fit (null and false for those that do). */
   readonly violated: SqlExpression;
-  /** SQL over the source's columns for the offending column's top-level value. */
+  /**
+   * SQL over the source's columns for the offending column's top-level value, or for what is wrong with it.
+   */
   readonly value: SqlExpression;
+  /** Whether `value` says what is wrong. */
+  readonly isProblem?: boolean | undefined;
   /**
    * Set where a column's statistics answer: a null count above 0, a bound that is infinite, or one with more
    * digits than the type has.
@@ -147,7 +151,9 @@ export function rowMisfitError(
         ? `Column ${column} is a ${check.expected}, but the batch has${shown || " an infinite time"}, which is not a time${place}`
         : check.kind === "empty"
           ? `Column ${column} partitions the table, and the log reads an empty partition value as null, but the batch has one${place}`
-          : `Column ${column} is a ${check.expected}, which cannot hold the ${check.found} value${shown}${place} without loss`;
+          : check.isProblem === true
+            ? `Column ${column} is a ${check.expected}, but the batch has one with${shown}${place}`
+            : `Column ${column} is a ${check.expected}, which cannot hold the ${check.found} value${shown}${place} without loss`;
   return new VarveError(
     "SCHEMA_MISMATCH",
     `${reason}. Nothing was written. Correct the source, or set such rows aside with a gate.`,
@@ -185,7 +191,8 @@ function columnChecks(field: StructField, column: SqlExpression, conversion: Con
     return {
       ...check,
       violated: check.violated(column),
-      value: column,
+      value: check.problem?.(column) ?? column,
+      isProblem: check.problem !== undefined,
       statistic: isWhole ? bound : undefined,
     };
   });

@@ -91,12 +91,20 @@ const endless: ReadonlySet<string> = new Set([
   "TIMESTAMP_NS",
 ]);
 
+/**
+ * SQL of the text that says what is wrong with a variant in its two parts, null where nothing is. It needs
+ * the session's variant functions.
+ */
+export function variantFaultSql(value: SqlExpression): SqlExpression {
+  const [metadata, bytes] = [member(value, "metadata"), member(value, "value")];
+  return sql`CASE WHEN ${value} IS NOT NULL THEN varve_variant_fault(coalesce(${metadata}, ''::BLOB), coalesce(${bytes}, '\\x00'::BLOB)) END`;
+}
+
 /** Conditions over a value, each true where a variant cannot hold what it is exactly. */
 export function variantMisfits(source: EngineType): ((value: SqlExpression) => SqlExpression)[] {
-  if (isVariantParts(source)) return [];
   const misfits: ((value: SqlExpression) => SqlExpression)[] = [];
-  if (lossyJson(source, sql``, 0) !== undefined)
-    misfits.push((value) => lossyJson(source, value, 0) ?? sql`false`);
+  if (lossyMember(source, sql``, 0) !== undefined)
+    misfits.push((value) => lossyMember(source, value, 0) ?? sql`false`);
   // An endless moment is a mere number of microseconds to other readers.
   if (source.kind === "scalar" && endless.has(source.name))
     misfits.push((value) => sql`NOT isfinite(${value})`);
@@ -111,15 +119,16 @@ export function variantMisfits(source: EngineType): ((value: SqlExpression) => S
 }
 
 /**
- * A condition that is true where JSON somewhere in a value holds a number that would be rounded or a name
- * twice in an object; `undefined` where it contains no JSON.
+ * A condition that is true where somewhere in a value JSON holds a number that would be rounded or a name
+ * twice in an object, or a binary variant is not sound; `undefined` where it contains neither.
  */
-function lossyJson(type: EngineType, value: SqlExpression, depth: number): SqlExpression | undefined {
+function lossyMember(type: EngineType, value: SqlExpression, depth: number): SqlExpression | undefined {
+  if (isVariantParts(type)) return sql`(${variantFaultSql(value)} IS NOT NULL)`;
   if (type.kind === "scalar")
     return type.name === "JSON" ? sql`(${hasLossyNumber(value)} OR ${repeatsName(value)})` : undefined;
   const variable = `varve_j${depth}`;
   const some = (list: SqlExpression, item: EngineType) => {
-    const condition = lossyJson(item, sql`(${plainName(variable)})`, depth + 1);
+    const condition = lossyMember(item, sql`(${plainName(variable)})`, depth + 1);
     return condition === undefined
       ? undefined
       : sql`len(list_filter(${list}, ${lambda(variable, () => condition)})) > 0`;
@@ -127,7 +136,7 @@ function lossyJson(type: EngineType, value: SqlExpression, depth: number): SqlEx
   if (type.kind === "list") return some(value, type.element);
   const conditions =
     type.kind === "struct"
-      ? type.fields.map((field) => lossyJson(field.type, member(value, field.name), depth))
+      ? type.fields.map((field) => lossyMember(field.type, member(value, field.name), depth))
       : type.kind === "map"
         ? [some(sql`map_keys(${value})`, type.key), some(sql`map_values(${value})`, type.value)]
         : [];

@@ -29,6 +29,8 @@ describe("variant values as JSON", () => {
     ["timestamp", "30 0100000000000000", '"1970-01-01 00:00:00.000001+00:00"'],
     ["timestamp without zone", "34 ffffffffffffffff", '"1969-12-31 23:59:59.999999"'],
     ["nanoseconds", "4c ffffffffffffffff", '"1969-12-31 23:59:59.999999999"'],
+    ["time", "44 ff5fd71d14000000", '"23:59:59.999999"'],
+    ["the end of a day", "44 0060d71d14000000", '"24:00:00.000000"'],
     ["binary", "3c 02000000 00ff", '"AP8="'],
     ["long string", "40 03000000 e282ac", '"€"'],
     ["short string", "0d 222c0a", '"\\",\\n"'],
@@ -52,7 +54,17 @@ describe("variant values as JSON", () => {
       ...Array.from({ length: 2000 }, () => bytes("13 01000000 00000000 00000000")),
       bytes("00"),
     ]);
-    for (const value of ["", "18 00", "02 05 00", "03 ff", "02 01 07 00 01 00", "54", "41 ff"].map(bytes)) {
+    for (const value of [
+      "",
+      "18 00",
+      "02 05 00",
+      "03 ff",
+      "02 01 07 00 01 00",
+      "54",
+      "41 ff",
+      "44 0160d71d14000000",
+      "44 ffffffffffffffff",
+    ].map(bytes)) {
       expect(() => variantJson(noNames, value)).toThrowError(/Cannot decode a variant value/);
     }
     try {
@@ -62,6 +74,11 @@ describe("variant values as JSON", () => {
     }
     expect(() => variantJson(bytes("02 00 00"), bytes("00"))).not.toThrow();
     expect(() => variantJson(bytes("02 00 00"), bytes("02 01 00 00 01 00"))).toThrow(/version 1/);
+  });
+
+  it("values that share their items over and over are refused, and take no time", () => {
+    const doubled = bytes(`${"0302000001".repeat(60)}00`);
+    expect(() => variantJson(noNames, doubled)).toThrow(/overlap/);
   });
 
   it("the engine's function decodes columns, and fails with the file's error", async () => {

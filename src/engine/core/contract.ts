@@ -161,6 +161,8 @@ export interface StageOptions {
 export interface StagedRelation extends Relation {
   /** Number of rows, if staging has counted them. */
   readonly rows?: number | undefined;
+  /** Whether varve made the binary variants in it from values of JavaScript, so that they need no test. */
+  readonly ownVariants?: boolean | undefined;
   readonly positionedSql: SqlSelect;
   readonly positionColumns: {
     readonly file: string;

@@ -139,7 +139,7 @@ const brokenFile = [
   /(?:No magic bytes found|Invalid footer|Footer length|too small to be a Parquet file)[^'"]*['"]([^'"]+)['"]/,
 ];
 const corruption =
-  /magic bytes|Parquet|parquet|footer|thrift|TProtocol|snappy|ZSTD|zstd|decompress|corrupt|Corrupt|Could not read enough bytes|[Oo]ut of buffer|page|don't know what type/;
+  /magic bytes|Parquet|parquet|footer|thrift|TProtocol|snappy|ZSTD|zstd|decompress|corrupt|Corrupt|Could not read enough bytes|[Oo]ut of buffer|page|variant|VARIANT|don't know what type/;
 
 function aboutFile(complaint: EngineComplaint, data: ErrorData, cause: unknown): VarveError | undefined {
   const missing = missingFile.exec(complaint.message);

@@ -1,10 +1,11 @@
-import { encodeArray, encodeObject, encodeText } from "./variant-bytes.ts";
+import { encodeArray, encodeObject, encodeText, littleEndian } from "./variant-bytes.ts";
 
 /**
- * The value of a variant that DuckDB's `variant_to_parquet_variant` encoded, as VariantEncoding.md has it. The
- * engine gets two things wrong: fields come in the order in which they were made, instead of that of their
- * names; and a text of 64 bytes comes as a short one, whose header has room for 63, so that it reads as empty.
- * (The engine lays values out without gaps: the text is told from an empty one by where the next value is.)
+ * The value of a variant that DuckDB's `variant_to_parquet_variant` encoded, as VariantEncoding.md has it.
+ * The engine gets two things wrong: fields come in the order in which they were made, instead of that of
+ * their names; and a text of 64 bytes comes as a short one, whose header has room for 63, so that it reads as
+ * empty. (The engine lays values out without gaps: the text is told from an empty one by where the next value
+ * is.)
  *
  * @returns `value` itself where nothing is wrong
  */
@@ -102,10 +103,4 @@ class EngineValue {
       names + littleEndian(this.#metadata, offset + size, size),
     ];
   }
-}
-
-function littleEndian(bytes: Uint8Array, from: number, size: number): number {
-  let number = 0;
-  for (let index = size - 1; index >= 0; index--) number = number * 256 + (bytes[from + index] ?? 0);
-  return number;
 }

@@ -65,6 +65,13 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(parts);
 }
 
+/** An unsigned number of 1 to 4 bytes, the lowest first; bytes beyond the end count as 0. */
+export function littleEndian(bytes: Uint8Array, from: number, size: number): number {
+  let number = 0;
+  for (let index = size - 1; index >= 0; index--) number = number * 256 + (bytes[from + index] ?? 0);
+  return number;
+}
+
 /** Where each part begins, and where the last one ends. */
 function offsets(parts: readonly Uint8Array[], size: number): Uint8Array {
   const bytes = new Uint8Array((parts.length + 1) * size);

@@ -1,22 +1,25 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Driver } from "../core/driver.ts";
 import { mendedValue } from "./engine-value.ts";
+import { variantFault } from "./variant-fault.ts";
 import { variantJson } from "./variant-json.ts";
 
 /**
- * Makes two functions of `(metadata BLOB, value BLOB)` callable on the instance, both null where either is:
- * `varve_variant_json -> VARCHAR` decodes variants, see {@link variantJson}, and `varve_variant_value -> BLOB`
- * mends the value of those that the engine encoded, see {@link mendedValue}.
+ * Makes functions of `(metadata BLOB, value BLOB)` callable on the instance, all null where either is:
+ * `varve_variant_json -> VARCHAR` decodes variants, see {@link variantJson}; `varve_variant_value -> BLOB`
+ * mends the value of those that the engine encoded, see {@link mendedValue}; `varve_variant_fault -> VARCHAR`
+ * says what is wrong with those of others, see {@link variantFault}.
  */
 export function registerVariantFunctions(driver: Driver, connection: DuckDBConnection): void {
   register(driver, connection, { name: "varve_variant_json", result: "text", of: variantJson });
+  register(driver, connection, { name: "varve_variant_fault", result: "text", of: variantFault });
   register(driver, connection, { name: "varve_variant_value", result: "bytes", of: mendedValue });
 }
 
 interface VariantFunction<T extends string | Uint8Array> {
   readonly name: string;
   readonly result: T extends string ? "text" : "bytes";
-  readonly of: (metadata: Uint8Array, value: Uint8Array) => T;
+  readonly of: (metadata: Uint8Array, value: Uint8Array) => T | null;
 }
 
 function register<T extends string | Uint8Array>(

@@ -2,6 +2,7 @@ import { VarveError } from "../../errors.ts";
 import { dateText, timestampText } from "../core/temporal-text.ts";
 
 const maxDepth = 1000;
+const microsOfDay = 86_400_000_000n;
 
 /**
  * Writes a binary variant as JSON text, Parquet's "Variant Binary Encoding" (VariantEncoding.md).
@@ -20,6 +21,7 @@ class VariantReader {
   readonly #bytes: Uint8Array;
   readonly #metadata: Uint8Array;
   #names: readonly string[] | undefined;
+  #values = 0;
 
   constructor(metadata: Uint8Array, value: Uint8Array) {
     this.#metadata = metadata;
@@ -30,6 +32,8 @@ class VariantReader {
   json(offset: number, depth: number): string {
     if (depth > maxDepth) throw corrupt(`nested deeper than ${maxDepth}`);
     const first = this.#unsigned(offset, 1);
+    // values that do not overlap are no more than bytes
+    if (++this.#values > this.#bytes.length) throw corrupt("its values overlap");
     const header = first >> 2;
     switch (first & 3) {
       case 0:
@@ -120,7 +124,7 @@ class VariantReader {
       case 16:
         return JSON.stringify(this.#text(offset + 4, this.#unsigned(offset, 4)));
       case 17:
-        return `"${timestampText(this.#value.getBigInt64(offset, true), "").slice(11)}"`;
+        return `"${timeText(this.#value.getBigInt64(offset, true))}"`;
       case 18:
         return `"${nanosText(this.#value.getBigInt64(offset, true))}+00:00"`;
       case 19:
@@ -215,6 +219,13 @@ function decimalText(unscaled: bigint, scale: number): string {
   const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, "0");
   const point = digits.length - scale;
   return `${unscaled < 0n ? "-" : ""}${digits.slice(0, point)}${scale > 0 ? `.${digits.slice(point)}` : ""}`;
+}
+
+function timeText(micros: bigint): string {
+  // 24:00:00 is a time of the engine's
+  if (micros === microsOfDay) return "24:00:00.000000";
+  if (micros < 0n || micros > microsOfDay) throw corrupt(`a time of day of ${micros} microseconds`);
+  return timestampText(micros, "").slice(11);
 }
 
 function nanosText(nanos: bigint): string {

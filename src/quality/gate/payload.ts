@@ -1,5 +1,5 @@
 import { parseEngineType } from "../../dialects/engine-types.ts";
-import { isVariantParts, toVariantSql } from "../../dialects/variant-conversion.ts";
+import { isVariantParts } from "../../dialects/variant-conversion.ts";
 import type { EngineColumn } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import { variantJsonSql } from "../../schema/encoded-variant.ts";
@@ -86,7 +86,11 @@ export function payloadSql(
 function variantMemberSql(value: SqlExpression, type: string): SqlExpression {
   const source = parseEngineType(type);
   if (type !== "VARIANT" && !isVariantParts(source)) return sql`to_json(${value})`;
-  const json = sql`CAST(${variantJsonSql(toVariantSql(source, value))} AS JSON)`;
+  // of the two parts by themselves: the engine's type may not hold what the row is set aside for
+  const text = isVariantParts(source)
+    ? sql`varve_variant_json(${value}."metadata", coalesce(${value}."value", '\\x00'::BLOB))`
+    : variantJsonSql(value);
+  const json = sql`CAST(${text} AS JSON)`;
   return sql`CASE WHEN ${value} IS NULL THEN NULL ELSE coalesce(TRY(${json}), to_json(${value})) END`;
 }
 

@@ -49,8 +49,11 @@ export function typedVariantSql(
   if (physical.kind !== "struct" || field(physical, "metadata") === undefined) throw noVariant(file);
   if (field(physical, "typed_value") !== undefined || field(physical, "value") === undefined)
     throw shredded(file);
-  const bytes = sql`${column}.metadata || coalesce(${column}."value", '\\x00'::BLOB)`;
-  return sql`CASE WHEN ${column} IS NULL THEN NULL ELSE variant_bytes_to_variant(${bytes}) END`;
+  const value = sql`coalesce(${column}."value", '\\x00'::BLOB)`;
+  const fault = sql`varve_variant_fault(${column}.metadata, ${value})`;
+  const refusal = sql`error(${quoteText(`The file ${file} has a variant with `)} || ${fault} || ${quoteText(", which cannot be written again. Nothing was written.")})`;
+  return sql`CASE WHEN ${column} IS NULL THEN NULL WHEN ${fault} IS NOT NULL THEN ${refusal}
+    ELSE variant_bytes_to_variant(${column}.metadata || ${value}) END`;
 }
 
 /** JSON text of one shredded level (`value`, `typed_value`), NULL where the value is missing. */

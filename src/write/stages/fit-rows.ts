@@ -1,5 +1,6 @@
 import { planEnforcement } from "../../dialects/enforcement.ts";
 import { suiteNeeds } from "../../quality/suite/needs.ts";
+import { holdsVariant } from "../../schema/fields.ts";
 import type { StructType } from "../../schema/types.ts";
 import { checkSource } from "./batch-checks.ts";
 import type { FittedRows, StagedRows } from "./batch-stages.ts";
@@ -17,8 +18,10 @@ export async function fitRows(staged: StagedRows): Promise<FittedRows> {
   const suite = plan.tests?.suite;
   const tag = suite === undefined ? null : suiteNeeds(suite).tagColumn;
   const target = taggedTarget(adaptedTarget(plan.target, plan.schema, source.columns), plan.schema, tag);
+  if (holdsVariant(target.schema)) room.session.enableVariants();
   const enforcement = planEnforcement(without(target.schema, tag), source.columns, {
     ignoreUntyped: plan.schema.kind === "merge",
+    ownVariants: source.ownVariants,
     partitionColumns: target.metadata.partitionColumns,
   });
   const { fitting, setAside } =

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Table } from "../../../src/api/table.ts";
 import { createTable, query, schema } from "../../../src/index.ts";
-import { decodeVariant, partsOfFile } from "../../support/variant-bytes.ts";
+import { unchecked } from "../../support/unchecked-sql.ts";
+import { annotateVariant, decodeVariant, partsOfFile } from "../../support/variant-bytes.ts";
+import { newSession } from "../../table/hand-made-table.ts";
 import { dataFiles, freshFolder, rowsOf } from "../table-folder.ts";
 
 // Parquet's VariantEncoding.md, judged by a decoder of its own over what hyparquet reads.
@@ -83,4 +85,179 @@ describe("variants of every length of text", () => {
     await table.quarantine.resubmit();
     expect(await written(table)).toEqual([new Map([["a", `text ${x64}`]]), new Map([["a", `text ${x64}`]])]);
   });
+});
+
+/** A Parquet file of variants given as hexadecimal metadata and value. */
+async function fileOf(variants: readonly (readonly [string, string])[], annotated: boolean): Promise<string> {
+  const file = join(freshFolder(), "source.parquet");
+  const blob = (hex: string) => `unhex('${hex.replaceAll(" ", "")}')`;
+  const rows = variants.map(
+    ([metadata, value], id) =>
+      `SELECT ${id}::BIGINT AS id, {'metadata': ${blob(metadata)}, 'value': ${blob(value)}} AS v`,
+  );
+  const session = await newSession();
+  try {
+    await session.execute(unchecked(`COPY (${rows.join(" UNION ALL ")}) TO '${file}' (FORMAT parquet)`));
+  } finally {
+    await session.close();
+  }
+  if (annotated) annotateVariant(file, "v");
+  return file;
+}
+
+const none = "01 00 00";
+const ab = "01 02 00 01 02 61 62";
+
+/** Each as hexadecimal parts, and what must be stored. */
+const sound: readonly (readonly [string, string, unknown])[] = [
+  [none, "48 18fcffffffffffff", "timestamp -1"],
+  [none, "48 e803000000000000", "timestamp 1"],
+  [none, "4c ffffffffffffffff", "nanoseconds_ntz -1"],
+  [none, "4c 0000000000000080", "nanoseconds_ntz -9223372036854775808"],
+  [none, "20 09 ffffff7f", "decimal 2147483647e-9"],
+  [none, "24 00 ffffffffffffff7f", "decimal 9223372036854775807e-0"],
+  [none, "28 00 ffffffff3f228a097ac4865aa84c3b4b", `decimal ${"9".repeat(38)}e-0`],
+  [none, "20 26 01000000", "decimal 1e-38"],
+  [none, "1c 0000000000000080", "double -0"],
+  [none, "1c 000000000000f87f", "double NaN"],
+  [none, "38 cdcccc3d", `float ${Math.fround(0.1)}`],
+  [none, "50 ff112233445566778899aabbccddeeff", "uuid ff112233445566778899aabbccddeeff"],
+  [none, "44 ff5fd71d14000000", "time 86399999999"],
+  [none, "3c 02000000 00ff", "binary 00ff"],
+  [none, "40 02000000 6100", "text a\0"],
+  [none, "2c 00000080", "date -2147483648"],
+  [none, "1f 02000000 00000000 02000000 03000000 0c01 00", ["int 1", null]],
+  [none, "03 02 01 00 03 00 0c01", ["int 1", null]],
+  [
+    ab,
+    "02 02 01 00 00 02 03 0c01 04",
+    new Map<string, unknown>([
+      ["a", true],
+      ["b", "int 1"],
+    ]),
+  ],
+  [
+    ab,
+    "02 02 00 01 01 00 03 04 0c01",
+    new Map<string, unknown>([
+      ["a", "int 1"],
+      ["b", true],
+    ]),
+  ],
+  [
+    "11 02 00 01 02 62 61",
+    "02 02 01 00 00 02 03 0c01 04",
+    new Map<string, unknown>([
+      ["a", "int 1"],
+      ["b", true],
+    ]),
+  ],
+  [
+    "c1 02000000 00000000 01000000 02000000 61 62",
+    "7e 02000000 00000000 01000000 00000000 02000000 03000000 0c01 04",
+    new Map<string, unknown>([
+      ["a", "int 1"],
+      ["b", true],
+    ]),
+  ],
+  [
+    "01 02 00 00 01 48",
+    "02 02 00 01 00 02 04 0c01 0548",
+    new Map<string, unknown>([
+      ["", "int 1"],
+      ["H", "text H"],
+    ]),
+  ],
+];
+
+/** A value in arrays, each in the next, in the widest offsets. */
+function nested(depth: number): string {
+  const parts: string[] = [];
+  for (let level = 0, size = 1; level < depth; level++, size += 10) {
+    const end = Buffer.alloc(4);
+    end.writeUInt32LE(size);
+    parts.push(`0f0100000000${end.toString("hex")}`);
+  }
+  return `${parts.reverse().join("")}00`;
+}
+
+/** Arrays of twice the same value, each in the next. */
+const doubled = `${Array.from({ length: 60 }, () => "0302000001").join("")}00`;
+
+/** What varve does not take, each with words of the refusal. */
+const faulty: readonly (readonly [string, string, RegExp])[] = [
+  [none, "48 ffffffffffffffff", /1969-12-31T23:59:59\.999999999Z/],
+  [none, "48 01fcffffffffffff", /1969-12-31T23:59:59\.999998977Z/],
+  [ab, "02 01 00 00 0f 03 01 00 0c 02 01 01 00 09 48 0100000000000000", /1970-01-01T00:00:00\.000000001Z/],
+  [ab, "02 02 00 00 00 02 03 0c01 04", /name "a" twice/],
+  ["01 02 00 01 02 61 61", "02 02 00 01 00 02 03 0c01 04", /name "a" twice/],
+  ["02 00 00", "0c 01", /version 1/],
+  ["00 00 00", "0c 01", /version 1/],
+  ["", "0c 01", /version 1/],
+  ["01 00 00 0c", "05", /after its names/],
+  ["c1 ffffffff 00000000", "0c 01", /ends early/],
+  ["01 02 00 02 01 61 62", "02 02 00 01 00 02 03 0c01 04", /ends early/],
+  ["01 01 00 01 ff", "02 01 00 00 02 0c01", /not UTF-8/],
+  [none, "", /ends early/],
+  [none, "18 00", /ends early/],
+  [none, "02 01 07 00 01 00", /not in the dictionary/],
+  [none, "42 ffffffff 00", /ends early/],
+  [none, "13 ffffffff 00", /ends early/],
+  [none, "03 01 70 71 00", /ends early/],
+  [none, "40 ffffffff 61", /ends early/],
+  [none, "09 ff ff", /not UTF-8/],
+  [none, "0d eda080", /not UTF-8/],
+  [none, "54", /primitive type 21/],
+  [none, "20 27 ffffff7f", /scale 39/],
+  [none, "20 00 00000080", /more digits/],
+  [none, "24 00 0000000000000080", /more digits/],
+  [none, "28 00 00000000000000000000000000000080", /more digits/],
+  [none, "28 00 00000000 40 22 8a 09 7a c4 86 5a a8 4c 3b 4b", /more digits/],
+  [none, "44 ffffffffffffffff", /time of day/],
+  [none, nested(1001), /deeper than 1000/],
+  [none, nested(100_000), /deeper than 1000/],
+  [none, doubled, /overlap/],
+];
+
+describe.each([
+  ["in two binary parts", false],
+  ["that Parquet annotates", true],
+])("variants of other writers %s", (_, annotated) => {
+  it("are stored as what they are", async () => {
+    const table = await newTable();
+    await table.append({
+      parquet: await fileOf(
+        sound.map(([metadata, value]) => [metadata, value]),
+        annotated,
+      ),
+    });
+    expect(await written(table)).toEqual(sound.map(([, , stored]) => stored));
+  });
+
+  it.each(faulty)(
+    "are refused by column, row and what is wrong: %s %.60s",
+    async (metadata, value, words) => {
+      const table = await newTable();
+      const parquet = await fileOf(
+        [
+          [none, "0c 01"],
+          [metadata, value],
+        ],
+        annotated,
+      );
+      const refused = {
+        code: "SCHEMA_MISMATCH",
+        data: { column: ["v"], expected: "variant", row: 1, file: parquet },
+      };
+      await expect(table.append({ parquet })).rejects.toMatchObject(refused);
+      await expect(table.append({ parquet })).rejects.toThrow(words);
+      await expect(
+        createTable(join(freshFolder(), "t"), {
+          source: { parquet },
+          schema: schema().long("id").column("v", "variant"),
+        }),
+      ).rejects.toMatchObject(refused);
+      expect(await written(table)).toEqual([]);
+    },
+  );
 });

@@ -128,7 +128,7 @@ describe("variants that are written", () => {
     const damaged = await parquetFile(
       "SELECT 1::BIGINT AS id, {'metadata': '\\x01\\x00\\x00'::BLOB, 'value': '\\x0D'::BLOB} AS v",
     );
-    await expect(table.append({ parquet: damaged })).rejects.toThrow(/VARIANT/);
+    await expect(table.append({ parquet: damaged })).rejects.toThrow(/ends early/);
     const shredded = await parquetFile(
       "SELECT 1::BIGINT AS id, {'metadata': '\\x01\\x00\\x00'::BLOB, 'value': NULL::BLOB, 'typed_value': 7} AS v",
     );

@@ -1,20 +1,18 @@
-import { type FileHandle, open, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { VarveError } from "../../../errors.ts";
 import { joinSql, type SqlExpression, sql } from "../../../sql/sql.ts";
 import { lambda, quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
-import { assertNotAborted, type EngineCore } from "../../core/core.ts";
-import { openSourceFile } from "../shared/source-file.ts";
+import type { EngineCore } from "../../core/core.ts";
 import { countsNanoseconds, elementOf, groupKind, isVariant } from "./file-types.ts";
 import { type ParquetField, type ParquetSchema, unreadableParquet } from "./parquet-schema.ts";
-import { patchedFooter, type RawType } from "./patched-footer.ts";
+import type { RawType } from "./patched-footer.ts";
+import { withRawCopy } from "./raw-copy.ts";
 
 /**
- * Makes sure that no timestamp of a file loses nanoseconds: of INT96 and of nanoseconds with a zone, the engine
- * gives microseconds and says nothing of the rest.
+ * Makes sure that no timestamp of a file loses nanoseconds: of INT96 and of nanoseconds with a zone, the
+ * engine gives microseconds and says nothing of the rest.
  *
- * The engine itself looks at the raw values, in a sparse copy of these columns under a footer that does not say
- * what they mean.
+ * The engine itself looks at the raw values, in a sparse copy of these columns under a footer that does not
+ * say what they mean.
  *
  * @throws `SCHEMA_MISMATCH` naming file, row, column and value
  */
@@ -37,17 +35,10 @@ export async function refuseCutNanoseconds(
     const cut = cutOf(field, 0);
     return cut === undefined ? [] : [{ field, cut }];
   });
-  const copy = join(core.folder, `${core.freshName("raw")}.parquet`);
-  try {
-    await copyColumns(core, schema.file, copy, {
-      names: columns.map(({ field }) => field.name),
-      raw,
-      signal,
-    });
+  const names = columns.map(({ field }) => field.name);
+  await withRawCopy(core, { file: schema.file, names, raw, signal }, async (copy) => {
     for (const { field, cut } of columns) await refuseCut(core, schema, { copy, field, cut });
-  } finally {
-    await rm(copy, { force: true });
-  }
+  });
 }
 
 type SqlOfValue = (value: SqlExpression) => SqlExpression;
@@ -148,69 +139,4 @@ async function refuseCut(
   const where = data.row === undefined ? file : `row ${data.row} of ${file}`;
   const text = `Column ${field.name} has the value ${bad["value"]} (${where}), which a timestamp cannot hold without loss: it has microseconds. Nothing was written. Round it in the source.`;
   throw new VarveError("SCHEMA_MISMATCH", text, { ...data, expected: "timestamp", found: bad["value"] });
-}
-
-/** Bytes that are copied at a time. */
-const blockBytes = 1024 * 1024;
-
-interface CopiedColumns {
-  readonly names: readonly string[];
-  readonly raw: ReadonlyMap<number, RawType>;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** A sparse file with the pages of some columns where they were, and a footer that gives raw values. */
-async function copyColumns(
-  core: EngineCore,
-  file: string,
-  copy: string,
-  { names, raw, signal }: CopiedColumns,
-): Promise<void> {
-  const chosen = names.map(
-    (name) =>
-      sql`path_in_schema = ${quoteText(name)} OR starts_with(path_in_schema, ${quoteText(`${name}, `)})`,
-  );
-  const chunks = await core.rows(
-    sql`SELECT coalesce(dictionary_page_offset, 0) AS dictionary, data_page_offset AS pages, total_compressed_size AS bytes FROM parquet_metadata(${quoteFile(file)}) WHERE ${joinSql(chosen, sql` OR `)}`,
-  );
-  const source = await openSourceFile(file);
-  const target = await open(copy, "wx");
-  try {
-    const { size } = await source.stat();
-    const end = await readAt(source, size - 8, 8, file);
-    const footerBytes = end.readUInt32LE(0);
-    const footer = await readAt(source, size - 8 - footerBytes, footerBytes, file);
-    // pages of one column are no other's: a footer that says so could have the file copied any number of times
-    if (chunks.reduce((sum, { bytes }) => sum + Number(bytes), 0) > size) throw damaged(file);
-    for (const { dictionary, pages, bytes } of chunks) {
-      const [first, second] = [Number(dictionary), Number(pages)];
-      const from = first > 0 && first < second ? first : second;
-      for (let at = from; at < from + Number(bytes); at += blockBytes) {
-        assertNotAborted(signal);
-        const block = await readAt(source, at, Math.min(blockBytes, from + Number(bytes) - at), file);
-        await target.write(block, 0, block.length, at);
-      }
-    }
-    const patched = patchedFooter(footer, raw);
-    end.writeUInt32LE(patched.length, 0);
-    await target.write(Buffer.concat([patched, end]), 0, patched.length + 8, size - 8 - footerBytes);
-  } catch (error) {
-    throw error instanceof RangeError ? damaged(file, error) : error;
-  } finally {
-    await source.close();
-    await target.close();
-  }
-}
-
-async function readAt(source: FileHandle, position: number, bytes: number, file: string): Promise<Buffer> {
-  const { size } = await source.stat();
-  if (!(position >= 0 && bytes >= 0 && position + bytes <= size)) throw damaged(file);
-  const { buffer, bytesRead } = await source.read(Buffer.alloc(bytes), 0, bytes, position);
-  if (bytesRead < bytes) throw damaged(file);
-  return buffer;
-}
-
-function damaged(file: string, cause?: unknown): VarveError {
-  const text = `The Parquet file ${file} is damaged: its footer leads out of the file. Restore it from a copy.`;
-  return new VarveError("SOURCE_UNREADABLE", text, { file }, cause);
 }

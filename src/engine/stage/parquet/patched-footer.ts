@@ -1,9 +1,9 @@
-/** What a column's raw values are read as, instead of what its annotations say. */
-export type RawType = "int64" | "int96";
+/** What a column's raw values are read as, instead of what its annotations say; a group as its members. */
+export type RawType = "int64" | "int96" | "group";
 
 /**
- * A Parquet footer whose schema elements lose their annotations, so that the engine gives raw values: an INT64
- * as BIGINT, an INT96 as its 12 bytes. Everything else is copied.
+ * A Parquet footer whose schema elements lose their annotations, so that the engine gives raw values: an
+ * INT64 as BIGINT, an INT96 as its 12 bytes, a variant as a struct. Everything else is copied.
  *
  * Written for footers that the engine has read; a number that leads out of the footer is a `RangeError`.
  *
@@ -41,7 +41,7 @@ const fixedLengthByteArray = 7;
 
 function patchedElement(members: readonly Member[], raw: RawType): Buffer {
   const kept = members.filter(({ id }) => ![6, 7, 8, 10].includes(id));
-  if (raw === "int64") return structOf(kept);
+  if (raw !== "int96") return structOf(kept);
   const number = (id: number, value: number) => ({ id, type: i32, bytes: Uint8Array.of(value * 2) });
   const others = kept.filter(({ id }) => id !== 1 && id !== 2);
   return structOf([number(1, fixedLengthByteArray), number(2, 12), ...others]);

@@ -7,8 +7,8 @@ import { type FileShape, scanOf } from "./file-shapes.ts";
 import { unreadableParquet } from "./parquet-schema.ts";
 
 /**
- * Names the file at fault when a later query over staged files fails: a view reads them when it is queried, and
- * the engine mostly does not say which file was damaged, or that it was a file at all.
+ * Names the file at fault when a later query over staged files fails: a view reads them when it is queried,
+ * and the engine mostly does not say which file was damaged, or that it was a file at all.
  *
  * A failed query is followed by a look at each file, in an instance that the failure has not spoiled and no
  * fence keeps from them.

@@ -6,6 +6,7 @@ import type { EngineCore } from "../../core/core.ts";
 import { positionNames } from "../shared/position.ts";
 import { assertFilled } from "../shared/source-file.ts";
 import { type FileStart, fileAndRow, numberedCopy } from "../shared/stage-files.ts";
+import { refuseFaultyVariants } from "./faulty-variants.ts";
 import { fileShapes, scanOf } from "./file-shapes.ts";
 import { refuseCutNanoseconds } from "./nanoseconds.ts";
 import { readParquetSchemas } from "./parquet-schema.ts";
@@ -31,7 +32,11 @@ export async function stageParquet(
   const schemas = await readParquetSchemas(core, files);
   const shapes = await fileShapes(core, schemas);
   explainFailures(core, files, shapes);
-  for (const schema of schemas) await refuseCutNanoseconds(core, schema, options.signal);
+  for (const schema of schemas) {
+    await refuseCutNanoseconds(core, schema, options.signal);
+    const shape = shapes.find(({ files: same }) => same.has(schema.file));
+    if (shape !== undefined) await refuseFaultyVariants(core, schema, shape, options.signal);
+  }
   const united = uniteColumns(shapes, options.columns ?? []);
   const columns = united.map(({ name, type }) => ({ name, type }));
   if (!shapes.some(({ isMended }) => isMended) && united.every(({ target }) => target === undefined))

@@ -142,6 +142,7 @@ async function finishStaged(
     sql: sql`SELECT ${selected} FROM ${stager.table}`,
     columns,
     rows: stager.rows,
+    ownVariants: true,
     positionedSql: sql`SELECT ${selected}${bad}, ${place} FROM ${stager.table}`,
     positionColumns: badCells === undefined ? positions : { ...positions, badCells: names.badCells },
   };

@@ -1,0 +1,138 @@
+import { VarveError } from "../../../errors.ts";
+import { joinSql, type SqlExpression, sql } from "../../../sql/sql.ts";
+import { lambda, quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
+import type { EngineCore } from "../../core/core.ts";
+import { registerVariantFunctions } from "../../variant/variant-function.ts";
+import type { FileShape } from "./file-shapes.ts";
+import { elementOf, groupKind, isVariant } from "./file-types.ts";
+import { type ParquetField, type ParquetSchema, unreadableParquet } from "./parquet-schema.ts";
+import type { RawType } from "./patched-footer.ts";
+import { withRawCopy } from "./raw-copy.ts";
+
+/**
+ * Makes sure that variants which Parquet annotates are sound. The engine decodes them by itself, and then it
+ * is too late: it cuts moments with nanoseconds and a zone, drops fields, and ends the process where they are
+ * nested too deep. So their bytes are looked at before, in a sparse copy without the annotation. Those that
+ * are not annotated are tested like all binary variants, where they are converted.
+ *
+ * @throws `SCHEMA_MISMATCH` naming file, row, column and what is wrong
+ */
+export async function refuseFaultyVariants(
+  core: EngineCore,
+  schema: ParquetSchema,
+  { columns: known }: FileShape,
+  signal?: AbortSignal,
+): Promise<void> {
+  const annotated = schema.fields.filter((_, index) => known[index]?.type.includes("VARIANT") === true);
+  if (annotated.length === 0) return;
+  core.enableVariants((connection) => registerVariantFunctions(core.driver, connection));
+  const raw = new Map<number, RawType>();
+  let ordinal = 0;
+  const number = (field: ParquetField): void => {
+    ordinal++;
+    if (isVariant(field)) raw.set(ordinal, "group");
+    for (const child of field.children) number(child);
+  };
+  for (const field of schema.fields) number(field);
+  const names = annotated.map(({ name }) => name);
+  await withRawCopy(core, { file: schema.file, names, raw, signal }, async (copy) => {
+    for (const field of annotated) await refuseFault(core, schema, copy, field);
+  });
+}
+
+async function refuseFault(
+  core: EngineCore,
+  { file, fields }: ParquetSchema,
+  copy: string,
+  field: ParquetField,
+): Promise<void> {
+  const fault = faultOf(field, quoteName(field.name), 0);
+  if (fault === undefined) return;
+  const hidden = fields.some(({ name }) => name.toLowerCase() === "file_row_number");
+  const row = hidden ? sql`NULL` : sql`file_row_number`;
+  const scan = sql`read_parquet(${quoteFile(copy)}, hive_partitioning = false)`;
+  const select = sql`SELECT * FROM (SELECT ${row} AS row, ${fault} AS fault FROM ${scan}) WHERE fault IS NOT NULL LIMIT 1`;
+  const [bad] = await core.rows(select).catch((error: unknown) => {
+    throw unreadableParquet(file, error);
+  });
+  if (bad === undefined) return;
+  const at = bad["row"] === null ? undefined : Number(bad["row"]);
+  const where = at === undefined ? file : `row ${at} of ${file}`;
+  const text = `Column ${field.name} is a variant, but the batch has one with ${bad["fault"]} (${where}). Nothing was written. Correct the source.`;
+  throw new VarveError("SCHEMA_MISMATCH", text, {
+    column: [field.name],
+    expected: "variant",
+    found: bad["fault"],
+    row: at,
+    file,
+  });
+}
+
+/**
+ * SQL of what is wrong with the variants in a value, null where nothing is; undefined where none is in it.
+ */
+function faultOf(field: ParquetField, value: SqlExpression, depth: number): SqlExpression | undefined {
+  if (field.physical !== undefined) return undefined;
+  if (isVariant(field)) return first(levelFaults(field, value, sql`${value}.metadata`, depth));
+  const kind = groupKind(field);
+  if (kind === "struct") return first(memberFaults(field, value, depth));
+  const [key, item] = field.children[0]?.children ?? [];
+  const lists: readonly (readonly [ParquetField | undefined, SqlExpression])[] =
+    kind === "list"
+      ? [[elementOf(field), value]]
+      : [
+          [key, sql`map_keys(${value})`],
+          [item, sql`map_values(${value})`],
+        ];
+  return first(
+    lists.map(([member, list]) =>
+      member === undefined ? undefined : faultInList(list, depth, (one) => faultOf(member, one, depth + 1)),
+    ),
+  );
+}
+
+/** One level of a variant: its `value`, and what is shredded from it. */
+function levelFaults(
+  level: ParquetField,
+  value: SqlExpression,
+  metadata: SqlExpression,
+  depth: number,
+): (SqlExpression | undefined)[] {
+  return level.children.map((child) => {
+    const member = sql`${value}.${quoteName(child.name)}`;
+    if (child.name === "value") return sql`varve_variant_fault(${metadata}, ${member})`;
+    if (child.name !== "typed_value" || child.physical !== undefined) return undefined;
+    const element = elementOf(child);
+    if (groupKind(child) === "list")
+      return (
+        element && faultInList(member, depth, (one) => first(levelFaults(element, one, metadata, depth + 1)))
+      );
+    return first(
+      child.children.flatMap((own) =>
+        levelFaults(own, sql`struct_extract(${member}, ${quoteText(own.name)})`, metadata, depth),
+      ),
+    );
+  });
+}
+
+function memberFaults({ children }: ParquetField, value: SqlExpression, depth: number) {
+  return children.map((child) =>
+    faultOf(child, sql`struct_extract(${value}, ${quoteText(child.name)})`, depth),
+  );
+}
+
+function faultInList(
+  list: SqlExpression,
+  depth: number,
+  faultOfItem: (item: SqlExpression) => SqlExpression | undefined,
+): SqlExpression | undefined {
+  const name = `varve_${depth}`;
+  if (faultOfItem(sql``) === undefined) return undefined;
+  const faults = lambda(name, (item) => faultOfItem(item) ?? sql`NULL`);
+  return sql`list_filter(list_transform(${list}, ${faults}), lambda varve_fault: varve_fault IS NOT NULL)[1]`;
+}
+
+function first(faults: readonly (SqlExpression | undefined)[]): SqlExpression | undefined {
+  const known = faults.filter((fault) => fault !== undefined);
+  return known.length === 0 ? undefined : sql`coalesce(${joinSql(known)})`;
+}
