@@ -1,2 +1,3 @@
 /** The errors that callers see. */
 export { isVarveError, VarveError } from "../errors.ts";
+export { systemErrorCode, systemRefusal } from "../util/system-refusals.ts";

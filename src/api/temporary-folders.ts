@@ -1,2 +1,6 @@
-/** Temporary folders, which go with the process: also when a signal ends it, once that is asked for. */
-export { makeTemporaryFolder, removeOnSignals, removeTemporaryFolder } from "../util/temporary-folder.ts";
+/** Temporary folders, which go with the process; one that is ended by a signal removes them first. */
+export {
+  makeTemporaryFolder,
+  removeTemporaryFolder,
+  removeTemporaryFolders,
+} from "../util/temporary-folder.ts";

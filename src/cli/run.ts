@@ -1,4 +1,5 @@
 import { CommanderError } from "commander";
+import { systemRefusal, VarveError } from "../api/errors.ts";
 import { buildProgram } from "./program.ts";
 import { errorText, exitCodeOf, exitCodes } from "./shared/exit.ts";
 import { printFailure } from "./shared/print.ts";
@@ -9,8 +10,8 @@ import { printFailure } from "./shared/print.ts";
  * @returns the exit code: 0 done, 1 failed, 2 usage error, 3 batch rejected by a gate
  */
 export async function run(args: readonly string[]): Promise<number> {
-  if (!process.stdout.listeners("error").includes(endQuietlyOnClosedPipe))
-    process.stdout.on("error", endQuietlyOnClosedPipe);
+  if (!process.stdout.listeners("error").includes(endWithoutOutput))
+    process.stdout.on("error", endWithoutOutput);
   try {
     await buildProgram().parseAsync([...args], { from: "user" });
     return Number(process.exitCode ?? exitCodes.done);
@@ -21,8 +22,14 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** `varve show … | head` closes our output early, which is not a failure, and must not hide one. */
-function endQuietlyOnClosedPipe(error: NodeJS.ErrnoException): void {
+/**
+ * Ends the process when standard output takes no more. `varve show … | head` closes it early, which is not a
+ * failure, and must not hide one; a full disk behind it is.
+ */
+function endWithoutOutput(error: NodeJS.ErrnoException): void {
   if (error.code === "EPIPE") process.exit(process.exitCode ?? exitCodes.done);
-  throw error;
+  const code = systemRefusal(error.code)?.code ?? "STORE_REFUSED";
+  const text = `Cannot write to standard output: ${error.message.replace(/, write$/, "")}. What the command had done by then stands.`;
+  printFailure(errorText(new VarveError(code, text, { system: error.code }, error)));
+  process.exit(exitCodes.failed);
 }

@@ -55,22 +55,11 @@ export function removeAtExit(folder: string): void {
   open.add(folder);
   if (watching) return;
   watching = true;
-  process.on("exit", removeAll);
+  process.on("exit", removeTemporaryFolders);
 }
 
-/**
- * Makes signals that end the process remove its temporary folders first; for programs that own their process.
- */
-export function removeOnSignals(): void {
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => {
-      removeAll();
-      process.kill(process.pid, signal);
-    });
-  }
-}
-
-function removeAll(): void {
+/** Removes all folders of this process at once; for a process that is about to end by a signal. */
+export function removeTemporaryFolders(): void {
   for (const folder of open) tryToRemove(folder);
 }
 

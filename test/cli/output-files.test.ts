@@ -1,9 +1,19 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RecordBatchReader, tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { varve } from "../support/cli.ts";
+import { mainFile, varve } from "../support/cli.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-output-"));
 const table = join(folder, "numbers");
@@ -170,5 +180,52 @@ describe("quarantine show", () => {
     expect(shown.at(-1)).toBe("50 of 150 rows; print all of them with --output or another --format");
     expect(lines((await varve(...show, "-n", "2")).stdout).at(-1)).toMatch(/^2 of 150 rows/);
     expect(lines((await varve(...show, "-n", "150")).stdout)).toHaveLength(151);
+  });
+});
+
+describe("an output that cannot be written", () => {
+  const formats = ["table", "json", "jsonl", "csv", "parquet", "arrow"];
+  const failing = "SELECT CASE WHEN id = 12000 THEN error('broken') ELSE id END AS id FROM t";
+  const oneLine = /^varve: [^\n]*\n$/;
+
+  it.each(formats)("is one line with a code, and the file that was there stays: %s", async (format) => {
+    const file = inFolder(`kept-${format}`);
+    writeFileSync(file, "before");
+    symlinkSync(file, `${file}-link`);
+    const query = ["query", failing, "--table", `t=${table}`, "--format", format, "--output"];
+    expect(await varve(...query, `${file}-link`)).toMatchObject({ code: 1, stdout: "" });
+    expect(readFileSync(file, "utf8")).toBe("before");
+    for (const [output, text] of [
+      [folder, /Cannot write .*: EISDIR: illegal operation on a directory. Choose another file/],
+      [
+        join(folder, "nowhere", "x"),
+        /Cannot write .*: ENOENT: no such file or directory. Choose another file/,
+      ],
+      [join(suite, "x"), /Cannot write .*: ENOTDIR: not a directory. Choose another file/],
+    ] as const) {
+      const run = await varve("show", table, "--format", format, "--output", output);
+      expect(run).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(text) });
+      expect(run.stderr).toMatch(oneLine);
+      expect(run.stderr).toContain("[INVALID_ARGUMENT]");
+    }
+    expect(await varve("show", table, "--format", format, "--output", `${file}-link`)).toMatchObject({
+      code: 0,
+    });
+    expect(readFileSync(file).length).toBeGreaterThan(6);
+    expect(readdirSync(folder).filter((name) => name.endsWith(".unfinished"))).toEqual([]);
+  });
+
+  it.for(formats)("names a full disk, and is a failure: %s", async (format, { skip }) => {
+    if (!existsSync("/dev/full")) skip("no /dev/full here");
+    const show = ["show", table, "--format", format];
+    const run = await varve(...show, "--output", "/dev/full");
+    expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining("the disk is full") });
+    expect(run.stderr).toContain("[STORE_FULL]");
+    expect(run.stderr).toMatch(oneLine);
+    expect(statSync("/dev/full").isCharacterDevice()).toBe(true);
+    const shell = [process.execPath, mainFile, ...show].map((part) => `'${part}'`).join(" ");
+    const printed = spawnSync("sh", ["-c", `${shell} > /dev/full`], { encoding: "utf8" });
+    expect(printed).toMatchObject({ status: 1, stderr: expect.stringMatching(oneLine) });
+    expect(printed.stderr).toContain("Cannot write to standard output: ENOSPC");
   });
 });

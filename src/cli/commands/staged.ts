@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { StagedRows } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
 import { exitCodes } from "../shared/exit.ts";
+import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import {
   type ListOutputFlags,
@@ -161,10 +162,8 @@ async function publish(
   flags: StoreFlags & { readonly suite?: string | undefined; readonly json?: boolean | undefined },
 ): Promise<void> {
   await using table = await openedTable(uri, flags);
-  const result = await table.staging.publish(
-    id,
-    flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) },
-  );
+  const gate = flags.suite === undefined ? undefined : await readSuite(flags.suite);
+  const result = await stoppedBySignals((signal) => table.staging.publish(id, { gate, signal }));
   await printDone(result, flags);
   await printWarnings(table);
 }

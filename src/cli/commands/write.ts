@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../api/json.ts";
 import type { AppendOptions, Source, Table, WriteResult } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
+import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
@@ -108,7 +109,7 @@ async function write(uri: string, files: readonly string[], flags: WriteFlags, v
   await printWarnings(table);
 }
 
-/** Runs a write with the options from its flags, and shows its progress. */
+/** Runs a write with the options from its flags, shows its progress, and stops it where a signal arrives. */
 export async function withProgress<T>(
   flags: WriteFlags,
   run: (options: AppendOptions) => Promise<T>,
@@ -116,14 +117,17 @@ export async function withProgress<T>(
   const gate = flags.suite === undefined ? undefined : await readSuite(flags.suite);
   const bar = await startProgress("varve", "%", flags.quiet === true);
   try {
-    return await run({
-      gate,
-      batchId: flags.batchId,
-      txn: flags.txn,
-      userMetadata: flags.message,
-      targetFileBytes: flags.targetFileSize,
-      onProgress: showPhase(bar),
-    });
+    return await stoppedBySignals((signal) =>
+      run({
+        gate,
+        batchId: flags.batchId,
+        txn: flags.txn,
+        userMetadata: flags.message,
+        targetFileBytes: flags.targetFileSize,
+        onProgress: showPhase(bar),
+        signal,
+      }),
+    );
   } finally {
     bar.stop();
   }

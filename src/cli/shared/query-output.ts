@@ -1,5 +1,4 @@
 import { createReadStream } from "node:fs";
-import { copyFile, open } from "node:fs/promises";
 import { VarveError } from "../../api/errors.ts";
 import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../../api/json.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../api/temporary-folders.ts";
@@ -8,13 +7,7 @@ import { cutNote } from "./cut-note.ts";
 import type { RowOutputFlags } from "./options.ts";
 import { isArrowFile } from "./output-format.ts";
 import { isTerminal, printExact } from "./print.ts";
-import { writingTo } from "./write-output.ts";
-
-/** Text for standard output or a file, waiting for a slow reader. */
-interface TextSink {
-  write(chunk: string | Uint8Array): Promise<void>;
-  end(): Promise<void>;
-}
+import { copyToOutput, type Output, openOutput } from "./write-output.ts";
 
 /** Maximum number of rows of a table that is not written to a file. */
 const mostTableRows = 10_000;
@@ -63,15 +56,12 @@ async function printQuery(
   cut?: CutRows | undefined,
 ): Promise<void> {
   if (flags.format === "csv" || flags.format === "parquet") return printFile(result, flags.format, flags);
-  const sink = await openSink(flags.output);
-  try {
-    if (flags.format === "jsonl") for await (const lines of result.jsonLines()) await sink.write(lines);
-    else if (flags.format === "json") await writeJsonArray(result, sink);
-    else if (flags.format === "arrow") await writeArrow(result, sink, flags.output);
-    else await writeTable(result, sink, flags.output, cut);
-  } finally {
-    await sink.end();
-  }
+  await using sink = await openOutput(flags.output);
+  if (flags.format === "jsonl") for await (const lines of result.jsonLines()) await sink.write(lines);
+  else if (flags.format === "json") await writeJsonArray(result, sink);
+  else if (flags.format === "arrow") await writeArrow(result, sink, flags.output);
+  else await writeTable(result, sink, flags.output, cut);
+  await sink.end();
 }
 
 async function printFile(
@@ -81,7 +71,7 @@ async function printFile(
 ): Promise<void> {
   const file = await result.writeFile(format, { safeCsv });
   if (output !== undefined) {
-    await writingTo(output, () => copyFile(file, output));
+    await copyToOutput(file, output);
     return;
   }
   // Bytes are unchanged; text for a terminal is escaped.
@@ -91,15 +81,12 @@ async function printFile(
 
 /** Prints JSON lines that are text already. */
 export async function printLines(lines: AsyncIterable<string>, output: string | undefined): Promise<void> {
-  const sink = await openSink(output);
-  try {
-    for await (const text of lines) await sink.write(text);
-  } finally {
-    await sink.end();
-  }
+  await using sink = await openOutput(output);
+  for await (const text of lines) await sink.write(text);
+  await sink.end();
 }
 
-async function writeJsonArray(result: QueryResult, sink: TextSink): Promise<void> {
+async function writeJsonArray(result: QueryResult, sink: Output): Promise<void> {
   let separator = "[\n";
   for await (const lines of result.jsonLines()) {
     await sink.write(`${separator}  ${lines.slice(0, -1).replaceAll("\n", ",\n  ")}`);
@@ -109,7 +96,7 @@ async function writeJsonArray(result: QueryResult, sink: TextSink): Promise<void
 }
 
 /** A file with this extension gets Arrow's file format; everything else, its stream format. */
-async function writeArrow(result: QueryResult, sink: TextSink, output: string | undefined): Promise<void> {
+async function writeArrow(result: QueryResult, sink: Output, output: string | undefined): Promise<void> {
   const { RecordBatchFileWriter, RecordBatchStreamWriter } = await import("apache-arrow");
   const isFile = output !== undefined && isArrowFile(output);
   const writer = await (isFile ? RecordBatchFileWriter : RecordBatchStreamWriter).writeAll(result.batches());
@@ -118,7 +105,7 @@ async function writeArrow(result: QueryResult, sink: TextSink, output: string | 
 
 async function writeTable(
   result: QueryResult,
-  sink: TextSink,
+  sink: Output,
   output: string | undefined,
   cut: CutRows | undefined,
 ): Promise<void> {
@@ -152,18 +139,4 @@ async function* singleLines(result: QueryResult): AsyncGenerator<string> {
 function cell(value: JsonValue | undefined): string {
   if (value === null || value === undefined) return "null";
   return typeof value === "object" ? stringifyJson(value) : String(value);
-}
-
-async function openSink(output: string | undefined): Promise<TextSink> {
-  if (output === undefined) {
-    return {
-      write: printExact,
-      end: async () => undefined,
-    };
-  }
-  const handle = await writingTo(output, () => open(output, "w"));
-  return {
-    write: (chunk) => writingTo(output, () => handle.writeFile(chunk)),
-    end: () => handle.close(),
-  };
 }

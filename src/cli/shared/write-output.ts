@@ -1,33 +1,111 @@
-import { writeFile } from "node:fs/promises";
-import { VarveError } from "../../api/errors.ts";
+import { createReadStream } from "node:fs";
+import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { systemErrorCode, systemRefusal, VarveError } from "../../api/errors.ts";
 import { print, printExact } from "./print.ts";
 
-/**
- * Writes text to the file named by `--output`, or to standard output like {@link print}, unless it is CSV
- * (`isExact`). @throws `INVALID_ARGUMENT` if the file cannot be written
- */
-export async function writeOutput(text: string, file: string | undefined, isExact = false): Promise<void> {
-  if (file === undefined) {
-    if (isExact) await printExact(text);
-    else print(text);
-    return;
-  }
-  await writingTo(file, () => writeFile(file, text));
+/** Where a command's output goes: standard output, or the file named by `--output`. */
+export interface Output extends AsyncDisposable {
+  write(chunk: string | Uint8Array): Promise<void>;
+  /** Must follow the last write; without it, a file stays as it was before the command. */
+  end(): Promise<void>;
 }
 
 /**
- * Runs work that writes to the file named by `--output`. @throws `INVALID_ARGUMENT` if it cannot be written
+ * Opens the output. A file is written beside its name and put there by `end`, so that a command that fails
+ * leaves neither half a file nor harms the one that was there; devices and pipes are written to directly.
+ *
+ * @throws `INVALID_ARGUMENT`, `STORE_FULL`, `STORE_FORBIDDEN` if the file cannot be written, here or later
  */
-export async function writingTo<T>(file: string, write: () => Promise<T>): Promise<T> {
+export async function openOutput(file: string | undefined): Promise<Output> {
+  if (file === undefined) {
+    const nothing = async (): Promise<void> => undefined;
+    return { write: printExact, end: nothing, [Symbol.asyncDispose]: nothing };
+  }
+  const target = await writing(file, () => targetOf(file));
+  const { handle, unfinished } = await writing(file, () => openTarget(target));
+  let ended = false;
+  return {
+    write: (chunk) => writing(file, () => handle.writeFile(chunk)),
+    end: () =>
+      writing(file, async () => {
+        ended = true;
+        await handle.close();
+        if (unfinished !== undefined) await rename(unfinished, target.path);
+      }),
+    [Symbol.asyncDispose]: async () => {
+      if (!ended) await handle.close();
+      if (unfinished !== undefined) await rm(unfinished, { force: true });
+    },
+  };
+}
+
+/**
+ * Writes text to the file named by `--output`, or to standard output like {@link print}, unless it is CSV
+ * (`isExact`). @throws as {@link openOutput}
+ */
+export async function writeOutput(text: string, file: string | undefined, isExact = false): Promise<void> {
+  if (file === undefined && !isExact) return print(text);
+  await using output = await openOutput(file);
+  await output.write(text);
+  await output.end();
+}
+
+/** Writes the bytes of a file. @throws as {@link openOutput} */
+export async function copyToOutput(source: string, file: string): Promise<void> {
+  await using output = await openOutput(file);
+  for await (const chunk of createReadStream(source)) await output.write(chunk as Buffer);
+  await output.end();
+}
+
+/** The one line for an output that cannot be written. */
+function unwritable(file: string, error: unknown): VarveError {
+  const system = systemErrorCode(error);
+  const refusal = systemRefusal(system);
+  const known = refusal?.code === "STORE_REFUSED" ? undefined : refusal;
+  const reason = error instanceof Error ? error.message.replace(/, .*$/, "") : String(error);
+  const text = known === undefined ? `${reason}. Choose another file with --output` : known.why;
+  const code = known?.code ?? "INVALID_ARGUMENT";
+  return new VarveError(code, `Cannot write ${file}: ${text}.`, { file, system }, error);
+}
+
+interface Target {
+  readonly path: string;
+  readonly kind: "new" | "file" | "device";
+  readonly mode: number;
+}
+
+async function targetOf(file: string): Promise<Target> {
+  try {
+    const status = await stat(file);
+    const kind = status.isFile() ? "file" : "device";
+    return { path: kind === "file" ? await realpath(file) : file, kind, mode: status.mode };
+  } catch (error) {
+    if (systemErrorCode(error) !== "ENOENT") throw error;
+    return { path: file, kind: "new", mode: 0o666 };
+  }
+}
+
+/** Opens a file beside the target, or the target itself where nothing can be put beside it. */
+async function openTarget({
+  path,
+  kind,
+  mode,
+}: Target): Promise<{ readonly handle: FileHandle; readonly unfinished?: string }> {
+  if (kind === "device") return { handle: await open(path, "w") };
+  const unfinished = join(dirname(path), `.${basename(path).slice(0, 100)}.${process.pid}.unfinished`);
+  try {
+    return { handle: await open(unfinished, "wx", mode & 0o777), unfinished };
+  } catch (error) {
+    if (kind === "new" || systemRefusal(systemErrorCode(error))?.code !== "STORE_FORBIDDEN") throw error;
+    return { handle: await open(path, "w") };
+  }
+}
+
+async function writing<T>(file: string, write: () => Promise<T>): Promise<T> {
   try {
     return await write();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new VarveError(
-      "INVALID_ARGUMENT",
-      `Cannot write ${file}: ${reason}. Choose another file with --output.`,
-      { file },
-      error,
-    );
+    throw unwritable(file, error);
   }
 }
