@@ -1,3 +1,4 @@
+import { widestDecimal } from "../engine/core/decimal-digits.ts";
 import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
 import { lambda, plainName, quoteName } from "../sql/sql-text.ts";
 import { type EngineType, engineTypeName } from "./engine-types.ts";
@@ -79,9 +80,8 @@ function member(value: SqlExpression, name: string): SqlExpression {
 
 /** Types whose every value a variant of Parquet holds. */
 const variantTypes: ReadonlySet<string> = new Set([
-  ...["VARCHAR", "JSON", "UUID", "ENUM", "BOOLEAN", "BLOB", "DATE", "FLOAT", "DOUBLE", "NULL"],
+  ...["VARCHAR", "JSON", "UUID", "ENUM", "BOOLEAN", "BLOB", "FLOAT", "DOUBLE", "NULL"],
   ...["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"],
-  ...["TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS"],
 ]);
 
 const endless: ReadonlySet<string> = new Set([
@@ -108,14 +108,26 @@ export function variantMisfits(source: EngineType): ((value: SqlExpression) => S
   // An endless moment is a mere number of microseconds to other readers.
   if (source.kind === "scalar" && endless.has(source.name))
     misfits.push((value) => sql`NOT isfinite(${value})`);
-  if (!isHeld(source)) {
-    // Some types of the engine's have no counterpart in Parquet: the engine says so value by value.
-    misfits.push(
-      (value) =>
-        sql`${value} IS NOT NULL AND TRY(variant_to_parquet_variant(${toVariantSql(source, value)})) IS NULL`,
-    );
-  }
+  else if (!isHeld(source)) misfits.push((value) => unheld(source, value));
   return misfits;
+}
+
+/**
+ * True where the engine's encoding of a value fails, because Parquet has no counterpart of a type, or is not
+ * sound: a sum of decimals may have a digit too many, and moments that are not the value itself may be
+ * endless.
+ */
+function unheld(source: EngineType, value: SqlExpression): SqlExpression {
+  const encoded = sql`CAST(variant_to_parquet_variant(${toVariantSql(source, value)}) AS STRUCT("metadata" BLOB, "value" BLOB))`;
+  const fault = lambda(
+    "varve_parts",
+    (parts) => sql`coalesce(varve_variant_fault(${parts}."metadata", ${parts}."value"), '')`,
+  );
+  const isUnheld = sql`TRY(list_transform([${encoded}], ${fault})[1]) IS DISTINCT FROM ''`;
+  // what is not sound must not be decoded
+  const lossy = lossyMember(source, value, 0);
+  const isTested = lossy === undefined ? isUnheld : sql`CASE WHEN ${lossy} THEN false ELSE ${isUnheld} END`;
+  return sql`${value} IS NOT NULL AND ${isTested}`;
 }
 
 /**
@@ -148,7 +160,7 @@ function isHeld(type: EngineType): boolean {
   if (type.kind === "list") return isHeld(type.element);
   if (type.kind === "map") return isHeld(type.key) && isHeld(type.value);
   if (type.kind === "struct") return isVariantParts(type) || type.fields.every((field) => isHeld(field.type));
-  return type.kind === "decimal" || variantTypes.has(type.name);
+  return type.kind === "decimal" ? type.precision < widestDecimal : variantTypes.has(type.name);
 }
 
 /**

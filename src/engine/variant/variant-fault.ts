@@ -5,6 +5,8 @@ import { littleEndian } from "./variant-bytes.ts";
 const maxDepth = 1000;
 const nanosecondsOfMicrosecond = 1000n;
 const microsecondsOfDay = 86_400_000_000n;
+const endlessDays = 2_147_483_647;
+const endlessMicroseconds = 2n ** 63n - 1n;
 const widestDecimal = 10n ** 38n;
 
 /**
@@ -129,6 +131,8 @@ class VariantCheck {
       const unscaled = (bytes.readBigInt64LE(9) << 64n) + bytes.readBigUInt64LE(1);
       checkDecimal(unscaled, 128, bytes.readUInt8(0));
     }
+    if (type === 11 && Math.abs(bytes.readInt32LE(0)) === endlessDays) throw new Fault("an endless date");
+    if (type === 12 || type === 13) checkMoment(bytes.readBigInt64LE(0));
     if (type === 15) this.#slice(offset + 4, bytes.readUInt32LE(0));
     if (type === 16) utf8(this.#slice(offset + 4, bytes.readUInt32LE(0)));
     if (type === 17) checkTime(bytes.readBigInt64LE(0));
@@ -150,6 +154,12 @@ function checkDecimal(unscaled: bigint, bits: number, scale: number): void {
   // The engine fails at the smallest number of a width, which has more digits than the encoding allows for it.
   if (unscaled === -(1n << BigInt(bits - 1)) || unscaled <= -widestDecimal || unscaled >= widestDecimal)
     throw new Fault(`a decimal with more digits than ${bits} bits hold: ${unscaled}e-${scale}`);
+}
+
+/** The engine takes the outermost numbers, but one, for infinity. */
+function checkMoment(microseconds: bigint): void {
+  if (microseconds === endlessMicroseconds || microseconds === -endlessMicroseconds)
+    throw new Fault("an endless moment");
 }
 
 function checkTime(microseconds: bigint): void {

@@ -214,10 +214,53 @@ const faulty: readonly (readonly [string, string, RegExp])[] = [
   [none, "28 00 00000000000000000000000000000080", /more digits/],
   [none, "28 00 00000000 40 22 8a 09 7a c4 86 5a a8 4c 3b 4b", /more digits/],
   [none, "44 ffffffffffffffff", /time of day/],
+  [none, "2c ffffff7f", /endless date/],
+  [none, "30 0100000000000080", /endless moment/],
   [none, nested(1001), /deeper than 1000/],
   [none, nested(100_000), /deeper than 1000/],
   [none, doubled, /overlap/],
 ];
+
+describe("variants from SQL that a variant of Parquet does not hold", () => {
+  const nines = "9".repeat(38);
+  const sum = `(SELECT sum(x) FROM (SELECT ${nines}::DECIMAL(38,0) AS x UNION ALL SELECT 1))`;
+
+  it.each([
+    "TIMETZ '10:00:00+01'::VARIANT",
+    "TIME_NS '10:00:00.123456789'::VARIANT",
+    "[170141183460469231731687303715884105727::HUGEINT]::VARIANT",
+    "{'a': INTERVAL 1 DAY}::VARIANT",
+    sum,
+    `{'a': [${sum}]}`,
+    `${sum}::VARIANT`,
+    "'infinity'::TIMESTAMP::VARIANT",
+    "{'a': '-infinity'::DATE}",
+    "['infinity'::TIMESTAMPTZ]",
+  ])("are refused by column and row: %s", async (value) => {
+    const table = await newTable();
+    await expect(table.append({ sql: `SELECT 1::BIGINT AS id, ${value} AS v` })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: ["v"], expected: "variant", row: 0 },
+    });
+    expect(await written(table)).toEqual([]);
+  });
+
+  it("are kept where it does, each by its type", async () => {
+    const table = await newTable();
+    const values = [
+      ["TIME '24:00:00'", "time 86400000000"],
+      ["UUID '00112233-4455-6677-8899-aabbccddeeff'::VARIANT", "uuid 00112233445566778899aabbccddeeff"],
+      ["TIMESTAMP_NS '1969-12-31 23:59:59.999999999'::VARIANT", "nanoseconds_ntz -1"],
+      ["TIMESTAMPTZ '1969-12-31 23:59:59.999999Z'", "timestamp -1"],
+      [`${nines}::DECIMAL(38,0)`, `decimal ${nines}e-0`],
+      ["(-2147483648)::DECIMAL(10,0)::VARIANT", "decimal -2147483648e-0"],
+      ["DATE '0001-01-01'::VARIANT", "date -719162"],
+    ] as const;
+    const rows = values.map(([value], id) => `SELECT ${id}::BIGINT AS id, ${value}::VARIANT AS v`);
+    await table.append({ sql: rows.join(" UNION ALL ") });
+    expect(await written(table)).toEqual(values.map(([, stored]) => stored));
+  });
+});
 
 describe.each([
   ["in two binary parts", false],
