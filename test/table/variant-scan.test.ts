@@ -1,6 +1,9 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
+import { annotateVariant } from "../support/variant-bytes.ts";
 import { field, HandMadeTable, newSession } from "./hand-made-table.ts";
 
 // PROTOCOL.md "Variant Data Type" and "Variant Shredding".
@@ -63,6 +66,22 @@ describe("variant columns", () => {
       "SELECT 1 AS n, {'t': TIMESTAMPTZ '2024-01-31 10:00:00.5Z', 'b': '\\xFF'::BLOB, 'd': 1.50::DECIMAL(5,2), 'n': NULL}::VARIANT AS v",
     );
     expect(value).toEqual({ t: "2024-01-31 10:00:00.500000+00:00", b: "/w==", d: 1.5, n: null });
+  });
+
+  it("are the same in files that annotate them and files that do not, side by side", async () => {
+    const rows = (n: number) =>
+      `SELECT ${n} AS n, {'metadata': ${names}, 'value': '\\x02\\x01\\x00\\x00\\x02\\x0C\\x0${n}'::BLOB} AS v`;
+    table.create([field("n", "integer"), field("v", "variant")], features);
+    const adds: Awaited<ReturnType<HandMadeTable["add"]>>[] = [];
+    for (const n of [1, 2, 3, 4]) {
+      const added = await table.add(session, `f${n}.parquet`, rows(n));
+      const file = join(table.folder, `f${n}.parquet`);
+      if (n % 2 === 0) annotateVariant(file, "v");
+      adds.push({ add: { ...added.add, size: statSync(file).size } });
+    }
+    table.commit(...adds);
+    const found = (await table.rows(session)).map((row) => [row["n"], row["v"]]);
+    expect(found.sort()).toEqual([1, 2, 3, 4].map((n) => [n, `{"a":${n}}`]));
   });
 
   it("are JSON in SQL", async () => {

@@ -3,7 +3,12 @@ import type { EngineValue, Session } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
 import { sql } from "../../sql/sql.ts";
 import { filePattern, quoteFile } from "../../sql/sql-text.ts";
-import { footerColumns, type PhysicalField, parsePhysicalSchema } from "./physical-schema.ts";
+import {
+  footerColumns,
+  type PhysicalField,
+  type PhysicalType,
+  parsePhysicalSchema,
+} from "./physical-schema.ts";
 
 /** Files whose footers describe the same columns. */
 export interface FileGroup {
@@ -51,10 +56,12 @@ export async function groupByFooter(session: Session, files: readonly string[]):
   }
   for (let start = 0; start < unknown.length; start += filesAQuery) {
     for (const [digest, names] of await digests(session, unknown.slice(start, start + filesAQuery))) {
-      const fields = await columnsOf(session, digest, names[0] ?? "");
-      for (const name of names) {
-        put(fields, name);
-        remember(name, fields);
+      for (const [alike, part] of await byAnnotation(session, digest, names)) {
+        const fields = await columnsOf(session, alike, part[0] ?? "");
+        for (const name of part) {
+          put(fields, name);
+          remember(name, fields);
+        }
       }
     }
   }
@@ -115,6 +122,43 @@ async function columnsOf(
   const fields = parsePhysicalSchema(rows, sample);
   columns.set(digest, fields);
   return fields;
+}
+
+const filesDescribed = 100;
+
+/**
+ * Tells files whose variants Parquet annotates from those that have the same columns without the annotation,
+ * which `parquet_schema()` does not show, but the engine reads as another type.
+ */
+async function byAnnotation(
+  session: Session,
+  digest: string,
+  files: readonly string[],
+): Promise<ReadonlyMap<string, string[]>> {
+  const alike = new Map<string, string[]>();
+  const fields = await columnsOf(session, digest, files[0] ?? "");
+  if (!fields.some(({ type }) => mayBeVariant(type))) return new Map([[digest, [...files]]]);
+  for (let start = 0; start < files.length; start += filesDescribed) {
+    const part = files.slice(start, start + filesDescribed);
+    const rows = part.map(
+      (file) => sql`(SELECT varve_file FROM read_parquet(${quoteFile(file)}) AS varve_file)`,
+    );
+    const described = await session.describe(sql`SELECT ${rows}`);
+    part.forEach((file, index) => {
+      const key = `${digest} ${described[index]?.type ?? ""}`;
+      const known = alike.get(key);
+      if (known === undefined) alike.set(key, [file]);
+      else known.push(file);
+    });
+  }
+  return alike;
+}
+
+function mayBeVariant(type: PhysicalType): boolean {
+  if (type.kind === "leaf") return false;
+  if (type.kind === "list") return mayBeVariant(type.element);
+  if (type.kind === "map") return mayBeVariant(type.value);
+  return type.fields.some(({ name, type: inner }) => name === "metadata" || mayBeVariant(inner));
 }
 
 async function digests(session: Session, files: readonly string[]): Promise<[string, string[]][]> {
