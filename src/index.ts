@@ -30,6 +30,7 @@ export type {
   MetricsOptions,
   OpenOptions,
   ProfileOptions,
+  ProfileSourceOptions,
   PurgeOptions,
   QuarantineReadOptions,
   QuarantineSelection,
@@ -40,6 +41,7 @@ export type {
   StagedSqlOptions,
   StageOptions,
   SuggestOptions,
+  SuggestSourceOptions,
   UnsetSuiteOptions,
 } from "./api/shared/options.ts";
 export { runSuite } from "./api/shared/run-suite.ts";
@@ -58,6 +60,7 @@ export type {
   ResubmitOptions,
   RunSuiteOptions,
   Source,
+  SourceFile,
   SqlSource,
 } from "./api/shared/table-options.ts";
 export type { Timestamp, VersionArgument, VersionPoint } from "./api/shared/table-uri.ts";

@@ -1,5 +1,12 @@
 export { profile, suggest } from "./api/profile.ts";
-export type { BatchOptions, ProfileOptions, SelectOptions, SuggestOptions } from "./api/shared/options.ts";
+export type {
+  BatchOptions,
+  ProfileOptions,
+  ProfileSourceOptions,
+  SelectOptions,
+  SuggestOptions,
+  SuggestSourceOptions,
+} from "./api/shared/options.ts";
 export { runSuite } from "./api/shared/run-suite.ts";
 export type { Snapshot, TableDescription } from "./api/shared/snapshot.ts";
 export type {
@@ -7,6 +14,7 @@ export type {
   OpenedTable,
   RunSuiteOptions,
   Source,
+  SourceFile,
   SqlSource,
 } from "./api/shared/table-options.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
@@ -49,6 +57,7 @@ export type {
   StructField,
   StructType,
 } from "./schema/types.ts";
+export type { RetryOptions, S3Credentials, S3Options } from "./storage/s3/s3-options.ts";
 export type { ScanReport } from "./table/scan/scan.ts";
 export type { JsonObject, JsonValue } from "./util/json.ts";
 export type { WriteProgress } from "./write/plan/write-options.ts";

@@ -1,8 +1,8 @@
 import type { Profile } from "../quality/profile/profile.ts";
 import type { SuggestedSuite } from "../quality/profile/suggest.ts";
 import { knownOptions } from "./shared/known-options.ts";
-import { profileKeys, suggestKeys } from "./shared/option-keys.ts";
-import type { ProfileOptions, SuggestOptions } from "./shared/options.ts";
+import { profileSourceKeys, suggestSourceKeys } from "./shared/option-keys.ts";
+import type { ProfileSourceOptions, SuggestSourceOptions } from "./shared/options.ts";
 import { toWriteSource } from "./shared/source.ts";
 import type { Source } from "./shared/table-options.ts";
 
@@ -20,13 +20,14 @@ import type { Source } from "./shared/table-options.ts";
  * console.log(rows, columns.map(({ name, completeness }) => `${name} ${completeness}`));
  * ```
  */
-export async function profile(source: Source, options: ProfileOptions = {}): Promise<Profile> {
-  const known = knownOptions("profile", options, profileKeys);
-  const [{ duckdbEngine }, { profileSource }] = await Promise.all([
+export async function profile(source: Source, options: ProfileSourceOptions = {}): Promise<Profile> {
+  const { columns, s3 } = knownOptions("profile", options, profileSourceKeys);
+  const [{ duckdbEngine }, { profileSource }, { sourceAccess }] = await Promise.all([
     import("../engine/session/session.ts"),
     import("../operations/profile.ts"),
+    import("../table/definition/open-context.ts"),
   ]);
-  return profileSource(duckdbEngine, toWriteSource(source), known);
+  return profileSource(duckdbEngine, toWriteSource(source), { columns, access: sourceAccess({ s3 }) });
 }
 
 /**
@@ -41,10 +42,10 @@ export async function profile(source: Source, options: ProfileOptions = {}): Pro
  * for (const { id = "", kind } of suite.checks) console.log(kind, reasons[id]);
  * ```
  */
-export async function suggest(source: Source, options: SuggestOptions = {}): Promise<SuggestedSuite> {
-  const { columns, name, extended } = knownOptions("suggest", options, suggestKeys);
+export async function suggest(source: Source, options: SuggestSourceOptions = {}): Promise<SuggestedSuite> {
+  const { columns, name, extended, s3 } = knownOptions("suggest", options, suggestSourceKeys);
   const { suggestSuite } = await import("../quality/profile/suggest.ts");
-  return suggestSuite(await profile(source, { columns }), { name, extended });
+  return suggestSuite(await profile(source, { columns, s3 }), { name, extended });
 }
 
 /** A suggested suite as JSON, with the reason for each check. */

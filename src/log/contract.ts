@@ -10,6 +10,7 @@ import type {
 } from "../protocol/actions.ts";
 import type { Predicate } from "../protocol/predicate.ts";
 import type { StructType } from "../schema/types.ts";
+import type { SourceAccess } from "../sources/access.ts";
 import type { ObjectStore } from "../storage/contract/object-store.ts";
 import type { World } from "../util/world.ts";
 
@@ -35,6 +36,8 @@ export interface TableContext {
    * such URIs are refused.
    */
   readonly foreignStore?: ((uri: string) => Promise<ObjectStore>) | undefined;
+  /** What source files over a network are fetched with; default: as for a table without options. */
+  readonly sources?: SourceAccess | undefined;
   /** Local file name of an immutable object: the object itself on local disk, else a cached copy. */
   readonly localFile: (path: string) => Promise<string>;
   /**

@@ -15,11 +15,12 @@ import { appendAll } from "../util/append-all.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
 import { openCompared } from "../write/plan/compared-tables.ts";
+import { type FetchedSource, type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
 import type { GateOptions, WriteProgress } from "../write/plan/write-options.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
 import { type HistoryEntry, readHistory } from "./history.ts";
 
-export interface CheckOptions {
+export interface CheckOptions extends FetchServices {
   /** Text for the report that says what is tested. */
   readonly name: string;
   readonly gateOptions?: GateOptions | undefined;
@@ -28,9 +29,8 @@ export interface CheckOptions {
    * Metrics over versions to show next to the verdict; default: the recorded metrics of a table's versions.
    */
   readonly metrics?: readonly MetricSeries[] | undefined;
-  /** Called in the phases `reading` and `checking`. */
+  /** Called in the phases `fetching`, `reading` and `checking`. */
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -49,6 +49,15 @@ export async function checkSuite(
   options: CheckOptions,
 ): Promise<CheckReport> {
   const defined = defineSuite(suite);
+  return withFetchedFiles(source, options, (fetched) => checkLocal(engine, defined, fetched, options));
+}
+
+async function checkLocal(
+  engine: Engine,
+  defined: Suite,
+  { source, fileNames }: FetchedSource,
+  options: CheckOptions,
+): Promise<CheckReport> {
   const world = options.world ?? realWorld;
   const start = world.now();
   await using session = await engine.open({ signal: options.signal });
@@ -59,6 +68,7 @@ export async function checkSuite(
   options.onProgress?.({ phase: "reading" });
   const staged = await stageWriteSource(session, source, {
     positions: suiteNeeds(defined).positions,
+    fileNames,
     onProgress: (rows) => options.onProgress?.({ phase: "reading", rows }),
     signal: options.signal,
   });

@@ -1,4 +1,4 @@
-import type { Engine } from "../engine/core/contract.ts";
+import type { Engine, Relation, Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { type Profile, profileRelation } from "../quality/profile/profile.ts";
@@ -7,6 +7,7 @@ import { foldName } from "../schema/schema-json.ts";
 import { sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { planScan } from "../table/scan/scan.ts";
+import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
 
 /** Which columns to profile; default: all. */
@@ -29,10 +30,20 @@ export async function profile(snapshot: LogSnapshot, options: ProfileOptions = {
 export async function profileSource(
   engine: Engine,
   source: WriteSource,
-  options: ProfileOptions = {},
+  options: ProfileOptions & FetchServices = {},
 ): Promise<Profile> {
-  await using session = await engine.open();
-  const { relation } = await stageWriteSource(session, source, {});
+  return withFetchedFiles(source, options, async (fetched) => {
+    await using session = await engine.open();
+    const { relation } = await stageWriteSource(session, fetched.source, {});
+    return await profileColumns(session, relation, options);
+  });
+}
+
+async function profileColumns(
+  session: Session,
+  relation: Relation,
+  options: ProfileOptions,
+): Promise<Profile> {
   const columns = (options.columns ?? relation.columns.map(({ name }) => name)).map((name) => {
     const match = relation.columns.find((column) => foldName(column.name) === foldName(name));
     if (match !== undefined) return match;

@@ -63,8 +63,8 @@ export async function stageBatch(
     ...addedRows(target, { source, tests: batchTests(tests) }, write),
     batch: { txn: stagedTransaction(id) },
   };
-  return inWriteRoom(context, options.signal, async (room) => {
-    const batch = await writeBatch(room, plan, options);
+  return inWriteRoom(plan, options, async (room, local) => {
+    const batch = await writeBatch(room, local, options);
     const path = misfitsPath(context, id);
     try {
       const misfits = await keepMisfits(batch, path);

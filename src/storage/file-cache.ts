@@ -6,8 +6,10 @@ import { VarveError } from "../errors.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { systemErrorCode, systemRefusal } from "../util/system-refusals.ts";
 import { realWorld, type World } from "../util/world.ts";
+import { writeFully } from "../util/write-fully.ts";
 import type { ObjectInfo, ObjectStore } from "./contract/object-store.ts";
 import { objectNotFound } from "./contract/paths.ts";
+import { copyObject } from "./copy-object.ts";
 import { isSystemError } from "./local/local-root.ts";
 
 /** Options of the file cache; see {@link localFiles}. */
@@ -128,15 +130,10 @@ class FileCache {
     try {
       const handle = await open(unfinished, "wx", 0o600);
       try {
-        const starts = Array.from(
-          { length: Math.ceil(info.size / this.#partBytes) },
-          (_, index) => index * this.#partBytes,
-        );
-        await mapBounded(starts, this.#concurrency, async (start) => {
-          const length = Math.min(this.#partBytes, info.size - start);
-          const bytes = await this.#store.getRange(info.path, start, length);
-          if (bytes.length !== length) throw changedWhileRead(this.#store, info);
-          await handle.write(bytes, 0, length, start);
+        await copyObject(this.#store, info, {
+          partBytes: this.#partBytes,
+          concurrency: this.#concurrency,
+          write: (bytes, position) => writeFully(handle, bytes, position),
         });
       } finally {
         await handle.close();
@@ -211,9 +208,4 @@ class FileCache {
 function nameOf(store: ObjectStore, info: ObjectInfo): string {
   const identity = [store.uri, info.path, info.size, info.etag ?? info.modified].join("\0");
   return createHash("sha256").update(identity).digest("hex").slice(0, 40) + extname(info.path);
-}
-
-function changedWhileRead(store: ObjectStore, info: ObjectInfo): VarveError {
-  const message = `${info.path} in ${store.uri} became shorter while it was being read. Retry.`;
-  return new VarveError("STORE_UNAVAILABLE", message, { path: info.path, store: store.uri });
 }

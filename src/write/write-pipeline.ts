@@ -29,9 +29,9 @@ export async function runPlan(plan: WritePlan, services: WriteServices = {}): Pr
   const landed = await landedBefore(target, plan.batch);
   if (landed !== undefined) return landed;
   if (plan.kind === "files") return commitPlaced(plan, services);
-  return inWriteRoom(target.context, services.signal, async (room) => {
+  return inWriteRoom(plan, services, async (room, local) => {
     const [written, quarantine] = await bothOf(
-      writeBatch(room, plan, services),
+      writeBatch(room, local, services),
       services.quarantine?.open(plan.batch),
     );
     const place = (await setAside(written, quarantine)) ?? plan.tests?.before?.place;
@@ -77,8 +77,8 @@ export interface Judgement {
  * {@link writeBatch}, without `BATCH_REJECTED`
  */
 export function judgePlan(plan: RowsPlan, services: StageServices = {}): Promise<Judgement> {
-  return inWriteRoom(plan.target.context, services.signal, async (room) => {
-    const judged = await judgeRows(await prepare(room, plan, services));
+  return inWriteRoom(plan, services, async (room, local) => {
+    const judged = await judgeRows(await prepare(room, local, services));
     await requireRules(judged);
     const { verdict, sourceRows, comparesWithTable } = judged;
     if (verdict === undefined || plan.tests === undefined) return { comparesWithTable };

@@ -3,7 +3,7 @@ import type { S3Options } from "../../storage/s3/s3-options.ts";
 import type { OptionKeys } from "./known-options.ts";
 import type * as options from "./options.ts";
 
-const s3 = {
+export const s3Keys = {
   endpoint: true,
   region: true,
   pathStyle: true,
@@ -17,7 +17,7 @@ const s3 = {
 } satisfies OptionKeys<S3Options>;
 
 export const contextKeys = {
-  s3,
+  s3: s3Keys,
   openStore: true,
   memoryLimit: true,
   threads: true,
@@ -60,11 +60,19 @@ export const historyKeys = {
 } satisfies OptionKeys<options.HistoryOptions>;
 export const diffKeys = { rows: true } satisfies OptionKeys<options.DiffOptions>;
 export const profileKeys = { columns: true } satisfies OptionKeys<options.ProfileOptions>;
+export const profileSourceKeys = {
+  ...profileKeys,
+  s3: s3Keys,
+} satisfies OptionKeys<options.ProfileSourceOptions>;
 export const suggestKeys = {
   ...profileKeys,
   name: true,
   extended: true,
 } satisfies OptionKeys<options.SuggestOptions>;
+export const suggestSourceKeys = {
+  ...suggestKeys,
+  s3: s3Keys,
+} satisfies OptionKeys<options.SuggestSourceOptions>;
 
 export const batchWriteKeys = {
   gate: true,

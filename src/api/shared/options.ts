@@ -142,6 +142,12 @@ export interface ProfileOptions {
   readonly columns?: readonly string[] | undefined;
 }
 
+/** Which columns of a source to profile, and how its files are read. */
+export interface ProfileSourceOptions extends ProfileOptions {
+  /** Used for source files of `s3:` URIs. */
+  readonly s3?: S3Options | undefined;
+}
+
 /** Options of a suggested suite. */
 export interface SuggestOptions extends ProfileOptions {
   /** Name of the suite; default "suggested". */
@@ -149,6 +155,9 @@ export interface SuggestOptions extends ProfileOptions {
   /** Also suggest limits of values, lengths, mean and standard deviation, which fit exactly these rows. */
   readonly extended?: boolean | undefined;
 }
+
+/** Options of a suite that is suggested for a source. */
+export interface SuggestSourceOptions extends SuggestOptions, ProfileSourceOptions {}
 
 /** The application transaction of a batch (PROTOCOL.md "Transaction Identifiers"). */
 export interface ApplicationTransaction {

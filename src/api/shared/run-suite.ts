@@ -23,15 +23,16 @@ export async function runSuite(
   source: Source,
   options: RunSuiteOptions = {},
 ): Promise<CheckReport> {
-  const { tables, functions, history, name, onProgress, signal } = knownOptions(
+  const { tables, functions, history, name, s3, onProgress, signal } = knownOptions(
     "runSuite",
     options,
     runSuiteKeys,
   );
-  const [{ duckdbEngine }, { checkSuite }, { unrecordedHistory }] = await Promise.all([
+  const [{ duckdbEngine }, { checkSuite }, { unrecordedHistory }, { sourceAccess }] = await Promise.all([
     import("../../engine/session/session.ts"),
     import("../../operations/check.ts"),
     import("../../metrics/metrics.ts"),
+    import("../../table/definition/open-context.ts"),
   ]);
   const { past } = toSnapshots(history === undefined ? {} : { past: history });
   return checkSuite(duckdbEngine, suite, toWriteSource(source), {
@@ -41,6 +42,7 @@ export async function runSuite(
       functions,
       history: past === undefined ? undefined : unrecordedHistory(past, "batch", { signal }),
     },
+    access: sourceAccess({ s3 }),
     onProgress,
     signal,
   });

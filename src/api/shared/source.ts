@@ -1,5 +1,6 @@
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
+import { addressOfUrl } from "../../sources/address.ts";
 import type { WriteSource } from "../../write/plan/write-source.ts";
 import { knownOptions } from "./known-options.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -8,22 +9,58 @@ import {
   csvSourceKeys,
   type OpenedTable,
   type Source,
+  type SourceFile,
   type SqlSource,
   sqlSourceKeys,
 } from "./table-options.ts";
 
 /**
  * Converts a caller's source for the verbs. @throws `INVALID_ARGUMENT` for unknown members of `{ csv }` and
- * `{ sql }`
+ * `{ sql }`, `INVALID_URI`
  */
 export function toWriteSource(source: Source): WriteSource {
   if (source instanceof Snapshot || isOpened(source)) return logOf(source);
   if (isWrapper(source, "sql")) {
     const { sql, tables, files } = knownOptions("a source { sql }", source as SqlSource, sqlSourceKeys);
-    return { sql, tables: tables === undefined ? undefined : toSnapshots(tables), files };
+    return {
+      sql,
+      tables: tables === undefined ? undefined : toSnapshots(tables),
+      files: files === undefined ? undefined : toPathsByName(files),
+    };
   }
-  if (isWrapper(source, "csv")) return knownOptions("a source { csv }", source as CsvSource, csvSourceKeys);
+  if (isWrapper(source, "csv")) {
+    const { csv, options } = knownOptions("a source { csv }", source as CsvSource, csvSourceKeys);
+    return { csv: toPaths(csv), options };
+  }
+  if (isWrapper(source, "ndjson")) return { ndjson: toPaths((source as NdjsonSource).ndjson) };
+  if (isWrapper(source, "parquet")) return { parquet: toPaths((source as ParquetSource).parquet) };
+  if (isWrapper(source, "arrow")) {
+    const { arrow } = source as ArrowSource;
+    return { arrow: isUrl(arrow) ? addressOfUrl(arrow.href) : arrow };
+  }
   return source as WriteSource;
+}
+
+type NdjsonSource = Extract<Source, { readonly ndjson: unknown }>;
+type ParquetSource = Extract<Source, { readonly parquet: unknown }>;
+type ArrowSource = Exclude<Extract<Source, { readonly arrow: unknown }>, Snapshot>;
+
+/** The text of each path; values of other types are refused where paths are read. */
+function toPaths(paths: SourceFile | readonly SourceFile[]): string | readonly string[] {
+  return Array.isArray(paths) ? paths.map(toPath) : toPath(paths as SourceFile);
+}
+
+function toPathsByName(files: NonNullable<SqlSource["files"]>): Record<string, string | readonly string[]> {
+  return Object.fromEntries(Object.entries(files).map(([name, paths]) => [name, toPaths(paths)]));
+}
+
+function toPath(path: SourceFile): string {
+  return isUrl(path) ? addressOfUrl(path.href) : path;
+}
+
+/** A `URL`, also of another realm. */
+function isUrl(value: unknown): value is { readonly href: string } {
+  return typeof value === "object" && value !== null && "href" in value && typeof value.href === "string";
 }
 
 /** Converts tables and versions by name for the verbs. */

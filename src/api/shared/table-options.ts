@@ -1,9 +1,10 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { CsvOptions, SourceRow } from "../../engine/core/contract.ts";
 import type { RowFunction, Suite, SuiteJson } from "../../quality/model/suite.ts";
+import type { S3Options } from "../../storage/s3/s3-options.ts";
 import type { WriteProgress } from "../../write/plan/write-options.ts";
 import type { OptionKeys } from "./known-options.ts";
-import { batchWriteKeys, contextKeys, schemaChangeKeys, selectionKeys } from "./option-keys.ts";
+import { batchWriteKeys, contextKeys, s3Keys, schemaChangeKeys, selectionKeys } from "./option-keys.ts";
 import type {
   ApplicationTransaction,
   BatchWriteOptions,
@@ -20,9 +21,17 @@ export interface OpenedTable {
 }
 
 /**
+ * A source file: a name or a pattern with `*`, a `file:` URL, `s3://bucket/key` (or a pattern of keys), or
+ * `https://…`; as text or as a `URL`.
+ */
+export type SourceFile = string | { readonly href: string };
+
+/**
  * Where rows come from: an array, iterable or async iterable of row objects; Arrow data; a table (the version
  * that it saw last) or one of its versions; an object that names one or several files or patterns with `*`
  * (`{ csv }`, `{ ndjson }`, `{ parquet }`, `{ arrow }`); or SQL over tables and files.
+ *
+ * Files of `s3:` URIs are read with the table's `s3` options, or those of the function that takes the source.
  */
 export type Source =
   | Iterable<SourceRow>
@@ -31,11 +40,11 @@ export type Source =
   | OpenedTable
   | Snapshot
   | CsvSource
-  | { readonly ndjson: string | readonly string[] }
-  | { readonly parquet: string | readonly string[] }
+  | { readonly ndjson: SourceFile | readonly SourceFile[] }
+  | { readonly parquet: SourceFile | readonly SourceFile[] }
   | {
       readonly arrow:
-        | string
+        | SourceFile
         | Uint8Array
         | AsyncIterable<Uint8Array>
         | Iterable<RecordBatch>
@@ -43,9 +52,9 @@ export type Source =
     }
   | SqlSource;
 
-/** CSV files and their format; `csv` holds file names, or patterns with `*`. */
+/** CSV files and their format. */
 export interface CsvSource {
-  readonly csv: string | readonly string[];
+  readonly csv: SourceFile | readonly SourceFile[];
   readonly options?: CsvOptions | undefined;
 }
 
@@ -54,7 +63,7 @@ export interface SqlSource {
   readonly sql: string;
   readonly tables?: Readonly<Record<string, OpenedTable | Snapshot>> | undefined;
   /** The format follows from the extension: csv, tsv, json, ndjson, jsonl, parquet. */
-  readonly files?: Readonly<Record<string, string | readonly string[]>> | undefined;
+  readonly files?: Readonly<Record<string, SourceFile | readonly SourceFile[]>> | undefined;
 }
 
 /** What a gate needs besides its suite. */
@@ -80,7 +89,9 @@ export interface RunSuiteOptions {
    * versions before it.
    */
   readonly history?: OpenedTable | Snapshot | undefined;
-  /** Called in the phases `reading` and `checking`. */
+  /** Used for source files of `s3:` URIs. */
+  readonly s3?: S3Options | undefined;
+  /** Called in the phases `fetching`, `reading` and `checking`. */
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -168,6 +179,7 @@ const gateOptionsKeys = { tables: true, functions: true, history: true } satisfi
 export const runSuiteKeys = {
   ...gateOptionsKeys,
   name: true,
+  s3: s3Keys,
   onProgress: true,
   signal: true,
 } satisfies OptionKeys<RunSuiteOptions>;

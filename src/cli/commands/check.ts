@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import type { CheckReport } from "../../index.ts";
 import { exitCodes } from "../shared/exit.ts";
+import { openOptions } from "../shared/open-options.ts";
 import { openSource, openVersion } from "../shared/open-source.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { showPhase, startProgress } from "../shared/progress.ts";
 import { printReport, type ReportFlags, withReportOutput } from "../shared/report-output.ts";
-import { type SourceFlags, withSourceFlags } from "../shared/source-files.ts";
+import { type SourceFlags, sourceHelp, withSourceFlags } from "../shared/source-files.ts";
 import { type InputFiles, inputFiles, inputName } from "../shared/standard-input.ts";
 import { readSuite } from "../shared/suite-file.ts";
 
@@ -18,10 +19,7 @@ export function addCheck(program: Command): void {
       "Run a suite of data tests on CSV, NDJSON, Parquet or Arrow files, or on any version of a table. Writes nothing.",
     )
     .argument("<suite>", "JSON file of data tests")
-    .argument(
-      "<source...>",
-      "files, - for standard input, or the folder or URI of a table, with @v12 or @2024-06-01T00:00:00Z for a version",
-    )
+    .argument("<source...>", sourceHelp)
     .option("--history <table>", "table whose history the checks of metrics compare with")
     .addHelpText(
       "after",
@@ -43,6 +41,7 @@ async function check(suiteFile: string, sources: readonly string[], flags: Check
   const bar = await startProgress("varve", "%", flags.quiet === true);
   const report = await runSuite(suite, source, {
     name: input.name,
+    s3: openOptions(flags).s3,
     ...history,
     onProgress: showPhase(bar),
   }).finally(() => bar.stop());

@@ -15,7 +15,10 @@ export function addCreate(program: Command): void {
     .summary("create a table")
     .description("Create a table from files, or an empty table from a schema.")
     .argument("<table>", "folder or URI of the new table")
-    .option("--from <files...>", "files to take the schema and the first rows from; - for standard input")
+    .option(
+      "--from <files...>",
+      "files to take the schema and the first rows from, also s3:// and https://; - for standard input",
+    )
     .option("--schema <file>", "Delta schema as JSON, as printed by varve schema --format json")
     .option("-p, --partition-by <columns>", "partition columns, separated by commas", nameList)
     .option(

@@ -1,7 +1,9 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { stringifyJson, toJsonValue } from "../../api/json.ts";
+import { shownPath } from "../../api/source-paths.ts";
 import type { ColumnProfile } from "../../index.ts";
+import { openOptions } from "../shared/open-options.ts";
 import { openSource } from "../shared/open-source.ts";
 import {
   type ListOutputFlags,
@@ -12,7 +14,7 @@ import {
 } from "../shared/options.ts";
 import { withOutput } from "../shared/output-format.ts";
 import { printRecords } from "../shared/records.ts";
-import { type SourceFlags, withSourceFlags } from "../shared/source-files.ts";
+import { type SourceFlags, sourceHelp, withSourceFlags } from "../shared/source-files.ts";
 import { inputFiles, inputName, standardInput } from "../shared/standard-input.ts";
 import { writeOutput } from "../shared/write-output.ts";
 
@@ -24,10 +26,7 @@ export function addProfile(program: Command): void {
     .description(
       "Profile each column: completeness, distinct values, range, mean, quartiles and most frequent values.\nDistinct counts marked with ~ and quartiles are estimates; --format json prints everything.",
     )
-    .argument(
-      "<source...>",
-      "files, - for standard input, or the folder or URI of a table, with @v12 or @2024-06-01T00:00:00Z for a version",
-    )
+    .argument("<source...>", sourceHelp)
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .addHelpText(
       "after",
@@ -44,10 +43,7 @@ export function addSuggest(program: Command): void {
     .description(
       "Print a suite of data tests that these rows pass, each with its reason. Edit it: keep the tests that future rows must pass too.",
     )
-    .argument(
-      "<source...>",
-      "files, - for standard input, or the folder or URI of a table, with @v12 or @2024-06-01T00:00:00Z for a version",
-    )
+    .argument("<source...>", sourceHelp)
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .option("--name <name>", "name of the suite; default: the name of the source")
     .option(
@@ -73,7 +69,7 @@ interface ProfileFlags extends StoreFlags, SourceFlags {
 async function profile(sources: readonly string[], flags: ProfileFlags & ListOutputFlags): Promise<void> {
   const { profile: profileOf } = await import("../../api/profile.ts");
   await using input = await inputFiles(sources, flags.inputFormat);
-  const { rows, columns } = await profileOf(await openSource(input.files, flags), columnsOf(flags));
+  const { rows, columns } = await profileOf(await openSource(input.files, flags), readingOf(flags));
   const records =
     flags.format === "table" || flags.format === "csv"
       ? columns.map(summary)
@@ -81,8 +77,8 @@ async function profile(sources: readonly string[], flags: ProfileFlags & ListOut
   await printRecords(records, flags);
 }
 
-function columnsOf({ columns }: ProfileFlags) {
-  return { columns };
+function readingOf(flags: ProfileFlags) {
+  return { columns: flags.columns, s3: openOptions(flags).s3 };
 }
 
 /** One line per column. */
@@ -129,7 +125,7 @@ interface SuggestFlags extends ProfileFlags {
 }
 
 function nameOf(source: string): string {
-  return source === standardInput ? inputName : basename(source).replace(/[.@].*$/, "");
+  return source === standardInput ? inputName : basename(shownPath(source)).replace(/[.@].*$/, "");
 }
 
 async function suggest(sources: readonly string[], flags: SuggestFlags): Promise<void> {
@@ -139,7 +135,7 @@ async function suggest(sources: readonly string[], flags: SuggestFlags): Promise
   const suggested = await suggestOf(await openSource(input.files, flags), {
     name,
     extended: flags.extended === true,
-    ...columnsOf(flags),
+    ...readingOf(flags),
   });
   if (flags.format !== "json") {
     const records = suggested.suite.checks.map(({ id, kind, params, onFail, mostly }) => ({

@@ -19,7 +19,7 @@ import { runAndPrint } from "../shared/query-output.ts";
 import { printRecords } from "../shared/records.ts";
 import { printReport, type ReportFlags, withReportOutput } from "../shared/report-output.ts";
 import { printSnapshot, type SnapshotFlags } from "../shared/snapshot-output.ts";
-import { fileSource } from "../shared/source-files.ts";
+import { fileSource, filesHelp } from "../shared/source-files.ts";
 import { inputFiles } from "../shared/standard-input.ts";
 import { readSuite } from "../shared/suite-file.ts";
 import { printDone, type WriteFlags, withProgress, withRowFlags } from "./write.ts";
@@ -33,7 +33,7 @@ export function addStage(program: Command): void {
       "Write the rows of files into the table's folder without committing them: they stay invisible until they are published.\nThe table's schema and constraints are enforced now, its data tests when the batch is audited or published.",
     )
     .argument("<table>", "folder or URI of the table")
-    .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too; - for standard input")
+    .argument("<files...>", filesHelp)
     .option("--id <id>", "name of the staged batch; default: a new id")
     .option("--merge-schema", "add missing columns to the table when the batch is published")
     .addHelpText(

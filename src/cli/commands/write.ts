@@ -7,7 +7,7 @@ import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
 import { showPhase, startProgress } from "../shared/progress.ts";
-import { fileSource, type SourceFlags, withSourceFlags } from "../shared/source-files.ts";
+import { fileSource, filesHelp, type SourceFlags, withSourceFlags } from "../shared/source-files.ts";
 import { inputFiles } from "../shared/standard-input.ts";
 import { readSuite } from "../shared/suite-file.ts";
 
@@ -48,11 +48,11 @@ export function addAppend(program: Command): void {
     .summary("append rows from files")
     .description("Append the rows of CSV, NDJSON, Parquet or Arrow files to a table, in one commit.")
     .argument("<table>", "folder or URI of the table")
-    .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too; - for standard input")
+    .argument("<files...>", filesHelp)
     .option("--merge-schema", "add missing columns to the table")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n  $ zcat march.csv.gz | varve append ./flights - --input-format csv\n\nExit code 3 when the tests reject the batch; nothing is written then.",
+      "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n  $ varve append ./flights 's3://bucket/in/*.parquet'\n  $ varve append ./flights https://example.com/april.csv.gz\n  $ zcat march.csv.gz | varve append ./flights - --input-format csv\n\nExit code 3 when the tests reject the batch; nothing is written then.",
     );
   withStoreFlags(withWriteFlags(command)).action(
     (uri: string, files: string[], flags: WriteFlags & { mergeSchema?: boolean | undefined }) =>
@@ -71,7 +71,7 @@ export function addOverwrite(program: Command): void {
       "Replace all rows of a table, or those that match a condition, with rows from files, in one commit. Old versions stay readable.",
     )
     .argument("<table>", "folder or URI of the table")
-    .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too; - for standard input")
+    .argument("<files...>", filesHelp)
     .option("--where <condition>", "replace only rows that match; the new rows must match too")
     .option("--overwrite-schema", "replace the table's schema with that of the files")
     .option("--merge-schema", "add missing columns to the table")

@@ -1,3 +1,4 @@
+import { isWebAddress } from "../../api/source-paths.ts";
 import type { Snapshot, Source } from "../../index.ts";
 import { openOptions } from "./open-options.ts";
 import type { StoreFlags } from "./options.ts";
@@ -5,15 +6,15 @@ import { fileSource, type SourceFlags, tellsFormat } from "./source-files.ts";
 
 /**
  * Files, or one table's folder or URI, with or without a version. A single name without a known file
- * extension is a table.
+ * extension is a table, unless it begins with `https://`.
  */
 export async function openSource(
   sources: readonly string[],
   flags: StoreFlags & SourceFlags,
 ): Promise<Source> {
   const [only] = sources;
-  if (only === undefined || sources.length > 1 || flags.inputFormat !== undefined || tellsFormat(only))
-    return fileSource(sources, flags);
+  const isFile = only === undefined || tellsFormat(only) || isWebAddress(only);
+  if (isFile || sources.length > 1 || flags.inputFormat !== undefined) return fileSource(sources, flags);
   return openVersion(only, flags);
 }
 

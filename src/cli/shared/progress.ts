@@ -32,8 +32,14 @@ export async function startProgress(label: string, unit: string, quiet: boolean)
   };
 }
 
-/** Shows the progress of reading, testing and writing rows on a line. */
+/** Shows the progress of fetching, reading, testing and writing rows on a line. */
 export function showPhase(line: ProgressLine): (progress: WriteProgress) => void {
-  return ({ phase, rows, share }) =>
-    line.update(Math.round((share ?? 0) * 100), 100, rows === undefined ? phase : `${phase} ${rows} rows`);
+  return ({ phase, rows, bytes, share }) => {
+    const done = rows !== undefined ? ` ${rows} rows` : bytes !== undefined ? ` ${megabytes(bytes)} MB` : "";
+    line.update(Math.round((share ?? 0) * 100), 100, phase + done);
+  };
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
 }

@@ -1,6 +1,7 @@
 import { extname } from "node:path";
 import { type Command, Option } from "commander";
 import { VarveError } from "../../api/errors.ts";
+import { pathWithExtension, shownPath } from "../../api/source-paths.ts";
 import type { Source } from "../../index.ts";
 
 /** Formats of source files. */
@@ -35,7 +36,7 @@ function sourceFormat(files: readonly string[], inputFormat: SourceFormat | unde
     "INVALID_ARGUMENT",
     `The files have different formats (${[...formats].join(", ")}). Pass files of one format at a time.`,
     {
-      files,
+      files: files.map(shownPath),
     },
   );
 }
@@ -44,6 +45,14 @@ function sourceFormat(files: readonly string[], inputFormat: SourceFormat | unde
 export function tellsFormat(name: string): boolean {
   return knownFormat(name) !== undefined;
 }
+
+/** Text of commands' help: what files or table may be read. */
+export const sourceHelp =
+  "files (local, s3:// or https://), - for standard input, or the folder or URI of a table, with @v12 or @2024-06-01T00:00:00Z for a version";
+
+/** Text of commands' help: what their files may be. */
+export const filesHelp =
+  "files of one format; patterns such as 'in/*.csv', s3:// and https:// work too; - for standard input";
 
 /** Options of every command that reads files. */
 export interface SourceFlags {
@@ -78,7 +87,7 @@ export function withSourceFlags(command: Command): Command {
 export function fileSource(files: readonly string[], flags: SourceFlags): Source {
   const format = sourceFormat(files, flags.inputFormat);
   if (format === "csv") {
-    const tabs = files.every((file) => /\.tsv(\.gz|\.zst)?$/i.test(file));
+    const tabs = files.every((file) => /\.tsv(\.gz|\.zst)?$/i.test(pathWithExtension(file)));
     const { encoding, delimiter = tabs ? "\t" : undefined, nullText } = flags;
     return { csv: files, options: { encoding, delimiter: delimiter === "\\t" ? "\t" : delimiter, nullText } };
   }
@@ -98,14 +107,15 @@ export function fileSource(files: readonly string[], flags: SourceFlags): Source
   const [file, more] = files;
   if (file === undefined || more !== undefined) {
     throw new VarveError("INVALID_ARGUMENT", "Arrow files are read one at a time. Pass a single file.", {
-      files,
+      files: files.map(shownPath),
     });
   }
   return { arrow: file };
 }
 
 function knownFormat(file: string): SourceFormat | undefined {
-  return formatOfExtension.get(extname(file.replace(/\.(gz|zst)$/i, "")).toLowerCase());
+  const path = pathWithExtension(file).replace(/\.(gz|zst)$/i, "");
+  return formatOfExtension.get(extname(path).toLowerCase());
 }
 
 function formatOf(file: string): SourceFormat {
@@ -113,7 +123,7 @@ function formatOf(file: string): SourceFormat {
   if (format !== undefined) return format;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `Cannot tell the format of ${file} from its extension. Set it with --input-format ${sourceFormats.join("|")}.`,
-    { file },
+    `Cannot tell the format of ${shownPath(file)} from its extension. Set it with --input-format ${sourceFormats.join("|")}.`,
+    { file: shownPath(file) },
   );
 }

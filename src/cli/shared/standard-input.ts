@@ -2,6 +2,7 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { VarveError } from "../../api/errors.ts";
+import { shownPath } from "../../api/source-paths.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../api/temporary-folders.ts";
 import type { SourceFormat } from "./source-files.ts";
 
@@ -35,7 +36,7 @@ export async function inputFiles(
   names: readonly string[],
   format: SourceFormat | undefined,
 ): Promise<InputFiles> {
-  const name = names.map((file) => (file === standardInput ? inputName : file)).join(", ");
+  const name = names.map((file) => (file === standardInput ? inputName : shownPath(file))).join(", ");
   const named = names.filter((file) => file === standardInput).length;
   if (named === 0) return { files: names, name, [Symbol.asyncDispose]: async () => undefined };
   if (named > 1)
@@ -43,7 +44,7 @@ export async function inputFiles(
       "INVALID_ARGUMENT",
       "Standard input (-) is given twice, but can be read only once.",
       {
-        files: [...names],
+        files: names.map(shownPath),
       },
     );
   if (format === undefined) {
@@ -51,7 +52,7 @@ export async function inputFiles(
       "INVALID_ARGUMENT",
       "Unknown format of standard input. Set it, e.g. with --input-format csv.",
       {
-        files: [...names],
+        files: names.map(shownPath),
       },
     );
   }

@@ -1,5 +1,6 @@
 import type { Engine, SessionOptions } from "../../engine/core/contract.ts";
 import type { TableContext } from "../../log/contract.ts";
+import type { SourceAccess } from "../../sources/access.ts";
 import type { ObjectStore } from "../../storage/contract/object-store.ts";
 import { type FileCacheOptions, localFiles } from "../../storage/file-cache.ts";
 import { openStore, type StoreOptions } from "../../storage/open-store.ts";
@@ -26,18 +27,9 @@ export interface ContextOptions extends Omit<StoreOptions, "world">, SessionOpti
  * cache.
  */
 export async function openContext(uri: string, options: ContextOptions = {}): Promise<TableContext> {
-  const {
-    world = realWorld,
-    cache,
-    memoryLimit,
-    threads,
-    temporaryFolder,
-    allowedPrefixes = [],
-    openStore: openForeign,
-    ...storeOptions
-  } = options;
-  const open = async (root: string): Promise<ObjectStore> =>
-    (await openForeign?.(root)) ?? openStore(root, { ...storeOptions, world });
+  const { world = realWorld, cache, memoryLimit, threads, temporaryFolder, allowedPrefixes = [] } = options;
+  const sources = sourceAccess(options);
+  const open = sources.openStore;
   const store = await open(uri);
   const session: SessionOptions = {
     memoryLimit,
@@ -48,6 +40,7 @@ export async function openContext(uri: string, options: ContextOptions = {}): Pr
     store,
     world,
     engine: () => lazyEngine(session),
+    sources,
     localFile: localFiles(store, cache),
     memoryLimit,
   };
@@ -55,6 +48,20 @@ export async function openContext(uri: string, options: ContextOptions = {}): Pr
   return {
     ...base,
     foreignStore: (foreign) => allowedStore(foreign, allowedPrefixes, open),
+  };
+}
+
+/** What source files over a network are fetched with: the stores of tables with these options. */
+export function sourceAccess({
+  world = realWorld,
+  s3,
+  openStore: openForeign,
+  temporaryFolder,
+}: ContextOptions): SourceAccess {
+  return {
+    openStore: async (root) => (await openForeign?.(root)) ?? openStore(root, { s3, world }),
+    temporaryFolder,
+    world,
   };
 }
 

@@ -48,19 +48,22 @@ export interface GateOptions {
 }
 
 /**
- * Progress of a write. Usually it reads, checks (if there are tests), writes and commits.
+ * Progress of a write. Usually it fetches (if files are not on this machine), reads, checks (if there are
+ * tests), writes and commits.
  *
  * A batch that can only be accepted or rejected as a whole, for a table without partition columns, is written
  * before it is checked. If a row fails there, all tests are run, and if they accept the batch after all, it
  * is written once more. So a phase may occur again, with its share starting from 0.
  */
 export interface WriteProgress {
-  readonly phase: "reading" | "checking" | "writing" | "committing";
+  readonly phase: "fetching" | "reading" | "checking" | "writing" | "committing";
   /**
    * Number of rows read so far, while reading rows, Arrow data (after each batch) and CSV files (after each
    * file).
    */
   readonly rows?: number | undefined;
+  /** Number of bytes fetched so far, of all files; fewer again if a request fails and is repeated. */
+  readonly bytes?: number | undefined;
   /** Share of the phase that is done, 0 to 1; reported while writing, a few times a second. */
   readonly share?: number | undefined;
 }

@@ -37,6 +37,8 @@ interface PlanBase {
 export interface RowsPlan extends PlanBase {
   readonly kind: "rows";
   readonly source: WriteSource;
+  /** Names of files in the places of rows, by the local files that they were fetched to. */
+  readonly fileNames?: ReadonlyMap<string, string> | undefined;
   readonly removes: Removal;
   /** How the table's schema follows the source's columns. */
   readonly schema: SchemaChange;

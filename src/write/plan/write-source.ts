@@ -1,6 +1,3 @@
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type {
   CsvOptions,
@@ -14,10 +11,11 @@ import type {
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
-import { sql } from "../../sql/sql.ts";
-import { filePattern, quoteText } from "../../sql/sql-text.ts";
+import { joinSql, sql } from "../../sql/sql.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import { planFiles, planScan } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
+import { findFiles, localName } from "./local-files.ts";
 
 /**
  * Where rows come from: row objects, Arrow data, a version of a table, or an object that names files or SQL.
@@ -66,6 +64,8 @@ export interface StageSourceOptions {
   readonly badCells?: "refuse" | "keep" | undefined;
   /** Whether rows of a table need a place too, because a gate may name them. */
   readonly positions?: boolean | undefined;
+  /** Names of files in the places of rows, by the local files that they were fetched to. */
+  readonly fileNames?: ReadonlyMap<string, string> | undefined;
   /** Called with the number of rows staged so far. */
   readonly onProgress?: ((rows: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -102,7 +102,22 @@ export async function stageWriteSource(
     onProgress: options.onProgress,
     signal: options.signal,
   });
-  return { relation, files, kind: engineSource.kind };
+  return { relation: withFileNames(relation, options.fileNames), files, kind: engineSource.kind };
+}
+
+/** The relation with each row's file by the name that it was fetched from. */
+function withFileNames(
+  relation: StagedRelation,
+  names: ReadonlyMap<string, string> | undefined,
+): StagedRelation {
+  if (names === undefined) return relation;
+  const file = quoteName(relation.positionColumns.file);
+  const cases = [...names].map(([local, name]) => sql`WHEN ${quoteText(local)} THEN ${quoteText(name)}`);
+  const named = sql`CASE ${file} ${joinSql(cases, sql` `)} ELSE ${file} END`;
+  return {
+    ...relation,
+    positionedSql: sql`SELECT * REPLACE (${named} AS ${file}) FROM (${relation.positionedSql})`,
+  };
 }
 
 interface Prepared {
@@ -212,46 +227,6 @@ function sourceByExtension(files: readonly string[]): EngineSource {
     `Cannot tell the format of ${files[0] ?? "the file"} from its name. Pass { csv }, { ndjson } or { parquet }, or files that end in .csv, .tsv, .ndjson, .jsonl, .json or .parquet.`,
     { files: [...files] },
   );
-}
-
-/**
- * Local file names for paths, `file:` URLs and patterns with `*`, `?` or `[…]`. A file with exactly that name
- * takes precedence; a pattern must match at least one file.
- */
-async function findFiles(session: OpenSession, paths: string | readonly string[]): Promise<string[]> {
-  const matches: string[] = [];
-  for (const path of typeof paths === "string" ? [paths] : paths) {
-    const name = localName(path);
-    if (!/[*?[]/.test(path) || existsSync(name)) {
-      matches.push(name);
-      continue;
-    }
-    const pattern = path.startsWith("file:") ? name : resolve(filePattern(process.cwd()), path);
-    const rows = await session.rows(sql`SELECT file FROM glob(${quoteText(pattern)}) ORDER BY file`);
-    if (rows.length === 0) throw new VarveError("SOURCE_UNREADABLE", `No file matches ${path}.`, { path });
-    for (const row of rows) matches.push(String(row["file"]));
-  }
-  if (matches.length === 0)
-    throw new VarveError("INVALID_ARGUMENT", "The source has no files. Pass at least one.", {});
-  return matches;
-}
-
-function localName(path: string): string {
-  if (typeof path !== "string" || path === "")
-    throw new VarveError("INVALID_ARGUMENT", `Invalid file name ${JSON.stringify(path)}: it must be text.`, {
-      path,
-    });
-  return path.startsWith("file:") ? fileOfUrl(path) : resolve(path);
-}
-
-function fileOfUrl(url: string): string {
-  try {
-    return fileURLToPath(url);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const message = `Invalid file URL ${url}: ${why}. Pass file:/// and an absolute path.`;
-    throw new VarveError("INVALID_ARGUMENT", message, { path: url }, error);
-  }
 }
 
 function isSnapshot(source: object): source is LogSnapshot {

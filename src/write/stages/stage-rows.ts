@@ -30,6 +30,7 @@ export async function stageRows(
     columns: columns.length === 0 ? undefined : columns,
     badCells: suite?.onMisfit === "quarantine" ? "keep" : undefined,
     positions: suite !== undefined && suiteNeeds(suite).positions,
+    fileNames: plan.fileNames,
     onProgress: (rows) => services.onProgress?.({ phase: "reading", rows }),
     signal: services.signal,
   });

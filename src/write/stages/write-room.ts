@@ -1,10 +1,11 @@
 import type { FencedSession, OpenSession } from "../../engine/core/contract.ts";
 import { lazyFence } from "../../engine/fence/lazy-fence.ts";
-import type { TableContext } from "../../log/contract.ts";
 import type { MetricHistory } from "../../quality/gate/gate-context.ts";
 import { throwIfCancelled } from "../../util/cancel.ts";
 import { removeTemporaryFolder } from "../../util/temporary-folder.ts";
+import { withFetchedFiles } from "../plan/fetched-source.ts";
 import type { WriteProgress } from "../plan/write-options.ts";
+import type { RowsPlan } from "../plan/write-plan.ts";
 
 /** Services and options of the stages of a write. */
 export interface StageServices {
@@ -26,23 +27,27 @@ export interface WriteRoom {
 }
 
 /**
- * Runs work with these resources, and releases them whatever happens: an uncommitted write leaves nothing
- * behind.
+ * Runs work with these resources and with a plan whose source has only local files, and releases them
+ * whatever happens: an uncommitted write leaves nothing behind.
  */
 export async function inWriteRoom<T>(
-  context: TableContext,
-  signal: AbortSignal | undefined,
-  work: (room: WriteRoom) => Promise<T>,
+  plan: RowsPlan,
+  { signal, onProgress }: StageServices,
+  work: (room: WriteRoom, plan: RowsPlan) => Promise<T>,
 ): Promise<T> {
-  const staging = await context.store.stagingFolder();
-  try {
-    await using session = await (await context.engine()).open({ signal });
-    const readable: string[] = [];
-    const fence = lazyFence(session, () => ({ files: readable, writableFolders: [staging] }));
-    return await work({ session, staging, readable, fence });
-  } finally {
-    await removeTemporaryFolder(staging);
-  }
+  const { context } = plan.target;
+  const fetching = { access: context.sources, signal, onProgress };
+  return withFetchedFiles(plan.source, fetching, async (fetched) => {
+    const staging = await context.store.stagingFolder();
+    try {
+      await using session = await (await context.engine()).open({ signal });
+      const readable: string[] = [];
+      const fence = lazyFence(session, () => ({ files: readable, writableFolders: [staging] }));
+      return await work({ session, staging, readable, fence }, { ...plan, ...fetched });
+    } finally {
+      await removeTemporaryFolder(staging);
+    }
+  });
 }
 
 /** Reports that a phase begins. @throws `CANCELLED` */
