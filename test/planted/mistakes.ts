@@ -6,6 +6,7 @@ import { fencesMistakes } from "./fences.ts";
 import { gatesMistakes } from "./gates.ts";
 import type { Mistake } from "./mistake.ts";
 import { s3Mistakes } from "./s3.ts";
+import { sourceMistakes } from "./sources.ts";
 import { valuesMistakes } from "./values.ts";
 import { verbsMistakes } from "./verbs.ts";
 import { versionsMistakes } from "./versions.ts";
@@ -19,6 +20,7 @@ export const mistakes: readonly Mistake[] = [
   ...fencesMistakes,
   ...gatesMistakes,
   ...s3Mistakes,
+  ...sourceMistakes,
   ...valuesMistakes,
   ...verbsMistakes,
   ...versionsMistakes,

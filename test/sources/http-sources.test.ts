@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { Agent } from "node:https";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -17,6 +18,7 @@ import type { WriteProgress } from "../../src/write/plan/write-options.ts";
 import { actionsOf, dataFiles, freshFolder, rowsOf } from "../operations/table-folder.ts";
 import { failDisk, restoreDisk } from "../support/disk-faults.ts";
 import { ownTemporaryFolder, positiveIds } from "../support/own-temporary-folder.ts";
+import { selfSigned } from "../support/self-signed.ts";
 import { startWebServer, type WebFile } from "../support/web-server.ts";
 
 const temporary = ownTemporaryFolder();
@@ -336,9 +338,10 @@ describe("a source file that cannot be fetched", () => {
 });
 
 describe("a download", () => {
-  const written = async (url: string, idleMilliseconds: number) => {
+  const written = async (url: string, idleMilliseconds: number, ca?: string) => {
     const path = join(freshFolder(), "file");
-    using connections = httpConnections(idleMilliseconds);
+    using own = httpConnections(idleMilliseconds);
+    const connections = ca === undefined ? own : { ...own, https: new Agent({ ca }) };
     const { signal } = new AbortController();
     const name = "https://host/a.csv";
     const download = { url: new URL(url), name, connections, concurrency: 4, world, partBytes: 7, signal };
@@ -353,6 +356,20 @@ describe("a download", () => {
     return { text: readFileSync(path, "utf8"), bytes };
   };
   const text = "0123456789".repeat(100);
+
+  it("from an HTTPS address is not led to HTTP, not even on this machine", async () => {
+    const certificate = selfSigned();
+    await using plain = await startWebServer({ "/a.csv": text });
+    await using web = await startWebServer({ "/b.csv": text }, certificate);
+    const location = `${plain.origin}/a.csv`;
+    web.inject("/a.csv", { kind: "answer", status: 302, headers: { location } });
+    web.inject("/c.csv", { kind: "answer", status: 302, headers: { location: "/b.csv" } });
+    await expect(written(`${web.origin}/a.csv`, 30_000, certificate.cert)).rejects.toMatchObject({
+      message: expect.stringContaining(`it redirects to ${plain.origin}, which is not encrypted`),
+    });
+    expect(plain.log).toEqual([]);
+    expect(await written(`${web.origin}/c.csv`, 30_000, certificate.cert)).toMatchObject({ text });
+  });
 
   it("of many ranges has all bytes in their places, whatever has to be repeated", async () => {
     await using web = await startWebServer({ "/a.csv": text });
@@ -385,12 +402,17 @@ describe("a download", () => {
 
   it.each([
     ["more than the range that was asked for", "bytes 0-999/9007199254740991"],
+    ["fewer bytes than its range has", "bytes 0-999/1000"],
     ["a range beyond its file", "bytes 0-999/7"],
     ["a range without a size", "bytes 0-999/*"],
     ["no range at all", "pieces"],
   ])("does not believe a server that answers with %s", async (_, range) => {
     await using web = await startWebServer({ "/a.csv": text });
-    web.inject("/a.csv", { kind: "answer", status: 206, headers: { "content-range": range } }, 100);
+    web.inject(
+      "/a.csv",
+      { kind: "answer", status: 206, headers: { "content-range": range, etag: '"1"' } },
+      100,
+    );
     await expect(written(`${web.origin}/a.csv`, 30_000)).rejects.toMatchObject({
       code: "SOURCE_UNREADABLE",
       message: expect.stringMatching(/^Cannot read https:\/\/host\/a\.csv: /),
