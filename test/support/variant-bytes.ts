@@ -154,15 +154,15 @@ export async function partsOfFile(file: string, column: string): Promise<(Varian
   return rows.map((row) => (row[column] ?? null) as VariantParts | null);
 }
 /**
- * Makes Parquet's annotation of a variant of two columns of bytes, which were written by the engine as a
- * struct of a column that is named by one letter.
+ * Makes Parquet's annotation of a variant of two columns of bytes (and a third member where it is shredded),
+ * which were written by the engine as a struct of a column that is named by one letter.
  */
-export function annotateVariant(file: string, column: string): void {
+export function annotateVariant(file: string, column: string, members = 2): void {
   const bytes = readFileSync(file);
   const footerBytes = bytes.readUInt32LE(bytes.length - 8);
   const from = bytes.length - 8 - footerBytes;
   // repetition, name, and number of children of the schema element
-  const group = Buffer.from([0x18, 0x01, column.charCodeAt(0), 0x15, 0x04]);
+  const group = Buffer.from([0x18, 0x01, column.charCodeAt(0), 0x15, members * 2]);
   const at = bytes.indexOf(group, from) + group.length;
   if (at < from + group.length) throw new Error(`no group ${column}`);
   const annotation = Buffer.from([0x5c, 0x0c, 0x20, 0x00, 0x00]);

@@ -304,3 +304,54 @@ describe.each([
     },
   );
 });
+
+describe("variants that Parquet shreds", () => {
+  const object = "unhex('02010100020c01')";
+
+  async function shredded(value: string, typed: string): Promise<string> {
+    const file = join(freshFolder(), "source.parquet");
+    const row = `SELECT 0::BIGINT AS id, {'metadata': unhex('01020001026162'), 'value': ${value}::BLOB, 'typed_value': ${typed}} AS v`;
+    const session = await newSession();
+    try {
+      await session.execute(unchecked(`COPY (${row}) TO '${file}' (FORMAT parquet)`));
+    } finally {
+      await session.close();
+    }
+    annotateVariant(file, "v", 3);
+    return file;
+  }
+
+  const field = (typed: string) => `{'value': NULL::BLOB, 'typed_value': ${typed}::VARCHAR}`;
+
+  it("are put together", async () => {
+    const table = await newTable();
+    await table.append({ parquet: await shredded(object, `{'a': ${field("'x'")}}`) });
+    await table.append({ parquet: await shredded("NULL", "7::INTEGER") });
+    expect((await written(table)).sort()).toEqual(
+      [
+        "int 7",
+        new Map<string, unknown>([
+          ["a", "text x"],
+          ["b", "int 1"],
+        ]),
+      ].sort(),
+    );
+  });
+
+  it.each([
+    ["unhex('0c01')", "7::INTEGER", /both a value and a shredded value/],
+    ["unhex('0c01')", "[{'value': NULL::BLOB, 'typed_value': 7}]", /both a value and a shredded value/],
+    ["NULL", "[{'value': unhex('0c01'), 'typed_value': 7}]", /both a value and a shredded value/],
+    ["unhex('0c01')", `{'a': ${field("'x'")}}`, /no object/],
+    [object, `{'b': ${field("'x'")}}`, /shredded field that its value has too/],
+    ["NULL", "{'a': {'value': unhex('48ffffffffffffffff'), 'typed_value': NULL::VARCHAR}}", /999999999Z/],
+  ])("are refused where they say two things or too much: %s, %s", async (value, typed, words) => {
+    const table = await newTable();
+    const parquet = await shredded(value, typed);
+    await expect(table.append({ parquet })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: ["v"], row: 0, file: parquet },
+    });
+    await expect(table.append({ parquet })).rejects.toThrow(words);
+  });
+});

@@ -1,6 +1,6 @@
 import { VarveError } from "../../../errors.ts";
 import { joinSql, type SqlExpression, sql } from "../../../sql/sql.ts";
-import { lambda, quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
+import { lambda, quoteFile, quoteName, quoteText, textList } from "../../../sql/sql-text.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { registerVariantFunctions } from "../../variant/variant-function.ts";
 import type { FileShape } from "./file-shapes.ts";
@@ -98,21 +98,45 @@ function levelFaults(
   metadata: SqlExpression,
   depth: number,
 ): (SqlExpression | undefined)[] {
-  return level.children.map((child) => {
+  const faults = level.children.map((child) => {
     const member = sql`${value}.${quoteName(child.name)}`;
     if (child.name === "value") return sql`varve_variant_fault(${metadata}, ${member})`;
     if (child.name !== "typed_value" || child.physical !== undefined) return undefined;
-    const element = elementOf(child);
-    if (groupKind(child) === "list")
-      return (
-        element && faultInList(member, depth, (one) => first(levelFaults(element, one, metadata, depth + 1)))
-      );
+    if (groupKind(child) === "list") {
+      const element = elementOf(child);
+      const ofItem = (item: SqlExpression) =>
+        element === undefined ? undefined : first(levelFaults(element, item, metadata, depth + 1));
+      return faultInList(member, depth, ofItem);
+    }
     return first(
       child.children.flatMap((own) =>
         levelFaults(own, sql`struct_extract(${member}, ${quoteText(own.name)})`, metadata, depth),
       ),
     );
   });
+  return [...faults, conflictOf(level, value, metadata)];
+}
+
+/**
+ * What a level says twice, of which the engine would take one: only of an object may a part be in `value`, and
+ * then with other fields than those that are shredded (VariantShredding.md, "Value Shredding").
+ */
+function conflictOf(
+  { children }: ParquetField,
+  value: SqlExpression,
+  metadata: SqlExpression,
+): SqlExpression | undefined {
+  const typed = children.find(({ name }) => name === "typed_value");
+  if (typed === undefined || !children.some(({ name }) => name === "value")) return undefined;
+  const both = sql`${value}."value" IS NOT NULL AND ${value}.typed_value IS NOT NULL`;
+  if (typed.physical !== undefined || groupKind(typed) === "list")
+    return sql`CASE WHEN ${both} THEN 'both a value and a shredded value in one place' END`;
+  const json = sql`CAST(varve_variant_json(${metadata}, ${value}."value") AS JSON)`;
+  const names = textList(typed.children.map(({ name }) => name));
+  return sql`CASE WHEN ${both} THEN CASE
+    WHEN json_type(${json}) <> 'OBJECT' THEN 'shredded fields beside a value that is no object'
+    WHEN len(list_filter(json_keys(${json}), lambda varve_key: list_contains(${names}, varve_key))) > 0
+    THEN 'a shredded field that its value has too' END END`;
 }
 
 function memberFaults({ children }: ParquetField, value: SqlExpression, depth: number) {
