@@ -8,6 +8,7 @@ import { recordsOf } from "../protocol/record-count.ts";
 import { textPartsPaced } from "../protocol/text-lines.ts";
 import { decodeLogPath, logPathKey } from "../schema/paths.ts";
 import type { ObjectInfo } from "../storage/contract/object-store.ts";
+import { type BatchName, batchOf, quarantinedName } from "../table/idempotence/application-ids.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 
@@ -25,6 +26,10 @@ export interface HistoryEntry {
   readonly filesRemoved: number;
   readonly engineInfo?: string | undefined;
   readonly userMetadata?: string | undefined;
+  /** The `batchId` under which the batch was written, or the id of a staged batch that was published. */
+  readonly batchId?: string | undefined;
+  /** The application transaction (`txn`) under which it was written, by any writer. */
+  readonly txn?: { readonly appId: string; readonly version: bigint } | undefined;
   /** The verdict of the gate that this commit passed (spec/formats.md). */
   readonly gate?: JsonObject | undefined;
   /**
@@ -37,6 +42,10 @@ export interface HistoryEntry {
 export interface HistoryOptions {
   /** List only this many versions, the newest. */
   readonly limit?: number | undefined;
+  /** List only the version of this batch: its `batchId`, or its `txn` written as `application:version`. */
+  readonly batch?: string | undefined;
+  /** List only versions whose message (`userMetadata`) contains this text, in any case of its letters. */
+  readonly messageContains?: string | undefined;
   /** Check whether files that later commits removed are still in the store; default true. */
   readonly checkFiles?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -51,9 +60,12 @@ interface Commit {
   /** Absent if a file has no row count. */
   readonly rowsAdded?: number | undefined;
   readonly removes: readonly RemoveAction[];
+  readonly batch: BatchName | undefined;
 }
 
 const readsUnderWay = 8;
+/** Number of commits that are read before more are looked for. */
+const readAtOnce = 256;
 
 /**
  * Lists versions, newest first, from their commit files alone, without checkpoints, data files or the engine.
@@ -69,21 +81,48 @@ export async function readHistory(
   options: HistoryOptions = {},
 ): Promise<HistoryEntry[]> {
   const listing = await listWhole(context, undefined, options);
-  const wanted = [...listing.commits]
-    .sort(([a], [b]) => b - a)
-    .slice(0, options.limit ?? listing.commits.size);
-  const commits = await mapBounded(wanted, readsUnderWay, ([version, file]) =>
-    readCommit(context, version, file),
-  );
+  const { commits, wanted } = await selectCommits(context, listing, options);
   const lost =
     options.checkFiles === false ? new Map<number, string>() : await lostVersions(context, commits);
-  return commits.map((commit) => entryOf(commit, readability(commit.version, listing, lost)));
+  return wanted.map((commit) => entryOf(commit, readability(commit.version, listing, lost)));
+}
+
+/** The commits that are wanted, and all that were read to find them, newest first. */
+async function selectCommits(
+  context: TableContext,
+  listing: LogListing,
+  { limit = listing.commits.size, batch, messageContains }: HistoryOptions,
+): Promise<{ readonly commits: readonly Commit[]; readonly wanted: readonly Commit[] }> {
+  const newestFirst = [...listing.commits].sort(([a], [b]) => b - a);
+  const isFiltered = batch !== undefined || messageContains !== undefined;
+  const text = messageContains?.toLowerCase();
+  const isWanted = ({ info, batch: found }: Commit): boolean =>
+    (batch === undefined || (found !== undefined && quarantinedName(found) === batch)) &&
+    (text === undefined ||
+      String(info["userMetadata"] ?? "")
+        .toLowerCase()
+        .includes(text));
+  const commits: Commit[] = [];
+  const wanted: Commit[] = [];
+  for (let start = 0; start < newestFirst.length && wanted.length < limit; start += readAtOnce) {
+    const part = newestFirst.slice(
+      start,
+      isFiltered ? start + readAtOnce : Math.min(start + readAtOnce, limit),
+    );
+    const read = await mapBounded(part, readsUnderWay, ([version, file]) =>
+      readCommit(context, version, file),
+    );
+    for (const commit of read) commits.push(commit);
+    for (const commit of read) if (isWanted(commit) && wanted.length < limit) wanted.push(commit);
+  }
+  return { commits, wanted };
 }
 
 async function readCommit(context: TableContext, version: number, file: ObjectInfo): Promise<Commit> {
   let info: JsonObject = {};
   let filesAdded = 0;
   let rowsAdded: number | undefined = 0;
+  let batch: BatchName | undefined;
   const removes: RemoveAction[] = [];
   for await (const { text, firstLine } of textPartsPaced(await context.store.get(file.path), file.path)) {
     let number = firstLine;
@@ -98,9 +137,10 @@ async function readCommit(context: TableContext, version: number, file: ObjectIn
       if (action?.kind === "commitInfo") info = action.info;
       else if (action?.kind === "remove") removes.push(action);
       else if (action?.kind === "add") filesAdded++;
+      else if (action?.kind === "txn") batch ??= batchOf(action);
     }
   }
-  return { version, file, info, filesAdded, rowsAdded, removes };
+  return { version, file, info, filesAdded, rowsAdded, removes, batch };
 }
 
 /**
@@ -129,9 +169,15 @@ function entryOf(commit: Commit, readable: HistoryEntry["readable"]): HistoryEnt
     filesRemoved: commit.removes.length,
     ...text("engineInfo", info["engineInfo"]),
     ...text("userMetadata", info["userMetadata"]),
+    batchId: commit.batch?.batchId,
+    txn: commit.batch?.txn === undefined ? undefined : namedTransaction(commit.batch.txn),
     gate: isJsonObject(info["gate"]) ? info["gate"] : undefined,
     readable,
   };
+}
+
+function namedTransaction({ appId, version }: NonNullable<BatchName["txn"]>) {
+  return { appId, version: BigInt(version) };
 }
 
 /** A time that no `Date` can hold is ignored, so that history can read damaged logs. */

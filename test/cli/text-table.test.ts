@@ -33,3 +33,14 @@ describe("tables on the terminal", () => {
     expect(cellText("a\u001b[31mb\nc")).toBe("a\\u001b[31mb\\nc");
   });
 });
+
+describe("columns that are kept", () => {
+  it("keep their width as long as others can be shortened", () => {
+    const rows = [["2026-11-28T10:24:01.000Z", "x".repeat(40), "short"]];
+    const kept = new Set([0]);
+    const lines = textTable(["time", "operation", "rows"], rows, { width: 60, kept }).split("\n");
+    expect(lines[1]).toMatch(/^2026-11-28T10:24:01\.000Z {2}x+… {2}short$/);
+    const narrow = textTable(["time", "operation", "rows"], rows, { width: 30, kept }).split("\n");
+    expect(narrow[1]).toMatch(/^2026-11-28T\S*… {2}xxxxx… {2}short$/);
+  });
+});

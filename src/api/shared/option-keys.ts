@@ -55,6 +55,8 @@ export const changesKeys = {
 } satisfies OptionKeys<options.ChangesOptions>;
 export const historyKeys = {
   limit: true,
+  batch: true,
+  messageContains: true,
   checkFiles: true,
   signal: true,
 } satisfies OptionKeys<options.HistoryOptions>;

@@ -125,6 +125,13 @@ export interface ChangesOptions {
 export interface HistoryOptions {
   /** List only this many versions, the newest. */
   readonly limit?: number | undefined;
+  /**
+   * List only the version of this batch: its `batchId`, its `txn` written as `application:version`, or the id of a
+   * staged batch.
+   */
+  readonly batch?: string | undefined;
+  /** List only versions whose message (`userMetadata`) contains this text, in any case of its letters. */
+  readonly messageContains?: string | undefined;
   /** Check whether files that later commits removed are still in the store; default true. */
   readonly checkFiles?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -17,14 +17,16 @@ export function addHistory(program: Command): void {
     .command("history")
     .summary("list the versions of a table")
     .description(
-      "List the versions of a table, newest first: time, operation, numbers of rows and files, and the results of the data tests.",
+      "List the versions of a table, newest first: time, operation, batch, message, numbers of rows and files, and the results of the data tests.",
     )
     .argument("<table>", "folder or URI of the table")
     .option("-n, --limit <versions>", "show only the newest versions", wholeNumber)
+    .option("--batch <id>", "show only the version of this batch: its --batch-id, or its --txn")
+    .option("--grep <text>", "show only versions whose message contains the text, in upper or lower case")
     .option("--no-check-files", "do not check whether files that later versions removed still exist")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve history ./flights\n  $ varve history ./flights --limit 5 --format json",
+      "\nExamples:\n  $ varve history ./flights\n  $ varve history ./flights --limit 5 --format json\n  $ varve history ./flights --batch flights-2001-02",
     );
   withStoreFlags(withListOutput(command)).action(history);
 }
@@ -32,15 +34,23 @@ export function addHistory(program: Command): void {
 interface HistoryFlags extends StoreFlags, ListOutputFlags {
   readonly limit?: number | undefined;
   readonly checkFiles: boolean;
+  readonly batch?: string | undefined;
+  readonly grep?: string | undefined;
 }
 
 async function history(uri: string, flags: HistoryFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
   const entries = await table.history({
     limit: flags.limit,
+    batch: flags.batch,
+    messageContains: flags.grep,
     checkFiles: flags.checkFiles,
   });
-  await printRecords(entries.map(flags.format === "table" ? summary : plain), flags);
+  if (flags.format !== "table") return printRecords(entries.map(plain), flags);
+  await printRecords(withoutEmpty(entries.map(summary), ["batch", "message"]), {
+    ...flags,
+    kept: ["version", "timestamp"],
+  });
 }
 
 function summary(entry: HistoryEntry): Record<string, unknown> {
@@ -48,11 +58,24 @@ function summary(entry: HistoryEntry): Record<string, unknown> {
     version: entry.version,
     timestamp: entry.timestamp.toISOString(),
     operation: entry.operation ?? "",
+    batch: entry.batchId ?? (entry.txn === undefined ? "" : `${entry.txn.appId}:${entry.txn.version}`),
+    message: entry.userMetadata ?? "",
     rows: entry.rowsAdded ?? "",
     files: `+${entry.filesAdded ?? 0} -${entry.filesRemoved ?? 0}`,
     tests: gateSummary(entry),
     readable: entry.readable.ok ? "yes" : entry.readable.reason,
   };
+}
+
+/** The records without those of the fields that are empty in all of them. */
+function withoutEmpty(
+  records: readonly Readonly<Record<string, unknown>>[],
+  fields: readonly string[],
+): readonly Readonly<Record<string, unknown>>[] {
+  const empty = new Set(fields.filter((field) => records.every((record) => record[field] === "")));
+  return records.map((record) =>
+    Object.fromEntries(Object.entries(record).filter(([field]) => !empty.has(field))),
+  );
 }
 
 function plain(entry: HistoryEntry): Record<string, unknown> {

@@ -105,8 +105,20 @@ async function write(uri: string, files: readonly string[], flags: WriteFlags, v
   const result = await withProgress(flags, async (options) =>
     verb(table, fileSource(input.files, flags), options),
   );
-  await printWriteResult(result, flags);
+  await printWriteResult(result, flags, await landedVersion(table, result, flags));
   await printWarnings(table);
+}
+
+/** The version that a batch became that was committed before, if the log still has its commit. */
+async function landedVersion(
+  table: Table,
+  result: WriteResult,
+  { batchId, txn }: Pick<WriteFlags, "batchId" | "txn">,
+): Promise<number | undefined> {
+  const batch = batchId ?? (txn === undefined ? undefined : `${txn.appId}:${txn.version}`);
+  if (result.outcome !== "alreadyApplied" || batch === undefined) return undefined;
+  const [landed] = await table.history({ batch, limit: 1, checkFiles: false });
+  return landed?.version;
 }
 
 /** Runs a write with the options from its flags, shows its progress, and stops it where a signal arrives. */
@@ -133,19 +145,21 @@ export async function withProgress<T>(
   }
 }
 
-/** Prints the result of a write on standard output. */
+/** Prints the result of a write on standard output; `landed` is the version of a batch that was committed before. */
 export async function printWriteResult(
   { gate, ...result }: WriteResult,
   flags: Pick<WriteFlags, "json">,
+  landed?: number,
 ): Promise<void> {
   const { summarizeVerdict } = await import("../../api/verdict.ts");
-  await printDone(gate === undefined ? result : { ...result, gate: summarizeVerdict(gate) }, flags);
+  await printDone(gate === undefined ? result : { ...result, gate: summarizeVerdict(gate) }, flags, landed);
 }
 
 /** Like {@link printWriteResult}, with the verdict in the form of `commitInfo.gate`. */
 export async function printDone(
   result: Omit<WriteResult, "gate"> & { readonly gate?: JsonObject | undefined },
   flags: Pick<WriteFlags, "json">,
+  landed?: number,
 ): Promise<void> {
   if (flags.json === true) {
     const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
@@ -153,7 +167,8 @@ export async function printDone(
     return;
   }
   if (result.outcome === "alreadyApplied") {
-    print(`nothing written: this batch was already committed (version ${result.version} or earlier)\n`);
+    const version = landed ?? `${result.version} or earlier`;
+    print(`nothing written: this batch was already committed (version ${version})\n`);
     return;
   }
   print(`version ${result.version}: ${result.rows} rows in ${result.filesAdded} files\n`);

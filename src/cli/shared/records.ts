@@ -6,6 +6,8 @@ import { writeOutput } from "./write-output.ts";
 export interface RecordOutput {
   readonly format: string;
   readonly output?: string | undefined;
+  /** Fields that a table shortens only when all others are as narrow as can be. */
+  readonly kept?: readonly string[] | undefined;
   /** A line below a table. */
   readonly note?: string | undefined;
   /** See `--safe-csv`. */
@@ -25,7 +27,7 @@ export async function printRecords(
 
 async function recordsText(
   records: readonly Readonly<Record<string, unknown>>[],
-  { format, note = "", output, safeCsv }: RecordOutput,
+  { format, kept = [], note = "", output, safeCsv }: RecordOutput,
 ): Promise<string> {
   const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
   if (format === "jsonl") return records.map((record) => `${stringifyJson(toJsonValue(record))}\n`).join("");
@@ -43,7 +45,7 @@ async function recordsText(
     );
     return records.length === 0
       ? "nothing to show\n"
-      : `${textTable(heads, cells, { width: tableWidth(output), rightAligned: numeric })}\n${note}`;
+      : `${textTable(heads, cells, { width: tableWidth(output), rightAligned: numeric, kept: new Set(kept.map((name) => heads.indexOf(name))) })}\n${note}`;
   }
   const { VarveError } = await import("../../api/errors.ts");
   throw new VarveError(

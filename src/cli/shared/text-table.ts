@@ -9,6 +9,8 @@ export interface TextTableOptions {
   readonly width: number;
   /** Columns (by index) whose cells are aligned to the right. */
   readonly rightAligned?: ReadonlySet<number> | undefined;
+  /** Columns (by index) that keep their width as long as others can be shortened. */
+  readonly kept?: ReadonlySet<number> | undefined;
   readonly nullText?: string | undefined;
 }
 
@@ -34,7 +36,7 @@ export function textTable(
   const naturalWidths = heads.map((head, index) =>
     cells.reduce((most, row) => Math.max(most, row[index]?.length ?? 0), head.length),
   );
-  const widths = fitWidths(naturalWidths, options.width);
+  const widths = fitWidths(naturalWidths, options.width, options.kept ?? new Set());
   const parts = [drawn(heads, cells.slice(0, rowsAtATime), widths, options)];
   for (let from = rowsAtATime; from < cells.length; from += rowsAtATime)
     parts.push(drawn([], cells.slice(from, from + rowsAtATime), widths, options));
@@ -80,20 +82,33 @@ export function cellText(cell: Cell, nullText = ""): string {
   return visible(String(cell));
 }
 
-function fitWidths(naturalWidths: readonly number[], width: number): number[] {
-  const widths = [...naturalWidths];
-  const room = Math.max(width - gap * widths.length, smallest * widths.length);
-  let excess = widths.reduce((sum, value) => sum + value, 0) - room;
+function fitWidths(
+  naturalWidths: readonly number[],
+  width: number,
+  kept: ReadonlySet<number>,
+): readonly number[] {
+  const room = Math.max(width - gap * naturalWidths.length, smallest * naturalWidths.length);
+  const excess = naturalWidths.reduce((sum, value) => sum + value, 0) - room;
+  const others = new Set([...naturalWidths.keys()].filter((index) => !kept.has(index)));
+  const shortened = shorten(naturalWidths, excess, others);
+  return shorten(shortened.widths, shortened.excess, kept).widths;
+}
+
+/** Shortens the widest of the columns of `indexes` until nothing is too much, or all are as small as can be. */
+function shorten(natural: readonly number[], tooMuch: number, indexes: ReadonlySet<number>) {
+  const widths = [...natural];
+  let excess = tooMuch;
   while (excess > 0) {
-    const widest = widths.indexOf(greatest(widths));
-    const current = widths[widest] ?? 0;
+    const candidates = widths.filter((_, index) => indexes.has(index));
+    const current = greatest(candidates);
     if (current <= smallest) break;
-    const next = Math.max(smallest, greatest(widths.filter((value) => value < current)));
+    const widest = widths.findIndex((value, index) => value === current && indexes.has(index));
+    const next = Math.max(smallest, greatest(candidates.filter((value) => value < current)));
     const cut = Math.min(excess, Math.max(1, current - next));
     widths[widest] = current - cut;
     excess -= cut;
   }
-  return widths;
+  return { widths, excess };
 }
 
 function greatest(values: readonly number[]): number {

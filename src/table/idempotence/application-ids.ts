@@ -24,7 +24,7 @@ export function batchTransaction({ txn, batchId }: BatchName): AppTransaction | 
 
 /** The transaction under which a staged batch is published. */
 export function stagedTransaction(id: string): AppTransaction {
-  return { appId: `varve.staged.${id}`, version: 1n };
+  return { appId: `${stagedPrefix}${id}`, version: 1n };
 }
 
 /** The transaction that ends a claim of quarantined rows, whether they land or the claim is given up. */
@@ -107,6 +107,20 @@ export function quarantinedTransaction(
 
 const quarantinePrefix = "varve.quarantine.";
 
+const batchPrefix = "varve.batch.";
+const stagedPrefix = "varve.staged.";
+
 function ownBatch(batchId: string): string {
-  return `varve.batch.${batchId}`;
+  return `${batchPrefix}${batchId}`;
+}
+
+/**
+ * The batch that a transaction of a table's log stands for, as its writer named it; of a staged batch, its id.
+ * `undefined` for marks.
+ */
+export function batchOf(transaction: AppTransaction): BatchName | undefined {
+  const { appId } = transaction;
+  if (appId.startsWith(batchPrefix)) return { batchId: appId.slice(batchPrefix.length) };
+  if (appId.startsWith(stagedPrefix)) return { batchId: appId.slice(stagedPrefix.length) };
+  return appId.startsWith("varve.") ? undefined : { txn: transaction };
 }

@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openTable } from "../../src/index.ts";
+import { varve } from "../support/cli.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "varve-test-history-"));
+const table = join(folder, "orders");
+const source = join(folder, "orders.csv");
+
+beforeAll(async () => {
+  writeFileSync(source, "id,amount\n1,2.5\n");
+  expect(await varve("create", table, "--from", source)).toMatchObject({ code: 0 });
+  for (const flags of [
+    ["--batch-id", "may", "--message", "First load of May"],
+    ["--txn", "loader:7", "--message", "nightly"],
+    ["--batch-id", "june"],
+  ])
+    expect(await varve("append", table, source, ...flags)).toMatchObject({ code: 0 });
+  expect(await varve("stage", table, source, "--id", "july")).toMatchObject({ code: 0 });
+  expect(await varve("staged", "publish", table, "july")).toMatchObject({ code: 0 });
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function listed(...flags: readonly string[]): Promise<readonly Record<string, unknown>[]> {
+  const run = await varve("history", table, "--format", "json", ...flags);
+  expect(run).toMatchObject({ code: 0, stderr: "" });
+  return JSON.parse(run.stdout);
+}
+
+describe("the history of a table", () => {
+  it("names the batch and the message of each version", async () => {
+    expect(await listed()).toMatchObject([
+      { version: 4, batchId: "july" },
+      { version: 3, batchId: "june" },
+      { version: 2, txn: { appId: "loader", version: 7 }, userMetadata: "nightly" },
+      { version: 1, batchId: "may", userMetadata: "First load of May" },
+      { version: 0 },
+    ]);
+    const { stdout } = await varve("history", table);
+    expect(stdout).toMatch(/^version {2}timestamp +operation +batch +message +rows/);
+    expect(stdout).toMatch(/^ *2 .* loader:7 .*nightly/m);
+  });
+
+  it.each([
+    [["--batch", "may"], [1]],
+    [["--batch", "loader:7"], [2]],
+    [["--batch", "july"], [4]],
+    [["--batch", "august"], []],
+    [["--grep", "OF MAY"], [1]],
+    [["--grep", ".*"], []],
+    [["--grep", "l", "--limit", "1"], [2]],
+    [["--grep", "nightly", "--batch", "may"], []],
+    [
+      ["--limit", "2"],
+      [4, 3],
+    ],
+  ])("is searched by %j", async (flags, versions) => {
+    expect((await listed(...flags)).map(({ version }) => version)).toEqual(versions);
+  });
+
+  it("says which version a repeated batch has become", async () => {
+    for (const [flags, version] of [
+      [["--batch-id", "may"], "1"],
+      [["--txn", "loader:7"], "2"],
+      [["--txn", "loader:6"], "4 or earlier"],
+    ] as const)
+      expect((await varve("append", table, source, ...flags)).stdout).toBe(
+        `nothing written: this batch was already committed (version ${version})\n`,
+      );
+  });
+
+  it("is found by the library, with readability computed from all newer versions", async () => {
+    const orders = await openTable(table);
+    expect(await orders.history({ batch: "may" })).toMatchObject([
+      { version: 1, batchId: "may", readable: { ok: true } },
+    ]);
+    expect(await orders.history({ messageContains: "NIGHT" })).toMatchObject([
+      { version: 2, txn: { appId: "loader", version: 7n } },
+    ]);
+  });
+});
