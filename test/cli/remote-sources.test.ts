@@ -1,9 +1,10 @@
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { s3Store } from "../../src/storage/s3/s3-store.ts";
-import { type CliRun, varve } from "../support/cli.ts";
+import { type CliRun, startVarve, varve } from "../support/cli.ts";
 import { type S3Server, startS3Server } from "../support/s3-server.ts";
 import { selfSigned } from "../support/self-signed.ts";
 import { startWebServer } from "../support/web-server.ts";
@@ -101,6 +102,17 @@ describe("a source file at an HTTPS address on the command line", () => {
       ),
     });
     expect(plain.log).toEqual([]);
+  });
+
+  it("is no longer fetched after a signal, and no copy is left", async () => {
+    await using web = await startWebServer({ "/a.csv": "id\n1\n" }, certificate);
+    const begun = new Promise<void>((act) => web.inject("/a.csv", { kind: "stall", act }));
+    const own = mkdtempSync(join(folder, "temporary-"));
+    const child = startVarve(["append", table, `${web.origin}/a.csv`], { stdin: "ignore", folder: own });
+    const closed = once(child, "close");
+    await begun;
+    child.kill("SIGINT");
+    expect([await closed, readdirSync(own)]).toEqual([[null, "SIGINT"], []]);
   });
 
   it("is not read from a server whose certificate nobody vouches for", async () => {
