@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import type * as NodeApi from "@duckdb/node-api";
 import type { default as Bindings } from "@duckdb/node-bindings";
 
@@ -13,6 +14,9 @@ let loading: Promise<Driver> | undefined;
 export function loadDriver(): Promise<Driver> {
   loading ??= (async () => {
     const [api, bindings] = await Promise.all([import("@duckdb/node-api"), import("@duckdb/node-bindings")]);
+    // The driver's own decoder takes away the byte order mark that a text begins with.
+    const accessors: object = createRequire(import.meta.url)("@duckdb/node-api/lib/vectors/dataAccessors.js");
+    Object.assign(accessors, { textDecoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
     return { api, bindings: bindings.default };
   })();
   return loading;

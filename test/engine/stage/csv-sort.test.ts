@@ -55,7 +55,7 @@ describe("sorting out a CSV file", () => {
 
   it("keeps rows as they were written, and gives broken lines two cells more: what is wrong, and the text", async () => {
     const { found, copy } = await sorted('x,y\n1,"a\nb"\n\n"c\n"\n2,\n');
-    expect(found).toEqual({ rows: 3, broken: 1 });
+    expect(found).toMatchObject({ rows: 3, broken: 1 });
     expect(copy).toBe('1,"a\nb",,\n,,"line 5 has 1 cell, expected 2","""c\n"""\n2,,,\n');
   });
 
@@ -64,7 +64,7 @@ describe("sorting out a CSV file", () => {
     const { found, copy } = await sorted(
       `x,y\r\n1,"${long}\r\n${long}"\r\n${`2,${"y".repeat(97)}\r\n`.repeat(20_000)}3\r\n`,
     );
-    expect(found).toEqual({ rows: 20_002, broken: 1 });
+    expect(found).toMatchObject({ rows: 20_002, broken: 1 });
     expect(copy.endsWith(',,"line 20004 has 1 cell, expected 2","3"\n')).toBe(true);
   });
 });

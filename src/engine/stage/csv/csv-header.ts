@@ -13,17 +13,32 @@ export interface CsvDialect {
   readonly quote: string;
   readonly escape: string;
   readonly names: readonly string[];
+  /** What ends the first record, and with it each one. */
+  readonly lineEnd: "\n" | "\r\n" | "\r";
+  /** Whether a line end in the quotes of the first record comes before, and is another. */
+  readonly hidesLineEnd: boolean;
+  /** Bytes of the first record with its line end, in UTF-8 and without a byte order mark. */
+  readonly firstBytes: number;
 }
+
+/** The marks between and around cells. */
+type CsvMarks = Pick<CsvDialect, "delimiter" | "quote" | "escape">;
 
 /**
  * Reads names and delimiter from the first line of a CSV file. @throws `SOURCE_UNREADABLE` naming the file
  * and line 1.
  */
 export async function readCsvHeader(file: string, options: CsvOptions): Promise<CsvDialect> {
-  const line = await firstRecord(file, options);
   const quote = options.quote ?? '"';
-  const delimiter = options.delimiter ?? likelyDelimiter(line, quote);
-  const cells = splitRecord(line, delimiter, quote);
+  const text = await decodeStart(file, options.encoding ?? "utf-8", quote);
+  const delimiter = options.delimiter ?? likelyDelimiter(firstLine(text, quote), quote);
+  const marks = { delimiter, quote, escape: options.escape ?? quote };
+  const first = firstRecord(text, marks);
+  if (typeof first === "string") throw unreadable(file, first);
+  const { cells, end } = first;
+  const lineEnd = lineEndAt(text, end) ?? "\n";
+  const firstBytes = Buffer.byteLength(text.slice(0, end + lineEnd.length));
+  const hidesLineEnd = lineEndAt(text, text.search(/[\r\n]/)) !== lineEndAt(text, end);
   const names = options.header === false ? cells.map((_, index) => `column${index}`) : cells;
   const empty = names.findIndex((name) => name.trim() === "");
   if (empty >= 0) throw unreadable(file, `column ${empty + 1} has no name. Name it, or set header to false`);
@@ -36,37 +51,35 @@ export async function readCsvHeader(file: string, options: CsvOptions): Promise<
       throw unreadable(file, `the columns ${twin} and ${name} have the same name (case is ignored)`);
     seen.set(name.toLowerCase(), name);
   }
-  return { delimiter, quote, escape: options.escape ?? quote, names };
+  return { ...marks, names, lineEnd, hidesLineEnd, firstBytes };
 }
 
-async function firstRecord(file: string, options: CsvOptions): Promise<string> {
-  const text = await decodeStart(file, options.encoding ?? "utf-8");
-  const quote = options.quote ?? '"';
+/** A text up to the first line end that is in no quotes, as far as that is known without the delimiter. */
+function firstLine(text: string, quote: string): string {
   let quoted = false;
   for (let index = 0; index < text.length; index++) {
     const char = text[index];
     if (char === quote) quoted = !quoted;
     else if (!quoted && (char === "\n" || char === "\r")) return text.slice(0, index);
   }
-  if (quoted) throw unreadable(file, "a quote is not closed");
   return text;
 }
 
-async function decodeStart(file: string, encoding: NonNullable<CsvOptions["encoding"]>): Promise<string> {
+async function decodeStart(
+  file: string,
+  encoding: NonNullable<CsvOptions["encoding"]>,
+  quote: string,
+): Promise<string> {
   const bytes = await startOf(file);
+  if (encoding === "latin-1") return bytes.toString("latin1");
   try {
-    const end = encoding === "utf-8" ? bytes.indexOf(10) : -1;
-    const label = {
-      "utf-8": "utf-8",
-      "utf-16": bytes[0] === 0xfe ? "utf-16be" : "utf-16le",
-      "latin-1": "latin1",
-    }[encoding];
+    const end = encoding === "utf-8" ? bytes.indexOf(10) + 1 : 0;
     // Only the first line must decode here; the engine checks the others, and a block may end inside a
     // character.
-    const decoder = new TextDecoder(label, { fatal: encoding === "utf-8" && end >= 0 });
-    return decoder.decode(end >= 0 && !bytes.subarray(0, end).includes(34) ? bytes.subarray(0, end) : bytes, {
-      stream: true,
-    });
+    const isLine = end > 0 && (quote === "" || !bytes.subarray(0, end).includes(quote));
+    const label = encoding === "utf-8" ? "utf-8" : bytes[0] === 0xfe ? "utf-16be" : "utf-16le";
+    const decoder = new TextDecoder(label, { fatal: true });
+    return decoder.decode(isLine ? bytes.subarray(0, end) : bytes, { stream: bytes.length >= headerBytes });
   } catch (error) {
     throw unreadable(
       file,
@@ -88,10 +101,8 @@ async function startOf(file: string): Promise<Buffer> {
 }
 
 function likelyDelimiter(line: string, quote: string): string {
-  const bare = line.replaceAll(
-    new RegExp(`${escapePattern(quote)}[^${escapePattern(quote)}]*${escapePattern(quote)}`, "g"),
-    "",
-  );
+  const mark = escapePattern(quote);
+  const bare = quote === "" ? line : line.replaceAll(new RegExp(`${mark}[^${mark}]*${mark}`, "g"), "");
   const counts = [",", "\t", ";", "|"].map((delimiter) => ({
     delimiter,
     count: bare.split(delimiter).length,
@@ -99,21 +110,55 @@ function likelyDelimiter(line: string, quote: string): string {
   return counts.reduce((best, candidate) => (candidate.count > best.count ? candidate : best)).delimiter;
 }
 
-function splitRecord(line: string, delimiter: string, quote: string): string[] {
+/** The cells of a text's first record by the engine's strict rules and where it ends, or what is wrong with it. */
+function firstRecord(
+  text: string,
+  marks: CsvMarks,
+): { readonly cells: readonly string[]; readonly end: number } | string {
   const cells: string[] = [];
+  for (let from = 0; ; from += marks.delimiter.length) {
+    const cell = firstCell(text, from, marks);
+    if (typeof cell === "string") return cell;
+    cells.push(cell.text);
+    from = cell.end;
+    if (isLineEnd(text, from)) return { cells, end: from };
+    if (!text.startsWith(marks.delimiter, from)) return "it has text after a closing quote";
+  }
+}
+
+function firstCell(
+  text: string,
+  from: number,
+  { delimiter, quote, escape: escaping }: CsvMarks,
+): { readonly text: string; readonly end: number } | string {
+  let index = from;
+  while (text[index] === " ") index++;
+  if (text[index] !== quote) {
+    for (index = from; !isLineEnd(text, index) && !text.startsWith(delimiter, index); ) index++;
+    return { text: text.slice(from, index), end: index };
+  }
   let cell = "";
-  let quoted = false;
-  for (let index = 0; index < line.length; index++) {
-    const char = line[index] ?? "";
-    if (char === quote && quoted && line[index + 1] === quote) cell += line[++index];
-    else if (char === quote) quoted = !quoted;
-    else if (!quoted && line.startsWith(delimiter, index)) {
-      cells.push(cell);
-      cell = "";
-      index += delimiter.length - 1;
+  for (index++; index < text.length; index++) {
+    const [char, next] = [text[index], text[index + 1]];
+    if (char === escaping && (next === quote || escaping !== quote)) {
+      cell += next ?? "";
+      index++;
+    } else if (char === quote) {
+      do index++;
+      while (text[index] === " ");
+      return { text: cell, end: index };
     } else cell += char;
   }
-  return [...cells, cell];
+  return "a quote is not closed";
+}
+
+function lineEndAt(text: string, index: number): CsvDialect["lineEnd"] | undefined {
+  if (text.startsWith("\r\n", index)) return index < 0 ? undefined : "\r\n";
+  return text[index] === "\n" ? "\n" : text[index] === "\r" ? "\r" : undefined;
+}
+
+function isLineEnd(text: string, index: number): boolean {
+  return index >= text.length || text[index] === "\n" || text[index] === "\r";
 }
 
 function escapePattern(text: string): string {

@@ -28,11 +28,8 @@ export interface CsvRecord {
   readonly why?: string | undefined;
 }
 
-/**
- * The dialect in bytes, seen at a text that begins with the first record; `undefined` for quotes and escapes
- * of more than one ASCII character.
- */
-export function csvBytes(dialect: CsvDialect, options: CsvOptions, start: Buffer): CsvBytes | undefined {
+/** The dialect in bytes; `undefined` for quotes and escapes of more than one ASCII character. */
+export function csvBytes(dialect: CsvDialect, options: CsvOptions): CsvBytes | undefined {
   const { quote, delimiter, names } = dialect;
   const isByte = (text: string) => text.length === 1 && text.charCodeAt(0) < 128;
   if (!isByte(quote) || !isByte(dialect.escape) || delimiter === "" || delimiter.startsWith(" "))
@@ -41,23 +38,11 @@ export function csvBytes(dialect: CsvDialect, options: CsvOptions, start: Buffer
     delimiter: Buffer.from(delimiter),
     quote: quote.charCodeAt(0),
     escape: dialect.escape.charCodeAt(0),
-    lineEnd: firstLineEnd(start, quote.charCodeAt(0)),
+    lineEnd: Buffer.from(dialect.lineEnd),
     columns: names.length,
     nullText: Buffer.from(options.nullText ?? ""),
     blankIsRow: names.length === 1 && (options.nullText ?? "") === "",
   };
-}
-
-function firstLineEnd(text: Buffer, quote: number): Buffer {
-  let quoted = false;
-  for (let offset = 0; offset < text.length; offset++) {
-    if (text[offset] === quote) quoted = !quoted;
-    else if (quoted) continue;
-    else if (text[offset] === lineFeed) return Buffer.from("\n");
-    else if (text[offset] === carriageReturn)
-      return Buffer.from(text[offset + 1] === lineFeed ? "\r\n" : "\r");
-  }
-  return Buffer.from("\n");
 }
 
 /**

@@ -23,6 +23,12 @@ export interface SortedCsv {
   readonly broken: number;
 }
 
+/** A line that is broken, counted from 1, with what is wrong. */
+export interface BrokenLine {
+  readonly line: number;
+  readonly why: string;
+}
+
 /**
  * Copies a CSV file, without header and as UTF-8, to one in which every record can be read: each has two more
  * cells, empty for rows that are as they should be. In the place of a broken line stands a row of nulls, with
@@ -53,11 +59,28 @@ export async function sortCsv(
   }
 }
 
+/**
+ * The first broken line of a CSV file; `undefined` for none, and where quotes or escapes are of more than one
+ * ASCII character. @throws as {@link sortCsv}
+ */
+export async function firstBrokenLine(
+  file: string,
+  dialect: CsvDialect,
+  options: CsvOptions,
+): Promise<BrokenLine | undefined> {
+  const sorter = new CsvSorter(file, undefined, dialect, options);
+  for await (const block of utf8Blocks(file, options.encoding ?? "utf-8"))
+    if (!(await sorter.add(block, false)) || sorter.firstBroken !== undefined) return sorter.firstBroken;
+  await sorter.add(Buffer.alloc(0), true);
+  return sorter.firstBroken;
+}
+
 class CsvSorter {
   rows = 0;
   broken = 0;
+  firstBroken: BrokenLine | undefined;
   readonly #file: string;
-  readonly #target: FileHandle;
+  readonly #target: FileHandle | undefined;
   readonly #dialect: CsvDialect;
   readonly #options: CsvOptions;
   #bytes: CsvBytes | undefined;
@@ -65,7 +88,8 @@ class CsvSorter {
   #line = 1;
   #headers: number;
 
-  constructor(file: string, target: FileHandle, dialect: CsvDialect, options: CsvOptions) {
+  /** @param target is absent where only broken lines are looked for */
+  constructor(file: string, target: FileHandle | undefined, dialect: CsvDialect, options: CsvOptions) {
     this.#file = file;
     this.#target = target;
     this.#dialect = dialect;
@@ -76,7 +100,7 @@ class CsvSorter {
   /** Takes the next block of the file; false where its dialect cannot be taken apart. */
   async add(block: Buffer, isLast: boolean): Promise<boolean> {
     const text = this.#rest.length === 0 ? block : Buffer.concat([this.#rest, block]);
-    this.#bytes ??= csvBytes(this.#dialect, this.#options, text);
+    this.#bytes ??= csvBytes(this.#dialect, this.#options);
     if (this.#bytes === undefined) return false;
     const written: Buffer[] = [];
     let from = 0;
@@ -89,7 +113,7 @@ class CsvSorter {
       from = record.next;
     }
     this.#rest = text.subarray(from);
-    if (written.length > 0) await this.#target.appendFile(Buffer.concat(written));
+    if (written.length > 0) await this.#target?.appendFile(Buffer.concat(written));
     return true;
   }
 
@@ -115,6 +139,7 @@ class CsvSorter {
       return;
     }
     this.broken++;
+    this.firstBroken ??= { line: this.#line, why };
     const what = `line ${this.#line} ${why}`;
     if (record.length > maxBrokenBytes)
       throw this.#unreadable(`${why}, and is too long to set aside (more than ${maxBrokenBytes} bytes)`);
@@ -145,7 +170,7 @@ class CsvSorter {
 /**
  * A text file's bytes as UTF-8, without a byte order mark. @throws `SOURCE_UNREADABLE` for what is no UTF-16
  */
-async function* utf8Blocks(
+export async function* utf8Blocks(
   file: string,
   encoding: NonNullable<CsvOptions["encoding"]>,
 ): AsyncGenerator<Buffer> {

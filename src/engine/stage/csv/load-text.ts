@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { VarveError } from "../../../errors.ts";
+import { isVarveError, VarveError } from "../../../errors.ts";
 import { type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
 import { quoteFile, quoteText } from "../../../sql/sql-text.ts";
 import type { CsvOptions, EngineSource, StageOptions } from "../../core/contract.ts";
@@ -9,7 +9,8 @@ import { besideStored, storedName } from "../shared/position.ts";
 import { assertFilled } from "../shared/source-file.ts";
 import { type TextCompression, textCompression } from "../shared/text-blocks.ts";
 import { type CsvDialect, readCsvHeader } from "./csv-header.ts";
-import { sortCsv } from "./csv-sort.ts";
+import { copyPlain, hasOtherLineEnds, needsCopy } from "./csv-plain.ts";
+import { firstBrokenLine, sortCsv } from "./csv-sort.ts";
 
 /** The cells of files as text, all in one table. */
 export interface LoadedText {
@@ -62,25 +63,50 @@ export async function loadText(
   for (const { file, dialect } of headers) {
     assertNotAborted(options.signal);
     starts.push({ file, from: rows, dialect });
-    const scan = csvScan(file, storedOf(dialect), source.options ?? {}, await textCompression(file));
+    const start = { file, from: rows, dialect: storedOf(dialect) };
     try {
-      await core.run(sql`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`);
+      await loadFile(core, raw, start, source.options ?? {});
     } catch (error) {
-      const failure = csvFailure(file, error, options.badCells !== "keep");
-      if (options.badCells !== "keep") throw failure;
-      await loadSorted(
-        core,
-        raw,
-        { file, from: rows, dialect: storedOf(dialect) },
-        source.options ?? {},
-        failure,
-      );
+      if (options.badCells !== "keep") throw await csvFailure(start, error, source.options ?? {}, keepHint);
+      const failure = await csvFailure(start, error, source.options ?? {});
+      await loadSorted(core, raw, start, source.options ?? {}, failure);
       hasBroken = true;
     }
     rows = await countRows(core, raw);
     options.onProgress?.(rows);
   }
   return { names: all, starts, hasBroken };
+}
+
+/** Loads a file as it is, or a copy of one that the engine would misread. */
+async function loadFile(
+  core: EngineCore,
+  raw: SqlName,
+  { file, dialect }: CsvStart,
+  options: CsvOptions,
+): Promise<void> {
+  const load = (scan: SqlExpression) => core.run(sql`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`);
+  const copy = join(core.folder, `${core.freshName("plain")}.csv`);
+  try {
+    if (needsCopy(dialect, options)) {
+      await copyPlain(file, copy, dialect, options);
+      await load(csvScan(copy, dialect, { ...options, header: true, encoding: "utf-8" }, "none"));
+      return;
+    }
+    // a blank line is a row there, and the engine finds two where its end is of two kinds
+    if (dialect.names.length === 1 && (await hasOtherLineEnds(file, dialect))) {
+      const broken = await firstBrokenLine(file, dialect, options);
+      if (broken !== undefined) throw brokenLine(file, broken.line, broken.why);
+    }
+    await load(csvScan(file, dialect, options, await textCompression(file)));
+  } finally {
+    await rm(copy, { force: true });
+  }
+}
+
+function brokenLine(file: string, line: number, why: string): VarveError {
+  const text = `Line ${line} of ${file} cannot be read as CSV: it ${why}. Correct it${keepHint}.`;
+  return new VarveError("SOURCE_UNREADABLE", text, { file, line });
 }
 
 async function countRows(core: EngineCore, table: SqlName): Promise<number> {
@@ -108,7 +134,7 @@ async function loadSorted(
     const names = [...dialect.names, besideStored.why, besideStored.text];
     const scan = csvScan(
       copy,
-      { ...dialect, names },
+      { ...dialect, names, lineEnd: "\n" },
       { ...options, header: false, encoding: "utf-8" },
       "none",
     );
@@ -132,6 +158,7 @@ function csvScan(
   const settings = [
     sql`auto_detect = false`,
     sql`compression = ${quoteText(compression)}`,
+    ...newLine(dialect),
     sql`header = ${options.header === false ? sql`false` : sql`true`}`,
     sql`columns = {${columns}}`,
     sql`delim = ${quoteText(dialect.delimiter)}`,
@@ -147,24 +174,46 @@ function csvScan(
   return sql`read_csv(${quoteFile(file)}, hive_partitioning = false, ${settings})`;
 }
 
+/** The engine takes no name for CRLF, and finds that by itself. */
+function newLine({ lineEnd }: CsvDialect): SqlExpression[] {
+  return lineEnd === "\r\n" ? [] : [sql`new_line = ${quoteText(lineEnd === "\n" ? "\\n" : "\\r")}`];
+}
+
 const keepHint = ', or set such lines aside with a suite that says "onMisfit": "quarantine"';
 
-function csvFailure(file: string, error: unknown, mayBeKept: boolean): unknown {
-  if (!(error instanceof VarveError)) return error;
+async function csvFailure(
+  { file, dialect }: CsvStart,
+  error: unknown,
+  options: CsvOptions,
+  hint = "",
+): Promise<unknown> {
+  if (!isVarveError(error) || ["SOURCE_UNREADABLE", "CANCELLED"].includes(error.code)) return error;
   const message = String(error.data["engineMessage"] ?? error.message);
-  const line = /CSV Error on Line: (\d+)/.exec(message)?.[1];
   const why = message
     .split(/\n\s*Possible (?:fixes|Solution)|\n\n\s*file = /)[0]
     ?.replace(/CSV Error on Line: \d+\n/, "")
     .replace(/Original Line: [^\n]*\n(?=Expected)/, "")
     .replaceAll(/\s*\n\s*/g, "; ")
     .trim();
+  const [, record] = /CSV Error on Line: (\d+)/.exec(message) ?? [];
+  const line =
+    (await lineOfFailure(file, dialect, options)) ?? (record === undefined ? undefined : Number(record));
   const place = line === undefined ? `The file ${file}` : `Line ${line} of ${file}`;
-  const text = `${place} cannot be read as CSV: ${why}. Check delimiter, quotes, line ends and encoding (utf-8, utf-16 or latin-1)${mayBeKept && line !== undefined ? keepHint : ""}.`;
-  return new VarveError(
-    "SOURCE_UNREADABLE",
-    text,
-    { file, line: line === undefined ? undefined : Number(line) },
-    error,
-  );
+  const text = `${place} cannot be read as CSV: ${why}. Check delimiter, quotes, line ends and encoding (utf-8, utf-16 or latin-1)${line === undefined ? "" : hint}.`;
+  return new VarveError("SOURCE_UNREADABLE", text, { file, line }, error);
+}
+
+/** The line at fault. The engine counts records, or names none. */
+async function lineOfFailure(
+  file: string,
+  dialect: CsvDialect,
+  options: CsvOptions,
+): Promise<number | undefined> {
+  try {
+    return (await firstBrokenLine(file, dialect, options))?.line;
+  } catch (error) {
+    if (!isVarveError(error, "SOURCE_UNREADABLE")) throw error;
+    const { line } = error.data;
+    return typeof line === "number" ? line : undefined;
+  }
 }

@@ -29,7 +29,7 @@ export async function readNestedCells(
     core,
     given: new Map(columns.map(({ stored, type }) => [stored, type])),
     fromText: true,
-    placeOf: (row) => `row ${row}`,
+    placeOf: (row) => ({ text: `row ${row}` }),
     keepsBad: true,
   });
   try {

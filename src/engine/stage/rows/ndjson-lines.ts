@@ -1,7 +1,7 @@
 import { TextDecoder } from "node:util";
 import { VarveError } from "../../../errors.ts";
 import type { RowCells } from "../../core/contract.ts";
-import type { BadCell } from "../shared/bad-cells.ts";
+import { type BadCell, wholeText } from "../shared/bad-cells.ts";
 import { exactJson } from "../shared/exact-json.ts";
 import { textBlocks } from "../shared/text-blocks.ts";
 import { isPlainObject } from "../shared/value-shapes.ts";
@@ -68,7 +68,8 @@ function parseLine(
     const repeated = repeatedName(text, value);
     return repeated === undefined ? { row: value } : { what: `names ${JSON.stringify(repeated)} twice` };
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    // the parser shows the text around the place, cut anywhere
+    const why = wholeText(cause instanceof Error ? cause.message : String(cause));
     return { what: `is not JSON: ${why}. A line must be one complete object`, cause };
   }
 }

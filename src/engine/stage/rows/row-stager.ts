@@ -27,14 +27,23 @@ import { decimalFor, isDouble, storedDigits, widenedNumbers } from "./widen-numb
 /** Rows of a source's first batch. */
 const firstRows = 32;
 
+/** Where a row came from. */
+export interface RowPlace {
+  /** E.g. `row 12` or `line 13 of /data/a.ndjson`. */
+  readonly text: string;
+  readonly file?: string | undefined;
+  /** Counted from 1. */
+  readonly line?: number | undefined;
+}
+
 export interface RowStagerOptions {
   readonly core: EngineCore;
   /** Types that are given; the other columns are inferred, and widen as rows come. */
   readonly given: ReadonlyMap<string, ValueType>;
   /** Whether values come from text (NDJSON), see {@link BuilderOptions}. */
   readonly fromText: boolean;
-  /** Says where a row came from, e.g. `row 12` or `line 13 of /data/a.ndjson`; the ordinal counts from 0. */
-  readonly placeOf: (ordinal: number) => string;
+  /** Says where a row came from; the ordinal counts from 0. */
+  readonly placeOf: (ordinal: number) => RowPlace;
   /**
    * Values that are not of their given type become null and are kept aside, see {@link RowStager.badCells};
    * default: refuse them.
@@ -352,11 +361,11 @@ export class RowStager {
     data: Readonly<Record<string, unknown>> = {},
   ): VarveError {
     const row = this.rows + at;
-    const place = this.#options.placeOf(row);
+    const { text, file, line } = this.#options.placeOf(row);
     const subject =
-      column === undefined ? `The source's ${place}` : `Column ${column} of the source's ${place}`;
+      column === undefined ? `The source's ${text}` : `Column ${column} of the source's ${text}`;
     const code = column === undefined ? "SOURCE_UNREADABLE" : "SCHEMA_MISMATCH";
-    return new VarveError(code, `${subject} ${what}.`, { row, column, ...data });
+    return new VarveError(code, `${subject} ${what}.`, { file, line, row, column, ...data });
   }
 }
 

@@ -9,7 +9,7 @@ import type { BadCell } from "../shared/bad-cells.ts";
 import { positionNames, storedName } from "../shared/position.ts";
 import { type FileStart, fileAndRow } from "../shared/stage-files.ts";
 import { readJsonLines } from "./ndjson-lines.ts";
-import { inBatches, RowStager } from "./row-stager.ts";
+import { inBatches, type RowPlace, RowStager } from "./row-stager.ts";
 
 /** Stages row objects. @throws `SOURCE_UNREADABLE`, `SCHEMA_MISMATCH` naming row and column. */
 export async function stageRows(
@@ -22,7 +22,7 @@ export async function stageRows(
     core,
     given: declared,
     fromText: false,
-    placeOf: (row) => `row ${row}`,
+    placeOf: (row) => ({ text: `row ${row}` }),
     keepsBad: options.badCells === "keep",
   });
   try {
@@ -51,8 +51,10 @@ export async function stageJsonLines(
   const starts: FileStart[] = [];
   let lines: number[] = [];
   let base = 0;
-  const placeOf = (row: number) =>
-    `line ${lines[row - base] ?? "?"} of ${starts.at(-1)?.file ?? "the source"}`;
+  const placeOf = (row: number): RowPlace => {
+    const [file, line] = [starts.at(-1)?.file, lines[row - base]];
+    return { text: `line ${line ?? "?"} of ${file ?? "the source"}`, file, line };
+  };
   const stager = new RowStager({
     core,
     given: declared,

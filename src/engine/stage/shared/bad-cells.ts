@@ -28,7 +28,12 @@ export function badCellsSql(column: SqlExpression): SqlExpression {
  * surrogate pair, which no file can hold, is shown as it is escaped.
  */
 export function cellText(value: unknown): string {
-  return textOf(value).replace(/[\ud800-\udfff]/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`);
+  return wholeText(textOf(value));
+}
+
+/** A text that UTF-8 can hold: half of a surrogate pair is shown as it is escaped. */
+export function wholeText(text: string): string {
+  return text.replace(/[\ud800-\udfff]/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`);
 }
 
 function textOf(value: unknown): string {

@@ -1,4 +1,3 @@
-import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 import { VarveError } from "../../../errors.ts";
 import { openSourceFile } from "./source-file.ts";
@@ -57,7 +56,8 @@ export async function* textBlocks(file: string): AsyncGenerator<Buffer> {
 }
 
 async function* gunzipped(file: string): AsyncGenerator<Buffer> {
-  const source = createReadStream(file, { highWaterMark: blockBytes });
+  const handle = await openSourceFile(file);
+  const source = handle.createReadStream({ highWaterMark: blockBytes, autoClose: false });
   const plain = createGunzip({ chunkSize: blockBytes });
   source.on("error", (error) => plain.destroy(error));
   source.pipe(plain);
@@ -74,5 +74,6 @@ async function* gunzipped(file: string): AsyncGenerator<Buffer> {
   } finally {
     source.destroy();
     plain.destroy();
+    await handle.close();
   }
 }

@@ -1,0 +1,147 @@
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import type { CsvOptions, EngineRow, StageOptions } from "../../../src/engine/core/contract.ts";
+import { openSession } from "../../../src/engine/session/session.ts";
+import { freshFolder } from "../../operations/table-folder.ts";
+
+function written(name: string, content: string | Uint8Array): string {
+  const file = join(freshFolder(), name);
+  writeFileSync(file, content);
+  return file;
+}
+
+async function csvRows(
+  content: string | Uint8Array,
+  options: CsvOptions = {},
+  how: StageOptions = {},
+): Promise<EngineRow[]> {
+  await using session = await openSession({});
+  const source = { kind: "csv", files: [written("rows.csv", content)], options } as const;
+  return session.rows((await session.stage(source, how)).sql);
+}
+
+async function jsonRows(content: string | Uint8Array, how: StageOptions = {}): Promise<EngineRow[]> {
+  await using session = await openSession({});
+  const staged = await session.stage({ kind: "ndjson", files: [written("rows.ndjson", content)] }, how);
+  return session.rows(how.badCells === "keep" ? staged.positionedSql : staged.sql);
+}
+
+describe("a CSV file", () => {
+  const rows = [
+    { a: 1n, other: 2n },
+    { a: 3n, other: 4n },
+  ];
+  const named = (found: EngineRow[]) => found.map((row) => ({ a: row["a"], other: Object.values(row)[1] }));
+
+  it.each([
+    ["a line feed in its header, and records that end in CRLF", 'a,"x\ny"\r\n1,2\r\n3,4\r\n', {}],
+    ["CRLF in its header, and records that end in a line feed", 'a,"x\r\ny"\n1,2\n3,4\n', {}],
+    ["a line feed in its header, and records that end in CR", 'a,"x\ny"\r1,2\r3,4\r', {}],
+    ["a line feed in its header, in quotes of its own", "a,'x\ny'\r\n1,2\r\n3,4\r\n", { quote: "'" }],
+  ])("with %s has its rows", async (_, content, options) => {
+    expect(named(await csvRows(content, options))).toEqual(rows);
+  });
+
+  it("that is copied for the engine is refused by its own line", async () => {
+    await expect(csvRows('a,"x\ny"\r\n1,2\r\n3,4,5\r\n')).rejects.toMatchObject({ data: { line: 4 } });
+    await expect(csvRows('"x\ny",1\r\n2\r\n', { header: false })).rejects.toMatchObject({
+      data: { line: 3 },
+    });
+  });
+
+  it("without a header, and with a line feed in the first record only, has its rows", async () => {
+    expect(await csvRows('"x\ny",1\r\nz,2\r\n', { header: false })).toEqual([
+      { column0: "x\ny", column1: 1n },
+      { column0: "z", column1: 2n },
+    ]);
+  });
+
+  it("in UTF-16 keeps characters of two units", async () => {
+    const text = "\ufeffa,b\n\u{1f600} é,1\n";
+    expect(await csvRows(Buffer.from(text, "utf16le"), { encoding: "utf-16" })).toEqual([
+      { a: "\u{1f600} é", b: 1n },
+    ]);
+    const swapped = Buffer.from(text, "utf16le").swap16();
+    expect(await csvRows(swapped, { encoding: "utf-16" })).toEqual([{ a: "\u{1f600} é", b: 1n }]);
+  });
+
+  it("in UTF-16 that ends within a character is refused", async () => {
+    const bytes = Buffer.from("\ufeffa,b\nx,1\n", "utf16le").subarray(0, -1);
+    await expect(csvRows(bytes, { encoding: "utf-16" })).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      data: { file: expect.stringContaining("rows.csv") },
+    });
+  });
+
+  it("has the names that its header says, quotes within them too", async () => {
+    expect(await csvRows('a"b,"c""d"\n1,2\n')).toEqual([{ 'a"b': 1n, 'c"d': 2n }]);
+    expect(await csvRows(Buffer.from("caf\xe9,b\n1,2\n", "latin1"), { encoding: "latin-1" })).toEqual([
+      { café: 1n, b: 2n },
+    ]);
+  });
+
+  it.each([
+    ['"a"b,c\n1,2\n', "text after a closing quote"],
+    ['a,"b\n1,2\n', "not closed"],
+  ])("with the header %j is refused by its first line", async (content, what) => {
+    await expect(csvRows(content)).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      message: expect.stringContaining(what),
+      data: { line: 1 },
+    });
+  });
+
+  it("that is one line without an end, and no UTF-8, is refused", async () => {
+    await expect(csvRows(Buffer.from([0x61, 0x2c, 0xff]))).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+    });
+  });
+
+  it("of one column with a line end of another kind is refused by its line, or sets it aside", async () => {
+    const content = "x\n1\n\r\n2\n";
+    await expect(csvRows(content)).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      data: { line: 3 },
+    });
+    expect(await csvRows(content, {}, { badCells: "keep" })).toEqual([{ x: 1n }, { x: null }, { x: 2n }]);
+    expect(await csvRows('x\n"1\r\n2"\n\n')).toEqual([{ x: "1\r\n2" }, { x: null }]);
+  });
+});
+
+describe("a file of JSON lines", () => {
+  it.each([
+    ['{"a":1}\n{"\\u0000":1}\n', "SOURCE_UNREADABLE", 2],
+    ['{"a":1}\n{"A":1}\n', "SCHEMA_MISMATCH", 2],
+    ['{"a":1}\n\n{"a":"x"}\n', "SCHEMA_MISMATCH", 3],
+  ])("of %j is refused naming file and line", async (content, code, line) => {
+    await expect(jsonRows(content)).rejects.toMatchObject({
+      code,
+      data: { file: expect.stringContaining("rows.ndjson"), line },
+    });
+  });
+
+  it("sets a broken line aside whose error shows half of a character", async () => {
+    const rows = await jsonRows('{"s":null,"l"\u{1f600}[]}\n{"s":1}\n', {
+      columns: [{ name: "s", type: "BIGINT" }],
+      badCells: "keep",
+    });
+    expect(rows).toMatchObject([
+      { s: null, __varve_bad_cells: [{ column: null, text: '{"s":null,"l"\u{1f600}[]}' }] },
+      { s: 1n, __varve_bad_cells: null },
+    ]);
+  });
+
+  it("keeps byte order marks that begin a text or a name, at any depth", async () => {
+    const row = { "\ufeffa": "\ufeffx", l: ["\ufeffx"], s: { t: "\ufefflonger than twelve bytes" } };
+    expect(await jsonRows(`${JSON.stringify(row)}\n`)).toEqual([row]);
+  });
+
+  it("leaves no descriptor open when it is refused, compressed or not", async () => {
+    const before = readdirSync("/proc/self/fd").length;
+    for (const content of ['{"a":1}\n[]\n', gzipSync('{"a":1}\n[]\n')])
+      await expect(jsonRows(content)).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
+    expect(readdirSync("/proc/self/fd").length).toBeLessThanOrEqual(before);
+  });
+});
