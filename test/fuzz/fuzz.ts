@@ -1,54 +1,86 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** What is damaged: logs of tables, or Arrow files and streams. */
-export type FuzzTarget = "logs" | "arrow";
+/** What is damaged: logs of tables, or sources of one format. */
+export type FuzzTarget = "logs" | (typeof sourceTargets)[number];
+
+const sourceTargets = ["arrow", "csv", "ndjson", "parquet"] as const;
+
+/** A case that ended in anything but an answer or a typed error. */
+export interface FuzzFailure {
+  readonly number: number;
+  readonly error: string;
+  /** A copy of the damaged source. */
+  readonly input?: string | undefined;
+}
 
 /** What a run of the fuzzer found. */
 export interface FuzzReport {
+  readonly target: FuzzTarget;
   readonly seed: number;
   readonly runs: number;
   answered: number;
   refused: number;
-  readonly failures: { readonly number: number; readonly error: string }[];
+  readonly failures: FuzzFailure[];
 }
 
 const here = dirname(fileURLToPath(import.meta.url));
-const casesPerProcess = 2500;
-/** Far beyond what any case takes, because other programs may have the machine. */
+const casesPerProcess = 1000;
+/** Milliseconds that a case may wait, far beyond what any takes, because other programs may have the machine. */
 const hangMilliseconds = 600_000;
+/** Seconds of processor time after which a case is killed. */
+const mostSeconds = 30;
+
+/** One run of the fuzzer. */
+export interface FuzzRun {
+  readonly target: FuzzTarget;
+  readonly seed: number;
+  readonly runs: number;
+  readonly from?: number | undefined;
+  readonly log?: ((line: string) => void) | undefined;
+}
 
 /**
  * Runs cases in processes of their own, so that a crash of the engine and a hang are findings, not the end.
+ * Inputs of findings are kept in a folder below the system's temporary folder.
  *
  * Every case has a number and is repeated by `--seed S --from N --runs 1`.
  */
-export async function fuzz(
-  seed: number,
-  runs: number,
+export async function fuzz({
+  target,
+  seed,
+  runs,
   from = 0,
-  log: (line: string) => void = () => undefined,
-  target: FuzzTarget = "logs",
-): Promise<FuzzReport> {
-  const report: FuzzReport = { seed, runs, answered: 0, refused: 0, failures: [] };
+  log = () => undefined,
+}: FuzzRun): Promise<FuzzReport> {
+  const report: FuzzReport = { target, seed, runs, answered: 0, refused: 0, failures: [] };
   const folder = mkdtempSync(join(tmpdir(), "varve-fuzz-"));
-  let told = 0;
+  const kept = `${folder}-findings`;
+  let logged = 0;
   try {
     for (let next = from; next < from + runs; ) {
       const count = Math.min(casesPerProcess, from + runs - next);
+      const work = join(folder, `from-${next}`);
+      mkdirSync(work);
+      const progress = join(folder, "progress");
       next = await runProcess(report, {
-        progress: join(folder, "progress"),
+        seed,
         from: next,
         runs: count,
         target,
+        folder: work,
+        progress,
+        kept,
       });
-      for (const { number, error } of report.failures.slice(told)) log(`case ${number}: ${error}`);
-      told = report.failures.length;
+      rmSync(work, { recursive: true, force: true });
+      for (const { number, error, input } of report.failures.slice(logged))
+        log(`case ${number}: ${error}${input === undefined ? "" : ` (input: ${input})`}`);
+      logged = report.failures.length;
       log(
-        `${next - from} of ${runs}: ${report.answered} answered, ${report.refused} refused, ${report.failures.length} findings`,
+        `${target}: ${next - from} of ${runs}: ${report.answered} answered, ${report.refused} refused, ${report.failures.length} findings`,
       );
     }
   } finally {
@@ -57,64 +89,85 @@ export async function fuzz(
   return report;
 }
 
-/** The cases of one process, and the file in which it says which one is under way. */
-interface ProcessCases {
-  readonly progress: string;
+/** The cases of one process. */
+export interface WorkerArguments {
+  readonly seed: number;
   readonly from: number;
   readonly runs: number;
   readonly target: FuzzTarget;
+  /** An empty folder for temporary files. */
+  readonly folder: string;
+  /** The file in which the process says which case is under way. */
+  readonly progress: string;
+  /** The folder for inputs of findings, which need not exist. */
+  readonly kept: string;
 }
 
 /** Resolves to the number of the next case. */
-function runProcess(report: FuzzReport, { progress, from, runs, target }: ProcessCases): Promise<number> {
+function runProcess(report: FuzzReport, work: WorkerArguments): Promise<number> {
   return new Promise((done, failed) => {
-    const worker = resolve(here, "worker.ts");
-    const child = spawn(
-      process.execPath,
-      [
-        "--import",
-        "tsx",
-        "--max-old-space-size=1024",
-        worker,
-        String(report.seed),
-        String(from),
-        String(runs),
-        progress,
-        target,
-      ],
-      {
-        cwd: resolve(here, "../.."),
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+    const options = ["--import", "tsx", "--max-old-space-size=1024"];
+    const child = spawn(process.execPath, [...options, resolve(here, "worker.ts"), JSON.stringify(work)], {
+      cwd: resolve(here, "../.."),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const output: Buffer[] = [];
     const complaints: Buffer[] = [];
     child.stdout.on("data", (piece: Buffer) => output.push(piece));
     child.stderr.on("data", (piece: Buffer) => complaints.push(piece));
-    let last = "";
-    const watch = setInterval(() => {
-      const now = currentCase(progress);
-      if (now === last) child.kill("SIGKILL");
-      last = now;
-    }, hangMilliseconds);
+    const disarm = watch(work.progress, child.pid ?? 0, () => child.kill("SIGKILL"));
     child.on("error", failed);
     child.on("close", (code, signal) => {
-      clearInterval(watch);
+      disarm();
       const text = Buffer.concat(output).toString();
       if (code === 0 && text !== "") {
         const found = JSON.parse(text) as Pick<FuzzReport, "answered" | "refused" | "failures">;
         report.answered += found.answered;
         report.refused += found.refused;
         report.failures.push(...found.failures);
-        done(from + runs);
+        done(work.from + work.runs);
         return;
       }
-      const number = Number(currentCase(progress) || from);
+      const number = Number(currentCase(work.progress) || work.from);
       const error = `the process ended with ${signal ?? code}: ${Buffer.concat(complaints).toString().slice(0, 2000)}`;
-      report.failures.push({ number, error });
+      report.failures.push({ number, error, input: keepInput(work, number) });
       done(number + 1);
     });
   });
+}
+
+/** Calls `stop` once where a case takes too much processor time, or waits for ever. */
+function watch(progress: string, pid: number, stop: () => void): () => void {
+  let last = { name: "", seconds: 0, waits: 0 };
+  const period = 2000;
+  const timer = setInterval(() => {
+    const name = currentCase(progress);
+    const seconds = processorSeconds(pid);
+    if (name !== last.name) last = { name, seconds, waits: 0 };
+    last.waits += period;
+    if (last.waits > hangMilliseconds || seconds - last.seconds > mostSeconds) stop();
+  }, period);
+  return () => clearInterval(timer);
+}
+
+/** Processor time of a process so far, as Linux counts it: in hundredths of a second. */
+function processorSeconds(pid: number): number {
+  const stat = `/proc/${pid}/stat`;
+  if (!existsSync(stat)) return 0;
+  const fields = readFileSync(stat, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Copies the source of a case whose process ended. */
+function keepInput({ folder, kept }: WorkerArguments, number: number): string | undefined {
+  const name = readdirSync(folder).find((entry) => entry.startsWith("source."));
+  if (name === undefined) return undefined;
+  mkdirSync(kept, { recursive: true });
+  const input = join(kept, `${number}-${name}`);
+  copyFileSync(join(folder, name), input);
+  return input;
 }
 
 function currentCase(progress: string): string {
@@ -126,11 +179,20 @@ function option(name: string, fallback: number): number {
   return at < 0 ? fallback : Number(process.argv[at + 1]);
 }
 
+/** What the command line asks for: one target, all sources, or logs. */
+function wantedTargets(): readonly FuzzTarget[] {
+  if (process.argv.includes("--sources")) return sourceTargets;
+  const wanted = sourceTargets.filter((target) => process.argv.includes(`--${target}`));
+  return wanted.length === 0 ? ["logs"] : wanted;
+}
+
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const seed = option("--seed", 1);
-  const target = process.argv.includes("--arrow") ? "arrow" : "logs";
-  const log = (line: string) => console.error(line);
-  const report = await fuzz(seed, option("--runs", 1000), option("--from", 0), log, target);
-  console.log(JSON.stringify(report, null, 2));
-  process.exit(report.failures.length === 0 ? 0 : 1);
+  const run = { seed: option("--seed", 1), runs: option("--runs", 1000), from: option("--from", 0) };
+  let findings = 0;
+  for (const target of wantedTargets()) {
+    const report = await fuzz({ ...run, target, log: (line) => console.error(line) });
+    console.log(JSON.stringify(report, null, 2));
+    findings += report.failures.length;
+  }
+  process.exit(findings === 0 ? 0 : 1);
 }
