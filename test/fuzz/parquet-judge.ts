@@ -36,6 +36,7 @@ export async function parquetDifference(
       metadata: withoutMeaning(metadata),
       compressors,
       utf8: false,
+      parsers,
     });
   } catch {
     return undefined;
@@ -53,6 +54,9 @@ export async function parquetDifference(
   }
   return undefined;
 }
+
+/** An INT96 as its nanoseconds since 1970. */
+const parsers = { timestampFromNanoseconds: (nanoseconds: bigint) => nanoseconds };
 
 function withoutMeaning(metadata: FileMetaData): FileMetaData {
   const schema = metadata.schema.map((element) => {
@@ -125,18 +129,17 @@ function sameScalar(name: string, value: EngineValue, raw: unknown, { element }:
   switch (name) {
     case "BOOLEAN":
       return value === raw;
+    // a stored number may have more bits than its annotation says
     case "UTINYINT":
     case "USMALLINT":
     case "UINTEGER":
     case "UBIGINT":
-      return (
-        BigInt(value as number) === BigInt.asUintN(typeof raw === "bigint" ? 64 : 32, BigInt(raw as number))
-      );
+      return BigInt(value as number) === BigInt.asUintN(bitsOf(name), BigInt(raw as number));
     case "TINYINT":
     case "SMALLINT":
     case "INTEGER":
     case "BIGINT":
-      return BigInt(value as number) === BigInt(raw as number);
+      return BigInt(value as number) === BigInt.asIntN(bitsOf(name), BigInt(raw as number));
     case "FLOAT":
     case "DOUBLE":
       return typeof raw !== "number" || Object.is(value, raw) || (Number.isNaN(value) && Number.isNaN(raw));
@@ -157,6 +160,10 @@ function sameScalar(name: string, value: EngineValue, raw: unknown, { element }:
   }
 }
 
+function bitsOf(name: string): number {
+  return { TINYINT: 8, SMALLINT: 16, INTEGER: 32 }[name.replace(/^U/, "")] ?? 64;
+}
+
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function sameMoment(value: string, raw: bigint, element: SchemaTree["element"]): boolean {
@@ -165,14 +172,10 @@ function sameMoment(value: string, raw: bigint, element: SchemaTree["element"]):
   if (!/^-?\d+$/.test(own)) return true;
   const { converted_type: converted, logical_type: logical } = element;
   const unit = logical?.type === "TIMESTAMP" ? logical.unit : undefined;
-  if (element.type === "INT96") return BigInt(own) * 1000n === int96Nanoseconds(raw);
+  if (element.type === "INT96") return BigInt(own) * 1000n === raw;
   if (unit === "NANOS") return BigInt(own) * 1000n === raw;
   if (converted === "TIMESTAMP_MILLIS" || unit === "MILLIS") return BigInt(own) === raw * 1000n;
   return BigInt(own) === raw;
-}
-
-function int96Nanoseconds(value: bigint): bigint {
-  return ((value >> 64n) - 2_440_588n) * 86_400_000_000_000n + (value & 0xffff_ffff_ffff_ffffn);
 }
 
 function unscaled(raw: unknown): bigint {

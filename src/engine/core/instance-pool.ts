@@ -163,6 +163,9 @@ async function openInstance(driver: Driver, options: SessionOptions): Promise<Po
     autoinstall_known_extensions: "false",
     allow_community_extensions: "false",
     errors_as_json: "true",
+    // It knows a file by its path, size and the second of its last change: one that was replaced within that
+    // second has the new pages read by the old footer.
+    enable_external_file_cache: "false",
   });
   const connection = await instance.connect();
   await connection.run(sql`SET GLOBAL TimeZone = 'UTC'; SET GLOBAL Calendar = 'gregorian'`);

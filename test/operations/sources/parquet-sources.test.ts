@@ -77,6 +77,16 @@ describe("what the file says and the engine does not", () => {
     },
   );
 
+  it("no UTF-8 in a path of its footer is damage of the file", async () => {
+    const bytes = readFileSync(fixture("struct-nanos-exact"));
+    const path = bytes.indexOf("\x01x\x01a\x01b");
+    expect(path).toBeGreaterThan(0);
+    bytes[path + 3] = 0x95;
+    const file = join(freshFolder(), "damaged.parquet");
+    writeFileSync(file, bytes);
+    expect(await refusal(created(file))).toMatchObject({ code: "SOURCE_UNREADABLE", data: { file } });
+  });
+
   it("nanoseconds are found below lists, maps and structs", async () => {
     for (const name of ["list", "map", "struct"]) {
       expect((await created(fixture(`${name}-nanos-exact`))).rows).toHaveLength(2);

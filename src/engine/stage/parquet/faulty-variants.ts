@@ -53,7 +53,7 @@ async function refuseFault(
   const scan = sql`read_parquet(${quoteFile(copy)}, hive_partitioning = false)`;
   const select = sql`SELECT * FROM (SELECT ${row} AS row, ${fault} AS fault FROM ${scan}) WHERE fault IS NOT NULL LIMIT 1`;
   const [bad] = await core.rows(select).catch((error: unknown) => {
-    throw unreadableParquet(file, error);
+    throw unreadableParquet(file, error, copy);
   });
   if (bad === undefined) return;
   const at = bad["row"] === null ? undefined : Number(bad["row"]);

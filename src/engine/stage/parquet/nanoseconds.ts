@@ -132,7 +132,7 @@ async function refuseCut(
   const scan = sql`read_parquet(${quoteFile(copy)}, hive_partitioning = false)`;
   const select = sql`SELECT ${row} AS row, ${shown} AS "value" FROM ${scan} WHERE ${cut(value)} LIMIT 1`;
   const [bad] = await core.rows(select).catch((error: unknown) => {
-    throw unreadableParquet(file, error);
+    throw unreadableParquet(file, error, copy);
   });
   if (bad === undefined) return;
   const data = { column: [field.name], row: bad["row"] === null ? undefined : Number(bad["row"]), file };

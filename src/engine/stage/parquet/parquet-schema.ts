@@ -71,10 +71,15 @@ async function schemaRows(core: EngineCore, files: readonly string[]): Promise<E
 /** Codes that are about the work or the machine, whatever the file holds. */
 const unrelated: ReadonlySet<string> = new Set(["CANCELLED", "MEMORY_LIMIT_TOO_SMALL", "SOURCE_UNREADABLE"]);
 
-/** The failure to read a file, by the file's name; what says nothing of the file stays as it is. */
-export function unreadableParquet(file: string, error: unknown): unknown {
+/**
+ * The failure to read a file, by the file's name; what says nothing of the file stays as it is.
+ *
+ * @param copy what was read instead of the file
+ */
+export function unreadableParquet(file: string, error: unknown, copy: string = file): unknown {
   if (!isVarveError(error) || unrelated.has(error.code) || isStoreFailure(error)) return error;
-  const [why = ""] = String(error.data["engineMessage"] ?? error.message).split("\n");
+  const [line = ""] = String(error.data["engineMessage"] ?? error.message).split("\n");
+  const why = line.replaceAll(copy, file);
   const [, codec] = /Unsupported compression codec "([^"]+)"/.exec(why) ?? [];
   if (codec !== undefined) {
     const text = `The Parquet file ${file} is compressed with ${codec}${codec === "LZ4" ? " in the form of Hadoop (not LZ4_RAW)" : ""}, which varve does not support. Write it with zstd, snappy or gzip.`;

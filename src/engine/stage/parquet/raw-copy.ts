@@ -5,6 +5,7 @@ import { joinSql, sql } from "../../../sql/sql.ts";
 import { quoteFile, quoteText } from "../../../sql/sql-text.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import { openSourceFile } from "../shared/source-file.ts";
+import { unreadableParquet } from "./parquet-schema.ts";
 import { patchedFooter, type RawType } from "./patched-footer.ts";
 
 /** Bytes that are copied at a time. */
@@ -48,9 +49,13 @@ async function copyColumns(
     (name) =>
       sql`path_in_schema = ${quoteText(name)} OR starts_with(path_in_schema, ${quoteText(`${name}, `)})`,
   );
-  const chunks = await core.rows(
-    sql`SELECT coalesce(dictionary_page_offset, 0) AS dictionary, data_page_offset AS pages, total_compressed_size AS bytes FROM parquet_metadata(${quoteFile(file)}) WHERE ${joinSql(chosen, sql` OR `)}`,
-  );
+  const chunks = await core
+    .rows(
+      sql`SELECT coalesce(dictionary_page_offset, 0) AS dictionary, data_page_offset AS pages, total_compressed_size AS bytes FROM parquet_metadata(${quoteFile(file)}) WHERE ${joinSql(chosen, sql` OR `)}`,
+    )
+    .catch((error: unknown) => {
+      throw unreadableParquet(file, error);
+    });
   const source = await openSourceFile(file);
   const target = await open(copy, "wx");
   try {

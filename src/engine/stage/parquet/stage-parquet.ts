@@ -9,7 +9,7 @@ import { type FileStart, fileAndRow, numberedCopy } from "../shared/stage-files.
 import { refuseFaultyVariants } from "./faulty-variants.ts";
 import { fileShapes, scanOf } from "./file-shapes.ts";
 import { refuseCutNanoseconds } from "./nanoseconds.ts";
-import { readParquetSchemas } from "./parquet-schema.ts";
+import { readParquetSchemas, unreadableParquet } from "./parquet-schema.ts";
 import { explainFailures } from "./source-failure.ts";
 import { uniteColumns } from "./united-columns.ts";
 import { type RowPlaces, refuseLossy, shapeRows, unitedSql } from "./united-rows.ts";
@@ -100,7 +100,11 @@ async function fileStarts(core: EngineCore, files: readonly string[]): Promise<F
   let from = 0;
   for (const file of files) {
     starts.push({ file, from });
-    const [row] = await core.rows(sql`SELECT num_rows AS n FROM parquet_file_metadata(${quoteFile(file)})`);
+    const [row] = await core
+      .rows(sql`SELECT num_rows AS n FROM parquet_file_metadata(${quoteFile(file)})`)
+      .catch((error: unknown) => {
+        throw unreadableParquet(file, error);
+      });
     from += Number(row?.["n"]);
   }
   return starts;
