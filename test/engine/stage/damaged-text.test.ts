@@ -19,13 +19,13 @@ async function csvRows(
 ): Promise<EngineRow[]> {
   await using session = await openSession({});
   const source = { kind: "csv", files: [written("rows.csv", content)], options } as const;
-  return session.rows((await session.stage(source, how)).sql);
+  return await session.rows((await session.stage(source, how)).sql);
 }
 
 async function jsonRows(content: string | Uint8Array, how: StageOptions = {}): Promise<EngineRow[]> {
   await using session = await openSession({});
   const staged = await session.stage({ kind: "ndjson", files: [written("rows.ndjson", content)] }, how);
-  return session.rows(how.badCells === "keep" ? staged.positionedSql : staged.sql);
+  return await session.rows(how.badCells === "keep" ? staged.positionedSql : staged.sql);
 }
 
 describe("a CSV file", () => {
