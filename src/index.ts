@@ -157,4 +157,9 @@ export type { TidyReport } from "./table/commit/log-maintenance.ts";
 export type { ScanReport } from "./table/scan/scan.ts";
 export type { JsonObject, JsonValue } from "./util/json.ts";
 export { realWorld, type World } from "./util/world.ts";
-export type { QuarantinePlace, WriteProgress, WriteResult } from "./write/plan/write-options.ts";
+export type {
+  QuarantinePlace,
+  TypedColumnName,
+  WriteProgress,
+  WriteResult,
+} from "./write/plan/write-options.ts";

@@ -71,30 +71,19 @@ export function planConversion(
   return convertType(source, target, path, {
     mismatches,
     depth: 0,
-    ignoreUntyped: options.ignoreUntyped === true,
     ownVariants: options.ownVariants === true,
   });
 }
 
 /** How lenient a conversion is. */
 export interface ConversionOptions {
-  /** Leave out fields that the target lacks and that hold nothing but null, instead of refusing them. */
-  readonly ignoreUntyped?: boolean | undefined;
   /** Do not test variants in two binary parts: varve made them. */
   readonly ownVariants?: boolean | undefined;
-}
-
-/** Whether a type says no more than that all values are null. */
-export function isUntyped(type: EngineType): boolean {
-  if (type.kind === "scalar") return type.name === "NULL";
-  if (type.kind === "list") return isUntyped(type.element);
-  return type.kind === "struct" && type.fields.every((field) => isUntyped(field.type));
 }
 
 interface Context {
   readonly mismatches: Mismatch[];
   readonly depth: number;
-  readonly ignoreUntyped: boolean;
   readonly ownVariants: boolean;
 }
 
@@ -289,7 +278,6 @@ function convertStruct(
   });
   for (const extra of byName.values()) {
     identical = false;
-    if (context.ignoreUntyped && isUntyped(extra.type)) continue;
     context.mismatches.push({
       path: [...path, extra.name],
       expected: "no such field",

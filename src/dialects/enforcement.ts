@@ -10,7 +10,6 @@ import {
   type Conversion,
   type ConversionOptions,
   foundText,
-  isUntyped,
   type Mismatch,
   planConversion,
   type ValueCheck,
@@ -99,7 +98,6 @@ export function planEnforcement(
   });
   for (const extra of byName.values()) {
     const type = parseEngineType(extra.type);
-    if (options.ignoreUntyped === true && isUntyped(type)) continue;
     mismatches.push({
       path: [extra.name],
       expected: "no such column",

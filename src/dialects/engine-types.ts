@@ -1,4 +1,5 @@
 import { VarveError } from "../errors.ts";
+import { foldName } from "../schema/schema-json.ts";
 import { isPrimitive, maxDecimalPrecision, pathText } from "../schema/type-names.ts";
 import type { DeltaType, PrimitiveName, StructField, StructType } from "../schema/types.ts";
 import { type SqlExpression, sql } from "../sql/sql.ts";
@@ -96,6 +97,17 @@ export function engineTypeText(type: DeltaType): SqlExpression {
   }
 }
 
+/** As {@link engineTypeText}, with the engine's type of nulls for `void` in structs: what is left to the source. */
+export function openTypeText(type: DeltaType): string {
+  const text = engineTypeText(type);
+  return holdsVoid(type) ? engineTypeName(withNullTypes(parseEngineType(text), nullsOf(type))) : text;
+}
+
+function holdsVoid(type: DeltaType): boolean {
+  if (isPrimitive(type)) return type === "void";
+  return type.type === "struct" && type.fields.some((field) => holdsVoid(field.type));
+}
+
 /** Columns of a relation that holds a schema: names as they are, types as {@link engineTypeText}. */
 export function engineColumns(schema: StructType): { readonly name: string; readonly type: SqlExpression }[] {
   return schema.fields.map((field) => ({ name: field.name, type: engineTypeText(field.type) }));
@@ -170,7 +182,7 @@ export function deltaTypeOfEngine(type: EngineType, path: readonly string[]): De
 export function engineTypeName(type: EngineType): string {
   switch (type.kind) {
     case "scalar":
-      return type.name;
+      return type.name === "NULL" ? '"NULL"' : type.name;
     case "decimal":
       return `DECIMAL(${type.precision},${type.scale})`;
     case "list":
@@ -180,6 +192,35 @@ export function engineTypeName(type: EngineType): string {
     case "struct":
       return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${engineTypeName(field.type)}`).join(", ")})`;
   }
+}
+
+/**
+ * The type with the type of nulls wherever `told` has it: relations and files hold columns of no type as INTEGER.
+ */
+export function withNullTypes(type: EngineType, told: EngineType): EngineType {
+  if (told.kind === "scalar") return told.name === "NULL" ? told : type;
+  if (type.kind === "list" && told.kind === "list")
+    return { kind: "list", element: withNullTypes(type.element, told.element) };
+  if (type.kind === "map" && told.kind === "map")
+    return {
+      kind: "map",
+      key: withNullTypes(type.key, told.key),
+      value: withNullTypes(type.value, told.value),
+    };
+  if (type.kind !== "struct" || told.kind !== "struct") return type;
+  const fields = type.fields.map((field): EngineField => {
+    const own = told.fields.find(({ name }) => foldName(name) === foldName(field.name));
+    return own === undefined ? field : { ...field, type: withNullTypes(field.type, own.type) };
+  });
+  return { kind: "struct", fields };
+}
+
+/** Where a type has `void`, for {@link withNullTypes}; the rest of it is left open. */
+export function nullsOf(type: DeltaType): EngineType {
+  if (type === "void") return { kind: "scalar", name: "NULL" };
+  if (isPrimitive(type) || type.type !== "struct") return { kind: "scalar", name: "" };
+  const fields = type.fields.map((field) => ({ name: field.name, type: nullsOf(field.type) }));
+  return { kind: "struct", fields };
 }
 
 function fieldOfEngine(name: string, type: EngineType, path: readonly string[]): StructField {

@@ -20,7 +20,7 @@ export interface CreateOptions
   readonly schema?: StructType | undefined;
   /**
    * First rows. Without a schema, their columns become the table's, all nullable; a column that is always
-   * null becomes `string`.
+   * null becomes an untyped `string`.
    */
   readonly source?: WriteSource | undefined;
 }

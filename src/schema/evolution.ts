@@ -2,6 +2,7 @@ import { foldName } from "./schema-json.ts";
 import { isPrimitive, typeText } from "./type-names.ts";
 import { canWiden, type TypeChange, withTypeChange } from "./type-widening.ts";
 import type { DeltaType, StructField, StructType } from "./types.ts";
+import { knownType, voidAsUntyped } from "./untyped-columns.ts";
 
 /** A table's schema after an incoming one was merged into it. */
 export interface MergedSchema {
@@ -20,50 +21,22 @@ export interface MergeOptions {
 
 /**
  * The table's schema with the incoming columns that it lacks added at the end, nested structs member by
- * member; new fields are nullable. Columns that the incoming schema lacks stay. Types that differ stay as
+ * member; new fields are nullable, and untyped columns where the incoming ones are `void`. Columns that the incoming schema lacks stay. Types that differ stay as
  * they are unless widened; whether the data fits is for enforcement. PROTOCOL.md "Writer Requirements for
  * Type Widening" and "Consistency Between Table Metadata and Data Files".
  */
 export function mergeSchema(table: StructType, incoming: StructType, options: MergeOptions): MergedSchema {
   const [added, widened]: [string[][], string[][]] = [[], []];
-  const schema = mergeStruct(table, incoming, [], { options, added, widened });
+  const schema = mergeStruct(table, incoming, [], { options, added, widened, isInList: false });
   return { schema, added, widened };
-}
-
-/** The schema without `void` fields, which data files cannot hold: columns that were always null. */
-export function withoutVoid(schema: StructType): StructType {
-  return { type: "struct", fields: schema.fields.flatMap((field) => keepField(field)) };
-}
-
-/**
- * The schema with `string` instead of `void`, at any depth: the type with which a column that was always null
- * is created.
- */
-export function voidAsString(schema: StructType): StructType {
-  return {
-    type: "struct",
-    fields: schema.fields.map((field) => ({ ...field, type: typeWithoutVoid(field.type) })),
-  };
-}
-
-function typeWithoutVoid(type: DeltaType): DeltaType {
-  if (isPrimitive(type)) return type === "void" ? "string" : type;
-  switch (type.type) {
-    case "decimal":
-      return type;
-    case "struct":
-      return voidAsString(type);
-    case "array":
-      return { ...type, elementType: typeWithoutVoid(type.elementType) };
-    case "map":
-      return { ...type, keyType: typeWithoutVoid(type.keyType), valueType: typeWithoutVoid(type.valueType) };
-  }
 }
 
 interface Merge {
   readonly options: MergeOptions;
   readonly added: string[][];
   readonly widened: string[][];
+  /** Whether the fields are those of a list's or a map's elements. */
+  readonly isInList: boolean;
 }
 
 function mergeStruct(
@@ -79,10 +52,8 @@ function mergeStruct(
     return newer === undefined ? field : mergeField(field, newer, [...path, field.name], merge);
   });
   for (const field of byName.values()) {
-    for (const kept of keepField(field)) {
-      merge.added.push([...path, kept.name]);
-      fields.push({ name: kept.name, type: allNullable(kept.type), nullable: true, metadata: kept.metadata });
-    }
+    merge.added.push([...path, field.name]);
+    fields.push(newField(field, merge.isInList));
   }
   return { type: "struct", fields };
 }
@@ -107,7 +78,7 @@ function mergeType(
   merge: Merge,
   changes: TypeChange[],
 ): DeltaType {
-  if (table === "void") return incoming === "void" ? table : allNullable(incoming);
+  if (table === "void") return incoming === "void" ? table : allNullable(knownType(incoming, merge.isInList));
   if (isPrimitive(table) || table.type === "decimal") {
     if (!merge.options.widen || !canWiden(table, incoming)) return table;
     changes.push({ fromType: table, toType: incoming, fieldPath: below });
@@ -116,7 +87,7 @@ function mergeType(
   if (isPrimitive(incoming) || incoming.type !== table.type) return table;
   if (table.type === "struct" && incoming.type === "struct") return mergeStruct(table, incoming, path, merge);
   const inside = (name: string, inner: DeltaType, incomingInner: DeltaType) =>
-    mergeType(inner, incomingInner, [...path, name], [...below, name], merge, changes);
+    mergeType(inner, incomingInner, [...path, name], [...below, name], { ...merge, isInList: true }, changes);
   if (table.type === "array" && incoming.type === "array") {
     return { ...table, elementType: inside("element", table.elementType, incoming.elementType) };
   }
@@ -130,17 +101,16 @@ function mergeType(
   return table;
 }
 
-function keepField(field: StructField): StructField[] {
-  if (holdsOnlyVoid(field.type)) return [];
-  if (isPrimitive(field.type) || field.type.type !== "struct") return [field];
-  return [{ ...field, type: withoutVoid(field.type) }];
-}
-
-function holdsOnlyVoid(type: DeltaType): boolean {
-  if (isPrimitive(type)) return type === "void";
-  if (type.type === "struct") return type.fields.every((field) => holdsOnlyVoid(field.type));
-  if (type.type === "array") return holdsOnlyVoid(type.elementType);
-  return type.type === "map" && (holdsOnlyVoid(type.keyType) || holdsOnlyVoid(type.valueType));
+/** A new column; one that is always null becomes an untyped one. */
+function newField(field: StructField, isInList: boolean): StructField {
+  const { name, metadata } = field;
+  const type = allNullable(field.type);
+  if (isInList) return { name, type: knownType(type, isInList), nullable: true, metadata };
+  const [known = field] = voidAsUntyped({
+    type: "struct",
+    fields: [{ name, type, nullable: true, metadata }],
+  }).fields;
+  return known;
 }
 
 function allNullable(type: DeltaType): DeltaType {

@@ -1,16 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { exceptions } from "./exceptions.ts";
-import { appended, created, refused, resubmitted } from "./matrix.ts";
+import { appended, created, refused, resubmitted, typedLater } from "./matrix.ts";
 import { sources } from "./sources.ts";
 
-const ways = { created, appended, resubmitted, refused };
+const ways = { created, appended, resubmitted, refused, typedLater };
 
 const used = new Set<RegExp>();
 
 describe("every type of Delta from every source", () => {
   it.each(
     Object.entries(ways).flatMap(([way, run]) =>
-      Object.entries(sources).map(([source, kind]) => ({ way, source, run, kind })),
+      Object.entries(sources)
+        // the engine writes no column without a type; test/operations/sources/untyped-columns.test.ts reads one
+        .filter(([source]) => way !== "typedLater" || source !== "parquet")
+        .map(([source, kind]) => ({ way, source, run, kind })),
     ),
   )(
     "$way $source: each value is stored, or refused by column, row and value",

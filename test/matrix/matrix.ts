@@ -5,7 +5,7 @@ import { freshFolder } from "../operations/table-folder.ts";
 import { readWritten } from "./judge.ts";
 import type { SourceKind } from "./sources.ts";
 import { type Column, jsonText, Unspelled } from "./spellings.ts";
-import { bareValues, shapes, type TypeCase, types, type Value } from "./values.ts";
+import { bareValues, type StructValue, shapes, type TypeCase, types, type Value } from "./values.ts";
 
 /** Cells that are not the value that went in, by `type shape value`, with what they are instead. */
 export type Differences = Map<string, string>;
@@ -25,12 +25,12 @@ const rowCount = 14;
 /** One column for each type and shape, with all values of the type, one a row. */
 function typedColumns(): LabelledColumn[] {
   return Object.entries(types).flatMap(([name, { type, values }]) =>
-    Object.entries(shapes).map(([shape, { type: shaped, value: shapedValue }]) => {
+    Object.entries(shapes).map(([shape, { type: shaped, value: shapedValue, holdsNull }]) => {
       const cells: Cell[] = [
         ...Object.entries(values).map(([label, value]) => ({ label, value: shapedValue(value) })),
         { label: "null", value: null },
       ];
-      if (shape !== "plain") cells.push({ label: "member null", value: shapedValue(null) });
+      if (holdsNull) cells.push({ label: "member null", value: shapedValue(null) });
       const bare = bareValues[shape];
       if (bare !== undefined) cells.push({ label: "no members", value: bare });
       while (cells.length < rowCount) cells.push({ label: "absent", value: null });
@@ -182,7 +182,9 @@ export async function resubmitted(kind: SourceKind): Promise<Differences> {
 /** A table made of one row with a column for each value, whose types are those that the source implies. */
 export async function created(kind: SourceKind): Promise<Differences> {
   const differences: Differences = new Map();
-  const cells = typedColumns().flatMap((column) =>
+  // as keys, a few types tell what all do
+  const some = typedColumns().filter(({ name }) => !/ keys$/.test(name) || /^(long|string|date) /.test(name));
+  const cells = some.flatMap((column) =>
     column.values.flatMap((value, row): LabelledColumn[] => {
       const label = column.labels[row];
       if (label === "absent") return [];
@@ -196,15 +198,54 @@ export async function created(kind: SourceKind): Promise<Differences> {
     await table.close();
   });
   const { rows } = await readWritten(folder);
-  for (const { name, type, values } of left) {
+  compareImplied(rows[0], left, differences);
+  return differences;
+}
+
+/** Holds a row against values whose types the source implied. */
+function compareImplied(
+  row: StructValue | undefined,
+  columns: readonly Column[],
+  differences: Differences,
+): void {
+  for (const { name, type, values } of columns) {
     const value = values[0] ?? null;
-    const stored = rows[0]?.[name] ?? null;
+    const stored = row?.[name] ?? null;
     // what has no type of its own becomes the text that the source has
     const isText = typeof stored === "string" && typeof value === "object" && value !== null;
     const text =
       isText && (value instanceof Uint8Array ? Buffer.from(value).toString("base64") : jsonText(type, value));
     if (!isEqual(value, stored) && text !== stored) differences.set(name, shown(stored));
   }
+}
+
+/**
+ * A table made of one row of nulls, to which a second row brings the first value of every column, in the types
+ * that the source implies.
+ */
+export async function typedLater(kind: SourceKind): Promise<Differences> {
+  const differences: Differences = new Map();
+  // every type as it is, and a few in every shape
+  const some = typedColumns().filter(({ name }) => / plain$|^(long|string|date) /.test(name));
+  const columns = some.map((column): LabelledColumn => {
+    const first = column.values.find((value) => value !== null) ?? null;
+    return { ...column, values: [first], labels: [""] };
+  });
+  let folder = "";
+  const left = await written(spelled(kind, columns, differences), differences, async (tried) => {
+    folder = join(freshFolder(), "t");
+    const empty = tried.map((column) => ({ ...column, type: "void" as const, values: [null] }));
+    await using table = await createTable(folder, { source: await kind.source([ids(1), ...empty]) });
+    const { fields } = table.snapshot().schema;
+    for (const { name, type } of fields.slice(1))
+      if (type !== "string") differences.set(name, `created as ${JSON.stringify(type)}`);
+    await table.append(await kind.source([ids(1, 1), ...tried]), { upgradeProtocol: true });
+  });
+  const { rows } = await readWritten(folder);
+  const [before, after] = [...rows].sort((one, other) => Number(one["id"]) - Number(other["id"]));
+  for (const { name } of left)
+    if ((before?.[name] ?? null) !== null) differences.set(name, "a value where none was");
+  compareImplied(after, left, differences);
   return differences;
 }
 

@@ -15,6 +15,7 @@ import {
   List,
   Map_,
   makeData,
+  Null,
   RecordBatch,
   Schema,
   Struct,
@@ -164,6 +165,8 @@ function scalarData(type: Extract<CarrierType, string>, values: readonly Value[]
       return dataOf(new TimestampNanosecond(type === "nanoseconds" ? null : "UTC"), values, {
         data: BigInt64Array.from(values, (value) => (value === null ? 0n : nanosOf(value as string))),
       });
+    case "void":
+      return makeData({ type: new Null(), length: values.length, nullCount: values.length });
     case "string":
     case "binary": {
       const items = values.map((value) =>

@@ -110,6 +110,7 @@ const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
 
 /** SQL for the value in the engine's counterpart of the type. */
 export function sqlValue(type: CarrierType, value: Value): string {
+  if (type === "void") return "NULL";
   return `CAST(${bareSql(type, value)} AS ${engineType(type)})`;
 }
 

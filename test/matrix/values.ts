@@ -200,20 +200,36 @@ export const types: Readonly<Record<string, TypeCase>> = {
 
 /** How a value is put into a column: as it is, or one level down. */
 export const shapes: Readonly<
-  Record<string, { readonly type: (type: DeltaType) => DeltaType; readonly value: (value: Value) => Value }>
+  Record<
+    string,
+    {
+      readonly type: (type: DeltaType) => DeltaType;
+      readonly value: (value: Value) => Value;
+      /** Whether the value may be null below the shape. */
+      readonly holdsNull: boolean;
+    }
+  >
 > = {
-  plain: { type: (type) => type, value: (value) => value },
+  plain: { type: (type) => type, value: (value) => value, holdsNull: false },
   struct: {
     type: (type) => ({ type: "struct", fields: [element("v", type)] }),
     value: (value) => ({ v: value }),
+    holdsNull: true,
   },
   array: {
     type: (elementType) => ({ type: "array", elementType, containsNull: true }),
     value: (value) => [value, null, value],
+    holdsNull: true,
   },
   map: {
     type: (valueType) => ({ type: "map", keyType: "string", valueType, valueContainsNull: true }),
     value: (value) => new Map([["k", value]]),
+    holdsNull: true,
+  },
+  "map keys": {
+    type: (keyType) => ({ type: "map", keyType, valueType: "string", valueContainsNull: true }),
+    value: (value) => new Map([[value, "v"]]),
+    holdsNull: false,
   },
   "array of structs": {
     type: (type) => ({
@@ -222,8 +238,13 @@ export const shapes: Readonly<
       containsNull: true,
     }),
     value: (value) => [{ v: value }, null],
+    holdsNull: true,
   },
 };
 
 /** Values of a nested column that none of its members brings. */
-export const bareValues: Readonly<Record<string, Value>> = { array: [], map: new Map<Value, Value>() };
+export const bareValues: Readonly<Record<string, Value>> = {
+  array: [],
+  map: new Map<Value, Value>(),
+  "map keys": new Map<Value, Value>(),
+};

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { schema } from "../../src/schema/builder.ts";
-import { mergeSchema, sameSchema, withoutVoid } from "../../src/schema/evolution.ts";
+import { arrayOf, schema } from "../../src/schema/builder.ts";
+import { mergeSchema, sameSchema } from "../../src/schema/evolution.ts";
+import { allFields } from "../../src/schema/fields.ts";
 import { typeText } from "../../src/schema/type-names.ts";
+import { isUntypedField } from "../../src/schema/untyped-columns.ts";
 import { anySchema } from "./arbitrary-schema.ts";
 
 // PROTOCOL.md "Writer Requirements for Type Widening" and "Consistency Between Table Metadata and Data
@@ -69,14 +71,20 @@ describe("merging schemas", () => {
     expect([typeText(merged.schema), merged.widened]).toEqual(["struct<v: string>", []]);
   });
 
-  it("leaves columns out that held nothing but null", () => {
+  it("adds columns that held nothing but null as strings, untyped where structs alone lead to them", () => {
     const incoming = schema()
       .long("a")
       .column("v", "void")
       .struct("s", schema().column("v", "void").long("x"))
       .array("l", "void")
+      .column("r", arrayOf(schema().column("v", "void")))
       .build();
-    expect(typeText(withoutVoid(incoming))).toBe("struct<a: long, s: struct<x: long>>");
-    expect(mergeSchema(schema().long("a").build(), incoming, keep).added).toEqual([["s"]]);
+    const merged = mergeSchema(schema().long("a").build(), incoming, keep);
+    expect(merged.added).toEqual([["v"], ["s"], ["l"], ["r"]]);
+    expect(typeText(merged.schema)).toBe(
+      "struct<a: long, v: string, s: struct<v: string, x: long>, l: array<string>, r: array<struct<v: string>>>",
+    );
+    const untyped = [...allFields(merged.schema)].filter(({ field }) => isUntypedField(field));
+    expect(untyped.map(({ path }) => path)).toEqual([["v"], ["s", "v"]]);
   });
 });

@@ -27,7 +27,8 @@ export interface OpenedTable {
 export type SourceFile = string | { readonly href: string };
 
 /**
- * Where rows come from: an array, iterable or async iterable of row objects; Arrow data; a table (the version
+ * Where rows come from: an array, iterable or async iterable of row objects (of instances of classes, their own
+ * enumerable properties; getters and methods of the class are not read); Arrow data; a table (the version
  * that it saw last) or one of its versions; an object that names one or several files or patterns with `*`
  * (`{ csv }`, `{ ndjson }`, `{ parquet }`, `{ arrow }`); or SQL over tables and files.
  *
@@ -163,7 +164,10 @@ export interface ResubmitOptions extends QuarantineSelection {
 /** Definition of a new table: its schema, or a source to derive it from; its layout and properties. */
 export interface CreateTableOptions extends ContextOptions, BatchCommitOptions {
   readonly schema?: SchemaInput | undefined;
-  /** First rows. Without a schema, their columns become the table's, all nullable. */
+  /**
+   * First rows. Without a schema, their columns become the table's, all nullable; one that is null in every row
+   * becomes a string, until the first batch with values gives it their type.
+   */
   readonly source?: Source | undefined;
   /** Names of partition columns. */
   readonly partitionBy?: readonly string[] | undefined;

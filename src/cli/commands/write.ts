@@ -172,6 +172,8 @@ export async function printDone(
     return;
   }
   print(`version ${result.version}: ${result.rows} rows in ${result.filesAdded} files\n`);
+  for (const { column, type } of result.typedColumns ?? [])
+    print(`  schema: column ${visible(column)}, which had no values, is now ${type}\n`);
   const checks = result.gate?.["checks"];
   for (const check of Array.isArray(checks) ? (checks as readonly JsonValue[]) : []) {
     if (!isJsonObject(check) || check["success"] !== false) continue;

@@ -83,8 +83,9 @@ export type EngineRow = Readonly<Record<string, EngineValue>>;
 export type EngineParameter = null | boolean | number | bigint | string | Uint8Array | readonly string[];
 
 /**
- * A row object, whose type may also be an interface or a class; not an array, map or Arrow batch. Values are
- * checked when they are staged.
+ * A row object, whose type may also be an interface or a class; not an array, map or Arrow batch. Its own
+ * enumerable properties are its columns: getters and methods of its class are not read. Values are checked when
+ * they are staged, and functions refused.
  */
 export type SourceRow = Readonly<Record<string, unknown>> | (object & { readonly [Symbol.iterator]?: never });
 

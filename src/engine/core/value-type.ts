@@ -8,7 +8,8 @@ import type { Driver } from "./driver.ts";
  * The engine's types that varve moves across its border, taken apart; what every Delta type needs and no
  * more.
  *
- * `null` is the type of a column of which only nulls were seen; a `variant` crosses as its two binary parts,
+ * `null` is the type of a column of which only nulls were seen, and a struct without fields that of one of
+ * which only objects without fields were, which the engine holds as maps; a `variant` crosses as its two binary parts,
  * {@link variantParts}.
  */
 export type ValueType =
@@ -70,6 +71,11 @@ export function stagedType(type: ValueType): ValueType {
   }
 }
 
+/** Whether a type is that of objects without fields. */
+export function isEmptyObject(type: ValueType): boolean {
+  return type.kind === "struct" && type.fields.length === 0;
+}
+
 /** DuckDB's text of a type, e.g. `STRUCT("a" BIGINT, "b" VARCHAR[])`. */
 export function sqlType(type: ValueType): SqlExpression {
   return typeSql(type, simpleNames.null);
@@ -94,6 +100,7 @@ function typeSql(type: ValueType, unknown: SqlExpression): SqlExpression {
     case "timestamp":
       return type.zoned ? sql`TIMESTAMP WITH TIME ZONE` : sql`TIMESTAMP`;
     case "struct":
+      if (isEmptyObject(type)) return sql`MAP(VARCHAR, ${unknown})`;
       return sql`STRUCT(${type.fields.map((field) => sql`${quoteName(field.name)} ${typeSql(field.type, unknown)}`)})`;
     case "list":
       return sql`${typeSql(type.element, unknown)}[]`;
@@ -117,6 +124,7 @@ export function driverType({ api }: Driver, type: ValueType): NodeApi.DuckDBType
     case "timestamp":
       return type.zoned ? api.TIMESTAMPTZ : api.TIMESTAMP;
     case "struct":
+      if (isEmptyObject(type)) return api.MAP(api.VARCHAR, api.INTEGER);
       return new api.DuckDBStructType(
         type.fields.map((field) => field.name),
         type.fields.map((field) => driverType(driver, field.type)),

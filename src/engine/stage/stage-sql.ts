@@ -11,6 +11,7 @@ import { openCore } from "../core/open-core.ts";
 import { checkedQuery } from "../fence/caller-sql.ts";
 import { fence } from "../fence/fence.ts";
 import { exportedQuery } from "../output/export-types.ts";
+import { withTypesOfNulls } from "./null-types.ts";
 import { stageResult } from "./parquet/stage-parquet.ts";
 import { assertFilled, openSourceFile } from "./shared/source-file.ts";
 import { numberedCopy } from "./shared/stage-files.ts";
@@ -51,7 +52,11 @@ async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRel
   const columns = await core.typedColumns(text);
   const exported = exportedQuery(core.driver, text, columns, { staged: "variants and wide integers" });
   // The engine tells JSON from text, which the driver's types do not: into a variant they go differently.
-  return numberedCopy(core, { sql: exported.sql, columns: await core.describe(exported.sql) });
+  const staged = await numberedCopy(core, {
+    sql: exported.sql,
+    columns: await core.describe(exported.sql),
+  });
+  return { ...staged, columns: await withTypesOfNulls(core, text, staged.columns) };
 }
 
 /** With files, the SQL runs in a separate instance, which can open these files and no others. */
@@ -78,8 +83,9 @@ async function stageFenced(
   await fence(inner, { files: [...files, ...tables.values()], writableFolders: [folder] });
   const text = sql`SELECT * FROM (${query}\n)`;
   await inner.typedColumns(query);
-  const columns = await inner.typedColumns(text);
-  const exported = exportedQuery(inner.driver, text, columns, { staged: "variants" });
+  const typed = await inner.typedColumns(text);
+  const exported = exportedQuery(inner.driver, text, typed, { staged: "variants" });
+  const known = await withTypesOfNulls(inner, text, await inner.describe(exported.sql));
   const result = join(folder, "result.parquet");
   await inner
     .run(sql`COPY (${exported.sql}) TO ${quoteText(result)} (FORMAT parquet, COMPRESSION snappy)`)
@@ -87,7 +93,12 @@ async function stageFenced(
       throw tooWide(error) ?? error;
     });
   core.ownFiles.push(result);
-  return await stageResult(core, result);
+  const staged = await stageResult(core, result);
+  const columns = staged.columns.map((column, index) => {
+    const type = known[index]?.type ?? "";
+    return type.includes('"NULL"') ? { ...column, type } : column;
+  });
+  return { ...staged, columns };
 }
 
 /** An integer of 128 bits that no decimal holds, told as one that does not fit its table. */

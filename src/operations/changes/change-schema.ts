@@ -6,6 +6,7 @@ import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive, pathText, typeText } from "../../schema/type-names.ts";
 import { canReadWidened } from "../../schema/type-widening.ts";
 import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
+import { isUntypedField } from "../../schema/untyped-columns.ts";
 import { mappingModeOf } from "../../table/scan/scan.ts";
 
 /**
@@ -63,7 +64,9 @@ function firstChange(
     for (const field of now.fields) {
       const old = before.fields.find((earlier) => same(earlier, field));
       const change =
-        old === undefined ? undefined : firstChange(old.type, field.type, same, [...path, field.name]);
+        old === undefined || isUntypedField(old)
+          ? undefined
+          : firstChange(old.type, field.type, same, [...path, field.name]);
       if (change !== undefined) return change;
     }
     return undefined;

@@ -3,6 +3,7 @@ import { arrayOf, schema } from "../../schema/builder.ts";
 import { withoutColumnMapping } from "../../schema/column-mapping.ts";
 import { mapFields } from "../../schema/fields.ts";
 import type { StructType } from "../../schema/types.ts";
+import { isUntypedField } from "../../schema/untyped-columns.ts";
 import { contextBelow } from "../../sidetables/context-below.ts";
 import type { SideTable } from "../../sidetables/side-table.ts";
 import { type SqlExpression, type SqlName, sql } from "../../sql/sql.ts";
@@ -71,9 +72,13 @@ export function quarantineSchema(table: StructType): StructType {
   return { type: "struct", fields: [...before, ...values.fields, ...behind] };
 }
 
-/** The table's columns without their restrictions: all nullable, no metadata, no void. */
+/**
+ * The table's columns without their restrictions: all nullable, no metadata, no void; and no untyped columns,
+ * which are null, and may have another type later.
+ */
 function plainRow(table: StructType): StructType {
-  const plain = mapFields(withoutColumnMapping(table), (field) => ({
+  const typed = table.fields.filter((field) => !isUntypedField(field));
+  const plain = mapFields(withoutColumnMapping({ type: "struct", fields: typed }), (field) => ({
     ...field,
     nullable: true,
     metadata: {},

@@ -2,6 +2,7 @@ import type { MetadataAction } from "../../protocol/actions.ts";
 import { findProperty, properties } from "../../protocol/properties.ts";
 import { columnMappingKeys } from "../../schema/column-mapping.ts";
 import { metadataKeys } from "../../schema/column-metadata.ts";
+import { untypedKey } from "../../schema/untyped-columns.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../../util/json.ts";
 import { type CommitState, singleAction, type WinningCommit } from "./commit-request.ts";
 import { ConflictError } from "./conflict-error.ts";
@@ -11,6 +12,8 @@ import type { ReadWriteSet } from "./read-write-set.ts";
 const harmlessFieldKeys: ReadonlySet<string> = new Set([
   metadataKeys.comment,
   metadataKeys.identityHighWaterMark,
+  // The mark goes with the first text; files that leave the column out stay right.
+  untypedKey,
 ]);
 
 /**

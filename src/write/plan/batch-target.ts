@@ -1,4 +1,4 @@
-import { engineColumns, schemaOfEngine } from "../../dialects/engine-types.ts";
+import { openTypeText, schemaOfEngine } from "../../dialects/engine-types.ts";
 import type { EngineColumn } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
@@ -8,11 +8,18 @@ import { isFeatureActive } from "../../protocol/features.ts";
 import { requireWritable } from "../../protocol/obstacles.ts";
 import { propertyKey, propertyOf } from "../../protocol/properties.ts";
 import { assignColumnMapping, physicalSchema } from "../../schema/column-mapping.ts";
-import { mergeSchema, sameSchema, voidAsString } from "../../schema/evolution.ts";
+import { mergeSchema, sameSchema } from "../../schema/evolution.ts";
 import { holdsVariant } from "../../schema/fields.ts";
 import { checkNames, serializeSchema } from "../../schema/schema-json.ts";
 import { isPrimitive, pathText } from "../../schema/type-names.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
+import {
+  isUntypedField,
+  type TypedColumn,
+  untypedAsVoid,
+  voidAsUntyped,
+  withoutUntyped,
+} from "../../schema/untyped-columns.ts";
 import { checkPartitioning, type DataTarget } from "../../table/data-files/write-data-files.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
 import { type WriteRequirements, writeRequirements } from "../../table/rules/write-requirements.ts";
@@ -29,6 +36,8 @@ export interface BatchTarget {
   readonly requirements: WriteRequirements;
   /** Actions that the commit needs to change the schema: none, metadata, or protocol and metadata. */
   readonly changes: readonly (ProtocolAction | MetadataAction)[];
+  /** Untyped columns to which the batch gives their types. */
+  readonly typed?: readonly TypedColumn[] | undefined;
 }
 
 /**
@@ -66,7 +75,7 @@ export function newTarget(
 export function dataTarget({ context, metadata, schema, requirements }: BatchTarget): DataTarget {
   return {
     context,
-    schema,
+    schema: withoutUntyped(schema, metadata.partitionColumns),
     partitionColumns: metadata.partitionColumns,
     configuration: metadata.configuration,
     mode: requirements.columnMapping,
@@ -76,14 +85,15 @@ export function dataTarget({ context, metadata, schema, requirements }: BatchTar
 }
 
 /**
- * The types with which a source is read: those of the table's columns. If columns may be added, structs keep
+ * The types with which a source is read: those of the table's columns, but not of untyped ones. If columns may be added, structs keep
  * their own fields; if types may be widened, numbers keep their own width. Structs that hold variants keep
  * the table's fields.
  */
 export function sourceColumns(target: BatchTarget, merging: boolean): EngineColumn[] {
   const open = merging && widens(target);
-  const fields = target.schema.fields.filter(({ type }) => {
-    if (type === "void") return false;
+  const fields = target.schema.fields.filter((field) => {
+    const { type } = field;
+    if (type === "void" || isUntypedField(field)) return false;
     if (!merging) return true;
     // If variants were read with their own types, their values would take each other's fields.
     if (holdsVariant(type)) return true;
@@ -92,7 +102,8 @@ export function sourceColumns(target: BatchTarget, merging: boolean): EngineColu
       !(open && isPrimitive(type) && ["byte", "short", "integer", "float"].includes(type))
     );
   });
-  return engineColumns({ type: "struct", fields });
+  const known = untypedAsVoid({ type: "struct", fields });
+  return known.fields.map(({ name, type }) => ({ name, type: openTypeText(type) }));
 }
 
 function holdsStruct(type: DeltaType): boolean {
@@ -138,11 +149,21 @@ export function replacedTarget(
   partitionBy: readonly string[],
   upgrade: boolean,
 ): BatchTarget {
-  const wanted = voidAsString(schema);
+  const wanted = voidAsUntyped(schema, partitionBy);
   const same =
     sameSchema(wanted, target.schema) &&
     JSON.stringify(partitionBy) === JSON.stringify(target.metadata.partitionColumns);
   return same ? target : withSchema(target, wanted, partitionBy, upgrade);
+}
+
+/** The target with types for columns that had none. @throws as {@link mergedTarget} */
+export function typedTarget(
+  target: BatchTarget,
+  schema: StructType,
+  typed: readonly TypedColumn[],
+  upgrade: boolean,
+): BatchTarget {
+  return { ...withSchema(target, schema, target.metadata.partitionColumns, upgrade), typed };
 }
 
 /** The target with other metadata, such as an identity column's new mark. */

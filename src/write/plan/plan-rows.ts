@@ -27,8 +27,7 @@ export function addedRows(
     target,
     source,
     removes: { kind: "none" },
-    schema:
-      mergeSchema === true ? { kind: "merge", upgradeProtocol: upgradeProtocol === true } : { kind: "keep" },
+    schema: { kind: mergeSchema === true ? "merge" : "keep", upgradeProtocol: upgradeProtocol === true },
     changeFeed: target.requirements.changeDataFeed ? "whole-files" : "none",
     tests,
     operation: appendOperation,

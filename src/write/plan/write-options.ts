@@ -83,6 +83,16 @@ export interface WriteResult {
   readonly gate?: GateVerdict | undefined;
   /** Where the quarantined rows are; absent if there are none. */
   readonly quarantine?: QuarantinePlace | undefined;
+  /** Columns that had been null in every row, and got their type by this batch; absent if there are none. */
+  readonly typedColumns?: readonly TypedColumnName[] | undefined;
+}
+
+/** A column that had been null in every row, and the type that a batch gave it. */
+export interface TypedColumnName {
+  /** The column's name, with those of the structs that it is in. */
+  readonly column: string;
+  /** Such as `long` or `array<string>`. */
+  readonly type: string;
 }
 
 /** Location of a batch's quarantined rows. */

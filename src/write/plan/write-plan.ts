@@ -78,7 +78,8 @@ export type Removal =
 
 /** How the table's schema changes. */
 export type SchemaChange =
-  | { readonly kind: "keep" }
+  /** Only columns without a type get one. */
+  | { readonly kind: "keep"; readonly upgradeProtocol?: boolean | undefined }
   /** New columns are added, and types are widened if the table allows it. */
   | { readonly kind: "merge"; readonly upgradeProtocol: boolean }
   /** The source's columns replace the table's. */

@@ -1,4 +1,5 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
+import { engineTypeName, nullsOf, parseEngineType, withNullTypes } from "../../dialects/engine-types.ts";
 import type {
   CsvOptions,
   EngineColumn,
@@ -11,8 +12,11 @@ import type {
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
+import { findField } from "../../schema/fields.ts";
+import { untypedAsVoid, untypedPaths } from "../../schema/untyped-columns.ts";
 import { joinSql, sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import { columnsInFiles } from "../../table/scan/columns-in-files.ts";
 import { planFiles, planScan } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { findFiles, localName } from "./local-files.ts";
@@ -144,12 +148,30 @@ async function engineSourceOf(
       typedVariants: true,
       signal: options.signal,
     });
-    return { engineSource: { kind: "relation", relation: scan }, files: scan.files };
+    const columns = await withoutTypes(session, source, scan.columns);
+    return { engineSource: { kind: "relation", relation: { ...scan, columns } }, files: scan.files };
   }
   if (isArrowTable(source)) return { engineSource: { kind: "arrow", data: source }, files: [] };
   if (Symbol.iterator in source || Symbol.asyncIterator in source)
     return { engineSource: { kind: "rows", rows: source }, files: [] };
   throw notASource(source);
+}
+
+/** A version's columns, in which the untyped ones have the type of nulls, unless a file holds them. */
+async function withoutTypes(
+  session: OpenSession,
+  snapshot: LogSnapshot,
+  columns: readonly EngineColumn[],
+): Promise<readonly EngineColumn[]> {
+  const paths = untypedPaths(snapshot.schema);
+  if (paths.length === 0) return columns;
+  const known = untypedAsVoid(snapshot.schema, await columnsInFiles(session, snapshot, paths));
+  return columns.map((column) => {
+    const field = findField(known, column.name);
+    if (field === undefined) return column;
+    const type = withNullTypes(parseEngineType(column.type), nullsOf(field.type));
+    return { ...column, type: engineTypeName(type) };
+  });
 }
 
 function refuseTwice(files: readonly string[]): void {

@@ -25,6 +25,8 @@ export interface StagedRows {
   readonly plan: RowsPlan;
   readonly services: StageServices;
   readonly room: WriteRoom;
+  /** The plan's target, with types for the untyped columns in which the source has values. */
+  readonly base: BatchTarget;
   /** The rows before any cast. */
   readonly source: StagedRelation;
   /** The tables that the tests compare with; `this` is the target table, with all its rows. */

@@ -1,5 +1,6 @@
 import type { AddAction } from "../../protocol/actions.ts";
 import { plainVerdict, summarizeVerdict } from "../../quality/gate/verdict.ts";
+import { pathText, typeText } from "../../schema/type-names.ts";
 import type { CommitResult } from "../../table/commit/commit-request.ts";
 import { maintainLog } from "../../table/commit/log-maintenance.ts";
 import { commitChange, type RowCount, type TableChange } from "../../table/commit/table-change.ts";
@@ -100,6 +101,8 @@ function changeOf(
   // Rows that another attempt of the batch set aside may have landed meanwhile; this attempt would land them
   // again.
   const rivals = setsAside ? [] : ownMarks(plan.batch, resubmittedMark);
+  // Another writer may fill an untyped column with text meanwhile.
+  const setsTypes = target.typed?.some(({ type }) => type !== "string") === true;
   const reads = { ...plan.reads, ...removed?.reads };
   return {
     operation: plan.operation.name,
@@ -109,7 +112,7 @@ function changeOf(
     marks: [...(plan.marks ?? []), ...(setsAside ? ownMarks(plan.batch, asideMark) : [])],
     txn: batchTransaction(plan.batch),
     reads: { ...reads, appIds: [...(reads.appIds ?? []), ...rivals] },
-    judgedByTable,
+    judgedByTable: judgedByTable === true || setsTypes,
     commitInfo: gate === undefined ? undefined : { gate },
     userMetadata: plan.userMetadata,
     signal,
@@ -122,7 +125,7 @@ function ownMarks(batch: BatchName, markOf: (batchId: string) => string): string
 }
 
 function landed(
-  { context, snapshot }: BatchTarget,
+  { context, snapshot, typed }: BatchTarget,
   { files }: TableChange,
   result: Extract<CommitResult, { outcome: "committed" }>,
 ): WriteOutcome {
@@ -134,6 +137,7 @@ function landed(
     filesAdded: adds.length,
     filesRemoved: removes.length,
     bytesAdded: adds.reduce((sum, file) => sum + file.size, 0),
+    typedColumns: typed?.map(({ path, type }) => ({ column: pathText(path), type: typeText(type) })),
     maintenance: maintainLog(context, result, { base: snapshot }),
   };
 }

@@ -17,10 +17,9 @@ export async function fitRows(staged: StagedRows): Promise<FittedRows> {
   const { plan, room, source } = staged;
   const suite = plan.tests?.suite;
   const tag = suite === undefined ? null : suiteNeeds(suite).tagColumn;
-  const target = taggedTarget(adaptedTarget(plan.target, plan.schema, source.columns), plan.schema, tag);
+  const target = taggedTarget(adaptedTarget(staged.base, plan.schema, source.columns), plan.schema, tag);
   if (holdsVariant(target.schema)) room.session.enableVariants();
   const enforcement = planEnforcement(without(target.schema, tag), source.columns, {
-    ignoreUntyped: plan.schema.kind === "merge",
     ownVariants: source.ownVariants,
     partitionColumns: target.metadata.partitionColumns,
   });

@@ -1,8 +1,8 @@
 import { schemaOfEngine } from "../../dialects/engine-types.ts";
 import type { EngineColumn } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
-import { voidAsString } from "../../schema/evolution.ts";
 import { findField } from "../../schema/fields.ts";
+import { voidAsUntyped } from "../../schema/untyped-columns.ts";
 import { defineTable } from "../../table/definition/table-definition.ts";
 import { type BatchTarget, mergedTarget, newTarget, replacedTarget } from "../plan/batch-target.ts";
 import type { SchemaChange } from "../plan/write-plan.ts";
@@ -32,7 +32,7 @@ export function adaptedTarget(
     }
     case "define": {
       const { context } = target;
-      const schema = voidAsString(schemaOfEngine(columns));
+      const schema = voidAsUntyped(schemaOfEngine(columns), change.table.partitionBy);
       const table = defineTable(context.world, { ...change.table, schema });
       return newTarget(context, table.protocol, table.metadata, table.schema);
     }
@@ -47,7 +47,7 @@ export function adaptedTarget(
 export function taggedTarget(target: BatchTarget, change: SchemaChange, tag: string | null): BatchTarget {
   if (tag === null || findField(target.schema, tag) !== undefined) return target;
   if (change.kind !== "keep" || target.snapshot === undefined) {
-    const upgrade = "upgradeProtocol" in change && change.upgradeProtocol;
+    const upgrade = "upgradeProtocol" in change && change.upgradeProtocol === true;
     return mergedTarget(target, [{ name: tag, type: "VARCHAR[]" }], upgrade);
   }
   throw new VarveError(

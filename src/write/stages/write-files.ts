@@ -6,12 +6,13 @@ import {
   type StagedData,
   stageData,
 } from "../../table/data-files/write-data-files.ts";
-import { dataTarget } from "../plan/batch-target.ts";
+import { type BatchTarget, dataTarget } from "../plan/batch-target.ts";
 import type { BatchTests } from "../plan/write-plan.ts";
 import { requireAllRows } from "./accounted-rows.ts";
 import { checkWritten, violatedSql, type WrittenRows, writtenStatistics } from "./batch-checks.ts";
 import { numberedTarget, seesWritten, writtenRows } from "./batch-rows.ts";
 import type { FencedRows, JudgedRows, RemovedFiles, WrittenBatch } from "./batch-stages.ts";
+import { targetOfWritten } from "./give-types.ts";
 import { judgeRows, requireAccepted, requireRules, withRowsBefore } from "./judge-rows.ts";
 import { composedRows, removedFiles } from "./removal.ts";
 import { beginPhase } from "./write-room.ts";
@@ -32,7 +33,7 @@ export async function writeFiles(fenced: FencedRows): Promise<WrittenBatch> {
   const whole = verdict === undefined ? undefined : wholeVerdict(verdict, plan.tests);
   return {
     ...fenced,
-    target: numberedTarget(fenced.target, rules, data.rows),
+    target: numberedTarget(written.target, rules, data.rows),
     data,
     count: { written: data.rows, copied, idsKept: rows.hidden !== undefined },
     removed: written.removed ?? (await removedFiles(fenced, data)),
@@ -49,11 +50,16 @@ function wholeVerdict(verdict: GateOutcome, tests: BatchTests | undefined): Gate
 }
 
 /** Result of one way of testing and writing. */
-interface Written {
+interface Written extends WrittenData {
   readonly rows: WrittenRows;
-  readonly data: StagedData;
   readonly verdict?: GateOutcome | undefined;
   readonly removed?: RemovedFiles | undefined;
+}
+
+/** Files, and the target as their rows leave it. */
+interface WrittenData {
+  readonly data: StagedData;
+  readonly target: BatchTarget;
 }
 
 /**
@@ -72,10 +78,11 @@ async function writeWhileTesting(fenced: FencedRows): Promise<Written | undefine
   if (gate !== undefined && !seesWritten(rules)) return undefined;
   const rows = writtenRows(fitted, rules, undefined);
   try {
-    const data = await write(fenced, rows, {
+    const written = await write(fenced, rows, {
       rows: sourceRows,
       guard: guard.length === 0 ? undefined : guard,
     });
+    const { data } = written;
     const [tested, flushed] = await Promise.allSettled([
       verdictOfWritten(fenced, rows, data),
       flushData(target.context, data),
@@ -84,7 +91,7 @@ async function writeWhileTesting(fenced: FencedRows): Promise<Written | undefine
     if (flushed.status === "rejected") throw flushed.reason;
     const verdict = tested.value;
     if (data.rows === sourceRows && (gate === undefined || verdict !== undefined))
-      return { rows, data, verdict };
+      return { ...written, rows, verdict };
     await data.discard();
   } catch (error) {
     if (!isGuardStop(error)) throw error;
@@ -115,24 +122,29 @@ async function writeJudged(judged: JudgedRows): Promise<Written> {
   await requireRules(judged);
   const { rows, removed } = await composedRows(judged);
   const isClean = rows === clean;
-  const data = await write(judged, rows, { rowsAtMost: isClean ? (verdict?.rows ?? sourceRows) : undefined });
+  const written = await write(judged, rows, {
+    rowsAtMost: isClean ? (verdict?.rows ?? sourceRows) : undefined,
+  });
+  const { data } = written;
   if (verdict !== undefined && isClean && seesWritten(rules))
     await gate?.confirm(verdict, writtenStatistics(room.session, target, data, rows));
-  return { rows, data, verdict, removed };
+  return { ...written, rows, verdict, removed };
 }
 
-function write(
+async function write(
   { room, target, plan, services }: FencedRows,
   rows: WrittenRows,
   known: Pick<DataWriteOptions, "rows" | "rowsAtMost" | "guard">,
-): Promise<StagedData> {
+): Promise<WrittenData> {
   beginPhase(services, "writing");
   const { onProgress, signal } = services;
-  return stageData(room.session, dataTarget(target), rows.sql, room.staging, {
+  const written = await targetOfWritten(room.session, target, rows.sql);
+  const data = await stageData(room.session, dataTarget(written), rows.sql, room.staging, {
     ...known,
     targetFileBytes: plan.targetFileBytes,
     signal,
     hiddenColumns: rows.hidden,
     onProgress: onProgress === undefined ? undefined : (share) => onProgress({ phase: "writing", share }),
   });
+  return { data, target: written };
 }

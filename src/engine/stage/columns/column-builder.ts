@@ -1,7 +1,7 @@
-import type { ValueType } from "../../core/value-type.ts";
+import { isEmptyObject, type ValueType } from "../../core/value-type.ts";
 import type { BuilderOf, BuilderOptions, ColumnBuilder } from "../shared/builder-contract.ts";
 import { parseDate, parseTimestamp } from "../shared/parse-values.ts";
-import { listBuilder, mapBuilder, structBuilder } from "./nested-builders.ts";
+import { emptyObjectBuilder, listBuilder, mapBuilder, structBuilder } from "./nested-builders.ts";
 import {
   bigintBuilder,
   decimalBuilder,
@@ -54,6 +54,7 @@ export function columnBuilder(options: BuilderOptions, type: ValueType): ColumnB
     case "variant":
       return variantBuilder(options, type, builderOf);
     case "struct":
+      if (isEmptyObject(type)) return emptyObjectBuilder(options.driver, type, builderOf);
       return structBuilder(options.driver, type, builderOf);
     case "list":
       return listBuilder(options.driver, type, builderOf);

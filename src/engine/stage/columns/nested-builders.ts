@@ -9,7 +9,7 @@ import {
   within,
 } from "../shared/builder-contract.ts";
 import { FixedData, Validity } from "../shared/chunk-buffers.ts";
-import { isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
+import { hasFields, isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
 
 export function structBuilder(
   driver: Driver,
@@ -28,7 +28,7 @@ export function structBuilder(
         for (const { builder } of children) builder.set(index, null);
         return;
       }
-      if (!isPlainObject(value)) throw new CellProblem(sqlType(type), value);
+      if (!isPlainObject(value) || !hasFields(value)) throw new CellProblem(sqlType(type), value);
       for (const name in value)
         if (!names.has(name)) throw inPath(new CellProblem("no such field", value[name]), name);
       for (const { name, builder } of children) within(name, () => builder.set(index, value[name]));
@@ -103,6 +103,21 @@ export function mapBuilder(
   };
 }
 
+/** Objects without fields, which the engine has as maps without entries. */
+export function emptyObjectBuilder(driver: Driver, type: ValueType, builderOf: BuilderOf): ColumnBuilder {
+  const maps = mapBuilder(driver, { kind: "map", key: { kind: "text" }, value: { kind: "null" } }, builderOf);
+  return {
+    type,
+    set(index, value) {
+      const isNull = value === null || value === undefined;
+      const isEmpty = !isNull && isPlainObject(value) && Object.keys(value).length === 0;
+      if (!isNull && !isEmpty) throw new CellProblem("an object without fields", value);
+      maps.set(index, value);
+    },
+    write: maps.write,
+  };
+}
+
 /** Offset and length of each list of a chunk, as the engine lays them out. */
 class ListEntries {
   readonly #driver: Driver;
@@ -152,7 +167,7 @@ class ListEntries {
 function pairsOf(value: unknown): readonly (readonly [unknown, unknown])[] | undefined {
   if (value instanceof Map) return [...value.entries()];
   if (Array.isArray(value)) return value.every(isPair) ? value : undefined;
-  return isPlainObject(value) ? Object.entries(value) : undefined;
+  return isPlainObject(value) && hasFields(value) ? Object.entries(value) : undefined;
 }
 
 function isPair(value: unknown): value is readonly [unknown, unknown] {

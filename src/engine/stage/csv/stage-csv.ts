@@ -3,7 +3,7 @@ import { type SqlName, sql } from "../../../sql/sql.ts";
 import { quoteName } from "../../../sql/sql-text.ts";
 import type { CsvOptions, EngineSource, StagedRelation, StageOptions } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
-import { sqlType, stagedType } from "../../core/value-type.ts";
+import { sqlType, stagedType, type ValueType } from "../../core/value-type.ts";
 import { givenTypes } from "../rows/stage-rows.ts";
 import { besideStored, positionNames, storedName } from "../shared/position.ts";
 import { fileAndRow } from "../shared/stage-files.ts";
@@ -31,7 +31,7 @@ export async function stageCsv(
   const typed = [...(await givenTypes(core, options))].filter(
     ([, type]) => sqlType(type) === sqlType(stagedType(type)),
   );
-  const declared = new Map(typed.map(([name, type]) => [name.toLowerCase(), type]));
+  const declared = new Map(typed.map(([name, type]) => [name.toLowerCase(), nullAsText(type)]));
   const raw = core.freshName("text");
   const table = core.freshName("staged");
   let nestedTable: SqlName | undefined;
@@ -63,6 +63,13 @@ export async function stageCsv(
     for (const read of [raw, nestedTable])
       if (read !== undefined && !core.closed) await core.run(sql`DROP TABLE IF EXISTS ${read}`);
   }
+}
+
+/** A cell's JSON is read with one type: what a table leaves open is text. */
+function nullAsText(type: ValueType): ValueType {
+  if (type.kind === "null") return { kind: "text" };
+  if (type.kind !== "struct") return type;
+  return { kind: "struct", fields: type.fields.map((field) => ({ ...field, type: nullAsText(field.type) })) };
 }
 
 async function refuseBadCells(

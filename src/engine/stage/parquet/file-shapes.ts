@@ -1,9 +1,15 @@
+import {
+  type EngineField,
+  type EngineType,
+  engineTypeName,
+  parseEngineType,
+} from "../../../dialects/engine-types.ts";
 import { type SqlExpression, sql } from "../../../sql/sql.ts";
 import { fileList, quoteName } from "../../../sql/sql-text.ts";
 import type { EngineColumn } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
-import { mendingsOf } from "./file-types.ts";
-import { type ParquetSchema, unreadableParquet } from "./parquet-schema.ts";
+import { elementOf, mendingsOf } from "./file-types.ts";
+import { type ParquetField, type ParquetSchema, unreadableParquet } from "./parquet-schema.ts";
 
 /** Parquet files with the same columns of the same types. */
 export interface FileShape {
@@ -47,10 +53,39 @@ async function shapeOf(
     .catch((error: unknown) => {
       throw unreadableParquet(file, error);
     });
-  const columns = described.map((column, index) =>
-    fields[index]?.logical === "NullType()" ? { ...column, type: '"NULL"' } : column,
-  );
+  const columns = described.map((column, index): EngineColumn => {
+    const field = fields[index];
+    if (field === undefined || !holdsNullType(field)) return column;
+    return { ...column, type: engineTypeName(nullTypesOf(parseEngineType(column.type), field)) };
+  });
   return { file, files, columns, values, isMended: mendings.some((mending) => mending !== undefined) };
+}
+
+function holdsNullType({ logical, children }: ParquetField): boolean {
+  return logical === "NullType()" || children.some(holdsNullType);
+}
+
+/** The engine's type of a field, with the type of nulls where the file has it; the engine says INTEGER. */
+function nullTypesOf(type: EngineType, field: ParquetField): EngineType {
+  if (field.logical === "NullType()") return { kind: "scalar", name: "NULL" };
+  if (type.kind === "list") {
+    const element = elementOf(field);
+    return element === undefined ? type : { kind: "list", element: nullTypesOf(type.element, element) };
+  }
+  if (type.kind === "map") {
+    const [key, value] = field.children[0]?.children ?? [];
+    return {
+      kind: "map",
+      key: key === undefined ? type.key : nullTypesOf(type.key, key),
+      value: value === undefined ? type.value : nullTypesOf(type.value, value),
+    };
+  }
+  if (type.kind !== "struct") return type;
+  const members = type.fields.map(({ name, type: own }, index): EngineField => {
+    const child = field.children[index];
+    return { name, type: child === undefined ? own : nullTypesOf(own, child) };
+  });
+  return { kind: "struct", fields: members };
 }
 
 /** The engine's scan of files, columns united by name. */

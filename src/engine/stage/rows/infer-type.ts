@@ -1,7 +1,7 @@
-import type { ValueField, ValueType } from "../../core/value-type.ts";
+import { isEmptyObject, type ValueField, type ValueType } from "../../core/value-type.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
 import { decimalDigits, decimalShape } from "../shared/number-text.ts";
-import { isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
+import { hasFields, isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
 
 /** Two values of one column that no type holds without loss. */
 export class TypeConflict extends Error {
@@ -53,11 +53,24 @@ export function mergeTypes(left: ValueType, right: ValueType): ValueType {
   if (left.kind === "map" && right.kind === "map") {
     return { kind: "map", key: mergeTypes(left.key, right.key), value: mergeTypes(left.value, right.value) };
   }
+  if (isEmptyObject(left) && right.kind === "map") return right;
+  if (isEmptyObject(right) && left.kind === "map") return left;
   if (left.kind === "decimal" && right.kind === "decimal") return left.scale < right.scale ? right : left;
   const [ofLeft, ofRight] = [numberKinds.indexOf(left.kind), numberKinds.indexOf(right.kind)];
   if (ofLeft >= 0 && ofRight >= 0) return ofLeft < ofRight ? right : left;
   if (left.kind === right.kind) return left;
   throw new TypeConflict(left, right);
+}
+
+/**
+ * As {@link inferType}, of a value whose type is known but for some parts, which `shape` has as `null`: the type
+ * with these as the value has them.
+ */
+export function inferWithin(shape: ValueType, value: unknown): ValueType | undefined {
+  if (shape.kind === "null") return inferType(value);
+  if (shape.kind !== "struct" || !isPlainObject(value)) return shape;
+  const fields = shape.fields.map(({ name, type }) => ({ name, type: inferWithin(type, value[name]) }));
+  return fields.every(isTyped) ? { kind: "struct", fields } : undefined;
 }
 
 /** Kinds of numbers, each before those that it widens to. */
@@ -72,9 +85,9 @@ function inferObject(value: object): ValueType | undefined {
     const element = inferAll(Array.from(value));
     return element === undefined ? undefined : { kind: "list", element };
   }
-  if (!isPlainObject(value)) return undefined;
+  if (!isPlainObject(value) || !hasFields(value)) return undefined;
   const fields = Object.entries(value).map(([name, item]) => ({ name, type: inferType(item) }));
-  return fields.length > 0 && fields.every(isTyped) ? { kind: "struct", fields } : undefined;
+  return fields.every(isTyped) ? { kind: "struct", fields } : undefined;
 }
 
 /** The type of a number that is neither a long nor a double: a decimal; undefined where that has too many digits. */

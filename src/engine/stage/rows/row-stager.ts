@@ -19,10 +19,10 @@ import { ChunkWriter, rowsOfChunk } from "../shared/chunk-writer.ts";
 import { nestedNameFault } from "../shared/column-names.ts";
 import { type DecimalShape, noDigits, safeDigits } from "../shared/number-text.ts";
 import { besideStored, storedName } from "../shared/position.ts";
-import { isPlainObject } from "../shared/value-shapes.ts";
+import { hasFields, isPlainObject } from "../shared/value-shapes.ts";
 import { describeValue } from "./describe-value.ts";
-import { inferType, mergeTypes, TypeConflict } from "./infer-type.ts";
-import { decimalFor, isDouble, storedDigits, widenedNumbers } from "./widen-numbers.ts";
+import { inferType, inferWithin, mergeTypes, TypeConflict } from "./infer-type.ts";
+import { decimalFor, filledObjects, isDouble, storedDigits, widenedNumbers } from "./widen-numbers.ts";
 
 /** Rows of a source's first batch. */
 const firstRows = 32;
@@ -56,6 +56,8 @@ interface Column {
   /** What the engine's table calls it. */
   readonly stored: SqlName;
   readonly isGiven: boolean;
+  /** The given type, if it leaves parts open: these are inferred, as `null` stands for in it. */
+  readonly shape?: ValueType | undefined;
   builder: ColumnBuilder;
 }
 
@@ -117,7 +119,7 @@ export class RowStager {
   /** Adds columns of the given types that no row had; for a source without rows. */
   async addGiven(): Promise<void> {
     const missing = [...this.#options.given].filter(([name]) => !this.#byName.has(name));
-    await this.#addColumns(missing.map(([name, type]) => this.#noteColumn(name, type, true)));
+    await this.#addColumns(missing.map(([name, type]) => this.#noteColumn(name, type, { isGiven: true })));
   }
 
   /** Appends at most {@link chunkRows} rows; `bad` names those that are none, each of them empty. */
@@ -147,19 +149,27 @@ export class RowStager {
     let at = 0;
     for (const row of batch) {
       if (!isPlainObject(row)) throw this.#problem(at, undefined, `is ${describeValue(row)}, not an object`);
+      if (!hasFields(row))
+        throw this.#problem(at, undefined, `is ${describeValue(row)}, which has no columns of its own`);
       let next = 0;
       for (const name in row) {
         // Rows mostly have their columns in the order of the ones before.
         const likely = this.#columns[next++];
         if ((likely !== this.#badColumn && likely?.name === name) || this.#byName.has(name)) continue;
-        const given = this.#given.get(name.toLowerCase());
+        if (!Object.hasOwn(row, name)) continue;
         this.#checkName(at, name);
-        const type = given ?? (await this.#inferNumbers({ name }, batch, { kind: "null" }));
-        found.push(this.#noteColumn(name, type, given !== undefined));
+        found.push(await this.#newColumn(name, batch));
       }
       at++;
     }
     await this.#addColumns(found);
+  }
+
+  async #newColumn(name: string, batch: readonly RowCells[]): Promise<Column> {
+    const given = this.#given.get(name.toLowerCase());
+    if (given !== undefined && !isOpen(given)) return this.#noteColumn(name, given, { isGiven: true });
+    const type = await this.#inferNumbers({ name, shape: given }, batch, given ?? { kind: "null" });
+    return this.#noteColumn(name, type, { isGiven: false, shape: given });
   }
 
   #checkName(at: number, name: string): void {
@@ -172,19 +182,28 @@ export class RowStager {
     throw this.#problem(at, name, `has the columns ${same} and ${name}, which differ by case only`);
   }
 
-  #inferColumn(name: string, batch: readonly RowCells[], start: ValueType): ValueType {
+  #inferColumn(
+    { name, shape }: Pick<Column, "name" | "shape">,
+    batch: readonly RowCells[],
+    start: ValueType,
+  ): ValueType {
     let type = start;
     for (const [at, row] of batch.entries()) {
-      const value = row?.[name];
+      const value = cellOf(row, name);
       if (value === null || value === undefined) continue;
-      type = this.#mergeValue(at, name, type, value);
+      type = this.#mergeValue(at, { name, shape }, type, value);
     }
     return type;
   }
 
-  #mergeValue(at: number, name: string, type: ValueType, value: unknown): ValueType {
+  #mergeValue(
+    at: number,
+    { name, shape }: Pick<Column, "name" | "shape">,
+    type: ValueType,
+    value: unknown,
+  ): ValueType {
     try {
-      const own = inferType(value);
+      const own = shape === undefined ? inferType(value) : inferWithin(shape, value);
       if (own === undefined)
         throw this.#problem(at, name, `holds ${describeValue(value)}, which no column type can hold`);
       const merged = mergeTypes(type, own);
@@ -198,9 +217,9 @@ export class RowStager {
     }
   }
 
-  #noteColumn(name: string, type: ValueType, isGiven: boolean): Column {
+  #noteColumn(name: string, type: ValueType, kind: Pick<Column, "isGiven" | "shape">): Column {
     const stored = storedName(this.#columns.length);
-    const column: Column = { name, stored, isGiven, builder: columnBuilder(this.#builderOptions, type) };
+    const column: Column = { name, stored, ...kind, builder: columnBuilder(this.#builderOptions, type) };
     this.#columns.push(column);
     this.#byName.set(name, column);
     this.#lowerNames.set(name.toLowerCase(), name);
@@ -222,13 +241,18 @@ export class RowStager {
     let at = 0;
     try {
       const { name, builder } = column;
-      for (; at < batch.length; at++) builder.set(at, batch[at]?.[name]);
+      if (name in Object.prototype) for (; at < batch.length; at++) builder.set(at, cellOf(batch[at], name));
+      else for (; at < batch.length; at++) builder.set(at, batch[at]?.[name]);
     } catch (error) {
       if (!(error instanceof CellProblem)) throw error;
       if (column.isGiven && this.#options.keepsBad === true) return this.#fillAround(column, batch, bad);
       if (column.isGiven) throw this.#cellProblem(at, column, error);
       const widened = await this.#inferNumbers(column, batch, column.builder.type);
-      if (sqlType(widened) === sqlType(column.builder.type)) throw this.#cellProblem(at, column, error);
+      if (sqlType(widened) === sqlType(column.builder.type)) {
+        if (column.shape !== undefined && this.#options.keepsBad === true)
+          return this.#fillAround(column, batch, bad);
+        throw this.#cellProblem(at, column, error);
+      }
       await this.#widen(column, widened);
       await this.#fill(column, batch, bad);
     }
@@ -244,14 +268,15 @@ export class RowStager {
     column.builder = columnBuilder(this.#builderOptions, type);
     let trial = columnBuilder(this.#builderOptions, type);
     for (const [at, row] of batch.entries()) {
-      const problem = problemOf(trial, at, row[name]);
-      column.builder.set(at, problem === undefined ? row[name] : null);
+      const value = cellOf(row, name);
+      const problem = problemOf(trial, at, value);
+      column.builder.set(at, problem === undefined ? value : null);
       if (problem === undefined) continue;
       trial = columnBuilder(this.#builderOptions, type);
       const cells = bad.get(at) ?? [];
       cells.push({
         column: name,
-        text: cellText(row[name]),
+        text: cellText(value),
         expected: problem.path.length === 0 ? problem.expected : readable(type),
       });
       bad.set(at, cells);
@@ -279,13 +304,13 @@ export class RowStager {
 
   /** As {@link #inferColumn}; numbers that no double holds become decimals, where these hold all of the column. */
   async #inferNumbers(
-    { name, stored }: { readonly name: string; readonly stored?: SqlName | undefined },
+    { name, stored, shape }: Pick<Column, "name" | "shape"> & { readonly stored?: SqlName | undefined },
     batch: readonly RowCells[],
     start: ValueType,
   ): Promise<ValueType> {
-    const type = this.#inferColumn(name, batch, start);
+    const type = this.#inferColumn({ name, shape }, batch, start);
     if (type.kind !== "double" && type.kind !== "decimal") return type;
-    const values = batch.map((row) => row?.[name]);
+    const values = batch.map((row) => cellOf(row, name));
     const written = stored === undefined ? noDigits : await this.#storedShape(stored);
     const isHeld = start.kind !== "integer" || (written?.whole ?? 0) <= safeDigits;
     if (type.kind === "double" && isHeld && values.every(isDouble)) return type;
@@ -308,7 +333,10 @@ export class RowStager {
     await this.#assertKept(column, type);
     const isDecimal = column.builder.type.kind === "double" && type.kind === "decimal";
     // through the digits that the double is printed with, not through its binary fraction
-    const using = isDecimal ? sql` USING CAST(CAST(${stored} AS VARCHAR) AS ${sqlType(type)})` : sql``;
+    const changed = isDecimal
+      ? sql`CAST(${stored} AS VARCHAR)`
+      : filledObjects(stored, stagedType(column.builder.type), stagedType(type));
+    const using = changed === undefined ? sql`` : sql` USING CAST(${changed} AS ${storedType(type)})`;
     await core.run(
       sql`ALTER TABLE ${this.table} ALTER COLUMN ${stored} SET DATA TYPE ${storedType(type)}${using}`,
     );
@@ -367,6 +395,17 @@ export class RowStager {
     const code = column === undefined ? "SOURCE_UNREADABLE" : "SCHEMA_MISMATCH";
     return new VarveError(code, `${subject} ${what}.`, { file, line, row, column, ...data });
   }
+}
+
+/** A row's own value of a column: every object has a `constructor`, which is no column. */
+function cellOf(row: RowCells | null | undefined, name: string): unknown {
+  if (row === null || row === undefined) return undefined;
+  return name in Object.prototype && !Object.hasOwn(row, name) ? undefined : row[name];
+}
+
+/** Whether a type leaves parts open. */
+function isOpen(type: ValueType): boolean {
+  return type.kind === "null" || (type.kind === "struct" && type.fields.some((field) => isOpen(field.type)));
 }
 
 function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProblem | undefined {

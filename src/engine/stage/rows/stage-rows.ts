@@ -1,4 +1,5 @@
 import type { DuckDBType } from "@duckdb/node-api";
+import { type EngineType, parseEngineType } from "../../../dialects/engine-types.ts";
 import { VarveError } from "../../../errors.ts";
 import { type SqlExpression, sql } from "../../../sql/sql.ts";
 import { columnType, quoteName } from "../../../sql/sql-text.ts";
@@ -111,11 +112,22 @@ export async function givenTypes(core: EngineCore, options: StageOptions): Promi
   }
   const { ANY } = core.driver.api;
   return new Map(
-    columns.map((column) => [
-      column.name,
-      knownValueType(core.driver, column.name, parsedTypes.get(column.type) ?? ANY, { variants: true }),
-    ]),
+    columns.map(({ name, type: text }) => {
+      const type = knownValueType(core.driver, name, parsedTypes.get(text) ?? ANY, { variants: true });
+      return [name, text.includes('"NULL"') ? withOpenParts(type, parseEngineType(text)) : type];
+    }),
   );
+}
+
+/** The type with `null` for fields of which the text says no type; the engine takes them for INTEGER. */
+function withOpenParts(type: ValueType, told: EngineType): ValueType {
+  if (told.kind === "scalar" && told.name === "NULL") return { kind: "null" };
+  if (type.kind !== "struct" || told.kind !== "struct") return type;
+  const fields = type.fields.map(({ name, type: own }, index) => {
+    const below = told.fields[index];
+    return { name, type: below === undefined ? own : withOpenParts(own, below.type) };
+  });
+  return { kind: "struct", fields };
 }
 
 async function finishStaged(

@@ -1,5 +1,6 @@
-import { type SqlName, type SqlText, sql } from "../../../sql/sql.ts";
-import type { ValueType } from "../../core/value-type.ts";
+import { joinSql, type SqlExpression, type SqlName, type SqlText, sql } from "../../../sql/sql.ts";
+import { lambda, plainName, quoteName, quoteText } from "../../../sql/sql-text.ts";
+import { columnSqlType, isEmptyObject, type ValueType } from "../../core/value-type.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
 import {
   type DecimalShape,
@@ -87,4 +88,42 @@ function nested(from: ValueType, to: ValueType): WidenedNumbers {
 
 function isNumber({ kind }: ValueType): boolean {
   return kind === "integer" || kind === "double" || kind === "decimal";
+}
+
+/**
+ * SQL that turns objects without fields, which are held as maps, into objects whose fields are null, where a wider
+ * type has fields for them; undefined where there is nothing to turn.
+ */
+export function filledObjects(
+  value: SqlExpression,
+  from: ValueType,
+  to: ValueType,
+  depth = 0,
+): SqlExpression | undefined {
+  if (from.kind === "struct" && to.kind === "struct") {
+    if (to.fields.length === 0) return undefined;
+    const fields = isEmptyObject(from)
+      ? to.fields.map(({ name, type }) => ({ name, filled: sql`CAST(NULL AS ${columnSqlType(type)})` }))
+      : from.fields.map(({ name, type }) => {
+          const member = sql`struct_extract(${value}, ${quoteText(name)})`;
+          const wide = to.fields.find((field) => field.name === name);
+          return { name, member, filled: wide && filledObjects(member, type, wide.type, depth) };
+        });
+    if (fields.every(({ filled }) => filled === undefined)) return undefined;
+    const parts = fields.map((field) => {
+      const same = "member" in field ? field.member : sql`NULL`;
+      return sql`${quoteName(field.name)} := ${field.filled ?? same}`;
+    });
+    return sql`CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${joinSql(parts)}) END`;
+  }
+  const variable = `varve_${depth}`;
+  if (from.kind === "list" && to.kind === "list") {
+    const item = plainName(variable);
+    const filled = filledObjects(item, from.element, to.element, depth + 1);
+    return filled && sql`list_transform(${value}, ${lambda(variable, () => filled)})`;
+  }
+  if (from.kind !== "map" || to.kind !== "map") return undefined;
+  const item = filledObjects(sql`${plainName(variable)}.value`, from.value, to.value, depth + 1);
+  const entry = lambda(variable, (one) => sql`struct_pack("key" := ${one}.key, "value" := ${item ?? one})`);
+  return item && sql`map_from_entries(list_transform(map_entries(${value}), ${entry}))`;
 }

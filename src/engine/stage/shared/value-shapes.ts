@@ -17,6 +17,16 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   );
 }
 
+/**
+ * Whether an object says what it holds: it has fields that can be listed, or is a literal `{}`. A promise or a
+ * class whose values are all behind methods does not.
+ */
+export function hasFields(value: object): boolean {
+  for (const name in value) if (Object.hasOwn(value, name)) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** Typed arrays other than bytes, which are BLOBs. */
 export function isNumberArray(value: unknown): value is ArrayLike<number | bigint> & object {
   return ArrayBuffer.isView(value) && !(value instanceof DataView) && !(value instanceof Uint8Array);
