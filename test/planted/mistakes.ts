@@ -7,6 +7,7 @@ import { gatesMistakes } from "./gates.ts";
 import type { Mistake } from "./mistake.ts";
 import { s3Mistakes } from "./s3.ts";
 import { sourceMistakes } from "./sources.ts";
+import { untypedMistakes } from "./untyped.ts";
 import { valuesMistakes } from "./values.ts";
 import { verbsMistakes } from "./verbs.ts";
 import { versionsMistakes } from "./versions.ts";
@@ -21,6 +22,7 @@ export const mistakes: readonly Mistake[] = [
   ...gatesMistakes,
   ...s3Mistakes,
   ...sourceMistakes,
+  ...untypedMistakes,
   ...valuesMistakes,
   ...verbsMistakes,
   ...versionsMistakes,
