@@ -32,6 +32,7 @@ export type {
   ProfileOptions,
   ProfileSourceOptions,
   PurgeOptions,
+  QuarantineChange,
   QuarantineReadOptions,
   QuarantineSelection,
   QuarantineStatus,
@@ -115,7 +116,7 @@ export {
 export type { CheckConstraint } from "./quality/suite/constraints.ts";
 export { defineSuite, parseSuite } from "./quality/suite/define.ts";
 export type { QuarantinedBatch } from "./quarantine/quarantine-read.ts";
-export type { ResubmitResult } from "./quarantine/resubmit.ts";
+export type { ResubmitFailure, ResubmitResult } from "./quarantine/resubmit.ts";
 export { type FileFormat, QueryResult } from "./query/query-result.ts";
 export type {
   CheckReport,

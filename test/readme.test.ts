@@ -38,7 +38,7 @@ describe("README", () => {
 
   it("the command line's tour runs as it stands", async () => {
     writeFileSync(join(folder, "may.csv"), "id,customer,amount\n1,acme,10.00\n");
-    writeFileSync(join(folder, "june2.csv"), "id,customer,amount\n2,zenith,20.00\n");
+    writeFileSync(join(folder, "june2.csv"), "id,customer,amount\n2,zenith,20.00\n3,zenith,-1.00\n");
     writeFileSync(
       join(folder, "suite.json"),
       JSON.stringify({

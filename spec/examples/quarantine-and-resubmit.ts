@@ -28,5 +28,5 @@ await readings.quarantine.repair(
 );
 const { landed, stillBad } = await readings.quarantine.resubmit();
 assert.deepEqual({ landed, stillBad }, { landed: 1, stillBad: 1 });
-assert.equal(await readings.quarantine.discard({}, "sensor c was broken"), 1);
+assert.equal(await readings.quarantine.discard({ all: true }, "sensor c was broken"), 1);
 assert.equal(await readings.count(), 3);

@@ -28,6 +28,7 @@ import { quarantineOf } from "./intake/quarantine-table.ts";
 import { changedRows, rewriteQuarantineStep } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 import { filledColumns } from "./quarantine-rows.ts";
+import type { ResubmissionTests } from "./resubmission-tests.ts";
 import { type BatchStandings, discardSuperseded, gatedBatches } from "./superseded-rows.ts";
 
 /** Outcome of a claim's rows. */
@@ -44,6 +45,7 @@ export interface LandedClaim {
 
 export interface LandOptions {
   readonly gateOptions?: GateOptions | undefined;
+  readonly untested?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -54,24 +56,28 @@ export interface LandOptions {
  * Only the table's log decides whether a claim landed: the commit that lands it and the one that gives it up
  * have the same application id, which a table accepts once.
  *
- * @param suiteAt returns the tests that the rows must pass at a version: those that the newest version
- * carries, whatever it carried when the rows were claimed
+ * @param tests the tests that the rows must pass: those that hold at the newest version, whatever held when the
+ * rows were claimed. Rows that cannot be tested together are opened again
  * @throws as `runPlan`; refused rows are then open again, and others stay claimed for the next call
  */
 export async function landClaim(
   table: LogSnapshot,
   claim: string,
-  suiteAt: (version: LogSnapshot) => Suite | undefined,
+  tests: ResubmissionTests,
   options: LandOptions,
 ): Promise<LandedClaim> {
   const { context } = table;
   const now = await refreshLog(table);
-  const suite = suiteAt(now);
+  const [group, ...more] = await tests(now, claimedBy(claim));
+  if (group === undefined) return { rows: 0, version: null };
+  const { suite, problem } = group;
   const claimed = await claimedRows(now, claim, suite === undefined ? null : suiteNeeds(suite).tagColumn);
   if (claimed === undefined || claimed.rows === 0) return { rows: 0, version: null };
   const { rows } = claimed;
   const { superseded, pending } = await gatedBatches(now, claimedBy(claim));
   if (superseded.length > 0) return withdrawSuperseded(now, claim, rows, options.signal);
+  if (more.length > 0 || problem !== undefined)
+    return withdraw(now, claim, { rows, note: mixed, signal: options.signal });
   let end: ClaimEnd;
   try {
     end =
@@ -81,7 +87,7 @@ export async function landClaim(
     // the batch of these rows, or other claimed rows of it, landed meanwhile
     const met = isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION") ? error.data["appId"] : undefined;
     if (typeof met === "string" && met !== claimTransaction(claim).appId)
-      return landClaim(now, claim, suiteAt, options);
+      return landClaim(now, claim, tests, options);
     if (isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION")) end = await endOf(now, claim);
     else if (!isVarveError(error, "BATCH_REJECTED", "SCHEMA_MISMATCH", "CONSTRAINT_VIOLATED")) throw error;
     else {
@@ -121,10 +127,15 @@ async function addClaimed(
   };
   const target = await existingTarget(now);
   const plan: WritePlan = {
-    ...addedRows(target, { source, tests: batchTests(suite, options.gateOptions) }),
+    ...addedRows(target, { source, tests: batchTests(suite, { gateOptions: options.gateOptions }) }),
     batch: { txn: claimTransaction(claim) },
     userMetadata: JSON.stringify({
-      resubmittedFrom: { quarantine: snapshot.context.store.uri, resubmission: claim, rows },
+      resubmittedFrom: {
+        quarantine: snapshot.context.store.uri,
+        resubmission: claim,
+        rows,
+        untested: options.untested === true ? true : undefined,
+      },
     }),
     marks: pending.map(({ batchId }) => resubmittedMark(batchId)),
     reads: { appIds: pending.map(({ appId }) => appId) },
@@ -141,12 +152,29 @@ async function withdrawSuperseded(
   rows: number,
   signal: AbortSignal | undefined,
 ): Promise<LandedClaim> {
+  const note = "the table has rows that were claimed with it";
+  const withdrawn = await withdraw(now, claim, { rows, note, signal });
+  if (withdrawn.version === null) await discardSuperseded(await refreshLog(now));
+  return withdrawn;
+}
+
+const mixed = "it was claimed with rows that other tests set aside";
+
+interface Withdrawal {
+  readonly rows: number;
+  readonly note: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Gives a claim up and opens its rows again with a note, unless it has landed. */
+async function withdraw(
+  now: LogSnapshot,
+  claim: string,
+  { rows, note, signal }: Withdrawal,
+): Promise<LandedClaim> {
   const end = await giveUp(now, claim, signal);
-  if (end !== "given up") {
-    return marked(now.context, claim, rows, end.landed);
-  }
-  await openAgain(now.context, claim, "the table has rows that were claimed with it");
-  await discardSuperseded(await refreshLog(now));
+  if (end !== "given up") return marked(now.context, claim, rows, end.landed);
+  await openAgain(now.context, claim, note);
   return { rows: 0, version: null };
 }
 

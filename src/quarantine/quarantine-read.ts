@@ -1,21 +1,12 @@
 import type { EngineRow, OpenSession, Session } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { sideTableRows, withSideTable } from "../sidetables/read-rows.ts";
 import { openSideTable, type SideTableOptions } from "../sidetables/side-table.ts";
-import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
+import { type SqlExpression, sql } from "../sql/sql.ts";
 import { plainName, quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
-import { type QuarantineStatus, quarantineOf } from "./intake/quarantine-table.ts";
-
-/** Selects quarantined rows; without any field, all open ones. */
-export interface QuarantineSelection {
-  readonly ids?: readonly string[] | undefined;
-  readonly batchId?: string | undefined;
-  /** Rows that failed this check, among others. */
-  readonly checkId?: string | undefined;
-  readonly status?: QuarantineStatus | undefined;
-}
+import { quarantineOf } from "./intake/quarantine-table.ts";
+import { type QuarantineSelection, requireQuarantine, selectionSql, withWholeIds } from "./selection.ts";
 
 /** Counts of the rows that one batch left in the quarantine. */
 export interface QuarantinedBatch {
@@ -26,6 +17,8 @@ export interface QuarantinedBatch {
   readonly claimed: number;
   readonly resubmitted: number;
   readonly discarded: number;
+  /** Open rows that were repaired. */
+  readonly repaired: number;
   /** Number of rows by the id of the check that they failed. */
   readonly checks: Readonly<Record<string, number>>;
 }
@@ -39,29 +32,6 @@ export function withQuarantine<T>(
   return withSideTable(quarantineOf(context), work, options);
 }
 
-/** The condition of a selection over the quarantine's columns; without a status, of open rows. */
-export function selectionSql(selection: QuarantineSelection): SqlExpression {
-  return joinSql(conditionsOf({ ...selection, status: selection.status ?? "open" }), sql` AND `);
-}
-
-/** The conditions of a selection, one for each member that it has. */
-function conditionsOf({ ids, batchId, checkId, status }: QuarantineSelection): SqlExpression[] {
-  return [
-    ...(ids === undefined ? [] : [hasIdOf(ids)]),
-    ...(batchId === undefined ? [] : [sql`batch_id = ${quoteText(batchId)}`]),
-    ...(checkId === undefined
-      ? []
-      : [
-          sql`list_contains(list_transform(errors, lambda e: struct_extract(e, 'check_id')), ${quoteText(checkId)})`,
-        ]),
-    ...(status === undefined ? [] : [sql`status = ${quoteText(status)}`]),
-  ];
-}
-
-function hasIdOf(ids: readonly string[]): SqlExpression {
-  return ids.length === 0 ? sql`false` : sql`quarantine_id IN (${ids.map(quoteText)})`;
-}
-
 /**
  * The batches that left rows behind, newest first, with the number of rows by status; empty if nothing was
  * ever quarantined.
@@ -73,7 +43,7 @@ export async function listQuarantine(context: TableContext): Promise<Quarantined
   const rows = await withQuarantine(context, (session, quarantine) =>
     session.rows(
       sql`WITH q AS (${quarantine.sql}), failed AS (SELECT batch_id, e.check_id AS check_id, count(DISTINCT quarantine_id) AS n FROM (SELECT batch_id, quarantine_id, unnest(errors) AS e FROM q) GROUP BY ALL)
-        SELECT batch_id, epoch_ms(min(quarantined_at)) AS at_ms, count(*) AS n, ${counts},
+        SELECT batch_id, epoch_ms(min(quarantined_at)) AS at_ms, count(*) AS n, ${counts}, count_if(status = 'open' AND repaired_at IS NOT NULL) AS repaired,
           (SELECT to_json(list({id: check_id, n: n} ORDER BY n DESC, check_id)) FROM failed WHERE failed.batch_id = q.batch_id) AS checks FROM q GROUP BY batch_id ORDER BY at_ms DESC, batch_id`,
     ),
   );
@@ -85,6 +55,7 @@ export async function listQuarantine(context: TableContext): Promise<Quarantined
     claimed: Number(row["claimed"]),
     resubmitted: Number(row["resubmitted"]),
     discarded: Number(row["discarded"]),
+    repaired: Number(row["repaired"]),
     checks: Object.fromEntries(
       (
         JSON.parse(String(row["checks"] ?? "[]")) as readonly { readonly id: string; readonly n: number }[]
@@ -97,59 +68,48 @@ export async function listQuarantine(context: TableContext): Promise<Quarantined
  * Reads rows of a quarantine with all their columns, ordered by batch, file and row. Without a status these
  * are the open rows; if ids are given, rows with any status.
  *
- * @throws `QUARANTINE_INVALID` for unknown ids
+ * @throws `QUARANTINE_INVALID` for ids that no row has, and beginnings that several have
  */
 export async function readQuarantine(
   context: TableContext,
   selection: QuarantineSelection = {},
   limit?: number,
 ): Promise<EngineRow[]> {
-  const { ids } = selection;
-  const condition =
-    ids === undefined ? selectionSql(selection) : joinSql(conditionsOf(selection), sql` AND `);
   const rows = await withQuarantine(context, async (session, quarantine) => {
-    const missing = await missingIds(session, quarantine, ids ?? []);
-    if (missing.length > 0) throw noSuchRows(missing);
+    const condition = await readCondition(session, quarantine, selection);
     return session.rows(
       sql`SELECT * FROM (${quarantine.sql}) WHERE ${condition} ORDER BY batch_id, source_file, source_row${limit === undefined ? sql`` : sql` LIMIT ${limit}`}`,
     );
   });
-  if (rows === undefined && ids !== undefined && ids.length > 0) throw noSuchRows(ids);
+  if (rows === undefined && selection.ids !== undefined) requireQuarantine(selection);
   return rows ?? [];
 }
 
-async function missingIds(
+/** The condition of rows to read: if ids are given, rows with any status. */
+async function readCondition(
   session: Session,
-  quarantine: ScanRelation,
-  ids: readonly string[],
-): Promise<string[]> {
-  if (ids.length === 0) return [];
-  const rows = await session.rows(
-    sql`SELECT DISTINCT quarantine_id AS id FROM (${quarantine.sql}) WHERE ${hasIdOf(ids)}`,
-  );
-  const present = new Set(rows.map((row) => row["id"]));
-  return ids.filter((id) => !present.has(id));
+  stored: ScanRelation,
+  selection: QuarantineSelection,
+): Promise<SqlExpression> {
+  const status = selection.status ?? (selection.ids === undefined ? "open" : "any");
+  return selectionSql(await withWholeIds(session, stored, { ...selection, status }));
 }
 
-/** Returns the selected rows as lossless JSON lines; each string holds whole lines. */
+/**
+ * Returns the selected rows as lossless JSON lines; each string holds whole lines. @throws as {@link readQuarantine}
+ */
 export async function* exportQuarantine(
   context: TableContext,
   selection: QuarantineSelection = {},
 ): AsyncIterable<string> {
   const side = quarantineOf(context);
   const snapshot = await openSideTable(side);
+  if (snapshot === undefined && selection.ids !== undefined) requireQuarantine(selection);
   if (snapshot === undefined) return;
   await using session = await (await context.engine()).open();
   const quarantine = await sideTableRows(side, session, snapshot);
+  const condition = await readCondition(session, quarantine, selection);
   yield* session.jsonLines(
-    sql`SELECT * FROM (${quarantine.sql}) WHERE ${selectionSql(selection)} ORDER BY batch_id, source_file, source_row`,
-  );
-}
-
-function noSuchRows(ids: readonly string[]): VarveError {
-  return new VarveError(
-    "QUARANTINE_INVALID",
-    `No such rows in the quarantine: ${ids.slice(0, 3).join(", ")}${ids.length > 3 ? ", …" : ""}. List the quarantine to see its rows.`,
-    { ids: [...ids] },
+    sql`SELECT * FROM (${quarantine.sql}) WHERE ${condition} ORDER BY batch_id, source_file, source_row`,
   );
 }

@@ -7,31 +7,37 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { errorsType } from "../quality/gate/errors-list.ts";
 import { evaluateGate } from "../quality/gate/gate.ts";
-import type { CheckJson, OnFail, Suite, SuiteJson } from "../quality/model/suite.ts";
-import { carriedSuite } from "../quality/suite/carried.ts";
-import { defineSuite, expectationOf } from "../quality/suite/define.ts";
+import type { Suite } from "../quality/model/suite.ts";
 import { withSideRows } from "../sidetables/read-rows.ts";
-import { type SqlSelect, sql } from "../sql/sql.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { quoteFile, quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
+import { appendAll } from "../util/append-all.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import { type ComparedTables, openCompared } from "../write/plan/compared-tables.ts";
-import type { GateOptions } from "../write/plan/write-options.ts";
 import { quarantineOf } from "./intake/quarantine-table.ts";
 import { type LandedClaim, landClaim } from "./land-claim.ts";
 import { changedRowsSql, rewriteQuarantineStep } from "./quarantine-change.ts";
-import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
+import { withQuarantine } from "./quarantine-read.ts";
 import { payloadNames, stagePayloads } from "./quarantine-rows.ts";
+import {
+  type ResubmissionTests,
+  resubmissionTests,
+  settingAside,
+  type TestChoice,
+} from "./resubmission-tests.ts";
+import {
+  isNarrow,
+  nothingSelected,
+  type QuarantineSelection,
+  requireQuarantine,
+  selectionSql,
+  withWholeIds,
+} from "./selection.ts";
 import { discardSuperseded } from "./superseded-rows.ts";
 
-export interface ResubmitOptions extends QuarantineSelection {
-  /**
-   * The tests that rows must pass now; default: those that the table carries. Without any, rows only have to
-   * fit the table.
-   */
-  readonly gate?: SuiteJson | Suite | undefined;
-  readonly gateOptions?: GateOptions | undefined;
+export interface ResubmitOptions extends QuarantineSelection, TestChoice {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -43,6 +49,17 @@ export interface ResubmitResult {
   readonly stillBad: number;
   /** Version of the table with the landed rows; `null` if none landed. */
   readonly version: number | null;
+  /** Why rows still fail, most rows first. */
+  readonly failures: readonly ResubmitFailure[];
+}
+
+/** A check that rows of a resubmission fail. */
+export interface ResubmitFailure {
+  readonly checkId: string;
+  /** What the check expects. */
+  readonly message: string;
+  /** Number of rows that fail it; a row may fail several checks. */
+  readonly rows: number;
 }
 
 /** A {@link ResubmitResult}, with what could not be finished. */
@@ -54,7 +71,7 @@ export interface ResubmitOutcome extends ResubmitResult {
 }
 
 /**
- * Tests open rows of a quarantine with the current suite and adds those that pass to the table.
+ * Tests open rows of a quarantine (see {@link resubmissionTests}) and adds those that pass to the table.
  *
  * This takes up to four commits, and after a crash between any two of them the next call continues. The clean
  * rows are claimed in the quarantine, added to the table in one commit under the claim's own application id
@@ -62,33 +79,81 @@ export interface ResubmitOutcome extends ResubmitResult {
  * up in the table's log before its rows are open again. So each row lands at most once, whatever crashes and
  * whoever resubmits at the same time.
  *
- * @throws as `append`; the claimed rows are then open again
+ * Rows that are tested by different suites are claimed and landed one group after the other.
+ *
+ * @throws as `append`; the claimed rows are then open again. `QUARANTINE_INVALID` for rows whose tests are not
+ * known; then none is claimed
  */
 export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitOutcome> {
   const newest = await refreshLog(table);
+  const tests = resubmissionTests(options);
+  const selection = await selectedRows(newest.context, options);
   await discardSuperseded(newest);
-  const own = options.gate === undefined ? undefined : defineSuite(options.gate);
-  const suiteAt = ({ metadata }: LogSnapshot) => own ?? carriedSuite(metadata.configuration);
-  const strict = (now: LogSnapshot) => {
-    const current = suiteAt(now);
-    return current === undefined ? undefined : rowSuite(current, "reject");
-  };
   const finished: LandedClaim[] = [];
   const land = async (claims: readonly string[]) => {
-    for (const id of claims) finished.push(await landClaim(newest, id, strict, options));
+    for (const id of claims) finished.push(await landClaim(newest, id, tests, options));
   };
   await land(await openClaims(newest.context, options));
-  const claim = await claimClean(newest, suiteAt(newest), options);
-  await land(claim.ids);
+  const open = selectionSql(selection);
+  const groups = await tests(await refreshLog(newest), open);
+  for (const { problem } of groups) if (problem !== undefined) throw problem;
+  const failures: ResubmitFailure[] = [];
+  let stillBad = 0;
+  for (const { where } of groups) {
+    const claim = await claimClean(newest, tests, sql`${open} AND ${where}`, options);
+    await land(claim.ids);
+    stillBad += claim.stillBad;
+    appendAll(failures, claim.failures);
+  }
   const unmarked = finished.flatMap(({ version, unmarked: failure }) =>
     version === null || failure === undefined ? [] : [{ version, ...failure }],
   );
   return {
     landed: finished.reduce((sum, { rows }) => sum + rows, 0),
-    stillBad: claim.stillBad,
+    stillBad,
     version: finished.findLast(({ version }) => version !== null)?.version ?? null,
+    failures: summed(failures),
     unmarked: unmarked.length === 0 ? undefined : unmarked,
   };
+}
+
+/**
+ * The open rows of a selection, with whole ids.
+ *
+ * @throws `QUARANTINE_INVALID` if it names rows, and none of them is open or claimed
+ */
+async function selectedRows(
+  context: TableContext,
+  { ids, batchId, checkId, signal }: ResubmitOptions,
+): Promise<QuarantineSelection> {
+  const selection = { ids, batchId, checkId };
+  const open = { ...selection, status: "open" } as const;
+  if (!isNarrow(selection)) return open;
+  const whole = await withQuarantine(
+    context,
+    async (session, stored) => {
+      const selected = await withWholeIds(session, stored, open);
+      const any = selectionSql({ ...selected, status: "any" });
+      const [row] = await session.rows(
+        sql`SELECT count(*) AS n FROM (${stored.sql}) WHERE ${any} AND status IN ('open', 'claimed')`,
+      );
+      if (Number(row?.["n"]) === 0) throw await nothingSelected(session, stored, selected, "open");
+      return selected;
+    },
+    { signal },
+  );
+  if (whole === undefined) requireQuarantine(selection);
+  return whole ?? open;
+}
+
+/** Failures of all groups by check, most rows first. */
+function summed(failures: readonly ResubmitFailure[]): readonly ResubmitFailure[] {
+  const byCheck = new Map<string, ResubmitFailure>();
+  for (const failure of failures) {
+    const key = JSON.stringify([failure.checkId, failure.message]);
+    byCheck.set(key, { ...failure, rows: failure.rows + (byCheck.get(key)?.rows ?? 0) });
+  }
+  return [...byCheck.values()].sort((a, b) => b.rows - a.rows);
 }
 
 /** Claims that an earlier call left unfinished. */
@@ -104,17 +169,26 @@ async function openClaims(context: TableContext, { signal }: ResubmitOptions): P
 interface Claim {
   readonly ids: readonly string[];
   readonly stillBad: number;
+  readonly failures: readonly ResubmitFailure[];
 }
 
-/** Tests the selected rows; one commit claims those that pass and records the new reasons of the others. */
+/**
+ * Tests the rows of one group of tests; one commit claims those that pass and records the new reasons of the
+ * others.
+ */
 async function claimClean(
-  table: LogSnapshot,
-  suite: Suite | undefined,
+  base: LogSnapshot,
+  tests: ResubmissionTests,
+  open: SqlExpression,
   options: ResubmitOptions,
 ): Promise<Claim> {
-  const { context } = table;
+  const { context } = base;
+  const table = await refreshLog(base);
+  const [group] = await tests(table, open);
+  if (group === undefined) return { ids: [], stillBad: 0, failures: [] };
+  if (group.problem !== undefined) throw group.problem;
+  const { suite } = group;
   const id = timeOrderedUuid(context.world);
-  const open = selectionSql({ ...options, status: "open" });
   const staging = await context.store.stagingFolder();
   try {
     const judge = async (session: OpenSession, scan: ScanRelation) => {
@@ -137,14 +211,15 @@ async function claimClean(
     };
     const joined = sql`q LEFT JOIN d ON d.id = q.quarantine_id`;
     const select = changedRowsSql(sql`(d.id IS NOT NULL AND q.status = 'open')`, changes, joined);
-    let decided: Decided = { file: "", groups: [], stillBad: 0 };
+    let decided: Decided = { file: "", groups: [], stillBad: 0, failures: [] };
     const rewriteFor = async (quarantine: LogSnapshot) => {
       decided = await withSideRows(quarantineOf(context), quarantine, judge, options);
       if (decided.groups.length + decided.stillBad === 0) return undefined;
       return { where: open, select, files: { d: decided.file } };
     };
     await rewriteQuarantineStep(context, rewriteFor, options);
-    return { ids: decided.groups.map((silent) => `${id}${silent}`), stillBad: decided.stillBad };
+    const { stillBad, failures } = decided;
+    return { ids: decided.groups.map((silent) => `${id}${silent}`), stillBad, failures };
   } finally {
     await removeTemporaryFolder(staging);
   }
@@ -163,34 +238,13 @@ async function failingRows(
   suite: Suite,
   { relations, fence, gateOptions }: FencedOptions,
 ): Promise<SqlSelect | null> {
-  const verdict = await evaluateGate(session, rowSuite(suite, "quarantine"), rows, {
+  const verdict = await evaluateGate(session, settingAside(suite), rows, {
     now: table.context.world.now(),
     relations,
     fence,
     functions: gateOptions?.functions,
   });
   return verdict.quarantineSql;
-}
-
-/** The suite's checks that name rows, with the same reaction for all that would keep a row out. */
-function rowSuite(suite: Suite, reaction: "quarantine" | "reject"): Suite {
-  const replaced = (onFail: OnFail | undefined): OnFail =>
-    onFail === "warn" || onFail === "tag" || onFail === "repair" ? onFail : reaction;
-  const checks = suite.json.checks.flatMap((json, index): CheckJson[] => {
-    const check = suite.checks[index];
-    if (check === undefined || expectationOf(check).level === "aggregate") return [];
-    const { escalate: _, mostly: __, ...rest } = json;
-    const onFail = replaced(json.onFail);
-    return [
-      {
-        ...rest,
-        id: check.id,
-        onFail,
-        repair: json.repair === undefined ? undefined : { ...json.repair, otherwise: reaction },
-      },
-    ];
-  });
-  return defineSuite({ ...suite.json, maxBadShare: 1, onMisfit: "reject", checks }, suite.functions);
 }
 
 interface Decided {
@@ -201,6 +255,7 @@ interface Decided {
    */
   readonly groups: readonly string[];
   readonly stillBad: number;
+  readonly failures: readonly ResubmitFailure[];
 }
 
 /** Records for each row whether it passes, and if not, why. */
@@ -239,5 +294,19 @@ async function decide(
     file: written?.file ?? "",
     groups: counts.filter((row) => row["clean"] === true).map((row) => String(row["silent"])),
     stillBad: bad.reduce((sum, row) => sum + Number(row["n"]), 0),
+    failures: written === undefined || bad.length === 0 ? [] : await failuresIn(session, written.file),
   };
+}
+
+/** The checks that the rows in a file of decisions fail. */
+async function failuresIn(session: Session, file: string): Promise<ResubmitFailure[]> {
+  const errors = sql`SELECT id, unnest(errors) AS e FROM read_parquet(${quoteFile(file)})`;
+  const rows = await session.rows(
+    sql`SELECT e.check_id AS check_id, e.message AS message, count(DISTINCT id) AS n FROM (${errors}) GROUP BY ALL ORDER BY n DESC, check_id, message`,
+  );
+  return rows.map((row) => ({
+    checkId: String(row["check_id"]),
+    message: String(row["message"]),
+    rows: Number(row["n"]),
+  }));
 }

@@ -6,6 +6,7 @@ import { quoteText } from "../sql/sql-text.ts";
 import { isCovered } from "../table/idempotence/app-transaction.ts";
 import { asideMark, quarantinedTransaction } from "../table/idempotence/application-ids.ts";
 import { quarantineNames, quarantineOf, rowIdSql } from "./intake/quarantine-table.ts";
+import { landedWhole, neverMade } from "./own-notes.ts";
 import { changedRows, rewriteQuarantineStep } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 
@@ -116,12 +117,6 @@ export async function discardSuperseded(table: LogSnapshot, batchId?: string): P
   if (superseded.length > 0) await discard(table, sql`(${open(superseded)})`, landedWhole);
   if (lost.length > 0) await discard(table, sql`(${open(lost)} AND ${ofCreation(table)})`, neverMade);
 }
-
-const landedWhole =
-  "the table has this row: another writer, whose tests set no row of the batch aside, landed it whole at the same time";
-
-const neverMade =
-  "the table that this row was set aside from was never made: another writer created this one in its place";
 
 async function discard(table: LogSnapshot, condition: SqlExpression, note: string): Promise<void> {
   const resolvedAt = sql`CAST(${quoteText(new Date(table.context.world.now()).toISOString())} AS TIMESTAMPTZ)`;

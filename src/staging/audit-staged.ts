@@ -38,9 +38,21 @@ export function stagedSuite(
   batch: StagedBatch,
   gate: AuditOptions["gate"],
 ): Suite | undefined {
-  const staged = batch.suite === undefined ? undefined : defineSuite(batch.suite);
-  const own = gate === undefined ? undefined : defineSuite(gate);
+  const { staged, own } = writerSuites(batch, gate);
   return joinSuites(joinSuites(carriedSuite(table.metadata.configuration), staged), own);
+}
+
+/** The tests of a batch that are not the table's own: those given to `stage` and those of the audit. */
+export function writersSuite(batch: StagedBatch, gate: AuditOptions["gate"]): Suite | undefined {
+  const { staged, own } = writerSuites(batch, gate);
+  return joinSuites(staged, own);
+}
+
+function writerSuites(batch: StagedBatch, gate: AuditOptions["gate"]) {
+  return {
+    staged: batch.suite === undefined ? undefined : defineSuite(batch.suite),
+    own: gate === undefined ? undefined : defineSuite(gate),
+  };
 }
 
 /**
@@ -53,9 +65,10 @@ export async function stagedPlan(
   batch: StagedBatch,
   suite: Suite | undefined,
   {
+    gate,
     gateOptions,
     place,
-  }: Pick<AuditOptions, "gateOptions"> & { readonly place?: QuarantinePlace | undefined },
+  }: Pick<AuditOptions, "gate" | "gateOptions"> & { readonly place?: QuarantinePlace | undefined },
 ): Promise<RowsPlan> {
   const tag = suite === undefined ? null : suiteNeeds(suite).tagColumn;
   const { mergeSchema, upgradeProtocol, userMetadata, misfits } = batch;
@@ -63,7 +76,7 @@ export async function stagedPlan(
   const source = stagedSnapshot(table.context, batch, tag ?? undefined);
   return addedRows(
     await existingTarget(table),
-    { source, tests: batchTests(suite, gateOptions, before) },
+    { source, tests: batchTests(suite, { writer: writersSuite(batch, gate), gateOptions, before }) },
     { mergeSchema, upgradeProtocol, txn: stagedTransaction(batch.id), userMetadata },
   );
 }

@@ -11,7 +11,7 @@ import { addedFiles } from "../write/plan/plan-rows.ts";
 import type { QuarantinePlace, WriteOutcome } from "../write/plan/write-options.ts";
 import type { WritePlan } from "../write/plan/write-plan.ts";
 import { runPlan } from "../write/write-pipeline.ts";
-import { type AuditOptions, auditStaged, stagedPlan, stagedSuite } from "./audit-staged.ts";
+import { type AuditOptions, auditStaged, stagedPlan, stagedSuite, writersSuite } from "./audit-staged.ts";
 import {
   claimEnd,
   forgetStaged,
@@ -204,13 +204,15 @@ async function publishOnce(
   const aside =
     misfits === undefined
       ? undefined
-      : await quarantineMisfits(now, misfits, suite, {
+      : await quarantineMisfits(now, misfits, {
+          suite,
+          writer: writersSuite(batch, gate),
           txn: stagedTransaction(batch.id),
           signal: options.signal,
         });
   const plan: WritePlan = asItIs
     ? await asStaged(now, batch, audit, aside)
-    : await stagedPlan(now, batch, suite, { gateOptions: options.gateOptions, place: aside });
+    : await stagedPlan(now, batch, suite, { gate, gateOptions: options.gateOptions, place: aside });
   const result = await runPlan(plan, writeServices(plan.target, options));
   const warnings = await tidyPublished(result.version, async () => {
     // The rows are now in other files.

@@ -4,6 +4,7 @@ import { assertInternal, isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { CheckResult } from "../quality/gate/verdict.ts";
 import type { Suite } from "../quality/model/suite.ts";
+import { keepSuite } from "../quarantine/intake/kept-suites.ts";
 import { quarantineNames, quarantineOf, quarantineSchema } from "../quarantine/intake/quarantine-table.ts";
 import { quarantineSql, requireAside } from "../quarantine/intake/quarantined-rows.ts";
 import { appendToSideTable } from "../sidetables/append-rows.ts";
@@ -42,15 +43,26 @@ export async function keepMisfits(batch: WrittenBatch, path: string): Promise<St
   await mkdir(folder);
   // their typed values are null until they enter the quarantine, which computes them; rows that fit are
   // numbered again when they are published, so one of those may have the same place
-  const { id, values } = quarantineNames;
+  const { id, values, writerSuite } = quarantineNames;
   const [written] = await session.writeParquet(
-    sql`SELECT * EXCLUDE (${values}) REPLACE (sha256(${id}) AS ${id}) FROM (${misfits})`,
+    sql`SELECT * EXCLUDE (${values}, ${writerSuite}) REPLACE (sha256(${id}) AS ${id}) FROM (${misfits})`,
     { folder },
   );
   assertInternal(written !== undefined, "rows that were set aside were written to no file");
   await requireAside(session, verdict.aside, [written.file]);
   await target.context.store.putFile(path, written.file);
   return { path, rows: verdict.quarantined, checks: verdict.checks };
+}
+
+/** The tests under which a batch's non-conforming rows enter the quarantine. */
+interface MisfitTests {
+  /** All tests of the batch. */
+  readonly suite: Suite | undefined;
+  /** Those of the tests that are not the table's own. */
+  readonly writer: Suite | undefined;
+  /** The transaction of the batch. */
+  readonly txn: AppTransaction;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -62,10 +74,10 @@ export async function keepMisfits(batch: WrittenBatch, path: string): Promise<St
 export async function quarantineMisfits(
   now: LogSnapshot,
   { path, rows }: StagedMisfits,
-  suite: Suite | undefined,
-  { txn, signal }: { readonly txn: AppTransaction; readonly signal: AbortSignal | undefined },
+  { suite, writer, txn, signal }: MisfitTests,
 ): Promise<QuarantinePlace> {
   const quarantine = quarantineOf(now.context);
+  await keepSuite(quarantine, writer, signal);
   const quarantinedAt = new Date(now.context.world.now()).toISOString();
   const changes = [
     sql`CAST(${now.version} AS BIGINT) AS ${quarantineNames.baseVersion}`,
@@ -74,7 +86,7 @@ export async function quarantineMisfits(
     sql`${quoteText(suite?.fingerprint ?? "")} AS ${quarantineNames.suiteFingerprint}`,
   ];
   const source = {
-    sql: sql`SELECT * REPLACE (${changes}) FROM m`,
+    sql: sql`SELECT * REPLACE (${changes}), ${quoteText(writer?.fingerprint ?? "")} AS ${quarantineNames.writerSuite} FROM m`,
     files: { m: await localFile(now.context, path) },
   };
   const misfits = { source, txn: misfitsTransaction(txn) };

@@ -54,7 +54,7 @@ describe("the groups of a table", () => {
     await (await table.staging.stage([{ n: 2 }, { n: -2 }])).publish();
     expect(await table.count()).toBe(2);
     expect(await table.quarantine.read({ limit: 5 })).toHaveLength(1);
-    await table.quarantine.repair({}, { n: "-n" });
+    await table.quarantine.repair({ all: true }, { n: "-n" });
     expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1 });
     expect(await table.count()).toBe(3);
   });
@@ -133,7 +133,7 @@ describe("what is resolved before a time", () => {
   ])("is purged from the quarantine, the time given as %s", async (_, before) => {
     await using table = await created([{ n: 1 }]);
     await table.append([{ n: -1 }], { gate: positive });
-    await table.quarantine.discard({});
+    await table.quarantine.discard({ all: true });
     expect(await table.quarantine.purge({ before: "1999-01-01" })).toBe(0);
     expect(await table.quarantine.purge({ before })).toBe(1);
   });

@@ -219,7 +219,7 @@ describe("the main job on the command line", () => {
     expect((await varve("show", own, "-w", "id = 4", "--format", "jsonl")).stdout).toBe(
       '{"id":4,"customer":null,"amount":9.0}\n',
     );
-    expect((await varve("quarantine", "discard", own)).stdout).toBe("0 rows discarded\n");
+    expect((await varve("quarantine", "discard", own, "--all")).stdout).toBe("0 rows discarded\n");
     expect((await varve("quarantine", "purge", own)).stdout).toBe("0 rows removed\n");
     expect((await varve("quarantine", "purge", own, "--older-than", "0m", "--dry-run")).stdout).toBe(
       "1 rows would be removed\n",
@@ -597,6 +597,7 @@ describe("help", () => {
     "suite set",
     "staged publish",
     "quarantine repair",
+    "quarantine reopen",
   ])("%s has examples", async (command) => {
     const run = await varve(...command.split(" "), "--help");
     expect(run.code).toBe(0);

@@ -86,7 +86,7 @@ describe("a mistake on the command line", () => {
     expect((await varve("check", "--help")).stdout).toContain("onMisfit applies to writes only");
   });
 
-  it("rows resubmitted without tests are reported as untested", async () => {
+  it("rows are resubmitted under the tests that set them aside, unless --untested says otherwise", async () => {
     const suite = file(
       "suite.json",
       '{"checks":[{"kind":"expect_column_values_to_be_between","params":{"column":"amount","min_value":0},"onFail":"quarantine"}]}',
@@ -94,8 +94,14 @@ describe("a mistake on the command line", () => {
     const own = join(folder, "own");
     await varve("create", own, "--from", may);
     await varve("append", own, file("june.csv", "id,amount\n3,-1\n4,5\n"), "--suite", suite);
-    const { stdout, stderr } = await varve("quarantine", "resubmit", own);
+    expect(await varve("quarantine", "resubmit", own)).toMatchObject({
+      code: 0,
+      stdout:
+        "0 rows appended; 1 still fail and stay open:\n  1: amount must be at least 0 (amount:values_to_be_between)\n",
+    });
+    expect((await varve("quarantine", "resubmit", own, "--untested", "--suite", suite)).code).toBe(2);
+    const { stdout, stderr } = await varve("quarantine", "resubmit", own, "--untested");
     expect(stdout).toContain("1 rows appended");
-    expect(stderr).toContain("no tests were run: the table has no suite, and --suite was not set");
+    expect(stderr).toContain("appended without tests");
   });
 });

@@ -173,7 +173,7 @@ export async function resubmitted(kind: SourceKind): Promise<Differences> {
     maxBadShare: 1,
   });
   await table.append(await kind.source([ids(rowCount, -rowCount), ...columns]), { gate });
-  await table.quarantine.repair({}, { id: `id + ${rowCount}` });
+  await table.quarantine.repair({ all: true }, { id: `id + ${rowCount}` });
   await table.quarantine.resubmit();
   await compare(folder, columns, differences);
   return differences;

@@ -119,7 +119,7 @@ describe("a batch of which rows were set aside before it was tested", () => {
     const folder = join(freshFolder(), "t");
     await (await createTable(folder, { schema: schema().long("id").long("amount") })).close();
     const target = await existingTarget(await openLog(await openContext(folder)));
-    const tests = batchTests(defineSuite(suiteJson), {}, before);
+    const tests = batchTests(defineSuite(suiteJson), { before });
     const source = [{ id: 1n, amount: 1n }];
     return { folder, written: runPlan(addedRows(target, { source, tests })) };
   }

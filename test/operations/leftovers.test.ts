@@ -98,6 +98,7 @@ const definition: CreateTableOptions = {
 const needed = [
   /^(_quarantine\/|_metrics\/)?[^/]+\.parquet$/,
   /^(_quarantine\/|_metrics\/)?_delta_log\/(\d{20}\.(json|crc|checkpoint\.parquet|\d{20}\.compacted\.json)|_last_checkpoint)$/,
+  /^_quarantine\/_suites\/[0-9a-f]{64}\.json$/,
   // The folder stays when its batches are published.
   /^_staged(\/[^/]+\.json)?$/,
 ];

@@ -628,7 +628,10 @@ describe("a staged batch", () => {
       expect(leftOf(folder)).toEqual([]);
       expect((await fsck(folder)).findings).toEqual([]);
       expect(
-        await table.quarantine.repair({}, { amount: "coalesce(amount, 0)", id: "coalesce(id, 9)" }),
+        await table.quarantine.repair(
+          { all: true },
+          { amount: "coalesce(amount, 0)", id: "coalesce(id, 9)" },
+        ),
       ).toBe(3);
       expect(await table.quarantine.resubmit()).toMatchObject({ landed: 2, stillBad: 1 });
       await table.close();

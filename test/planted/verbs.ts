@@ -264,8 +264,8 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "A claim lands under the suite that it began with.",
     file: "land-claim.ts",
-    find: "const suite = suiteAt(now);",
-    replace: "const suite = suiteAt(table);",
+    find: "await tests(now, claimedBy(claim))",
+    replace: "await tests(table, claimedBy(claim))",
     test: "operations/quarantine/racing-tries.test.ts",
     name: "holds claimed rows to the suite that they land under",
   },

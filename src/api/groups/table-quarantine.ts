@@ -3,10 +3,15 @@ import type { QuarantinedBatch } from "../../quarantine/quarantine-read.ts";
 import type { ResubmitResult } from "../../quarantine/resubmit.ts";
 import { knownOptions } from "../shared/known-options.ts";
 import { purgeKeys } from "../shared/option-keys.ts";
-import type { PurgeOptions, QuarantineReadOptions, QuarantineSelection } from "../shared/options.ts";
+import type {
+  PurgeOptions,
+  QuarantineChange,
+  QuarantineReadOptions,
+  QuarantineSelection,
+} from "../shared/options.ts";
 import {
   requireExpressions,
-  toOpenSelection,
+  toChangeSelection,
   toReadSelection,
   toSelection,
 } from "../shared/quarantine-options.ts";
@@ -46,7 +51,7 @@ export class TableQuarantine {
    * Reads quarantined rows with their reasons. By default these are the open rows; if `ids` are given, rows
    * with any status.
    *
-   * @throws `QUARANTINE_INVALID` for unknown ids
+   * @throws `QUARANTINE_INVALID` for ids that no row has, and beginnings of ids that several have
    *
    * @example
    * ```ts
@@ -63,6 +68,8 @@ export class TableQuarantine {
   /**
    * Reads quarantined rows as lossless JSON (spec/formats.md); each string holds whole lines.
    *
+   * @throws as `read`
+   *
    * @example
    * ```ts
    * for await (const lines of orders.quarantine.lines()) process.stdout.write(lines);
@@ -78,13 +85,18 @@ export class TableQuarantine {
    * Changes the payloads of open quarantined rows by SQL expressions over the row's columns, given by column;
    * returns the number of rows.
    *
+   * A cell that is not of its column's type is null there; `raw.amount` is its text as it came.
+   *
+   * @throws `QUARANTINE_INVALID` if the selection names rows, and none of them is open
+   *
    * @example
    * ```ts
    * console.log(await orders.quarantine.repair({ checkId: "positive" }, { amount: "abs(amount)" }));
+   * await orders.quarantine.repair({ all: true }, { amount: "replace(raw.amount, ',', '.')" });
    * ```
    */
-  async repair(selection: QuarantineSelection, set: Readonly<Record<string, string>>): Promise<number> {
-    const known = toOpenSelection("quarantine.repair", selection);
+  async repair(selection: QuarantineChange, set: Readonly<Record<string, string>>): Promise<number> {
+    const known = toChangeSelection("quarantine.repair", selection, "open");
     requireExpressions(set);
     const { repairQuarantine } = await import("../../quarantine/quarantine-change.ts");
     return repairQuarantine(await this.#state.writable(), known, set);
@@ -92,13 +104,20 @@ export class TableQuarantine {
 
   /**
    * Tests open quarantined rows again and adds those that pass to the table, each at most once, whatever
-   * crashes.
+   * crashes. Without a selection these are all open rows.
+   *
+   * Rows are tested by the suite that the table carries and by that of the write that set them aside, unless
+   * `gate` gives other tests, or `untested` says that there shall be none.
+   *
+   * @throws `QUARANTINE_INVALID` for rows whose tests are not kept (those set aside by older versions of varve,
+   * or tested by TypeScript functions that `gateOptions` lacks), and if the selection names rows, and none of
+   * them is open
    *
    * @example
    * ```ts
-   * await orders.quarantine.repair({}, { amount: "abs(amount)" });
-   * const { landed, stillBad } = await orders.quarantine.resubmit();
-   * console.log(landed, stillBad);
+   * await orders.quarantine.repair({ batchId: "may" }, { amount: "abs(amount)" });
+   * const { landed, stillBad, failures } = await orders.quarantine.resubmit();
+   * console.log(landed, stillBad, failures);
    * ```
    */
   async resubmit(options: ResubmitOptions = {}): Promise<ResubmitResult> {
@@ -112,18 +131,40 @@ export class TableQuarantine {
   }
 
   /**
-   * Marks open quarantined rows as discarded, so that they never land; returns the number of rows.
+   * Marks open quarantined rows as discarded, so that they do not land; returns the number of rows.
+   *
+   * @throws `QUARANTINE_INVALID` if the selection names rows, and none of them is open
    *
    * @example
    * ```ts
    * console.log(await orders.quarantine.discard({ batchId: "may" }, "test rows of the vendor"));
    * ```
    */
-  async discard(selection: QuarantineSelection, note?: string): Promise<number> {
-    const known = toOpenSelection("quarantine.discard", selection);
+  async discard(selection: QuarantineChange, note?: string): Promise<number> {
+    const known = toChangeSelection("quarantine.discard", selection, "open");
     if (note !== undefined) requireText(note, "The note of quarantine.discard", "note");
     const { discardQuarantine } = await import("../../quarantine/quarantine-change.ts");
     return discardQuarantine((await this.#state.writable()).context, known, note);
+  }
+
+  /**
+   * Opens discarded rows again, so that they can be repaired and resubmitted; returns the number of rows.
+   *
+   * Rows that were resubmitted are part of the table and stay so. So do rows that varve itself discarded because
+   * the table has them already.
+   *
+   * @throws `QUARANTINE_INVALID` if the selection names rows, and none of them can be opened again
+   *
+   * @example
+   * ```ts
+   * console.log(await orders.quarantine.reopen({ all: true }, "real rows after all"));
+   * ```
+   */
+  async reopen(selection: QuarantineChange, note?: string): Promise<number> {
+    const known = toChangeSelection("quarantine.reopen", selection, "discarded");
+    if (note !== undefined) requireText(note, "The note of quarantine.reopen", "note");
+    const { reopenQuarantine } = await import("../../quarantine/quarantine-change.ts");
+    return reopenQuarantine((await this.#state.writable()).context, known, note);
   }
 
   /**

@@ -125,6 +125,10 @@ export const selectionKeys = {
   checkId: true,
   status: true,
 } satisfies OptionKeys<options.QuarantineSelection>;
+export const quarantineChangeKeys = {
+  ...selectionKeys,
+  all: true,
+} satisfies OptionKeys<options.QuarantineChange>;
 export const quarantineReadKeys = {
   ...selectionKeys,
   limit: true,

@@ -285,11 +285,18 @@ export interface MetricsOptions {
 
 /** Selects quarantined rows; without any field, all open ones. */
 export interface QuarantineSelection {
+  /** Ids, or beginnings of ids that only one row has, as `varve quarantine show` prints them. */
   readonly ids?: readonly string[] | undefined;
   readonly batchId?: string | undefined;
   /** Rows that failed this check, among others. */
   readonly checkId?: string | undefined;
-  readonly status?: QuarantineStatus | undefined;
+  readonly status?: QuarantineStatus | "any" | undefined;
+}
+
+/** Which quarantined rows a verb changes: those of a selection that is not empty, or all. */
+export interface QuarantineChange extends QuarantineSelection {
+  /** Every row that the verb can change; required where nothing else selects rows. */
+  readonly all?: boolean | undefined;
 }
 
 /** Which quarantined rows to read, and how many. */

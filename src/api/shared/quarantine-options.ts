@@ -1,7 +1,12 @@
 import { VarveError } from "../../errors.ts";
 import { knownOptions } from "./known-options.ts";
-import { quarantineReadKeys, selectionKeys } from "./option-keys.ts";
-import type { QuarantineReadOptions, QuarantineSelection } from "./options.ts";
+import { quarantineChangeKeys, quarantineReadKeys, selectionKeys } from "./option-keys.ts";
+import type {
+  QuarantineChange,
+  QuarantineReadOptions,
+  QuarantineSelection,
+  QuarantineStatus,
+} from "./options.ts";
 import { checkedLimit } from "./snapshot.ts";
 import { requireOptions, requireText } from "./table-uri.ts";
 
@@ -20,11 +25,45 @@ export function toSelection(verb: string, selection: QuarantineSelection): Quara
   return known;
 }
 
-/** A caller's selection of rows to change, which are open. @throws `INVALID_ARGUMENT` naming the option */
-export function toOpenSelection(verb: string, selection: QuarantineSelection): QuarantineSelection {
-  const known = toSelection(verb, selection);
-  requireOpen(verb, known);
-  return known;
+/**
+ * A caller's selection of rows of one status to change, without `all`.
+ *
+ * @throws `INVALID_ARGUMENT` naming the option; for a selection that neither names rows nor has `all`
+ */
+export function toChangeSelection(
+  verb: string,
+  selection: QuarantineChange,
+  status: QuarantineStatus,
+): QuarantineSelection {
+  const known = knownOptions(verb, selection, quarantineChangeKeys);
+  requireSelection(verb, known);
+  requireStatus(verb, known, status);
+  requireAll(verb, known);
+  const { all, ...rest } = known;
+  if (all !== true && !namesRows(rest))
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `${verb} needs a selection of rows (ids, batchId or checkId), or { all: true } for every ${status} row. Nothing was changed.`,
+      { verb },
+    );
+  return rest;
+}
+
+function namesRows({ ids, batchId, checkId }: QuarantineSelection): boolean {
+  return ids !== undefined || batchId !== undefined || checkId !== undefined;
+}
+
+/** Refuses an `all` that is no boolean, or that contradicts the rest of a selection. @throws `INVALID_ARGUMENT` */
+export function requireAll(verb: string, { all, ...rest }: QuarantineChange): void {
+  if (all === undefined || all === false) return;
+  if (all === true && !namesRows(rest)) return;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    all === true
+      ? `${verb} takes all, or a selection of rows (ids, batchId, checkId), not both.`
+      : `The option all of ${verb} must be true or false.`,
+    { verb, option: "all" },
+  );
 }
 
 /** Refuses what plain JavaScript may give for a selection. @throws `INVALID_ARGUMENT` naming the option */
@@ -44,12 +83,16 @@ export function requireSelection(verb: string, selection: QuarantineSelection): 
     );
 }
 
-/** Refuses a selection of rows that are not open, of which nothing can become any more. @throws `INVALID_ARGUMENT` */
-export function requireOpen(verb: string, { status = "open" }: QuarantineSelection): void {
-  if (status === "open") return;
+/** Refuses a selection of rows of another status than a verb can change. @throws `INVALID_ARGUMENT` */
+export function requireStatus(
+  verb: string,
+  { status }: QuarantineSelection,
+  possible: QuarantineStatus,
+): void {
+  if (status === undefined || status === possible) return;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `${verb} changes open rows only, not those that are ${status}. Leave the option status out.`,
+    `${verb} changes ${possible} rows only, not those that are ${status}. Leave the option status out.`,
     { option: "status" },
   );
 }
@@ -57,8 +100,14 @@ export function requireOpen(verb: string, { status = "open" }: QuarantineSelecti
 /** Refuses what plain JavaScript may give for the expressions of a repair. @throws `INVALID_ARGUMENT` */
 export function requireExpressions(set: Readonly<Record<string, string>>): void {
   requireOptions(set, "quarantine.repair (its second parameter)");
+  if (Object.keys(set).length === 0)
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      'quarantine.repair needs at least one column with its expression, as in { amount: "abs(amount)" }.',
+      { option: "set" },
+    );
   for (const [column, expression] of Object.entries(set))
     requireText(expression, `The expression for ${column}`, column);
 }
 
-const statuses = ["open", "claimed", "resubmitted", "discarded"];
+const statuses = ["open", "claimed", "resubmitted", "discarded", "any"];

@@ -4,12 +4,18 @@ import type { RowFunction, Suite, SuiteJson } from "../../quality/model/suite.ts
 import type { S3Options } from "../../storage/s3/s3-options.ts";
 import type { WriteProgress } from "../../write/plan/write-options.ts";
 import type { OptionKeys } from "./known-options.ts";
-import { batchWriteKeys, contextKeys, s3Keys, schemaChangeKeys, selectionKeys } from "./option-keys.ts";
+import {
+  batchWriteKeys,
+  contextKeys,
+  quarantineChangeKeys,
+  s3Keys,
+  schemaChangeKeys,
+} from "./option-keys.ts";
 import type {
   ApplicationTransaction,
   BatchWriteOptions,
   ContextOptions,
-  QuarantineSelection,
+  QuarantineChange,
   SchemaChangeOptions,
 } from "./options.ts";
 import type { SchemaInput } from "./schema-input.ts";
@@ -151,13 +157,16 @@ export interface PublishOptions extends AuditOptions {
 }
 
 /** Which quarantined rows are tested again, and with which tests. */
-export interface ResubmitOptions extends QuarantineSelection {
+export interface ResubmitOptions extends QuarantineChange {
   /**
-   * The tests that rows must pass now; default: those that the table carries. Without any, rows only have to
-   * fit the table.
+   * The tests that rows must pass now; default: those that the table carries, and those of the write that set
+   * the row aside, which are kept in the quarantine.
    */
   readonly gate?: SuiteJson | Suite | undefined;
+  /** TypeScript functions and tables that the tests name; the quarantine does not keep them. */
   readonly gateOptions?: GateOptions | undefined;
+  /** Append rows without testing them: they only have to fit the table. */
+  readonly untested?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -216,9 +225,10 @@ export const createTableKeys = {
   ifNotExists: true,
 } satisfies OptionKeys<CreateTableOptions>;
 export const resubmitKeys = {
-  ...selectionKeys,
+  ...quarantineChangeKeys,
   gate: true,
   gateOptions: gateOptionsKeys,
+  untested: true,
   signal: true,
 } satisfies OptionKeys<ResubmitOptions>;
 export const sqlSourceKeys = { sql: true, tables: true, files: true } satisfies OptionKeys<SqlSource>;

@@ -7,7 +7,7 @@ import type { GateOptions as GateVerbOptions, WriteOptions } from "../../write/p
 import { knownOptions } from "./known-options.ts";
 import { stageKeys } from "./option-keys.ts";
 import type { ApplicationTransaction, StageOptions } from "./options.ts";
-import { requireOpen, requireSelection } from "./quarantine-options.ts";
+import { requireAll, requireSelection, requireStatus } from "./quarantine-options.ts";
 import { toSnapshots } from "./source.ts";
 import {
   type AppendOptions,
@@ -77,9 +77,15 @@ export function toPublishOptions(options: PublishOptions): AuditVerbOptions {
  * Converts a caller's options of a resubmission for the verb. @throws `INVALID_ARGUMENT` naming the option
  */
 export function toResubmitOptions(options: ResubmitOptions): ResubmitVerbOptions {
-  const { gateOptions, ...rest } = knownOptions("quarantine.resubmit", options, resubmitKeys);
-  requireSelection("quarantine.resubmit", rest);
-  requireOpen("quarantine.resubmit", rest);
+  const verb = "quarantine.resubmit";
+  const { gateOptions, all, ...rest } = knownOptions(verb, options, resubmitKeys);
+  requireSelection(verb, rest);
+  requireStatus(verb, rest, "open");
+  requireAll(verb, { ...rest, all });
+  if (rest.untested !== undefined && typeof rest.untested !== "boolean")
+    throw invalid(`The option untested of ${verb} must be true or false`, "untested");
+  if (rest.untested === true && rest.gate !== undefined)
+    throw invalid(`${verb} takes gate or untested, not both`, "untested");
   return { ...rest, gateOptions: toGateOptions(gateOptions) };
 }
 

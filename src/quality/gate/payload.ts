@@ -119,6 +119,14 @@ export function payloadColumnsSql(columns: readonly EngineColumn[], payload: Sql
   return joinSql(columns.map((column) => sql`${readSql(column, payload)} AS ${quoteName(column.name)}`));
 }
 
+/** SQL for a struct of the cells of a payload as they came, as text; null where it mentions no such column. */
+export function rawCellsSql(columns: readonly string[], payload: SqlExpression): SqlExpression {
+  const cells = columns.map(
+    (name) => sql`${quoteName(name)} := json_extract_string(${payload}, ${quoteText(pointer(name))})`,
+  );
+  return sql`struct_pack(${cells})`;
+}
+
 /**
  * SQL for the list of what does not fit the columns in a payload: values of the wrong type, and values of
  * unknown columns.

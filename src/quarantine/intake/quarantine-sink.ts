@@ -10,6 +10,7 @@ import { quarantineTransaction } from "../../table/idempotence/application-ids.t
 import type { WrittenBatch } from "../../write/stages/batch-stages.ts";
 import type { QuarantineSink } from "../../write/write-services.ts";
 import { compareEarlier, earlierTry, type RepeatedBatch, withoutEarlier } from "./earlier-try.ts";
+import { keepSuite } from "./kept-suites.ts";
 import { quarantineSchema } from "./quarantine-table.ts";
 import { batchIdOf, quarantineSql, requireAside } from "./quarantined-rows.ts";
 
@@ -30,6 +31,8 @@ export function quarantineSink(side: SideTable, signal?: AbortSignal): Quarantin
       return {
         setAside: async (written) => {
           const before = written.plan.tests?.before?.rows ?? 0;
+          if ((written.verdict?.quarantineSql ?? null) !== null)
+            await keepSuite(side, written.plan.tests?.writer, signal);
           const version = await asStep(side, () => setAsideRows(written, side, { earlier, before }));
           const rows = written.verdict?.quarantined ?? 0;
           return version === undefined || rows === 0 || rows === before

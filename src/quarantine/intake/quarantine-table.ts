@@ -25,6 +25,7 @@ export const quarantineColumns = {
   quarantinedAt: "quarantined_at",
   suite: "suite",
   suiteFingerprint: "suite_fingerprint",
+  writerSuite: "writer_suite",
   errors: "errors",
   payload: "payload",
   values: "values",
@@ -33,6 +34,7 @@ export const quarantineColumns = {
   resubmission: "resubmission_id",
   resolvedVersion: "resolved_version",
   resolvedAt: "resolved_at",
+  repairedAt: "repaired_at",
   note: "note",
 } as const;
 
@@ -126,6 +128,9 @@ function fixed(): StructType {
     .timestamp(quarantineColumns.quarantinedAt)
     .string(quarantineColumns.suite)
     .string(quarantineColumns.suiteFingerprint)
+    .string(quarantineColumns.writerSuite, {
+      comment: "Fingerprint of the writer's own suite, kept in _suites; empty where the table's suite is all",
+    })
     .column(quarantineColumns.errors, arrayOf(failure), { comment: "Every check that the row fails" })
     .string(quarantineColumns.payload, { comment: "The row as it came, as JSON; a repair changes it" })
     .integer(quarantineColumns.attempt, { comment: "How often the row was tested" })
@@ -133,6 +138,7 @@ function fixed(): StructType {
     .string(quarantineColumns.resubmission, { comment: "The resubmission that claimed or landed the row" })
     .long(quarantineColumns.resolvedVersion, { comment: "Version of the table that the row came into" })
     .timestamp(quarantineColumns.resolvedAt)
+    .timestamp(quarantineColumns.repairedAt, { comment: "When a repair last changed the payload" })
     .string(quarantineColumns.note)
     .build();
 }

@@ -27,7 +27,7 @@ export async function requireAside(session: Session, aside: Places, files: reado
  * followed by the table's.
  */
 export function quarantineSql(batch: WrittenBatch, gateSql: SqlSelect, quarantine: StructType): SqlSelect {
-  const { verdict, target, source, fitted, room } = batch;
+  const { verdict, target, source, fitted, room, plan } = batch;
   const columns = fitted.columns;
   const values = findField(quarantine, quarantineColumns.values);
   if (target.schema.fields.some((field) => holdsVariant(field.type))) room.session.enableVariants();
@@ -62,6 +62,7 @@ export function quarantineSql(batch: WrittenBatch, gateSql: SqlSelect, quarantin
     [quarantineNames.quarantinedAt, sql`TIMESTAMPTZ ${quoteText(now)}`],
     [quarantineNames.suite, text(verdict?.suite.name ?? null)],
     [quarantineNames.suiteFingerprint, text(verdict?.suite.fingerprint ?? null)],
+    [quarantineNames.writerSuite, text(plan.tests?.writer?.fingerprint ?? "")],
     [quarantineNames.errors, place.errors],
     [
       quarantineNames.payload,
@@ -73,6 +74,7 @@ export function quarantineSql(batch: WrittenBatch, gateSql: SqlSelect, quarantin
     [quarantineNames.resubmission, text(null)],
     [quarantineNames.resolvedVersion, sql`CAST(NULL AS BIGINT)`],
     [quarantineNames.resolvedAt, sql`CAST(NULL AS TIMESTAMPTZ)`],
+    [quarantineNames.repairedAt, sql`CAST(NULL AS TIMESTAMPTZ)`],
     [quarantineNames.note, text(null)],
   ];
   const from = sql`(${gateSql}) AS q(${aliases}) JOIN (${source.positionedSql}) AS s`;

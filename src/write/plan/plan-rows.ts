@@ -47,14 +47,21 @@ export function addedFiles(
   return { ...files, kind: "files", operation: appendOperation, batch: { txn } };
 }
 
+/** What the tests of a batch consist of besides their suite. */
+export interface TestOptions {
+  /** Those of the tests that are not the table's own. */
+  readonly writer?: Suite | undefined;
+  readonly gateOptions?: GateOptions | undefined;
+  readonly before?: RowsBefore | undefined;
+}
+
 /** The tests of a suite alone; none without a suite. */
 export function batchTests(
   suite: Suite | undefined,
-  options: GateOptions = {},
-  before?: RowsBefore,
+  { writer, gateOptions = {}, before }: TestOptions = {},
 ): BatchTests | undefined {
-  const { tables, functions } = options;
-  return suite === undefined ? undefined : { suite, tables, functions, before };
+  const { tables, functions } = gateOptions;
+  return suite === undefined ? undefined : { suite, writer, tables, functions, before };
 }
 
 /**
@@ -67,5 +74,5 @@ export function writeTests(
   { gate, gateOptions }: Pick<WriteOptions, "gate" | "gateOptions">,
 ): BatchTests | undefined {
   const own = gate === undefined ? undefined : defineSuite(gate);
-  return batchTests(joinSuites(carriedSuite(properties), own), gateOptions);
+  return batchTests(joinSuites(carriedSuite(properties), own), { writer: own, gateOptions });
 }

@@ -102,6 +102,8 @@ export type ChangeFeed = "none" | "whole-files";
 export interface BatchTests {
   /** All tests: the table's own and the writer's. */
   readonly suite: Suite;
+  /** Those of the tests that the writer was given; absent if all are the table's own. */
+  readonly writer?: Suite | undefined;
   /** Versions of tables that checks compare with, by the names that the suite uses. */
   readonly tables?: Readonly<Record<string, LogSnapshot>> | undefined;
   /** TypeScript predicates and repairs that the suite calls by name. */

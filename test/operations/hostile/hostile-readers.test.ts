@@ -275,9 +275,9 @@ describe.each(Object.entries(cases))("columns that hide names of the engine, %s"
     same(await payloads(made), rowsFrom(columns, 0, 10).filter(bad));
     const first = columns[0] ?? "";
     const now = await openTable(made.uri);
-    expect(await now.quarantine.repair({}, { amount: "-amount", [first]: `${quoteName(first)} + 100` })).toBe(
-      4,
-    );
+    expect(
+      await now.quarantine.repair({ all: true }, { amount: "-amount", [first]: `${quoteName(first)} + 100` }),
+    ).toBe(4);
     expect(await now.quarantine.resubmit({ gate: suite("s", [negative]) })).toMatchObject({
       landed: 4,
       stillBad: 0,

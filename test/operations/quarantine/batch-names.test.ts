@@ -31,7 +31,7 @@ describe("the name of a batch", () => {
       });
       await table.append(rows, { gate, batchId: "app:6" });
       await table.append(rows, { gate, txn: { appId: "app", version: 7 } });
-      expect(await table.quarantine.repair({}, { id: "abs(id)" })).toBe(3);
+      expect(await table.quarantine.repair({ all: true }, { id: "abs(id)" })).toBe(3);
       expect(await table.quarantine.resubmit()).toMatchObject({ landed: 3, stillBad: 0 });
     }
   });
@@ -55,7 +55,9 @@ it("NUL in a note, a set of values or a name of a suite is text as any other", a
   await expect(table.append([{ id: 2, s: "a" }], { gate: inSet })).rejects.toMatchObject({
     code: "BATCH_REJECTED",
   });
-  expect(await table.quarantine.discard({ checkId: "none\0" })).toBe(0);
+  await expect(table.quarantine.discard({ checkId: "none\0" })).rejects.toMatchObject({
+    code: "QUARANTINE_INVALID",
+  });
   expect(await table.quarantine.discard({ batchId: "b" }, "no\0te")).toBe(1);
   expect(await table.quarantine.read({ status: "discarded" })).toMatchObject([
     { note: "no\0te", suite: "su\0ite" },
@@ -82,9 +84,9 @@ it("a change of quarantined rows that are not open, or that no text selects, is 
     () => quarantine.repair({ status: "discarded" }, { id: "1" }),
     () => quarantine.resubmit({ status: "claimed" }),
     () => quarantine.discard({ status: "resubmitted" }),
-    () => quarantine.repair({}, given(null)),
-    () => quarantine.repair({}, given({ id: 5 })),
-    () => quarantine.discard({}, given(5)),
+    () => quarantine.repair({ all: true }, given(null)),
+    () => quarantine.repair({ all: true }, given({ id: 5 })),
+    () => quarantine.discard({ all: true }, given(5)),
   ])
     await expect(verb()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   expect(await quarantine.read()).toHaveLength(1);

@@ -43,11 +43,11 @@ async function told<T>(
 
 describe("what is told of quarantined rows that another writer changed meanwhile", () => {
   it.each<readonly [string, (table: Table) => Promise<number>]>([
-    ["discard", (table) => table.quarantine.discard({ batchId: "b" })],
-    ["repair", (table) => table.quarantine.repair({}, { id: "abs(id)" })],
+    ["discard", (table) => table.quarantine.discard({ all: true })],
+    ["repair", (table) => table.quarantine.repair({ all: true }, { id: "abs(id)" })],
   ])("%s counts the rows that it changed, not those that were resubmitted", async (_, verb) => {
     const folder = await made();
-    expect(await told(folder, verb, (table) => table.quarantine.resubmit())).toBe(0);
+    expect(await told(folder, verb, (table) => table.quarantine.resubmit({ untested: true }))).toBe(0);
     await using table = await openTable(folder);
     expect((await rowsOf(table)).map((row) => Number(row["id"]))).toEqual([-2, -1, 1]);
     expect(await table.quarantine.read({ status: "resubmitted" })).toHaveLength(2);
@@ -65,7 +65,7 @@ describe("what is told of quarantined rows that another writer changed meanwhile
     const folder = await made();
     const resubmit = (table: Table) => table.quarantine.resubmit({ gate });
     const first = await told(folder, resubmit, (table) =>
-      table.quarantine.repair({}, { id: "CASE WHEN id = -2 THEN 2 ELSE id END" }),
+      table.quarantine.repair({ all: true }, { id: "CASE WHEN id = -2 THEN 2 ELSE id END" }),
     );
     expect(first).toMatchObject({ landed: 1, stillBad: 1 });
     const second = await told(folder, resubmit, (table) => table.quarantine.discard({ batchId: "b" }));
@@ -78,7 +78,9 @@ describe("what is told of quarantined rows that another writer changed meanwhile
       const row = (await table.quarantine.read()).find(({ payload }) => payload === '{"id":-1}');
       await table.quarantine.repair({ ids: [String(row?.["quarantine_id"])] }, { size: "5" });
     };
-    expect(await told(folder, (table) => table.quarantine.resubmit(), repairOne)).toMatchObject({
+    expect(
+      await told(folder, (table) => table.quarantine.resubmit({ untested: true }), repairOne),
+    ).toMatchObject({
       landed: 2,
     });
     await using table = await openTable(folder);

@@ -209,7 +209,10 @@ describe("the quarantine of a table", () => {
         [5003n, { id: "0.5", delay: "true", stops: "none", st: "7" }, ["id", "delay", "stops", "st"]],
       ]);
       expect(
-        await table.quarantine.repair({}, { delay: "0", stops: "[]", st: "{x: 1}", id: "coalesce(id, 4)" }),
+        await table.quarantine.repair(
+          { all: true },
+          { delay: "0", stops: "[]", st: "{x: 1}", id: "coalesce(id, 4)" },
+        ),
       ).toBe(4);
       expect(await table.quarantine.resubmit()).toMatchObject({ landed: 4 });
       await table.close();

@@ -36,12 +36,12 @@ describe("a repair of quarantined rows", () => {
       "max(delay)",
     ];
     for (const delay of breaches)
-      await expect(table.quarantine.repair({}, { delay })).rejects.toMatchObject({
+      await expect(table.quarantine.repair({ all: true }, { delay })).rejects.toMatchObject({
         code: expect.stringMatching(/^SQL_(REFUSED|FAILED)$/),
       });
     expect(
       await table.quarantine.repair(
-        {},
+        { all: true },
         { delay: "CASE WHEN delay < 0 THEN 0 END -- none below", file: "'b'" },
       ),
     ).toBe(1);

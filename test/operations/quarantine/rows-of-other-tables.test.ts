@@ -38,7 +38,7 @@ const statuses = async (table: Table) =>
 
 async function resubmitted(folder: string) {
   await using table = await openTable(folder);
-  await table.quarantine.resubmit();
+  await table.quarantine.resubmit({ untested: true });
   return { ids: await ids(table), quarantine: await statuses(table) };
 }
 
@@ -89,7 +89,7 @@ describe("rows that a creation set aside", () => {
     const place = await waiting(folder, tableCommit, other);
     await createTable("slow://t", { ...place, source, gate, batchId: "b", ifNotExists: true });
     await using table = await openTable(folder);
-    await table.quarantine.resubmit();
+    await table.quarantine.resubmit({ untested: true });
     const more = [...source, { id: -2 }];
     expect(await table.append(more, { gate, batchId: "b" })).toMatchObject({ quarantine: { rows: 2 } });
     expect(await resubmitted(folder)).toEqual({

@@ -242,10 +242,16 @@ describe("a line that could not be read, later", () => {
       "the line could not be read: set the columns to what it should say, and __varve_line to NULL",
     ]);
     expect(
-      await table.quarantine.repair({}, { id: "CAST(split_part(__varve_line, ';', 1) AS BIGINT)" }),
+      await table.quarantine.repair(
+        { all: true },
+        { id: "CAST(split_part(__varve_line, ';', 1) AS BIGINT)" },
+      ),
     ).toBe(2);
     expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
-    await table.quarantine.repair({}, { name: "split_part(__varve_line, ';', 2)", __varve_line: "NULL" });
+    await table.quarantine.repair(
+      { all: true },
+      { name: "split_part(__varve_line, ';', 2)", __varve_line: "NULL" },
+    );
     expect(await table.quarantine.resubmit()).toMatchObject({ landed: 2, stillBad: 0 });
     expect((await rowsOf(table)).sort((a, b) => Number(a["id"]) - Number(b["id"]))).toEqual([
       { id: 1n, name: "a" },
@@ -290,8 +296,8 @@ describe("a line that could not be read, later", () => {
     await table.append({ csv }, { gate: lenient });
     expect((await quarantined(table))[0]?.[2]).toEqual({ __varve1_line: "2;b" });
     await table.overwrite([{ id: 1n }], { overwriteSchema: true });
-    expect(await table.quarantine.repair({}, { id: "split_part(__varve_line, ';', 1)" })).toBe(1);
-    await table.quarantine.repair({}, { __varve_line: "NULL" });
+    expect(await table.quarantine.repair({ all: true }, { id: "split_part(__varve_line, ';', 1)" })).toBe(1);
+    await table.quarantine.repair({ all: true }, { __varve_line: "NULL" });
     expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
     expect(await rowsOf(table)).toEqual([{ id: 1n }, { id: 2n }]);
     await table.close();

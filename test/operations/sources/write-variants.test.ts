@@ -292,7 +292,7 @@ describe("variants that are written", () => {
       { gate },
     );
     await table.append({ sql: "SELECT -3::BIGINT AS id, {'b': 'x', 'a': true}::VARIANT AS v" }, { gate });
-    await table.quarantine.repair({}, { id: "-id" });
+    await table.quarantine.repair({ all: true }, { id: "-id" });
     await table.quarantine.resubmit();
     expect(await variantsOf(table)).toEqual([
       '{"x":[1.5],"y":"a"}',
