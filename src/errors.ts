@@ -64,8 +64,13 @@ export type ErrorCode =
   | "MEMORY_LIMIT_TOO_SMALL"
   | "CANCELLED";
 
-/** Details of a {@link VarveError} for programs: JSON-compatible values, never secrets. */
-export type ErrorData = Readonly<Record<string, unknown>>;
+/**
+ * Details of a {@link VarveError} for programs: JSON-compatible values, never secrets. `column` is the path of a column
+ * or of a field in it, as a list of names; of `SQL_FAILED`, the position in a line of the text.
+ */
+export type ErrorData = Readonly<Record<string, unknown>> & {
+  readonly column?: readonly string[] | number | undefined;
+};
 
 /**
  * The error class that varve throws for everything except its own bugs.

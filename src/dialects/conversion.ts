@@ -392,7 +392,7 @@ export function foundText(type: EngineType, path: readonly string[]): string {
   try {
     return typeText(deltaTypeOfEngine(type, path));
   } catch (error) {
-    if (isVarveError(error, "SCHEMA_INVALID")) return engineTypeName(type);
+    if (isVarveError(error, "SCHEMA_MISMATCH")) return engineTypeName(type);
     throw error;
   }
 }

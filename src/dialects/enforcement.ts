@@ -67,14 +67,14 @@ export interface EnforcementOptions extends ConversionOptions {
  * its default, what generates it, or null.
  *
  * @throws `SCHEMA_MISMATCH` naming column, expected and found type of the first difference that no value
- * could mend (`data.mismatches` holds all); `SCHEMA_INVALID` for names that differ only by case
+ * could mend (`data.mismatches` holds all), and for names that differ only by case
  */
 export function planEnforcement(
   schema: StructType,
   incoming: readonly IncomingColumn[],
   options: EnforcementOptions = {},
 ): EnforcementPlan {
-  checkNames(incoming);
+  checkNames(incoming, [], "SCHEMA_MISMATCH");
   const partitions = new Set(options.partitionColumns?.map(foldName));
   const byName = new Map(incoming.map((column) => [foldName(column.name), column]));
   const mismatches: Mismatch[] = [];

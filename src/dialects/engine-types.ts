@@ -129,7 +129,7 @@ export function parseEngineType(text: string): EngineType {
  * The Delta schema of a relation: what a table is created with when the caller gives no schema. All columns
  * are nullable.
  *
- * @throws `SCHEMA_INVALID` naming the column for types that Delta does not have, such as TIME, INTERVAL and
+ * @throws `SCHEMA_MISMATCH` naming the column for types that Delta does not have, such as TIME, INTERVAL and
  * UNION
  */
 export function schemaOfEngine(
@@ -141,14 +141,14 @@ export function schemaOfEngine(
   };
 }
 
-/** The Delta type of a DuckDB type. @throws `SCHEMA_INVALID` as {@link schemaOfEngine} */
+/** The Delta type of a DuckDB type. @throws `SCHEMA_MISMATCH` as {@link schemaOfEngine} */
 export function deltaTypeOfEngine(type: EngineType, path: readonly string[]): DeltaType {
   switch (type.kind) {
     case "scalar": {
       const name = deltaNames.get(type.name);
       if (name === undefined) {
         throw new VarveError(
-          "SCHEMA_INVALID",
+          "SCHEMA_MISMATCH",
           `Column ${pathText(path)} has the type ${type.name}, which Delta does not support. Cast it to a supported type, e.g. VARCHAR.`,
           { column: [...path], found: type.name },
         );

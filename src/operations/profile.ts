@@ -49,7 +49,7 @@ async function profileColumns(
     if (match !== undefined) return match;
     const names = relation.columns.map((column) => column.name);
     throw new VarveError("COLUMN_NOT_FOUND", `Unknown column ${name}. The source has: ${names.join(", ")}.`, {
-      column: name,
+      column: [name],
       columns: names,
     });
   });

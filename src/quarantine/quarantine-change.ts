@@ -166,7 +166,7 @@ export async function repairQuarantine(
       throw new VarveError(
         "COLUMN_NOT_FOUND",
         `Unknown column ${name}. The columns are ${known.join(", ")}.`,
-        { column: name },
+        { column: [name] },
       );
   }
   const repairedAt = timeSql(context);

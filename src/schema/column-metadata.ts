@@ -171,6 +171,6 @@ function unreadable(path: readonly string[], key: string, expected: string): Var
   return new VarveError(
     "SCHEMA_INVALID",
     `The metadata ${key} of column ${pathText(path)} is not ${expected}, so varve cannot enforce it and does not write this table. Correct the column's metadata.`,
-    { column: path.join("."), key },
+    { column: [...path], key },
   );
 }

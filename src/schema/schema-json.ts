@@ -101,22 +101,26 @@ export function nameFault(name: string): string | undefined {
  * Checks that no two fields of one struct have names that differ only by case, and that UTF-8 and SQL can say each
  * name.
  *
- * @throws `SCHEMA_INVALID` naming the field, or both
+ * @throws `SCHEMA_INVALID` naming the field, or both; `SCHEMA_MISMATCH` if they are those of a source
  */
-export function checkNames(fields: readonly { readonly name: string }[], path: readonly string[] = []): void {
+export function checkNames(
+  fields: readonly { readonly name: string }[],
+  path: readonly string[] = [],
+  code: "SCHEMA_INVALID" | "SCHEMA_MISMATCH" = "SCHEMA_INVALID",
+): void {
   const seen = new Map<string, string>();
   for (const { name } of fields) {
     const fault = nameFault(name);
     if (fault !== undefined)
       throw new VarveError(
-        "SCHEMA_INVALID",
+        code,
         `The column ${JSON.stringify([...path, name].join("."))} has a name with ${fault}, which no column may have. Rename it.`,
         { column: [...path, name] },
       );
     const other = seen.get(foldName(name));
     if (other !== undefined) {
       throw new VarveError(
-        "SCHEMA_INVALID",
+        code,
         `The columns ${pathText([...path, other])} and ${pathText([...path, name])} have the same name, because Delta ignores case in names. Rename one of them.`,
         { column: [...path, name], other: [...path, other] },
       );

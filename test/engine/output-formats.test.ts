@@ -400,7 +400,7 @@ describe("a number with more digits than a decimal has", () => {
     const failure = {
       code: "LIMIT_EXCEEDED",
       message: expect.stringMatching(new RegExp(`^Column v0 holds ${digits}, `)),
-      data: { column: "v0", type: "DECIMAL(38,0)", value: digits },
+      data: { column: ["v0"], type: "DECIMAL(38,0)", value: digits },
     };
     await expect(arrowValues([expression])).rejects.toMatchObject(failure);
     await expect(parquetValues([expression])).rejects.toMatchObject(failure);

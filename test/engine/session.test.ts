@@ -35,7 +35,7 @@ describe("rows", () => {
     }
     await expect(session.rows(unchecked(`SELECT [{'b': 1, '__proto__': 2}] AS c`))).rejects.toMatchObject({
       code: "LIMIT_EXCEEDED",
-      data: { column: "c" },
+      data: { column: ["c"] },
     });
   });
 

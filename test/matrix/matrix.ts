@@ -78,7 +78,7 @@ async function written(
       return left;
     } catch (error) {
       if (!isVarveError(error)) throw error;
-      const { column: path, row } = error.data as { column?: string | string[]; row?: number };
+      const { column: path, row } = error.data as { column?: readonly string[]; row?: number };
       const column = left.find(({ name }) => isColumn(name, path));
       if (column === undefined) throw error;
       const outcome = `${error.code}: ${error.message.slice(0, 150)}`;
@@ -95,8 +95,8 @@ async function written(
 }
 
 /** Whether an error names a column or something within it. */
-function isColumn(name: string, path: string | readonly string[] | undefined): boolean {
-  return typeof path === "string" ? path === name || path.startsWith(`${name}.`) : path?.[0] === name;
+function isColumn(name: string, path: readonly string[] | undefined): boolean {
+  return path?.[0] === name;
 }
 
 function schemaOf(columns: readonly Column[]): ReturnType<typeof schema> {
@@ -316,7 +316,7 @@ const escaped = (text: string): string =>
   text.replace(/[\ud800-\udfff]/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`);
 
 interface Refusal {
-  readonly column?: string | readonly string[];
+  readonly column?: readonly string[];
   readonly row?: number;
   readonly found?: string;
   readonly reason?: string;
@@ -327,7 +327,7 @@ function refusal({ name, text }: MisfitColumn, error: unknown): string | undefin
   if (!isVarveError(error, "SCHEMA_MISMATCH")) return isVarveError(error) ? error.code : String(error);
   const { column, row, found, reason } = error.data as Refusal;
   if (reason === "type" && isColumn(name, column)) return `type ${found}`;
-  const isNamed = isColumn(name, column) && row === 1;
+  const isNamed = isDeepStrictEqual(column, [name]) && row === 1;
   const isFound = normalNumber(String(found)) === normalNumber(escaped(text));
   return isNamed && isFound ? undefined : `row ${row}, found ${found}`;
 }

@@ -133,7 +133,7 @@ export const valuesMistakes: readonly Mistake[] = [
   {
     what: "Of a name that a line of JSON has twice the last value is kept.",
     file: "rows/repeated-name.ts",
-    find: 'return firstRepeated(text) ?? "";',
+    find: `return firstRepeated(text) ?? [];`,
     replace: "return undefined;",
     test: "engine/stage/number-cells.test.ts",
     name: "are refused where a line names a field twice",

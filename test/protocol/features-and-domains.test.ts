@@ -316,7 +316,7 @@ describe("a column's metadata", () => {
     for (const bad of ["{", "[]", '{"expression":"c"}', '{"expression":{"expression":1}}', 5, [], {}])
       expect(of({ "delta.invariants": bad })).toMatchObject({
         code: "SCHEMA_INVALID",
-        data: { column: "c", key: "delta.invariants" },
+        data: { column: ["c"], key: "delta.invariants" },
         message: expect.stringContaining("JSON text with expression.expression"),
       });
   });
@@ -393,7 +393,7 @@ describe("a column's metadata", () => {
 
   it("names the column by its path", () => {
     expect(errorOf(() => columnMetadata(field({ CURRENT_DEFAULT: 1 }), ["a b", "c"]))).toMatchObject({
-      data: { column: "a b.c" },
+      data: { column: ["a b", "c"] },
     });
   });
 });

@@ -102,7 +102,7 @@ describe("enforcement by name", () => {
       { name: "A", type: "BIGINT" },
     ];
     expect(() => planEnforcement(schema().long("a").build(), columns)).toThrow(
-      expect.objectContaining({ code: "SCHEMA_INVALID" }),
+      expect.objectContaining({ code: "SCHEMA_MISMATCH" }),
     );
   });
 

@@ -49,7 +49,7 @@ describe("engine types", () => {
     "refuses %s, naming the column",
     (type) => {
       expect(() => schemaOfEngine([{ name: "x", type: `STRUCT(y ${type})` }])).toThrow(
-        expect.objectContaining({ code: "SCHEMA_INVALID", message: expect.stringContaining("Column x.y") }),
+        expect.objectContaining({ code: "SCHEMA_MISMATCH", message: expect.stringContaining("Column x.y") }),
       );
     },
   );

@@ -129,7 +129,7 @@ describe("column metadata", () => {
   ])("refuses an identity by the key that cannot be read: %s", (key, metadata) => {
     const field = only(schema().long("x", { metadata }).build());
     expect(() => columnMetadata(field)).toThrow(
-      expect.objectContaining({ code: "SCHEMA_INVALID", data: { column: "x", key } }),
+      expect.objectContaining({ code: "SCHEMA_INVALID", data: { column: ["x"], key } }),
     );
   });
 

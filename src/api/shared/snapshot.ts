@@ -260,7 +260,7 @@ export class Snapshot {
       "COLUMN_NOT_FOUND",
       `Version ${this.version} has no column ${JSON.stringify(name)}. It has: ${names.join(", ")}.`,
       {
-        column: name,
+        column: [name],
         columns: names,
       },
     );

@@ -73,7 +73,7 @@ const unfitPattern = /varve: unfit value (\S*) (\S+) (.*)/;
 function unfitFailure([, name = "", type = "", value = ""]: RegExpExecArray, cause: unknown): VarveError {
   const column = decodeURIComponent(name);
   const text = `Column ${column} holds ${value}, which has more digits than ${type}, the widest exact number of Parquet and Arrow. Read it as rows, JSON or CSV, or cast it to VARCHAR.`;
-  return new VarveError("LIMIT_EXCEEDED", text, { column, type, value }, cause);
+  return new VarveError("LIMIT_EXCEEDED", text, { column: [column], type, value }, cause);
 }
 
 function readComplaint(error: unknown): EngineComplaint {

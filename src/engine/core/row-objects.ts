@@ -20,8 +20,9 @@ export function rowMaker(
   const names = result.deduplicatedColumnNames();
   result.columnTypes().forEach((type, index) => {
     if (!holdsSpecial(api, type)) return;
-    const message = `Column ${names[index] ?? ""} has a nested field ${special}, which row objects cannot hold. Read it as Arrow or JSON lines, or leave the column out.`;
-    throw new VarveError("LIMIT_EXCEEDED", message, { column: names[index] });
+    const column = names[index] ?? "";
+    const message = `Column ${column} has a nested field ${special}, which row objects cannot hold. Read it as Arrow or JSON lines, or leave the column out.`;
+    throw new VarveError("LIMIT_EXCEEDED", message, { column: [column] });
   });
   const plain = !names.includes(special);
   return (values) => {

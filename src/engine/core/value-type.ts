@@ -198,7 +198,7 @@ export function knownValueType(
     "INVALID_ARGUMENT",
     `Column ${column} has the type ${type.toString()}, which Delta does not support. Cast it first.`,
     {
-      column,
+      column: [column],
       type: type.toString(),
     },
   );

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
+import { pathText } from "../../schema/type-names.ts";
 import { sql } from "../../sql/sql.ts";
 import { engineFold, quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
@@ -105,12 +106,12 @@ async function stageFenced(
 function tooWide(error: unknown): VarveError | undefined {
   if (!isVarveError(error, "LIMIT_EXCEEDED")) return undefined;
   const { column, value } = error.data;
-  if (typeof column !== "string" || typeof value !== "string") return undefined;
+  if (!Array.isArray(column) || typeof value !== "string") return undefined;
   const expected = `decimal(${widestDecimal},0)`;
   return new VarveError(
     "SCHEMA_MISMATCH",
-    `Column ${column} of the query holds ${value}, which has more digits than a ${expected}. Nothing was written. Correct the query, or cast the column to VARCHAR.`,
-    { column: [column], expected, found: value },
+    `Column ${pathText(column)} of the query holds ${value}, which has more digits than a ${expected}. Nothing was written. Correct the query, or cast the column to VARCHAR.`,
+    { column, expected, found: value },
     error,
   );
 }

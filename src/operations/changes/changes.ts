@@ -127,7 +127,7 @@ function checkColumnNames(last: LogSnapshot): void {
   );
   if (clash === undefined) return;
   const message = `Cannot read changes: the table's column ${clash.name} has the name of a column of the change data feed. Rename it.`;
-  throw new VarveError("CHANGES_UNAVAILABLE", message, { column: clash.name });
+  throw new VarveError("CHANGES_UNAVAILABLE", message, { column: [clash.name] });
 }
 
 interface ResolvedRange {

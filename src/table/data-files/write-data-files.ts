@@ -338,7 +338,7 @@ export function checkPartitioning(schema: StructType, partitionColumns: readonly
     }
     if (fields.indexOf(field) !== index)
       throw new VarveError("INVALID_ARGUMENT", `Duplicate partition column ${field.name}. List it once.`, {
-        column: field.name,
+        column: [field.name],
       });
   }
   if (fields.length > 0 && fields.length === schema.fields.length) {

@@ -130,7 +130,7 @@ export function mergedTarget(
   incoming: readonly EngineColumn[],
   upgrade: boolean,
 ): BatchTarget {
-  checkNames(incoming);
+  checkNames(incoming, [], "SCHEMA_MISMATCH");
   const { metadata, schema } = target;
   const merged = mergeSchema(schema, schemaOfEngine(incoming), { widen: widens(target) });
   return sameSchema(merged.schema, schema)

@@ -1,6 +1,7 @@
 import { type EnforcementCheck, type EnforcementPlan, rowMisfitError } from "../../dialects/enforcement.ts";
 import type { Session, StagedRelation, WrittenColumn, WrittenFile } from "../../engine/core/contract.ts";
 import { exceedsDigits, widestDecimal } from "../../engine/core/decimal-digits.ts";
+import { shownColumns, shownValue } from "../../engine/core/shown-value.ts";
 import type { WrittenStatistics } from "../../quality/gate/gate-extremes.ts";
 import { physicalName } from "../../schema/column-mapping.ts";
 import { findField } from "../../schema/fields.ts";
@@ -232,10 +233,9 @@ async function firstRow(
 ) {
   const { file, row } = relation.positionColumns;
   const [match] = await session.rows(
-    sql`SELECT CAST(${value} AS VARCHAR) AS value, ${quoteName(file)} AS file, ${quoteName(row)} AS row FROM (${relation.positionedSql}) WHERE ${condition} LIMIT 1`,
+    sql`SELECT ${shownColumns(value)}, ${quoteName(file)} AS file, ${quoteName(row)} AS row FROM (${relation.positionedSql}) WHERE ${condition} LIMIT 1`,
   );
-  const shown = match?.["value"];
-  return { ...place(match), value: typeof shown === "string" ? shown.slice(0, 200) : null };
+  return { ...place(match), value: shownValue(match) };
 }
 
 function place(match: Readonly<Record<string, unknown>> | undefined): {

@@ -83,7 +83,7 @@ export function numberedTarget(target: BatchTarget, rules: WriteRules, rows: num
     throw new VarveError(
       "CONSTRAINT_VIOLATED",
       `The identity column ${quoteName(column)} has no values left for ${rows} rows. Nothing was written.`,
-      { column },
+      { column: [column] },
     );
   }
   const fields = target.schema.fields.map((field) => {

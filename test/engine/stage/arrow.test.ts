@@ -320,7 +320,7 @@ describe("import", () => {
   ])("%s are SCHEMA_MISMATCH naming the column", async (_name, data) => {
     await expect(staged({ kind: "arrow", data })).rejects.toMatchObject({
       code: "SCHEMA_MISMATCH",
-      data: { column: "v", row: 0 },
+      data: { column: ["v"], row: 0 },
     });
   });
 
@@ -333,7 +333,7 @@ describe("import", () => {
     );
     await expect(staged({ kind: "arrow", data: [batch] })).rejects.toMatchObject({
       code: "SCHEMA_MISMATCH",
-      data: { column: "A" },
+      data: { column: ["A"] },
     });
   });
 

@@ -200,10 +200,17 @@ describe("types that CSV and JSON lines are found to have", () => {
   });
 
   it("are refused where a line names a field twice", async () => {
-    for (const text of ['1,"x":2', '{"a":{"b":1,"b":1}}', '[{"a":"\\\\","a":1}]', '1,"\\u0078":2'])
+    for (const [text, ...column] of [
+      ['1,"x":2', "x"],
+      ['{"a":{"b":1,"b":1}}', "x", "a", "b"],
+      ['[{"a":"\\\\","a":1}]', "x", "element", "a"],
+      ['1,"\\u0078":2', "x"],
+      ['9007199254740993,"x":2', "x"],
+    ] as const)
       await expect(found("ndjson", [text])).rejects.toMatchObject({
-        code: "SOURCE_UNREADABLE",
-        message: expect.stringMatching(/twice|Duplicate/),
+        code: "SCHEMA_MISMATCH",
+        message: expect.stringContaining("twice"),
+        data: { line: 1, column },
       });
     expect(await found("ndjson", ['{"a":"\\"a\\":1","b":{"a":1}}', '{"a":"c:","b":{"a":2}}'])).toHaveLength(
       3,

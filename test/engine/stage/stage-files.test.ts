@@ -94,14 +94,38 @@ describe("CSV", () => {
     ["text after a closing quote", 'a,b\n1,"ab"c\n', 2],
     ["bytes that are no UTF-8", Buffer.from([0x61, 0x2c, 0x62, 10, 0xff, 0x2c, 0x31, 10]), 2],
     ["a header of other bytes", Buffer.from([0xff, 0xfe, 0x62, 10, 0xff, 0x2c, 0x31, 10]), 1],
-    ["two columns of one name", "a,A\n1,2\n", 1],
-    ["a column without a name", "a,\n1,2\n", 1],
   ])("%s is SOURCE_UNREADABLE naming file and line", async (_name, content, line) => {
     await expect(csv(content)).rejects.toMatchObject({
       code: "SOURCE_UNREADABLE",
       data: { file: expect.any(String), line },
     });
     await expect(csv(content)).rejects.toThrow(lastFile);
+  });
+
+  it.each([
+    ["two columns of one name", "a,A\n1,2\n", "A"],
+    ["a column without a name", "a, \n1,2\n", ""],
+    ["a name with a NUL", "a,b\0\n1,2\n", "b\0"],
+  ])("%s is SCHEMA_MISMATCH naming file, line and column", async (_name, content, name) => {
+    await expect(csv(content)).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { file: expect.any(String), line: 1, column: [name] },
+    });
+    await expect(csv(content)).rejects.toThrow("set header to false");
+  });
+
+  it.each([
+    ['{"a":"x"}', "STRUCT(a BIGINT)", ["v", "a"], "x"],
+    ['[{"b":[1,2.5]}]', "STRUCT(b BIGINT[])[]", ["v", "element", "b", "element"], "2.5"],
+    ['{"a":1,"z":2}', "STRUCT(a BIGINT)", ["v", "z"], "2"],
+    ['[[1,"x"]]', "MAP(BIGINT, DATE)", ["v", "value"], "x"],
+    ["{", "STRUCT(a BIGINT)", ["v"], "{"],
+  ])("a nested cell %s is refused by its path and value", async (cell, type, column, found) => {
+    const text = `v\n"${cell.replaceAll('"', '""')}"\n`;
+    await expect(csv(text, {}, { columns: [{ name: "v", type: unchecked(type) }] })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { line: 2, row: 0, column, found },
+    });
   });
 
   it("an empty file and an absent one are SOURCE_UNREADABLE naming them", async () => {
@@ -130,7 +154,7 @@ describe("CSV", () => {
     const failure = csv(`id,v\n1,\n2,${text}\n`, {}, { columns: [{ name: "v", type }] });
     await expect(failure).rejects.toMatchObject({
       code: "SCHEMA_MISMATCH",
-      data: { line: 3, row: 1, column: "v", found: text },
+      data: { line: 3, row: 1, column: ["v"], found: text },
     });
   });
 
@@ -149,7 +173,7 @@ describe("CSV", () => {
       const failure = csv(content, options, { columns: [{ name: column, type: "INTEGER" }] });
       await expect(failure).rejects.toMatchObject({
         message: expect.stringContaining(`line ${line}, row`),
-        data: { line, column, found: "x" },
+        data: { line, column: [column], found: "x" },
       });
     },
   );
@@ -170,7 +194,7 @@ describe("CSV", () => {
       data: { file: lastFile },
     });
     const bad = csv(gzipSync("id,v\n1,1\n2,y\n"), {}, { columns: [{ name: "v", type: "INTEGER" }] });
-    await expect(bad).rejects.toMatchObject({ data: { line: 3, column: "v" } });
+    await expect(bad).rejects.toMatchObject({ data: { line: 3, column: ["v"] } });
   });
 
   it("bad cells can be kept for the quarantine, with text and expected type", async () => {

@@ -57,7 +57,7 @@ describe("what the file says and the engine does not", () => {
     expect(await refusal(created(file))).toMatchObject({
       code: "SCHEMA_MISMATCH",
       message: expect.stringContaining(file),
-      data: { file, column },
+      data: { file, column: column.split(".") },
     });
   });
 
@@ -72,7 +72,12 @@ describe("what the file says and the engine does not", () => {
       const file = fixture(`${name}-cut`);
       expect(await refusal(created(file))).toMatchObject({
         code: "SCHEMA_MISMATCH",
-        data: { file, column: ["x"], row: 2, found: "1969-12-31 23:59:59.999999999" },
+        data: {
+          file,
+          column: ["x"],
+          row: 2,
+          found: `1969-12-31T23:59:59.999999999${name === "zoned-nanos" ? "Z" : ""}`,
+        },
       });
     },
   );
@@ -111,7 +116,7 @@ describe("what the file says and the engine does not", () => {
     expect(await refusal(created(file))).toMatchObject({
       code: "SCHEMA_MISMATCH",
       message: expect.stringContaining(file),
-      data: { file, column },
+      data: { file, column: column.split(".") },
     });
   });
 });

@@ -184,7 +184,7 @@ describe("variants that are written", () => {
     for (const v of [10n ** 38n, { f: () => 1 }, new Date(Number.NaN), "\ud800"]) {
       await expect(table.append([{ id: 1, v }])).rejects.toMatchObject({
         code: "SCHEMA_MISMATCH",
-        data: { column: "v" },
+        data: { column: ["v"] },
       });
     }
   });
@@ -227,7 +227,7 @@ describe("variants that are written", () => {
     writeFileSync(file, '{"id":1,"v":[1e400]}\n');
     await expect(table.append({ ndjson: file })).rejects.toMatchObject({
       code: "SCHEMA_MISMATCH",
-      data: { column: "v" },
+      data: { column: ["v"] },
     });
   });
 

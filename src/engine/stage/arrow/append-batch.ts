@@ -1,6 +1,7 @@
 import type { Vector } from "@duckdb/node-bindings";
 import type { Data } from "apache-arrow";
 import { VarveError } from "../../../errors.ts";
+import { pathText } from "../../../schema/type-names.ts";
 import { eventLoopPauses } from "../../../util/concurrency.ts";
 import { assertNotAborted } from "../../core/core.ts";
 import type { Driver } from "../../core/driver.ts";
@@ -148,7 +149,7 @@ function assertColumns(fields: readonly ValueField[], { rows, columns }: ArrowBa
     }
     assertSoundData(name, column);
     assertSound(column.length >= rows, () => `column ${name} has ${column.length} values for ${rows} rows`);
-    const actual = sqlType(valueTypeOfArrow(name, column.type));
+    const actual = sqlType(valueTypeOfArrow([name], column.type));
     assertSound(actual === sqlType(type), () => `column ${name} has values of the type ${column.type}`);
   });
 }
@@ -188,12 +189,12 @@ function problemOf(work: () => void): CellProblem | undefined {
 
 function cellError({ file }: ArrowTarget, name: string, row: number, problem: CellProblem): VarveError {
   const { expected, value } = problem;
-  const column = [name, ...problem.path].join(".");
+  const column = [name, ...problem.path];
   const text = shown(value);
   const source = file === undefined ? "the Arrow source" : `the Arrow file ${file}`;
   return new VarveError(
     "SCHEMA_MISMATCH",
-    `Column ${column} of row ${row} of ${source} holds ${text}, expected ${expected}.`,
+    `Column ${pathText(column)} of row ${row} of ${source} holds ${text}, expected ${expected}.`,
     { column, row, expected, found: text, ...(file === undefined ? {} : { file }) },
     problem,
   );

@@ -1,5 +1,6 @@
 import { DataType, DateUnit, Precision, TimeUnit } from "apache-arrow";
 import { VarveError } from "../../../errors.ts";
+import { pathText } from "../../../schema/type-names.ts";
 import type { ValueField, ValueType } from "../../core/value-type.ts";
 import { assertNames } from "../shared/column-names.ts";
 
@@ -7,8 +8,8 @@ import { assertNames } from "../shared/column-names.ts";
  * The engine's type for an Arrow type; unsigned integers become the next larger signed ones. @throws
  * `SCHEMA_MISMATCH` for those Delta lacks.
  */
-export function valueTypeOfArrow(column: string, type: DataType): ValueType {
-  const within = (name: string, inner: DataType) => valueTypeOfArrow(`${column}.${name}`, inner);
+export function valueTypeOfArrow(path: readonly string[], type: DataType): ValueType {
+  const within = (name: string, inner: DataType) => valueTypeOfArrow([...path, name], inner);
   if (DataType.isNull(type)) return { kind: "null" };
   if (DataType.isBool(type)) return { kind: "boolean" };
   if (DataType.isInt(type)) return integerType(type.bitWidth, type.isSigned);
@@ -31,19 +32,19 @@ export function valueTypeOfArrow(column: string, type: DataType): ValueType {
     };
   const decimal = DataType.isDecimal(type) ? decimalType(type.precision, type.scale) : undefined;
   if (decimal !== undefined) return decimal;
-  if (DataType.isDictionary(type)) return valueTypeOfArrow(column, type.dictionary);
+  if (DataType.isDictionary(type)) return valueTypeOfArrow(path, type.dictionary);
   if (DataType.isList(type) || DataType.isLargeList(type) || DataType.isFixedSizeList(type)) {
     return { kind: "list", element: within("element", type.valueType) };
   }
   if (DataType.isStruct(type) && type.children.length > 0)
-    return { kind: "struct", fields: valueFieldsOfArrow(type.children, column) };
+    return { kind: "struct", fields: valueFieldsOfArrow(type.children, path) };
   if (DataType.isMap(type))
     return { kind: "map", key: within("key", type.keyType), value: within("value", type.valueType) };
   throw new VarveError(
     "SCHEMA_MISMATCH",
-    `Column ${column} has the Arrow type ${type}, which Delta does not support. Convert it first.`,
+    `Column ${pathText(path)} has the Arrow type ${type}, which Delta does not support. Convert it first.`,
     {
-      column,
+      column: [...path],
       found: String(type),
     },
   );
@@ -55,15 +56,15 @@ export function valueTypeOfArrow(column: string, type: DataType): ValueType {
  */
 export function valueFieldsOfArrow(
   fields: readonly { readonly name: string; readonly type: DataType }[],
-  parent?: string,
+  parent: readonly string[] = [],
 ): ValueField[] {
   assertNames(
     fields.map(({ name }) => name),
-    { source: "the Arrow source", parent },
+    { source: "the Arrow source", parent: parent.length === 0 ? undefined : parent },
   );
   return fields.map(({ name, type }) => ({
     name,
-    type: valueTypeOfArrow(parent === undefined ? name : `${parent}.${name}`, type),
+    type: valueTypeOfArrow([...parent, name], type),
   }));
 }
 

@@ -1,7 +1,7 @@
 import { TextDecoder } from "node:util";
 import { VarveError } from "../../../errors.ts";
-import { nameFault } from "../../../schema/schema-json.ts";
 import type { CsvOptions } from "../../core/contract.ts";
+import { assertNames } from "../shared/column-names.ts";
 import { textBlocks } from "../shared/text-blocks.ts";
 
 /** A header must end within this many bytes; anything longer is no CSV file. */
@@ -26,7 +26,7 @@ type CsvMarks = Pick<CsvDialect, "delimiter" | "quote" | "escape">;
 
 /**
  * Reads names and delimiter from the first line of a CSV file. @throws `SOURCE_UNREADABLE` naming the file
- * and line 1.
+ * and line 1, `SCHEMA_MISMATCH` for names that no column may have
  */
 export async function readCsvHeader(file: string, options: CsvOptions): Promise<CsvDialect> {
   const quote = options.quote ?? '"';
@@ -40,17 +40,11 @@ export async function readCsvHeader(file: string, options: CsvOptions): Promise<
   const firstBytes = Buffer.byteLength(text.slice(0, end + lineEnd.length));
   const hidesLineEnd = lineEndAt(text, text.search(/[\r\n]/)) !== lineEndAt(text, end);
   const names = options.header === false ? cells.map((_, index) => `column${index}`) : cells;
-  const empty = names.findIndex((name) => name.trim() === "");
-  if (empty >= 0) throw unreadable(file, `column ${empty + 1} has no name. Name it, or set header to false`);
-  const seen = new Map<string, string>();
-  for (const name of names) {
-    const fault = nameFault(name);
-    if (fault !== undefined) throw unreadable(file, `the name ${JSON.stringify(name)} holds ${fault}`);
-    const twin = seen.get(name.toLowerCase());
-    if (twin !== undefined)
-      throw unreadable(file, `the columns ${twin} and ${name} have the same name (case is ignored)`);
-    seen.set(name.toLowerCase(), name);
-  }
+  const hint = options.header === false ? undefined : "If line 1 is no header, set header to false";
+  assertNames(
+    names.map((name) => (name.trim() === "" ? "" : name)),
+    { source: `line 1 of the CSV file ${file}`, file, line: 1, hint },
+  );
   return { ...marks, names, lineEnd, hidesLineEnd, firstBytes };
 }
 

@@ -2,8 +2,10 @@ import { type SqlName, sql } from "../../../sql/sql.ts";
 import type { RowCells } from "../../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import type { ValueType } from "../../core/value-type.ts";
+import { columnBuilder } from "../columns/column-builder.ts";
 import { repeatedName } from "../rows/repeated-name.ts";
 import { RowStager } from "../rows/row-stager.ts";
+import { CellProblem } from "../shared/builder-contract.ts";
 import { exactJson } from "../shared/exact-json.ts";
 
 /** A column of nested values, of which the cells are JSON. */
@@ -49,6 +51,17 @@ export async function readNestedCells(
     throw error;
   }
   return stager.table;
+}
+
+/** What is wrong with the JSON of a nested value, by its path; undefined for a cell of the type. */
+export function nestedProblem(core: EngineCore, type: ValueType, cell: string): CellProblem | undefined {
+  try {
+    columnBuilder({ driver: core.driver, fromText: true }, type).set(0, nestedValue(cell));
+    return undefined;
+  } catch (error) {
+    if (error instanceof CellProblem) return error;
+    throw error;
+  }
 }
 
 function nestedRow(cells: Readonly<Record<string, unknown>>, columns: readonly NestedColumn[]): RowCells {

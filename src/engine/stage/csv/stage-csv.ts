@@ -1,16 +1,18 @@
 import { VarveError } from "../../../errors.ts";
+import { pathText } from "../../../schema/type-names.ts";
 import { type SqlName, sql } from "../../../sql/sql.ts";
 import { quoteName } from "../../../sql/sql-text.ts";
 import type { CsvOptions, EngineSource, StagedRelation, StageOptions } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { sqlType, stagedType, type ValueType } from "../../core/value-type.ts";
 import { givenTypes } from "../rows/stage-rows.ts";
+import { cellText } from "../shared/bad-cells.ts";
 import { besideStored, positionNames, storedName } from "../shared/position.ts";
 import { fileAndRow } from "../shared/stage-files.ts";
 import { type CsvColumn, castCells, isNested } from "./cast-cells.ts";
 import { lineOfRow } from "./csv-lines.ts";
 import { type LoadedText, loadText } from "./load-text.ts";
-import { readNestedCells } from "./nested-cells.ts";
+import { nestedProblem, readNestedCells } from "./nested-cells.ts";
 import { inferTextTypes } from "./text-cells.ts";
 
 /**
@@ -54,7 +56,7 @@ export async function stageCsv(
     if (nested.length > 0) nestedTable = await readNestedCells(core, raw, nested, options.signal);
     await castCells(core, { raw, nestedTable }, table, cells, hasBroken);
     const keepsBad = options.badCells === "keep";
-    if (!keepsBad) await refuseBadCells(core, table, starts, source.options ?? {});
+    if (!keepsBad) await refuseBadCells(core, table, { starts, cells }, source.options ?? {});
     return relationOf(table, cells, starts, keepsBad);
   } catch (error) {
     if (!core.closed) await core.run(sql`DROP TABLE IF EXISTS ${table}`);
@@ -75,7 +77,7 @@ function nullAsText(type: ValueType): ValueType {
 async function refuseBadCells(
   core: EngineCore,
   table: SqlName,
-  starts: LoadedText["starts"],
+  { starts, cells }: { readonly starts: LoadedText["starts"]; readonly cells: readonly CsvColumn[] },
   options: CsvOptions,
 ): Promise<void> {
   const [file, row] = fileAndRow(starts);
@@ -84,13 +86,20 @@ async function refuseBadCells(
      FROM (SELECT ${besideStored.badCells}[1] AS c, rowid FROM ${table} WHERE ${besideStored.badCells} IS NOT NULL LIMIT 1)`,
   );
   if (badCell === undefined) return;
-  const { column, text, expected } = badCell;
+  const name = String(badCell["column"]);
+  const cell = String(badCell["text"]);
+  const type = cells.find((candidate) => candidate.name === name)?.type;
+  // a nested value is read once more, alone, for what is wrong within it
+  const problem = type !== undefined && isNested(type) ? nestedProblem(core, type, cell) : undefined;
+  const column = [name, ...(problem?.path ?? [])];
+  const expected = problem?.expected ?? String(badCell["expected"]);
+  const found = problem === undefined ? cell : cellText(problem.value);
   const row0 = Number(badCell["row"]);
   const start = starts.find((candidate) => candidate.file === badCell["file"]);
   const line = start === undefined ? undefined : await lineOfRow(start.file, start.dialect, options, row0);
-  const data = { file: badCell["file"], line, row: row0, column, expected, found: text };
+  const data = { file: badCell["file"], line, row: row0, column, expected, found };
   const place = line === undefined ? "" : `line ${line}, `;
-  const message = `Column ${column} of ${place}row ${data.row} (counted from 0) of ${data.file} holds the text ${JSON.stringify(text)}, expected ${expected}.`;
+  const message = `Column ${pathText(column)} of ${place}row ${data.row} (counted from 0) of ${data.file} holds the text ${JSON.stringify(found)}, expected ${expected}.`;
   throw new VarveError(
     "SCHEMA_MISMATCH",
     `${message} Correct the file, or set such rows aside with a suite that has "onMisfit": "quarantine".`,

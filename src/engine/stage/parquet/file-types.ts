@@ -1,4 +1,5 @@
 import { VarveError } from "../../../errors.ts";
+import { pathText } from "../../../schema/type-names.ts";
 import { joinSql, type SqlExpression, sql } from "../../../sql/sql.ts";
 import { lambda, quoteName, quoteText } from "../../../sql/sql-text.ts";
 import { assertNames } from "../shared/column-names.ts";
@@ -20,13 +21,13 @@ export function mendingsOf({ file, fields }: ParquetSchema): Mending[] {
     fields.map(({ name }) => name),
     { source, file },
   );
-  return fields.map((field) => mendingOf(field, { file, source, path: field.name, depth: 0 }));
+  return fields.map((field) => mendingOf(field, { file, source, path: [field.name], depth: 0 }));
 }
 
 interface FieldPlace {
   readonly file: string;
   readonly source: string;
-  readonly path: string;
+  readonly path: readonly string[];
   /** Of lambdas that are nested. */
   readonly depth: number;
 }
@@ -143,7 +144,7 @@ function mendMap(field: ParquetField, place: FieldPlace): Mending {
 }
 
 function below(place: FieldPlace, name: string): FieldPlace {
-  return { ...place, path: `${place.path}.${name}` };
+  return { ...place, path: [...place.path, name] };
 }
 
 function mendLeaf(field: ParquetField, place: FieldPlace): Mending {
@@ -176,8 +177,8 @@ function isWideDecimal({ converted, logical, precision }: ParquetField): boolean
 
 function unsupported(field: ParquetField, { file, path }: FieldPlace, what: string): VarveError {
   const type = fileTypeText(field);
-  const text = `Column ${path} of the Parquet file ${file} has the type ${type} ${what}, which varve cannot read exactly. Write it as another type.`;
-  return new VarveError("SCHEMA_MISMATCH", text, { column: path, found: type, file });
+  const text = `Column ${pathText(path)} of the Parquet file ${file} has the type ${type} ${what}, which varve cannot read exactly. Write it as another type.`;
+  return new VarveError("SCHEMA_MISMATCH", text, { column: [...path], found: type, file });
 }
 
 function fileTypeText({ physical, converted, logical, precision, scale }: ParquetField): string {

@@ -126,7 +126,7 @@ async function refuseCut(
   const shown =
     field.physical === undefined
       ? sql`CAST(${value} AS VARCHAR)`
-      : sql`coalesce(CAST(make_timestamp_ns(TRY_CAST(${nanoseconds} AS BIGINT)) AS VARCHAR), 'beyond the range')`;
+      : sql`coalesce(replace(CAST(make_timestamp_ns(TRY_CAST(${nanoseconds} AS BIGINT)) AS VARCHAR), ' ', 'T') || ${quoteText(field.physical === "INT96" ? "" : "Z")}, 'beyond the range')`;
   const hidden = fields.some(({ name }) => name.toLowerCase() === "file_row_number");
   const row = hidden ? sql`NULL` : sql`file_row_number`;
   const scan = sql`read_parquet(${quoteFile(copy)}, hive_partitioning = false)`;

@@ -2,6 +2,7 @@ import { commonType } from "../../../dialects/common-type.ts";
 import { type Conversion, foundText, type Mismatch, planConversion } from "../../../dialects/conversion.ts";
 import { deltaTypeOfEngine, engineTypeText, parseEngineType } from "../../../dialects/engine-types.ts";
 import { VarveError } from "../../../errors.ts";
+import { pathText } from "../../../schema/type-names.ts";
 import type { DeltaType } from "../../../schema/types.ts";
 import type { EngineColumn } from "../../core/contract.ts";
 import type { FileShape } from "./file-shapes.ts";
@@ -89,7 +90,7 @@ function conversionOf(name: string, { file, type }: Part, target: DeltaType): Co
   const conversion = planConversion(parseEngineType(type), target, [name], mismatches);
   const [mismatch] = mismatches;
   if (mismatch === undefined) return conversion;
-  const column = mismatch.path.join(".");
+  const column = pathText(mismatch.path);
   const text = `Column ${column} has the type ${mismatch.expected} in the table and ${mismatch.found} in the file ${file}. Cast it in the source. Nothing was written.`;
   const { path, expected, found, reason } = mismatch;
   throw new VarveError("SCHEMA_MISMATCH", text, { column: [...path], expected, found, reason, file });
@@ -98,7 +99,7 @@ function conversionOf(name: string, { file, type }: Part, target: DeltaType): Co
 function apart(name: string, [one, other]: readonly [Part, Part]): VarveError {
   const words = ({ type }: Part) => foundText(parseEngineType(type), [name]);
   const [expected, found] = [words(one), words(other)];
-  const text = `Column ${name} has the type ${expected} in the file ${one.file} and ${found} in the file ${other.file}, and no type holds the values of both exactly. Write the files with one type, or append them one by one. Nothing was written.`;
+  const text = `Column ${pathText([name])} has the type ${expected} in the file ${one.file} and ${found} in the file ${other.file}, and no type holds the values of both exactly. Write the files with one type, or append them one by one. Nothing was written.`;
   return new VarveError("SCHEMA_MISMATCH", text, { column: [name], expected, found, file: other.file });
 }
 

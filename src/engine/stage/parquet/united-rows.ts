@@ -4,6 +4,7 @@ import { pathText } from "../../../schema/type-names.ts";
 import { joinSql, type SqlExpression, type SqlName, type SqlText, sql } from "../../../sql/sql.ts";
 import { columnType, quoteName, quoteText } from "../../../sql/sql-text.ts";
 import type { EngineCore } from "../../core/core.ts";
+import { shownColumns, shownValue } from "../../core/shown-value.ts";
 import { badCellsType } from "../shared/bad-cells.ts";
 import { type FileShape, scanOf } from "./file-shapes.ts";
 import type { UnitedColumn } from "./united-columns.ts";
@@ -103,17 +104,18 @@ export async function refuseLossy(
 ): Promise<void> {
   const place = hasPlaces ? sql`filename AS file, file_row_number AS row` : sql`NULL AS file, NULL AS row`;
   for (const { value, violated, path, expected, found } of doubtful) {
-    const select = sql`SELECT ${place}, CAST(${value} AS VARCHAR) AS "value" FROM ${scanOf([...shape.files])} WHERE ${violated} LIMIT 1`;
+    const select = sql`SELECT ${place}, ${shownColumns(value)} FROM ${scanOf([...shape.files])} WHERE ${violated} LIMIT 1`;
     const [bad] = await core.rows(select);
     if (bad === undefined) continue;
     const file = String(bad["file"] ?? shape.file);
+    const shown = shownValue(bad);
     const row = bad["row"] === null ? undefined : Number(bad["row"]);
     const where = row === undefined ? file : `row ${row} of ${file}`;
-    const text = `Column ${pathText(path)} is a ${expected}, which cannot hold the ${found} value ${bad["value"]} (${where}) without loss. Nothing was written. Correct the source, or set such rows aside with a gate.`;
+    const text = `Column ${pathText(path)} is a ${expected}, which cannot hold the ${found} value ${shown} (${where}) without loss. Nothing was written. Correct the source, or set such rows aside with a gate.`;
     throw new VarveError("SCHEMA_MISMATCH", text, {
       column: [...path],
       expected,
-      found: bad["value"],
+      found: shown,
       row,
       file,
     });

@@ -22,7 +22,7 @@ export interface JsonLine {
  * Objects of a file of JSON lines, gzipped or not; blank lines are skipped.
  *
  * @param keepsBroken lines that hold no object are told like the others, instead of refused
- * @throws `SOURCE_UNREADABLE` naming file and line.
+ * @throws `SOURCE_UNREADABLE` naming file and line, `SCHEMA_MISMATCH` for a name that a line has twice
  */
 export async function* readJsonLines(file: string, keepsBroken = false): AsyncGenerator<JsonLine[]> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -51,7 +51,7 @@ const keepHint = '. Correct it, or set such lines aside with a suite that says "
 function readLine(text: string, file: string, line: number, keepsBroken: boolean): JsonLine {
   const parsed = parseLine(text);
   if ("row" in parsed) return { row: parsed.row, line };
-  if (!keepsBroken) throw unreadable(file, line, `${parsed.what}${keepHint}`, parsed.cause);
+  if (!keepsBroken) throw brokenLine(file, line, parsed);
   return {
     row: {},
     line,
@@ -59,14 +59,30 @@ function readLine(text: string, file: string, line: number, keepsBroken: boolean
   };
 }
 
-function parseLine(
-  text: string,
-): { readonly row: RowCells } | { readonly what: string; readonly cause?: unknown } {
+interface BrokenLine {
+  readonly what: string;
+  readonly cause?: unknown;
+  /** A name that comes twice. */
+  readonly column?: readonly string[] | undefined;
+}
+
+function brokenLine(file: string, line: number, { what, cause, column }: BrokenLine): VarveError {
+  if (column === undefined) return unreadable(file, line, `${what}${keepHint}`, cause);
+  return new VarveError("SCHEMA_MISMATCH", `Line ${line} of ${file} ${what}${keepHint}.`, {
+    column,
+    file,
+    line,
+  });
+}
+
+function parseLine(text: string): { readonly row: RowCells } | BrokenLine {
   try {
     const value = exactJson(text);
     if (!isPlainObject(value)) return { what: "is JSON, but not an object" };
     const repeated = repeatedName(text, value);
-    return repeated === undefined ? { row: value } : { what: `names ${JSON.stringify(repeated)} twice` };
+    return repeated === undefined
+      ? { row: value }
+      : { what: `names ${JSON.stringify(repeated.at(-1))} twice`, column: repeated };
   } catch (cause) {
     // the parser shows the text around the place, cut anywhere
     const why = wholeText(cause instanceof Error ? cause.message : String(cause));

@@ -1,14 +1,14 @@
 const [quote, backslash, colon, space] = [0x22, 0x5c, 0x3a, 0x20];
 
 /**
- * A name that one object of a JSON text has twice, of which a parser keeps the last value only; undefined for none.
+ * Path of a name that one object of a JSON text has twice, of which a parser keeps one value only; undefined for none.
  *
  * @param parsed what the text was parsed to: it has fewer names than the text then
  */
-export function repeatedName(text: string, parsed: unknown): string | undefined {
+export function repeatedName(text: string, parsed: unknown): readonly string[] | undefined {
   const names = countNames(parsed);
   if (names === possibleNames(text) || names === namesOf(text)) return undefined;
-  return firstRepeated(text) ?? "";
+  return firstRepeated(text) ?? [];
 }
 
 function countNames(value: unknown): number {
@@ -69,19 +69,26 @@ function isName(text: string, end: number): boolean {
   return text.charCodeAt(next) === colon;
 }
 
-function firstRepeated(text: string): string | undefined {
-  const open: Set<string>[] = [];
+/** An object or array that is being read. */
+interface OpenValue {
+  readonly names: Set<string>;
+  /** The path step to what is read now. */
+  step: string;
+}
+
+function firstRepeated(text: string): readonly string[] | undefined {
+  const open: OpenValue[] = [];
   for (let index = 0; index < text.length; index++) {
     const character = text[index];
-    if (character === "{" || character === "[") open.push(new Set());
+    if (character === "{" || character === "[") open.push({ names: new Set(), step: "element" });
     else if (character === "}" || character === "]") open.pop();
     else if (character === '"') {
       const end = stringEnd(text, index);
-      const names = open.at(-1);
-      if (isName(text, end) && names !== undefined) {
-        const name: string = JSON.parse(text.slice(index, end + 1));
-        if (names.has(name)) return name;
-        names.add(name);
+      const inner = open.at(-1);
+      if (isName(text, end) && inner !== undefined) {
+        inner.step = JSON.parse(text.slice(index, end + 1));
+        if (inner.names.has(inner.step)) return open.map(({ step }) => step);
+        inner.names.add(inner.step);
       }
       index = end;
     }

@@ -1,5 +1,6 @@
 import { VarveError } from "../../../errors.ts";
 import { nameFault } from "../../../schema/schema-json.ts";
+import { pathText } from "../../../schema/type-names.ts";
 import { joinSql, type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
 import type { RowCells, SourceRow } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
@@ -173,13 +174,16 @@ export class RowStager {
   }
 
   #checkName(at: number, name: string): void {
-    if (name === "") throw this.#problem(at, undefined, "has a column without a name");
+    if (name === "") throw this.#problem(at, [name], "has no name. Rename it");
     const fault = nameFault(name);
-    if (fault !== undefined)
-      throw this.#problem(at, undefined, `has the column ${JSON.stringify(name)}, whose name holds ${fault}`);
+    if (fault !== undefined) throw this.#problem(at, [name], `has a name with ${fault}. Rename it`);
     const same = this.#lowerNames.get(name.toLowerCase());
     if (same === undefined) return;
-    throw this.#problem(at, name, `has the columns ${same} and ${name}, which differ by case only`);
+    throw this.#problem(
+      at,
+      [name],
+      `has the name of the column ${same}, because Delta ignores case. Rename it`,
+    );
   }
 
   #inferColumn(
@@ -205,15 +209,16 @@ export class RowStager {
     try {
       const own = shape === undefined ? inferType(value) : inferWithin(shape, value);
       if (own === undefined)
-        throw this.#problem(at, name, `holds ${describeValue(value)}, which no column type can hold`);
+        throw this.#problem(at, [name], `holds ${describeValue(value)}, which no column type can hold`);
       const merged = mergeTypes(type, own);
       const fault = nestedNameFault(merged);
-      if (fault !== undefined) throw this.#problem(at, name, `holds an object in which ${fault}. Rename it`);
+      if (fault !== undefined)
+        throw this.#problem(at, [name, ...fault.path], `holds an object in which ${fault.what}. Rename it`);
       return merged;
     } catch (error) {
       if (!(error instanceof TypeConflict)) throw error;
       const text = `holds ${describeValue(value)}, but earlier rows make it ${readable(type)}; pass the column's type`;
-      throw this.#problem(at, name, text, { expected: sqlType(error.left), found: sqlType(error.right) });
+      throw this.#problem(at, [name], text, { expected: sqlType(error.left), found: sqlType(error.right) });
     }
   }
 
@@ -357,7 +362,7 @@ export class RowStager {
     if (row === undefined) return;
     throw this.#problem(
       Number(row["at"]) - this.rows,
-      name,
+      [name],
       `holds ${row["value"]}, which ${readable(type)} cannot hold, as later rows need it to be. Pass the type`,
     );
   }
@@ -374,8 +379,8 @@ export class RowStager {
   }
 
   #cellProblem(at: number, column: Column, problem: CellProblem): VarveError {
-    const path = [column.name, ...problem.path].join(".");
-    const expected = `${problem.expected}${problem.path.length > 0 ? ` (column ${column.name} is ${readable(column.builder.type)})` : ""}`;
+    const path = [column.name, ...problem.path];
+    const expected = `${problem.expected}${problem.path.length > 0 ? ` (column ${pathText([column.name])} is ${readable(column.builder.type)})` : ""}`;
     return this.#problem(at, path, `holds ${describeValue(problem.value)}, expected ${expected}`, {
       expected: problem.expected,
       found: cellText(problem.value),
@@ -384,14 +389,16 @@ export class RowStager {
 
   #problem(
     at: number,
-    column: string | undefined,
+    column: readonly string[] | undefined,
     what: string,
     data: Readonly<Record<string, unknown>> = {},
   ): VarveError {
     const row = this.rows + at;
     const { text, file, line } = this.#options.placeOf(row);
     const subject =
-      column === undefined ? `The source's ${text}` : `Column ${column} of the source's ${text}`;
+      column === undefined
+        ? `The source's ${text}`
+        : `Column ${pathText(column).replaceAll(unsayable, escaped)} of the source's ${text}`;
     const code = column === undefined ? "SOURCE_UNREADABLE" : "SCHEMA_MISMATCH";
     return new VarveError(code, `${subject} ${what}.`, { file, line, row, column, ...data });
   }
@@ -407,6 +414,10 @@ function cellOf(row: RowCells | null | undefined, name: string): unknown {
 function isOpen(type: ValueType): boolean {
   return type.kind === "null" || (type.kind === "struct" && type.fields.some((field) => isOpen(field.type)));
 }
+
+/** What a name may not hold. */
+const unsayable = /[\ud800-\udfff\0]/gu;
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProblem | undefined {
   try {

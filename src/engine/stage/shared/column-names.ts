@@ -1,5 +1,6 @@
 import { VarveError } from "../../../errors.ts";
 import { nameFault } from "../../../schema/schema-json.ts";
+import { pathText } from "../../../schema/type-names.ts";
 import type { ValueType } from "../../core/value-type.ts";
 
 /** Whose columns, or fields of a struct, are named. */
@@ -7,20 +8,30 @@ export interface NamedPlace {
   /** What the message says of it, e.g. `the Arrow source`. */
   readonly source: string;
   /** Path of the struct whose fields these are; absent for columns. */
-  readonly parent?: string | undefined;
+  readonly parent?: readonly string[] | undefined;
   readonly file?: string | undefined;
+  readonly line?: number | undefined;
+  /** What else can be done than to rename. */
+  readonly hint?: string | undefined;
 }
 
 /**
  * Makes sure that names are those of a table's columns. @throws `SCHEMA_MISMATCH` for a name that is empty,
  * that UTF-8 or the engine cannot hold, or that is another's, ignoring case
  */
-export function assertNames(names: readonly string[], { source, parent, file }: NamedPlace): void {
-  const where = parent === undefined ? source : `column ${parent} of ${source}`;
+export function assertNames(
+  names: readonly string[],
+  { source, parent, file, line, hint }: NamedPlace,
+): void {
+  const where = parent === undefined ? source : `column ${pathText(parent)} of ${source}`;
   const fault = namesFault(names);
   if (fault === undefined) return;
-  const column = parent === undefined ? fault.name : `${parent}.${fault.name}`;
-  throw new VarveError("SCHEMA_MISMATCH", `In ${where}, ${fault.what}. Rename it.`, { column, file });
+  const column = [...(parent ?? []), fault.name];
+  throw new VarveError(
+    "SCHEMA_MISMATCH",
+    `In ${where}, ${fault.what}. Rename it.${hint === undefined ? "" : ` ${hint}.`}`,
+    { column, file, line },
+  );
 }
 
 interface NameFault {
@@ -46,23 +57,34 @@ function namesFault(names: readonly string[]): NameFault | undefined {
   return undefined;
 }
 
+/** A name that no field may have, by its path below a column. */
+export interface NestedNameFault {
+  readonly path: readonly string[];
+  readonly what: string;
+}
+
 /** What is wrong with the name of a field anywhere in a type; undefined where a table can have all of them. */
-export function nestedNameFault(type: ValueType): string | undefined {
+export function nestedNameFault(type: ValueType): NestedNameFault | undefined {
   switch (type.kind) {
     case "list":
-      return nestedNameFault(type.element);
+      return below("element", type.element);
     case "map":
-      return nestedNameFault(type.key) ?? nestedNameFault(type.value);
+      return below("key", type.key) ?? below("value", type.value);
     case "struct": {
       const fault = namesFault(type.fields.map(({ name }) => name));
-      if (fault !== undefined) return fault.what;
+      if (fault !== undefined) return { path: [fault.name], what: fault.what };
       for (const field of type.fields) {
-        const below = nestedNameFault(field.type);
-        if (below !== undefined) return below;
+        const nested = below(field.name, field.type);
+        if (nested !== undefined) return nested;
       }
       return undefined;
     }
     default:
       return undefined;
   }
+}
+
+function below(name: string, type: ValueType): NestedNameFault | undefined {
+  const fault = nestedNameFault(type);
+  return fault === undefined ? undefined : { path: [name, ...fault.path], what: fault.what };
 }

@@ -9,7 +9,7 @@ import { doubleOfText } from "./number-text.ts";
  */
 export function exactJson(text: string): unknown {
   return mayLoseDigits.test(text) && losesDigits(text)
-    ? parse(text, undefined, exactNumber)
+    ? parse(text, undefined, { parseNumber: exactNumber, onDuplicateKey: keepFirst })
     : JSON.parse(text);
 }
 
@@ -32,6 +32,9 @@ function losesDigits(text: string): boolean {
   }
   return false;
 }
+
+/** A name that comes twice is found by {@link repeatedName}, which says it of every parser's result. */
+const keepFirst = (): void => undefined;
 
 function exactNumber(text: string): number | bigint | ExactNumber {
   if (wholeNumber.test(text)) {
