@@ -110,6 +110,7 @@ export {
   type BuiltCheck,
   type CheckOptions,
   check,
+  type PatternOptions,
   type Scalar,
   suite,
 } from "./quality/suite/builder.ts";

@@ -41,7 +41,7 @@ export type {
 export type { ValueCount } from "./quality/profile/histogram.ts";
 export type { ColumnProfile, Profile, ReadableType } from "./quality/profile/profile.ts";
 export type { SuggestedSuite } from "./quality/profile/suggest.ts";
-export type { Bounds, BuiltCheck, CheckOptions, Scalar } from "./quality/suite/builder.ts";
+export type { Bounds, BuiltCheck, CheckOptions, PatternOptions, Scalar } from "./quality/suite/builder.ts";
 export { check, suite } from "./quality/suite/builder.ts";
 export { defineSuite, parseSuite } from "./quality/suite/define.ts";
 export type { FileFormat, QueryResult } from "./query/query-result.ts";

@@ -1,3 +1,4 @@
+import { observedText } from "../quality/gate/observed-text.ts";
 import type { CheckResult } from "../quality/gate/verdict.ts";
 import { grouped, shown } from "./show.ts";
 
@@ -16,7 +17,7 @@ export function finding({ unexpected, considered, observed, success, details }: 
     return considered === 0
       ? "no row to look at"
       : `${grouped(unexpected)} of ${grouped(considered ?? 0)} rows fail`;
-  const observation = `found ${typeof observed === "number" ? grouped(observed) : shown(observed, 200)}`;
+  const observation = `found ${typeof observed === "number" ? grouped(observed) : shown(typeof observed === "string" ? observed : observedText(observed), 200)}`;
   if (details?.["arithmetic"] === "double")
     return `${observation}, added up as doubles: exact sums may need more than 38 digits`;
   const past = details?.["history"];

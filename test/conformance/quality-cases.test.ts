@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => session.close());
 
-/** Comparisons of varve's other parts are no data tests: it has neither drift measures nor model metrics. */
+/** What is not about data tests: varve has neither measures of drift nor metrics of models. */
 const outsideVarve = new Set(["drift", "drift_dataset", "model_metric", "numeric"]);
 
 const compareKind: Readonly<Record<string, (item: QualityCase) => Promise<void> | void>> = {
@@ -50,6 +50,7 @@ describe("what other projects' own tests assert of their checks", () => {
 async function compareCheck(item: QualityCase): Promise<void> {
   const result = await runCase(session, item);
   const choice = otherChoice(item);
+  if (choice?.instead === "anything") return;
   if (choice?.instead === "refused") expect(result, choice.why).toBe("refused");
   else if (choice?.instead === "passes") expect(result, choice.why).toMatchObject({ success: true });
   else if (choice?.instead === "fails") expect(result, choice.why).toMatchObject({ success: false });

@@ -12,31 +12,57 @@ import { type QualityCase, tableOf } from "./quality-cases.ts";
 /** What varve does where it chooses otherwise than Great Expectations (spec/quality.md), by rules. */
 export interface OtherChoice {
   readonly why: string;
-  readonly instead: "refused" | "refused or the same" | "passes" | "fails";
+  readonly instead: "refused" | "refused or the same" | "passes" | "fails" | "anything";
 }
 
 /** The choice that applies to a case, from its parameters and table alone. */
-export function otherChoice({ method, params, current, expected }: QualityCase): OtherChoice | undefined {
+export function otherChoice(item: QualityCase): OtherChoice | undefined {
+  return choiceOfParams(item) ?? choiceOfTable(item);
+}
+
+const required = ["column_set", "column_list", "partition_object", "threshold"];
+
+function choiceOfParams({ method, params, expected }: QualityCase): OtherChoice | undefined {
   const { min_value: min, max_value: max } = params;
   if (typeof min === "number" && typeof max === "number" && min > max)
     return {
       why: "no value is between a bound and a smaller one: a mistake in the suite",
       instead: "refused",
     };
+  if (required.some((name) => params[name] === null))
+    return { why: "a check without what it compares with tests nothing", instead: "refused" };
+  if (listOf(params["value_set"]).includes(null))
+    return { why: "a null is no value, so that the check would never look at it", instead: "refused" };
+  if (/_(be_of_type|be_in_type_list)$/.test(method) && expected["error"] === undefined)
+    return { why: "types are named as the engine names them, not as pandas does", instead: "anything" };
+  return undefined;
+}
+
+function choiceOfTable({ method, params, current, expected }: QualityCase): OtherChoice | undefined {
   const table = isJsonObject(current) ? current : {};
-  const tested = [params["column"], params["column_A"], params["column_B"], ...listOf(params["column_list"])];
-  if (tested.some((name) => typeof name === "string" && isMixed(table[name])))
+  const names = [params["column"], params["column_A"], params["column_B"], ...listOf(params["column_list"])];
+  const tested = names.flatMap((name) => (typeof name === "string" ? [table[name]] : []));
+  if (tested.some(isMixed))
     return { why: "a column of a table has one type", instead: "refused or the same" };
+  const isText = (values: JsonValue | undefined) =>
+    listOf(values).every((value) => value === null || typeof value === "string");
+  if (/regex|json|strftime|dateutil|like|lengths/.test(method) && !tested.every(isText))
+    return { why: "a check of text of a column that is not text is a mistake", instead: "refused" };
+  if (/dateutil/.test(method) && expected["success"] === true && !tested.every(isIsoTime))
+    return { why: "dates are those of ISO 8601, not whatever can be guessed", instead: "fails" };
   // a case holds only the columns that it names, so that some cannot be judged by their tables
   if (method === "expect_table_columns_to_match_ordered_list" && expected["success"] === false) {
-    const names = Object.keys(table).join("\n");
-    if (listOf(params["column_list"]).join("\n") === names)
+    if (listOf(params["column_list"]).join("\n") === Object.keys(table).join("\n"))
       return { why: "the recorded table has exactly the listed columns", instead: "passes" };
   }
   const index = params["column_index"];
   if (typeof index === "number" && expected["success"] === true && index >= Object.keys(table).length)
     return { why: "the recorded table has no column at the index", instead: "fails" };
   return undefined;
+}
+
+function isIsoTime(values: JsonValue | undefined): boolean {
+  return listOf(values).every((value) => value === null || /^\d{4}-\d\d-\d\d/.test(String(value)));
 }
 
 function isMixed(values: JsonValue | undefined): boolean {
@@ -70,8 +96,7 @@ function checkOf(item: QualityCase, columns: readonly EngineColumn[]): CheckJson
   if (condition_parser !== undefined && condition_parser !== "pandas")
     params["condition_parser"] = condition_parser;
   for (const [name, value] of Object.entries(params)) {
-    // times relative to now, and far in the future of the cases' data
-    if (isJsonObject(value) && "$PARAMETER" in value) params[name] = "2025-11-24T00:00:00";
+    if (isJsonObject(value) && "$PARAMETER" in value) params[name] = evaluated(String(value["$PARAMETER"]));
   }
   const ranges = params["quantile_ranges"];
   if (isJsonObject(ranges)) {
@@ -86,6 +111,17 @@ function checkOf(item: QualityCase, columns: readonly EngineColumn[]): CheckJson
     ...(mostly === undefined ? {} : { mostly: mostly as number }),
     ...(typeof row_condition === "string" ? { where: conditionSql(row_condition, columns) } : {}),
   };
+}
+
+/** A time that a case computes: `now() - timedelta(weeks=52)`, `datetime(2003, 1, 1)`. */
+function evaluated(text: string): string {
+  const parts = /^datetime\((\d+), *(\d+), *(\d+)\)$/.exec(text)?.slice(1).map(Number);
+  if (parts !== undefined)
+    return new Date(Date.UTC(parts[0] ?? 0, (parts[1] ?? 1) - 1, parts[2])).toISOString().slice(0, 19);
+  const weeks = /^now\(\)(?: *- *timedelta\(weeks=([\d*]+)\))?$/.exec(text);
+  if (weeks === null) throw new Error(`no value for ${text}`);
+  const product = (weeks[1] ?? "0").split("*").reduce((result, factor) => result * Number(factor), 1);
+  return new Date(Date.UTC(2025, 10, 24) - product * 7 * 86_400_000).toISOString().slice(0, 19);
 }
 
 /** Runs the check of a case; "refused" if the suite is. */

@@ -1,7 +1,17 @@
 import { type SqlExpression, sql } from "../../sql/sql.ts";
-import { isWide, type Measure, measures } from "../measures/measures.ts";
+import type { JsonObject, JsonValue } from "../../util/json.ts";
+import { exactOf } from "../measures/exact-number.ts";
+import { hasNan, isWide, type Measure, measures, nanProbe } from "../measures/measures.ts";
 import { isNumeric } from "../model/column.ts";
-import { type CheckUse, type ColumnUse, type Expectation, toJson, toNumber } from "../model/expectation.ts";
+import {
+  type AggregatePlan,
+  type CheckPlan,
+  type CheckUse,
+  type ColumnUse,
+  type Expectation,
+  toJson,
+  toNumber,
+} from "../model/expectation.ts";
 import { boundsText, flag, list, number, text } from "../model/params.ts";
 import {
   boundsSql,
@@ -66,7 +76,7 @@ function fromMeasure(measure: Measure): Expectation {
         kind: "aggregate",
         aggregates: measure.aggregates(use.dialect, columns),
         judge: (values) => {
-          const observed = measure.value(values);
+          const observed = measure.exact?.(values) ?? measure.value(values);
           return {
             success: withinBounds(observed, use.check.params),
             observed: observedNumber(observed),
@@ -96,32 +106,82 @@ function extreme(which: "min" | "max"): Expectation {
       const [min, max] = [use.bound("min_value", column), use.bound("max_value", column)];
       return {
         kind: "aggregate",
-        aggregates: { v: which === "min" ? sql`min(${column.sql})` : sql`max(${column.sql})` },
+        aggregates: {
+          v: which === "min" ? sql`min(${column.sql})` : sql`max(${column.sql})`,
+          ...nanProbe(column),
+        },
         conditions: (alias) => ({ ok: boundsSql(alias("v"), min, max, use.check.params) }),
         byExtremes: column,
-        judge: ({ v, ok }) => ({
-          success: ok === true,
-          observed: isNumeric(column.class) ? observedNumber(toNumber(v)) : toJson(v),
-        }),
+        judge: ({ v, ok, ...others }) =>
+          hasNan(others)
+            ? { success: false, observed: "NaN" }
+            : {
+                success: ok === true,
+                observed: isNumeric(column.class) ? observedNumber(exactOf(v)) : toJson(v),
+              },
       };
     },
   };
 }
 
-function quantiles(
-  use: CheckUse,
-  column: ColumnUse,
-  shares: readonly number[],
-): Readonly<Record<string, SqlExpression>> {
+/** The expression of the quantile of a share, by the check's interpolation. */
+type Quantile = (value: SqlExpression, share: number) => SqlExpression;
+
+function quantilePlan(use: CheckUse, column: ColumnUse, quantile: Quantile): AggregatePlan {
+  const shares = list(use.check.params, "quantiles").map(Number);
   const value = use.dialect.toDouble(column.sql);
-  const how = text(use.check.params, "interpolation");
-  const make =
-    how === "linear"
-      ? use.dialect.quantile
-      : how === "approximate"
-        ? use.dialect.quantileApproximate
-        : use.dialect.quantileDiscrete;
-  return Object.fromEntries(shares.map((share, index) => [`q${index}`, make(value, share)]));
+  return {
+    kind: "aggregate",
+    aggregates: {
+      ...Object.fromEntries(shares.map((share, index) => [`q${index}`, quantile(value, share)])),
+      ...nanProbe(column),
+    },
+    judge: (values) => {
+      const isNan = hasNan(values);
+      const found = shares.map((_, index) => (isNan ? Number.NaN : toNumber(values[`q${index}`])));
+      const success = found.every((item, index) => withinBounds(item, rangeOf(use, index)));
+      const observed = found.map(observedNumber);
+      return { success, observed, observedValue: { quantiles: shares, values: observed } };
+    },
+  };
+}
+
+/** The range of a quantile as bounds. */
+function rangeOf(use: CheckUse, index: number): JsonObject {
+  const range = list(use.check.params, "value_ranges")[index];
+  const [low, high] = Array.isArray(range) ? (range as readonly JsonValue[]) : [];
+  return {
+    ...(low === null || low === undefined ? {} : { min_value: low }),
+    ...(high === null || high === undefined ? {} : { max_value: high }),
+  };
+}
+
+/**
+ * The value at the rank (n - 1) · share, rounded to the nearest whole rank, and to the even one between two, as
+ * NumPy's `nearest`: the number of values is counted first, so that the rank is known.
+ */
+function nearestPlan(use: CheckUse, column: ColumnUse): CheckPlan {
+  return {
+    kind: "rounds",
+    aggregates: { present: sql`count(${column.sql})` },
+    next: ({ present }) => {
+      const count = toNumber(present) ?? 0;
+      // the discrete quantile of a share is the value whose rank is the first that is not below n · share
+      return quantilePlan(use, column, (value, share) =>
+        use.dialect.quantileDiscrete(
+          value,
+          count === 0 ? 0.5 : (halfToEven((count - 1) * share) + 0.5) / count,
+        ),
+      );
+    },
+  };
+}
+
+function halfToEven(value: number): number {
+  const below = Math.floor(value);
+  const rest = value - below;
+  if (rest === 0.5) return below % 2 === 0 ? below : below + 1;
+  return rest < 0.5 ? below : below + 1;
 }
 
 /** Checks of measures of all rows against bounds; they name no rows, so they only warn or reject. */
@@ -133,7 +193,7 @@ export const aggregates: readonly Expectation[] = [
     kind: "expect_column_quantile_values_to_be_between",
     level: "aggregate",
     summary:
-      "Quantiles lie within ranges; an actual value by default, `linear` interpolation or `approximate` on demand.",
+      "Quantiles lie within ranges; each is the value at the nearest rank, of `linear` interpolation, `discrete` (SQL's percentile_disc) or `approximate`.",
     params: {
       column: columnParam,
       quantiles: { type: "numbers", atLeast: 1, required: true, about: "a list of shares between 0 and 1" },
@@ -145,8 +205,8 @@ export const aggregates: readonly Expectation[] = [
       },
       interpolation: {
         type: "enum",
-        values: ["nearest", "linear", "approximate"],
-        about: "nearest (default), linear or approximate",
+        values: ["nearest", "linear", "discrete", "approximate"],
+        about: "nearest (default), linear, discrete or approximate",
       },
     },
     refuse: (params) => {
@@ -163,29 +223,32 @@ export const aggregates: readonly Expectation[] = [
           problem: "has not one range for each quantile",
           advice: "Pass as many ranges as quantiles",
         };
+      const isReversed = list(params, "value_ranges").some((range) => {
+        const [low, high] = Array.isArray(range) ? (range as readonly JsonValue[]) : [];
+        return typeof low === "number" && typeof high === "number" && low > high;
+      });
+      if (isReversed)
+        return {
+          param: "value_ranges",
+          problem: "has a range whose lowest value is above its highest",
+          advice: "Pass pairs of [lowest, highest]",
+        };
       return undefined;
     },
     message: (params) =>
       `quantiles ${list(params, "quantiles").join(", ")} of ${text(params, "column")} must lie in their ranges`,
     plan: (use) => {
-      const shares = list(use.check.params, "quantiles").map(Number);
-      const ranges = list(use.check.params, "value_ranges");
-      return {
-        kind: "aggregate",
-        aggregates: quantiles(use, use.column("column", ["integer", "decimal", "float", "double"]), shares),
-        judge: (values) => {
-          const observed = shares.map((_, index) => toNumber(values[`q${index}`]));
-          const success = observed.every((value, index) => {
-            const range = ranges[index];
-            const [low, high] = Array.isArray(range) ? range : [];
-            return withinBounds(value, {
-              min_value: low === null ? undefined : low,
-              max_value: high === null ? undefined : high,
-            });
-          });
-          return { success, observed, observedValue: { quantiles: shares, values: observed } };
-        },
-      };
+      const column = use.column("column", ["integer", "decimal", "float", "double"]);
+      switch (text(use.check.params, "interpolation")) {
+        case "linear":
+          return quantilePlan(use, column, use.dialect.quantile);
+        case "discrete":
+          return quantilePlan(use, column, use.dialect.quantileDiscrete);
+        case "approximate":
+          return quantilePlan(use, column, use.dialect.quantileApproximate);
+        default:
+          return nearestPlan(use, column);
+      }
     },
   },
   {

@@ -1,8 +1,9 @@
 import { joinSql, type SqlExpression, type SqlHole, sql } from "../../sql/sql.ts";
 import type { JsonObject, JsonValue } from "../../util/json.ts";
+import { compareExactly, type Measured } from "../measures/exact-number.ts";
 import type { ColumnClass } from "../model/column.ts";
-import { type ColumnUse, wholeOf } from "../model/expectation.ts";
-import { flag, number, type ParamSpec } from "../model/params.ts";
+import { type ColumnUse, wholeJson, wholeOf } from "../model/expectation.ts";
+import { exactNumber, flag, number, type ParamSpec } from "../model/params.ts";
 
 export const columnParam: ParamSpec = { type: "column", required: true, about: "the name of a column" };
 export const columnsParam: ParamSpec = {
@@ -137,15 +138,19 @@ function scalarKind(value: JsonValue): string {
 }
 
 /**
- * Whether a number is within the params' bounds; null and NaN never are, unless there are no bounds at all.
+ * Whether a measure is within the params' bounds, to the last digit; null and NaN never are, unless there are
+ * no bounds at all.
  */
-export function withinBounds(observed: number | null, params: JsonObject): boolean {
-  const [min, max] = [number(params, "min_value"), number(params, "max_value")];
+export function withinBounds(observed: Measured | null, params: JsonObject): boolean {
+  const [min, max] = [exactNumber(params, "min_value"), exactNumber(params, "max_value")];
   if (min === undefined && max === undefined) return true;
   if (observed === null || Number.isNaN(observed)) return false;
-  const aboveMin = min === undefined || (flag(params, "strict_min") ? observed > min : observed >= min);
-  const belowMax = max === undefined || (flag(params, "strict_max") ? observed < max : observed <= max);
-  return aboveMin && belowMax;
+  const [low, high] = [
+    min === undefined ? 1 : compareExactly(observed, min),
+    max === undefined ? -1 : compareExactly(observed, max),
+  ];
+  const aboveMin = flag(params, "strict_min") ? low > 0 : low >= 0;
+  return aboveMin && (flag(params, "strict_max") ? high < 0 : high <= 0);
 }
 
 /** SQL condition of the bounds; `min` and `max` are literals. */
@@ -170,7 +175,8 @@ export function nulls(columns: readonly ColumnUse[], how: "all" | "any"): SqlExp
   )})`;
 }
 
-/** An observed number as JSON: infinities and NaN as text. */
-export function observedNumber(value: number | null): JsonValue {
-  return value === null || Number.isFinite(value) ? value : String(value);
+/** A measure as JSON: infinities and NaN as text, and digits that a number cannot hold as text too. */
+export function observedNumber(value: Measured | null): JsonValue {
+  if (typeof value === "bigint") return wholeJson(value);
+  return value === null || typeof value === "string" || Number.isFinite(value) ? value : String(value);
 }

@@ -1,5 +1,6 @@
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
+import { hasNan, nanProbe } from "../measures/measures.ts";
 import {
   type AggregatePlan,
   type AggregateValues,
@@ -61,7 +62,14 @@ function refuse(params: JsonObject) {
   if (typeof partition === "string")
     return { param: "partition_object", problem: partition, advice: "Pass { bins | values, weights }" };
   const holdout = number(params, "tail_weight_holdout") ?? 0;
-  if (partition.kind === "values") return undefined;
+  if (partition.kind === "values")
+    return (number(params, "internal_weight_holdout") ?? 0) > 0
+      ? {
+          param: "internal_weight_holdout",
+          problem: "is given, but shares of values have no bins of weight 0",
+          advice: "Leave it out, or use tail_weight_holdout for values that the reference does not have",
+        }
+      : undefined;
   if (holdout > 0 && partition.tails !== undefined)
     return {
       param: "tail_weight_holdout",
@@ -136,6 +144,7 @@ function binned(
       ...outside,
       ...Object.fromEntries(counts.map((count, index) => [`b${index}`, count])),
       present: sql`count(${column.sql})`,
+      ...nanProbe(column),
     },
     judge: (values) => {
       const present = toNumber(values["present"]) ?? 0;
@@ -147,7 +156,9 @@ function binned(
         ends[1] ?? 0,
       ];
       const divergence =
-        present === 0 ? Number.NaN : relativeEntropy(join(observed, around), join(scaled, heldTails));
+        present === 0 || hasNan(values)
+          ? Number.NaN
+          : relativeEntropy(join(observed, around), join(scaled, heldTails));
       const details = {
         observed_partition: shown(bins, observed, around),
         expected_partition: shown(bins, scaled, heldTails),

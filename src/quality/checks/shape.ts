@@ -123,11 +123,19 @@ export const shape: readonly Expectation[] = [
       column: columnParam,
       column_index: { type: "integer", min: 0, about: "the place of the column, from 0" },
     },
-    message: (params) => `column ${text(params, "column")} must exist`,
+    message: (params) => {
+      const index = number(params, "column_index");
+      const place = index === undefined ? "" : ` at index ${index} (from 0)`;
+      return `column ${text(params, "column")} must exist${place}`;
+    },
     plan: columnNames((names, use) => {
       const position = names.indexOf(text(use.check.params, "column"));
       const index = number(use.check.params, "column_index");
-      return { success: position >= 0 && (index === undefined || index === position) };
+      const isElsewhere = position >= 0 && index !== undefined && index !== position;
+      return {
+        success: position >= 0 && !isElsewhere,
+        mismatched: isElsewhere ? { index: position } : undefined,
+      };
     }),
   },
   {
@@ -135,7 +143,7 @@ export const shape: readonly Expectation[] = [
     level: "aggregate",
     summary: "The batch has these columns in any order; with `exact_match` false it may have more.",
     params: {
-      column_set: { type: "columns", about: "a list of column names" },
+      column_set: { type: "columns", required: true, about: "a list of column names" },
       exact_match: { type: "boolean", about: "false to allow more columns; default true" },
     },
     message: (params) => `columns must be ${texts(params, "column_set").join(", ")}`,

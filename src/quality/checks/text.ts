@@ -1,10 +1,15 @@
+import { assertInternal } from "../../errors.ts";
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
-import { plainName } from "../../sql/sql-text.ts";
+import type { JsonObject } from "../../util/json.ts";
 import { matchesAsciiOnly } from "../model/ascii-pattern.ts";
-import type { Dialect } from "../model/dialect.ts";
+import { castTypes } from "../model/dialect.ts";
 import type { CheckPlan, CheckUse, Expectation, RowPlan } from "../model/expectation.ts";
+import { invalidSuite } from "../model/invalid.ts";
 import { type ParamSpec, text, texts } from "../model/params.ts";
+import { timeCodes, timeFormatOf, timeFormatProblem } from "../model/time-format.ts";
+import { unicodePattern, unicodeProblem } from "../model/unicode-pattern.ts";
 import { columnParam } from "./common.ts";
+import { formats } from "./formats.ts";
 import { jsonSchemaCondition, jsonSchemaProblem } from "./json-schema.ts";
 
 function textRow(use: CheckUse, condition: (value: SqlExpression) => SqlExpression): CheckPlan {
@@ -27,6 +32,11 @@ function patternRow(use: CheckUse, condition: (value: SqlExpression) => SqlExpre
   };
 }
 
+function isJson({ dialect }: CheckUse, value: SqlExpression): SqlExpression {
+  assertInternal(dialect.isJson !== undefined, "a check that is planned for engines with a test of JSON");
+  return dialect.isJson(value);
+}
+
 const regexParam: ParamSpec = {
   type: "regex",
   required: true,
@@ -40,31 +50,54 @@ const regexList: ParamSpec = {
 };
 const matchOn: ParamSpec = { type: "enum", values: ["any", "all"], about: "any (default) or all" };
 
-const email =
-  "^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\\.[A-Za-z]{2,63}$";
-const url =
-  "^(https?|ftp)://([^\\s/?#@]+@)?(localhost|\\[[0-9A-Fa-f:.]+\\]|[\\p{L}\\p{N}]([\\p{L}\\p{N}.-]*[\\p{L}\\p{N}])?)(:[0-9]{1,5})?([/?#][^\\s]*)?$";
-const octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
-
-/** Named formats, each as a condition: some need both a pattern that must match and one that must not. */
-const formats: Readonly<Record<string, (value: SqlExpression, dialect: Dialect) => SqlExpression>> = {
-  email: (value, dialect) => dialect.matches(value, email),
-  url: (value, dialect) => dialect.matches(value, url),
-  uuid: (value, dialect) => dialect.matches(value, "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"),
-  ipv4: (value, dialect) => dialect.matches(value, `^${octet}(\\.${octet}){3}$`),
-  date: (value, dialect) =>
-    sql`(${dialect.matches(value, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")} AND ${dialect.canCast(value, sql`DATE`)})`,
-  integer: (value, dialect) => dialect.matches(value, "^[+-]?[0-9]+$"),
-  number: (value, dialect) =>
-    dialect.matches(value, "^[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?$"),
-  credit_card: (value, dialect) =>
-    dialect.matches(
-      value,
-      "^(4[0-9]{3}|5[1-5][0-9]{2}|3[47][0-9]{2}|6(011|5[0-9]{2}))[ -]?[0-9]{4,6}[ -]?[0-9]{4,5}[ -]?[0-9]{0,4}$",
-    ),
-  ssn_us: (value, dialect) =>
-    sql`(${dialect.matches(value, "^[0-8][0-9]{2}-?[0-9]{2}-?[0-9]{4}$")} AND NOT ${dialect.matches(value, "^(000|666)|^[0-9]{3}-?00|0000$")})`,
+const flagsParam: ParamSpec = {
+  type: "enum",
+  values: ["unicode"],
+  about: "unicode, so that \\d, \\w and \\s stand for digits, letters and spaces of every script",
 };
+
+/** A regular expression as the check's flags read it. */
+function flagged(params: JsonObject, pattern: string): string {
+  return text(params, "flags") === "unicode" ? unicodePattern(pattern) : pattern;
+}
+
+/** Refuses escapes that stand for nothing, which the engines read in different ways. */
+function refuseEscape(params: JsonObject): ReturnType<NonNullable<Expectation["refuse"]>> {
+  const { escape: mark } = params;
+  if (typeof mark !== "string") return undefined;
+  if ([...mark].length !== 1 || mark === "%" || mark === "_" || mark.length !== 1)
+    return {
+      param: "escape",
+      problem: "must be one character other than % and _",
+      advice: "Pass \\ or another",
+    };
+  const rest = text(params, "like_pattern")
+    .split(mark + mark)
+    .join("");
+  const isLone = rest
+    .split(mark)
+    .slice(1)
+    .some((part) => !/^[%_]/.test(part));
+  return isLone
+    ? {
+        param: "like_pattern",
+        problem: `has ${mark} before another character than %, _ and ${mark}`,
+        advice: `Write ${mark}${mark} for ${mark} itself`,
+      }
+    : undefined;
+}
+
+/** Refuses patterns that `flags` cannot read. */
+function refuseFlags(param: "regex" | "regex_list"): NonNullable<Expectation["refuse"]> {
+  return (params) => {
+    if (text(params, "flags") !== "unicode") return undefined;
+    const patterns = param === "regex" ? [text(params, param)] : texts(params, param);
+    const problem = patterns.flatMap((pattern) => unicodeProblem(pattern) ?? [])[0];
+    return problem === undefined
+      ? undefined
+      : { param, problem, advice: "Write out the characters, such as \\p{L}, or leave out flags" };
+  };
+}
 
 /**
  * Checks of text against patterns and formats. Patterns match anywhere in the text; nulls are left out by
@@ -75,10 +108,11 @@ export const textChecks: readonly Expectation[] = [
     kind: "expect_column_values_to_match_regex",
     level: "row",
     summary: "Each text holds a match of the regular expression.",
-    params: { column: columnParam, regex: regexParam },
+    params: { column: columnParam, regex: regexParam, flags: flagsParam },
+    refuse: refuseFlags("regex"),
     message: (params) => `${text(params, "column")} must match ${text(params, "regex")}`,
     plan: (use) => {
-      const regex = text(use.check.params, "regex");
+      const regex = flagged(use.check.params, text(use.check.params, "regex"));
       return {
         ...patternRow(use, (value) => use.dialect.matches(value, regex)),
         passesAsciiOnly: matchesAsciiOnly(regex),
@@ -89,16 +123,22 @@ export const textChecks: readonly Expectation[] = [
     kind: "expect_column_values_to_not_match_regex",
     level: "row",
     summary: "No text holds a match of the regular expression.",
-    params: { column: columnParam, regex: regexParam },
+    params: { column: columnParam, regex: regexParam, flags: flagsParam },
+    refuse: refuseFlags("regex"),
     message: (params) => `${text(params, "column")} must not match ${text(params, "regex")}`,
     plan: (use) =>
-      patternRow(use, (value) => sql`(NOT ${use.dialect.matches(value, text(use.check.params, "regex"))})`),
+      patternRow(
+        use,
+        (value) =>
+          sql`(NOT ${use.dialect.matches(value, flagged(use.check.params, text(use.check.params, "regex")))})`,
+      ),
   },
   {
     kind: "expect_column_values_to_match_regex_list",
     level: "row",
     summary: "Each text matches any (or all) of the regular expressions.",
-    params: { column: columnParam, regex_list: regexList, match_on: matchOn },
+    params: { column: columnParam, regex_list: regexList, match_on: matchOn, flags: flagsParam },
+    refuse: refuseFlags("regex_list"),
     message: (params) =>
       `${text(params, "column")} must match ${text(params, "match_on") || "any"} of ${texts(params, "regex_list").join(", ")}`,
     plan: (use) => {
@@ -107,7 +147,9 @@ export const textChecks: readonly Expectation[] = [
         use,
         (value) =>
           sql`(${joinSql(
-            texts(use.check.params, "regex_list").map((regex) => use.dialect.matches(value, regex)),
+            texts(use.check.params, "regex_list").map((regex) =>
+              use.dialect.matches(value, flagged(use.check.params, regex)),
+            ),
             joint,
           )})`,
       );
@@ -117,7 +159,8 @@ export const textChecks: readonly Expectation[] = [
     kind: "expect_column_values_to_not_match_regex_list",
     level: "row",
     summary: "No text matches one of the regular expressions.",
-    params: { column: columnParam, regex_list: regexList },
+    params: { column: columnParam, regex_list: regexList, flags: flagsParam },
+    refuse: refuseFlags("regex_list"),
     message: (params) =>
       `${text(params, "column")} must match none of ${texts(params, "regex_list").join(", ")}`,
     plan: (use) =>
@@ -125,7 +168,9 @@ export const textChecks: readonly Expectation[] = [
         use,
         (value) =>
           sql`(NOT (${joinSql(
-            texts(use.check.params, "regex_list").map((regex) => use.dialect.matches(value, regex)),
+            texts(use.check.params, "regex_list").map((regex) =>
+              use.dialect.matches(value, flagged(use.check.params, regex)),
+            ),
             sql` OR `,
           )}))`,
       ),
@@ -133,14 +178,23 @@ export const textChecks: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_match_like_pattern",
     level: "row",
-    summary: "Each text is like the SQL pattern (% and _), as a whole.",
+    summary:
+      "Each text as a whole is like the SQL pattern, in which % and _ stand for any characters and any one.",
     params: {
       column: columnParam,
       like_pattern: { type: "string", required: true, about: "a LIKE pattern" },
+      escape: { type: "string", about: "one character, after which %, _ and itself stand for themselves" },
     },
+    refuse: refuseEscape,
     message: (params) => `${text(params, "column")} must be like ${text(params, "like_pattern")}`,
     plan: (use) =>
-      patternRow(use, (value) => use.dialect.like(value, text(use.check.params, "like_pattern"))),
+      patternRow(use, (value) =>
+        use.dialect.like(
+          value,
+          text(use.check.params, "like_pattern"),
+          text(use.check.params, "escape") || undefined,
+        ),
+      ),
   },
   {
     kind: "expect_column_values_to_have_format",
@@ -162,36 +216,53 @@ export const textChecks: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_match_strftime_format",
     level: "row",
-    summary: "Each text is a time written in the strftime format.",
+    summary: "Each text as a whole is a time of the calendar, written in the strftime format.",
     params: {
       column: columnParam,
       strftime_format: { type: "string", required: true, about: "a strftime format such as %Y-%m-%d" },
     },
+    refuse: (params) => {
+      const problem = timeFormatProblem(text(params, "strftime_format"));
+      return problem === undefined
+        ? undefined
+        : { param: "strftime_format", problem, advice: `The codes are ${timeCodes.join(", ")}` };
+    },
     message: (params) =>
       `${text(params, "column")} must be a time in the format ${text(params, "strftime_format")}`,
-    plan: (use) =>
-      textRow(use, (value) => use.dialect.isTime(value, text(use.check.params, "strftime_format"))),
+    plan: (use) => {
+      const format = timeFormatOf(text(use.check.params, "strftime_format"));
+      const foreign = format.codes.find((code) => !use.dialect.timeCodes.has(code));
+      if (foreign !== undefined)
+        throw invalidSuite(
+          `${use.check.path}.params.strftime_format`,
+          `%${foreign} cannot be written for ${use.dialect.name}`,
+          "Run it through varve",
+        );
+      return textRow(use, (value) => use.dialect.isTime(value, format));
+    },
   },
   {
     kind: "expect_column_values_to_be_dateutil_parseable",
     level: "row",
     summary:
-      "Each text is a date or time that the engine can read (ISO 8601; narrower than Python's dateutil).",
+      "Each text is a date or time as in ISO 8601, like `castable` as TIMESTAMP; narrower than Python's dateutil.",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must be a date or time`,
-    plan: (use) => textRow(use, (value) => use.dialect.isTime(value, undefined)),
+    plan: (use) => textRow(use, (value) => use.dialect.canCast(value, "TIMESTAMP")),
   },
   {
     kind: "expect_column_values_to_be_json_parseable",
     level: "row",
-    summary: "Each text is JSON.",
+    engine: "duckdb",
+    summary: "Each text is JSON by RFC 8259.",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must be JSON`,
-    plan: (use) => textRow(use, (value) => use.dialect.isJson(value)),
+    plan: (use) => textRow(use, (value) => isJson(use, value)),
   },
   {
     kind: "expect_column_values_to_match_json_schema",
     level: "row",
+    engine: "duckdb",
     summary:
       "Each text is JSON that fits a JSON Schema (type, enum, const, bounds, lengths, pattern, properties, required, items, allOf, anyOf, oneOf, not).",
     params: {
@@ -204,25 +275,28 @@ export const textChecks: readonly Expectation[] = [
       const condition = jsonSchemaCondition(use);
       return textRow(
         use,
-        (value) => sql`(CASE WHEN ${use.dialect.isJson(value)} THEN ${condition(value)} ELSE false END)`,
+        (value) => sql`(CASE WHEN ${isJson(use, value)} THEN ${condition(value)} ELSE false END)`,
       );
     },
   },
   {
     kind: "expect_column_values_to_be_castable",
     level: "row",
-    summary: "Each text can be read as a value of an SQL type.",
+    summary: "Each text as a whole is a value of an SQL type, without white space around it.",
     params: {
       column: columnParam,
       type: {
         type: "enum",
-        values: ["BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP"],
+        values: castTypes,
         required: true,
         about: "an SQL type",
       },
     },
     message: (params) => `${text(params, "column")} must be readable as ${text(params, "type")}`,
-    plan: (use) =>
-      textRow(use, (value) => use.dialect.canCast(value, plainName(text(use.check.params, "type")))),
+    plan: (use) => {
+      const type = castTypes.find((name) => name === text(use.check.params, "type"));
+      assertInternal(type !== undefined, "a type that checkParams has accepted");
+      return textRow(use, (value) => use.dialect.canCast(value, type));
+    },
   },
 ];

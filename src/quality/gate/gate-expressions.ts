@@ -6,6 +6,7 @@ import { columnNames } from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { invalidSuite } from "../model/invalid.ts";
 import type { Check, Suite } from "../model/suite.ts";
+import { unicodePattern } from "../model/unicode-pattern.ts";
 import { callerSqlOf } from "../suite/plan.ts";
 
 /**
@@ -79,17 +80,14 @@ function patternsOf({
   return Object.entries(expectations.get(kind)?.params ?? {}).flatMap(([param, { type }]) => {
     const value = params[param];
     const regexes = type === "regex" ? [value] : type === "regexes" && Array.isArray(value) ? value : [];
-    const times = param === "strftime_format" ? [value] : [];
     return [
       ...regexes.map((text) => ({
         param,
         text: String(text),
-        sql: duckdbDialect.matches(sql`''`, String(text)),
-      })),
-      ...times.map((text) => ({
-        param,
-        text: String(text),
-        sql: duckdbDialect.isTime(sql`''`, String(text)),
+        sql: duckdbDialect.matches(
+          sql`''`,
+          params["flags"] === "unicode" ? unicodePattern(String(text)) : String(text),
+        ),
       })),
     ];
   });

@@ -9,6 +9,7 @@ import type { SetAside } from "./gate-context.ts";
 import type { Counted } from "./gate-counts.ts";
 import type { Reacted, Split } from "./gate-samples.ts";
 import { anyFails, type Mask, maskedSource, positionOf } from "./masks.ts";
+import { observedText } from "./observed-text.ts";
 import { withUnexpectedList } from "./result-object.ts";
 import type { CheckResult, GateOutcome } from "./verdict.ts";
 
@@ -113,6 +114,6 @@ function withSetAside(
 
 function rejection(check: CheckResult): string {
   if (check.unexpected === null)
-    return `${check.id}: ${check.message}; found ${JSON.stringify(check.observed, (_, value) => (typeof value === "bigint" ? value.toString() : value))}`;
+    return `${check.id}: ${check.message}; found ${observedText(check.observed)}`;
   return `${check.id}: ${check.message}; ${check.unexpected} of ${check.considered} rows fail`;
 }

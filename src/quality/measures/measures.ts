@@ -2,6 +2,7 @@ import { type SqlExpression, sql } from "../../sql/sql.ts";
 import type { ColumnClass } from "../model/column.ts";
 import type { Dialect } from "../model/dialect.ts";
 import { type AggregateValues, type ColumnUse, toNumber } from "../model/expectation.ts";
+import { exactOf, type Measured, subtractExactly } from "./exact-number.ts";
 
 /**
  * A number computed from all rows by plain aggregates, shared by checks, profiles and the history of metrics.
@@ -18,6 +19,37 @@ export interface Measure {
     columns: readonly ColumnUse[],
   ) => Readonly<Record<string, SqlExpression>>;
   readonly value: (values: AggregateValues) => number | null;
+  /** The value with every digit, where a number may not hold them. */
+  readonly exact?: ((values: AggregateValues) => Measured | null) | undefined;
+}
+
+/**
+ * Aggregate by which NaN is found in a column of floats: it sorts above every number, so that the largest value
+ * is NaN if any is. Other columns have none.
+ */
+export function nanProbe({ class: kind, sql: value }: ColumnUse): Readonly<Record<string, SqlExpression>> {
+  return kind === "float" || kind === "double" ? { top: sql`max(${value})` } : {};
+}
+
+/** Whether {@link nanProbe} has found NaN. */
+export function hasNan({ top }: AggregateValues): boolean {
+  return typeof top === "number" && Number.isNaN(top);
+}
+
+/** A measure of magnitudes; NaN if one of them is, although the engine's aggregate passes over it. */
+function nanAware(measure: Measure): Measure {
+  return {
+    ...measure,
+    aggregates: (dialect, columns) => ({
+      ...measure.aggregates(dialect, columns),
+      ...(columns[0] === undefined ? {} : nanProbe(columns[0])),
+    }),
+    value: (values) => (hasNan(values) ? Number.NaN : measure.value(values)),
+    exact:
+      measure.exact === undefined
+        ? undefined
+        : (values) => (hasNan(values) ? Number.NaN : (measure.exact?.(values) ?? null)),
+  };
 }
 
 const numeric: readonly ColumnClass[] = ["integer", "decimal", "float", "double", "boolean"];
@@ -148,8 +180,9 @@ export const measures: readonly Measure[] = [
     aggregates: (dialect, columns) => ({
       v: sql`sum(${columns.some(isWide) ? dialect.toDouble(first(columns)) : first(columns)})`,
     }),
+    exact: ({ v }) => exactOf(v),
   },
-  single("min", "smallest value", (_, value) => sql`min(${value})`),
+  nanAware(single("min", "smallest value", (_, value) => sql`min(${value})`)),
   single("max", "largest value", (_, value) => sql`max(${value})`),
   ofPowers("stdev", "sample standard deviation", (dialect, value = sql`NULL`) => dialect.deviation(value, 1)),
   ofPowers("stdev_population", "population standard deviation", (dialect, value = sql`NULL`) =>
@@ -175,7 +208,7 @@ export const measures: readonly Measure[] = [
     value: ({ low, high, ...values }) =>
       low === null || low === undefined ? null : low === high ? 0 : kurtosis.value(values),
   },
-  {
+  nanAware({
     name: "range",
     columns: 1,
     accepts: plainNumbers,
@@ -183,9 +216,13 @@ export const measures: readonly Measure[] = [
     aggregates: (_, columns) => ({ low: sql`min(${first(columns)})`, high: sql`max(${first(columns)})` }),
     value: ({ low, high }) =>
       low === null || low === undefined ? null : (toNumber(high) ?? 0) - (toNumber(low) ?? 0),
-  },
-  single("median", "median", (dialect, value) => dialect.quantile(asDouble(dialect, value), 0.5)),
-  {
+    exact: ({ low, high }) => {
+      const [least, most] = [exactOf(low), exactOf(high)];
+      return least === null || most === null ? null : subtractExactly(most, least);
+    },
+  }),
+  nanAware(single("median", "median", (dialect, value) => dialect.quantile(asDouble(dialect, value), 0.5))),
+  nanAware({
     name: "interquartile_range",
     columns: 1,
     accepts: plainNumbers,
@@ -196,7 +233,7 @@ export const measures: readonly Measure[] = [
     }),
     value: ({ low, high }) =>
       low === null || low === undefined ? null : (toNumber(high) ?? 0) - (toNumber(low) ?? 0),
-  },
+  }),
   lengthMeasure("min_length", "min"),
   lengthMeasure("max_length", "max"),
   {

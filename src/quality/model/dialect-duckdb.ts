@@ -1,8 +1,9 @@
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
-import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import { plainName, quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { ColumnClass } from "./column.ts";
 import { type Dialect, numberText, textOfType } from "./dialect.ts";
+import { timeCodes } from "./time-format.ts";
 
 const literalTypes: Partial<Record<ColumnClass, SqlExpression>> = {
   float: sql`FLOAT`,
@@ -35,8 +36,11 @@ export const duckdbDialect: Dialect = Object.freeze<Dialect>({
     kind === "string" && literals.length > 1
       ? sql`list_contains([${joinSql(literals)}], ${value})`
       : sql`(${value} IN (${joinSql(literals)}))`,
-  matches: (value, pattern) => sql`regexp_matches(${value}, ${quoteText(pattern)})`,
-  like: (value, pattern) => sql`(${value} LIKE ${quoteText(pattern)})`,
+  matches,
+  like: (value, pattern, mark) =>
+    mark === undefined
+      ? sql`(${value} LIKE ${quoteText(pattern)})`
+      : sql`(${value} LIKE ${quoteText(pattern)} ESCAPE ${quoteText(mark)})`,
   length: (value, kind) => (kind === "binary" ? sql`octet_length(${value})` : sql`length(${value})`),
   bytes: (value) => sql`strlen(${value})`,
   countIf: (condition) => sql`count_if(${condition})`,
@@ -52,23 +56,52 @@ export const duckdbDialect: Dialect = Object.freeze<Dialect>({
   correlation: (a, b) => sql`corr(${a}, ${b})`,
   skewness: (value) => sql`skewness(${value})`,
   kurtosis: (value) => sql`kurtosis_pop(${value})`,
-  isJson: (value) => sql`json_valid(${value})`,
-  isTime: (value, format) =>
-    format === undefined
-      ? withPattern(value, textOfType("TIMESTAMP"), sql`(TRY_CAST(${value} AS TIMESTAMP) IS NOT NULL)`)
-      : sql`(try_strptime(${value}, ${quoteText(format)}) IS NOT NULL)`,
-  canCast: (value, type) =>
-    withPattern(value, textOfType(type), sql`(TRY_CAST(${value} AS ${type}) IS NOT NULL)`),
+  isJson: isStrictJson,
+  timeCodes: new Set(timeCodes.map((code) => code.slice(1))),
+  isTime: (value, format) => {
+    const parsed = sql`try_strptime(${value}, ${quoteText(format.format)})`;
+    const part = (group: number) => sql`regexp_extract(${value}, ${quoteText(format.pattern)}, ${group})`;
+    const conditions = [
+      matches(value, format.pattern),
+      sql`(${parsed} IS NOT NULL)`,
+      // the engine reads day 366 of any year, and any weekday of a date
+      ...(format.dayOfYear === undefined
+        ? []
+        : [sql`(TRY_CAST(${part(format.dayOfYear)} AS INTEGER) = dayofyear(${parsed}))`]),
+      ...(format.weekday === undefined
+        ? []
+        : [sql`(lower(left(${part(format.weekday)}, 3)) = lower(left(dayname(${parsed}), 3)))`]),
+    ];
+    return sql`(${joinSql(conditions, sql` AND `)})`;
+  },
+  canCast: (value, type) => {
+    const cast = sql`TRY_CAST(${value} AS ${plainName(type)})`;
+    // digits beyond a double's range are read as infinite
+    const inRange =
+      type === "DOUBLE"
+        ? sql`(${cast} IS NOT NULL AND (NOT isinf(${cast}) OR ends_with(${value}, 'y')))`
+        : sql`(${cast} IS NOT NULL)`;
+    return sql`(${matches(value, textOfType(type))} AND ${inRange})`;
+  },
   epochMilliseconds: (value) => sql`epoch_ms(${value})`,
   listOf: (items) => sql`list_filter([${joinSql(items)}], lambda x: x IS NOT NULL)`,
 });
 
-function withPattern(
-  value: SqlExpression,
-  pattern: string | undefined,
-  condition: SqlExpression,
-): SqlExpression {
-  return pattern === undefined
-    ? condition
-    : sql`(regexp_matches(${value}, ${quoteText(pattern)}) AND ${condition})`;
+function matches(value: SqlExpression, pattern: string): SqlExpression {
+  return sql`regexp_matches(${value}, ${quoteText(pattern)})`;
+}
+
+/** Signs of what the engine takes for JSON and RFC 8259 does not, and the other way round. */
+const doubtful = "\\\\u[dD][89a-fA-F]|,[ \\t\\r\\n]*[\\]}]|(?i:nan|inf)";
+const escapes = '\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4})';
+
+/**
+ * The engine's own test takes `[1,]`, `NaN` and `Infinity`, and refuses an escape of half a surrogate pair.
+ * Where any of these may be, escapes are replaced by plain characters, and then strings by empty ones.
+ */
+function isStrictJson(value: SqlExpression): SqlExpression {
+  const plain = sql`regexp_replace(${value}, ${quoteText(escapes)}, '_', 'g')`;
+  const skeleton = sql`regexp_replace(${plain}, '"[^"]*"', '""', 'g')`;
+  const foreign = matches(skeleton, ",[ \\t\\r\\n]*[\\]}]|(?i:na|i)");
+  return sql`(CASE WHEN ${matches(value, doubtful)} THEN json_valid(${plain}) AND NOT ${foreign} ELSE json_valid(${value}) END)`;
 }

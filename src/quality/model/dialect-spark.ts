@@ -1,5 +1,5 @@
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
-import { quoteSparkName, quoteSparkText, replaceSql } from "../../sql/sql-text.ts";
+import { plainName, quoteSparkName, quoteSparkText, replaceSql } from "../../sql/sql-text.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { ColumnClass } from "./column.ts";
 import { type Dialect, numberText, textOfType } from "./dialect.ts";
@@ -13,27 +13,31 @@ const literalTypes: Partial<Record<ColumnClass, SqlExpression>> = {
 };
 
 const javaTime: Readonly<Record<string, string>> = {
-  "%Y": "yyyy",
-  "%m": "MM",
-  "%d": "dd",
-  "%H": "HH",
-  "%M": "mm",
-  "%S": "ss",
-  "%y": "yy",
-  "%b": "MMM",
-  "%j": "DDD",
-  "%f": "SSSSSS",
+  Y: "yyyy",
+  m: "M",
+  d: "d",
+  j: "D",
+  H: "H",
+  I: "h",
+  M: "m",
+  S: "s",
+  y: "yy",
+  b: "MMM",
+  B: "MMMM",
+  f: "SSSSSS",
+  p: "a",
 };
 
-/**
- * A strftime format in Java's notation: numbers may lack their leading zero unless they are next to another
- * number.
- */
+/** A strftime format in Java's notation, with a leading zero for each number that is next to another one. */
 function javaFormat(format: string): string {
-  const touching = /%[a-zA-Z]%[a-zA-Z]/.test(format);
-  return format.replace(/%[a-zA-Z]/g, (code) => {
-    const letters = javaTime[code] ?? code;
-    return touching || !/^[mdHMS]$/.test(code.slice(1)) ? letters : letters.slice(1);
+  return format.replace(/%-?(.)|[A-Za-z']+/g, (part, code: string | undefined, index: number) => {
+    if (code === undefined) return `'${part.replaceAll("'", "''")}'`;
+    if (code === "%") return "%";
+    const letters = javaTime[code] ?? "";
+    const isAdjacent =
+      /%-?[A-Za-z]$/.test(format.slice(0, index)) || /^%/.test(format.slice(index + part.length));
+    if (!isAdjacent || letters.length > 1) return letters;
+    return code === "j" ? "DDD" : letters + letters;
   });
 }
 
@@ -64,9 +68,12 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
   toDouble: (value) => sql`CAST(${value} AS DOUBLE)`,
   toText: (value) => sql`CAST(${value} AS STRING)`,
   isOneOf: (value, literals) => sql`(${value} IN (${joinSql(literals)}))`,
-  matches: (value, pattern) => sql`(${value} RLIKE ${quoteSparkText(endOfText(pattern))})`,
+  matches,
   // a backslash is an escape in Spark's LIKE, but an ordinary character in DuckDB's
-  like: (value, pattern) => sql`(${value} LIKE ${quoteSparkText(pattern.replaceAll("\\", "\\\\"))})`,
+  like: (value, pattern, mark) =>
+    mark === undefined
+      ? sql`(${value} LIKE ${quoteSparkText(pattern.replaceAll("\\", "\\\\"))})`
+      : sql`(${value} LIKE ${quoteSparkText(pattern)} ESCAPE ${quoteSparkText(mark)})`,
   length: (value) => sql`length(${value})`,
   bytes: (value) => sql`octet_length(${value})`,
   countIf: (condition) => sql`count_if(${condition})`,
@@ -87,16 +94,17 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
     return sql`CASE WHEN ${n} > 2 THEN skewness(${value})${filterMark} * sqrt(CAST(${n} AS DOUBLE) * (${n} - 1)) / (${n} - 2) END`;
   },
   kurtosis: (value) => sql`kurtosis(${value})`,
-  // from_json returns a row of nulls for text that is not JSON, and schema_of_json fails; only
-  // get_json_object distinguishes the two
-  isJson: (value) => sql`(get_json_object(${value}, '$') IS NOT NULL)`,
-  isTime: (value, format) =>
-    format === undefined
-      ? withPattern(value, textOfType("TIMESTAMP"), sql`(try_cast(${value} AS TIMESTAMP) IS NOT NULL)`)
-      : sql`(try_to_timestamp(${value}, ${quoteSparkText(javaFormat(format))}) IS NOT NULL)`,
+  timeCodes: new Set([...Object.keys(javaTime).filter((code) => code !== "f"), "%"]),
+  isTime: (value, { format, pattern }) =>
+    sql`(${matches(value, pattern)} AND try_to_timestamp(${value}, ${quoteSparkText(javaFormat(format))}) IS NOT NULL)`,
   canCast: (value, type) => {
-    const name = type === "VARCHAR" ? sql`STRING` : type === "INTEGER" ? sql`INT` : type;
-    return withPattern(value, textOfType(type), sql`(try_cast(${value} AS ${name}) IS NOT NULL)`);
+    const cast = sql`try_cast(${value} AS ${type === "INTEGER" ? sql`INT` : plainName(type)})`;
+    // digits beyond a double's range are read as infinite
+    const inRange =
+      type === "DOUBLE"
+        ? sql`(${cast} IS NOT NULL AND (abs(${cast}) <> CAST('Infinity' AS DOUBLE) OR endswith(${value}, 'y')))`
+        : sql`(${cast} IS NOT NULL)`;
+    return sql`(${matches(value, textOfType(type))} AND ${inRange})`;
   },
   epochMilliseconds: (value, kind) =>
     kind === "date"
@@ -117,12 +125,6 @@ function endOfText(pattern: string): string {
   });
 }
 
-function withPattern(
-  value: SqlExpression,
-  pattern: string | undefined,
-  condition: SqlExpression,
-): SqlExpression {
-  return pattern === undefined
-    ? condition
-    : sql`(${value} RLIKE ${quoteSparkText(endOfText(pattern))} AND ${condition})`;
+function matches(value: SqlExpression, pattern: string): SqlExpression {
+  return sql`(${value} RLIKE ${quoteSparkText(endOfText(pattern))})`;
 }

@@ -2,6 +2,7 @@ import { type SqlExpression, type SqlName, sql } from "../../sql/sql.ts";
 import { numberDigits } from "../../sql/sql-text.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { ColumnClass } from "./column.ts";
+import type { TimeFormat } from "./time-format.ts";
 
 /**
  * How the parts of a check are written in one engine's SQL.
@@ -24,7 +25,11 @@ export interface Dialect {
   isOneOf(value: SqlExpression, literals: readonly SqlExpression[], kind: ColumnClass): SqlExpression;
   /** Whether the text contains a match of the pattern. */
   matches(value: SqlExpression, pattern: string): SqlExpression;
-  like(value: SqlExpression, pattern: string): SqlExpression;
+  /**
+   * Whether the text as a whole is like the pattern. `mark` is the character that takes its meaning from
+   * the next one; without it, none does.
+   */
+  like(value: SqlExpression, pattern: string, mark?: string): SqlExpression;
   /** Number of characters of a text, or of bytes of a binary. */
   length(value: SqlExpression, kind: ColumnClass): SqlExpression;
   /** Number of bytes of a text in UTF-8. */
@@ -44,13 +49,14 @@ export interface Dialect {
   /** Sample skewness: that of the population times sqrt(n (n - 1)) / (n - 2). */
   skewness(value: SqlExpression): SqlExpression;
   kurtosis(value: SqlExpression): SqlExpression;
-  isJson(value: SqlExpression): SqlExpression;
-  /**
-   * Whether the text is a time in this strftime format; without a format, any date or time that the engine
-   * can read.
-   */
-  isTime(value: SqlExpression, format: string | undefined): SqlExpression;
-  canCast(value: SqlExpression, type: SqlExpression): SqlExpression;
+  /** Whether the text is JSON by RFC 8259. */
+  readonly isJson?: ((value: SqlExpression) => SqlExpression) | undefined;
+  /** Codes of strftime formats that {@link Dialect.isTime} can read. */
+  readonly timeCodes: ReadonlySet<string>;
+  /** Whether the text as a whole is a time in the format. */
+  isTime(value: SqlExpression, format: TimeFormat): SqlExpression;
+  /** Whether the text is a value of the type, by {@link textOfType} and in the engine's range. */
+  canCast(value: SqlExpression, type: CastType): SqlExpression;
   /** Milliseconds since 1970-01-01 UTC of a date or time. */
   epochMilliseconds(value: SqlExpression, kind: ColumnClass): SqlExpression;
   /** A list of the non-null values of some expressions, in their order. */
@@ -77,11 +83,28 @@ export function digitsOfNumber(value: number | bigint): {
   return { whole: whole.length, fraction: fraction?.length ?? 0 };
 }
 
+/** A type that text can be tested to hold a value of. */
+export type CastType = (typeof castTypes)[number];
+
+export const castTypes = ["BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP"] as const;
+
+const date = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}";
+const zone = "(?:Z|[+-](?:0[0-9]|1[0-8])(?::?[0-5][0-9])?)";
+const time = `(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\\.[0-9]{1,6})?${zone}?)?`;
+
+const castPatterns: Readonly<Record<CastType, string>> = {
+  BOOLEAN: "^(?i:true|false|t|f|yes|no|y|n|1|0)$",
+  INTEGER: "^[+-]?[0-9]+$",
+  BIGINT: "^[+-]?[0-9]+$",
+  DOUBLE: "^(?:[+-]?(?:[0-9]+(?:\\.[0-9]*)?|\\.[0-9]+)(?:[eE][+-]?[0-9]+)?|NaN|-?Infinity)$",
+  DATE: `^${date}$`,
+  TIMESTAMP: `^${date}(?:[ T]${time})?$`,
+};
+
 /**
- * The form of text that is accepted for a type. Engines accept more, each something else: fractions as
- * integers, `12:30` or `2024` as times.
+ * The form of the whole text that is accepted for a type. Engines accept more, each something else: fractions
+ * and `1_000` as integers, `2024-01-01junk` as dates, `12:30` or `2024` as times.
  */
-export function textOfType(type: string): string | undefined {
-  if (/^(TINYINT|SMALLINT|INTEGER|BIGINT)$/.test(type)) return "^\\s*[+-]?[0-9]+\\s*$";
-  return type === "DATE" || type === "TIMESTAMP" ? "^\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}" : undefined;
+export function textOfType(type: CastType): string {
+  return castPatterns[type];
 }

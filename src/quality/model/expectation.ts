@@ -20,6 +20,8 @@ export interface Expectation {
   /** One sentence, including the treatment of nulls if it is unusual. */
   readonly summary: string;
   readonly params: ParamSpecs;
+  /** The only engine for which the check can be written; absent if it can be for each. */
+  readonly engine?: Dialect["name"] | undefined;
   /** Whether the check is about nulls, so that no row is left out for one. */
   readonly testsNulls?: boolean | undefined;
   /** Returns what is wrong with the combination of parameters; called before any schema is known. */

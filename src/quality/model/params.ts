@@ -48,10 +48,10 @@ export function checkParams(params: JsonValue | undefined, specs: ParamSpecs, pa
   return checked;
 }
 
-/** Wide integers of JSON are bigints; where any number is allowed, they count as numbers. */
+/** Integers of JSON may be bigints; those that a number can hold become numbers. */
 function asNumbers(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(asNumbers);
-  return typeof value === "bigint" ? Number(value) : value;
+  return typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }
 
 function problemOf(value: JsonValue, spec: ParamSpec): string | undefined {
@@ -90,7 +90,7 @@ function numberProblem(
     readonly max?: number | undefined;
   },
 ): string | undefined {
-  const value = asNumbers(parameter);
+  const value = typeof parameter === "bigint" ? Number(parameter) : parameter;
   if (typeof value !== "number" || !Number.isFinite(value)) return "must be a number";
   if (spec.type === "integer" && !Number.isInteger(value)) return "must be an integer";
   if (spec.min !== undefined && value < spec.min) return `must be greater than or equal to ${spec.min}`;
@@ -109,7 +109,8 @@ function listProblem(
     if (type === "columns" && (typeof item !== "string" || item === ""))
       return "must be a list of column names";
     if (type === "scalars" && !isScalar(item)) return "must be a list of numbers, strings or booleans";
-    if (type === "numbers" && typeof asNumbers(item) !== "number") return "must be a list of numbers";
+    if (type === "numbers" && typeof item !== "number" && typeof item !== "bigint")
+      return "must be a list of numbers";
     if (type === "regexes" && regexProblem(item) !== undefined)
       return `holds ${show(item)}, which ${regexProblem(item)}`;
     if (
@@ -189,8 +190,14 @@ export function text(params: JsonObject, name: string): string {
 
 /** A number parameter, or `undefined` if it is absent. */
 export function number(params: JsonObject, name: string): number | undefined {
+  const value = exactNumber(params, name);
+  return typeof value === "bigint" ? Number(value) : value;
+}
+
+/** A number parameter with every digit: whole numbers that a number cannot hold are bigints. */
+export function exactNumber(params: JsonObject, name: string): number | bigint | undefined {
   const value = params[name];
-  return typeof value === "number" ? value : undefined;
+  return typeof value === "number" || typeof value === "bigint" ? value : undefined;
 }
 
 /** A boolean parameter; absent is false. */

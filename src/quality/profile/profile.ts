@@ -12,6 +12,7 @@ import {
   isTemporal,
   type SuiteColumn,
 } from "../model/column.ts";
+import type { CastType } from "../model/dialect.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toJson, toNumber } from "../model/expectation.ts";
 import { type ValueCount, valueHistogram } from "./histogram.ts";
@@ -156,7 +157,7 @@ function aggregatesOf(column: SuiteColumn): Readonly<Record<string, SqlExpressio
   }
   if (column.class === "string") {
     const is = (pattern: string) => sql`count_if(${duckdbDialect.matches(name, pattern)})`;
-    const reads = (type: SqlExpression) => sql`bool_and(${duckdbDialect.canCast(name, type)})`;
+    const reads = (type: CastType) => sql`bool_and(${duckdbDialect.canCast(name, type)})`;
     return {
       ...common,
       shortest: sql`min(length(${name}))`,
@@ -164,8 +165,8 @@ function aggregatesOf(column: SuiteColumn): Readonly<Record<string, SqlExpressio
       fractional: is("^[+-]? ?[0-9]*\\.[0-9]*$"),
       integral: is("^[+-]? ?[0-9]+$"),
       boolean: is("^(true|false)$"),
-      reads_bigint: reads(sql`BIGINT`),
-      reads_double: reads(sql`DOUBLE`),
+      reads_bigint: reads("BIGINT"),
+      reads_double: reads("DOUBLE"),
     };
   }
   return isTemporal(column.class) ? { ...common, min: sql`min(${name})`, max: sql`max(${name})` } : common;

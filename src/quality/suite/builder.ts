@@ -14,6 +14,12 @@ import { defineSuite } from "./define.ts";
 /** Options of every check. */
 export type CheckOptions = Omit<CheckJson, "kind" | "params">;
 
+/** Options of checks by a regular expression. */
+export interface PatternOptions extends CheckOptions {
+  /** `unicode`: `\d`, `\w` and `\s` match digits, letters and spaces of every script, not of ASCII alone. */
+  readonly flags?: "unicode" | undefined;
+}
+
 /** A check made by the builder: its JSON, and any TypeScript function, which JSON cannot hold. */
 export interface BuiltCheck {
   readonly json: CheckJson;
@@ -87,11 +93,15 @@ export const check = Object.freeze({
   noneOf: (column: string, values: readonly Scalar[], options?: CheckOptions) =>
     built("expect_column_values_to_not_be_in_set", { column, value_set: values }, options),
   /** Each text contains a match of the regular expression. */
-  matches: (column: string, regex: string, options?: CheckOptions) =>
-    built("expect_column_values_to_match_regex", { column, regex }, options),
+  matches: (column: string, regex: string, options?: PatternOptions) => {
+    const { flags, ...rest } = options ?? {};
+    return built("expect_column_values_to_match_regex", { column, regex, flags }, rest);
+  },
   /** No text contains a match of the regular expression. */
-  matchesNot: (column: string, regex: string, options?: CheckOptions) =>
-    built("expect_column_values_to_not_match_regex", { column, regex }, options),
+  matchesNot: (column: string, regex: string, options?: PatternOptions) => {
+    const { flags, ...rest } = options ?? {};
+    return built("expect_column_values_to_not_match_regex", { column, regex, flags }, rest);
+  },
   /** Each text has a named format, such as `email`. */
   format: (column: string, format: string, options?: CheckOptions) =>
     built("expect_column_values_to_have_format", { column, format }, options),

@@ -45,6 +45,12 @@ export function planSuite(suite: Suite, context: PlanContext): PlannedCheck[] {
 /** Plans one check. @throws `SUITE_INVALID` */
 function planCheck(check: Check, context: PlanContext): PlannedCheck {
   const expectation = expectationOf(check);
+  if (expectation.engine !== undefined && expectation.engine !== context.dialect.name)
+    throw invalidSuite(
+      `${check.path}.kind`,
+      `${check.kind} cannot be written for ${context.dialect.name}`,
+      "Run it through varve",
+    );
   if (check.repair?.with === "default") refuseDefault(check, check.repair.value, context);
   const scope =
     check.where === undefined
