@@ -5,6 +5,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 
 const REQUIREMENTS = join(import.meta.dirname, "requirements.txt");
+/** Great Expectations has a Python of its own: it wants other versions of what Spark uses too. */
+const CHECKS_REQUIREMENTS = join(import.meta.dirname, "requirements-checks.txt");
 
 /** A Python that has the peers' packages, and the folder in which Spark's jars are kept. */
 export interface PeerPython {
@@ -20,18 +22,27 @@ export interface PeerPython {
  * `VARVE_SPARK_CACHE` moves the folder of the jars, which Spark fills by itself.
  */
 export function peerPython(): PeerPython {
-  const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "varve");
+  const cache = cacheFolder();
   const sparkCache = process.env["VARVE_SPARK_CACHE"] || join(cache, "spark");
   mkdirSync(sparkCache, { recursive: true });
   if (!succeeds("java", ["-version"]))
     throw new Error("The peers need Java 17 or later on the PATH: Spark runs on it.");
   const given = process.env["VARVE_PYTHON"];
   if (given) return { python: given, sparkCache };
-  return { python: virtualEnvironment(cache), sparkCache };
+  return { python: virtualEnvironment(cache, REQUIREMENTS), sparkCache };
 }
 
-function virtualEnvironment(cache: string): string {
-  const digest = createHash("sha256").update(readFileSync(REQUIREMENTS)).digest("hex").slice(0, 12);
+/** A Python with Great Expectations: `VARVE_CHECKS_PYTHON`, or a virtual environment as for the peers. */
+export function checksPython(): string {
+  return process.env["VARVE_CHECKS_PYTHON"] || virtualEnvironment(cacheFolder(), CHECKS_REQUIREMENTS);
+}
+
+function cacheFolder(): string {
+  return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "varve");
+}
+
+function virtualEnvironment(cache: string, requirements: string): string {
+  const digest = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 12);
   const folder = join(cache, `python-${digest}`);
   const python = join(folder, "bin", "python");
   const complete = join(folder, "complete");
@@ -40,7 +51,7 @@ function virtualEnvironment(cache: string): string {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(cache, { recursive: true });
   run("python3", ["-m", "venv", folder]);
-  run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS]);
+  run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
   writeFileSync(complete, "");
   return python;
 }

@@ -73,17 +73,17 @@ export function timeFormatOf(format: string): TimeFormat {
     return `(${texts[letter] ?? numbers[letter]?.[isAdjacent ? 0 : 1]})`;
   });
   const codes = letters.filter((letter) => letter !== undefined);
-  const group = (...wanted: readonly string[]) => {
-    const index = codes.findIndex((letter) => wanted.includes(letter));
+  const group = (pattern: RegExp) => {
+    const index = codes.findIndex((letter) => pattern.test(letter));
     return index < 0 ? undefined : index + 1;
   };
-  const has = (...wanted: readonly string[]) => group(...wanted) !== undefined;
-  const isWhole = has("Y", "y") && (has("j") || (has("d") && has("m", "b", "B")));
+  const has = (pattern: RegExp) => group(pattern) !== undefined;
+  const isWhole = has(/[Yy]/) && (has(/j/) || (has(/d/) && has(/[mbB]/)));
   return {
     format,
     pattern: `^${patterns.join("")}$`,
-    dayOfYear: group("j"),
-    weekday: isWhole ? group("a", "A") : undefined,
+    dayOfYear: group(/j/),
+    weekday: isWhole ? group(/a/i) : undefined,
     codes,
   };
 }
