@@ -51,7 +51,8 @@ function judgeFile({ options = {} }: CsvSeed, bytes: Buffer, read: RowsRead): st
   const { columns, rows, badCells } = read;
   let at = 0;
   if (options.header !== false) {
-    const header = readRecord(text, 0, dialect);
+    // a name is never null
+    const header = readRecord(text, 0, { ...dialect, nullText: "\u0000" });
     if (header === undefined) return "its header cannot be read";
     const names = columns.map(({ name }) => name);
     if (JSON.stringify(header.cells) !== JSON.stringify(names))
@@ -107,7 +108,9 @@ function judgeRow(
 function dialectOf(options: CsvOptions, text: string): Dialect {
   const quote = options.quote ?? '"';
   const line =
-    /^[^\r\n]*/.exec(text.replaceAll(new RegExp(`${quote}[^${quote}]*${quote}`, "g"), ""))?.[0] ?? "";
+    /^[^\r\n]*/.exec(
+      text.replaceAll(new RegExp(`(?<=^|[,\\t;| ])${quote}[^${quote}]*${quote}`, "g"), ""),
+    )?.[0] ?? "";
   const counts = [",", "\t", ";", "|"].map((mark) => ({ mark, count: line.split(mark).length }));
   const likely = counts.reduce((best, one) => (one.count > best.count ? one : best)).mark;
   return {

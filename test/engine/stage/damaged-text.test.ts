@@ -82,6 +82,10 @@ describe("a CSV file", () => {
     ]);
   });
 
+  it("whose header has a quote within a name finds its delimiter", async () => {
+    expect(await csvRows('a|b"c|d\n1|2,5|"x,y,z"\n')).toEqual([{ a: 1n, 'b"c': "2,5", d: "x,y,z" }]);
+  });
+
   it.each([
     ['"a"b,c\n1,2\n', "text after a closing quote"],
     ['a,"b\n1,2\n', "not closed"],
@@ -110,6 +114,18 @@ describe("a CSV file", () => {
   });
 });
 
+describe("row objects", () => {
+  it.each([101, 300, 20_000])("with %i levels are refused by row and column", async (levels) => {
+    let value: unknown = 1;
+    for (let level = 0; level < levels; level++) value = level % 2 === 0 ? { a: value } : [value];
+    await using session = await openSession({});
+    await expect(session.stage({ kind: "rows", rows: [{ a: value }] })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { row: 0, column: "a" },
+    });
+  });
+});
+
 describe("a file of JSON lines", () => {
   it.each([
     ['{"a":1}\n{"\\u0000":1}\n', "SOURCE_UNREADABLE", 2],
@@ -119,6 +135,14 @@ describe("a file of JSON lines", () => {
     await expect(jsonRows(content)).rejects.toMatchObject({
       code,
       data: { file: expect.stringContaining("rows.ndjson"), line },
+    });
+  });
+
+  it.each([101, 300, 20_000])("with %i levels of arrays is refused by its line", async (levels) => {
+    const text = `{"a":1}\n{"b":${"[".repeat(levels)}${"]".repeat(levels)}}\n`;
+    await expect(jsonRows(text)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(?:SCHEMA_MISMATCH|SOURCE_UNREADABLE)$/),
+      data: { line: 2 },
     });
   });
 

@@ -21,6 +21,11 @@ export interface CsvDialect {
   readonly firstBytes: number;
 }
 
+/** The delimiters that are looked for. */
+const delimiters: readonly string[] = [",", "\t", ";", "|"];
+/** What may stand before the quote that begins a cell; others are part of a text. */
+const beforeCell = ` ${delimiters.join("")}`;
+
 /** The marks between and around cells. */
 type CsvMarks = Pick<CsvDialect, "delimiter" | "quote" | "escape">;
 
@@ -53,7 +58,8 @@ function firstLine(text: string, quote: string): string {
   let quoted = false;
   for (let index = 0; index < text.length; index++) {
     const char = text[index];
-    if (char === quote) quoted = !quoted;
+    if (char === quote && (quoted || index === 0 || beforeCell.includes(text[index - 1] ?? "")))
+      quoted = !quoted;
     else if (!quoted && (char === "\n" || char === "\r")) return text.slice(0, index);
   }
   return text;
@@ -96,8 +102,11 @@ async function startOf(file: string): Promise<Buffer> {
 
 function likelyDelimiter(line: string, quote: string): string {
   const mark = escapePattern(quote);
-  const bare = quote === "" ? line : line.replaceAll(new RegExp(`${mark}[^${mark}]*${mark}`, "g"), "");
-  const counts = [",", "\t", ";", "|"].map((delimiter) => ({
+  const bare =
+    quote === ""
+      ? line
+      : line.replaceAll(new RegExp(`(?<=^|[${beforeCell}])${mark}[^${mark}]*${mark}`, "g"), "");
+  const counts = delimiters.map((delimiter) => ({
     delimiter,
     count: bare.split(delimiter).length,
   }));

@@ -15,13 +15,17 @@ export class TypeConflict extends Error {
   }
 }
 
+/** Levels of arrays and objects: the engine's parser takes no more than some hundred of a type. */
+const deepest = 100;
+
 const int64: ValueType = { kind: "integer", bits: 64 };
 
 /**
  * The type of one value: integers are BIGINT, other numbers DOUBLE, numbers that neither holds DECIMAL, a `Date`
- * TIMESTAMPTZ; undefined for what has none (functions, symbols, numbers of more than 38 digits).
+ * TIMESTAMPTZ; undefined for what has none (functions, symbols, numbers of more than 38 digits, more than
+ * 100 levels of arrays and objects).
  */
-export function inferType(value: unknown): ValueType | undefined {
+export function inferType(value: unknown, depth = 0): ValueType | undefined {
   if (value === null || value === undefined) return { kind: "null" };
   switch (typeof value) {
     case "boolean":
@@ -33,7 +37,7 @@ export function inferType(value: unknown): ValueType | undefined {
     case "string":
       return { kind: "text" };
     case "object":
-      return inferObject(value);
+      return depth < deepest ? inferObject(value, depth + 1) : undefined;
     default:
       return undefined;
   }
@@ -76,17 +80,17 @@ export function inferWithin(shape: ValueType, value: unknown): ValueType | undef
 /** Kinds of numbers, each before those that it widens to. */
 const numberKinds: readonly ValueType["kind"][] = ["integer", "double", "decimal"];
 
-function inferObject(value: object): ValueType | undefined {
+function inferObject(value: object, depth: number): ValueType | undefined {
   if (value instanceof Date) return { kind: "timestamp", zoned: true };
   if (value instanceof Uint8Array || value instanceof ArrayBuffer) return { kind: "binary" };
   if (value instanceof ExactNumber) return inferNumber(value);
-  if (value instanceof Map) return inferMap(value);
+  if (value instanceof Map) return inferMap(value, depth);
   if (Array.isArray(value) || isNumberArray(value)) {
-    const element = inferAll(Array.from(value));
+    const element = inferAll(Array.from(value), depth);
     return element === undefined ? undefined : { kind: "list", element };
   }
   if (!isPlainObject(value) || !hasFields(value)) return undefined;
-  const fields = Object.entries(value).map(([name, item]) => ({ name, type: inferType(item) }));
+  const fields = Object.entries(value).map(([name, item]) => ({ name, type: inferType(item, depth) }));
   return fields.every(isTyped) ? { kind: "struct", fields } : undefined;
 }
 
@@ -98,16 +102,16 @@ function inferNumber({ text }: ExactNumber): ValueType | undefined {
     : undefined;
 }
 
-function inferMap(value: ReadonlyMap<unknown, unknown>): ValueType | undefined {
-  const key = inferAll([...value.keys()]);
-  const item = inferAll([...value.values()]);
+function inferMap(value: ReadonlyMap<unknown, unknown>, depth: number): ValueType | undefined {
+  const key = inferAll([...value.keys()], depth);
+  const item = inferAll([...value.values()], depth);
   return key === undefined || item === undefined ? undefined : { kind: "map", key, value: item };
 }
 
-function inferAll(values: readonly unknown[]): ValueType | undefined {
+function inferAll(values: readonly unknown[], depth: number): ValueType | undefined {
   let merged: ValueType = { kind: "null" };
   for (const value of values) {
-    const type = inferType(value);
+    const type = inferType(value, depth);
     if (type === undefined) return undefined;
     merged = mergeTypes(merged, type);
   }
