@@ -190,7 +190,12 @@ describe("what tests nothing is refused when the suite is defined", () => {
     [
       "column_quantile_values_to_be_between",
       { column: "n", quantiles: [0.5], value_ranges: [[2, 1]] },
-      /lowest value/,
+      /minimum above/,
+    ],
+    [
+      "column_quantile_values_to_be_between",
+      { column: "n", quantiles: [0.5], value_ranges: [["1", "2"]] },
+      /not a number/,
     ],
     ["table_columns_to_match_set", { exact_match: true }, /column_set: is missing/],
     ["table_columns_to_match_set", { column_set: null }, /column_set: is missing/],

@@ -29,7 +29,10 @@ it("a check of rows has Great Expectations' counts, percents and values", async 
 });
 
 it("only rows that `where` selects are elements", async () => {
-  const [where] = await resultOf(check.oneOf("s", ["x"], { onFail: "warn", where: "id > 1" }));
+  const [where, nulls] = await resultOf(
+    check.oneOf("s", ["x"], { onFail: "warn", where: "id > 1" }),
+    check.notNull("a", { onFail: "warn", where: "id > 1" }),
+  );
   expect(where).toMatchObject({
     element_count: 3,
     missing_count: 1,
@@ -38,6 +41,7 @@ it("only rows that `where` selects are elements", async () => {
     unexpected_percent_total: (2 / 3) * 100,
     partial_unexpected_list: ["y", "y"],
   });
+  expect(nulls).toMatchObject({ element_count: 3, unexpected_count: 1 });
 });
 
 it("nulls are not missing from a check of nulls, nor where they count as failures", async () => {

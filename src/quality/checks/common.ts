@@ -30,17 +30,17 @@ export const ordered: readonly ColumnClass[] = [
 
 /** Bounds as numbers, both optional. */
 export const numericBounds: Readonly<Record<string, ParamSpec>> = {
-  min_value: { type: "number", about: "a number as the lowest allowed value" },
-  max_value: { type: "number", about: "a number as the highest allowed value" },
-  strict_min: { type: "boolean", about: "true to leave out the lower bound itself" },
-  strict_max: { type: "boolean", about: "true to leave out the upper bound itself" },
+  min_value: { type: "number", about: "the minimum, a number" },
+  max_value: { type: "number", about: "the maximum, a number" },
+  strict_min: { type: "boolean", about: "true to exclude the lower bound" },
+  strict_max: { type: "boolean", about: "true to exclude the upper bound" },
 };
 
 /** Bounds of the column's own type, both optional. */
 export const typedBounds: Readonly<Record<string, ParamSpec>> = {
   ...numericBounds,
-  min_value: { type: "scalar", about: "the lowest allowed value, of the column's type" },
-  max_value: { type: "scalar", about: "the highest allowed value, of the column's type" },
+  min_value: { type: "scalar", about: "the minimum, a value of the column's type" },
+  max_value: { type: "scalar", about: "the maximum, a value of the column's type" },
 };
 
 interface Refusal {

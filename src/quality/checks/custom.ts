@@ -8,7 +8,7 @@ import { columnParam, columnsParam, numbers, ordered } from "./common.ts";
 const tableParam: ParamSpec = {
   type: "string",
   required: true,
-  about: "the name under which the other table is given, or `this` for the table written to",
+  about: "the name of the other table, or `this` for the table written to",
 };
 
 /** The other table's columns; by default those with the same names. */
@@ -29,7 +29,7 @@ export const custom: readonly Expectation[] = [
   {
     kind: "expect_rows_to_satisfy",
     level: "row",
-    summary: "An SQL condition over the row is true; where it is null the row counts as unknown.",
+    summary: "The SQL condition is true for every row; a null counts as unknown.",
     params: {
       expression: { type: "sql", required: true, about: "an SQL condition over the columns" },
       name: { type: "string", about: "a name for messages" },
@@ -49,7 +49,7 @@ export const custom: readonly Expectation[] = [
   {
     kind: "expect_rows_to_satisfy_function",
     level: "row",
-    summary: "A TypeScript function over Arrow batches says true; null counts as unknown.",
+    summary: "The TypeScript function returns true for every row; a null counts as unknown.",
     params: {
       function: { type: "string", required: true, about: "the function's name" },
       column_list: columnsParam,
@@ -64,7 +64,7 @@ export const custom: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_exist_in_table",
     level: "row",
-    summary: "Each key is found in another table; keys with a null in them are left out.",
+    summary: "Every key is in the other table; keys with a null are ignored.",
     params: {
       column_list: columnsParam,
       table: tableParam,
@@ -111,10 +111,10 @@ export const custom: readonly Expectation[] = [
     kind: "expect_rows_to_match_table",
     level: "row",
     summary:
-      "Each row's key is found in another table (or another version of this one), with the same values in the compared columns.",
+      "Every row's key is in the other table (or another version of this one), with the same values in the compared columns.",
     params: {
       key_columns: columnsParam,
-      compare_columns: { type: "columns", about: "the columns to compare; default none: only the key" },
+      compare_columns: { type: "columns", about: "the columns to compare; default: only the keys" },
       table: tableParam,
     },
     message: (params) =>
@@ -149,12 +149,12 @@ export const custom: readonly Expectation[] = [
     kind: "expect_rows_to_cover_table",
     level: "aggregate",
     summary:
-      "Each row of another table (or another version of this one) is found here too: the other half of expect_rows_to_match_table.",
+      "Every row of the other table (or another version of this one) is in the batch: the counterpart of expect_rows_to_match_table.",
     params: {
       key_columns: columnsParam,
-      compare_columns: { type: "columns", about: "the columns to compare; default none: only the key" },
+      compare_columns: { type: "columns", about: "the columns to compare; default: only the keys" },
       table: tableParam,
-      max_missing: { type: "integer", min: 0, about: "how many rows may be missing; default 0" },
+      max_missing: { type: "integer", min: 0, about: "the maximum number of missing rows; default 0" },
     },
     message: (params) =>
       `every row of ${text(params, "table")} must be here under the same ${texts(params, "key_columns").join(", ")}${texts(params, "compare_columns").length === 0 ? "" : " with the same values"}`,
@@ -194,10 +194,10 @@ export const custom: readonly Expectation[] = [
     (direction): Expectation => ({
       kind: `expect_column_values_to_be_${direction}`,
       level: "group",
-      summary: `Values ${direction === "increasing" ? "rise" : "fall"} in the order of the source; nulls are left out, the later row of a pair fails.`,
+      summary: `Values ${direction === "increasing" ? "rise" : "fall"} in the order of the source; nulls are ignored, and of two rows the later one fails.`,
       params: {
         column: columnParam,
-        strictly: { type: "boolean", about: "true to refuse equal neighbours" },
+        strictly: { type: "boolean", about: "true to fail equal neighbours" },
       },
       message: (params) => `${text(params, "column")} must be ${direction}`,
       plan: (use) => {
@@ -220,11 +220,11 @@ export const custom: readonly Expectation[] = [
     kind: "expect_column_value_z_scores_to_be_less_than",
     level: "group",
     summary:
-      "Each value's distance from the batch's mean, in sample standard deviations of the finite values, is below a threshold; a constant column passes.",
+      "Every value is less than `threshold` sample standard deviations from the mean of the finite values; a constant column passes.",
     params: {
       column: columnParam,
       threshold: { type: "number", required: true, about: "a number of standard deviations" },
-      double_sided: { type: "boolean", about: "true to look at both sides" },
+      double_sided: { type: "boolean", about: "true to test both sides of the mean" },
     },
     message: (params) => `z-score of ${text(params, "column")} must be below ${number(params, "threshold")}`,
     plan: (use) => {
@@ -257,7 +257,7 @@ export const custom: readonly Expectation[] = [
     kind: "expect_column_values_to_not_be_outliers",
     level: "group",
     summary:
-      "Each value lies within `threshold` (default 3.5) median absolute deviations of the finite values' median; when that deviation is 0 nothing is called an outlier.",
+      "Every value is within `threshold` (default 3.5) median absolute deviations of the median of the finite values; if that deviation is 0, every value passes.",
     params: {
       column: columnParam,
       threshold: { type: "number", min: 0, about: "a number of median absolute deviations" },

@@ -61,7 +61,7 @@ function distinctSet(
     level: "aggregate",
     summary,
     params: { column: columnParam, value_set: valueSet },
-    message: (params) => `different values of ${text(params, "column")} must ${name.replaceAll("_", " ")}`,
+    message: (params) => `distinct values of ${text(params, "column")} must ${name.replaceAll("_", " ")}`,
     plan: (use) => {
       const column = use.column("column", ordered);
       const members = setMembers(use, column);
@@ -116,19 +116,19 @@ function bounded(use: CheckUse, observed: number | null): Judgement {
 export const distinct: readonly Expectation[] = [
   distinctSet(
     "be_in_set",
-    "Every different value is one of a set; without a set it only observes.",
+    "Every distinct value is in the set; without a set, the values are only reported.",
     someSet,
     ({ groups, members }) => groups === members,
   ),
   distinctSet(
     "contain_set",
-    "Every value of a set occurs.",
+    "Every value of the set occurs in the column.",
     requiredSet,
     ({ members }, setSize) => members === setSize,
   ),
   distinctSet(
     "equal_set",
-    "The different values are exactly those of a set.",
+    "The distinct values are exactly those of the set.",
     requiredSet,
     ({ groups, members }, setSize) => groups === members && members === setSize,
   ),
@@ -136,7 +136,7 @@ export const distinct: readonly Expectation[] = [
     kind: "expect_column_most_common_value_to_be_in_set",
     level: "aggregate",
     summary:
-      "The most common value is one of a set; of several equally common ones one suffices with `ties_okay`, otherwise a tie fails.",
+      "The most common value is in the set; a tie fails, unless `ties_okay` is true and one of the values is in the set.",
     params: {
       column: columnParam,
       value_set: requiredSet,
@@ -164,7 +164,7 @@ export const distinct: readonly Expectation[] = [
   {
     kind: "expect_column_entropy_to_be_between",
     level: "aggregate",
-    summary: "Shannon entropy of the values in nats, nulls left out.",
+    summary: "The Shannon entropy of the values, in nats, is within the bounds; nulls are ignored.",
     params: { column: columnParam, ...numericBounds },
     refuse: refuseBounds(false, countLimits),
     message: (params) => `entropy of ${text(params, "column")} must be ${boundsText(params)}`,
@@ -177,7 +177,8 @@ export const distinct: readonly Expectation[] = [
   {
     kind: "expect_columns_mutual_information_to_be_between",
     level: "aggregate",
-    summary: "Mutual information of two columns in nats, over rows without nulls in them.",
+    summary:
+      "The mutual information of two columns, in nats, is within the bounds; rows with a null in either are ignored.",
     params: { column_list: twoColumnsParam, ...numericBounds },
     refuse: refuseBounds(false, countLimits),
     message: (params) =>

@@ -247,7 +247,7 @@ export const divergence: readonly Expectation[] = [
     kind: "expect_column_kl_divergence_to_be_less_than",
     level: "aggregate",
     summary:
-      "Kullback-Leibler divergence (nats) of the column from a reference distribution is at most a threshold; an infinite one fails and is observed as null.",
+      "The Kullback-Leibler divergence of the column from the reference, in nats, is at most `threshold`; an infinite one fails and is reported as null.",
     params: {
       column: columnParam,
       partition_object: { type: "json", required: true, about: "{ bins | values, weights, tail_weights }" },
@@ -256,9 +256,9 @@ export const divergence: readonly Expectation[] = [
         type: "number",
         min: 0,
         max: 1,
-        about: "a share given to what the reference does not know",
+        about: "the share of values outside the reference",
       },
-      internal_weight_holdout: { type: "number", min: 0, max: 1, about: "a share given to bins of weight 0" },
+      internal_weight_holdout: { type: "number", min: 0, max: 1, about: "the share of the bins of weight 0" },
     },
     refuse,
     message: (params) =>
@@ -276,7 +276,7 @@ export const divergence: readonly Expectation[] = [
     kind: "expect_column_data_type_share_to_be_between",
     level: "aggregate",
     summary:
-      "The share of a text column's rows that read as Fractional, Integral, Boolean, String or (null) Unknown lies within bounds.",
+      "The share of rows whose text is of the type is within the bounds: Fractional, Integral, Boolean, String, or Unknown for null.",
     params: {
       column: columnParam,
       data_type: {

@@ -9,25 +9,29 @@ const single = measures.filter((measure) => measure.columns < 2).map((measure) =
 
 const params: ParamSpecs = {
   metric: { type: "enum", values: single, required: true, about: `one of ${single.join(", ")}` },
-  column: { type: "column", about: "the column that the metric looks at" },
+  column: { type: "column", about: "the column of the metric" },
   rule: {
     type: "enum",
     values: ["threshold", "absolute_change", "relative_change", "batch_normal", "online_normal", "seasonal"],
     required: true,
     about: "threshold, absolute_change, relative_change, batch_normal, online_normal or seasonal",
   },
-  lower: { type: "number", about: "threshold's lowest value" },
-  upper: { type: "number", about: "threshold's highest value" },
+  lower: { type: "number", about: "the minimum, for threshold" },
+  upper: { type: "number", about: "the maximum, for threshold" },
   max_decrease: {
     type: "number",
     about: "the lowest allowed change (a negative number; for relative_change a ratio below 1)",
   },
   max_increase: { type: "number", about: "the highest allowed change (for relative_change a ratio)" },
-  order: { type: "integer", min: 0, about: "how many versions back to compare with" },
+  order: { type: "integer", min: 0, about: "the number of versions to look back" },
   lower_factor: { type: "number", min: 0, about: "deviations below the mean; default 3" },
   upper_factor: { type: "number", min: 0, about: "deviations above the mean; default 3" },
-  period: { type: "integer", min: 1, about: "versions a season" },
-  min_history: { type: "integer", min: 0, about: "with fewer values the check passes; default 2" },
+  period: { type: "integer", min: 1, about: "the number of versions in a season" },
+  min_history: {
+    type: "integer",
+    min: 0,
+    about: "the number of earlier values below which the check passes; default 2",
+  },
 };
 
 /** Name of a metric in the history: `row_count`, `mean(delay)`. */
@@ -87,7 +91,7 @@ export const history: readonly Expectation[] = [
     kind: "expect_metric_to_be_normal",
     level: "aggregate",
     summary:
-      "A metric of the batch is not out of line with its history over the table's versions; with too little history it passes.",
+      "The metric of the batch is normal compared with the table's earlier versions; it passes if there are too few of them.",
     params,
     message: (params) =>
       `${metricName(text(params, "metric"), text(params, "column"))} must be normal by ${ruleText(params)}`,

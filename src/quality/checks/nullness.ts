@@ -12,7 +12,7 @@ export const nullness: readonly Expectation[] = [
     kind: "expect_column_values_to_not_be_null",
     level: "row",
     testsNulls: true,
-    summary: "Every row has a value. NaN counts as one.",
+    summary: "Every row has a value; NaN counts as a value.",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must not be null`,
     plan: (use) => {
@@ -24,7 +24,7 @@ export const nullness: readonly Expectation[] = [
     kind: "expect_column_values_to_be_null",
     level: "row",
     testsNulls: true,
-    summary: "No row has a value.",
+    summary: "Every value is null.",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must be null`,
     plan: (use) => {
@@ -36,7 +36,7 @@ export const nullness: readonly Expectation[] = [
     kind: "expect_column_values_to_not_be_null_or_empty",
     level: "row",
     testsNulls: true,
-    summary: "Every row has a text with something other than white space in it.",
+    summary: "No text is null, empty or only white space.",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must not be null or blank`,
     plan: (use) => {
@@ -55,7 +55,7 @@ export const nullness: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_not_be_nan",
     level: "row",
-    summary: "No value is NaN; nulls are left out.",
+    summary: "No value is NaN; nulls are ignored.",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must not be NaN`,
     plan: (use) => {
@@ -73,7 +73,7 @@ export const nullness: readonly Expectation[] = [
     kind: "expect_columns_to_be_complete",
     level: "row",
     testsNulls: true,
-    summary: "Every row has a value in each of the columns.",
+    summary: "No row has a null in any of the columns.",
     params: { column_list: columnsParam },
     message: (params) => `${texts(params, "column_list").join(", ")} must all have a value`,
     plan: (use) => {

@@ -10,12 +10,12 @@ import { columnParam, columnsParam, nulls, numbers, ordered, twoColumnsParam } f
 const pairIgnore: ParamSpec = {
   type: "enum",
   values: ["both_values_are_missing", "either_value_is_missing", "neither"],
-  about: "which rows to leave out: both_values_are_missing (default), either_value_is_missing or neither",
+  about: "which rows to ignore: both_values_are_missing (default), either_value_is_missing or neither",
 };
 const listIgnore: ParamSpec = {
   type: "enum",
   values: ["all_values_are_missing", "any_value_is_missing", "never"],
-  about: "which rows to leave out: all_values_are_missing (default), any_value_is_missing or never",
+  about: "which rows to ignore: all_values_are_missing (default), any_value_is_missing or never",
 };
 
 function missing(
@@ -95,7 +95,7 @@ export const several: readonly Expectation[] = [
   {
     kind: "expect_column_pair_values_to_be_equal",
     level: "row",
-    summary: "Two columns hold the same value.",
+    summary: "Both columns have the same value.",
     params: pairParams,
     message: (params) => `${text(params, "column_A")} must equal ${text(params, "column_B")}`,
     plan: (use) => {
@@ -107,7 +107,7 @@ export const several: readonly Expectation[] = [
   {
     kind: "expect_column_pair_values_a_to_be_greater_than_b",
     level: "row",
-    summary: "The first column is greater than the second, or equal with `or_equal`.",
+    summary: "The first column is greater than the second, or equal to it with `or_equal`.",
     params: { ...pairParams, or_equal: { type: "boolean", about: "true to allow equal values" } },
     message: (params) =>
       `${text(params, "column_A")} must be greater than ${flag(params, "or_equal") ? "or equal to " : ""}${text(params, "column_B")}`,
@@ -125,7 +125,7 @@ export const several: readonly Expectation[] = [
   {
     kind: "expect_column_pair_values_to_be_in_set",
     level: "row",
-    summary: "The pair of values is one of a set of pairs; null in a pair of the set stands for null.",
+    summary: "The pair of values is in the set of pairs; a null in the set matches a null.",
     params: {
       ...pairParams,
       value_pairs_set: { type: "pairs", required: true, about: "a list of pairs of values" },
@@ -153,12 +153,11 @@ export const several: readonly Expectation[] = [
   {
     kind: "expect_multicolumn_sum_to_equal",
     level: "row",
-    summary:
-      "The columns of a row add up to a total; `tolerance` (default 0) allows for the rounding of binary fractions.",
+    summary: "The columns of each row add up to the total, give or take `tolerance` (default 0).",
     params: {
       column_list: columnsParam,
       sum_total: { type: "number", required: true, about: "the total as a number" },
-      tolerance: { type: "number", min: 0, about: "the largest allowed difference" },
+      tolerance: { type: "number", min: 0, about: "the maximum difference" },
       ignore_row_if: listIgnore,
     },
     message: (params) => `${texts(params, "column_list").join(" + ")} must be ${number(params, "sum_total")}`,
@@ -177,7 +176,7 @@ export const several: readonly Expectation[] = [
   {
     kind: "expect_select_column_values_to_be_unique_within_record",
     level: "row",
-    summary: "No two of the columns hold the same value in one row.",
+    summary: "No two of the columns have the same value in one row.",
     params: { column_list: twoColumnsParam, ignore_row_if: listIgnore },
     message: (params) => `${texts(params, "column_list").join(", ")} must differ from each other`,
     plan: (use) => {

@@ -6,12 +6,12 @@ import { boundsText, list, number, type ParamSpecs, text, texts } from "../model
 import { columnParam, countLimits, numericBounds, ordered, refuseBounds, withinBounds } from "./common.ts";
 
 const counts: ParamSpecs = {
-  min_value: { type: "integer", min: 0, about: "the lowest allowed number" },
-  max_value: { type: "integer", min: 0, about: "the highest allowed number" },
-  strict_min: { type: "boolean", about: "true to leave out the lower bound itself" },
-  strict_max: { type: "boolean", about: "true to leave out the upper bound itself" },
+  min_value: { type: "integer", min: 0, about: "the minimum, an integer" },
+  max_value: { type: "integer", min: 0, about: "the maximum, an integer" },
+  strict_min: { type: "boolean", about: "true to exclude the lower bound" },
+  strict_max: { type: "boolean", about: "true to exclude the upper bound" },
 };
-const exactly: ParamSpecs = { value: { type: "integer", min: 0, required: true, about: "a number" } };
+const exactly: ParamSpecs = { value: { type: "integer", min: 0, required: true, about: "an integer" } };
 
 function rowCount(use: CheckUse): CheckPlan {
   return {
@@ -49,7 +49,7 @@ export const shape: readonly Expectation[] = [
   {
     kind: "expect_table_row_count_to_be_between",
     level: "aggregate",
-    summary: "The batch has a number of rows within bounds.",
+    summary: "The number of rows is within the bounds.",
     params: counts,
     refuse: refuseBounds(false, countLimits),
     message: (params) => `number of rows must be ${boundsText(params)}`,
@@ -58,7 +58,7 @@ export const shape: readonly Expectation[] = [
   {
     kind: "expect_table_row_count_to_equal",
     level: "aggregate",
-    summary: "The batch has exactly a number of rows.",
+    summary: "The batch has exactly this number of rows.",
     params: exactly,
     message: (params) => `number of rows must be ${number(params, "value")}`,
     plan: rowCount,
@@ -66,9 +66,9 @@ export const shape: readonly Expectation[] = [
   {
     kind: "expect_table_row_count_to_equal_other_table",
     level: "aggregate",
-    summary: "The batch has as many rows as another table.",
+    summary: "The batch has as many rows as the other table.",
     params: {
-      table: { type: "string", required: true, about: "the name under which the other table is given" },
+      table: { type: "string", required: true, about: "the name of the other table" },
     },
     message: (params) => `number of rows must equal that of ${text(params, "table")}`,
     plan: (use) => {
@@ -89,7 +89,7 @@ export const shape: readonly Expectation[] = [
   {
     kind: "expect_table_column_count_to_be_between",
     level: "aggregate",
-    summary: "The batch has a number of columns within bounds.",
+    summary: "The number of columns is within the bounds.",
     params: counts,
     refuse: refuseBounds(false, countLimits),
     message: (params) => `number of columns must be ${boundsText(params)}`,
@@ -104,7 +104,7 @@ export const shape: readonly Expectation[] = [
   {
     kind: "expect_table_column_count_to_equal",
     level: "aggregate",
-    summary: "The batch has exactly a number of columns.",
+    summary: "The batch has exactly this number of columns.",
     params: exactly,
     message: (params) => `number of columns must be ${number(params, "value")}`,
     plan: (use) => ({
@@ -118,10 +118,10 @@ export const shape: readonly Expectation[] = [
   {
     kind: "expect_column_to_exist",
     level: "aggregate",
-    summary: "The batch has a column of the name, at an index (from 0) if given.",
+    summary: "The batch has the column, at the index (from 0) if one is given.",
     params: {
       column: columnParam,
-      column_index: { type: "integer", min: 0, about: "the place of the column, from 0" },
+      column_index: { type: "integer", min: 0, about: "the index of the column, from 0" },
     },
     message: (params) => {
       const index = number(params, "column_index");
@@ -141,7 +141,7 @@ export const shape: readonly Expectation[] = [
   {
     kind: "expect_table_columns_to_match_set",
     level: "aggregate",
-    summary: "The batch has these columns in any order; with `exact_match` false it may have more.",
+    summary: "The batch has these columns in any order, and no others unless `exact_match` is false.",
     params: {
       column_set: { type: "columns", required: true, about: "a list of column names" },
       exact_match: { type: "boolean", about: "false to allow more columns; default true" },
@@ -179,7 +179,7 @@ export const shape: readonly Expectation[] = [
     kind: "expect_column_values_to_be_in_type_list",
     level: "aggregate",
     summary:
-      "The column's type is one of a list, as classes (integer, decimal, float, double, string, boolean, date, timestamp, timestamp_ntz, binary, nested) or as the type's full text.",
+      "The column's type is in the list, by class (integer, decimal, float, double, string, boolean, date, timestamp, timestamp_ntz, binary, nested) or by the full text of the type.",
     params: {
       column: columnParam,
       type_list: { type: "scalars", required: true, about: "a list of type names" },
@@ -191,7 +191,7 @@ export const shape: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_be_of_type",
     level: "aggregate",
-    summary: "The column is of a type, as a class or as the type's full text.",
+    summary: "The column has the type, by class or by the full text of the type.",
     params: { column: columnParam, type_: { type: "string", required: true, about: "a type name" } },
     message: (params) => `${text(params, "column")} must be of type ${text(params, "type_")}`,
     plan: (use) => typed(use, [text(use.check.params, "type_")]),
@@ -199,7 +199,7 @@ export const shape: readonly Expectation[] = [
   {
     kind: "expect_column_value_share_to_be_between",
     level: "aggregate",
-    summary: "The share of the rows that hold a value lies within bounds; nulls count as rows.",
+    summary: "The share of rows with this value is within the bounds; nulls count as rows.",
     params: {
       column: columnParam,
       value: { type: "scalar", required: true, about: "a value of the column's type" },

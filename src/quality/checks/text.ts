@@ -40,7 +40,7 @@ function isJson({ dialect }: CheckUse, value: SqlExpression): SqlExpression {
 const regexParam: ParamSpec = {
   type: "regex",
   required: true,
-  about: "a regular expression (searched anywhere in the text; anchor it with ^ and $)",
+  about: "a regular expression, which matches anywhere in the text (anchor it with ^ and $)",
 };
 const regexList: ParamSpec = {
   type: "regexes",
@@ -53,7 +53,7 @@ const matchOn: ParamSpec = { type: "enum", values: ["any", "all"], about: "any (
 const flagsParam: ParamSpec = {
   type: "enum",
   values: ["unicode"],
-  about: "unicode, so that \\d, \\w and \\s stand for digits, letters and spaces of every script",
+  about: "unicode, so that \\d, \\w and \\s match digits, letters and spaces of every script",
 };
 
 /** A regular expression as the check's flags read it. */
@@ -107,7 +107,7 @@ export const textChecks: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_match_regex",
     level: "row",
-    summary: "Each text holds a match of the regular expression.",
+    summary: "Every text contains a match of the regular expression.",
     params: { column: columnParam, regex: regexParam, flags: flagsParam },
     refuse: refuseFlags("regex"),
     message: (params) => `${text(params, "column")} must match ${text(params, "regex")}`,
@@ -122,7 +122,7 @@ export const textChecks: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_not_match_regex",
     level: "row",
-    summary: "No text holds a match of the regular expression.",
+    summary: "No text contains a match of the regular expression.",
     params: { column: columnParam, regex: regexParam, flags: flagsParam },
     refuse: refuseFlags("regex"),
     message: (params) => `${text(params, "column")} must not match ${text(params, "regex")}`,
@@ -136,7 +136,7 @@ export const textChecks: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_match_regex_list",
     level: "row",
-    summary: "Each text matches any (or all) of the regular expressions.",
+    summary: "Every text contains a match of any (or all) of the regular expressions.",
     params: { column: columnParam, regex_list: regexList, match_on: matchOn, flags: flagsParam },
     refuse: refuseFlags("regex_list"),
     message: (params) =>
@@ -158,7 +158,7 @@ export const textChecks: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_not_match_regex_list",
     level: "row",
-    summary: "No text matches one of the regular expressions.",
+    summary: "No text contains a match of any of the regular expressions.",
     params: { column: columnParam, regex_list: regexList, flags: flagsParam },
     refuse: refuseFlags("regex_list"),
     message: (params) =>
@@ -178,12 +178,11 @@ export const textChecks: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_match_like_pattern",
     level: "row",
-    summary:
-      "Each text as a whole is like the SQL pattern, in which % and _ stand for any characters and any one.",
+    summary: "Every text as a whole matches the SQL pattern: % is any number of characters, _ is any one.",
     params: {
       column: columnParam,
       like_pattern: { type: "string", required: true, about: "a LIKE pattern" },
-      escape: { type: "string", about: "one character, after which %, _ and itself stand for themselves" },
+      escape: { type: "string", about: "the character that escapes %, _ and itself" },
     },
     refuse: refuseEscape,
     message: (params) => `${text(params, "column")} must be like ${text(params, "like_pattern")}`,
@@ -199,7 +198,7 @@ export const textChecks: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_have_format",
     level: "row",
-    summary: "Each text as a whole is of a named format.",
+    summary: "Every text as a whole has the named format.",
     params: {
       column: columnParam,
       format: {
@@ -216,7 +215,7 @@ export const textChecks: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_match_strftime_format",
     level: "row",
-    summary: "Each text as a whole is a time of the calendar, written in the strftime format.",
+    summary: "Every text as a whole is a valid time in the strftime format.",
     params: {
       column: columnParam,
       strftime_format: { type: "string", required: true, about: "a strftime format such as %Y-%m-%d" },
@@ -245,7 +244,7 @@ export const textChecks: readonly Expectation[] = [
     kind: "expect_column_values_to_be_dateutil_parseable",
     level: "row",
     summary:
-      "Each text is a date or time as in ISO 8601, like `castable` as TIMESTAMP; narrower than Python's dateutil.",
+      "Every text is an ISO 8601 date or time, as for `castable` as TIMESTAMP; Python's dateutil accepts more.",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must be a date or time`,
     plan: (use) => textRow(use, (value) => use.dialect.canCast(value, "TIMESTAMP")),
@@ -254,7 +253,7 @@ export const textChecks: readonly Expectation[] = [
     kind: "expect_column_values_to_be_json_parseable",
     level: "row",
     engine: "duckdb",
-    summary: "Each text is JSON by RFC 8259.",
+    summary: "Every text is JSON (RFC 8259).",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must be JSON`,
     plan: (use) => textRow(use, (value) => isJson(use, value)),
@@ -264,7 +263,7 @@ export const textChecks: readonly Expectation[] = [
     level: "row",
     engine: "duckdb",
     summary:
-      "Each text is JSON that fits a JSON Schema (type, enum, const, bounds, lengths, pattern, properties, required, items, allOf, anyOf, oneOf, not).",
+      "Every text is JSON that is valid by the JSON Schema (type, enum, const, bounds, lengths, pattern, properties, required, items, allOf, anyOf, oneOf, not).",
     params: {
       column: columnParam,
       json_schema: { type: "json", required: true, about: "a JSON Schema as an object" },
@@ -282,7 +281,7 @@ export const textChecks: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_be_castable",
     level: "row",
-    summary: "Each text as a whole is a value of an SQL type, without white space around it.",
+    summary: "Every text as a whole, without surrounding white space, is a value of the SQL type.",
     params: {
       column: columnParam,
       type: {

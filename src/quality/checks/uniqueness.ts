@@ -28,11 +28,11 @@ import {
 const keep: ParamSpec = {
   type: "enum",
   values: ["none", "first"],
-  about: "none (default: every row of a duplicate group fails) or first (the first row passes)",
+  about: "none (default: all rows of a duplicate fail) or first (the first row passes)",
 };
 const acrossTable: ParamSpec = {
   type: "boolean",
-  about: "true to compare with the rows that the table holds already, too",
+  about: "true to compare with the rows of the table too",
 };
 const uniqueOptions = { keep, across_table: acrossTable };
 
@@ -151,7 +151,7 @@ function bitMapProof(key: SqlExpression): NonNullable<KeysPlan["countProof"]> {
 const listIgnore: ParamSpec = {
   type: "enum",
   values: ["all_values_are_missing", "any_value_is_missing", "never"],
-  about: "which rows to leave out: all_values_are_missing (default), any_value_is_missing or never",
+  about: "which rows to ignore: all_values_are_missing (default), any_value_is_missing or never",
 };
 
 /**
@@ -214,7 +214,7 @@ export const uniqueness: readonly Expectation[] = [
     kind: "expect_column_values_to_be_unique",
     level: "group",
     summary:
-      "No value occurs twice; every row of a duplicate group fails unless `keep` is first. Nulls are left out.",
+      "No value occurs twice. All rows of a duplicate value fail, or all but the first with `keep: first`; nulls are ignored.",
     params: { column: columnParam, ...uniqueOptions },
     message: (params) => `${text(params, "column")} must be unique`,
     plan: (use) => {
@@ -239,7 +239,7 @@ export const uniqueness: readonly Expectation[] = [
   {
     kind: "expect_columns_to_be_primary_key",
     level: "group",
-    summary: "The combination is unique and no part of it is null.",
+    summary: "No combination of values occurs twice, and none contains a null.",
     params: { column_list: columnsParam, ...uniqueOptions },
     message: (params) => `(${texts(params, "column_list").join(", ")}) must be unique and not null`,
     plan: (use) => {
@@ -247,33 +247,44 @@ export const uniqueness: readonly Expectation[] = [
       return uniqueKeys(use, { columns, missing: sql`(false)`, alwaysFails: nulls(columns, "any") });
     },
   },
-  ratio("uniqueness", shareLimits, "Share of the rows whose key occurs once.", ({ singles, rows }) =>
-    share(singles, rows),
+  ratio(
+    "uniqueness",
+    shareLimits,
+    "The share of rows whose key occurs once is within the bounds.",
+    ({ singles, rows }) => share(singles, rows),
   ),
-  ratio("distinctness", shareLimits, "Number of different keys by number of rows.", ({ groups, rows }) =>
-    share(groups, rows),
+  ratio(
+    "distinctness",
+    shareLimits,
+    "The number of distinct keys divided by the number of rows is within the bounds.",
+    ({ groups, rows }) => share(groups, rows),
   ),
   ratio(
     "unique_value_ratio",
     shareLimits,
-    "Share of the different keys that occur once.",
+    "The share of distinct keys that occur once is within the bounds.",
     ({ singles, groups }) => share(singles, groups),
   ),
-  ratio("distinct_count", countLimits, "Number of different keys.", ({ groups }) => groups),
+  ratio(
+    "distinct_count",
+    countLimits,
+    "The number of distinct keys is within the bounds.",
+    ({ groups }) => groups,
+  ),
   ratio(
     "duplicate_row_count",
     countLimits,
-    "Number of rows whose key occurs more than once, all of them.",
+    "The number of rows whose key occurs more than once is within the bounds.",
     ({ repeated }) => repeated,
   ),
   {
     kind: "expect_column_unique_value_count_to_be_between",
     level: "aggregate",
-    summary: "Number of different values, nulls left out.",
+    summary: "The number of distinct values is within the bounds; nulls are ignored.",
     params: { column: columnParam, ...numericBounds },
     refuse: refuseBounds(false, countLimits),
     message: (params) =>
-      `number of different values of ${text(params, "column")} must be ${boundsText(params)}`,
+      `number of distinct values of ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => ({
       kind: "aggregate",
       aggregates: { distinct: sql`count(DISTINCT ${use.column("column").sql})` },
@@ -287,11 +298,11 @@ export const uniqueness: readonly Expectation[] = [
     kind: "expect_column_proportion_of_unique_values_to_be_between",
     level: "aggregate",
     summary:
-      "Number of different values by number of non-null rows (Deequ calls this Distinctness, not Uniqueness).",
+      "The number of distinct values divided by the number of values is within the bounds (Deequ's Distinctness, not its Uniqueness).",
     params: { column: columnParam, ...numericBounds },
     refuse: refuseBounds(false, shareLimits),
     message: (params) =>
-      `share of different values of ${text(params, "column")} must be ${boundsText(params)}`,
+      `share of distinct values of ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => {
       const column = use.column("column");
       return {

@@ -58,7 +58,7 @@ export const values: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_be_in_set",
     level: "row",
-    summary: "Each value is one of a set; of an empty set no value is.",
+    summary: "Every value is in the set; an empty set allows no value.",
     params: { column: columnParam, value_set: valueSet },
     message: (params) => `${text(params, "column")} must be one of ${shown(params)}`,
     plan: (use) => inSet(use, true),
@@ -66,7 +66,7 @@ export const values: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_not_be_in_set",
     level: "row",
-    summary: "No value is one of a set.",
+    summary: "No value is in the set.",
     params: { column: columnParam, value_set: valueSet },
     message: (params) => `${text(params, "column")} must not be one of ${shown(params)}`,
     plan: (use) => inSet(use, false),
@@ -74,7 +74,7 @@ export const values: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_be_between",
     level: "row",
-    summary: "Each value lies within bounds, which belong to the range unless strict. NaN lies in no range.",
+    summary: "Every value is within the bounds, which are inclusive unless strict; NaN is not.",
     params: { column: columnParam, ...typedBounds },
     refuse: refuseBounds(true),
     message: (params) => `${text(params, "column")} must be ${boundsText(params)}`,
@@ -99,12 +99,12 @@ export const values: readonly Expectation[] = [
   {
     kind: "expect_column_value_lengths_to_be_between",
     level: "row",
-    summary: "Each text has a number of characters (each binary of bytes) within bounds.",
+    summary: "The length of every value, in characters (of binary, in bytes), is within the bounds.",
     params: {
       ...numericBounds,
       column: columnParam,
-      min_value: { type: "integer", about: "the fewest characters" },
-      max_value: { type: "integer", about: "the most characters" },
+      min_value: { type: "integer", about: "the minimum length, an integer" },
+      max_value: { type: "integer", about: "the maximum length, an integer" },
     },
     refuse: refuseBounds(true, countLimits),
     message: (params) => `length of ${text(params, "column")} must be ${boundsText(params)}`,
@@ -113,10 +113,10 @@ export const values: readonly Expectation[] = [
   {
     kind: "expect_column_value_lengths_to_equal",
     level: "row",
-    summary: "Each text has exactly a number of characters.",
+    summary: "Every value has exactly this length.",
     params: {
       column: columnParam,
-      value: { type: "integer", min: 0, required: true, about: "a number of characters" },
+      value: { type: "integer", min: 0, required: true, about: "a length, an integer" },
     },
     message: (params) => `length of ${text(params, "column")} must be ${number(params, "value")}`,
     plan: lengths,

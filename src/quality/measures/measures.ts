@@ -132,7 +132,7 @@ function squared(measure: Measure): Measure {
 
 const kurtosis = ofPowers(
   "kurtosis",
-  "excess kurtosis of the population, 0 for a constant column",
+  "excess kurtosis",
   (dialect, value = sql`NULL`) => dialect.kurtosis(raisable(value)),
   1,
   largestToFourth,
@@ -212,7 +212,7 @@ export const measures: readonly Measure[] = [
     name: "range",
     columns: 1,
     accepts: plainNumbers,
-    about: "largest less smallest value",
+    about: "range (largest minus smallest value)",
     aggregates: (_, columns) => ({ low: sql`min(${first(columns)})`, high: sql`max(${first(columns)})` }),
     value: ({ low, high }) =>
       low === null || low === undefined ? null : (toNumber(high) ?? 0) - (toNumber(low) ?? 0),
@@ -226,7 +226,7 @@ export const measures: readonly Measure[] = [
     name: "interquartile_range",
     columns: 1,
     accepts: plainNumbers,
-    about: "third less first quartile, linear interpolation",
+    about: "interquartile range",
     aggregates: (dialect, columns) => ({
       low: dialect.quantile(asDouble(dialect, first(columns)), 0.25),
       high: dialect.quantile(asDouble(dialect, first(columns)), 0.75),
@@ -239,13 +239,13 @@ export const measures: readonly Measure[] = [
   {
     name: "approximate_distinct",
     columns: 1,
-    about: "number of different values",
+    about: "number of distinct values",
     aggregates: (dialect, columns) => ({ v: dialect.distinctApproximate(first(columns)) }),
     value: ({ v }) => toNumber(v),
   },
   ofPowers(
     "correlation",
-    "Pearson correlation; unknown for a constant column",
+    "Pearson correlation",
     (dialect, a = sql`NULL`, b = sql`NULL`) => dialect.correlation(a, b),
     2,
   ),
@@ -253,7 +253,7 @@ export const measures: readonly Measure[] = [
     name: "ratio_of_sums",
     columns: 2,
     accepts: plainNumbers,
-    about: "sum of the first by sum of the second column",
+    about: "ratio of the sums",
     aggregates: (dialect, columns) => ({
       a: sql`sum(${asDouble(dialect, first(columns))})`,
       b: sql`sum(${asDouble(dialect, second(columns))})`,
@@ -273,7 +273,7 @@ function lengthMeasure(name: string, aggregate: "min" | "max"): Measure {
     name,
     columns: 1,
     accepts: ["string", "binary"],
-    about: `${aggregate === "min" ? "fewest" : "most"} characters of a text`,
+    about: `${aggregate === "min" ? "shortest" : "longest"} length`,
     aggregates: (dialect, columns) => ({
       v: sql`${aggregate === "min" ? sql`min` : sql`max`}(${dialect.length(first(columns), columns[0]?.class ?? "string")})`,
     }),

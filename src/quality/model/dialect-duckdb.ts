@@ -77,11 +77,11 @@ export const duckdbDialect: Dialect = Object.freeze<Dialect>({
   canCast: (value, type) => {
     const cast = sql`TRY_CAST(${value} AS ${plainName(type)})`;
     // digits beyond a double's range are read as infinite
-    const inRange =
-      type === "DOUBLE"
-        ? sql`(${cast} IS NOT NULL AND (NOT isinf(${cast}) OR ends_with(${value}, 'y')))`
-        : sql`(${cast} IS NOT NULL)`;
-    return sql`(${matches(value, textOfType(type))} AND ${inRange})`;
+    const inRange = sql`(NOT isinf(${cast}) OR ends_with(${value}, 'y'))`;
+    const isWritten = matches(value, textOfType(type));
+    const condition = type === "DOUBLE" ? sql`${isWritten} AND ${inRange}` : isWritten;
+    // the pattern costs more than the cast, which fails for most texts that are something else
+    return sql`(CASE WHEN ${cast} IS NOT NULL THEN ${condition} ELSE false END)`;
   },
   epochMilliseconds: (value) => sql`epoch_ms(${value})`,
   listOf: (items) => sql`list_filter([${joinSql(items)}], lambda x: x IS NOT NULL)`,
@@ -92,7 +92,7 @@ function matches(value: SqlExpression, pattern: string): SqlExpression {
 }
 
 /** Signs of what the engine takes for JSON and RFC 8259 does not, and the other way round. */
-const doubtful = "\\\\u[dD][89a-fA-F]|,[ \\t\\r\\n]*[\\]}]|(?i:nan|inf)";
+const doubtful = "\\\\u[dD][89a-fA-F]|,[ \\t\\r\\n]*[\\]}]|(?:^|[:,\\[])[ \\t\\r\\n]*-?(?i:nan|inf)";
 const escapes = '\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4})';
 
 /**
