@@ -6,10 +6,11 @@ import { variantJsonSql } from "../../schema/encoded-variant.ts";
 import { findField, holdsVariant } from "../../schema/fields.ts";
 import type { StructType } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, type SqlText, sql } from "../../sql/sql.ts";
-import { columnType, lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { columnsOfRelation } from "../model/column.ts";
 import { errorsType } from "./errors-list.ts";
+import { payloadValueSql } from "./payload-value.ts";
 
 /**
  * The only member of the payload of a line that could not be read: its text. None of the table's columns is
@@ -112,7 +113,7 @@ function memberSql(value: SqlExpression, type: string, kind: string): SqlExpress
 }
 
 /**
- * The SELECT that reads payloads back as rows of `columns`. TRY_CAST makes values of the wrong type null;
+ * The SELECT that reads payloads back as rows of `columns`. Values that a column cannot hold exactly become null;
  * {@link payloadErrorsSql} names them.
  */
 export function payloadColumnsSql(columns: readonly EngineColumn[], payload: SqlExpression): SqlText {
@@ -170,5 +171,5 @@ function readSql(column: EngineColumn, payload: SqlExpression): SqlExpression {
   // writing converts JSON to a variant; a variant made before would be returned by a query as text
   if (column.type === "VARIANT")
     return sql`CASE WHEN ${textOf(column, payload)} IS NOT NULL THEN json_extract(${payload}, ${quoteText(pointer(column.name))}) END`;
-  return sql`TRY_CAST(${textOf(column, payload)} AS ${columnType(column.type)})`;
+  return payloadValueSql(column, textOf(column, payload));
 }
