@@ -5,7 +5,7 @@ import type { AddAction, RemoveAction } from "../protocol/actions.ts";
 import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
 import { listStaged } from "../staging/staged-batch.ts";
 import { listStagedLeftovers } from "../staging/staged-leftovers.ts";
-import { isPrivateName } from "../storage/contract/paths.ts";
+import { isHiddenPath } from "../storage/contract/paths.ts";
 import type { Finding } from "./fsck-finding.ts";
 
 /**
@@ -22,7 +22,7 @@ export async function findOrphans(
   const known = await knownPaths(snapshot);
   const options = { signal };
   for await (const { path, size } of snapshot.context.store.list("", options)) {
-    if (isHidden(path) || known.has(path) || changeFiles.has(path)) continue;
+    if (isHiddenPath(path) || known.has(path) || changeFiles.has(path)) continue;
     const message = `${path} (${size} bytes) does not belong to any version in the log.`;
     report({ code: "ORPHAN_FILE", severity: "info", message, path });
   }
@@ -75,16 +75,4 @@ async function knownPaths(snapshot: LogSnapshot): Promise<ReadonlySet<string>> {
   for await (const chunk of files.tombstones()) chunk.forEach(note);
   for (const batch of await listStaged(snapshot.context)) batch.files.forEach(note);
   return known;
-}
-
-/**
- * Names that data files do not have: the log, change files, files of other programs. A folder `_x=1` is a
- * partition.
- */
-function isHidden(path: string): boolean {
-  return path
-    .split("/")
-    .some(
-      (name) => name.startsWith(".") || isPrivateName(name) || (name.startsWith("_") && !name.includes("=")),
-    );
 }

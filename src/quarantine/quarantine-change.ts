@@ -7,6 +7,7 @@ import { currentPayloadSql, lineMember, payloadColumnsSql, rawCellsSql } from ".
 import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import { withSideRows } from "../sidetables/read-rows.ts";
+import { removeOldFiles } from "../sidetables/remove-old-files.ts";
 import { removedRows, rewriteSideTable, type SideRewrite } from "../sidetables/rewrite-rows.ts";
 import { asStep, type SideTableOptions } from "../sidetables/side-table.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
@@ -232,15 +233,22 @@ const purgedAfter = 90 * 24 * 60 * 60 * 1000;
 
 /**
  * Removes rows for good that were resubmitted or discarded long ago. Open and claimed rows are kept whatever
- * their age, because they are stored nowhere else. Older versions of the quarantine keep their rows until it
- * is vacuumed.
+ * their age, because they are stored nowhere else.
+ *
+ * After the commit that removes the rows, the data files that only earlier versions of the quarantine have are
+ * deleted, so these versions can no longer be read. If that fails or is interrupted, the next purge does it,
+ * whether or not it has rows to remove.
  *
  * @returns the number of rows
  */
 export async function purgeQuarantine(context: TableContext, options: PurgeOptions = {}): Promise<number> {
   const before = new Date(options.before ?? context.world.now() - purgedAfter).toISOString();
   const condition = sql`(status IN ('resubmitted', 'discarded') AND coalesce(resolved_at < CAST(${quoteText(before)} AS TIMESTAMPTZ), false))`;
-  if (options.dryRun !== true) return removeCounted(context, condition);
+  if (options.dryRun !== true) {
+    const rows = await removeCounted(context, condition);
+    await removeOldFiles(quarantineOf(context));
+    return rows;
+  }
   const count = (session: OpenSession, stored: ScanRelation) => countRows(session, stored, condition);
   return (await withQuarantine(context, count)) ?? 0;
 }

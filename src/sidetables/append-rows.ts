@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Session } from "../engine/core/contract.ts";
-import { isVarveError } from "../errors.ts";
+import { isVarveError, type VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
@@ -44,13 +44,17 @@ export interface SideCommit {
 /** How often a write of a side table starts again because another writer was faster. */
 const tries = 10;
 
-/** Runs a write again on the table's newest version as long as other writers commit first. */
+/**
+ * Runs a write again on the table's newest version as long as other writers commit first, or delete the files
+ * of the version that it is based on.
+ */
 export async function retrying<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
-      if (attempt >= tries || !isVarveError(error) || !error.code.startsWith("CONFLICT_")) throw error;
+      const isOutrun = isVarveError(error) && (error.code.startsWith("CONFLICT_") || isFileGone(error));
+      if (attempt >= tries || !isOutrun) throw error;
     }
   }
 }
@@ -77,6 +81,11 @@ export function appendToSideTable(
       return settled(await runPlan(addedRows(target, rows, rows), options));
     });
   });
+}
+
+/** Whether a data file was not there any more when it was read. */
+function isFileGone(error: VarveError): boolean {
+  return error.code === "DATA_FILE_MISSING";
 }
 
 /** Rows selected by a session that is at work on another table. */

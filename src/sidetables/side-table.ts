@@ -19,6 +19,8 @@ export interface SideTable {
   readonly description: string;
   /** The columns that varve itself reads and writes. */
   readonly columns: StructType;
+  /** Properties that the table is created with. */
+  readonly properties?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Options of every call on a side table. */
@@ -61,10 +63,12 @@ export async function openSideTable(
 export async function ensureSideTable(side: SideTable, options: SideWriteOptions = {}): Promise<LogSnapshot> {
   const existing = await openSideTable(side, options);
   if (existing !== undefined) return existing;
-  const { context, description, columns } = side;
+  const { context, description, columns, properties } = side;
   const { schema = columns, signal } = options;
   try {
-    await asStep(side, () => naming(side, () => createEmpty(context, { schema, description }, { signal })));
+    await asStep(side, () =>
+      naming(side, () => createEmpty(context, { schema, description, properties }, { signal })),
+    );
   } catch (error) {
     if (!isVarveError(error, "TABLE_EXISTS")) throw error;
   }

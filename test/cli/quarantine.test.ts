@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
@@ -155,6 +155,24 @@ describe("what a resubmission prints", () => {
     expect(run).toMatchObject({ code: 1, stdout: "" });
     expect(run.stderr).toMatch(/batch june .*--suite.*--untested.*QUARANTINE_INVALID/s);
     expect((await quarantine("resubmit", "--suite", suite)).stdout).toMatch(/^0 rows appended; 3 still fail/);
+  });
+});
+
+describe("quarantine purge", () => {
+  it("removes the bytes of the rows", async () => {
+    const folder = join(table, "_quarantine");
+    const files = () => readdirSync(folder).filter((name) => name.endsWith(".parquet"));
+    await quarantine("discard", "--all", "--note", "a request");
+    const before = files();
+    expect((await quarantine("purge", "--older-than", "0m", "--dry-run")).stdout).toBe(
+      "3 rows would be removed\n",
+    );
+    expect(files()).toEqual(before);
+    expect((await quarantine("purge", "--older-than", "0m")).stdout).toBe("3 rows removed\n");
+    expect(files()).toEqual([]);
+    expect((await quarantine("purge", "--help")).stdout.replaceAll(/\s+/g, " ")).toContain(
+      "earlier versions of the quarantine can then no longer be read",
+    );
   });
 });
 

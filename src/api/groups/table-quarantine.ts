@@ -171,6 +171,10 @@ export class TableQuarantine {
    * Removes quarantined rows for good if they were resubmitted or discarded long ago (default: 90 days),
    * never open ones; returns the number of rows.
    *
+   * The data files that only earlier versions of the quarantine have are deleted, so these versions can no
+   * longer be read, and reads of them that are under way may fail. A purge that was interrupted is finished by
+   * the next one.
+   *
    * @example
    * ```ts
    * console.log(await orders.quarantine.purge({ before: "2024-01-01" }));

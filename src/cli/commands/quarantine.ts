@@ -91,7 +91,7 @@ const reopenHelp =
   "open discarded rows again; resubmitted rows stay in the table, and so do rows that were discarded because the table has them";
 
 const purgeHelp =
-  "permanently remove rows that were resubmitted or discarded long ago; never removes open rows";
+  "permanently remove rows that were resubmitted or discarded long ago, with the data files that hold them; earlier versions of the quarantine can then no longer be read; never removes open rows (to erase these, discard them and purge with --older-than 0m)";
 
 async function purge(
   uri: string,

@@ -1,4 +1,5 @@
 import type { TableContext } from "../../log/contract.ts";
+import { propertyKey } from "../../protocol/properties.ts";
 import { arrayOf, schema } from "../../schema/builder.ts";
 import { withoutColumnMapping } from "../../schema/column-mapping.ts";
 import { mapFields } from "../../schema/fields.ts";
@@ -61,8 +62,25 @@ export function quarantineAt(context: TableContext): SideTable {
     name: "quarantine",
     description: "Rows that a gate set aside, with every failed check",
     columns: fixedColumns,
+    properties: { [propertyKey("dataSkippingStatsColumns")]: prunedColumns.join(",") },
   };
 }
+
+/**
+ * The columns by which rows are found. The log has statistics of these alone, because it would keep values of
+ * rows that a purge removes.
+ */
+const prunedColumns = [
+  quarantineColumns.id,
+  quarantineColumns.table,
+  quarantineColumns.baseVersion,
+  quarantineColumns.batch,
+  quarantineColumns.quarantinedAt,
+  quarantineColumns.status,
+  quarantineColumns.resubmission,
+  quarantineColumns.resolvedVersion,
+  quarantineColumns.resolvedAt,
+];
 
 /** The columns of a quarantine for rows of a table. */
 export function quarantineSchema(table: StructType): StructType {

@@ -14,6 +14,18 @@ export function isPrivateName(name: string): boolean {
 }
 
 /**
+ * Whether a path has a name that data files and their folders do not have: those of the log, of change files, of
+ * other programs. A folder `_x=1` is a partition.
+ */
+export function isHiddenPath(path: string): boolean {
+  return path
+    .split("/")
+    .some(
+      (name) => name.startsWith(".") || isPrivateName(name) || (name.startsWith("_") && !name.includes("=")),
+    );
+}
+
+/**
  * Returns `path` if it is valid for `ObjectStore`.
  *
  * @throws `PATH_OUTSIDE_TABLE` for `..` segments and absolute paths, `INVALID_ARGUMENT` for anything else
