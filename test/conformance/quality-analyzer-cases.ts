@@ -87,6 +87,7 @@ const analyzers: Readonly<
   Record<string, (params: JsonObject) => { readonly kind: string; readonly params: JsonObject }>
 > = {
   Size: () => ({ kind: "expect_table_row_count_to_be_between", params: {} }),
+  ColumnCount: () => ({ kind: "expect_table_column_count_to_be_between", params: {} }),
   ...Object.fromEntries(
     Object.entries({
       ZerosCount: "zeros",
@@ -122,6 +123,8 @@ const analyzers: Readonly<
   ...Object.fromEntries(
     Object.entries({
       Uniqueness: "uniqueness",
+      Distinctness: "distinctness",
+      UniqueValueRatio: "unique_value_ratio",
       DuplicateRowCount: "duplicate_row_count",
       CountDistinct: "distinct_count",
       MutualInformation: "mutual_information",
@@ -141,16 +144,22 @@ const analyzers: Readonly<
     kind: "expect_rows_to_satisfy",
     params: { expression: predicate ?? null },
   }),
-  PatternMatch: ({ column, pattern }) =>
-    pattern === "EMAIL" || pattern === "SSN_US"
-      ? {
-          kind: "expect_column_values_to_have_format",
-          params: { column: column ?? null, format: pattern.toLowerCase() },
-        }
-      : {
-          kind: "expect_column_values_to_match_regex",
-          params: { column: column ?? null, regex: pattern ?? null },
-        },
+  PatternMatch: ({ column = null, pattern = null }) => {
+    const format = formats[String(pattern)];
+    return format === undefined
+      ? { kind: "expect_column_values_to_match_regex", params: { column, regex: pattern } }
+      : { kind: "expect_column_values_to_have_format", params: { column, format } };
+  },
+};
+
+/** Deequ's named patterns. */
+const formats: Readonly<Record<string, string>> = {
+  EMAIL: "email",
+  URL: "url",
+  CREDITCARD: "credit_card",
+  CREDIT_CARD: "credit_card",
+  SSN_US: "ssn_us",
+  SOCIAL_SECURITY_NUMBER_US: "ssn_us",
 };
 
 function pair(measure: string, columns: JsonValue | undefined) {

@@ -40,6 +40,10 @@ describe("whole numbers that a number cannot hold", () => {
       expect.stringContaining(`found [1,${wide}]`),
     ]);
     expect(checkText(report)).not.toContain(`"${wide}"`);
+    for (const max_value of [wide, String(wide)]) {
+      const { message } = await measured(rows, "column_values_to_be_between", { column: "id", max_value });
+      expect(message).toBe(`id must be at most ${wide}`);
+    }
   });
 
   it("bounds of JSON count with every digit", async () => {
@@ -203,6 +207,20 @@ describe("what tests nothing is refused when the suite is defined", () => {
   ])("%s %j", (kind, params, message) => {
     expect(() => defineSuite({ checks: [{ kind: `expect_${kind}`, params }] })).toThrow(message);
   });
+});
+
+it("nothing measured is null in details, not NaN", async () => {
+  const nothing = [{ d: null, s: null }] as unknown as Source;
+  const bins = { bins: [0, 1, 2], weights: [0.5, 0.5] };
+  const values = { values: ["a"], weights: [1] };
+  for (const [column, partition_object, shares] of [
+    ["d", bins, [null, null]],
+    ["s", values, [null]],
+  ] as const) {
+    const params = { column, partition_object, threshold: 1 };
+    const result = await measured(nothing, "column_kl_divergence_to_be_less_than", params);
+    expect(result).toMatchObject({ success: false, details: { observed_partition: { weights: shares } } });
+  }
 });
 
 it("a column at another index is named with both", async () => {

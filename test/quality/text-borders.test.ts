@@ -249,6 +249,22 @@ const borders: readonly Borders[] = [
   ],
   [
     "have_format",
+    { format: "url" },
+    [
+      "http://foo.com/blah_(wikipedia)#cite-1",
+      "https://foo_bar.example.com/",
+      "http://u@example.com:8080?q=1",
+    ],
+    ["http://../", "h://test", "http://.www.foo.bar/", "http://a.b c", "http://a.b/ ", "http://a..", ""],
+  ],
+  [
+    "have_format",
+    { format: "url" },
+    ["http://\u27a1.ws/\u4a39", "http://\u4f8b\u5b50.\u6d4b\u8bd5", "ftp://localhost", "http://[::1]:80/"],
+    ["http://a<b", "http://a|b", "//a.b", "http://", "http://a.b\n"],
+  ],
+  [
+    "have_format",
     { format: "ssn_us" },
     ["111-05-1130", "111051130"],
     ["000-05-1130", "666-05-1130", "900-05-1130", "111-00-1130", "111-05-0000"],

@@ -168,15 +168,18 @@ function binned(
   };
 }
 
+/** A share; null where there is no value to share. */
+const known = (share: number): number | null => (Number.isNaN(share) ? null : share);
+
 /** Open bins are shown as tails of the closed ones. */
 function shown(bins: readonly number[], weights: readonly number[], tails: readonly number[]): JsonObject {
   const [openLow, openHigh] = [bins[0] === -Infinity, bins.at(-1) === Infinity];
   return {
     bins: bins.filter((edge) => Number.isFinite(edge)),
-    weights: weights.slice(openLow ? 1 : 0, openHigh ? -1 : undefined),
+    weights: weights.slice(openLow ? 1 : 0, openHigh ? -1 : undefined).map(known),
     tail_weights: [
-      openLow ? (weights[0] ?? 0) : (tails[0] ?? 0),
-      openHigh ? (weights.at(-1) ?? 0) : (tails[1] ?? 0),
+      known(openLow ? (weights[0] ?? 0) : (tails[0] ?? 0)),
+      known(openHigh ? (weights.at(-1) ?? 0) : (tails[1] ?? 0)),
     ],
   };
 }
@@ -233,7 +236,7 @@ function judgeCategories(
         ? Infinity
         : (weighted - others * Math.log(total)) / total - (others / total) * Math.log(tail / groups / sum);
   const details = {
-    observed_partition: { values: partition.values, weights: counts.map((count) => count / total) },
+    observed_partition: { values: partition.values, weights: counts.map((count) => known(count / total)) },
     expected_partition: { values: partition.values, weights: expected },
   };
   return judgeDivergence(use, total === 0 ? Number.NaN : inside + outside, details);

@@ -3,8 +3,9 @@ import type { Dialect } from "../model/dialect.ts";
 
 const email =
   "^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\\.[A-Za-z]{2,63}$";
+// names of hosts may have symbols and underscores beside letters and digits of any script
 const url =
-  "^(https?|ftp)://([^\\s/?#@]+@)?(localhost|\\[[0-9A-Fa-f:.]+\\]|[\\p{L}\\p{N}]([\\p{L}\\p{N}.-]*[\\p{L}\\p{N}])?)(:[0-9]{1,5})?([/?#][^\\s]*)?$";
+  "^(https?|ftp)://([^\\s/?#@]+@)?(localhost|\\[[0-9A-Fa-f:.]+\\]|[\\p{L}\\p{N}\\p{So}_]([\\p{L}\\p{N}\\p{M}\\p{So}_.-]*[\\p{L}\\p{N}\\p{M}\\p{So}_])?)(:[0-9]{1,5})?([/?#][^\\s]*)?$";
 const octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
 
 /** Numbers of Visa, Mastercard (51 to 55, 2221 to 2720), American Express and Discover. */

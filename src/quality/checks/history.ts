@@ -4,6 +4,7 @@ import { measureNamed, measures } from "../measures/measures.ts";
 import type { CheckUse, Expectation } from "../model/expectation.ts";
 import { invalidSuite } from "../model/invalid.ts";
 import { number, type ParamSpecs, text } from "../model/params.ts";
+import { observedNumber } from "./common.ts";
 
 const single = measures.filter((measure) => measure.columns < 2).map((measure) => measure.name);
 
@@ -105,7 +106,11 @@ export const history: readonly Expectation[] = [
         judge: (current, past) => {
           if (current === null) return { success: false, observed: null, details: { history: past.length } };
           if (past.length < (number(use.check.params, "min_history") ?? 2))
-            return { success: true, observed: current, details: { history: past.length, tooShort: true } };
+            return {
+              success: true,
+              observed: observedNumber(current),
+              details: { history: past.length, tooShort: true },
+            };
           const anomalies = findAnomalies([...past, current], ruleOf(use.check.params), {
             from: past.length,
             to: past.length + 1,
@@ -116,7 +121,7 @@ export const history: readonly Expectation[] = [
               : { lower: String(anomalies[0].lower), upper: String(anomalies[0].upper) };
           return {
             success: anomalies.length === 0,
-            observed: current,
+            observed: observedNumber(current),
             details: { history: past.length, ...bounds },
           };
         },

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue, stringifyJson } from "../../util/json.ts";
 import { invalidSuite } from "./invalid.ts";
 
 /** Specification of one parameter. A JSON null counts as absent. */
@@ -177,8 +177,7 @@ function regexProblem(value: JsonValue): string | undefined {
 }
 
 function show(value: JsonValue): string {
-  const text =
-    JSON.stringify(value, (_, item) => (typeof item === "bigint" ? item.toString() : item)) ?? "nothing";
+  const text = stringifyJson(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
@@ -222,13 +221,20 @@ export function boundsText(params: JsonObject): string {
   const low =
     min === undefined
       ? undefined
-      : `${flag(params, "strict_min") ? "greater than" : "at least"} ${show(min)}`;
+      : `${flag(params, "strict_min") ? "greater than" : "at least"} ${boundText(min)}`;
   const high =
-    max === undefined ? undefined : `${flag(params, "strict_max") ? "less than" : "at most"} ${show(max)}`;
+    max === undefined
+      ? undefined
+      : `${flag(params, "strict_max") ? "less than" : "at most"} ${boundText(max)}`;
   if (low !== undefined && high !== undefined) {
     return flag(params, "strict_min") || flag(params, "strict_max")
       ? `${low} and ${high}`
-      : `between ${show(min ?? null)} and ${show(max ?? null)}`;
+      : `between ${boundText(min ?? null)} and ${boundText(max ?? null)}`;
   }
   return low ?? high ?? "any value";
+}
+
+/** A bound; whole numbers that are text of their digits stand without quotes. */
+function boundText(value: JsonValue): string {
+  return typeof value === "string" && /^-?\d{16,}$/.test(value) ? value : show(value);
 }

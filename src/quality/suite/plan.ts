@@ -1,7 +1,7 @@
 import { assertInternal } from "../../errors.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { sqlAsWritten } from "../../sql/sql-text.ts";
-import { type JsonValue, stringifyJson } from "../../util/json.ts";
+import { isJsonObject, type JsonValue, stringifyJson } from "../../util/json.ts";
 import { type ColumnClass, columnNames, isNumeric, isTemporal, type SuiteColumn } from "../model/column.ts";
 import { type Dialect, digitsOfNumber } from "../model/dialect.ts";
 import {
@@ -180,10 +180,14 @@ function typedAsNeeded(
   accepts: readonly ColumnClass[] | undefined,
   dialect: Dialect,
 ): ColumnUse {
-  const { min_value, max_value, value_set, value } = check.params;
-  const types = [min_value, max_value, value, ...(Array.isArray(value_set) ? value_set : [])].map(
-    (item) => typeof item,
-  );
+  const { min_value, max_value, value_set, value, partition_object: partition } = check.params;
+  const lists = [value_set, isJsonObject(partition) ? partition["values"] : undefined];
+  const types = [
+    min_value,
+    max_value,
+    value,
+    ...lists.flatMap((list) => (Array.isArray(list) ? list : [])),
+  ].map((item) => typeof item);
   const fits = (kind: ColumnClass) => accepts === undefined || accepts.includes(kind);
   if (types.includes("boolean") && fits("boolean"))
     return { ...column, class: "boolean", sql: sql`CAST(${column.sql} AS BOOLEAN)` };
