@@ -30,9 +30,9 @@ enum_code enum_first enum_last enum_range epoch epoch_ms epoch_ns epoch_us equi_
 exp factorial fdiv filter finalize flatten floor fmod format format_bytes formatreadabledecimalsize formatreadablesize
 from_base64 from_binary from_hex from_json from_json_strict gamma gcd generate_series get_bit get_type grade_up greatest
 greatest_common_divisor hamming hash hex hour ilike_escape instr isfinite isinf isnan isodow
-isoyear jaccard jaro_similarity jaro_winkler_similarity json json_array json_array_length json_contains json_exists
-json_extract json_extract_path json_extract_path_text json_extract_string json_keys json_merge_patch json_object
-json_pretty json_quote json_structure json_transform json_transform_strict json_type json_valid json_value julian
+isoyear jaccard jaro_similarity jaro_winkler_similarity json json_array json_array_length json_exists
+json_extract json_extract_path json_extract_path_text json_extract_string json_keys json_object
+json_pretty json_quote json_transform json_transform_strict json_type json_valid json_value julian
 last_day lcase lcm least least_common_multiple left left_grapheme len length length_grapheme levenshtein lgamma
 like_escape list_aggr list_aggregate list_any_value list_append list_apply list_approx_count_distinct list_avg
 list_bit_and list_bit_or list_bit_xor list_bool_and list_bool_or list_cat list_concat list_contains list_cosine_distance
@@ -59,7 +59,7 @@ tanh time_bucket timetz_byte_comparable timezone timezone_hour timezone_minute t
 to_days to_decades to_hex to_hours to_json to_microseconds to_millennia to_milliseconds to_minutes to_months to_quarters
 to_seconds to_timestamp to_weeks to_years translate trim trunc try_strptime typeof ucase unbin unhex unicode
 union_extract union_tag union_value unpivot_list upper url_decode url_encode uuid_extract_timestamp uuid_extract_version
-variant_bytes_to_variant variant_extract variant_normalize variant_to_parquet_variant variant_typeof week weekday
+variant_extract variant_normalize variant_to_parquet_variant variant_typeof week weekday
 weekofyear xor year yearweek`;
 
 /** Aggregates that return the same for the same values in the same order. */
@@ -77,7 +77,7 @@ sem skewness stddev stddev_pop stddev_samp string_agg sum sum_no_overflow sumkah
  */
 const ofRows = `
 cume_dist dense_rank fill first_value lag last_value lead nth_value ntile percent_rank rank rank_dense row_number
-generate_subscripts geomean geometric_mean json_group_array json_group_object json_group_structure
+generate_subscripts geomean geometric_mean json_group_array json_group_object
 regexp_split_to_table reservoir_quantile unlist unnest wavg weighted_avg`;
 
 /** Functions that read neither a file nor a setting, but may return something else in the next query. */

@@ -37,6 +37,16 @@ describe("an expression that may answer differently each time", () => {
   });
 
   it.each([
+    ["variant_bytes_to_variant", "variant_bytes_to_variant(name::BLOB) IS NULL"],
+    ["json_structure", "json_structure(name) IS NULL"],
+    ["json_contains", "json_contains(name, '1')"],
+    ["json_merge_patch", "json_merge_patch(name, name) IS NULL"],
+  ])("is refused if it ends the process at deeply nested values: %s", async (name, text) => {
+    const refused = { code: "SQL_REFUSED", data: { function: name } };
+    await expect(session.callerExpression(text, columns)).rejects.toMatchObject(refused);
+  });
+
+  it.each([
     ["age(stamp, stamp) IS NULL", "the arity that does not look at the clock"],
     ["date_trunc('day', stamp) AT TIME ZONE 'America/New_York' IS NULL", "a time zone by name"],
     [
