@@ -94,4 +94,50 @@ describe("variant columns", () => {
       [{ a: 5 }],
     );
   });
+
+  describe("that other writers annotated, and the engine would change or not survive", () => {
+    /** Arrays, each in the next. */
+    const nested = (depth: number): string => {
+      const parts: string[] = [];
+      for (let level = 0, size = 1; level < depth; level++, size += 10) {
+        const end = Buffer.alloc(4);
+        end.writeUInt32LE(size);
+        parts.push(`0f0100000000${end.toString("hex")}`);
+      }
+      return `${parts.reverse().join("")}00`;
+    };
+
+    async function annotated(column: string, members = 2): Promise<string> {
+      table.create([field("n", "integer"), field("v", "variant")], features);
+      const { add } = await table.add(session, "f.parquet", `SELECT 1 AS n, ${column} AS v`);
+      const file = join(table.folder, "f.parquet");
+      annotateVariant(file, "v", members);
+      table.commit({ add: { ...add, size: statSync(file).size } });
+      return file;
+    }
+
+    it.each([
+      ["010000", nested(100_000), "UNSUPPORTED_FEATURE", /nested deeper than 1000/],
+      ["010000", "48ffffffffffffffff", "UNSUPPORTED_FEATURE", /1969-12-31T23:59:59\.999999999Z/],
+      ["010000", "54", "UNSUPPORTED_FEATURE", /unknown primitive type 21/],
+      ["0102000102 6162", "02020000000203 0c0104", "DATA_FILE_CORRUPT", /name "a" twice/],
+      ["010000", "42ffffffff00", "DATA_FILE_CORRUPT", /ends early/],
+    ])("are refused by file and column: %s, %.40s", async (metadata, value, code, words) => {
+      const blob = (hex: string) => `unhex('${hex.replaceAll(" ", "")}')`;
+      const file = await annotated(`{'metadata': ${blob(metadata)}, 'value': ${blob(value)}}`);
+      // a second read is refused like the first
+      for (const options of [{}, { typedVariants: true }]) {
+        const reading = table.rows(session, options);
+        await expect(reading).rejects.toMatchObject({ code, data: { file, column: ["v"] } });
+        await expect(reading).rejects.toThrow(words);
+      }
+      expect(await table.rows(session, { columns: ["n"] })).toEqual([{ n: 1 }]);
+    });
+
+    it("keep nanoseconds without a zone that are shredded", async () => {
+      const typed = "TIMESTAMP_NS '2024-01-01 00:00:00.123456789'";
+      await annotated(`{'metadata': unhex('010000'), 'value': NULL::BLOB, 'typed_value': ${typed}}`, 3);
+      expect((await table.rows(session)).map((row) => row["v"])).toEqual(['"2024-01-01 00:00:00.123456789"']);
+    });
+  });
 });

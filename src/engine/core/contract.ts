@@ -262,6 +262,17 @@ export interface FileOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A variant that the engine does not give as what it is. */
+export interface FaultyVariant {
+  readonly column: string;
+  /** From 0; absent where a column of the file hides the numbers of rows. */
+  readonly row: number | undefined;
+  /** A noun phrase for a message. */
+  readonly fault: string;
+  /** False for a value that is sound, but that the engine has no type for. */
+  readonly isDamage: boolean;
+}
+
 /** What a session may read and write once it is fenced. */
 export interface FenceLimits {
   readonly files: readonly string[];
@@ -322,6 +333,14 @@ export interface Session extends AsyncDisposable {
   checkRowExpression(callerSql: string): Promise<SqlExpression>;
   /** Registers the functions that decode and encode binary variants in this session. */
   enableVariants(): void;
+  /**
+   * The first variant in some columns of a Parquet file that annotates them which the engine would change, or
+   * which would end the process. Reads these columns without the engine's decoder; not behind a fence.
+   *
+   * @throws `SOURCE_UNREADABLE` naming the file, `SCHEMA_MISMATCH` naming file and column for variants that
+   * are shredded in a way that the engine does not read
+   */
+  faultyVariant(file: string, columns: readonly string[]): Promise<FaultyVariant | undefined>;
   close(): Promise<void>;
 }
 

@@ -8,6 +8,7 @@ import type {
   EngineParameter,
   EngineRow,
   EngineSource,
+  FaultyVariant,
   FencedSession,
   FenceLimits,
   FileOptions,
@@ -104,6 +105,11 @@ class DuckdbSession implements Session {
 
   enableVariants(): void {
     this.core.enableVariants((connection) => registerVariantFunctions(this.core.driver, connection));
+  }
+
+  async faultyVariant(file: string, columns: readonly string[]): Promise<FaultyVariant | undefined> {
+    const { faultyVariant } = await import("../stage/parquet/faulty-variants.ts");
+    return await faultyVariant(this.core, file, columns);
   }
 
   close(): Promise<void> {

@@ -27,6 +27,11 @@ export function variantFault(metadata: Uint8Array, value: Uint8Array): string | 
   }
 }
 
+/** Whether a fault is no damage, but something that the engine's VARIANT cannot hold, or varve not read. */
+export function isBeyondEngine(fault: string): boolean {
+  return /^(?:the moment|an endless|values nested deeper|a value of the unknown primitive type) /.test(fault);
+}
+
 class Fault extends Error {}
 
 /** The names of a dictionary. */

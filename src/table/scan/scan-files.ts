@@ -12,6 +12,7 @@ import type { PhysicalField } from "./physical-schema.ts";
 import { findField, type ReadContext, readExpression, variantProbes } from "./read-expression.ts";
 import { readTypeText } from "./read-type.ts";
 import type { RowSelection } from "./row-selection.ts";
+import { assertSoundVariants } from "./sound-variants.ts";
 
 /** A column that a scan returns: from the data files, or one constant per file. */
 export type ScanColumn =
@@ -118,6 +119,11 @@ async function groupArms(
   const sample = files[0]?.file ?? "";
   checkFieldIds(group.fields, mode, sample);
   const variants = await variantTypes(session, columns, group.fields, mode, sample);
+  await assertSoundVariants(
+    session,
+    files.map(({ file }) => file),
+    annotatedColumns(columns, group.fields, mode, variants),
+  );
   const read: ReadContext = { mode, file: sample, variants };
   const arms: SqlSelect[] = [];
   for (const selected of [false, true]) {
@@ -137,6 +143,23 @@ function checkFieldIds(fields: readonly PhysicalField[], mode: ColumnMappingMode
   if (mode !== "id" || fields.length === 0 || fields.some((field) => field.fieldId !== undefined)) return;
   const message = `The file ${file} has no field ids, but the table identifies columns by field id. Rewrite the file with field ids.`;
   throw new VarveError("DATA_FILE_CORRUPT", message, { file });
+}
+
+/** Names in the files of the columns that hold a variant which the engine decodes by itself. */
+function annotatedColumns(
+  columns: readonly ScanColumn[],
+  fields: readonly PhysicalField[],
+  mode: ColumnMappingMode,
+  variants: ReadonlyMap<string, string>,
+): string[] {
+  return columns.flatMap((column) => {
+    const own = column.kind === "data" ? findField(fields, column.field, mode) : undefined;
+    if (column.kind !== "data" || own === undefined) return [];
+    const paths = variantProbes(column.field.type, own.type, quoteName(own.engineName), mode, [
+      column.field.name,
+    ]).keys();
+    return [...paths].some((path) => variants.get(path) === "VARIANT") ? [own.name] : [];
+  });
 }
 
 async function variantTypes(

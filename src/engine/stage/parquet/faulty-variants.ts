@@ -1,11 +1,18 @@
 import { VarveError } from "../../../errors.ts";
 import { joinSql, type SqlExpression, sql } from "../../../sql/sql.ts";
 import { lambda, quoteFile, quoteName, quoteText, textList } from "../../../sql/sql-text.ts";
+import type { FaultyVariant } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
+import { isBeyondEngine } from "../../variant/variant-fault.ts";
 import { registerVariantFunctions } from "../../variant/variant-function.ts";
 import type { FileShape } from "./file-shapes.ts";
-import { elementOf, groupKind, isVariant } from "./file-types.ts";
-import { type ParquetField, type ParquetSchema, unreadableParquet } from "./parquet-schema.ts";
+import { assertReadableVariants, elementOf, groupKind, isVariant } from "./file-types.ts";
+import {
+  type ParquetField,
+  type ParquetSchema,
+  readParquetSchemas,
+  unreadableParquet,
+} from "./parquet-schema.ts";
 import type { RawType } from "./patched-footer.ts";
 import { withRawCopy } from "./raw-copy.ts";
 
@@ -24,7 +31,48 @@ export async function refuseFaultyVariants(
   signal?: AbortSignal,
 ): Promise<void> {
   const annotated = schema.fields.filter((_, index) => known[index]?.type.includes("VARIANT") === true);
-  if (annotated.length === 0) return;
+  const bad = await firstFault(core, schema, annotated, signal);
+  if (bad === undefined) return;
+  const { file } = schema;
+  const { column, row, fault } = bad;
+  const where = row === undefined ? file : `row ${row} of ${file}`;
+  const text = `Column ${column} is a variant, but the batch has one with ${fault} (${where}). Nothing was written. Correct the source.`;
+  throw new VarveError("SCHEMA_MISMATCH", text, {
+    column: [column],
+    expected: "variant",
+    found: fault,
+    row,
+    file,
+  });
+}
+
+/**
+ * The first variant in some columns of a file that Parquet annotates which the engine would not give as what
+ * it is, or not survive.
+ *
+ * @throws `SOURCE_UNREADABLE` naming the file, `SCHEMA_MISMATCH` naming file, column and type for variants
+ * that are shredded in a way that the engine does not read
+ */
+export async function faultyVariant(
+  core: EngineCore,
+  file: string,
+  columns: readonly string[],
+  signal?: AbortSignal,
+): Promise<FaultyVariant | undefined> {
+  const [schema] = await readParquetSchemas(core, [file]);
+  if (schema === undefined) return undefined;
+  const annotated = schema.fields.filter(({ name }) => columns.includes(name));
+  assertReadableVariants({ file, fields: annotated });
+  return await firstFault(core, schema, annotated, signal);
+}
+
+async function firstFault(
+  core: EngineCore,
+  schema: ParquetSchema,
+  annotated: readonly ParquetField[],
+  signal: AbortSignal | undefined,
+): Promise<FaultyVariant | undefined> {
+  if (annotated.length === 0) return undefined;
   core.enableVariants((connection) => registerVariantFunctions(core.driver, connection));
   const raw = new Map<number, RawType>();
   let ordinal = 0;
@@ -35,19 +83,23 @@ export async function refuseFaultyVariants(
   };
   for (const field of schema.fields) number(field);
   const names = annotated.map(({ name }) => name);
-  await withRawCopy(core, { file: schema.file, names, raw, signal }, async (copy) => {
-    for (const field of annotated) await refuseFault(core, schema, copy, field);
+  return await withRawCopy(core, { file: schema.file, names, raw, signal }, async (copy) => {
+    for (const field of annotated) {
+      const bad = await faultIn(core, schema, copy, field);
+      if (bad !== undefined) return bad;
+    }
+    return undefined;
   });
 }
 
-async function refuseFault(
+async function faultIn(
   core: EngineCore,
   { file, fields }: ParquetSchema,
   copy: string,
   field: ParquetField,
-): Promise<void> {
+): Promise<FaultyVariant | undefined> {
   const fault = faultOf(field, quoteName(field.name), 0);
-  if (fault === undefined) return;
+  if (fault === undefined) return undefined;
   const hidden = fields.some(({ name }) => name.toLowerCase() === "file_row_number");
   const row = hidden ? sql`NULL` : sql`file_row_number`;
   const scan = sql`read_parquet(${quoteFile(copy)}, hive_partitioning = false)`;
@@ -55,17 +107,14 @@ async function refuseFault(
   const [bad] = await core.rows(select).catch((error: unknown) => {
     throw unreadableParquet(file, error, copy);
   });
-  if (bad === undefined) return;
-  const at = bad["row"] === null ? undefined : Number(bad["row"]);
-  const where = at === undefined ? file : `row ${at} of ${file}`;
-  const text = `Column ${field.name} is a variant, but the batch has one with ${bad["fault"]} (${where}). Nothing was written. Correct the source.`;
-  throw new VarveError("SCHEMA_MISMATCH", text, {
-    column: [field.name],
-    expected: "variant",
-    found: bad["fault"],
-    row: at,
-    file,
-  });
+  if (bad === undefined) return undefined;
+  const text = String(bad["fault"]);
+  return {
+    column: field.name,
+    row: bad["row"] === null ? undefined : Number(bad["row"]),
+    fault: text,
+    isDamage: !isBeyondEngine(text),
+  };
 }
 
 /**

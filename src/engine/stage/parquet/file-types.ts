@@ -64,6 +64,20 @@ export function isVariant({ children }: ParquetField): boolean {
 }
 
 /**
+ * Makes sure that the engine can read the variants in some fields.
+ *
+ * @throws `SCHEMA_MISMATCH` naming file, column and type
+ */
+export function assertReadableVariants({ file, fields }: ParquetSchema): void {
+  const check = (field: ParquetField, place: FieldPlace): void => {
+    if (isVariant(field)) checkVariant(field, place);
+    else for (const child of field.children) check(child, below(place, child.name));
+  };
+  for (const field of fields)
+    check(field, { file, source: `the Parquet file ${file}`, path: [field.name], depth: 0 });
+}
+
+/**
  * Makes sure that the engine can read a variant, at all and exactly
  * (https://github.com/apache/parquet-format/blob/master/VariantShredding.md).
  */

@@ -25,15 +25,15 @@ export interface RawColumns {
  *
  * @throws `SOURCE_UNREADABLE` naming the file
  */
-export async function withRawCopy(
+export async function withRawCopy<T>(
   core: EngineCore,
   columns: RawColumns,
-  use: (copy: string) => Promise<void>,
-): Promise<void> {
+  use: (copy: string) => Promise<T>,
+): Promise<T> {
   const copy = join(core.folder, `${core.freshName("raw")}.parquet`);
   try {
     await copyColumns(core, copy, columns);
-    await use(copy);
+    return await use(copy);
   } finally {
     await rm(copy, { force: true });
   }
