@@ -4,6 +4,7 @@ import { type FileMetaData, parquetMetadata, parquetReadObjects } from "hyparque
 import { compressors } from "hyparquet-compressors";
 import { parseSchema } from "../../src/schema/schema-json.ts";
 import type { DeltaType, StructType } from "../../src/schema/types.ts";
+import { decodeVariant, type VariantParts } from "../support/variant-bytes.ts";
 import type { StructValue, Value } from "./values.ts";
 
 /** What another reader than varve finds on disk. */
@@ -99,6 +100,8 @@ function decode(type: DeltaType, raw: unknown): Value {
       return `${moment(raw as bigint)}Z`;
     case "timestamp_ntz":
       return moment(raw as bigint);
+    case "variant":
+      return decodeVariant(raw as VariantParts) as Value;
     default:
       return Object.is(raw, -0) ? "-0" : String(raw);
   }
