@@ -3,7 +3,7 @@ import { chart } from "./chart.ts";
 import { filterScript, styles } from "./check-html-parts.ts";
 import { sampleTable } from "./check-html-rows.ts";
 import type { CheckReport, MetricSeries, VersionTests } from "./check-report.ts";
-import { finding, type Tone, toneOf } from "./finding.ts";
+import { finding, outcomeText, type Tone, toneOf } from "./finding.ts";
 import { escapeMarkup, grouped, moment, shown } from "./show.ts";
 
 /** Number of failing checks that are expanded when the page is opened. */
@@ -28,7 +28,7 @@ const mostCharts = 24;
  */
 export function checkHtml(report: CheckReport): string {
   const tones = report.checks.map(toneOf);
-  const outcome = report.accepted ? "accepted" : "rejected";
+  const outcome = outcomeText(report);
   const tone = !report.accepted ? "fail" : tones.every((checkTone) => checkTone === "pass") ? "pass" : "warn";
   const took =
     report.seconds === undefined ? "" : ` · took ${grouped(Math.round(report.seconds * 100) / 100)} s`;
@@ -43,7 +43,7 @@ export function checkHtml(report: CheckReport): string {
 </head>
 <body>
 <header class="${tone}"><div>
-<h1><span>${escapeMarkup(report.suite.name)}</span> <span class="badge ${report.accepted ? "pass" : "fail"}">${outcome}</span></h1>
+<h1><span>${escapeMarkup(report.suite.name)}</span> <span class="badge ${tone}">${outcome}</span></h1>
 <p>${escapeMarkup(report.source)} · ${moment(report.timestamp)}${took}</p>
 </div></header>
 <main>

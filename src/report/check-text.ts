@@ -1,6 +1,6 @@
 import type { CheckResult } from "../quality/gate/verdict.ts";
 import type { CheckReport } from "./check-report.ts";
-import { finding, toneOf } from "./finding.ts";
+import { finding, outcomeText, toneOf } from "./finding.ts";
 import { howRowsAreCounted, placeText } from "./place.ts";
 import { grouped, shown } from "./show.ts";
 import { visible } from "./visible-text.ts";
@@ -19,7 +19,7 @@ import { visible } from "./visible-text.ts";
 export function checkText(report: CheckReport): string {
   const failed = report.checks.filter((check) => !check.success).length;
   const head = [
-    `${report.accepted ? "accepted" : "REJECTED"}: ${report.source} by ${report.suite.name}, ${grouped(report.rows)} rows, ${report.checks.length - failed} of ${report.checks.length} checks pass`,
+    `${report.accepted ? outcomeText(report) : "REJECTED"}: ${report.source} by ${report.suite.name}, ${grouped(report.rows)} rows, ${report.checks.length - failed} of ${report.checks.length} checks pass`,
     ...(report.quarantined + report.dropped === 0
       ? []
       : [

@@ -1,9 +1,19 @@
 import { observedText } from "../quality/gate/observed-text.ts";
 import type { CheckResult } from "../quality/gate/verdict.ts";
+import type { CheckReport } from "./check-report.ts";
 import { grouped, shown } from "./show.ts";
 
 /** `warn` if a failing check lets the rows in unchanged. */
 export type Tone = "pass" | "warn" | "fail";
+
+/** What would become of the rows: failing checks are named even where a write would accept them. */
+export function outcomeText({ accepted, checks }: CheckReport): string {
+  if (!accepted) return "rejected";
+  const failing = checks.filter(({ success }) => !success).length;
+  return failing === 0
+    ? "accepted"
+    : `accepted with ${grouped(failing)} failing ${failing === 1 ? "check" : "checks"}`;
+}
 
 /** Level of a check's result in a report. */
 export function toneOf({ success, reaction }: CheckResult): Tone {

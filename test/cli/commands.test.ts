@@ -325,6 +325,12 @@ describe("data tests without a table, and tests that a table carries", () => {
   it("check prints a report as text, JSON, JUnit XML and HTML, of files and of a version", async () => {
     const text = await varve("check", suite, june);
     expect(text).toMatchObject({ code: 0, stdout: expect.stringContaining("amount must be at least 0") });
+    expect(text.stdout).toMatch(/^accepted with 1 failing check: /);
+    expect(await varve("check", suite, june, "--strict")).toEqual({ ...text, code: 3 });
+    expect(await varve("check", suite, may, "--strict")).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^accepted: /),
+    });
     expect(JSON.parse((await varve("check", suite, june, "--format", "json")).stdout)).toMatchObject({
       accepted: true,
       rows: 2,

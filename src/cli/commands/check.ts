@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import type { CheckReport } from "../../index.ts";
-import { exitCodes } from "../shared/exit.ts";
 import { openOptions } from "../shared/open-options.ts";
 import { openSource, openVersion } from "../shared/open-source.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
@@ -23,7 +22,7 @@ export function addCheck(program: Command): void {
     .option("--history <table>", "table whose history the checks of metrics compare with")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve check suite.json february.csv\n  $ varve check suite.json ./flights@v3 --format html --output report.html\n  $ varve check suite.json 'in/*.parquet' --format junit --output tests.xml\n  $ varve check suite.json march.csv --history ./flights\n  $ zcat march.csv.gz | varve check suite.json - --input-format csv\n\nWithout --history, checks of metrics compare a table's version with its earlier versions, and files with nothing.\nFiles are read without a table, with the types that their values suggest; onMisfit applies to writes only, so a line that cannot be read fails here.\nExit code 3 when the tests would reject the batch.",
+      "\nExamples:\n  $ varve check suite.json february.csv\n  $ varve check suite.json ./flights@v3 --format html --output report.html\n  $ varve check suite.json 'in/*.parquet' --format junit --output tests.xml\n  $ varve check suite.json march.csv --history ./flights\n  $ zcat march.csv.gz | varve check suite.json - --input-format csv\n\nWithout --history, checks of metrics compare a table's version with its earlier versions, and files with nothing.\nFiles are read without a table, with the types that their values suggest; onMisfit applies to writes only, so a line that cannot be read fails here.\nExit code 3 when the tests would reject the batch; with --strict, when any check fails.",
     );
   withStoreFlags(withSourceFlags(withReportOutput(command))).action(check);
 }
@@ -45,8 +44,6 @@ async function check(suiteFile: string, sources: readonly string[], flags: Check
     ...history,
     onProgress: showPhase(bar),
   }).finally(() => bar.stop());
-  // set before the report is printed, because a reader that closes the pipe early must not hide the rejection
-  if (!report.accepted) process.exitCode = exitCodes.rejected;
   await printReport(withInputName(report, input), flags);
 }
 

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import type { StagedRows } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
-import { exitCodes } from "../shared/exit.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import {
@@ -151,8 +150,6 @@ async function audit(
   await using table = await openedTable(uri, flags);
   const staged = await table.staging.get(id);
   const report = await staged.audit(flags.suite === undefined ? undefined : await readSuite(flags.suite));
-  // first, as `varve check` does
-  if (!report.accepted) process.exitCode = exitCodes.rejected;
   await printReport(report, flags);
 }
 

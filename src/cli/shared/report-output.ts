@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { CheckReport } from "../../index.ts";
+import { exitCodes } from "./exit.ts";
 import { withOutput } from "./output-format.ts";
 import { writeOutput } from "./write-output.ts";
 
@@ -9,15 +10,28 @@ const reportFormats = ["text", "json", "junit", "html"] as const;
 export interface ReportFlags {
   readonly format: (typeof reportFormats)[number];
   readonly output?: string | undefined;
+  readonly strict?: boolean | undefined;
 }
 
 /** Adds the options of {@link ReportFlags}. */
 export function withReportOutput(command: Command): Command {
-  return withOutput(command, { formats: reportFormats, preset: "text", text: "how to print the report" });
+  return withOutput(command, {
+    formats: reportFormats,
+    preset: "text",
+    text: "how to print the report",
+  }).option("--strict", "exit with code 3 if any check fails, also one that only warns or sets rows aside");
 }
 
-/** Prints a report of data tests in the selected format. */
-export async function printReport(report: CheckReport, { format, output }: ReportFlags): Promise<void> {
+/**
+ * Prints a report of data tests in the selected format. The exit code is set before, because a reader that closes the
+ * pipe early must not hide a rejection.
+ */
+export async function printReport(
+  report: CheckReport,
+  { format, output, strict }: ReportFlags,
+): Promise<void> {
+  if (!report.accepted || (strict === true && report.checks.some(({ success }) => !success)))
+    process.exitCode = exitCodes.rejected;
   await writeOutput(await reportText(report, format), output);
 }
 
