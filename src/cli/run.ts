@@ -3,6 +3,7 @@ import { systemRefusal, VarveError } from "../api/errors.ts";
 import { buildProgram } from "./program.ts";
 import { errorText, exitCodeOf, exitCodes } from "./shared/exit.ts";
 import { printFailure } from "./shared/print.ts";
+import { namingInput } from "./shared/standard-input.ts";
 
 /**
  * Runs the command line with the arguments after the program's name.
@@ -17,7 +18,7 @@ export async function run(args: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? exitCodes.done);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-    printFailure(errorText(error));
+    printFailure(namingInput(errorText(error)));
     return exitCodeOf(error);
   }
 }

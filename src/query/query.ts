@@ -117,6 +117,9 @@ async function bindAll(
   return bound.filter((table) => table !== undefined);
 }
 
+/** Names of tables that are meant as files. */
+const fileName = /[/\\*]|\.(?:csv|tsv|txt|json|jsonl|ndjson|parquet|arrow|feather|gz)$/i;
+
 /**
  * @returns `undefined` for a common table that has no table's name; the fence decides where it may be read
  */
@@ -135,14 +138,13 @@ async function bind(
     if (use.isCommon) return undefined;
     const known = Object.keys(request.tables);
     const bound = known.length === 0 ? "no table is bound" : `bound are ${known.join(", ")}`;
-    throw new VarveError(
-      "SQL_FAILED",
-      `Unknown table ${wanted} in the query; ${bound}. Bind it in tables (--table ${wanted}=URI).`,
-      {
-        table: wanted,
-        bound: known,
-      },
-    );
+    const advice = fileName.test(wanted)
+      ? "A query reads tables, not files: write the file to a table first, e.g. with varve create --from."
+      : `Bind it in tables (--table ${wanted}=URI).`;
+    throw new VarveError("SQL_FAILED", `Unknown table ${wanted} in the query; ${bound}. ${advice}`, {
+      table: wanted,
+      bound: known,
+    });
   }
   return { view: use.name, use, snapshot: await binding(reference?.point) };
 }

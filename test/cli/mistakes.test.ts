@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { varve } from "../support/cli.ts";
+import { varve, varveReading } from "../support/cli.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-mistakes-"));
 const table = join(folder, "orders");
@@ -50,6 +50,54 @@ describe("a mistake on the command line", () => {
     const [checked, odd] = [await varve("check", bad, may), file("kind.json", '{"checks":[{"kind":"x"}]}')];
     expect(checked.stderr).toContain('checks[0].params.column: unknown column "idd"');
     expect((await varve("check", odd, may)).stderr).toContain(`${odd}: The suite at checks[0].kind`);
+  });
+
+  it("a misspelt check is told the check that it is nearest to first", async () => {
+    const bad = file(
+      "kind-name.json",
+      '{"checks":[{"kind":"expect_column_values_to_be_betwen","params":{}}]}',
+    );
+    expect((await varve("check", bad, may)).stderr).toContain(
+      'unknown check "expect_column_values_to_be_betwen". Did you mean expect_column_values_to_be_between, ',
+    );
+  });
+
+  it("a JSON array is told apart from a broken line, on one line or on several", async () => {
+    for (const text of ['[{"id":1},{"id":2}]\n', '[\n{"id":1}\n]\n']) {
+      const { code, stderr } = await varve("create", join(folder, "array"), "--from", file("a.json", text));
+      expect(code).toBe(1);
+      expect(stderr).toContain("a.json starts a JSON array, but a line must be one complete object.");
+      expect(stderr).toContain("jq -c '.[]'");
+      expect(stderr).not.toContain("onMisfit");
+    }
+  });
+
+  it("what is wrong on standard input is said of standard input, not of a temporary file", async () => {
+    const run = (text: string) => varveReading(text, "append", table, "-", "--input-format", "csv");
+    expect((await run("id,amount\n3,many\n")).stderr).toContain(
+      'Column amount of line 2, row 0 (counted from 0) of standard input holds the text "many"',
+    );
+    expect((await run("")).stderr).toBe(
+      "varve: Standard input is empty. Pass a file with content. [SOURCE_UNREADABLE]\n",
+    );
+  });
+
+  it("a file in a query is not advised to be bound as a table", async () => {
+    const { code, stderr } = await varve("query", `SELECT * FROM '${may}'`, "--table", `orders=${table}`);
+    expect(code).toBe(1);
+    expect(stderr).toContain("A query reads tables, not files: write the file to a table first");
+    expect(stderr).not.toContain("Bind it");
+  });
+
+  it("a function that does not take a column's type lists those that it takes on lines of their own", async () => {
+    const { stderr } = await varve(
+      "query",
+      "SELECT sum(CAST(id AS VARCHAR)) FROM t",
+      "--table",
+      `t=${table}`,
+    );
+    expect(stderr).toContain("\n    sum(DOUBLE) -> DOUBLE\n");
+    expect(stderr).not.toContain("\\t");
   });
 
   it("a query without --table says how to bind one", async () => {

@@ -24,6 +24,18 @@ export interface InputFiles extends AsyncDisposable {
   readonly name: string;
 }
 
+/** The file that holds standard input, if the process has read it. */
+let keptFile: string | undefined;
+
+/** A message that names standard input instead of the temporary file that holds it. */
+export function namingInput(message: string): string {
+  if (keptFile === undefined) return message;
+  return message
+    .replaceAll(`The file ${keptFile}`, "Standard input")
+    .replaceAll(`the file ${keptFile}`, inputName)
+    .replaceAll(keptFile, inputName);
+}
+
 /**
  * Reads standard input into a temporary file if `-` is among the names, because a source is read more than
  * once.
@@ -60,6 +72,7 @@ export async function inputFiles(
   const dispose = () => removeTemporaryFolder(folder);
   try {
     const file = join(folder, `standard-input.${format}`);
+    keptFile = file;
     await pipeline(process.stdin, createWriteStream(file, { mode: 0o600 }));
     return {
       files: names.map((path) => (path === standardInput ? file : path)),

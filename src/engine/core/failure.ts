@@ -54,7 +54,7 @@ export function engineFailure(error: unknown, sql?: string): VarveError {
   const excerpt = place === undefined ? "" : `\n${place.excerpt}`;
   return new VarveError(
     "SQL_FAILED",
-    `${complaint.kind} error: ${complaint.message}${excerpt}`,
+    `${complaint.kind} error: ${complaint.message.replace(/^\t+/gm, "  ")}${excerpt}`,
     { ...data, ...place?.data },
     error,
   );

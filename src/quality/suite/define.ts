@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import stableStringify from "fast-json-stable-stringify";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../../util/json.ts";
+import { nearestName } from "../../util/nearest-name.ts";
 import { expectations } from "../checks/registry.ts";
 import type { Expectation } from "../model/expectation.ts";
 import { invalidSuite } from "../model/invalid.ts";
@@ -206,8 +207,8 @@ function nearest(kind: string): string {
     shared: known.split("_").filter((word) => words.includes(word)).length,
   }));
   ranked.sort((a, b) => b.shared - a.shared);
-  return `Did you mean ${ranked
-    .slice(0, 3)
-    .map(({ known }) => known)
-    .join(", ")}`;
+  const names = ranked.map(({ known }) => known);
+  const misspelt = nearestName(kind, names);
+  const nearestFirst = new Set(misspelt === undefined ? names : [misspelt, ...names]);
+  return `Did you mean ${[...nearestFirst].slice(0, 3).join(", ")}`;
 }

@@ -48,8 +48,11 @@ export async function* readJsonLines(file: string, keepsBroken = false): AsyncGe
 
 const keepHint = '. Correct it, or set such lines aside with a suite that says "onMisfit": "quarantine"';
 
+const startsArray = "starts a JSON array, but a line must be one complete object";
+const arrayHint = ". Write one object per line, e.g. with jq -c '.[]'";
+
 function readLine(text: string, file: string, line: number, keepsBroken: boolean): JsonLine {
-  const parsed = parseLine(text);
+  const parsed = parseLine(text, line);
   if ("row" in parsed) return { row: parsed.row, line };
   if (!keepsBroken) throw brokenLine(file, line, parsed);
   return {
@@ -67,7 +70,8 @@ interface BrokenLine {
 }
 
 function brokenLine(file: string, line: number, { what, cause, column }: BrokenLine): VarveError {
-  if (column === undefined) return unreadable(file, line, `${what}${keepHint}`, cause);
+  if (column === undefined)
+    return unreadable(file, line, `${what}${what === startsArray ? arrayHint : keepHint}`, cause);
   return new VarveError("SCHEMA_MISMATCH", `Line ${line} of ${file} ${what}${keepHint}.`, {
     column,
     file,
@@ -75,15 +79,17 @@ function brokenLine(file: string, line: number, { what, cause, column }: BrokenL
   });
 }
 
-function parseLine(text: string): { readonly row: RowCells } | BrokenLine {
+function parseLine(text: string, line: number): { readonly row: RowCells } | BrokenLine {
   try {
     const value = exactJson(text);
+    if (Array.isArray(value) && line === 1) return { what: startsArray };
     if (!isPlainObject(value)) return { what: "is JSON, but not an object" };
     const repeated = repeatedName(text, value);
     return repeated === undefined
       ? { row: value }
       : { what: `names ${JSON.stringify(repeated.at(-1))} twice`, column: repeated };
   } catch (cause) {
+    if (line === 1 && /^\s*\[/.test(text)) return { what: startsArray, cause };
     // the parser shows the text around the place, cut anywhere
     const why = wholeText(cause instanceof Error ? cause.message : String(cause));
     return { what: `is not JSON: ${why}. A line must be one complete object`, cause };
