@@ -110,9 +110,9 @@ function isImpossible(message: string, { success }: Answer): boolean {
   return success === false && /can never be met/.test(message);
 }
 
-/** Their own answer could not be written as JSON. */
+/** They could not write their own answer, for a NaN or an integer of pandas in it. */
 function isTheirFault(message: string): boolean {
-  return /is not JSON serializable/.test(message);
+  return /is not JSON serializable|^Invalid result values were found/.test(message);
 }
 
 /** Differences that are meant (spec/quality.md), with what holds instead. */
@@ -132,6 +132,14 @@ const choices: readonly Choice[] = [
       result?.["observed_value"] === 0,
     fields: ["success", "observed_value"],
     instead: (_, { success }) => (success ? ["a measure of nothing passes here"] : []),
+  },
+  {
+    why: "a range without bounds holds whatever is measured, nothing too; there, nothing is in no range",
+    applies: ({ type, params }, { observed }) =>
+      /quantile/.test(type) &&
+      (observed as JsonValue[]).every((item) => item === null) &&
+      isSame((params["value_ranges"] as JsonValue[])[0], [null, null]),
+    fields: ["success"],
   },
   {
     why: "columns are listed in the table's order; there, sorted",
