@@ -14,13 +14,26 @@ export function patternPrefix(pattern: string): string {
  */
 export function keyPattern(pattern: string): RegExp {
   const source = pattern.replace(
-    /\*\*\/|\*+|\?|\[(!?)([^\]]+)\]|[\s\S]/g,
+    /\*\*\/|\*+|\?|\[(!?)([^\]]+)\]|[\s\S]/gu,
     (part, not: string | undefined, set: string | undefined) => {
-      if (set !== undefined) return `[${not === "!" ? "^" : ""}${set.replace(/[\\^[]/g, "\\$&")}]`;
+      if (set !== undefined) return `(?!/)[${not === "!" ? "^" : ""}${members(set)}]`;
       if (part === "**/") return "(?:[^/]*/)*";
       if (part.startsWith("*")) return "[^/]*";
-      return part === "?" ? "[^/]" : part.replace(/[\\^$.|+(){}[\]/-]/, "\\$&");
+      return part === "?" ? "[^/]" : part.replace(/[\\^$.|+(){}[\]/]/, "\\$&");
     },
   );
-  return new RegExp(`^${source}$`, "s");
+  return new RegExp(`^${source}$`, "su");
+}
+
+/** The characters of a set, as a regular expression has them. A range from a later to an earlier one has none. */
+function members(set: string): string {
+  return set.replace(/(.)-(.)|./gsu, (part, first: string | undefined, last: string | undefined) => {
+    if (first === undefined || last === undefined) return escaped(part);
+    const isEmpty = (first.codePointAt(0) ?? 0) > (last.codePointAt(0) ?? 0);
+    return isEmpty ? "" : `${escaped(first)}-${escaped(last)}`;
+  });
+}
+
+function escaped(character: string): string {
+  return character.replace(/[\\^[\]-]/, "\\$&");
 }

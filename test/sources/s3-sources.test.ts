@@ -109,6 +109,11 @@ describe("a source file on S3", () => {
     expect(await ids("**/*.csv")).toEqual([0, 1, 3, 4]);
     expect(await ids("in/[!a].csv")).toEqual([1]);
     expect(await ids("?n/[a-b].csv")).toEqual([0, 1]);
+    expect(await ids("in/[z-ab-].csv")).toEqual([1]);
+    await put("many/in/\u{1f600}.csv", "id\n5\n");
+    expect(await ids("in/?.csv")).toEqual([0, 1, 5]);
+    expect(await ids("in/[\u{1f5ff}-\u{1f601}].csv")).toEqual([5]);
+    expect(await ids("in[!a]a.csv").catch(({ code }) => code)).toBe("SOURCE_UNREADABLE");
     expect(await refusal({ csv: "s3://bucket/in/*.tsv" })).toMatchObject({
       code: "SOURCE_UNREADABLE",
       message: "No object matches s3://bucket/in/*.tsv. Check the bucket and the name.",
