@@ -81,6 +81,24 @@ describe("variant values as JSON", () => {
     expect(() => variantJson(noNames, doubled)).toThrow(/overlap/);
   });
 
+  it("the engine's functions keep each row's value: short, long, large and absent ones", async () => {
+    const session = await openSession();
+    const texts = `SELECT i, CASE WHEN i % 7 = 3 THEN NULL WHEN i < 4 THEN repeat('€', 1500000) ELSE repeat('x', (i % 90)::INT) END AS s FROM range(5000) r(i)`;
+    const encoded = `SELECT i, s, CAST(variant_to_parquet_variant(s::VARIANT) AS STRUCT(metadata BLOB, "value" BLOB)) AS v FROM (${texts})`;
+    const mended = `SELECT i, s, v.metadata AS m, varve_variant_value(v.metadata, CASE WHEN i % 5 = 1 THEN NULL ELSE v."value" END) AS w FROM (${encoded})`;
+    try {
+      session.enableVariants();
+      const [row] = await session.rows(
+        unchecked(
+          `SELECT count(*) AS n, count(w) AS values, bool_and(CASE WHEN i % 5 = 1 THEN w IS NULL WHEN s IS NULL THEN hex(w) = '00' ELSE varve_variant_json(m, w) = concat('"', s, '"') AND varve_variant_fault(m, w) IS NULL END) AS same FROM (${mended})`,
+        ),
+      );
+      expect(row).toEqual({ n: 5000n, values: 4000n, same: true });
+    } finally {
+      await session.close();
+    }
+  });
+
   it("the engine's function decodes columns, and fails with the file's error", async () => {
     const session = await openSession();
     try {

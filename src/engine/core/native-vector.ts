@@ -1,6 +1,12 @@
 import type { Vector } from "@duckdb/node-bindings";
 import type { Driver } from "./driver.ts";
 
+/**
+ * Longest text or binary value that the engine keeps inside its 16-byte handle (length, then bytes); longer ones
+ * are behind a pointer in the last eight bytes.
+ */
+export const inlineBytes = 12;
+
 /** Bytes of `count` fixed-width values of a vector; the driver copies them. */
 export function vectorBytes({ bindings }: Driver, vector: Vector, count: number, width: number): Uint8Array {
   return count === 0 ? new Uint8Array(0) : bindings.vector_get_data(vector, count * width);

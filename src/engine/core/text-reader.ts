@@ -1,11 +1,6 @@
 import type { Driver } from "./driver.ts";
-import { isValid } from "./native-vector.ts";
+import { inlineBytes, isValid } from "./native-vector.ts";
 
-/**
- * Longest text that the engine keeps inside its 16-byte handle; longer ones are behind a pointer in the last
- * eight bytes.
- */
-const inlineBytes = 12;
 /** Two valid addresses nearer than a page of memory have no page between them that could be unmapped. */
 const safeGap = 4000;
 /** Up to this length a loop copies faster than a call. */

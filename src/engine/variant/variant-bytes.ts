@@ -10,24 +10,39 @@ export interface EncodedField {
 /** An object; fields are laid out in the order of their names' bytes, as readers that search them expect. */
 export function encodeObject(fields: readonly EncodedField[]): Uint8Array {
   const sorted = fields.toSorted((one, other) => Buffer.compare(one.name, other.name));
+  const ids = sorted.map(({ id }) => id);
   const items = sorted.map(({ item }) => item);
-  const idSize = bytesFor(sorted.reduce((most, { id }) => Math.max(most, id), 0));
+  const idSize = bytesFor(ids.reduce((most, id) => Math.max(most, id), 0));
   const offsetSize = bytesFor(sumOf(items));
-  const large = sorted.length > 255;
-  return joined([
-    Uint8Array.of(2 | ((offsetSize - 1) << 2) | ((idSize - 1) << 4) | (large ? 64 : 0)),
-    unsigned(sorted.length, large ? 4 : 1),
-    ...sorted.map(({ id }) => unsigned(id, idSize)),
-    offsets(items, offsetSize),
-    ...items,
-  ]);
+  const header = 2 | ((offsetSize - 1) << 2) | ((idSize - 1) << 4) | (items.length > 255 ? 64 : 0);
+  return encodeItems({ header, ids, idSize, items, offsetSize });
 }
 
 export function encodeArray(items: readonly Uint8Array[]): Uint8Array {
   const offsetSize = bytesFor(sumOf(items));
-  const large = items.length > 255;
-  const header = Uint8Array.of(3 | ((offsetSize - 1) << 2) | (large ? 16 : 0));
-  return joined([header, unsigned(items.length, large ? 4 : 1), offsets(items, offsetSize), ...items]);
+  const header = 3 | ((offsetSize - 1) << 2) | (items.length > 255 ? 16 : 0);
+  return encodeItems({ header, ids: [], idSize: 0, items, offsetSize });
+}
+
+interface EncodedItems {
+  readonly header: number;
+  /** Of an object's fields. */
+  readonly ids: readonly number[];
+  readonly idSize: number;
+  readonly items: readonly Uint8Array[];
+  readonly offsetSize: number;
+}
+
+function encodeItems({ header, ids, idSize, items, offsetSize }: EncodedItems): Uint8Array {
+  const countSize = items.length > 255 ? 4 : 1;
+  const data = 1 + countSize + ids.length * idSize + (items.length + 1) * offsetSize;
+  const bytes = new Uint8Array(data + sumOf(items));
+  bytes[0] = header;
+  let position = writeUnsigned(bytes, 1, items.length, countSize);
+  for (const id of ids) position = writeUnsigned(bytes, position, id, idSize);
+  writeOffsets(bytes, position, items, offsetSize);
+  writeParts(bytes, data, items);
+  return bytes;
 }
 
 /** A text in UTF-8: those of up to 63 bytes have their length in the header. */
@@ -44,17 +59,19 @@ export function encodePrimitive(type: number, content: Uint8Array = new Uint8Arr
 /** The metadata: names in UTF-8, each at the place that is its id. */
 export function encodeDictionary(names: readonly Uint8Array[]): Uint8Array {
   const size = bytesFor(Math.max(sumOf(names), names.length));
-  return joined([
-    Uint8Array.of(1 | ((size - 1) << 6)),
-    unsigned(names.length, size),
-    offsets(names, size),
-    ...names,
-  ]);
+  const data = 1 + size + (names.length + 1) * size;
+  const bytes = new Uint8Array(data + sumOf(names));
+  bytes[0] = 1 | ((size - 1) << 6);
+  writeOffsets(bytes, writeUnsigned(bytes, 1, names.length, size), names, size);
+  writeParts(bytes, data, names);
+  return bytes;
 }
 
 /** Bytes behind their number. */
 export function counted(bytes: Uint8Array): Uint8Array {
-  return joined([unsigned(bytes.length, 4), bytes]);
+  const length = new Uint8Array(4);
+  writeUnsigned(length, 0, bytes.length, 4);
+  return joined([length, bytes]);
 }
 
 export function signed(value: bigint, size: number): Uint8Array {
@@ -72,23 +89,32 @@ export function littleEndian(bytes: Uint8Array, from: number, size: number): num
   return number;
 }
 
-/** Where each part begins, and where the last one ends. */
-function offsets(parts: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array((parts.length + 1) * size);
+/** Writes where each part begins, and where the last one ends. */
+function writeOffsets(bytes: Uint8Array, position: number, parts: readonly Uint8Array[], size: number): void {
   let offset = 0;
-  parts.forEach((part, index) => {
+  let next = writeUnsigned(bytes, position, offset, size);
+  for (const part of parts) {
     offset += part.length;
-    bytes.set(unsigned(offset, size), (index + 1) * size);
-  });
-  return bytes;
+    next = writeUnsigned(bytes, next, offset, size);
+  }
+}
+
+function writeParts(bytes: Uint8Array, position: number, parts: readonly Uint8Array[]): void {
+  let next = position;
+  for (const part of parts) {
+    bytes.set(part, next);
+    next += part.length;
+  }
+}
+
+/** Writes a number of 1 to 4 bytes, the lowest first; returns where it ends. */
+function writeUnsigned(bytes: Uint8Array, position: number, value: number, size: number): number {
+  for (let byte = 0; byte < size; byte++) bytes[position + byte] = value >>> (8 * byte);
+  return position + size;
 }
 
 function bytesFor(largest: number): number {
   return largest < 1 << 8 ? 1 : largest < 1 << 16 ? 2 : largest < 1 << 24 ? 3 : 4;
-}
-
-function unsigned(value: number, size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, byte) => Math.floor(value / 2 ** (8 * byte)) % 256);
 }
 
 function sumOf(parts: readonly Uint8Array[]): number {

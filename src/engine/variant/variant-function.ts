@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Driver } from "../core/driver.ts";
+import { BinaryPairs, type PairResult } from "./binary-pairs.ts";
 import { mendedValue } from "./engine-value.ts";
 import { variantFault } from "./variant-fault.ts";
 import { variantJson } from "./variant-json.ts";
@@ -16,36 +17,26 @@ export function registerVariantFunctions(driver: Driver, connection: DuckDBConne
   register(driver, connection, { name: "varve_variant_value", result: "bytes", of: mendedValue });
 }
 
-interface VariantFunction<T extends string | Uint8Array> {
+interface VariantFunction {
   readonly name: string;
-  readonly result: T extends string ? "text" : "bytes";
-  readonly of: (metadata: Uint8Array, value: Uint8Array) => T | null;
+  readonly result: "text" | "bytes";
+  readonly of: (metadata: Uint8Array, value: Uint8Array) => PairResult;
 }
 
-function register<T extends string | Uint8Array>(
-  { api }: Driver,
-  connection: DuckDBConnection,
-  { name, result, of }: VariantFunction<T>,
-): void {
-  const made = api.DuckDBScalarFunction.create({
-    name,
-    parameterTypes: [api.BLOB, api.BLOB],
-    returnType: result === "text" ? api.VARCHAR : api.BLOB,
-    mainFunction: (info, input, output) => {
-      try {
-        const metadata = input.getColumnVector(0);
-        const value = input.getColumnVector(1);
-        for (let row = 0; row < input.rowCount; row++) {
-          const [names, bytes] = [metadata.getItem(row), value.getItem(row)];
-          const both = names instanceof api.DuckDBBlobValue && bytes instanceof api.DuckDBBlobValue;
-          const item = both ? of(names.bytes, bytes.bytes) : null;
-          output.setItem(row, item instanceof Uint8Array ? new api.DuckDBBlobValue(item) : item);
-        }
-        output.flush();
-      } catch (error) {
-        info.setError(error instanceof Error ? error.message : String(error));
-      }
-    },
+function register(driver: Driver, connection: DuckDBConnection, { name, result, of }: VariantFunction): void {
+  const { api, bindings } = driver;
+  const pairs = new BinaryPairs(driver, of);
+  const made = new api.DuckDBScalarFunction();
+  made.setName(name);
+  made.addParameter(api.BLOB);
+  made.addParameter(api.BLOB);
+  made.setReturnType(result === "text" ? api.VARCHAR : api.BLOB);
+  bindings.scalar_function_set_function(made.scalar_function, (info, input, output) => {
+    try {
+      pairs.fill(input, output);
+    } catch (error) {
+      bindings.scalar_function_set_error(info, error instanceof Error ? error.message : String(error));
+    }
   });
   connection.registerScalarFunction(made);
 }

@@ -1,8 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import type { Vector } from "@duckdb/node-bindings";
 import { type Data, DataType } from "apache-arrow";
+import { inlineBytes } from "../../core/native-vector.ts";
+import { layOutValues } from "../../core/text-block.ts";
 import { CellProblem } from "../shared/builder-contract.ts";
-import { inlineBytes, layOutBlock } from "../shared/text-block.ts";
 import { type ArrowWriting, ChunkTooLarge } from "./arrow-writing.ts";
 import { type Picked, positionOf, validityOf } from "./picked.ts";
 
@@ -41,10 +42,7 @@ export function writeTexts(
     positions.push(row);
   }
   const handles = new DataView(new ArrayBuffer(picked.count * 16));
-  const starts = new Float64Array(values.length + 1);
-  for (let index = 0; index < values.length; index++)
-    starts[index + 1] = (starts[index] ?? 0) + (values[index]?.length ?? 0);
-  if (positions.length > 0) layOutBlock(driver, vector, handles, Buffer.concat(values), positions, starts);
+  layOutValues(driver, { vector, handles }, values, positions);
   driver.bindings.copy_data_to_vector(vector, 0, handles.buffer, 0, handles.byteLength);
   return total;
 }

@@ -1,8 +1,9 @@
+import { inlineBytes } from "../../core/native-vector.ts";
+import { layOutBlock, layOutValues } from "../../core/text-block.ts";
 import { sqlType, type ValueType } from "../../core/value-type.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/builder-contract.ts";
 import { FixedData, Validity } from "../shared/chunk-buffers.ts";
 import { parseBase64 } from "../shared/parse-values.ts";
-import { inlineBytes, layOutBlock } from "../shared/text-block.ts";
 
 /** With the `u` flag only surrogates without their partner match; UTF-8 cannot say them. */
 const loneSurrogate = /[\ud800-\udfff]/u;
@@ -35,7 +36,8 @@ export function textBuilder(options: BuilderOptions, type: ValueType): ColumnBui
         if (block.length < all.length * 3) block = new Uint8Array(all.length * 4);
         const { written } = encoder.encodeInto(all, block);
         const starts = startsOf(texts, written === all.length);
-        layOutBlock(options.driver, vector, data.view, block.subarray(0, written), positions, starts);
+        const target = { vector, handles: data.view };
+        layOutBlock(options.driver, target, { block: block.subarray(0, written), positions, starts });
         if (options.written !== undefined) options.written.bytes += written;
         texts = [];
         positions = [];
@@ -94,11 +96,8 @@ export function binaryBuilder(options: BuilderOptions, type: ValueType): ColumnB
     },
     write(vector, count) {
       if (positions.length > 0) {
-        const starts = new Float64Array(values.length + 1);
-        for (let index = 0; index < values.length; index++)
-          starts[index + 1] = (starts[index] ?? 0) + (values[index]?.length ?? 0);
-        layOutBlock(options.driver, vector, data.view, Buffer.concat(values), positions, starts);
-        if (options.written !== undefined) options.written.bytes += starts[values.length] ?? 0;
+        layOutValues(options.driver, { vector, handles: data.view }, values, positions);
+        if (options.written !== undefined) for (const { length } of values) options.written.bytes += length;
         values = [];
         positions = [];
       }

@@ -1,25 +1,33 @@
 import type { Vector } from "@duckdb/node-bindings";
-import type { Driver } from "../../core/driver.ts";
+import type { Driver } from "./driver.ts";
+import { inlineBytes } from "./native-vector.ts";
 
-/** Longest value that the engine keeps inside its 16-byte handle: length, then bytes. */
-export const inlineBytes = 12;
+/** A vector of texts or binary values, and its handles, which must be copied to it afterwards. */
+export interface HandleVector {
+  readonly vector: Vector;
+  readonly handles: DataView;
+}
+
+/** Values whose bytes stand one after the other. */
+export interface ValueBlock {
+  readonly block: Uint8Array;
+  /** Where the values go. */
+  readonly positions: ArrayLike<number>;
+  /** Where each value begins in the block, with the block's end last. */
+  readonly starts: ArrayLike<number>;
+}
 
 /**
- * Lays out the handles of many values whose bytes stand one after the other in `block`, with one call of the
- * driver for all of them.
+ * Lays out the handles of many values, with one call of the driver for all of them.
  *
  * A call for each value would cost half a microsecond. The block is stored as one long value, whose memory
  * belongs to the vector; a long value's handle (length, first four bytes, address) points into it, a short
- * one holds its bytes. `handles` must be copied to the vector afterwards. `positions` say where the values
- * go; `starts` where each begins in the block, with the block's end last.
+ * one holds its bytes.
  */
 export function layOutBlock(
   { bindings }: Driver,
-  vector: Vector,
-  handles: DataView,
-  block: Uint8Array,
-  positions: ArrayLike<number>,
-  starts: ArrayLike<number>,
+  { vector, handles }: HandleVector,
+  { block, positions, starts }: ValueBlock,
 ): void {
   const base = block.length > inlineBytes ? storeBlock(bindings, vector, block, positions[0] ?? 0) : 0;
   const bytes = new DataView(block.buffer, block.byteOffset, block.byteLength);
@@ -37,6 +45,20 @@ export function layOutBlock(
       for (let k = 0; k < inlineBytes; k++)
         handles.setUint8(handle + 4 + k, k < length ? (block[start + k] ?? 0) : 0);
   }
+}
+
+/** As {@link layOutBlock}, of values that are not in one block yet. */
+export function layOutValues(
+  driver: Driver,
+  target: HandleVector,
+  values: readonly Uint8Array[],
+  positions: ArrayLike<number>,
+): void {
+  if (values.length === 0) return;
+  const starts = new Float64Array(values.length + 1);
+  for (let index = 0; index < values.length; index++)
+    starts[index + 1] = (starts[index] ?? 0) + (values[index]?.length ?? 0);
+  layOutBlock(driver, target, { block: Buffer.concat(values), positions, starts });
 }
 
 function storeBlock(bindings: Driver["bindings"], vector: Vector, block: Uint8Array, index: number): number {
