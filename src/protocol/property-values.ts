@@ -137,7 +137,8 @@ export function parseInterval(value: string): number | undefined {
   if (!/^(?:\d+\s+[a-z]+\s*)+$/.test(parts)) return undefined;
   let total = 0;
   for (const [, count = "", name = ""] of parts.matchAll(/(\d+)\s+([a-z]+)/g)) {
-    const unit = units[name.replace(/s$/, "")];
+    const word = name.replace(/s$/, "");
+    const unit = Object.hasOwn(units, word) ? units[word] : undefined;
     if (unit === undefined) return undefined;
     total += Number(count) * unit;
   }

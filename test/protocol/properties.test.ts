@@ -145,6 +145,7 @@ describe("requestedProperties", () => {
     ["delta.checkpointPolicy", "v3"],
     ["delta.isolationLevel", "SnapshotIsolation"],
     ["delta.logRetentionDuration", "interval 1 month"],
+    ["delta.logRetentionDuration", "interval 1 constructor"],
     ["delta.dataSkippingNumIndexedCols", "-2"],
     ["delta.dataSkippingStatsColumns", "a, `b"],
     ["delta.targetFileSize", "0"],

@@ -182,6 +182,22 @@ const refused: readonly (readonly [string, Record<string, unknown>, string])[] =
     },
     "checks[1].params.json_schema.$ref",
   ],
+  [
+    "a JSON Schema keyword that every object has as a name",
+    {
+      kind: "expect_column_values_to_match_json_schema",
+      params: { column: "origin", json_schema: { constructor: 1 } },
+    },
+    "checks[1].params.json_schema.constructor",
+  ],
+  [
+    "a JSON Schema type that every object has as a name",
+    {
+      kind: "expect_column_values_to_match_json_schema",
+      params: { column: "origin", json_schema: { type: "constructor" } },
+    },
+    "checks[1].params.json_schema.type",
+  ],
 ];
 
 /** Wrong only for these columns: found when the suite meets them. */

@@ -317,7 +317,7 @@ class Parser {
   #type(): DeltaType {
     const word = this.#advance();
     let name = word.value.toLowerCase();
-    const known = typeWords[name];
+    const known = Object.hasOwn(typeWords, name) ? typeWords[name] : undefined;
     if (this.#token.value === "(" && (name === "decimal" || name === "dec" || name === "numeric")) {
       this.#index += 1;
       const precision = this.#advance().value;

@@ -90,7 +90,7 @@ function compile(
     throw invalidSuite(path, "is not a JSON Schema", "Pass an object, true or false");
   const conditions = Object.entries(schema).flatMap(([keyword, value]): Condition[] => {
     if (annotations.has(keyword)) return [];
-    const make = keywords[keyword];
+    const make = Object.hasOwn(keywords, keyword) ? keywords[keyword] : undefined;
     if (make === undefined)
       throw invalidSuite(
         `${path}.${keyword}`,
@@ -163,7 +163,7 @@ const keywords: Readonly<Record<string, Keyword>> = {
   type: (value, path) => {
     const names = Array.isArray(value) ? (value as readonly JsonValue[]) : [value];
     for (const name of names)
-      if (typeof name !== "string" || types[name] === undefined)
+      if (typeof name !== "string" || !Object.hasOwn(types, name))
         throw invalidSuite(path, "is not a JSON type", `Use ${Object.keys(types).join(", ")}`);
     return (json) =>
       sql`(${joinSql(

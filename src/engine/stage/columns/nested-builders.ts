@@ -9,7 +9,7 @@ import {
   within,
 } from "../shared/builder-contract.ts";
 import { FixedData, Validity } from "../shared/chunk-buffers.ts";
-import { hasFields, isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
+import { fieldOf, hasFields, isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
 
 export function structBuilder(
   driver: Driver,
@@ -31,7 +31,7 @@ export function structBuilder(
       if (!isPlainObject(value) || !hasFields(value)) throw new CellProblem(sqlType(type), value);
       for (const name in value)
         if (!names.has(name)) throw inPath(new CellProblem("no such field", value[name]), name);
-      for (const { name, builder } of children) within(name, () => builder.set(index, value[name]));
+      for (const { name, builder } of children) within(name, () => builder.set(index, fieldOf(value, name)));
     },
     write(vector, count) {
       children.forEach(({ builder }, index) => {

@@ -77,11 +77,11 @@ export function putInteger(view: DataView, offset: number, value: number): boole
   return true;
 }
 
-const nonFinite: Readonly<Record<string, number>> = {
-  NaN: Number.NaN,
-  Infinity: Number.POSITIVE_INFINITY,
-  "-Infinity": Number.NEGATIVE_INFINITY,
-};
+const nonFinite: ReadonlyMap<string, number> = new Map([
+  ["NaN", Number.NaN],
+  ["Infinity", Number.POSITIVE_INFINITY],
+  ["-Infinity", Number.NEGATIVE_INFINITY],
+]);
 
 export function floatBuilder(options: BuilderOptions, type: ValueType): ColumnBuilder {
   const isSingle = type.kind === "float";
@@ -105,7 +105,7 @@ function doubleOf(value: unknown, fromText: boolean): number | undefined {
   if (typeof value === "bigint") return BigInt(Number(value)) === value ? Number(value) : undefined;
   // its text says more than a double holds
   if (value instanceof ExactNumber) return undefined;
-  return fromText && typeof value === "string" ? nonFinite[value] : undefined;
+  return fromText && typeof value === "string" ? nonFinite.get(value) : undefined;
 }
 
 export function decimalBuilder(

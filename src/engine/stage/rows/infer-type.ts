@@ -1,7 +1,7 @@
 import { isEmptyObject, type ValueField, type ValueType } from "../../core/value-type.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
 import { decimalDigits, decimalShape } from "../shared/number-text.ts";
-import { hasFields, isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
+import { fieldOf, hasFields, isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
 
 /** Two values of one column that no type holds without loss. */
 export class TypeConflict extends Error {
@@ -73,7 +73,10 @@ export function mergeTypes(left: ValueType, right: ValueType): ValueType {
 export function inferWithin(shape: ValueType, value: unknown): ValueType | undefined {
   if (shape.kind === "null") return inferType(value);
   if (shape.kind !== "struct" || !isPlainObject(value)) return shape;
-  const fields = shape.fields.map(({ name, type }) => ({ name, type: inferWithin(type, value[name]) }));
+  const fields = shape.fields.map(({ name, type }) => ({
+    name,
+    type: inferWithin(type, fieldOf(value, name)),
+  }));
   return fields.every(isTyped) ? { kind: "struct", fields } : undefined;
 }
 

@@ -20,7 +20,7 @@ import { ChunkWriter, rowsOfChunk } from "../shared/chunk-writer.ts";
 import { nestedNameFault } from "../shared/column-names.ts";
 import { type DecimalShape, noDigits, safeDigits } from "../shared/number-text.ts";
 import { besideStored, storedName } from "../shared/position.ts";
-import { hasFields, isPlainObject } from "../shared/value-shapes.ts";
+import { fieldOf, hasFields, isPlainObject } from "../shared/value-shapes.ts";
 import { describeValue } from "./describe-value.ts";
 import { inferType, inferWithin, mergeTypes, TypeConflict } from "./infer-type.ts";
 import { decimalFor, filledObjects, isDouble, storedDigits, widenedNumbers } from "./widen-numbers.ts";
@@ -404,10 +404,9 @@ export class RowStager {
   }
 }
 
-/** A row's own value of a column: every object has a `constructor`, which is no column. */
+/** A row's own value of a column. */
 function cellOf(row: RowCells | null | undefined, name: string): unknown {
-  if (row === null || row === undefined) return undefined;
-  return name in Object.prototype && !Object.hasOwn(row, name) ? undefined : row[name];
+  return row === null || row === undefined ? undefined : fieldOf(row, name);
 }
 
 /** Whether a type leaves parts open. */

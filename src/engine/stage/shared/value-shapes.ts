@@ -31,3 +31,8 @@ export function hasFields(value: object): boolean {
 export function isNumberArray(value: unknown): value is ArrayLike<number | bigint> & object {
   return ArrayBuffer.isView(value) && !(value instanceof DataView) && !(value instanceof Uint8Array);
 }
+
+/** An object's own value of a name: every object inherits a `constructor`, which is no field. */
+export function fieldOf(object: Readonly<Record<string, unknown>>, name: string): unknown {
+  return name in Object.prototype && !Object.hasOwn(object, name) ? undefined : object[name];
+}
