@@ -67,8 +67,9 @@ function judgeFile({ options = {} }: CsvSeed, bytes: Buffer, read: RowsRead): st
     const bad = badCells[row] ?? [];
     const broken = bad.find(({ column }) => column === null);
     if (broken !== undefined) {
-      // a line end of another kind is part of a broken line
+      // a line end of another kind is part of a broken line, as is the LF of CRLF where records end in CR
       const line = broken.text ?? "";
+      if (line.startsWith("\n") && text.startsWith("\r\n", at - 2) && text.startsWith(line, at - 1)) at--;
       while (!text.startsWith(line, at) && lineEnd(text, at) > 0) at++;
       if (!text.startsWith(line, at)) return `row ${row} is not the line that was set aside`;
       at += line.length;
