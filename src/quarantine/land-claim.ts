@@ -13,6 +13,7 @@ import {
 import type { Suite } from "../quality/model/suite.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { ownColumnsSql } from "../sidetables/own-columns.ts";
+import { changedRows } from "../sidetables/rewrite-rows.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { maintainLog } from "../table/commit/log-maintenance.ts";
@@ -25,7 +26,7 @@ import type { WritePlan } from "../write/plan/write-plan.ts";
 import { runPlan } from "../write/write-pipeline.ts";
 import { type ClaimEnd, endOf, forgottenEnd } from "./claim-end.ts";
 import { quarantineOf } from "./intake/quarantine-table.ts";
-import { changedRows, rewriteQuarantineStep } from "./quarantine-change.ts";
+import { rewriteQuarantineStep } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 import { filledColumns } from "./quarantine-rows.ts";
 import type { ResubmissionTests } from "./resubmission-tests.ts";

@@ -8,10 +8,16 @@ import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import { withSideRows } from "../sidetables/read-rows.ts";
 import { removeOldFiles } from "../sidetables/remove-old-files.ts";
-import { removedRows, rewriteSideTable, type SideRewrite } from "../sidetables/rewrite-rows.ts";
+import {
+  changedRows,
+  changedRowsSql,
+  removedRows,
+  rewriteSideTable,
+  type SideRewrite,
+} from "../sidetables/rewrite-rows.ts";
 import { asStep, type SideTableOptions } from "../sidetables/side-table.ts";
-import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
-import { plainName, quoteName, quoteText } from "../sql/sql-text.ts";
+import { type SqlExpression, sql } from "../sql/sql.ts";
+import { plainName, quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
 import { type QuarantineStatus, quarantineAt, quarantineOf } from "./intake/quarantine-table.ts";
 import { finalNotes } from "./own-notes.ts";
@@ -73,27 +79,6 @@ async function rewriteCounted(
   );
   if (version === undefined) requireQuarantine(selection);
   return rows;
-}
-
-/** New values of columns, by name: SQL over `q`. */
-type ColumnChanges = Readonly<Record<string, SqlExpression>>;
-
-/** The change of columns of a quarantine's rows that meet a condition. */
-export function changedRows(condition: SqlExpression, changes: ColumnChanges): SideRewrite {
-  return { where: condition, select: changedRowsSql(condition, changes) };
-}
-
-/** A SELECT over `q` that changes columns of the rows that meet a condition. */
-export function changedRowsSql(
-  condition: SqlExpression,
-  changes: ColumnChanges,
-  from: SqlExpression = sql`q`,
-): SqlSelect {
-  const items = Object.entries(changes).map(
-    ([name, value]) =>
-      sql`CASE WHEN ${condition} THEN ${value} ELSE q.${quoteName(name)} END AS ${quoteName(name)}`,
-  );
-  return sql`SELECT q.* REPLACE (${items}) FROM ${from}`;
 }
 
 /**

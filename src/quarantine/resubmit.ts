@@ -9,6 +9,7 @@ import { errorsType } from "../quality/gate/errors-list.ts";
 import { evaluateGate } from "../quality/gate/gate.ts";
 import type { Suite } from "../quality/model/suite.ts";
 import { withSideRows } from "../sidetables/read-rows.ts";
+import { changedRowsSql } from "../sidetables/rewrite-rows.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { quoteFile, quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
@@ -16,9 +17,9 @@ import { appendAll } from "../util/append-all.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import { type ComparedTables, openCompared } from "../write/plan/compared-tables.ts";
-import { quarantineOf } from "./intake/quarantine-table.ts";
+import { quarantineNames, quarantineOf } from "./intake/quarantine-table.ts";
 import { type LandedClaim, landClaim } from "./land-claim.ts";
-import { changedRowsSql, rewriteQuarantineStep } from "./quarantine-change.ts";
+import { rewriteQuarantineStep } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 import { payloadNames, stagePayloads } from "./quarantine-rows.ts";
 import {
@@ -49,6 +50,11 @@ export interface ResubmitResult {
   readonly stillBad: number;
   /** Version of the table with the landed rows; `null` if none landed. */
   readonly version: number | null;
+  /**
+   * Number of open rows that were set aside from another table, which stood in this one's place and was removed.
+   * They stay open, and can only be discarded.
+   */
+  readonly ofRemovedTable: number;
   /** Why rows still fail, most rows first. */
   readonly failures: readonly ResubmitFailure[];
 }
@@ -94,7 +100,8 @@ export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}
     for (const id of claims) finished.push(await landClaim(newest, id, tests, options));
   };
   await land(await openClaims(newest.context, options));
-  const open = selectionSql(selection);
+  const removed = ofRemovedTable(newest);
+  const open = sql`${selectionSql(selection)} AND NOT ${removed}`;
   const groups = await tests(await refreshLog(newest), open);
   for (const { problem } of groups) if (problem !== undefined) throw problem;
   const failures: ResubmitFailure[] = [];
@@ -111,6 +118,7 @@ export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}
   return {
     landed: finished.reduce((sum, { rows }) => sum + rows, 0),
     stillBad,
+    ofRemovedTable: await rowsOf(newest.context, sql`${selectionSql(selection)} AND ${removed}`),
     version: finished.findLast(({ version }) => version !== null)?.version ?? null,
     failures: summed(failures),
     unmarked: unmarked.length === 0 ? undefined : unmarked,
@@ -144,6 +152,19 @@ async function selectedRows(
   );
   if (whole === undefined) requireQuarantine(selection);
   return whole ?? open;
+}
+
+/** A condition that is true for rows of another table that was in the same place. */
+function ofRemovedTable({ metadata }: LogSnapshot): SqlExpression {
+  const { table, baseVersion } = quarantineNames;
+  return sql`coalesce(${table} <> ${quoteText(metadata.id)} AND ${baseVersion} IS NOT NULL, false)`;
+}
+
+async function rowsOf(context: TableContext, condition: SqlExpression): Promise<number> {
+  const count = (session: Session, stored: ScanRelation) =>
+    session.rows(sql`SELECT count(*) AS n FROM (${stored.sql}) WHERE ${condition}`);
+  const [row] = (await withQuarantine(context, count)) ?? [];
+  return Number(row?.["n"] ?? 0);
 }
 
 /** Failures of all groups by check, most rows first. */

@@ -1,5 +1,6 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import { propertyKey } from "../protocol/properties.ts";
+import { changedRows } from "../sidetables/rewrite-rows.ts";
 import { openSideTable } from "../sidetables/side-table.ts";
 import { type SqlExpression, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
@@ -7,7 +8,7 @@ import { isCovered } from "../table/idempotence/app-transaction.ts";
 import { asideMark, quarantinedTransaction } from "../table/idempotence/application-ids.ts";
 import { quarantineNames, quarantineOf, rowIdSql } from "./intake/quarantine-table.ts";
 import { landedWhole, neverMade } from "./own-notes.ts";
-import { changedRows, rewriteQuarantineStep } from "./quarantine-change.ts";
+import { rewriteQuarantineStep } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 
 /** States of the batches of quarantined rows in the table. */

@@ -3,6 +3,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import type { Predicate } from "../protocol/predicate.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
+import { quoteName } from "../sql/sql-text.ts";
 import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
 import { predicateFromSql } from "../table/scan/predicate-from-sql.ts";
 import { type BatchTarget, existingTarget } from "../write/plan/batch-target.ts";
@@ -38,6 +39,27 @@ export interface SideRewrite {
 /** The change that removes the rows that meet a condition. */
 export function removedRows(where: SqlExpression): SideRewrite {
   return { where, select: sql`SELECT q.* FROM q WHERE (${where}) IS NOT TRUE` };
+}
+
+/** New values of columns, by name: SQL over `q`. */
+type ColumnChanges = Readonly<Record<string, SqlExpression>>;
+
+/** The change of columns of the rows that meet a condition. */
+export function changedRows(condition: SqlExpression, changes: ColumnChanges): SideRewrite {
+  return { where: condition, select: changedRowsSql(condition, changes) };
+}
+
+/** A SELECT over `q` that changes columns of the rows that meet a condition. */
+export function changedRowsSql(
+  condition: SqlExpression,
+  changes: ColumnChanges,
+  from: SqlExpression = sql`q`,
+): SqlSelect {
+  const items = Object.entries(changes).map(
+    ([name, value]) =>
+      sql`CASE WHEN ${condition} THEN ${value} ELSE q.${quoteName(name)} END AS ${quoteName(name)}`,
+  );
+  return sql`SELECT q.* REPLACE (${items}) FROM ${from}`;
 }
 
 /**

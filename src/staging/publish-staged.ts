@@ -23,7 +23,7 @@ import {
   type StagedBatch,
 } from "./staged-batch.ts";
 import { deleteStagedFiles, requireStagedFiles } from "./staged-files.ts";
-import { quarantineMisfits } from "./staged-misfits.ts";
+import { discardSetAside, quarantineMisfits } from "./staged-misfits.ts";
 
 /** Result of a publication. */
 export interface PublishResult {
@@ -96,7 +96,8 @@ export async function publishStaged(
  * Discards a staged batch: deletes its files and its records.
  *
  * Files of a batch whose publication began are kept, because it may still land; if it does not, no version
- * names them, and a vacuum removes them.
+ * names them, and a vacuum removes them. Rows that it put into the quarantine are discarded with a note; they can
+ * be opened again.
  *
  * @returns whether the files were deleted
  * @throws `STAGED_INVALID` for an unknown or published batch
@@ -118,6 +119,7 @@ export async function discardStaged(
   // A publication that came between removed its claim when it was done; one that starts now finds this claim.
   if (mine && (await isPublished(await refreshLog(now), id))) throw await publishedAlready(context, id);
   if (mine) await deleteStagedFiles(context, batch);
+  if (end === "publish") await discardSetAside(now, stagedTransaction(id));
   // A publication that has begun may still commit; without its claim, the next discard would delete the
   // files.
   await forgetStaged(context, id, { keepClaim: end === "publish" });

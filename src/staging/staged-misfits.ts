@@ -5,14 +5,20 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { CheckResult } from "../quality/gate/verdict.ts";
 import type { Suite } from "../quality/model/suite.ts";
 import { keepSuite } from "../quarantine/intake/kept-suites.ts";
-import { quarantineNames, quarantineOf, quarantineSchema } from "../quarantine/intake/quarantine-table.ts";
+import {
+  quarantineColumns,
+  quarantineNames,
+  quarantineOf,
+  quarantineSchema,
+} from "../quarantine/intake/quarantine-table.ts";
 import { quarantineSql, requireAside } from "../quarantine/intake/quarantined-rows.ts";
 import { appendToSideTable } from "../sidetables/append-rows.ts";
+import { changedRows, rewriteSideTable } from "../sidetables/rewrite-rows.ts";
 import { asStep } from "../sidetables/side-table.ts";
 import { sql } from "../sql/sql.ts";
-import { quoteText } from "../sql/sql-text.ts";
+import { quoteName, quoteText } from "../sql/sql-text.ts";
 import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
-import { misfitsTransaction } from "../table/idempotence/application-ids.ts";
+import { misfitsTransaction, transactionName } from "../table/idempotence/application-ids.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 import type { QuarantinePlace } from "../write/plan/write-options.ts";
 import type { WrittenBatch } from "../write/stages/batch-stages.ts";
@@ -95,6 +101,25 @@ export async function quarantineMisfits(
     appendToSideTable(quarantine, async () => misfits, options),
   );
   return { uri: quarantine.context.store.uri, version: committed.version, rows };
+}
+
+/**
+ * Discards, with a note, the open rows that a publication put into the quarantine before its batch was
+ * discarded.
+ */
+export async function discardSetAside(
+  { context, metadata }: LogSnapshot,
+  txn: AppTransaction,
+): Promise<void> {
+  const quarantine = quarantineOf(context);
+  const { status, batch, table, resolvedAt, note } = quarantineColumns;
+  const condition = sql`(${quoteName(status)} = 'open' AND ${quoteName(batch)} = ${quoteText(transactionName(txn))} AND ${quoteName(table)} = ${quoteText(metadata.id)})`;
+  const changes = {
+    [status]: sql`'discarded'`,
+    [resolvedAt]: sql`TIMESTAMPTZ ${quoteText(new Date(context.world.now()).toISOString())}`,
+    [note]: quoteText("its staged batch was discarded while it was being published"),
+  };
+  await asStep(quarantine, () => rewriteSideTable(quarantine, async () => changedRows(condition, changes)));
 }
 
 async function localFile(context: TableContext, path: string): Promise<string> {

@@ -280,6 +280,10 @@ async function resubmit(
   const { untested } = flags;
   const result = await table.quarantine.resubmit({ ...selectionOf(flags), gate, untested });
   print(resubmitText(result));
+  if (result.ofRemovedTable > 0)
+    printFailure(
+      `warning: ${result.ofRemovedTable} open rows are of another table, which was in this place and was removed; they stay, and can be discarded`,
+    );
   if (untested === true && result.landed > 0)
     printFailure("warning: the rows were appended without tests, as --untested says");
   await printWarnings(table);

@@ -93,6 +93,7 @@ describe("a quarantine", () => {
       stillBad: 0,
       version: null,
       failures: [],
+      ofRemovedTable: 0,
     });
   });
 

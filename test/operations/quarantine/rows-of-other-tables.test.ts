@@ -139,4 +139,25 @@ describe("a quarantine that several tables share", () => {
     const payloads = (await table.quarantine.read({ batchId: "c" })).map((row) => String(row["payload"]));
     expect(payloads.sort()).toEqual(['{"id":-2}', '{"id":-3}']);
   });
+
+  it("of a table that was removed lands no row of it in the one made in its place", async () => {
+    const folder = join(freshFolder(), "t");
+    await using before = await createTable(folder, { schema: schema().long("id") });
+    await before.append([{ id: -2 }], { gate, batchId: "b" });
+    rmSync(join(folder, "_delta_log"), { recursive: true });
+    await using table = await createTable(folder, { schema: schema().long("id") });
+    await table.append([{ id: -3 }], { gate, batchId: "c" });
+    for (const options of [
+      { untested: true },
+      { gate: suite("all", []) },
+      { batchId: "b", untested: true },
+    ]) {
+      await table.quarantine
+        .resubmit(options)
+        .then((result) => expect(result).toMatchObject({ stillBad: 0, ofRemovedTable: 1 }));
+      expect(await ids(table)).toEqual([-3]);
+    }
+    expect(await table.quarantine.discard({ batchId: "b" }, "of the table before")).toBe(1);
+    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, ofRemovedTable: 0 });
+  });
 });
