@@ -234,5 +234,13 @@ export const resubmitKeys = {
 export const sqlSourceKeys = { sql: true, tables: true, files: true } satisfies OptionKeys<SqlSource>;
 export const csvSourceKeys = {
   csv: true,
-  options: { delimiter: true, header: true, quote: true, escape: true, nullText: true, encoding: true },
+  options: {
+    delimiter: true,
+    header: true,
+    names: true,
+    quote: true,
+    escape: true,
+    nullText: true,
+    encoding: true,
+  },
 } satisfies OptionKeys<CsvSource>;

@@ -4,7 +4,7 @@ import { VarveError } from "../../api/errors.ts";
 import { openOptions } from "../shared/open-options.ts";
 import { printWarnings } from "../shared/opened-table.ts";
 import { keyValue, nameList, withStoreFlags } from "../shared/options.ts";
-import { fileSource } from "../shared/source-files.ts";
+import { fileSource, warnOfMissingHeader } from "../shared/source-files.ts";
 import { inputFiles } from "../shared/standard-input.ts";
 import { printWriteResult, type WriteFlags, withProgress, withWriteFlags } from "./write.ts";
 
@@ -64,6 +64,11 @@ async function create(uri: string, flags: CreateFlags): Promise<void> {
   );
   await using created = table;
   if (written === undefined) throw new Error("varve internal error: the table was there and nothing said so");
+  const { schema: made } = created.snapshot();
+  warnOfMissingHeader(
+    made.fields.map(({ name }) => name),
+    { ...flags, files: flags.from ?? [] },
+  );
   await printWriteResult(written, flags);
   await printWarnings(created);
 }

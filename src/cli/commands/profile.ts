@@ -14,7 +14,12 @@ import {
 } from "../shared/options.ts";
 import { withOutput } from "../shared/output-format.ts";
 import { printRecords } from "../shared/records.ts";
-import { type SourceFlags, sourceHelp, withSourceFlags } from "../shared/source-files.ts";
+import {
+  type SourceFlags,
+  sourceHelp,
+  warnOfMissingHeader,
+  withSourceFlags,
+} from "../shared/source-files.ts";
 import { inputFiles, inputName, standardInput } from "../shared/standard-input.ts";
 import { writeOutput } from "../shared/write-output.ts";
 
@@ -70,6 +75,10 @@ async function profile(sources: readonly string[], flags: ProfileFlags & ListOut
   const { profile: profileOf } = await import("../../api/profile.ts");
   await using input = await inputFiles(sources, flags.inputFormat);
   const { rows, columns } = await profileOf(await openSource(input.files, flags), readingOf(flags));
+  warnOfMissingHeader(
+    columns.map(({ name }) => name),
+    { ...flags, files: sources },
+  );
   const records =
     flags.format === "table" || flags.format === "csv"
       ? columns.map(summary)

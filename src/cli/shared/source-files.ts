@@ -3,6 +3,8 @@ import { type Command, Option } from "commander";
 import { VarveError } from "../../api/errors.ts";
 import { pathWithExtension, shownPath } from "../../api/source-paths.ts";
 import type { Source } from "../../index.ts";
+import { nameList } from "./options.ts";
+import { printFailure } from "./print.ts";
 
 /** Formats of source files. */
 const sourceFormats = ["csv", "ndjson", "parquet", "arrow"] as const;
@@ -60,6 +62,9 @@ export interface SourceFlags {
   readonly encoding?: (typeof encodings)[number] | undefined;
   readonly delimiter?: string | undefined;
   readonly nullText?: string | undefined;
+  /** False with `--no-header`. */
+  readonly header?: boolean | undefined;
+  readonly names?: readonly string[] | undefined;
 }
 
 const encodings = ["utf-8", "utf-16", "latin-1"] as const;
@@ -77,7 +82,13 @@ export function withSourceFlags(command: Command): Command {
       new Option("--encoding <encoding>", "encoding of CSV files; default: utf-8").choices(encodings),
     )
     .option("--delimiter <character>", "delimiter of CSV files; default: detected")
-    .option("--null-text <text>", "text for null in CSV files, in addition to an empty value");
+    .option("--null-text <text>", "text for null in CSV files, in addition to an empty value")
+    .option("--no-header", "the first line of CSV files is a row; the columns are column0, column1 and so on")
+    .option(
+      "--names <names>",
+      "names of the columns of CSV files without a header, separated by commas",
+      nameList,
+    );
 }
 
 /**
@@ -88,10 +99,17 @@ export function fileSource(files: readonly string[], flags: SourceFlags): Source
   const format = sourceFormat(files, flags.inputFormat);
   if (format === "csv") {
     const tabs = files.every((file) => /\.tsv(\.gz|\.zst)?$/i.test(pathWithExtension(file)));
-    const { encoding, delimiter = tabs ? "\t" : undefined, nullText } = flags;
-    return { csv: files, options: { encoding, delimiter: delimiter === "\\t" ? "\t" : delimiter, nullText } };
+    const { encoding, delimiter = tabs ? "\t" : undefined, nullText, names } = flags;
+    const header = flags.header === false || names !== undefined ? false : undefined;
+    return {
+      csv: files,
+      options: { encoding, delimiter: delimiter === "\\t" ? "\t" : delimiter, nullText, header, names },
+    };
   }
-  const option = (["encoding", "delimiter", "nullText"] as const).find((name) => flags[name] !== undefined);
+  const option =
+    flags.header === false
+      ? "header"
+      : (["encoding", "delimiter", "nullText", "names"] as const).find((name) => flags[name] !== undefined);
   if (option !== undefined) {
     throw new VarveError(
       "INVALID_ARGUMENT",
@@ -112,6 +130,24 @@ export function fileSource(files: readonly string[], flags: SourceFlags): Source
   }
   return { arrow: file };
 }
+
+/**
+ * Warns of columns that are named like values: the file probably has no header, and its first row was taken for one.
+ */
+export function warnOfMissingHeader(
+  columns: readonly string[],
+  { files, inputFormat, header, names }: SourceFlags & { readonly files: readonly string[] },
+): void {
+  const valueName = columns.find((name) => valueLike.test(name));
+  if (valueName === undefined || header === false || names !== undefined) return;
+  if (inputFormat !== "csv" && !files.some((file) => knownFormat(file) === "csv")) return;
+  printFailure(
+    `warning: the first line gave a column the name ${JSON.stringify(valueName)}, which looks like a value. If the file has no header, its first row is missing: use --no-header or --names.`,
+  );
+}
+
+/** Numbers, dates and times. */
+const valueLike = /^[+-]?(\d+([.,]\d+)*|\d{4}-\d{2}-\d{2}([T ].*)?)$/;
 
 function knownFormat(file: string): SourceFormat | undefined {
   const path = pathWithExtension(file).replace(/\.(gz|zst)$/i, "");

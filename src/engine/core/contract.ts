@@ -120,6 +120,8 @@ export interface CsvOptions {
    * Whether the first line names the columns; default true. Without, they are `column0`, `column1` and so on.
    */
   readonly header?: boolean | undefined;
+  /** Names of the columns of files without a header, in their order; `header` counts as false then. */
+  readonly names?: readonly string[] | undefined;
   /** Default: `"`. */
   readonly quote?: string | undefined;
   /** Default: the quote. */

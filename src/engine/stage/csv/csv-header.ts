@@ -44,13 +44,30 @@ export async function readCsvHeader(file: string, options: CsvOptions): Promise<
   const lineEnd = lineEndAt(text, end) ?? "\n";
   const firstBytes = Buffer.byteLength(text.slice(0, end + lineEnd.length));
   const hidesLineEnd = lineEndAt(text, text.search(/[\r\n]/)) !== lineEndAt(text, end);
-  const names = options.header === false ? cells.map((_, index) => `column${index}`) : cells;
+  const names = options.header === false ? namesOf(file, cells, options.names) : cells;
   const hint = options.header === false ? undefined : "If line 1 is no header, set header to false";
   assertNames(
     names.map((name) => (name.trim() === "" ? "" : name)),
     { source: `line 1 of the CSV file ${file}`, file, line: 1, hint },
   );
   return { ...marks, names, lineEnd, hidesLineEnd, firstBytes };
+}
+
+/** Names for the cells of a file without a header. */
+function namesOf(
+  file: string,
+  cells: readonly string[],
+  names: readonly string[] | undefined,
+): readonly string[] {
+  if (names === undefined) return cells.map((_, index) => `column${index}`);
+  if (names.length === cells.length) return names;
+  const text = `Line 1 of ${file} has ${cells.length} cells, but ${names.length} names of columns were given. Give one for each cell.`;
+  throw new VarveError("SOURCE_UNREADABLE", text, {
+    file,
+    line: 1,
+    cells: cells.length,
+    names: names.length,
+  });
 }
 
 /** A text up to the first line end that is in no quotes, as far as that is known without the delimiter. */

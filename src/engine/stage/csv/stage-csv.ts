@@ -24,9 +24,11 @@ import { inferTextTypes } from "./text-cells.ts";
  */
 export async function stageCsv(
   core: EngineCore,
-  source: Extract<EngineSource, { kind: "csv" }>,
+  given: Extract<EngineSource, { kind: "csv" }>,
   options: StageOptions,
 ): Promise<StagedRelation> {
+  const source =
+    given.options?.names === undefined ? given : { ...given, options: { ...given.options, header: false } };
   if (source.files.length === 0)
     throw new VarveError("INVALID_ARGUMENT", "No CSV file was given. Pass at least one.", {});
   // What a variant holds is left to the cells: nobody says of text that it is JSON.
