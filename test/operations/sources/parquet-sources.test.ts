@@ -92,6 +92,22 @@ describe("what the file says and the engine does not", () => {
     expect(await refusal(created(file))).toMatchObject({ code: "SOURCE_UNREADABLE", data: { file } });
   });
 
+  it("nanoseconds that repeat outside of a list are refused by column", async () => {
+    for (const name of ["list-nanos-exact", "list-nanos-cut"]) {
+      const bytes = readFileSync(fixture(name));
+      const annotation = bytes.indexOf("\x15\x06", bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8));
+      expect(annotation).toBeGreaterThan(0);
+      // the group's annotations end where LIST stood
+      bytes[annotation] = 1;
+      const file = join(freshFolder(), "repeated.parquet");
+      writeFileSync(file, bytes);
+      expect(await refusal(created(file))).toMatchObject({
+        code: "SCHEMA_MISMATCH",
+        data: { file, column: ["x", "list"] },
+      });
+    }
+  });
+
   it("nanoseconds are found below lists, maps and structs", async () => {
     for (const name of ["list", "map", "struct"]) {
       expect((await created(fixture(`${name}-nanos-exact`))).rows).toHaveLength(2);

@@ -32,7 +32,21 @@ interface FieldPlace {
   readonly depth: number;
 }
 
-function mendingOf(field: ParquetField, place: FieldPlace): Mending {
+/** @param isLevel whether the field is what a list repeats, which is none of its own */
+function mendingOf(field: ParquetField, place: FieldPlace, isLevel = false): Mending {
+  const mending = mendingOfOne(field, place);
+  // The engine makes a list of it that no annotation announces, without the group if that has one field.
+  if (field.repeats && !isLevel && (mending !== undefined || hasRawParts(field)))
+    throw unsupported(field, place, "that repeats outside of a list");
+  return mending;
+}
+
+/** Whether parts of a column are read as they are stored, before the engine reads them. */
+function hasRawParts(field: ParquetField): boolean {
+  return countsNanoseconds(field) || isVariant(field) || field.children.some(hasRawParts);
+}
+
+function mendingOfOne(field: ParquetField, place: FieldPlace): Mending {
   if (field.physical !== undefined) return mendLeaf(field, place);
   if (isVariant(field)) return checkVariant(field, place);
   const kind = groupKind(field);
@@ -128,7 +142,7 @@ function mendList(field: ParquetField, place: FieldPlace): Mending {
   const element = elementOf(field);
   if (element === undefined) return undefined;
   const [repeated] = field.children;
-  const mending = mendingOf(element, below(inner, "element"));
+  const mending = mendingOf(element, below(inner, "element"), element === repeated);
   if (mending === undefined) return undefined;
   // A repeated group of one field may be a list's level or its element: only the first has this name.
   if (element !== repeated && repeated?.name !== "list" && repeated?.name !== "bag")

@@ -16,6 +16,8 @@ export interface ParquetField {
   readonly converted?: string | undefined;
   /** Newer annotation as the engine prints it, e.g. `StringType()`. */
   readonly logical?: string | undefined;
+  /** Whether a row has any number of it. */
+  readonly repeats: boolean;
   readonly precision?: number | undefined;
   readonly scale?: number | undefined;
   /** The engine's type for a column that is not nested. */
@@ -52,7 +54,7 @@ export async function readParquetSchemas(
 }
 
 async function schemaRows(core: EngineCore, files: readonly string[]): Promise<EngineRow[]> {
-  const columns = sql`file_name, name, type, num_children, converted_type, scale, precision, logical_type, duckdb_type`;
+  const columns = sql`file_name, name, type, repetition_type, num_children, converted_type, scale, precision, logical_type, duckdb_type`;
   try {
     return await core.rows(sql`SELECT ${columns} FROM parquet_schema(${fileList(files)})`);
   } catch (error) {
@@ -111,6 +113,7 @@ function fieldsOf(file: string, rows: readonly EngineRow[]): readonly ParquetFie
       physical: text(row["type"]),
       converted: text(row["converted_type"]),
       logical: text(row["logical_type"]),
+      repeats: row["repetition_type"] === "REPEATED",
       precision: row["precision"] === null ? undefined : Number(row["precision"]),
       scale: row["scale"] === null ? undefined : Number(row["scale"]),
       engineType: text(row["duckdb_type"]),
