@@ -17,6 +17,9 @@ import type { ScanRelation } from "../table/scan/scan.ts";
 /** Folder below a table that holds the metrics of its versions, itself a Delta table. */
 const metricsFolder = "_metrics";
 
+/** A table whose metrics are kept, at any version. */
+export type MeasuredTable = Pick<LogSnapshot, "context" | "metadata">;
+
 /** Metrics of one version in one scope. */
 export interface VersionMetrics {
   readonly version: number;
@@ -57,15 +60,21 @@ function metricsOf(context: TableContext): SideTable {
 
 /**
  * Reads the recorded metrics, oldest version first; empty if there are none. Metrics that were recorded twice
- * are returned once.
+ * are returned once; those of another table, which was in the same place and was removed, are left out.
  */
 export async function readMetrics(
-  context: TableContext,
+  { context, metadata }: MeasuredTable,
   selection: MetricsSelection = {},
   options: SideTableOptions = {},
 ): Promise<VersionMetrics[]> {
-  const read = (session: Session, stored: ScanRelation) => readRows(session, stored.sql, selection);
+  const read = (session: Session, stored: ScanRelation) =>
+    readRows(session, rowsOfTable(stored, metadata.id), selection);
   return (await withSideTable(metricsOf(context), read, options)) ?? [];
+}
+
+/** The rows of a table; those of earlier versions of varve do not say whose they are. */
+function rowsOfTable(stored: ScanRelation, tableId: string): SqlSelect {
+  return sql`SELECT * FROM (${stored.sql}) WHERE table_id IS NULL OR table_id = ${quoteText(tableId)}`;
 }
 
 async function readRows(
@@ -116,32 +125,33 @@ function columnsSql({ columns, withoutSketches }: MetricsSelection): SqlExpressi
  * @returns how many versions were recorded
  */
 export async function writeMetrics(
-  context: TableContext,
+  { context, metadata }: MeasuredTable,
   measured: readonly VersionMetrics[],
   options: SideTableOptions = {},
 ): Promise<number> {
   const side = metricsOf(context);
   let recorded: readonly VersionMetrics[] = [];
   const missing = async (snapshot: LogSnapshot) => {
-    const last = await lastRecorded(side, snapshot, options);
+    const last = await lastRecorded({ side, snapshot, tableId: metadata.id }, options);
     const entries = measured.filter(({ version }) => last === undefined || version > last);
     recorded = entries;
     if (entries.length === 0) return undefined;
     const version = BigInt(entries.reduce((newest, entry) => Math.max(newest, entry.version), 0));
-    return { source: entries.map(storedMetrics), txn: { appId: "varve.metrics", version } };
+    const source = entries.map((entry) => ({ ...storedMetrics(entry), table_id: metadata.id }));
+    return { source, txn: { appId: `varve.metrics.${metadata.id}`, version } };
   };
   const { outcome } = await appendToSideTable(side, missing, options);
   return outcome === "committed" ? new Set(recorded.map(({ version }) => version)).size : 0;
 }
 
+/** The newest recorded version. @param snapshot that of the table of metrics */
 async function lastRecorded(
-  side: SideTable,
-  snapshot: LogSnapshot,
+  { side, snapshot, tableId }: { side: SideTable; snapshot: LogSnapshot; tableId: string },
   options: SideTableOptions,
 ): Promise<number | undefined> {
   await using session = await (await side.context.engine()).open(options);
   const stored = await sideTableRows(side, session, snapshot, options);
-  return (await readRows(session, stored.sql, { newest: true, columns: [] }))[0]?.version;
+  return (await readRows(session, rowsOfTable(stored, tableId), { newest: true, columns: [] }))[0]?.version;
 }
 
 function storedMetrics({ version, timestamp, scope, state, checks }: VersionMetrics) {

@@ -24,7 +24,7 @@ import { planFiles, planScan } from "../table/scan/scan.ts";
 import { appendAll } from "../util/append-all.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
-import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.ts";
+import { type MeasuredTable, readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.ts";
 
 /**
  * Records the metrics of a table up to a version. For versions that only added rows, just those rows are
@@ -37,7 +37,7 @@ import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.
  */
 export async function recordMetrics(snapshot: LogSnapshot, options: SideTableOptions = {}): Promise<number> {
   const entries = await measureVersions(snapshot, options);
-  return entries.length === 0 ? 0 : writeMetrics(snapshot.context, entries, options);
+  return entries.length === 0 ? 0 : writeMetrics(snapshot, entries, options);
 }
 
 /** Measures the versions, up to that of a snapshot, that are not recorded yet. */
@@ -47,7 +47,7 @@ async function measureVersions(
 ): Promise<VersionMetrics[]> {
   const { context } = snapshot;
   const { signal } = options;
-  const newest = await readMetrics(context, { newest: true }, options);
+  const newest = await readMetrics(snapshot, { newest: true }, options);
   const from = (newest[0]?.version ?? -1) + 1;
   if (from > snapshot.version) return [];
   const entries: VersionMetrics[] = [];
@@ -150,12 +150,12 @@ function checksOf(info: JsonObject): VersionMetrics["checks"] {
  * @throws `SUITE_INVALID` for a metric without a history, because a check of it would never fail
  */
 export async function metricHistory(
-  context: TableContext,
+  table: MeasuredTable,
   metric: string,
   options: SideTableOptions = {},
 ): Promise<number[]> {
   const columns = keptColumns(metric);
-  return valuesOf(await readMetrics(context, { scope: "batch", columns }, options), metric);
+  return valuesOf(await readMetrics(table, { scope: "batch", columns }, options), metric);
 }
 
 /**
@@ -177,7 +177,7 @@ export function unrecordedHistory(
     const columns = keptColumns(metric);
     measured ??= measureVersions(snapshot, options);
     const fresh = (await measured).filter((entry) => entry.scope === scope);
-    const recorded = await readMetrics(snapshot.context, { scope, columns }, options);
+    const recorded = await readMetrics(snapshot, { scope, columns }, options);
     // Others may meanwhile have recorded what was measured here.
     const known = new Set(recorded.map(({ version }) => version));
     const entries = [...recorded, ...fresh.filter(({ version }) => !known.has(version))];
@@ -210,10 +210,10 @@ function keptColumns(metric: string): readonly string[] {
  * that has them.
  */
 export async function metricSeries(
-  context: TableContext,
+  table: MeasuredTable,
   options: SideTableOptions = {},
 ): Promise<MetricSeries[]> {
-  const recorded = await readMetrics(context, { scope: "table", withoutSketches: true }, options);
+  const recorded = await readMetrics(table, { scope: "table", withoutSketches: true }, options);
   const names =
     recorded
       .at(-1)
@@ -239,6 +239,6 @@ export function recordedHistory(snapshot: LogSnapshot, options: SideTableOptions
   return async (metric) => {
     recorded ??= recordMetrics(snapshot, options);
     await recorded;
-    return metricHistory(snapshot.context, metric, options);
+    return metricHistory(snapshot, metric, options);
   };
 }

@@ -88,7 +88,7 @@ async function checkLocal(
   const metrics =
     options.metrics ??
     (isSnapshot(source)
-      ? (await metricSeries(source.context, { signal })).map((series) => upTo(series, source.version))
+      ? (await metricSeries(source, { signal })).map((series) => upTo(series, source.version))
       : []);
   return checkReport(verdict, {
     source: options.name,

@@ -29,7 +29,7 @@ describe("metrics over versions", () => {
     expect(await recordMetrics(await openLog(context, { version: 2 }))).toBe(3);
     expect(await recordMetrics(await openLog(context))).toBe(1);
     expect(await recordMetrics(await openLog(context))).toBe(0);
-    const recorded = await readMetrics(context);
+    const recorded = await readMetrics(await openLog(context));
     expect(
       recorded
         .filter((entry) => entry.scope === "batch")
@@ -50,9 +50,9 @@ describe("metrics over versions", () => {
     );
     expect(metricValue(newest, "min(delay)")).toBe(-7);
     expect(metricValue(newest, "completeness(origin)")).toBe(5 / 8);
-    expect(await metricHistory(context, "row_count")).toEqual([3, 4, 1]);
+    expect(await metricHistory(await openLog(context), "row_count")).toEqual([3, 4, 1]);
     expect(
-      (await metricSeries(context))
+      (await metricSeries(await openLog(context)))
         .find((series) => series.name === "row_count")
         ?.points.map((point) => point.value),
     ).toEqual([0, 3, 7, 8]);
@@ -88,7 +88,7 @@ describe("metrics over versions", () => {
     const context = await openContext(folder);
     await recordMetrics(await openLog(context));
     expect(
-      (await readMetrics(context))
+      (await readMetrics(await openLog(context)))
         .filter((entry) => entry.scope === "table")
         .map((entry) => [entry.state.rows, metricValue(entry.state, "max(id)")]),
     ).toEqual([
@@ -229,7 +229,7 @@ describe("metrics over versions", () => {
     await table.append([{ id: 4 }]);
     const context = await openContext(folder);
     await recordMetrics(await openLog(context));
-    expect(await metricHistory(context, "row_count")).toEqual([3, 1]);
+    expect(await metricHistory(await openLog(context), "row_count")).toEqual([3, 1]);
     await table.close();
   });
 
@@ -306,4 +306,18 @@ describe("metrics over versions", () => {
     expect(state.columns[0]).toMatchObject({ present: 5, count: 4 });
     await table.close();
   });
+});
+
+it("metrics of a table that was removed are not those of the one made in its place", async () => {
+  const folder = join(freshFolder(), "t");
+  await using before = await createTable(folder, { source: [{ id: 1 }] });
+  for (const id of [2, 3]) await before.append([{ id }]);
+  expect(await before.metrics.record()).toBe(3);
+  rmSync(join(folder, "_delta_log"), { recursive: true });
+  await using table = await createTable(folder, { source: [{ id: 7 }, { id: 8 }] });
+  expect(await table.metrics.read()).toEqual([]);
+  expect(await table.metrics.record()).toBe(1);
+  expect(await table.metrics.record()).toBe(0);
+  const recorded = await table.metrics.read({ scope: "table" });
+  expect(recorded.map(({ version, state }) => [version, state.rows])).toEqual([[0, 2]]);
 });

@@ -51,7 +51,7 @@ export class TableMetrics {
   async read(options: MetricsOptions = {}): Promise<VersionMetrics[]> {
     const known = knownOptions("metrics.read", options, metricsKeys);
     const { readMetrics } = await import("../../metrics/metrics-store.ts");
-    return readMetrics(this.#state.log.context, known);
+    return readMetrics(this.#state.log, known);
   }
 
   /**
@@ -66,6 +66,6 @@ export class TableMetrics {
    */
   async series(): Promise<MetricSeries[]> {
     const { metricSeries } = await import("../../metrics/metrics.ts");
-    return metricSeries(this.#state.log.context);
+    return metricSeries(this.#state.log);
   }
 }

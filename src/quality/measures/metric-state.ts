@@ -98,6 +98,7 @@ export const metricsSchema: StructType = schema()
   .column("checks", arrayOf(schema().string("id").boolean("success").long("unexpected")), {
     comment: "what the gate of the version said",
   })
+  .string("table_id", { comment: "id of the table's metadata: the folder may outlive a table" })
   .build();
 
 function finite(value: number | null): number | null {
