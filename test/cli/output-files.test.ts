@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import {
+  chmodSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -213,6 +214,18 @@ describe("an output that cannot be written", () => {
     });
     expect(readFileSync(file).length).toBeGreaterThan(6);
     expect(readdirSync(folder).filter((name) => name.endsWith(".unfinished"))).toEqual([]);
+  });
+
+  it("is not one whose unfinished file a killed process of the same id left, as in containers", () => {
+    const file = inFolder("again.csv");
+    writeFileSync(file, "before");
+    chmodSync(file, 0o664);
+    const command = ["show", table, "--output", file].map((part) => `'${part}'`).join(" ");
+    const left = `touch '${folder}'/.again.csv.$$.unfinished`;
+    const shell = `umask 022; ${left}; exec '${process.execPath}' '${mainFile}' ${command}`;
+    expect(spawnSync("sh", ["-c", shell], { encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
+    expect(lines(readFileSync(file))).toHaveLength(rows + 1);
+    expect(statSync(file).mode & 0o777).toBe(0o664);
   });
 
   it.for(formats)("names a full disk, and is a failure: %s", async (format, { skip }) => {

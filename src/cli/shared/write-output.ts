@@ -93,9 +93,13 @@ async function openTarget({
   mode,
 }: Target): Promise<{ readonly handle: FileHandle; readonly unfinished?: string }> {
   if (kind === "device") return { handle: await open(path, "w") };
-  const unfinished = join(dirname(path), `.${basename(path).slice(0, 100)}.${process.pid}.unfinished`);
+  const { realWorld } = await import("../../api/world.ts");
+  const unfinished = join(dirname(path), `.${basename(path).slice(0, 100)}.${realWorld.uuid()}.unfinished`);
   try {
-    return { handle: await open(unfinished, "wx", mode & 0o777), unfinished };
+    const handle = await open(unfinished, "wx", mode & 0o777);
+    // The process's mask is for new files.
+    if (kind === "file" && (await handle.stat()).mode !== mode) await handle.chmod(mode & 0o777);
+    return { handle, unfinished };
   } catch (error) {
     if (kind === "new" || systemRefusal(systemErrorCode(error))?.code !== "STORE_FORBIDDEN") throw error;
     return { handle: await open(path, "w") };
