@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { VarveError } from "../errors.ts";
-import { systemErrorCode, systemRefusal } from "../util/system-refusals.ts";
+import { refusalCode } from "../util/system-refusals.ts";
 import { writeFully } from "../util/write-fully.ts";
 
 /** A local file that a source's bytes are written to, at any place and in any order. */
@@ -48,7 +48,7 @@ export async function writingLocalFile(
 function notKept(path: string, cause: unknown): VarveError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new VarveError(
-    systemRefusal(systemErrorCode(cause))?.code ?? "STORE_REFUSED",
+    refusalCode(cause),
     `Cannot keep a source file at ${path} while it is read: ${why}. Choose a temporary folder with enough space (TMPDIR, or the option temporaryFolder).`,
     { file: path },
     cause,

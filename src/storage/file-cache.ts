@@ -4,7 +4,7 @@ import { tmpdir, userInfo } from "node:os";
 import { extname, join } from "node:path";
 import { VarveError } from "../errors.ts";
 import { mapBounded } from "../util/concurrency.ts";
-import { systemErrorCode, systemRefusal } from "../util/system-refusals.ts";
+import { refusalCode } from "../util/system-refusals.ts";
 import { realWorld, type World } from "../util/world.ts";
 import { writeFully } from "../util/write-fully.ts";
 import type { ObjectInfo, ObjectStore } from "./contract/object-store.ts";
@@ -196,12 +196,7 @@ class FileCache {
 
   #failure(action: string, file: string, error: unknown): VarveError {
     const message = `Could not ${action} the cache of remote files at ${file}: ${String(error)}. Choose a cache folder that this user may write to, with enough space.`;
-    return new VarveError(
-      systemRefusal(systemErrorCode(error))?.code ?? "STORE_REFUSED",
-      message,
-      { file },
-      error,
-    );
+    return new VarveError(refusalCode(error), message, { file }, error);
   }
 }
 

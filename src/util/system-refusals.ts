@@ -53,6 +53,11 @@ export function systemRefusal(code: string | undefined): SystemRefusal | undefin
   return code !== undefined && Object.hasOwn(refusals, code) ? refusals[code] : undefined;
 }
 
+/** The code for an error of the operating system at a file or folder that varve makes for its own use. */
+export function refusalCode(error: unknown): SystemRefusal["code"] {
+  return systemRefusal(systemErrorCode(error))?.code ?? "STORE_REFUSED";
+}
+
 /** The refusal that a message of another program reports, with the system's code for it. */
 export function reportedRefusal(message: string): (SystemRefusal & { readonly system: string }) | undefined {
   const found = Object.entries(refusals).find(([, { text }]) => text?.test(message));

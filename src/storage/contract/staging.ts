@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
 import { VarveError } from "../../errors.ts";
-import { systemErrorCode, systemRefusal } from "../../util/system-refusals.ts";
+import { refusalCode } from "../../util/system-refusals.ts";
 import { makeTemporaryFolder } from "../../util/temporary-folder.ts";
 
 /**
@@ -13,7 +13,7 @@ export async function temporaryStagingFolder(): Promise<string> {
   } catch (error) {
     const folder = tmpdir();
     throw new VarveError(
-      systemRefusal(systemErrorCode(error))?.code ?? "STORE_REFUSED",
+      refusalCode(error),
       `Could not create a folder for temporary files in ${folder}. Choose a temporary folder that this user may write to.`,
       { folder },
       error,

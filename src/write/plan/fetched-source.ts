@@ -1,7 +1,7 @@
 import { type ErrorData, VarveError } from "../../errors.ts";
 import type { SourceAccess } from "../../sources/access.ts";
 import { isAddress } from "../../sources/address.ts";
-import { systemErrorCode, systemRefusal } from "../../util/system-refusals.ts";
+import { refusalCode } from "../../util/system-refusals.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../util/temporary-folder.ts";
 import type { WriteProgress } from "./write-options.ts";
 import type { WriteSource } from "./write-source.ts";
@@ -109,7 +109,7 @@ function sourceFolder({ temporaryFolder }: SourceAccess): string {
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const message = `Could not create a folder for source files: ${why}. Choose a temporary folder that this user may write to.`;
-    const code = systemRefusal(systemErrorCode(error))?.code ?? "STORE_REFUSED";
+    const code = refusalCode(error);
     throw new VarveError(code, message, { folder: temporaryFolder }, error);
   }
 }

@@ -1,8 +1,9 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type { Table } from "../../../src/api/table.ts";
 import { createTable, query, schema } from "../../../src/index.ts";
+import { failDisk, restoreDisk } from "../../support/disk-faults.ts";
 import { unchecked } from "../../support/unchecked-sql.ts";
 import { annotateVariant, decodeVariant, partsOfFile } from "../../support/variant-bytes.ts";
 import { newSession } from "../../table/hand-made-table.ts";
@@ -104,6 +105,24 @@ async function fileOf(variants: readonly (readonly [string, string])[], annotate
   if (annotated) annotateVariant(file, "v");
   return file;
 }
+
+describe("a variant's file that cannot be copied, to look at its bytes", () => {
+  afterEach(restoreDisk);
+
+  it("is told as a full disk, and leaves no descriptor open", async () => {
+    const file = await fileOf([[none, "0c 07"]], true);
+    const table = await newTable();
+    await table.append({ parquet: file });
+    const descriptors = readdirSync("/proc/self/fd").length;
+    failDisk("open", "ENOSPC", (name) => /raw.*\.parquet$/.test(String(name)));
+    for (let attempt = 0; attempt < 5; attempt++)
+      await expect(table.append({ parquet: file })).rejects.toMatchObject({
+        code: "STORE_FULL",
+        message: expect.stringMatching(/^Could not write the temporary file .*ENOSPC.*TMPDIR/),
+      });
+    expect(readdirSync("/proc/self/fd").length).toBeLessThan(descriptors + 5);
+  });
+});
 
 const none = "01 00 00";
 const ab = "01 02 00 01 02 61 62";

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { VarveError } from "../../../errors.ts";
 import { joinSql, sql } from "../../../sql/sql.ts";
 import { quoteFile, quoteText } from "../../../sql/sql-text.ts";
+import { refusalCode, systemErrorCode } from "../../../util/system-refusals.ts";
+import { writeFully } from "../../../util/write-fully.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import { openSourceFile } from "../shared/source-file.ts";
 import { unreadableParquet } from "./parquet-schema.ts";
@@ -23,7 +25,8 @@ export interface RawColumns {
  * Calls `use` with a sparse copy of some columns of a file, under a footer that does not say what they mean,
  * so that the engine gives their raw values; the copy is removed afterwards.
  *
- * @throws `SOURCE_UNREADABLE` naming the file
+ * @throws `SOURCE_UNREADABLE` naming the file; `STORE_FULL`, `STORE_FORBIDDEN` or `STORE_REFUSED` if the copy
+ * cannot be written
  */
 export async function withRawCopy<T>(
   core: EngineCore,
@@ -56,8 +59,8 @@ async function copyColumns(
     .catch((error: unknown) => {
       throw unreadableParquet(file, error);
     });
-  const source = await openSourceFile(file);
-  const target = await open(copy, "wx");
+  await using source = await openSourceFile(file);
+  await using target = await writing(copy, () => open(copy, "wx"));
   try {
     const { size } = await source.stat();
     const end = await readAt(source, size - 8, 8, file);
@@ -71,17 +74,15 @@ async function copyColumns(
       for (let at = from; at < from + Number(bytes); at += blockBytes) {
         assertNotAborted(signal);
         const block = await readAt(source, at, Math.min(blockBytes, from + Number(bytes) - at), file);
-        await target.write(block, 0, block.length, at);
+        await writing(copy, () => writeFully(target, block, at));
       }
     }
     const patched = patchedFooter(footer, raw);
     end.writeUInt32LE(patched.length, 0);
-    await target.write(Buffer.concat([patched, end]), 0, patched.length + 8, size - 8 - footerBytes);
+    const tail = Buffer.concat([patched, end]);
+    await writing(copy, () => writeFully(target, tail, size - 8 - footerBytes));
   } catch (error) {
     throw error instanceof RangeError ? damaged(file, error) : error;
-  } finally {
-    await source.close();
-    await target.close();
   }
 }
 
@@ -91,6 +92,16 @@ async function readAt(source: FileHandle, position: number, bytes: number, file:
   const { buffer, bytesRead } = await source.read(Buffer.alloc(bytes), 0, bytes, position);
   if (bytesRead < bytes) throw damaged(file);
   return buffer;
+}
+
+async function writing<T>(copy: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const text = `Could not write the temporary file ${copy}: ${why}. Choose a temporary folder with enough space (TMPDIR, or the option temporaryFolder).`;
+    throw new VarveError(refusalCode(error), text, { file: copy, system: systemErrorCode(error) }, error);
+  }
 }
 
 function damaged(file: string, cause?: unknown): VarveError {
