@@ -382,7 +382,7 @@ describe("keys of a map that are no text", () => {
     const ndjson = file("m.ndjson", '{"id":1,"m":{"7":"v"}}\n');
     await expect(table.append({ ndjson })).rejects.toMatchObject({
       code: "SCHEMA_MISMATCH",
-      data: { column: "m.key", row: 0 },
+      data: { column: ["m", "key"], row: 0 },
     });
   });
 });
