@@ -1,10 +1,14 @@
-import { engineColumns, engineTypeText } from "../../dialects/engine-types.ts";
+import { type Mismatch, planConversion } from "../../dialects/conversion.ts";
+import { engineColumns, engineTypeText, openTypeText, parseEngineType } from "../../dialects/engine-types.ts";
 import type { FencedSession, StagedRelation } from "../../engine/core/contract.ts";
 import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import { findField } from "../../schema/fields.ts";
 import { partitionText, partitionValueSql } from "../../schema/partition-values.ts";
-import { type SqlExpression, sql } from "../../sql/sql.ts";
+import { typeText } from "../../schema/type-names.ts";
+import type { StructType } from "../../schema/types.ts";
+import { untypedAsVoid } from "../../schema/untyped-columns.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { predicateFromSql } from "../../table/scan/predicate-from-sql.ts";
 import { planScan } from "../../table/scan/scan.ts";
@@ -70,13 +74,30 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
   const removed = { files, reads };
   if (whole !== undefined) return { rows: clean, removed };
   const ids = rowIdColumns(plan.target);
-  const kept = sql`SELECT ${ids?.items ?? sql`*`} FROM (${matching.scan}) WHERE NOT ${condition}`;
+  const scanned = inTypesOf(target.schema, plan.target.schema, matching.scan);
+  const kept = sql`SELECT ${ids?.items ?? sql`*`} FROM (${scanned}) WHERE NOT ${condition}`;
   const [count] = await fenced.rows(sql`SELECT count(*) AS n FROM (${kept})`);
   const copied = Number(count?.["n"] ?? 0);
   if (copied === 0) return { rows: clean, removed };
   if (plan.changeFeed === "whole-files") throw needsWholeFiles(where);
   const rows = sql`${clean.sql} UNION ALL BY NAME (${kept})`;
   return { rows: { sql: rows, copied, hidden: ids?.columns }, removed };
+}
+
+/**
+ * Rows of the table in the types that the batch leaves it with. A union alone would find a type for both, such
+ * as text for an untyped column and the numbers of the batch, which is then no type of the table.
+ */
+function inTypesOf(schema: StructType, before: StructType, rows: SqlSelect): SqlSelect {
+  const mismatches: Mismatch[] = [];
+  const changed = untypedAsVoid(before).fields.flatMap(({ name, type }) => {
+    const field = findField(schema, name);
+    if (field === undefined || typeText(field.type) === typeText(type)) return [];
+    const { convert } = planConversion(parseEngineType(openTypeText(type)), field.type, [name], mismatches);
+    return [sql`${convert(quoteName(name))} AS ${quoteName(name)}`];
+  });
+  assertInternal(mismatches.length === 0, "kept rows do not have the types of the table any more");
+  return changed.length === 0 ? rows : sql`SELECT * REPLACE (${changed}) FROM (${rows})`;
 }
 
 /**

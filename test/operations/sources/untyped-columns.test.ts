@@ -225,6 +225,44 @@ describe("a column that is null in every row", () => {
     expect(isVarveError(conflict) && conflict.code).toBe("CONFLICT_CONCURRENT_APPEND");
   });
 
+  it.each<[string, object, object]>([
+    ["numbers", { a: null }, { a: 7n }],
+    ["booleans", { a: null }, { a: true }],
+    ["arrays", { a: null }, { a: [1n] }],
+    ["fields of a struct", { s: { a: null, b: 1n } }, { s: { a: 0.5, b: 2n } }],
+  ])("gets the type of %s from rows that replace some of a file's", async (_, before, after) => {
+    const folder = join(freshFolder(), "t");
+    await using table = await createTable(folder, {
+      source: [
+        { id: 1n, ...before },
+        { id: 2n, ...before },
+      ],
+    });
+    await table.overwrite([{ id: 1n, ...after }], { replaceWhere: "id = 1" });
+    await using again = await openTable(folder);
+    expect(await rowsOf(again)).toEqual([
+      { id: 1n, ...after },
+      { id: 2n, ...before },
+    ]);
+    await again.overwrite([{ id: 2n, ...after }], { replaceWhere: "id = 2" });
+    expect(await rowsOf(again)).toHaveLength(2);
+  });
+
+  it("is replaced by a condition on itself", async () => {
+    await using table = await createTable(join(freshFolder(), "t"), {
+      source: [
+        { id: 1, a: null },
+        { id: 2, a: null },
+      ],
+    });
+    await table.overwrite([{ id: 3, a: 7 }], { replaceWhere: "a > 5" });
+    expect(await rowsOf(table)).toEqual([
+      { id: 1n, a: null },
+      { id: 2n, a: null },
+      { id: 3n, a: 7n },
+    ]);
+  });
+
   it("reads as the version had it, and its rows are the same in diffs and change feeds", async () => {
     const folder = join(freshFolder(), "t");
     await using table = await createTable(folder, {
