@@ -2,7 +2,7 @@ import { sqlType, type ValueType } from "../../core/value-type.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/builder-contract.ts";
 import { FixedData, Validity } from "../shared/chunk-buffers.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
-import { floatOf } from "../shared/number-text.ts";
+import { doubleOfText, floatOf } from "../shared/number-text.ts";
 import { parseDecimal } from "../shared/parse-values.ts";
 
 /** Stores a value; false where it is none of the type. */
@@ -60,11 +60,15 @@ function storeInt32(data: FixedData, at: number, value: number): void {
   data.view.setInt32(at * 4, value, true);
 }
 
+const longDigits = 19;
+
 export function bigintBuilder(options: BuilderOptions, type: ValueType): ColumnBuilder {
   return fixedBuilder(options, type, 8, (data) => (at, value) => {
     if (typeof value === "number") return putInteger(data.view, at * 8, value);
-    if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) return false;
-    data.view.setBigInt64(at * 8, value, true);
+    // 9007199254740993.0 and 9007199254740993 are the same long
+    const whole = value instanceof ExactNumber ? parseDecimal(value, longDigits, 0) : value;
+    if (typeof whole !== "bigint" || BigInt.asIntN(64, whole) !== whole) return false;
+    data.view.setBigInt64(at * 8, whole, true);
     return true;
   });
 }
@@ -103,8 +107,7 @@ function singleOf(value: unknown, fromText: boolean): number | undefined {
 function doubleOf(value: unknown, fromText: boolean): number | undefined {
   if (typeof value === "number") return value;
   if (typeof value === "bigint") return BigInt(Number(value)) === value ? Number(value) : undefined;
-  // its text says more than a double holds
-  if (value instanceof ExactNumber) return undefined;
+  if (value instanceof ExactNumber) return doubleOfText(value.text);
   return fromText && typeof value === "string" ? nonFinite.get(value) : undefined;
 }
 

@@ -11,6 +11,7 @@ import {
 } from "../../variant/variant-bytes.ts";
 import { CellProblem } from "../shared/builder-contract.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
+import { doubleOfText } from "../shared/number-text.ts";
 import { isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
 
 /** A variant in its two parts, Parquet's "Variant Binary Encoding" (VariantEncoding.md). */
@@ -113,7 +114,11 @@ function exact(number: ExactNumber): Uint8Array {
   const [, sign = "", whole = "", fraction = "", power = "0"] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
   const scale = fraction.length - Number(power);
-  if (whole === "" || Math.abs(scale) > 38) throw unheld(number);
+  if (whole === "" || Math.abs(scale) > 38) {
+    const nearest = doubleOfText(text);
+    if (nearest === undefined) throw unheld(number);
+    return double(nearest);
+  }
   const digits = BigInt(`${sign}${whole}${fraction}`) * 10n ** BigInt(Math.max(0, -scale));
   return decimal(digits, Math.max(0, scale), number);
 }

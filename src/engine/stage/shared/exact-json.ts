@@ -1,9 +1,9 @@
 import { parse } from "lossless-json";
 import { ExactNumber } from "./exact-number.ts";
-import { doubleOfText } from "./number-text.ts";
+import { sameDouble } from "./number-text.ts";
 
 /**
- * The value of a JSON text; numbers that neither a number nor a 64-bit integer holds are {@link ExactNumber}.
+ * The value of a JSON text; numbers whose digits neither a number nor a 64-bit integer has are {@link ExactNumber}.
  *
  * @throws whatever the parser throws for text that is not JSON
  */
@@ -27,7 +27,7 @@ function losesDigits(text: string): boolean {
   for (const number of text.match(longNumbers) ?? []) {
     const isHeld = wholeNumber.test(number)
       ? Number.isSafeInteger(Number(number))
-      : doubleOfText(number) !== undefined;
+      : sameDouble(number) !== undefined;
     if (!isHeld) return true;
   }
   return false;
@@ -46,5 +46,5 @@ function exactNumber(text: string): number | bigint | ExactNumber {
       return Number(value);
     return BigInt.asIntN(64, value) === value ? value : new ExactNumber(text);
   }
-  return doubleOfText(text) ?? new ExactNumber(text);
+  return sameDouble(text) ?? new ExactNumber(text);
 }

@@ -1,4 +1,4 @@
-/** A number whose decimal text says more than a double can hold, kept for DECIMAL columns. */
+/** A number whose decimal text is not that of its nearest double, kept for DECIMAL columns. */
 export class ExactNumber {
   readonly text: string;
 

@@ -62,6 +62,19 @@ export function doubleOfText(text: string): number | undefined {
   return holdsText(value, text) ? value : undefined;
 }
 
+/**
+ * The double that is printed as the same number as a text; undefined where the text has other digits, even if a
+ * double holds it: 0.10000000000000001 is held by the double 0.1, but is another decimal.
+ */
+export function sameDouble(text: string): number | undefined {
+  const value = Number(text);
+  const printed = String(value);
+  if (!Number.isFinite(value)) return undefined;
+  if (printed === text || (text.length <= safeDigits && !/[eE]/.test(text))) return value;
+  const [given, own] = [decimalParts(text), decimalParts(printed)];
+  return given?.digits === own?.digits && given?.exponent === own?.exponent ? value : undefined;
+}
+
 /** The float of 32 bits, as a double, that stands for a double or for a number's text; undefined where none holds it. */
 export function floatOf(value: number, text?: string): number | undefined {
   const single = Math.fround(value);
