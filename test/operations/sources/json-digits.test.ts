@@ -48,3 +48,9 @@ describe("a number in a variant whose double is printed with other digits", () =
     expect(await landed(schema().column("x", "variant"), files["ndjson"]?.(number))).toEqual(expected);
   });
 });
+
+it("a column of such numbers is inferred as doubles, from JSON lines", async () => {
+  const source = { ndjson: written("n.ndjson", '{"x":0.10000000000000001}\n{"x":0.5}\n') };
+  await using table = await createTable(join(freshFolder(), "t"), { source });
+  expect(await rowsOf(table)).toEqual([{ x: 0.1 }, { x: 0.5 }]);
+});

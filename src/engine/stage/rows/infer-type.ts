@@ -1,6 +1,6 @@
 import { isEmptyObject, type ValueField, type ValueType } from "../../core/value-type.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
-import { decimalDigits, decimalShape } from "../shared/number-text.ts";
+import { decimalDigits, decimalShape, doubleOfText } from "../shared/number-text.ts";
 import { fieldOf, hasFields, isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
 
 /** Two values of one column that no type holds without loss. */
@@ -97,8 +97,9 @@ function inferObject(value: object, depth: number): ValueType | undefined {
   return fields.every(isTyped) ? { kind: "struct", fields } : undefined;
 }
 
-/** The type of a number that is neither a long nor a double: a decimal; undefined where that has too many digits. */
+/** The type of a number: a double if that holds a fraction, else a decimal; undefined for too many digits. */
 function inferNumber({ text }: ExactNumber): ValueType | undefined {
+  if (!/^-?\d+$/.test(text) && doubleOfText(text) !== undefined) return { kind: "double" };
   const shape = decimalShape(text);
   return shape !== undefined && shape.whole + shape.scale <= decimalDigits
     ? { kind: "decimal", width: decimalDigits, scale: shape.scale }
