@@ -20,7 +20,12 @@ export function columnsOfBrokenPages(bytes: Uint8Array): ReadonlySet<string> {
       const [name] = chunk?.path_in_schema ?? [];
       if (chunk === undefined || name === undefined) continue;
       const path = getSchemaPath(metadata.schema, chunk.path_in_schema);
-      if (hasBrokenPages(bytes, chunk, path)) broken.add(name);
+      try {
+        if (hasBrokenPages(bytes, chunk, path)) broken.add(name);
+      } catch {
+        // pages that cannot be followed
+        broken.add(name);
+      }
     }
   return broken;
 }
