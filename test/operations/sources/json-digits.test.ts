@@ -54,3 +54,19 @@ it("a column of such numbers is inferred as doubles, from JSON lines", async () 
   await using table = await createTable(join(freshFolder(), "t"), { source });
   expect(await rowsOf(table)).toEqual([{ x: 0.1 }, { x: 0.5 }]);
 });
+
+it("a column of such numbers does not become decimals by later rows, which would not have their digits", async () => {
+  const many = '{"x":0.5}\n'.repeat(70_000);
+  const later = '{"x":0.1234567890123456789012345}\n';
+  const create = (first: string) =>
+    createTable(join(freshFolder(), "t"), {
+      source: { ndjson: written("n.ndjson", `${many}{"x":${first}}\n${many}${later}`) },
+    });
+  await expect(create("0.10000000000000001")).rejects.toMatchObject({
+    code: "SCHEMA_MISMATCH",
+    message: expect.stringContaining("holds 0.10000000000000001 as a double"),
+    data: { column: ["x"] },
+  });
+  await using table = await create("0.1");
+  expect(await table.count("x = 0.1::DECIMAL(38,25)")).toBe(1);
+});

@@ -18,6 +18,7 @@ import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/
 import { chunkRows } from "../shared/chunk-buffers.ts";
 import { ChunkWriter, rowsOfChunk } from "../shared/chunk-writer.ts";
 import { nestedNameFault } from "../shared/column-names.ts";
+import { ExactNumber } from "../shared/exact-number.ts";
 import { type DecimalShape, noDigits, safeDigits } from "../shared/number-text.ts";
 import { besideStored, storedName } from "../shared/position.ts";
 import { fieldOf, hasFields, isPlainObject } from "../shared/value-shapes.ts";
@@ -60,6 +61,8 @@ interface Column {
   /** The given type, if it leaves parts open: these are inferred, as `null` stands for in it. */
   readonly shape?: ValueType | undefined;
   builder: ColumnBuilder;
+  /** The first number of a column of doubles that its double is not printed as: a decimal made of it would differ. */
+  otherDigits?: { readonly ordinal: number; readonly text: string } | undefined;
 }
 
 /**
@@ -248,6 +251,7 @@ export class RowStager {
       const { name, builder } = column;
       if (name in Object.prototype) for (; at < batch.length; at++) builder.set(at, cellOf(batch[at], name));
       else for (; at < batch.length; at++) builder.set(at, batch[at]?.[name]);
+      this.#noteDigits(column, batch);
     } catch (error) {
       if (!(error instanceof CellProblem)) throw error;
       if (column.isGiven && this.#options.keepsBad === true) return this.#fillAround(column, batch, bad);
@@ -260,6 +264,18 @@ export class RowStager {
       }
       await this.#widen(column, widened);
       await this.#fill(column, batch, bad);
+    }
+  }
+
+  #noteDigits(column: Column, batch: readonly RowCells[]): void {
+    const { name, isGiven, builder, otherDigits } = column;
+    if (!this.#options.fromText || isGiven || otherDigits !== undefined || builder.type.kind !== "double")
+      return;
+    for (const [at, row] of batch.entries()) {
+      const value = cellOf(row, name);
+      if (!(value instanceof ExactNumber)) continue;
+      column.otherDigits = { ordinal: this.rows + at, text: value.text };
+      return;
     }
   }
 
@@ -349,7 +365,11 @@ export class RowStager {
   }
 
   /** Requires that the rows written so far keep their numbers in a wider type. */
-  async #assertKept({ name, stored, builder }: Column, type: ValueType): Promise<void> {
+  async #assertKept({ name, stored, builder, otherDigits }: Column, type: ValueType): Promise<void> {
+    if (otherDigits !== undefined && type.kind === "decimal") {
+      const text = `holds ${otherDigits.text} as a double, and later rows need a decimal, which would not have its digits. Pass the type`;
+      throw this.#problem(otherDigits.ordinal - this.rows, [name], text);
+    }
     const change = widenedNumbers(builder.type, type);
     const [own, wide] = [storedType(builder.type), storedType(change.type)];
     if (own === wide) return;
