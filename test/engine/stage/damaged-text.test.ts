@@ -103,6 +103,43 @@ describe("a CSV file", () => {
     });
   });
 
+  it.each([
+    ["a space", 'a,b\n1,"x" "y"\n2,z\n', {}],
+    ["nothing in the first quotes", 'a,b\n1,"" "y"\n2,z\n', {}],
+    ["a space, in Latin 1", Buffer.from('a,b\n1,"\u00e9" "y"\n2,z\n', "latin1"), { encoding: "latin-1" }],
+    ["a space, in UTF-16", Buffer.from('\ufeffa,b\n1,"x" "y"\n2,z\n', "utf16le"), { encoding: "utf-16" }],
+    ["a space, compressed", gzipSync('a,b\n1,"x" "y"\n2,z\n'), {}],
+    ["a space, between other quotes", "a,b\n1,'x' 'y'\n2,z\n", { quote: "'" }],
+  ] as const)(
+    "with quotes that open again after %s is refused, or sets the line aside",
+    async (_, content, options) => {
+      await expect(csvRows(content, options)).rejects.toMatchObject({
+        code: "SOURCE_UNREADABLE",
+        message: expect.stringContaining("has text after a closing quote"),
+        data: { line: 2 },
+      });
+      const kept = await csvRows(content, options, { badCells: "keep", columns: [] });
+      expect(kept).toEqual([
+        { a: null, b: null },
+        { a: 2n, b: "z" },
+      ]);
+    },
+  );
+
+  it("with quotes that open again after spaces of several blocks is refused", async () => {
+    const content = `a,b\n1,"x"${" ".repeat(1_500_000)}"y"\n2,z\n`;
+    await expect(csvRows(content)).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { line: 2 } });
+  });
+
+  it.each(["0", "1", "2"])(
+    "with quotes and spaces where they may be is read, %s bytes before a block ends",
+    async (place) => {
+      const filling = "x".repeat(1024 * 1024 - 'a,b\n,"'.length - Number(place));
+      const content = `a,b\n${filling},"say "" "" twice" \n"x" , "y"\n`;
+      expect((await csvRows(content)).map(({ b }) => b)).toEqual(['say " " twice', "y"]);
+    },
+  );
+
   it("of one column with a line end of another kind is refused by its line, or sets it aside", async () => {
     const content = "x\n1\n\r\n2\n";
     await expect(csvRows(content)).rejects.toMatchObject({

@@ -53,3 +53,47 @@ export async function hasOtherLineEnds(file: string, { lineEnd }: CsvDialect): P
   }
   return before === 13;
 }
+
+const space = 32;
+
+/**
+ * Whether a file has two quotes with nothing but spaces between. The engine takes the second one for a part of the
+ * cell that the first one closed, and drops both, where a record has text after a closing quote.
+ */
+export async function hasReopenedQuote(
+  file: string,
+  { quote }: Pick<CsvDialect, "quote">,
+  { encoding = "utf-8" }: CsvOptions,
+): Promise<boolean> {
+  const mark = quote.charCodeAt(0);
+  if (quote.length !== 1 || mark > 127) return false;
+  const beforeSpaces = Buffer.from([mark, space]);
+  /** What the blocks before end with: a quote, or a quote and spaces. */
+  let end: "quote" | "spaces" | undefined;
+  const blocks = encoding === "utf-16" ? utf8Blocks(file, encoding) : textBlocks(file);
+  for await (const block of blocks) {
+    let from = 0;
+    if (end !== undefined && block.length > 0) {
+      while (block[from] === space) from++;
+      if (block[from] === mark && (end === "spaces" || from > 0)) return true;
+      if (from === block.length) {
+        end = "spaces";
+        continue;
+      }
+    }
+    for (let at = block.indexOf(beforeSpaces, from); at >= 0; at = block.indexOf(beforeSpaces, from)) {
+      from = at + 2;
+      while (block[from] === space) from++;
+      if (block[from] === mark) return true;
+    }
+    end = endOf(block, mark);
+  }
+  return false;
+}
+
+function endOf(block: Buffer, mark: number): "quote" | "spaces" | undefined {
+  let last = block.length - 1;
+  while (last >= 0 && block[last] === space) last--;
+  if (block[last] !== mark) return undefined;
+  return last === block.length - 1 ? "quote" : "spaces";
+}

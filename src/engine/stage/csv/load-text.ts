@@ -9,7 +9,7 @@ import { besideStored, storedName } from "../shared/position.ts";
 import { assertFilled } from "../shared/source-file.ts";
 import { type TextCompression, textCompression } from "../shared/text-blocks.ts";
 import { type CsvDialect, readCsvHeader } from "./csv-header.ts";
-import { copyPlain, hasOtherLineEnds, needsCopy } from "./csv-plain.ts";
+import { copyPlain, hasOtherLineEnds, hasReopenedQuote, needsCopy } from "./csv-plain.ts";
 import { firstBrokenLine, sortCsv } from "./csv-sort.ts";
 
 /** The cells of files as text, all in one table. */
@@ -88,6 +88,7 @@ async function loadFile(
   const load = (scan: SqlExpression) => core.run(sql`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`);
   const copy = join(core.folder, `${core.freshName("plain")}.csv`);
   try {
+    await refuseReopenedQuotes(file, dialect, options);
     if (needsCopy(dialect, options)) {
       await copyPlain(file, copy, dialect, options);
       await load(csvScan(copy, dialect, { ...options, header: true, encoding: "utf-8" }, "none"));
@@ -102,6 +103,13 @@ async function loadFile(
   } finally {
     await rm(copy, { force: true });
   }
+}
+
+/** A record with text after a closing quote is refused by the engine, but not where that text is quoted. */
+async function refuseReopenedQuotes(file: string, dialect: CsvDialect, options: CsvOptions): Promise<void> {
+  if (!(await hasReopenedQuote(file, dialect, options))) return;
+  const broken = await firstBrokenLine(file, dialect, options);
+  if (broken !== undefined) throw brokenLine(file, broken.line, broken.why);
 }
 
 function brokenLine(file: string, line: number, why: string): VarveError {
