@@ -95,12 +95,14 @@ export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}
   const tests = resubmissionTests(options);
   const selection = await selectedRows(newest.context, options);
   await discardSuperseded(newest);
+  const removed = ofRemovedTable(newest);
+  // counted first: what fails once rows have landed would hide that
+  const rowsOfRemoved = await rowsOf(newest.context, sql`${selectionSql(selection)} AND ${removed}`);
   const finished: LandedClaim[] = [];
   const land = async (claims: readonly string[]) => {
     for (const id of claims) finished.push(await landClaim(newest, id, tests, options));
   };
   await land(await openClaims(newest.context, options));
-  const removed = ofRemovedTable(newest);
   const open = sql`${selectionSql(selection)} AND NOT ${removed}`;
   const groups = await tests(await refreshLog(newest), open);
   for (const { problem } of groups) if (problem !== undefined) throw problem;
@@ -118,7 +120,7 @@ export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}
   return {
     landed: finished.reduce((sum, { rows }) => sum + rows, 0),
     stillBad,
-    ofRemovedTable: await rowsOf(newest.context, sql`${selectionSql(selection)} AND ${removed}`),
+    ofRemovedTable: rowsOfRemoved,
     version: finished.findLast(({ version }) => version !== null)?.version ?? null,
     failures: summed(failures),
     unmarked: unmarked.length === 0 ? undefined : unmarked,
