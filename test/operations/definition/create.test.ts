@@ -48,14 +48,14 @@ describe("creating a table", () => {
     ]);
   });
 
-  it("makes columns that are null throughout text, and leaves such columns out of a merge", async () => {
+  it("makes columns that are null throughout text, and adds such columns in a merge", async () => {
     const table = await createTable(join(freshFolder(), "t"), {
       source: [{ id: 1, a: null, s: { b: null } }],
     });
     await table.append([{ id: 2, a: "x", s: { b: "y", d: null }, c: null }], { mergeSchema: true });
     expect(await rowsOf(table)).toEqual([
-      { id: 1n, a: null, s: { b: null } },
-      { id: 2n, a: "x", s: { b: "y" } },
+      { id: 1n, a: null, s: { b: null, d: null }, c: null },
+      { id: 2n, a: "x", s: { b: "y", d: null }, c: null },
     ]);
   });
 
