@@ -141,6 +141,10 @@ const brokenFile = [
 const corruption =
   /magic bytes|Parquet|parquet|footer|thrift|TProtocol|snappy|ZSTD|zstd|decompress|corrupt|Corrupt|Could not read enough bytes|[Oo]ut of buffer|page|variant|VARIANT|don't know what type/;
 
+/** What the engine's Thrift library says of damaged headers and footers; it names no file. */
+const brokenThrift =
+  /Variable-length int|Negative size|[Ss]ize limit|Depth limit|MaxMessageSize|No more data to read|Invalid data/;
+
 function aboutFile(complaint: EngineComplaint, data: ErrorData, cause: unknown): VarveError | undefined {
   const missing = missingFile.exec(complaint.message);
   const absent = missing?.[1] ?? missing?.[2];
@@ -150,7 +154,8 @@ function aboutFile(complaint: EngineComplaint, data: ErrorData, cause: unknown):
   }
   if (!["Invalid Input", "Invalid", "IO", "Serialization", "Unknown", "INTERNAL"].includes(complaint.kind))
     return undefined;
-  if (!corruption.test(complaint.message)) return undefined;
+  const isThrift = complaint.kind === "Invalid" && brokenThrift.test(complaint.message);
+  if (!isThrift && !corruption.test(complaint.message)) return undefined;
   const file = brokenFile
     .map((pattern) => pattern.exec(complaint.message)?.[1])
     .find((name) => name !== undefined);
