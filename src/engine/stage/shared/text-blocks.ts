@@ -1,3 +1,5 @@
+import type { FileHandle } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { VarveError } from "../../../errors.ts";
 import { openSourceFile } from "./source-file.ts";
@@ -44,23 +46,26 @@ export async function* textBlocks(file: string): AsyncGenerator<Buffer> {
   }
   const handle = await openSourceFile(file);
   try {
-    for (;;) {
-      const block = Buffer.allocUnsafe(blockBytes);
-      const { bytesRead } = await handle.read(block, 0, blockBytes);
-      if (bytesRead === 0) return;
-      yield block.subarray(0, bytesRead);
-    }
+    yield* blocksOf(handle);
   } finally {
     await handle.close();
   }
 }
 
+async function* blocksOf(handle: FileHandle): AsyncGenerator<Buffer> {
+  for (;;) {
+    const block = Buffer.allocUnsafe(blockBytes);
+    const { bytesRead } = await handle.read(block, 0, blockBytes);
+    if (bytesRead === 0) return;
+    yield block.subarray(0, bytesRead);
+  }
+}
+
 async function* gunzipped(file: string): AsyncGenerator<Buffer> {
   const handle = await openSourceFile(file);
-  const source = handle.createReadStream({ highWaterMark: blockBytes, autoClose: false });
   const plain = createGunzip({ chunkSize: blockBytes });
-  source.on("error", (error) => plain.destroy(error));
-  source.pipe(plain);
+  // a read stream would let go of the handle some time after it is destroyed; what fails here ends `plain` as well
+  const fed = Promise.allSettled([pipeline(blocksOf(handle), plain)]);
   try {
     for await (const block of plain) yield Buffer.from(block as Uint8Array);
   } catch (error) {
@@ -72,8 +77,8 @@ async function* gunzipped(file: string): AsyncGenerator<Buffer> {
       error,
     );
   } finally {
-    source.destroy();
     plain.destroy();
+    await fed;
     await handle.close();
   }
 }
