@@ -126,6 +126,35 @@ describe("a CSV file", () => {
     },
   );
 
+  it.each([
+    ["delimiters and doubled quotes", '"{""a"":1,""b"":""x""}","[1]"\n,[]\n', {}, [[null, "[]"]]],
+    [
+      "a line end",
+      '"x\ny",b\n1,2\n3,4\n',
+      {},
+      [
+        [1n, 2n],
+        [3n, 4n],
+      ],
+    ],
+    [
+      "a delimiter, and no header",
+      '"x,y",1\nz,2\n',
+      { header: false },
+      [
+        ["x,y", 1n],
+        ["z", 2n],
+      ],
+    ],
+  ] as const)(
+    "with a byte order mark before quotes around %s has its rows",
+    async (_, content, options, expected) => {
+      const rowsOf = async (text: string) => (await csvRows(text, options)).map((row) => Object.values(row));
+      expect(await rowsOf(`\ufeff${content}`)).toEqual(expected);
+      expect(await rowsOf(content)).toEqual(expected);
+    },
+  );
+
   it("with quotes that open again after spaces of several blocks is refused", async () => {
     const content = `a,b\n1,"x"${" ".repeat(1_500_000)}"y"\n2,z\n`;
     await expect(csvRows(content)).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { line: 2 } });

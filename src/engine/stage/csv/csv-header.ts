@@ -17,6 +17,8 @@ export interface CsvDialect {
   readonly lineEnd: "\n" | "\r\n" | "\r";
   /** Whether a line end in the quotes of the first record comes before, and is another. */
   readonly hidesLineEnd: boolean;
+  /** Whether the first record has quotes, and a byte order mark before it. */
+  readonly hasQuotesAfterMark: boolean;
   /** Bytes of the first record with its line end, in UTF-8 and without a byte order mark. */
   readonly firstBytes: number;
 }
@@ -35,7 +37,7 @@ type CsvMarks = Pick<CsvDialect, "delimiter" | "quote" | "escape">;
  */
 export async function readCsvHeader(file: string, options: CsvOptions): Promise<CsvDialect> {
   const quote = options.quote ?? '"';
-  const text = await decodeStart(file, options.encoding ?? "utf-8", quote);
+  const { text, hasMark } = await decodeStart(file, options.encoding ?? "utf-8", quote);
   const delimiter = options.delimiter ?? likelyDelimiter(firstLine(text, quote), quote);
   const marks = { delimiter, quote, escape: options.escape ?? quote };
   const first = firstRecord(text, marks);
@@ -50,7 +52,8 @@ export async function readCsvHeader(file: string, options: CsvOptions): Promise<
     names.map((name) => (name.trim() === "" ? "" : name)),
     { source: `line 1 of the CSV file ${file}`, file, line: 1, hint },
   );
-  return { ...marks, names, lineEnd, hidesLineEnd, firstBytes };
+  const hasQuotesAfterMark = hasMark && quote !== "" && text.slice(0, end).includes(quote);
+  return { ...marks, names, lineEnd, hidesLineEnd, hasQuotesAfterMark, firstBytes };
 }
 
 /** Names for the cells of a file without a header. */
@@ -86,9 +89,9 @@ async function decodeStart(
   file: string,
   encoding: NonNullable<CsvOptions["encoding"]>,
   quote: string,
-): Promise<string> {
+): Promise<{ readonly text: string; readonly hasMark: boolean }> {
   const bytes = await startOf(file);
-  if (encoding === "latin-1") return bytes.toString("latin1");
+  if (encoding === "latin-1") return { text: bytes.toString("latin1"), hasMark: false };
   try {
     const end = encoding === "utf-8" ? bytes.indexOf(10) + 1 : 0;
     // Only the first line must decode here; the engine checks the others, and a block may end inside a
@@ -96,7 +99,9 @@ async function decodeStart(
     const isLine = end > 0 && (quote === "" || !bytes.subarray(0, end).includes(quote));
     const label = encoding === "utf-8" ? "utf-8" : bytes[0] === 0xfe ? "utf-16be" : "utf-16le";
     const decoder = new TextDecoder(label, { fatal: true });
-    return decoder.decode(isLine ? bytes.subarray(0, end) : bytes, { stream: bytes.length >= headerBytes });
+    const start = isLine ? bytes.subarray(0, end) : bytes;
+    const text = decoder.decode(start, { stream: bytes.length >= headerBytes });
+    return { text, hasMark: bytes.subarray(0, 3).toString("hex") === "efbbbf" };
   } catch (error) {
     throw unreadable(
       file,

@@ -6,12 +6,13 @@ import { utf8Blocks } from "./csv-sort.ts";
 
 /**
  * Whether the engine would misread a file that is right: it takes the first line end of a file for that of its
- * records, even one in quotes, and then finds no rows; and it knows UTF-16 with characters of one unit only,
- * and passes over half of one.
+ * records, even one in quotes, and then finds no rows; it takes a quote behind a byte order mark for a letter; and
+ * it knows UTF-16 with characters of one unit only, and passes over half of one.
  */
-export function needsCopy({ hidesLineEnd, lineEnd }: CsvDialect, { encoding }: CsvOptions): boolean {
+export function needsCopy(dialect: CsvDialect, { encoding }: CsvOptions): boolean {
   // other line ends than these two bytes can be named to the engine
-  return encoding === "utf-16" || (hidesLineEnd && lineEnd === "\r\n");
+  const hidesLineEnd = dialect.hidesLineEnd && dialect.lineEnd === "\r\n";
+  return encoding === "utf-16" || hidesLineEnd || dialect.hasQuotesAfterMark;
 }
 
 /**
