@@ -83,6 +83,7 @@ function valueType(type: Extract<EngineType, { kind: "scalar" | "decimal" }>): V
 }
 
 const exactTypes: ReadonlyMap<string, ValueType> = new Map<string, ValueType>([
+  ["BOOLEAN", { kind: "boolean" }],
   ["TINYINT", { kind: "integer", bits: 8 }],
   ["SMALLINT", { kind: "integer", bits: 16 }],
   ["INTEGER", { kind: "integer", bits: 32 }],

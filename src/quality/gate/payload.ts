@@ -3,7 +3,7 @@ import { isVariantParts } from "../../dialects/variant-conversion.ts";
 import type { EngineColumn } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import { variantJsonSql } from "../../schema/encoded-variant.ts";
-import { findField, holdsVariant } from "../../schema/fields.ts";
+import { findField, holdsPrimitive, holdsVariant } from "../../schema/fields.ts";
 import type { StructType } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, type SqlText, sql } from "../../sql/sql.ts";
 import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
@@ -45,7 +45,8 @@ export function currentPayloadSql(
 /**
  * A row as a lossless JSON object: booleans, integers up to 64 bits and finite fractions as they are,
  * everything else as the engine's text, which casts back to the same value. A cell that could not be read as
- * its type is the original text; a line that could not be read is {@link lineMember}. Variants need the
+ * its type is the original text, in a list of its own where the type holds binary values, which every text
+ * could be the engine's text of; a line that could not be read is {@link lineMember}. Variants need the
  * session's variant function.
  *
  * @param table the target columns: the object uses their spelling of names; a variant's value is JSON
@@ -71,7 +72,8 @@ export function payloadSql(
         : memberSql(value, type, kinds[index]?.class ?? "nested");
     if (badCells === undefined) return sql`${key}, ${json}`;
     const bad = sql`list_filter(${relation}.${quoteName(badCells)}, ${lambda("c", (cell) => sql`${cell}."column" = ${quoteText(name)}`)})[1]."text"`;
-    return sql`${key}, coalesce(to_json(${bad}), ${json})`;
+    const isOpaque = field !== undefined && holdsPrimitive(field.type, "binary");
+    return sql`${key}, coalesce(${isOpaque ? refusedTextSql(bad) : sql`to_json(${bad})`}, ${json})`;
   });
   const row = sql`CAST(json_object(${members}) AS VARCHAR)`;
   if (badCells === undefined) return row;
@@ -122,9 +124,7 @@ export function payloadColumnsSql(columns: readonly EngineColumn[], payload: Sql
 
 /** SQL for a struct of the cells of a payload as they came, as text; null where it mentions no such column. */
 export function rawCellsSql(columns: readonly string[], payload: SqlExpression): SqlExpression {
-  const cells = columns.map(
-    (name) => sql`${quoteName(name)} := json_extract_string(${payload}, ${quoteText(pointer(name))})`,
-  );
+  const cells = columns.map((name) => sql`${quoteName(name)} := ${cellTextSql(name, payload)}`);
   return sql`struct_pack(${cells})`;
 }
 
@@ -160,7 +160,22 @@ export function mentionsSql(column: string, payload: SqlExpression): SqlExpressi
 }
 
 function textOf({ name }: EngineColumn, payload: SqlExpression): SqlExpression {
-  return sql`json_extract_string(${payload}, ${quoteText(pointer(name))})`;
+  return cellTextSql(name, payload);
+}
+
+/** A refused text as a member of a payload; null for null. */
+function refusedTextSql(text: SqlExpression): SqlExpression {
+  return sql`CASE WHEN ${text} IS NOT NULL THEN json_array(${text}) END`;
+}
+
+/** Whether a member is a text that was refused, see {@link refusedTextSql}. */
+function isRefusedSql(name: string, payload: SqlExpression): SqlExpression {
+  return sql`coalesce(json_type(${payload}, ${quoteText(pointer(name))}) = 'ARRAY', false)`;
+}
+
+function cellTextSql(name: string, payload: SqlExpression): SqlExpression {
+  const [own, refused] = [pointer(name), `${pointer(name)}/0`];
+  return sql`CASE WHEN ${isRefusedSql(name, payload)} THEN json_extract_string(${payload}, ${quoteText(refused)}) ELSE json_extract_string(${payload}, ${quoteText(own)}) END`;
 }
 
 function pointer(name: string): string {
@@ -171,5 +186,6 @@ function readSql(column: EngineColumn, payload: SqlExpression): SqlExpression {
   // writing converts JSON to a variant; a variant made before would be returned by a query as text
   if (column.type === "VARIANT")
     return sql`CASE WHEN ${textOf(column, payload)} IS NOT NULL THEN json_extract(${payload}, ${quoteText(pointer(column.name))}) END`;
-  return payloadValueSql(column, textOf(column, payload));
+  const value = payloadValueSql(column, textOf(column, payload));
+  return sql`CASE WHEN NOT ${isRefusedSql(column.name, payload)} THEN ${value} END`;
 }

@@ -42,7 +42,11 @@ describe("a cell that was set aside because its column cannot hold it", () => {
     .date("day")
     .timestamp("moment")
     .array("list", "long")
-    .struct("nested", schema().long("n").decimal("d", 5, 2));
+    .struct("nested", schema().long("n").decimal("d", 5, 2))
+    .binary("bytes")
+    .boolean("flag")
+    .struct("inner", schema().binary("bytes"))
+    .array("pieces", "binary");
   const lines = [
     { id: 1, whole: 1.5 },
     { id: 2, price: "2.345" },
@@ -52,6 +56,11 @@ describe("a cell that was set aside because its column cannot hold it", () => {
     { id: 6, list: [1, 2.5] },
     { id: 7, nested: { n: 1.5, d: "1.25" } },
     { id: 8, nested: { n: 1, d: "1.257" } },
+    { id: 9, bytes: "ab!" },
+    { id: 10, bytes: "x\\x41" },
+    { id: 11, flag: "yes" },
+    { id: 12, inner: { bytes: "ab!" } },
+    { id: 13, pieces: ["aGk=", "ab!"] },
   ];
 
   it("is not rounded or cut by a resubmission", async () => {
@@ -63,8 +72,13 @@ describe("a cell that was set aside because its column cannot hold it", () => {
       rows: 0,
       quarantine: { rows: lines.length },
     });
-    expect(await table.quarantine.resubmit({ gate })).toMatchObject({ landed: 0, stillBad: lines.length });
+    for (let round = 0; round < 2; round++)
+      expect(await table.quarantine.resubmit({ gate })).toMatchObject({ landed: 0, stillBad: lines.length });
     expect(await rowsOf(table)).toEqual([]);
+    await table.quarantine.repair({ all: true }, { id: "id" });
+    expect(await table.quarantine.resubmit({ gate })).toMatchObject({ landed: 0, stillBad: lines.length });
+    const refused = expect.objectContaining({ columns: ["bytes"], observed_value: "ab!" });
+    expect(await table.quarantine.read()).toContainEqual(expect.objectContaining({ errors: [refused] }));
   });
 
   it("lands once it is repaired, beside cells that fitted, exactly", async () => {
@@ -78,6 +92,10 @@ describe("a cell that was set aside because its column cannot hold it", () => {
       moment: "2024-01-01T10:00:00.123456Z",
       list: [1n, null, -9223372036854775808n],
       nested: { n: 9223372036854775807n, d: "123.45" },
+      bytes: Buffer.from("ab!\\x41\0\u00ff", "latin1"),
+      flag: false,
+      inner: { bytes: Buffer.from("ab!") },
+      pieces: [Buffer.from("[1]"), null, Buffer.alloc(0)],
     };
     await table.append([{ ...bad, ...fitting }] as never, { gate });
     await table.quarantine.repair({ all: true }, { whole: "9223372036854775807" });
@@ -85,5 +103,16 @@ describe("a cell that was set aside because its column cannot hold it", () => {
     await table.append([{ id: 2, whole: 9223372036854775807n, ...fitting }] as never);
     const [first, second] = (await rowsOf(table)).sort((a, b) => Number(a["id"]) - Number(b["id"]));
     expect({ ...first, id: 2n }).toEqual(second);
+  });
+
+  it("of a binary column is repaired from its text, and lands as the bytes of the repair", async () => {
+    const folder = freshFolder();
+    const file = join(folder, "cells.csv");
+    writeFileSync(file, "id,bytes\n1,ab!\n");
+    await using table = await createTable(join(folder, "t"), { schema: schema().long("id").binary("bytes") });
+    await table.append({ csv: file }, { gate });
+    await table.quarantine.repair({ all: true }, { bytes: "encode(replace(raw.bytes, '!', '?'))" });
+    expect(await table.quarantine.resubmit({ gate })).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await rowsOf(table)).toEqual([{ id: 1n, bytes: new Uint8Array(Buffer.from("ab?")) }]);
   });
 });
