@@ -9,6 +9,7 @@ import { suiteNeeds } from "../quality/suite/needs.ts";
 import { type SqlExpression, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
+import { ownMember } from "../util/own-member.ts";
 import type { GateOptions } from "../write/plan/write-options.ts";
 import { keptSuite } from "./intake/kept-suites.ts";
 import { quarantineNames, quarantineOf } from "./intake/quarantine-table.ts";
@@ -155,8 +156,10 @@ function missingNeeds(
   { functions = {}, tables = {} }: GateOptions = {},
 ): VarveError | undefined {
   const needs = suiteNeeds(suite);
-  const calls = needs.functions.filter((name) => functions[name] === undefined);
-  const compared = needs.relations.filter((name) => name !== thisTable && tables[name] === undefined);
+  const calls = needs.functions.filter((name) => ownMember(functions, name) === undefined);
+  const compared = needs.relations.filter(
+    (name) => name !== thisTable && ownMember(tables, name) === undefined,
+  );
   if (calls.length + compared.length === 0) return undefined;
   const what = [
     ...(calls.length === 0 ? [] : [`call TypeScript functions (${calls.join(", ")})`]),

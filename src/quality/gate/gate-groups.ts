@@ -3,6 +3,7 @@ import type { Session, StagedRelation } from "../../engine/core/contract.ts";
 import { isVarveError } from "../../errors.ts";
 import { joinSql, type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
+import { ownMember } from "../../util/own-member.ts";
 import {
   type Ask,
   type CountProof,
@@ -100,7 +101,7 @@ async function groupMask(
       );
     }
     case "function": {
-      const predicate = context.functions[plan.name];
+      const predicate = ownMember(context.functions, plan.name);
       if (predicate === undefined)
         throw invalidSuite(
           `${planned.check.path}.params.function`,

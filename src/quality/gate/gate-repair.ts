@@ -2,6 +2,7 @@ import type { Session, SourceRow, StagedRelation } from "../../engine/core/contr
 import { assertInternal, isVarveError } from "../../errors.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { columnType, numberDigits } from "../../sql/sql-text.ts";
+import { ownMember } from "../../util/own-member.ts";
 import type { SuiteColumn } from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
@@ -126,7 +127,7 @@ async function replacedBy(
 ): Promise<StagedRelation> {
   const { check } = mask.planned;
   const column = repairedColumn(staged, check, context);
-  const repairFunction = context.functions[repair.function];
+  const repairFunction = ownMember(context.functions, repair.function);
   if (repairFunction === undefined)
     throw invalidSuite(
       `${check.path}.repair.function`,

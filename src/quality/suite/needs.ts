@@ -1,3 +1,4 @@
+import { ownMember } from "../../util/own-member.ts";
 import { expectations } from "../checks/registry.ts";
 import { thisTable } from "../model/expectation.ts";
 import type { Check, Suite } from "../model/suite.ts";
@@ -33,7 +34,7 @@ export function suiteNeeds(suite: Suite): SuiteNeeds {
   }
   return {
     relations: [...relations],
-    functions: [...functions].filter((name) => suite.functions[name] === undefined),
+    functions: [...functions].filter((name) => ownMember(suite.functions, name) === undefined),
     history: suite.checks.some((check) => check.kind === "expect_metric_to_be_normal"),
     fence: suite.checks.some(
       (check) =>
