@@ -1,3 +1,3 @@
-/** The errors that callers see. */
+/** The errors that callers see, and what errors of the operating system mean. */
 export { isVarveError, VarveError } from "../errors.ts";
-export { systemErrorCode, systemRefusal } from "../util/system-refusals.ts";
+export { refusalCode, systemErrorCode, systemRefusal } from "../util/system-refusals.ts";

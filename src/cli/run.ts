@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { systemRefusal, VarveError } from "../api/errors.ts";
+import { refusalCode, VarveError } from "../api/errors.ts";
 import { buildProgram } from "./program.ts";
 import { errorText, exitCodeOf, exitCodes } from "./shared/exit.ts";
 import { printFailure } from "./shared/print.ts";
@@ -29,8 +29,7 @@ export async function run(args: readonly string[]): Promise<number> {
  */
 function endWithoutOutput(error: NodeJS.ErrnoException): void {
   if (error.code === "EPIPE") process.exit(process.exitCode ?? exitCodes.done);
-  const code = systemRefusal(error.code)?.code ?? "STORE_REFUSED";
   const text = `Cannot write to standard output: ${error.message.replace(/, write$/, "")}. What the command had done by then stands.`;
-  printFailure(errorText(new VarveError(code, text, { system: error.code }, error)));
+  printFailure(errorText(new VarveError(refusalCode(error), text, { system: error.code }, error)));
   process.exit(exitCodes.failed);
 }

@@ -9,6 +9,7 @@ import {
   mentionsSql,
   payloadColumnsSql,
   payloadErrorsSql,
+  storedRow,
 } from "../quality/gate/payload.ts";
 import type { Suite } from "../quality/model/suite.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
@@ -123,7 +124,7 @@ async function addClaimed(
   if (claimed.misfits > 0) throw changedSince(claimed.misfits, now.version);
   const ownColumns = sql`(${ownColumnsSql(quarantineOf(now.context).columns, snapshot.schema, sql`q`)})`;
   const source = {
-    sql: sql`SELECT ${payloadColumnsSql(columns, sql`payload`)} FROM (${claimedPayloads(now, ownColumns, claim)})`,
+    sql: sql`SELECT ${payloadColumnsSql(columns, storedRow)} FROM (${claimedPayloads(now, ownColumns, claim)})`,
     tables: { q: snapshot },
   };
   const target = await existingTarget(now);
@@ -201,7 +202,7 @@ async function claimedRows(
   );
   const items = [
     sql`count(*) AS n`,
-    sql`count_if(len(${payloadErrorsSql(columns, sql`payload`)}) > 0) AS misfits`,
+    sql`count_if(len(${payloadErrorsSql(columns, storedRow)}) > 0) AS misfits`,
     ...mentioned,
   ];
   return await withQuarantine(table.context, async (session, quarantine, snapshot) => {
@@ -234,7 +235,7 @@ const claimedBy = (claim: string): SqlExpression =>
 function claimedPayloads({ schema }: LogSnapshot, quarantine: SqlExpression, claim: string): SqlSelect {
   const names = schema.fields.map(({ name }) => name);
   const payload = currentPayloadSql(names, sql`payload`, sql`errors`);
-  return sql`SELECT ${payload} AS payload FROM ${quarantine} WHERE ${claimedBy(claim)}`;
+  return sql`SELECT ${payload} AS payload, errors FROM ${quarantine} WHERE ${claimedBy(claim)}`;
 }
 
 /**

@@ -3,7 +3,14 @@ import type { OpenSession } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
-import { currentPayloadSql, lineMember, payloadColumnsSql, rawCellsSql } from "../quality/gate/payload.ts";
+import {
+  currentPayloadSql,
+  lineMember,
+  payloadColumnsSql,
+  rawCellsSql,
+  repairedErrorsSql,
+  storedRow,
+} from "../quality/gate/payload.ts";
 import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import { withSideRows } from "../sidetables/read-rows.ts";
@@ -162,12 +169,13 @@ export async function repairQuarantine(
       const expression = await session.checkRowExpression(text);
       values.push(sql`${quoteText(name)}: to_json(CAST(${expression} AS VARCHAR))`);
     }
-    return repairedRows(condition, schema, { values, repairedAt });
+    return repairedRows(condition, schema, { columns: Object.keys(set), values, repairedAt });
   });
 }
 
 /** A repair as SQL. */
 interface RepairSql {
+  readonly columns: readonly string[];
   /** Members of JSON: a column and its value. */
   readonly values: readonly SqlExpression[];
   readonly repairedAt: SqlExpression;
@@ -177,7 +185,7 @@ interface RepairSql {
 function repairedRows(
   condition: SqlExpression,
   schema: StructType,
-  { values, repairedAt }: RepairSql,
+  { columns, values, repairedAt }: RepairSql,
 ): SideRewrite {
   const known = schema.fields.map((field) => field.name);
   // a JSON merge patch would remove what is set to null, as if the row had never mentioned the column
@@ -187,17 +195,21 @@ function repairedRows(
   // a column of the table with one of these names hides the text of the row, or its cells
   const isColumn = (word: string) => known.some((name) => foldName(name) === word);
   const text = isColumn("payload") ? sql`` : sql`, payload`;
-  const raw = isColumn("raw") ? sql`` : sql`, ${rawCellsSql(known, sql`payload`)} AS raw`;
-  const row = payloadColumnsSql(engineColumns(schema), sql`payload`);
+  const raw = isColumn("raw") ? sql`` : sql`, ${rawCellsSql(known, storedRow)} AS raw`;
   const line = plainName(lineMember(known));
   const lineText = sql`json_extract_string(payload, ${quoteText(`/${line}`)}) AS ${line}`;
-  const current = sql`SELECT quarantine_id, ${currentPayloadSql(known, sql`payload`, sql`errors`)} AS payload FROM q WHERE ${condition}`;
+  const current = sql`SELECT quarantine_id, ${currentPayloadSql(known, sql`payload`, sql`errors`)} AS payload, errors FROM q WHERE ${condition}`;
+  const row = payloadColumnsSql(engineColumns(schema), storedRow);
   const typed = sql`SELECT quarantine_id AS ${names.id}, payload AS ${names.payload}${text}${raw}, ${lineText}, ${row} FROM (${current})`;
   const repaired = sql`SELECT ${names.id} AS repaired_id, ${patched} AS repaired FROM (${typed})`;
   const from = sql`q LEFT JOIN (${repaired}) AS r ON r.repaired_id = q.quarantine_id`;
   const select = changedRowsSql(
     sql`r.repaired_id IS NOT NULL`,
-    { payload: sql`r.repaired`, repaired_at: repairedAt },
+    {
+      payload: sql`r.repaired`,
+      errors: repairedErrorsSql(sql`q.errors`, columns),
+      repaired_at: repairedAt,
+    },
     from,
   );
   return { where: condition, select };

@@ -21,6 +21,7 @@ export interface PayloadNames {
   readonly id: SqlName;
   readonly row: SqlName;
   readonly payload: SqlName;
+  readonly errors: SqlName;
   /** List of what does not fit the table, like the quarantine's `errors`. */
   readonly misfits: SqlName;
   /**
@@ -37,6 +38,7 @@ export function payloadNames(columns: Iterable<string>): PayloadNames {
     id: plainName(`${prefix}id`),
     row: plainName(`${prefix}row`),
     payload: plainName(`${prefix}payload`),
+    errors: plainName(`${prefix}errors`),
     misfits: plainName(`${prefix}misfits`),
     silent: plainName(`${prefix}silent`),
   };
@@ -62,16 +64,17 @@ export async function stagePayloads(
 ): Promise<StagedRelation> {
   const columns = engineColumns(table.schema);
   const columnNames = columns.map(({ name }) => name);
-  const { id, row, payload, misfits, silent } = payloadNames(columnNames);
+  const { id, row, payload, errors, misfits, silent } = payloadNames(columnNames);
+  const storedRow = { payload, errors };
   const names = columns.map((column) => quoteName(column.name));
   const filled = filledColumns(table.schema);
   const current = currentPayloadSql(columnNames, sql`payload`, sql`errors`);
-  const read = sql`SELECT ${id}, ${payload}, ${payloadColumnsSql(columns, payload)} FROM (SELECT quarantine_id AS ${id}, ${current} AS ${payload} FROM (${open}))`;
+  const read = sql`SELECT ${id}, ${payload}, ${errors}, ${payloadColumnsSql(columns, storedRow)} FROM (SELECT quarantine_id AS ${id}, ${current} AS ${payload}, errors AS ${errors} FROM (${open}))`;
   const digits = filled.map(({ name }) => sql`CASE WHEN ${mentionsSql(name, payload)} THEN '0' ELSE '1' END`);
   const rest = [
     sql`CAST(0 AS BIGINT) AS ${row}`,
     sql`${digits.length === 0 ? sql`''` : joinSql([sql`'-'`, ...digits], sql` || `)} AS ${silent}`,
-    sql`list_concat(${payloadErrorsSql(columns, payload)}, ${missingSql(table.schema)}) AS ${misfits}`,
+    sql`list_concat(${payloadErrorsSql(columns, storedRow)}, ${missingSql(table.schema)}) AS ${misfits}`,
   ];
   const whole = filled.length === 0 ? read : await filledIn(table, { read, payload }, fence);
   const placed = sql`SELECT ${names}, ${id}, ${rest} FROM (${whole})`;

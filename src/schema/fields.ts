@@ -1,7 +1,7 @@
 import { VarveError } from "../errors.ts";
 import { foldName } from "./schema-json.ts";
 import { isPrimitive, pathText } from "./type-names.ts";
-import type { DeltaType, PrimitiveName, StructField, StructType } from "./types.ts";
+import type { DeltaType, StructField, StructType } from "./types.ts";
 
 /** A struct field with its path of names; list and map levels are `element`, `key` and `value`. */
 export interface FieldAtPath {
@@ -48,21 +48,16 @@ export function mapFields(
 
 /** Whether a value of this type is a variant or contains one. */
 export function holdsVariant(type: DeltaType): boolean {
-  return holdsPrimitive(type, "variant");
-}
-
-/** Whether a type is a primitive one, or holds it at any depth. */
-export function holdsPrimitive(type: DeltaType, name: PrimitiveName): boolean {
-  if (isPrimitive(type)) return type === name;
+  if (isPrimitive(type)) return type === "variant";
   switch (type.type) {
     case "decimal":
       return false;
     case "array":
-      return holdsPrimitive(type.elementType, name);
+      return holdsVariant(type.elementType);
     case "map":
-      return holdsPrimitive(type.keyType, name) || holdsPrimitive(type.valueType, name);
+      return holdsVariant(type.keyType) || holdsVariant(type.valueType);
     case "struct":
-      return type.fields.some((field) => holdsPrimitive(field.type, name));
+      return type.fields.some((field) => holdsVariant(field.type));
   }
 }
 

@@ -40,10 +40,16 @@ export function nameTemporaryFolder(parent: string = tmpdir()): string {
 }
 
 /**
- * Removes a folder from {@link makeTemporaryFolder} or {@link nameTemporaryFolder}, with everything in it.
+ * Removes a folder from {@link makeTemporaryFolder} or {@link nameTemporaryFolder}, with everything in it. One that
+ * cannot be removed now is tried again when the process exits: it must not hide what was done with it, such as a
+ * commit.
  */
 export async function removeTemporaryFolder(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
+  try {
+    await rm(folder, { recursive: true, force: true });
+  } catch {
+    return;
+  }
   open.delete(folder);
 }
 

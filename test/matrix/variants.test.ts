@@ -216,6 +216,8 @@ describe("variants from every source", () => {
         else await aside;
         expect(await stored(folder, ["good"]), name).toEqual(kind.setsAside ? { good: good.stored } : {});
         expect(await table.quarantine.read(), name).toHaveLength(kind.setsAside ? 1 : 0);
+        if (!kind.setsAside) continue;
+        expect(await table.quarantine.resubmit({ gate }), name).toMatchObject({ landed: 0, stillBad: 1 });
       }
     },
   );

@@ -1,3 +1,5 @@
+import { nestedArrays } from "../support/variant-bytes.ts";
+
 /** A variant apart from every source. */
 export interface VariantCase {
   /** Metadata and value by Parquet's VariantEncoding.md, in hexadecimal. */
@@ -137,17 +139,6 @@ export const sound: Readonly<Record<string, VariantCase>> = {
   },
 };
 
-/** Arrays, each in the next. */
-const nested = (depth: number): string => {
-  const parts: string[] = [];
-  for (let level = 0, size = 1; level < depth; level++, size += 10) {
-    const end = Buffer.alloc(4);
-    end.writeUInt32LE(size);
-    parts.push(`0f0100000000${end.toString("hex")}`);
-  }
-  return `${parts.reverse().join("")}00`;
-};
-
 /** Variants that no source takes; `stored` has words of the refusal of their bytes. */
 export const faulty: Readonly<Record<string, Omit<VariantCase, "parts"> & Partial<VariantCase>>> = {
   "nanoseconds with a zone": {
@@ -162,9 +153,9 @@ export const faulty: Readonly<Record<string, Omit<VariantCase, "parts"> & Partia
     stored: /name "a" twice|field that its value has too/,
   },
   "levels beyond 1000": {
-    parts: [none, nested(1001)],
+    parts: [none, nestedArrays(1001)],
     json: `${"[".repeat(1002)}${"]".repeat(1002)}`,
-    shredded: [`unhex('${nested(1001)}')`, "NULL::BIGINT"],
+    shredded: [`unhex('${nestedArrays(1001)}')`, "NULL::BIGINT"],
     stored: /deeper than 1000/,
   },
   "a text that is not UTF-8": {

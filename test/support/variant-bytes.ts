@@ -153,6 +153,7 @@ export async function partsOfFile(file: string, column: string): Promise<(Varian
   });
   return rows.map((row) => (row[column] ?? null) as VariantParts | null);
 }
+
 /**
  * Makes Parquet's annotation of a variant of two columns of bytes (and a third member where it is shredded),
  * which were written by the engine as a struct of a column that is named by one letter.
@@ -169,4 +170,15 @@ export function annotateVariant(file: string, column: string, members = 2): void
   const end = Buffer.from(bytes.subarray(-8));
   end.writeUInt32LE(footerBytes + annotation.length, 0);
   writeFileSync(file, Buffer.concat([bytes.subarray(0, at), annotation, bytes.subarray(at, -8), end]));
+}
+
+/** The value bytes of arrays, each in the next, in hexadecimal digits. */
+export function nestedArrays(depth: number): string {
+  const parts: string[] = [];
+  for (let level = 0, size = 1; level < depth; level++, size += 10) {
+    const end = Buffer.alloc(4);
+    end.writeUInt32LE(size);
+    parts.push(`0f0100000000${end.toString("hex")}`);
+  }
+  return `${parts.reverse().join("")}00`;
 }

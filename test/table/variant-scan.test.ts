@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
-import { annotateVariant } from "../support/variant-bytes.ts";
+import { annotateVariant, nestedArrays } from "../support/variant-bytes.ts";
 import { field, HandMadeTable, newSession } from "./hand-made-table.ts";
 
 // PROTOCOL.md "Variant Data Type" and "Variant Shredding".
@@ -96,17 +96,6 @@ describe("variant columns", () => {
   });
 
   describe("that other writers annotated, and the engine would change or not survive", () => {
-    /** Arrays, each in the next. */
-    const nested = (depth: number): string => {
-      const parts: string[] = [];
-      for (let level = 0, size = 1; level < depth; level++, size += 10) {
-        const end = Buffer.alloc(4);
-        end.writeUInt32LE(size);
-        parts.push(`0f0100000000${end.toString("hex")}`);
-      }
-      return `${parts.reverse().join("")}00`;
-    };
-
     async function annotated(column: string, members = 2): Promise<string> {
       table.create([field("n", "integer"), field("v", "variant")], features);
       const { add } = await table.add(session, "f.parquet", `SELECT 1 AS n, ${column} AS v`);
@@ -117,7 +106,7 @@ describe("variant columns", () => {
     }
 
     it.each([
-      ["010000", nested(100_000), "UNSUPPORTED_FEATURE", /nested deeper than 1000/],
+      ["010000", nestedArrays(100_000), "UNSUPPORTED_FEATURE", /nested deeper than 1000/],
       ["010000", "48ffffffffffffffff", "UNSUPPORTED_FEATURE", /1969-12-31T23:59:59\.999999999Z/],
       ["010000", "54", "UNSUPPORTED_FEATURE", /unknown primitive type 21/],
       ["0102000102 6162", "02020000000203 0c0104", "DATA_FILE_CORRUPT", /name "a" twice/],

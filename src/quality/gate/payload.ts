@@ -3,7 +3,7 @@ import { isVariantParts } from "../../dialects/variant-conversion.ts";
 import type { EngineColumn } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import { variantJsonSql } from "../../schema/encoded-variant.ts";
-import { findField, holdsPrimitive, holdsVariant } from "../../schema/fields.ts";
+import { findField, holdsVariant } from "../../schema/fields.ts";
 import type { StructType } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, type SqlText, sql } from "../../sql/sql.ts";
 import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
@@ -45,8 +45,7 @@ export function currentPayloadSql(
 /**
  * A row as a lossless JSON object: booleans, integers up to 64 bits and finite fractions as they are,
  * everything else as the engine's text, which casts back to the same value. A cell that could not be read as
- * its type is the original text, in a list of its own where the type holds binary values, which every text
- * could be the engine's text of; a line that could not be read is {@link lineMember}. Variants need the
+ * its type is the original text; a line that could not be read is {@link lineMember}. Variants need the
  * session's variant function.
  *
  * @param table the target columns: the object uses their spelling of names; a variant's value is JSON
@@ -72,8 +71,7 @@ export function payloadSql(
         : memberSql(value, type, kinds[index]?.class ?? "nested");
     if (badCells === undefined) return sql`${key}, ${json}`;
     const bad = sql`list_filter(${relation}.${quoteName(badCells)}, ${lambda("c", (cell) => sql`${cell}."column" = ${quoteText(name)}`)})[1]."text"`;
-    const isOpaque = field !== undefined && holdsPrimitive(field.type, "binary");
-    return sql`${key}, coalesce(${isOpaque ? refusedTextSql(bad) : sql`to_json(${bad})`}, ${json})`;
+    return sql`${key}, coalesce(to_json(${bad}), ${json})`;
   });
   const row = sql`CAST(json_object(${members}) AS VARCHAR)`;
   if (badCells === undefined) return row;
@@ -114,17 +112,28 @@ function memberSql(value: SqlExpression, type: string, kind: string): SqlExpress
   return text;
 }
 
+/** What a quarantine has of a row, as SQL: its payload, and its errors when it was last tested. */
+export interface StoredRow {
+  readonly payload: SqlExpression;
+  /** See {@link errorsType}. */
+  readonly errors: SqlExpression;
+}
+
+/** A row of a relation that has the quarantine's own names. */
+export const storedRow: StoredRow = { payload: sql`payload`, errors: sql`errors` };
+
 /**
- * The SELECT that reads payloads back as rows of `columns`. Values that a column cannot hold exactly become null;
- * {@link payloadErrorsSql} names them.
+ * The SELECT that reads payloads back as rows of `columns`. Values that a column cannot hold exactly become null, and
+ * so do those of binary and variant columns that were refused and not repaired since; {@link payloadErrorsSql} names
+ * them.
  */
-export function payloadColumnsSql(columns: readonly EngineColumn[], payload: SqlExpression): SqlText {
-  return joinSql(columns.map((column) => sql`${readSql(column, payload)} AS ${quoteName(column.name)}`));
+export function payloadColumnsSql(columns: readonly EngineColumn[], row: StoredRow): SqlText {
+  return joinSql(columns.map((column) => sql`${readSql(column, row)} AS ${quoteName(column.name)}`));
 }
 
 /** SQL for a struct of the cells of a payload as they came, as text; null where it mentions no such column. */
-export function rawCellsSql(columns: readonly string[], payload: SqlExpression): SqlExpression {
-  const cells = columns.map((name) => sql`${quoteName(name)} := ${cellTextSql(name, payload)}`);
+export function rawCellsSql(columns: readonly string[], row: StoredRow): SqlExpression {
+  const cells = columns.map((name) => sql`${quoteName(name)} := ${textOf(name, row)}`);
   return sql`struct_pack(${cells})`;
 }
 
@@ -132,10 +141,12 @@ export function rawCellsSql(columns: readonly string[], payload: SqlExpression):
  * SQL for the list of what does not fit the columns in a payload: values of the wrong type, and values of
  * unknown columns.
  */
-export function payloadErrorsSql(columns: readonly EngineColumn[], payload: SqlExpression): SqlExpression {
+export function payloadErrorsSql(columns: readonly EngineColumn[], row: StoredRow): SqlExpression {
+  const { payload } = row;
   const unreadable = columns.map((column) => {
-    const [name, text] = [column.name, textOf(column, payload)];
-    return sql`CASE WHEN ${text} IS NOT NULL AND ${readSql(column, payload)} IS NULL THEN ${misfit(quoteText(name), quoteText(`${name} must be a ${column.type}`), text)} END`;
+    const { name } = column;
+    const text = textOf(name, row);
+    return sql`CASE WHEN ${text} IS NOT NULL AND ${readSql(column, row)} IS NULL THEN ${misfit(quoteText(name), quoteText(`${name} must be a ${column.type}`), text)} END`;
   });
   const names = columns.map(({ name }) => quoteText(name));
   const value = sql`json_extract_string(${payload}, '/' || replace(replace(k, '~', '~0'), '/', '~1'))`;
@@ -159,33 +170,47 @@ export function mentionsSql(column: string, payload: SqlExpression): SqlExpressi
   return sql`json_exists(${payload}, ${quoteText(pointer(column))})`;
 }
 
-function textOf({ name }: EngineColumn, payload: SqlExpression): SqlExpression {
-  return cellTextSql(name, payload);
-}
-
-/** A refused text as a member of a payload; null for null. */
-function refusedTextSql(text: SqlExpression): SqlExpression {
-  return sql`CASE WHEN ${text} IS NOT NULL THEN json_array(${text}) END`;
-}
-
-/** Whether a member is a text that was refused, see {@link refusedTextSql}. */
-function isRefusedSql(name: string, payload: SqlExpression): SqlExpression {
-  return sql`coalesce(json_type(${payload}, ${quoteText(pointer(name))}) = 'ARRAY', false)`;
-}
-
-function cellTextSql(name: string, payload: SqlExpression): SqlExpression {
-  const [own, refused] = [pointer(name), `${pointer(name)}/0`];
-  return sql`CASE WHEN ${isRefusedSql(name, payload)} THEN json_extract_string(${payload}, ${quoteText(refused)}) ELSE json_extract_string(${payload}, ${quoteText(own)}) END`;
+function textOf(name: string, { payload }: StoredRow): SqlExpression {
+  return sql`json_extract_string(${payload}, ${quoteText(pointer(name))})`;
 }
 
 function pointer(name: string): string {
   return `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
-function readSql(column: EngineColumn, payload: SqlExpression): SqlExpression {
+function readSql({ name, type }: EngineColumn, row: StoredRow): SqlExpression {
+  const text = textOf(name, row);
   // writing converts JSON to a variant; a variant made before would be returned by a query as text
-  if (column.type === "VARIANT")
-    return sql`CASE WHEN ${textOf(column, payload)} IS NOT NULL THEN json_extract(${payload}, ${quoteText(pointer(column.name))}) END`;
-  const value = payloadValueSql(column, textOf(column, payload));
-  return sql`CASE WHEN NOT ${isRefusedSql(column.name, payload)} THEN ${value} END`;
+  const value =
+    type === "VARIANT"
+      ? sql`CASE WHEN ${text} IS NOT NULL THEN json_extract(${row.payload}, ${quoteText(pointer(name))}) END`
+      : payloadValueSql({ name, type }, text);
+  return takesAnyText(type) ? sql`CASE WHEN NOT ${isRefusedSql(name, row)} THEN ${value} END` : value;
+}
+
+/** Whether every text is that of some value of a type, so that a text cannot show that it was refused. */
+function takesAnyText(type: string): boolean {
+  return /\b(BLOB|VARIANT)\b/.test(type.replaceAll(/"(?:[^"]|"")*"/g, ""));
+}
+
+/** Whether a cell did not fit its column when its row was tested, and was not repaired since. */
+function isRefusedSql(name: string, { errors }: StoredRow): SqlExpression {
+  const isAbout = (error: SqlExpression) =>
+    sql`${isMisfitOf(error, [name])} AND ${error}.rule_fingerprint <> ${repairedMark}`;
+  return sql`coalesce(list_bool_or(list_transform(${errors}, ${lambda("e", isAbout)})), false)`;
+}
+
+/** Instead of the fingerprint of a rule, which errors about a cell's type do not have. */
+const repairedMark = quoteText("repaired");
+
+/** SQL for a row's errors after a repair of columns: those about their types stay, and say so. */
+export function repairedErrorsSql(errors: SqlExpression, columns: readonly string[]): SqlExpression {
+  const marked = (error: SqlExpression) =>
+    sql`CASE WHEN ${isMisfitOf(error, columns)} THEN struct_update(${error}, rule_fingerprint := ${repairedMark}) ELSE ${error} END`;
+  return columns.length === 0 ? errors : sql`list_transform(${errors}, ${lambda("e", marked)})`;
+}
+
+function isMisfitOf(error: SqlExpression, columns: readonly string[]): SqlExpression {
+  const ids = columns.map((name) => quoteText(`schema:${name}`));
+  return sql`${error}.check_name = 'schema' AND ${error}.check_id IN (${ids})`;
 }

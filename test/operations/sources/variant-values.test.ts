@@ -5,7 +5,7 @@ import type { Table } from "../../../src/api/table.ts";
 import { createTable, query, schema } from "../../../src/index.ts";
 import { failDisk, restoreDisk } from "../../support/disk-faults.ts";
 import { unchecked } from "../../support/unchecked-sql.ts";
-import { annotateVariant, decodeVariant, partsOfFile } from "../../support/variant-bytes.ts";
+import { annotateVariant, decodeVariant, nestedArrays, partsOfFile } from "../../support/variant-bytes.ts";
 import { newSession } from "../../table/hand-made-table.ts";
 import { dataFiles, freshFolder, rowsOf } from "../table-folder.ts";
 
@@ -189,17 +189,6 @@ const sound: readonly (readonly [string, string, unknown])[] = [
   ],
 ];
 
-/** A value in arrays, each in the next, in the widest offsets. */
-function nested(depth: number): string {
-  const parts: string[] = [];
-  for (let level = 0, size = 1; level < depth; level++, size += 10) {
-    const end = Buffer.alloc(4);
-    end.writeUInt32LE(size);
-    parts.push(`0f0100000000${end.toString("hex")}`);
-  }
-  return `${parts.reverse().join("")}00`;
-}
-
 /** Arrays of twice the same value, each in the next. */
 const doubled = `${Array.from({ length: 60 }, () => "0302000001").join("")}00`;
 
@@ -235,8 +224,8 @@ const faulty: readonly (readonly [string, string, RegExp])[] = [
   [none, "44 ffffffffffffffff", /time of day/],
   [none, "2c ffffff7f", /endless date/],
   [none, "30 0100000000000080", /endless moment/],
-  [none, nested(1001), /deeper than 1000/],
-  [none, nested(100_000), /deeper than 1000/],
+  [none, nestedArrays(1001), /deeper than 1000/],
+  [none, nestedArrays(100_000), /deeper than 1000/],
   [none, doubled, /overlap/],
 ];
 
