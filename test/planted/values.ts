@@ -140,9 +140,9 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "Numbers that were written before a column is widened may lose digits.",
-    file: "rows/row-stager.ts",
-    find: "if (own === wide) return;",
-    replace: "return;",
+    file: "rows/widen-column.ts",
+    find: "if (own === wide) return undefined;",
+    replace: "return undefined;",
     test: "engine/stage/stage-rows.test.ts",
     name: "numbers of nested values keep their digits",
   },

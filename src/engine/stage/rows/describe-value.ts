@@ -1,3 +1,4 @@
+import { sqlType, type ValueType } from "../../core/value-type.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
 
 /** A value of a row in words, for an error. */
@@ -14,4 +15,9 @@ export function describeValue(value: unknown): string {
   return typeof value === "object"
     ? `an object of class ${value.constructor?.name ?? "Object"}`
     : `a ${typeof value}`;
+}
+
+/** A type as messages name it. */
+export function readable(type: ValueType): string {
+  return sqlType(type).replaceAll('"', "");
 }

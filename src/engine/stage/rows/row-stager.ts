@@ -1,17 +1,10 @@
-import { VarveError } from "../../../errors.ts";
+import type { VarveError } from "../../../errors.ts";
 import { nameFault } from "../../../schema/schema-json.ts";
 import { pathText } from "../../../schema/type-names.ts";
 import { joinSql, type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
-import type { RowCells, SourceRow } from "../../core/contract.ts";
+import type { RowCells } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
-import {
-  columnSqlType,
-  driverType,
-  sqlType,
-  stagedType,
-  type ValueField,
-  type ValueType,
-} from "../../core/value-type.ts";
+import { driverType, sqlType, type ValueField, type ValueType } from "../../core/value-type.ts";
 import { columnBuilder } from "../columns/column-builder.ts";
 import { type BadCells, badCellsSql, cellText } from "../shared/bad-cells.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/builder-contract.ts";
@@ -22,21 +15,20 @@ import { ExactNumber } from "../shared/exact-number.ts";
 import { type DecimalShape, noDigits, safeDigits } from "../shared/number-text.ts";
 import { besideStored, storedName } from "../shared/position.ts";
 import { fieldOf, hasFields, isPlainObject } from "../shared/value-shapes.ts";
-import { describeValue } from "./describe-value.ts";
+import { describeValue, readable } from "./describe-value.ts";
 import { inferType, inferWithin, mergeTypes, TypeConflict } from "./infer-type.ts";
-import { decimalFor, filledObjects, isDouble, storedDigits, widenedNumbers } from "./widen-numbers.ts";
+import { type RowPlace, rowProblem } from "./row-problem.ts";
+import {
+  lostByWidening,
+  storedType,
+  type WrittenNumber,
+  widenColumn,
+  writtenDigits,
+} from "./widen-column.ts";
+import { decimalFor, isDouble } from "./widen-numbers.ts";
 
 /** Rows of a source's first batch. */
 const firstRows = 32;
-
-/** Where a row came from. */
-export interface RowPlace {
-  /** E.g. `row 12` or `line 13 of /data/a.ndjson`. */
-  readonly text: string;
-  readonly file?: string | undefined;
-  /** Counted from 1. */
-  readonly line?: number | undefined;
-}
 
 export interface RowStagerOptions {
   readonly core: EngineCore;
@@ -62,7 +54,7 @@ interface Column {
   readonly shape?: ValueType | undefined;
   builder: ColumnBuilder;
   /** The first number of a column of doubles that its double is not printed as: a decimal made of it would differ. */
-  otherDigits?: { readonly ordinal: number; readonly text: string } | undefined;
+  otherDigits?: WrittenNumber | undefined;
 }
 
 /**
@@ -332,59 +324,26 @@ export class RowStager {
     const type = this.#inferColumn({ name, shape }, batch, start);
     if (type.kind !== "double" && type.kind !== "decimal") return type;
     const values = batch.map((row) => cellOf(row, name));
-    const written = stored === undefined ? noDigits : await this.#storedShape(stored);
+    const written = stored === undefined ? noDigits : await this.#writtenDigits(stored);
     const isHeld = start.kind !== "integer" || (written?.whole ?? 0) <= safeDigits;
     if (type.kind === "double" && isHeld && values.every(isDouble)) return type;
     return decimalFor(written, values) ?? type;
   }
 
-  /** Digits of the numbers that a column has in the rows written so far; undefined where one is not finite. */
-  async #storedShape(stored: SqlName): Promise<DecimalShape | undefined> {
-    const { core } = this.#options;
+  async #writtenDigits(column: SqlName): Promise<DecimalShape | undefined> {
     this.finish();
-    const [row] = await core.rows(sql`SELECT ${storedDigits(stored)} FROM ${this.table}`);
-    if (row?.["finite"] !== true) return undefined;
-    return { whole: Number(row["whole"]), scale: Number(row["scale"]) };
+    return await writtenDigits({ core: this.#options.core, table: this.table, column });
   }
 
   async #widen(column: Column, type: ValueType): Promise<void> {
     this.finish();
     const { core } = this.#options;
-    const { stored } = column;
-    await this.#assertKept(column, type);
-    const isDecimal = column.builder.type.kind === "double" && type.kind === "decimal";
-    // through the digits that the double is printed with, not through its binary fraction
-    const changed = isDecimal
-      ? sql`CAST(${stored} AS VARCHAR)`
-      : filledObjects(stored, stagedType(column.builder.type), stagedType(type));
-    const using = changed === undefined ? sql`` : sql` USING CAST(${changed} AS ${storedType(type)})`;
-    await core.run(
-      sql`ALTER TABLE ${this.table} ALTER COLUMN ${stored} SET DATA TYPE ${storedType(type)}${using}`,
-    );
+    const stored = { core, table: this.table, column: column.stored };
+    const { otherDigits } = column;
+    const lost = await lostByWidening(stored, { from: column.builder.type, to: type, otherDigits });
+    if (lost !== undefined) throw this.#problem(lost.ordinal - this.rows, [column.name], lost.what);
+    await widenColumn(stored, column.builder.type, type);
     column.builder = columnBuilder(this.#builderOptions, type);
-  }
-
-  /** Requires that the rows written so far keep their numbers in a wider type. */
-  async #assertKept({ name, stored, builder, otherDigits }: Column, type: ValueType): Promise<void> {
-    if (otherDigits !== undefined && type.kind === "decimal") {
-      const text = `holds ${otherDigits.text} as a double, and later rows need a decimal, which would not have its digits. Pass the type`;
-      throw this.#problem(otherDigits.ordinal - this.rows, [name], text);
-    }
-    const change = widenedNumbers(builder.type, type);
-    const [own, wide] = [storedType(builder.type), storedType(change.type)];
-    if (own === wide) return;
-    const lost = change.isNestedDecimal
-      ? sql`${stored} IS NOT NULL`
-      : sql`TRY_CAST(TRY_CAST(${stored} AS ${wide}) AS ${own}) IS DISTINCT FROM ${stored}`;
-    const [row] = await this.#options.core.rows(
-      sql`SELECT rowid AS at, CAST(${stored} AS VARCHAR) AS value FROM ${this.table} WHERE ${lost} LIMIT 1`,
-    );
-    if (row === undefined) return;
-    throw this.#problem(
-      Number(row["at"]) - this.rows,
-      [name],
-      `holds ${row["value"]}, which ${readable(type)} cannot hold, as later rows need it to be. Pass the type`,
-    );
   }
 
   async #writeChunk(count: number): Promise<void> {
@@ -414,13 +373,7 @@ export class RowStager {
     data: Readonly<Record<string, unknown>> = {},
   ): VarveError {
     const row = this.rows + at;
-    const { text, file, line } = this.#options.placeOf(row);
-    const subject =
-      column === undefined
-        ? `The source's ${text}`
-        : `Column ${pathText(column).replaceAll(unsayable, escaped)} of the source's ${text}`;
-    const code = column === undefined ? "SOURCE_UNREADABLE" : "SCHEMA_MISMATCH";
-    return new VarveError(code, `${subject} ${what}.`, { file, line, row, column, ...data });
+    return rowProblem({ ...this.#options.placeOf(row), row }, { column, what, data });
   }
 }
 
@@ -434,10 +387,6 @@ function isOpen(type: ValueType): boolean {
   return type.kind === "null" || (type.kind === "struct" && type.fields.some((field) => isOpen(field.type)));
 }
 
-/** What a name may not hold. */
-const unsayable = /[\ud800-\udfff\0]/gu;
-const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-
 function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProblem | undefined {
   try {
     builder.set(at, value);
@@ -446,39 +395,4 @@ function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProb
     if (error instanceof CellProblem) return error;
     throw error;
   }
-}
-
-/** Rows of a source in batches of as many rows as `size` says when each begins. */
-export async function* inBatches(
-  rows: Iterable<SourceRow> | AsyncIterable<SourceRow>,
-  size: () => number,
-): AsyncGenerator<RowCells[]> {
-  let batch: RowCells[] = [];
-  let wanted = size();
-  if (Symbol.iterator in rows) {
-    for (const row of rows) {
-      batch.push(row as RowCells);
-      if (batch.length < wanted) continue;
-      yield batch;
-      batch = [];
-      wanted = size();
-    }
-  } else {
-    for await (const row of rows) {
-      batch.push(row as RowCells);
-      if (batch.length < wanted) continue;
-      yield batch;
-      batch = [];
-      wanted = size();
-    }
-  }
-  if (batch.length > 0) yield batch;
-}
-
-function storedType(type: ValueType): SqlExpression {
-  return columnSqlType(stagedType(type));
-}
-
-function readable(type: ValueType): string {
-  return sqlType(type).replaceAll('"', "");
 }

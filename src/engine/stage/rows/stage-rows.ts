@@ -10,7 +10,9 @@ import type { BadCell } from "../shared/bad-cells.ts";
 import { positionNames, storedName } from "../shared/position.ts";
 import { type FileStart, fileAndRow } from "../shared/stage-files.ts";
 import { readJsonLines } from "./ndjson-lines.ts";
-import { inBatches, type RowPlace, RowStager } from "./row-stager.ts";
+import { inBatches } from "./row-batches.ts";
+import type { RowPlace } from "./row-problem.ts";
+import { RowStager } from "./row-stager.ts";
 
 /** Stages row objects. @throws `SOURCE_UNREADABLE`, `SCHEMA_MISMATCH` naming row and column. */
 export async function stageRows(
