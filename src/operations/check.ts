@@ -16,6 +16,7 @@ import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
 import { openCompared } from "../write/plan/compared-tables.ts";
 import { type FetchedSource, type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
+import { readingProgress } from "../write/plan/reading-progress.ts";
 import type { GateOptions, WriteProgress } from "../write/plan/write-options.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
 import { type HistoryEntry, readHistory } from "./history.ts";
@@ -69,7 +70,7 @@ async function checkLocal(
   const staged = await stageWriteSource(session, source, {
     positions: suiteNeeds(defined).positions,
     fileNames,
-    onProgress: (rows) => options.onProgress?.({ phase: "reading", rows }),
+    onProgress: readingProgress(options.onProgress),
     signal: options.signal,
   });
   appendAll(readable, staged.files);

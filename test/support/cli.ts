@@ -26,18 +26,35 @@ export function varveReading(input: string, ...args: readonly string[]): Promise
   return ended(child);
 }
 
-/** Starts the built command line, with `folder` for its temporary files if given. */
-export function startVarve(
-  args: readonly string[],
-  options: { readonly stdin: "ignore" | "pipe"; readonly folder?: string },
-): ChildProcess {
+/** How the command line is started. */
+export interface StartOptions {
+  readonly stdin: "ignore" | "pipe";
+  /** Folder for its temporary files. */
+  readonly folder?: string;
+  /** Makes it take standard error for a terminal of this many columns. */
+  readonly terminalWidth?: number;
+}
+
+/** Starts the built command line. */
+export function startVarve(args: readonly string[], options: StartOptions): ChildProcess {
   if (!existsSync(mainFile))
     throw new Error("The command line is not built: run npm run build first (npm test does).");
   const env = options.folder === undefined ? process.env : { ...process.env, TMPDIR: options.folder };
-  return spawn(process.execPath, [mainFile, ...args], { stdio: [options.stdin, "pipe", "pipe"], env });
+  const terminal =
+    options.terminalWidth === undefined ? [] : ["--import", terminalModule(options.terminalWidth)];
+  return spawn(process.execPath, [...terminal, mainFile, ...args], {
+    stdio: [options.stdin, "pipe", "pipe"],
+    env,
+  });
 }
 
-function ended(child: ChildProcess): Promise<CliRun> {
+function terminalModule(columns: number): string {
+  const code = `Object.assign(process.stderr, { isTTY: true, columns: ${columns} });`;
+  return `data:text/javascript,${encodeURIComponent(code)}`;
+}
+
+/** What a started command line printed, once it has ended. */
+export function ended(child: ChildProcess): Promise<CliRun> {
   return new Promise((resolve, reject) => {
     const out: Buffer[] = [];
     const err: Buffer[] = [];

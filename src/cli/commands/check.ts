@@ -3,7 +3,7 @@ import type { CheckReport } from "../../index.ts";
 import { openOptions } from "../shared/open-options.ts";
 import { openSource, openVersion } from "../shared/open-source.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
-import { showPhase, startProgress } from "../shared/progress.ts";
+import { phaseStates, withProgressLine } from "../shared/progress.ts";
 import { printReport, type ReportFlags, withReportOutput } from "../shared/report-output.ts";
 import { type SourceFlags, sourceHelp, withSourceFlags } from "../shared/source-files.ts";
 import { type InputFiles, inputFiles, inputName } from "../shared/standard-input.ts";
@@ -34,16 +34,18 @@ interface CheckFlags extends StoreFlags, SourceFlags, ReportFlags {
 async function check(suiteFile: string, sources: readonly string[], flags: CheckFlags): Promise<void> {
   const { runSuite } = await import("../../api/shared/run-suite.ts");
   const suite = await readSuite(suiteFile);
-  await using input = await inputFiles(sources, flags.inputFormat);
+  await using input = await inputFiles(sources, flags);
   const source = await openSource(input.files, flags);
   const history = flags.history === undefined ? {} : { history: await openVersion(flags.history, flags) };
-  const bar = await startProgress("varve", "%", flags.quiet === true);
-  const report = await runSuite(suite, source, {
-    name: input.name,
-    s3: openOptions(flags).s3,
-    ...history,
-    onProgress: showPhase(bar),
-  }).finally(() => bar.stop());
+  const stateOf = phaseStates();
+  const report = await withProgressLine({ stage: "starting", share: 0 }, flags.quiet === true, (update) =>
+    runSuite(suite, source, {
+      name: input.name,
+      s3: openOptions(flags).s3,
+      ...history,
+      onProgress: (progress) => update(stateOf(progress)),
+    }),
+  );
   await printReport(withInputName(report, input), flags);
 }
 

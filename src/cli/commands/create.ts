@@ -49,7 +49,7 @@ async function create(uri: string, flags: CreateFlags): Promise<void> {
   if (flags.from === undefined && flags.schema === undefined)
     throw new VarveError("INVALID_ARGUMENT", "A new table needs columns. Set --from or --schema.");
   const schema = flags.schema === undefined ? undefined : await readSchema(flags.schema);
-  await using input = await inputFiles(flags.from ?? [], flags.inputFormat);
+  await using input = await inputFiles(flags.from ?? [], flags);
   const { table, written } = await withProgress(flags, (options) =>
     createTableWith(uri, {
       ...options,

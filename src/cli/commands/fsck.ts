@@ -1,9 +1,10 @@
 import type { Command } from "commander";
+import { counted, shownNumber } from "../../api/counted.ts";
 import { exitCodes } from "../shared/exit.ts";
 import { openOptions } from "../shared/open-options.ts";
 import { type ListOutputFlags, type StoreFlags, withListOutput, withStoreFlags } from "../shared/options.ts";
 import { printError } from "../shared/print.ts";
-import { startProgress } from "../shared/progress.ts";
+import { withProgressLine } from "../shared/progress.ts";
 import { printRecords } from "../shared/records.ts";
 
 /** `varve fsck TABLE`: checks a table against the protocol. */
@@ -36,14 +37,20 @@ interface FsckFlags extends StoreFlags, ListOutputFlags {
 
 async function fsck(uri: string, flags: FsckFlags): Promise<void> {
   const { fsck: check } = await import("../../api/fsck.ts");
-  const bar = await startProgress("fsck", "files", flags.quiet === true);
-  const report = await check(uri, {
-    ...openOptions(flags),
-    data: flags.data,
-    orphans: flags.orphans,
-    deep: flags.deep === true,
-    onProgress: (files, of) => bar.update(files, of),
-  }).finally(() => bar.stop());
+  const report = await withProgressLine({ stage: "checking", share: 0 }, flags.quiet === true, (update) =>
+    check(uri, {
+      ...openOptions(flags),
+      data: flags.data,
+      orphans: flags.orphans,
+      deep: flags.deep === true,
+      onProgress: (files, of) =>
+        update({
+          stage: "checking",
+          share: of === 0 ? 0 : files / of,
+          detail: `${shownNumber(files)} of ${counted(of, "file")}`,
+        }),
+    }),
+  );
   const findings = report.findings.map(({ severity, code, message, path }) => ({
     severity,
     code,

@@ -73,7 +73,7 @@ interface ProfileFlags extends StoreFlags, SourceFlags {
 
 async function profile(sources: readonly string[], flags: ProfileFlags & ListOutputFlags): Promise<void> {
   const { profile: profileOf } = await import("../../api/profile.ts");
-  await using input = await inputFiles(sources, flags.inputFormat);
+  await using input = await inputFiles(sources, flags);
   const { rows, columns } = await profileOf(await openSource(input.files, flags), readingOf(flags));
   warnOfMissingHeader(
     columns.map(({ name }) => name),
@@ -139,7 +139,7 @@ function nameOf(source: string): string {
 
 async function suggest(sources: readonly string[], flags: SuggestFlags): Promise<void> {
   const { explainedSuite, suggest: suggestOf } = await import("../../api/profile.ts");
-  await using input = await inputFiles(sources, flags.inputFormat);
+  await using input = await inputFiles(sources, flags);
   const name = flags.name ?? nameOf(sources[0] ?? "source");
   const suggested = await suggestOf(await openSource(input.files, flags), {
     name,

@@ -100,7 +100,7 @@ interface StageFlags extends WriteFlags {
 
 async function stage(uri: string, files: readonly string[], flags: StageFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
-  await using input = await inputFiles(files, flags.inputFormat);
+  await using input = await inputFiles(files, flags);
   const staged = await withProgress(flags, ({ batchId: _, txn: __, ...options }) =>
     table.staging.stage(fileSource(input.files, flags), {
       ...options,

@@ -6,7 +6,7 @@ import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
-import { showPhase, startProgress } from "../shared/progress.ts";
+import { phaseStates, withProgressLine } from "../shared/progress.ts";
 import { fileSource, filesHelp, type SourceFlags, withSourceFlags } from "../shared/source-files.ts";
 import { inputFiles } from "../shared/standard-input.ts";
 import { readSuite } from "../shared/suite-file.ts";
@@ -101,7 +101,7 @@ type Verb = (table: Table, source: Source, options: AppendOptions) => Promise<Wr
 
 async function write(uri: string, files: readonly string[], flags: WriteFlags, verb: Verb): Promise<void> {
   await using table = await openedTable(uri, flags);
-  await using input = await inputFiles(files, flags.inputFormat);
+  await using input = await inputFiles(files, flags);
   const result = await withProgress(flags, async (options) =>
     verb(table, fileSource(input.files, flags), options),
   );
@@ -127,22 +127,20 @@ export async function withProgress<T>(
   run: (options: AppendOptions) => Promise<T>,
 ): Promise<T> {
   const gate = flags.suite === undefined ? undefined : await readSuite(flags.suite);
-  const bar = await startProgress("varve", "%", flags.quiet === true);
-  try {
-    return await stoppedBySignals((signal) =>
+  return withProgressLine({ stage: "starting", share: 0 }, flags.quiet === true, (update) => {
+    const stateOf = phaseStates();
+    return stoppedBySignals((signal) =>
       run({
         gate,
         batchId: flags.batchId,
         txn: flags.txn,
         userMetadata: flags.message,
         targetFileBytes: flags.targetFileSize,
-        onProgress: showPhase(bar),
+        onProgress: (progress) => update(stateOf(progress)),
         signal,
       }),
     );
-  } finally {
-    bar.stop();
-  }
+  });
 }
 
 /** Prints the result of a write on standard output; `landed` is the version of a batch that was committed before. */

@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { VarveError } from "../../api/errors.ts";
 import { shownPath } from "../../api/source-paths.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../api/temporary-folders.ts";
+import { megabytes, withProgressLine } from "./progress.ts";
 import type { SourceFormat } from "./source-files.ts";
 
 /** The name of standard input among the files of a command line. */
@@ -36,6 +37,12 @@ export function namingInput(message: string): string {
     .replaceAll(keptFile, inputName);
 }
 
+/** Options of a command that say how standard input is read. */
+export interface InputFlags {
+  readonly inputFormat?: SourceFormat | undefined;
+  readonly quiet?: boolean | undefined;
+}
+
 /**
  * Reads standard input into a temporary file if `-` is among the names, because a source is read more than
  * once.
@@ -46,7 +53,7 @@ export function namingInput(message: string): string {
  */
 export async function inputFiles(
   names: readonly string[],
-  format: SourceFormat | undefined,
+  { inputFormat: format, quiet }: InputFlags,
 ): Promise<InputFiles> {
   const name = names.map((file) => (file === standardInput ? inputName : shownPath(file))).join(", ");
   const named = names.filter((file) => file === standardInput).length;
@@ -73,7 +80,7 @@ export async function inputFiles(
   try {
     const file = join(folder, `standard-input.${format}`);
     keptFile = file;
-    await pipeline(process.stdin, createWriteStream(file, { mode: 0o600 }));
+    await keepInput(file, quiet === true);
     return {
       files: names.map((path) => (path === standardInput ? file : path)),
       kept: file,
@@ -84,4 +91,19 @@ export async function inputFiles(
     await dispose();
     throw error;
   }
+}
+
+/** Copies standard input to a file; how much will come is unknown, so its progress is a count. */
+async function keepInput(file: string, quiet: boolean): Promise<void> {
+  await withProgressLine({ stage: inputName }, quiet, async (update) => {
+    let bytes = 0;
+    const counting = async function* (input: AsyncIterable<Buffer>) {
+      for await (const chunk of input) {
+        bytes += chunk.length;
+        update({ stage: inputName, detail: `${megabytes(bytes)} MB` });
+        yield chunk;
+      }
+    };
+    await pipeline(process.stdin, counting, createWriteStream(file, { mode: 0o600 }));
+  });
 }

@@ -149,9 +149,18 @@ export interface StageOptions {
    * Rows of other sources always have a place.
    */
   readonly positions?: boolean | undefined;
-  /** Called with the number of rows staged so far. */
-  readonly onProgress?: ((rows: number) => void) | undefined;
+  /** Called now and then while rows are staged. */
+  readonly onProgress?: ((progress: StageProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** How much of a source has been staged. */
+export interface StageProgress {
+  readonly rows: number;
+  /** Bytes read of the source's files, as they are on disk; absent for a source without files. */
+  readonly bytes?: number | undefined;
+  /** Size of the source's files. */
+  readonly totalBytes?: number | undefined;
 }
 
 /**

@@ -6,6 +6,7 @@ import { makeTemporaryFolder, removeTemporaryFolder } from "../../util/temporary
 import type { EngineColumn, EngineParameter, EngineRow, SessionOptions } from "./contract.ts";
 import type { Driver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
+import { followProgress } from "./follow-progress.ts";
 import {
   closeInstance,
   closeLast,
@@ -220,6 +221,26 @@ export class EngineCore implements AsyncDisposable {
     } catch (error) {
       throw await this.failureOfQuery(error, statement);
     }
+  }
+
+  /** Runs a statement; `onShare` is called with the share of it, 0 to 1, that is done, a few times a second. */
+  async runFollowed(
+    statement: SqlStatement,
+    onShare: ((share: number) => void) | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (onShare === undefined) {
+      await this.run(statement, [], signal);
+      return;
+    }
+    await this.onMeasuredConnection(signal, async (connection) => {
+      const stop = followProgress(connection, onShare);
+      try {
+        await connection.run(statement);
+      } finally {
+        stop();
+      }
+    });
   }
 
   #run(statement: SqlStatement, parameters: readonly EngineParameter[]): Promise<DuckDBMaterializedResult> {

@@ -7,6 +7,7 @@ import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import type { EngineRow, FieldIds, ParquetWriteOptions, WrittenFile } from "../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../core/core.ts";
+import { followProgress } from "../core/follow-progress.ts";
 import { plainConverter } from "../core/plain-values.ts";
 import { withNan } from "./file-nan.ts";
 import { rowGroupSetting } from "./row-groups.ts";
@@ -220,17 +221,4 @@ function fieldIdEntries(ids: FieldIds): SqlText[] {
 async function keepFilled(files: readonly WrittenFile[]): Promise<WrittenFile[]> {
   for (const file of files) if (file.rows === 0) await rm(file.file);
   return files.filter((file) => file.rows > 0);
-}
-
-/** Reports a measured connection's progress until the returned function is called. */
-function followProgress(
-  connection: DuckDBConnection,
-  onProgress: ParquetWriteOptions["onProgress"],
-): () => void {
-  if (onProgress === undefined) return () => undefined;
-  const timer = setInterval(() => {
-    const { percentage } = connection.progress;
-    if (percentage >= 0) onProgress(Math.min(1, percentage / 100));
-  }, 200);
-  return () => clearInterval(timer);
 }

@@ -62,9 +62,17 @@ export interface WriteProgress {
    * file).
    */
   readonly rows?: number | undefined;
-  /** Number of bytes fetched so far, of all files; fewer again if a request fails and is repeated. */
+  /**
+   * Number of bytes so far, of all files: while fetching, those that have arrived, fewer again if a request
+   * fails and is repeated; while reading CSV, NDJSON and Arrow files, those that have been read.
+   */
   readonly bytes?: number | undefined;
-  /** Share of the phase that is done, 0 to 1; reported while writing, a few times a second. */
+  /** Size of the files, while reading CSV, NDJSON and Arrow files. */
+  readonly totalBytes?: number | undefined;
+  /**
+   * Share of the phase that is done, 0 to 1; reported while reading such files and while writing, a few times a
+   * second. Parquet files are read while they are checked and written.
+   */
   readonly share?: number | undefined;
 }
 

@@ -8,6 +8,7 @@ import type {
   Relation,
   SourceRow,
   StagedRelation,
+  StageOptions,
 } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
@@ -70,8 +71,8 @@ export interface StageSourceOptions {
   readonly positions?: boolean | undefined;
   /** Names of files in the places of rows, by the local files that they were fetched to. */
   readonly fileNames?: ReadonlyMap<string, string> | undefined;
-  /** Called with the number of rows staged so far. */
-  readonly onProgress?: ((rows: number) => void) | undefined;
+  /** Called now and then while rows are staged. */
+  readonly onProgress?: StageOptions["onProgress"];
   readonly signal?: AbortSignal | undefined;
 }
 

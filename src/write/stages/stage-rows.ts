@@ -2,6 +2,7 @@ import { suiteNeeds } from "../../quality/suite/needs.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { sourceColumns } from "../plan/batch-target.ts";
 import { openCompared } from "../plan/compared-tables.ts";
+import { readingProgress } from "../plan/reading-progress.ts";
 import type { RowsPlan } from "../plan/write-plan.ts";
 import { type StagedSource, stageWriteSource } from "../plan/write-source.ts";
 import type { StagedRows } from "./batch-stages.ts";
@@ -49,7 +50,7 @@ function stagedSource(room: WriteRoom, plan: RowsPlan, services: StageServices):
     badCells: suite?.onMisfit === "quarantine" ? "keep" : undefined,
     positions: suite !== undefined && suiteNeeds(suite).positions,
     fileNames: plan.fileNames,
-    onProgress: (rows) => services.onProgress?.({ phase: "reading", rows }),
+    onProgress: readingProgress(services.onProgress),
     signal: services.signal,
   });
 }

@@ -17,6 +17,8 @@ export interface ArrowBatch {
 export interface ArrowPlace {
   /** Ordinal of the batch that is being read; undefined before the first. */
   batch: number | undefined;
+  /** Bytes of the values that were read so far, of a file or stream. */
+  bytes: number;
 }
 
 /**
@@ -49,6 +51,7 @@ async function* ipcBatches(
     yield { fields, rows: 0, columns: [] };
     place.batch = 0;
     for await (const { rows, columns } of reader.batches()) {
+      place.bytes = reader.bytes;
       yield { fields, rows, columns };
       place.batch++;
     }
@@ -58,7 +61,11 @@ async function* ipcBatches(
 }
 
 /** The error for what was thrown while a source was read, or while what it holds was used. */
-export function unreadableArrow(source: ArrowSource, { batch }: ArrowPlace, error: unknown): VarveError {
+export function unreadableArrow(
+  source: ArrowSource,
+  { batch }: Pick<ArrowPlace, "batch">,
+  error: unknown,
+): VarveError {
   if (error instanceof VarveError) return error;
   const why = error instanceof Error ? error.message : String(error);
   const file = source.kind === "arrow-file" ? source.file : undefined;

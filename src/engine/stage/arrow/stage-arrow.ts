@@ -10,6 +10,7 @@ import { ArrowDamage } from "../ipc/damage.ts";
 import { badCellsSql } from "../shared/bad-cells.ts";
 import { ChunkWriter } from "../shared/chunk-writer.ts";
 import { besideStored, positionNames, storedName } from "../shared/position.ts";
+import { readMeter } from "../shared/read-meter.ts";
 import { fileAndRow } from "../shared/stage-files.ts";
 import { appendBatch, type KeptCells } from "./append-batch.ts";
 import { type ArrowPlace, type ArrowSource, batchesOf, unreadableArrow } from "./arrow-batches.ts";
@@ -29,11 +30,12 @@ export async function stageArrow(
   const table = core.freshName("staged");
   const writer = new ChunkWriter(core, table);
   const file = source.kind === "arrow-file" ? source.file : undefined;
-  const place: ArrowPlace = { batch: undefined };
+  const place: ArrowPlace = { batch: undefined, bytes: 0 };
   const kept = options.badCells === "keep" ? keptCells(core.driver) : undefined;
   let fields: readonly ValueField[] | undefined;
   let rows = 0;
   try {
+    const meter = await readMeter(file === undefined ? [] : [file], options.onProgress);
     for await (const batch of batchesOf(source, place)) {
       assertNotAborted(signal);
       if (fields === undefined) {
@@ -46,8 +48,9 @@ export async function stageArrow(
       } else assertSameFields(fields, valueFieldsOfArrow(batch.fields), rows);
       await appendBatch({ driver: core.driver, writer, fields, file, signal, kept }, batch, rows);
       rows += batch.rows;
-      options.onProgress?.(rows);
+      meter.report(0, place.bytes, rows);
     }
+    meter.end(0, rows);
     if (fields === undefined)
       throw new VarveError(
         "SOURCE_UNREADABLE",

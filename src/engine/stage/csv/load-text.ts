@@ -1,11 +1,12 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isVarveError, VarveError } from "../../../errors.ts";
-import { type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
+import { type SqlExpression, type SqlName, type SqlStatement, sql } from "../../../sql/sql.ts";
 import { quoteFile, quoteText } from "../../../sql/sql-text.ts";
 import type { CsvOptions, EngineSource, StageOptions } from "../../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import { besideStored, storedName } from "../shared/position.ts";
+import { readMeter } from "../shared/read-meter.ts";
 import { assertFilled } from "../shared/source-file.ts";
 import { type TextCompression, textCompression } from "../shared/text-blocks.ts";
 import { type CsvDialect, readCsvHeader } from "./csv-header.ts";
@@ -60,12 +61,16 @@ export async function loadText(
   const starts: CsvStart[] = [];
   let rows = 0;
   let hasBroken = false;
-  for (const { file, dialect } of headers) {
+  const meter = await readMeter(source.files, options.onProgress);
+  for (const [index, { file, dialect }] of headers.entries()) {
     assertNotAborted(options.signal);
+    meter.report(index, 0);
     starts.push({ file, from: rows, dialect });
     const start = { file, from: rows, dialect: storedOf(dialect) };
     try {
-      await loadFile(core, raw, start, source.options ?? {});
+      const run = (statement: SqlStatement) =>
+        core.runFollowed(statement, meter.shares(index), options.signal);
+      await loadFile({ core, run, raw }, start, source.options ?? {});
     } catch (error) {
       if (options.badCells !== "keep") throw await csvFailure(start, error, source.options ?? {}, keepHint);
       const failure = await csvFailure(start, error, source.options ?? {});
@@ -73,19 +78,25 @@ export async function loadText(
       hasBroken = true;
     }
     rows = await countRows(core, raw);
-    options.onProgress?.(rows);
+    meter.end(index, rows);
   }
   return { names: all, starts, hasBroken };
 }
 
+interface TextTarget {
+  readonly core: EngineCore;
+  /** Runs a statement while its progress is followed. */
+  readonly run: (statement: SqlStatement) => Promise<void>;
+  readonly raw: SqlName;
+}
+
 /** Loads a file as it is, or a copy of one that the engine would misread. */
 async function loadFile(
-  core: EngineCore,
-  raw: SqlName,
+  { core, run, raw }: TextTarget,
   { file, dialect }: CsvStart,
   options: CsvOptions,
 ): Promise<void> {
-  const load = (scan: SqlExpression) => core.run(sql`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`);
+  const load = (scan: SqlExpression) => run(sql`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`);
   const copy = join(core.folder, `${core.freshName("plain")}.csv`);
   try {
     await refuseReopenedQuotes(file, dialect, options);

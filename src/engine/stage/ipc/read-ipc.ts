@@ -58,6 +58,7 @@ export class IpcReader implements AsyncDisposable {
   readonly #input: IpcInput;
   readonly #close: () => Promise<void>;
   readonly #dictionaries = new Map<number, Data[]>();
+  #bytes = 0;
 
   /** @throws `SOURCE_UNREADABLE` for a file that cannot be opened, {@link ArrowDamage}, what a stream throws */
   static async open(source: IpcSource): Promise<IpcReader> {
@@ -76,9 +77,15 @@ export class IpcReader implements AsyncDisposable {
     this.fields = input.schema.fields;
   }
 
+  /** Bytes of the values that were read so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** The batches, once. @throws as {@link open} */
   async *batches(): AsyncGenerator<IpcBatch> {
     for await (const message of this.#input.messages) {
+      this.#bytes += message.body.length;
       if (message.kind === "schema") throw new ArrowDamage("a second schema follows the first");
       if (message.kind === "dictionary") await this.#readDictionary(message);
       else {

@@ -18,17 +18,26 @@ export interface JsonLine {
   readonly broken?: BadCell | undefined;
 }
 
+export interface JsonLineOptions {
+  /** Lines that hold no object are told like the others, instead of refused. */
+  readonly keepsBroken?: boolean | undefined;
+  /** As of {@link textBlocks}. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+}
+
 /**
  * Objects of a file of JSON lines, gzipped or not; blank lines are skipped.
  *
- * @param keepsBroken lines that hold no object are told like the others, instead of refused
  * @throws `SOURCE_UNREADABLE` naming file and line, `SCHEMA_MISMATCH` for a name that a line has twice
  */
-export async function* readJsonLines(file: string, keepsBroken = false): AsyncGenerator<JsonLine[]> {
+export async function* readJsonLines(
+  file: string,
+  { keepsBroken = false, onBytes }: JsonLineOptions = {},
+): AsyncGenerator<JsonLine[]> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let line = 0;
   let objects = 0;
-  for await (const lines of readLines(file)) {
+  for await (const lines of readLines(file, onBytes)) {
     const rows: JsonLine[] = [];
     for (const bytes of lines) {
       line++;
@@ -105,9 +114,9 @@ function decodeLine(decoder: TextDecoder, bytes: Uint8Array, file: string, line:
 }
 
 /** Lines of a file without their ends, in batches of those that one block of the file completes. */
-async function* readLines(file: string): AsyncGenerator<Uint8Array[]> {
+async function* readLines(file: string, onBytes: JsonLineOptions["onBytes"]): AsyncGenerator<Uint8Array[]> {
   let rest: Uint8Array = new Uint8Array(0);
-  for await (const block of textBlocks(file)) {
+  for await (const block of textBlocks(file, onBytes)) {
     const text = rest.length === 0 ? block : Buffer.concat([rest, block]);
     const lines: Uint8Array[] = [];
     let from = 0;

@@ -8,6 +8,7 @@ import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import { knownValueType, sqlType, stagedType, type ValueType } from "../../core/value-type.ts";
 import type { BadCell } from "../shared/bad-cells.ts";
 import { positionNames, storedName } from "../shared/position.ts";
+import { readMeter } from "../shared/read-meter.ts";
 import { type FileStart, fileAndRow } from "../shared/stage-files.ts";
 import { readJsonLines } from "./ndjson-lines.ts";
 import { inBatches } from "./row-batches.ts";
@@ -32,7 +33,7 @@ export async function stageRows(
     for await (const batch of inBatches(source.rows, () => stager.batchRows)) {
       assertNotAborted(options.signal);
       await stager.append(batch);
-      options.onProgress?.(stager.rows);
+      options.onProgress?.({ rows: stager.rows });
     }
     return await finishStaged(stager, fileAndRow([]));
   } catch (error) {
@@ -65,10 +66,19 @@ export async function stageJsonLines(
     placeOf,
     keepsBad: options.badCells === "keep",
   });
+  const files = source.files;
   try {
-    for (const file of source.files) {
+    const meter = await readMeter(files, options.onProgress);
+    for (const [index, file] of files.entries()) {
       starts.push({ file, from: stager.rows });
-      for await (const parsed of readJsonLines(file, options.badCells === "keep")) {
+      let bytes = 0;
+      const reading = {
+        keepsBroken: options.badCells === "keep",
+        onBytes: (more: number) => {
+          bytes += more;
+        },
+      };
+      for await (const parsed of readJsonLines(file, reading)) {
         for (let start = 0, size = 0; start < parsed.length; start += size) {
           assertNotAborted(options.signal);
           size = stager.batchRows;
@@ -82,9 +92,10 @@ export async function stageJsonLines(
             batch.map(({ row }): RowCells => row),
             new Map(broken),
           );
-          options.onProgress?.(stager.rows);
+          meter.report(index, bytes, stager.rows);
         }
       }
+      meter.end(index, stager.rows);
     }
     return await finishStaged(stager, fileAndRow(starts));
   } catch (error) {

@@ -34,6 +34,15 @@ export async function assertFilled(file: string): Promise<void> {
   await (await openSourceFile(file)).close();
 }
 
+/** Size in bytes. @throws `SOURCE_UNREADABLE` with the reason if the system refuses to say */
+export async function fileSize(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    throw notOpened(file, error);
+  }
+}
+
 function notOpened(file: string, cause: unknown): VarveError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new VarveError("SOURCE_UNREADABLE", `Cannot open the file ${file}: ${why}.`, { file }, cause);

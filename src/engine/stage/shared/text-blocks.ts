@@ -36,36 +36,38 @@ const refused: readonly (readonly [magic: string, name: string])[] = [
 ];
 
 /**
- * The bytes of a text file, decompressed, block by block. @throws `SOURCE_UNREADABLE` as
+ * The bytes of a text file, decompressed, block by block; `onBytes` is called with the number of bytes of each
+ * block of the file, as it is on disk. @throws `SOURCE_UNREADABLE` as
  * {@link textCompression}, and for damaged gzip
  */
-export async function* textBlocks(file: string): AsyncGenerator<Buffer> {
+export async function* textBlocks(file: string, onBytes?: (bytes: number) => void): AsyncGenerator<Buffer> {
   if ((await textCompression(file)) === "gzip") {
-    yield* gunzipped(file);
+    yield* gunzipped(file, onBytes);
     return;
   }
   const handle = await openSourceFile(file);
   try {
-    yield* blocksOf(handle);
+    yield* blocksOf(handle, onBytes);
   } finally {
     await handle.close();
   }
 }
 
-async function* blocksOf(handle: FileHandle): AsyncGenerator<Buffer> {
+async function* blocksOf(handle: FileHandle, onBytes?: (bytes: number) => void): AsyncGenerator<Buffer> {
   for (;;) {
     const block = Buffer.allocUnsafe(blockBytes);
     const { bytesRead } = await handle.read(block, 0, blockBytes);
     if (bytesRead === 0) return;
+    onBytes?.(bytesRead);
     yield block.subarray(0, bytesRead);
   }
 }
 
-async function* gunzipped(file: string): AsyncGenerator<Buffer> {
+async function* gunzipped(file: string, onBytes?: (bytes: number) => void): AsyncGenerator<Buffer> {
   const handle = await openSourceFile(file);
   const plain = createGunzip({ chunkSize: blockBytes });
   // a read stream would let go of the handle some time after it is destroyed; what fails here ends `plain` as well
-  const fed = Promise.allSettled([pipeline(blocksOf(handle), plain)]);
+  const fed = Promise.allSettled([pipeline(blocksOf(handle, onBytes), plain)]);
   try {
     for await (const block of plain) yield Buffer.from(block as Uint8Array);
   } catch (error) {

@@ -1,0 +1,1 @@
+export { counted, shownNumber } from "../util/counted.ts";

@@ -1,0 +1,9 @@
+/** A number as people read it: `1,500`. */
+export function shownNumber(value: number | bigint): string {
+  return value.toLocaleString("en-US");
+}
+
+/** A number with its noun, for people: `1 row`, `1,500 rows`; a noun with another plural than with s names it. */
+export function counted(count: number | bigint, noun: string, plural = `${noun}s`): string {
+  return `${shownNumber(count)} ${Number(count) === 1 ? noun : plural}`;
+}
