@@ -53,7 +53,8 @@ export async function withProgressLine<T>(
 function lineFormat(formatter: GenericFormatter): GenericFormatter {
   return (options, params, payload: { readonly state: ProgressState }) => {
     const { stage, share, detail = "" } = payload.state;
-    const room = Math.min(widest, process.stderr.columns ?? widest) - 1;
+    // a terminal of unknown width says 0
+    const room = Math.min(widest, process.stderr.columns || widest) - 1;
     const draw = (format: string) =>
       formatter({ ...options, format } as Options, params, { stage, detail }).replace(/ +/g, " ");
     const bar = share === undefined ? "" : "{bar} {percentage} % ";

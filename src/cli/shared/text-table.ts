@@ -16,7 +16,9 @@ export interface TextTableOptions {
 
 /** Maximum width of a table; in a file, as wide as its cells, so that nothing is truncated. */
 export function tableWidth(output: string | undefined): number {
-  return output === undefined ? (process.stdout.columns ?? 160) : Number.POSITIVE_INFINITY;
+  if (output !== undefined) return Number.POSITIVE_INFINITY;
+  // a terminal of unknown width says 0
+  return process.stdout.columns || 160;
 }
 
 const gap = 2;
