@@ -1,8 +1,8 @@
 """Writes test/fixtures/parquet with pyarrow: files whose columns the engine reads as something else, or not at all.
 
 `python test/interop/generate/parquet_files.py`, with the packages of ../requirements.txt. `logical-string.parquet`,
-`map-without-values.parquet`, `lz4-hadoop.parquet`, `split-integers.parquet` and `variant-*.parquet` are other projects' files
-(apache/parquet-testing and the like): no writer at hand makes them.
+`map-without-values.parquet`, `lz4-hadoop.parquet`, `split-integers.parquet`, `levels-*.parquet` and `variant-*.parquet` are other
+projects' files (apache/parquet-testing and the like): no writer at hand makes them.
 """
 
 import os

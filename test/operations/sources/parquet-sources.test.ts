@@ -92,6 +92,21 @@ describe("what the file says and the engine does not", () => {
     expect(await refusal(created(file))).toMatchObject({ code: "SOURCE_UNREADABLE", data: { file } });
   });
 
+  it.each([
+    ["levels-inside-row", "x.list.element", "begins inside a row"],
+    ["levels-end-early", "outer.list.item.c", "pages of more than the 1 values"],
+  ])(
+    "lists with levels that do not fit their rows are refused by file and column: %s",
+    async (name, column, why) => {
+      const file = fixture(name);
+      expect(await refusal(created(file))).toMatchObject({
+        code: "SOURCE_UNREADABLE",
+        message: expect.stringContaining(why),
+        data: { file, column: column.split(".") },
+      });
+    },
+  );
+
   it("nanoseconds that repeat outside of a list are refused by column", async () => {
     for (const name of ["list-nanos-exact", "list-nanos-cut"]) {
       const bytes = readFileSync(fixture(name));

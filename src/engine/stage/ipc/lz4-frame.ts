@@ -32,6 +32,19 @@ export function decodeLz4(source: Uint8Array, length: number): Uint8Array<ArrayB
   return output;
 }
 
+/**
+ * The content of a block that stands without a frame, which must be of exactly `length` bytes.
+ *
+ * @throws {@link ArrowDamage}
+ * @see https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
+ */
+export function decodeLz4Block(source: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const output = new Uint8Array(length);
+  const written = decodeBlock(source, output, 0, 0);
+  assertSound(written === length, () => `its LZ4 data has ${written} bytes instead of ${length}`);
+  return output;
+}
+
 /** Decodes the frame whose descriptor begins at `at`; returns where it ends, there and in the output. */
 function decodeFrame(view: DataView, offset: number, output: Uint8Array, written: number): [number, number] {
   const cut = () => "its LZ4 data is cut";

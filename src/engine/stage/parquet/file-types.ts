@@ -82,7 +82,7 @@ export function isVariant({ children }: ParquetField): boolean {
  *
  * @throws `SCHEMA_MISMATCH` naming file, column and type
  */
-export function assertReadableVariants({ file, fields }: ParquetSchema): void {
+export function assertReadableVariants({ file, fields }: Pick<ParquetSchema, "file" | "fields">): void {
   const check = (field: ParquetField, place: FieldPlace): void => {
     if (isVariant(field)) checkVariant(field, place);
     else for (const child of field.children) check(child, below(place, child.name));

@@ -25,10 +25,25 @@ export interface ParquetField {
   readonly children: readonly ParquetField[];
 }
 
+/** A column without members, as its pages are written: with levels, of which a list or map has repetitions. */
+export interface ParquetLeaf {
+  /** Its place among the leaves of the file. */
+  readonly ordinal: number;
+  readonly path: readonly string[];
+  /** The highest definition level. */
+  readonly definitions: number;
+  /** For each repetition level, from 1, the definition level from which on that list has an element. */
+  readonly lists: readonly number[];
+  /** Place in the schema of what repeats at each repetition level; leaves that share it have as many. */
+  readonly repeated: readonly number[];
+}
+
 /** A Parquet file with the columns that its footer names. */
 export interface ParquetSchema {
   readonly file: string;
   readonly fields: readonly ParquetField[];
+  /** The leaves that a row may have any number of. */
+  readonly repeatedLeaves: readonly ParquetLeaf[];
 }
 
 /** Groups deeper than this are no data: each level costs the engine a frame of its stack. */
@@ -50,7 +65,7 @@ export async function readParquetSchemas(
     if (rows === undefined) byFile.set(file, [row]);
     else rows.push(row);
   }
-  return files.map((file) => ({ file, fields: fieldsOf(file, byFile.get(file) ?? []) }));
+  return files.map((file) => schemaOf(file, byFile.get(file) ?? []));
 }
 
 async function schemaRows(core: EngineCore, files: readonly string[]): Promise<EngineRow[]> {
@@ -97,30 +112,61 @@ function remedyOf(why: string): string {
   return "Restore it from a copy, or write it again";
 }
 
-function fieldsOf(file: string, rows: readonly EngineRow[]): readonly ParquetField[] {
+function schemaOf(file: string, rows: readonly EngineRow[]): ParquetSchema {
   let next = 0;
+  let leaves = 0;
+  const repeatedLeaves: ParquetLeaf[] = [];
   const damaged = (what: string) =>
     new VarveError("SOURCE_UNREADABLE", `The Parquet file ${file} is damaged: ${what}.`, { file });
-  const read = (depth: number): ParquetField => {
-    const row = rows[next++];
+  const read = (parents: LevelPath): ParquetField => {
+    const place = next++;
+    const row = rows[place];
     if (row === undefined) throw damaged("its schema ends within a group");
-    if (depth > deepest) throw damaged(`its schema has more than ${deepest} levels`);
-    const children: ParquetField[] = [];
+    if (parents.path.length >= deepest) throw damaged(`its schema has more than ${deepest} levels`);
+    const field = fieldOf(row);
+    const levels = place === 0 ? parents : below(parents, field, { row, place });
     const count = Number(row["num_children"] ?? 0);
-    while (children.length < count) children.push(read(depth + 1));
-    return {
-      name: String(row["name"]),
-      physical: text(row["type"]),
-      converted: text(row["converted_type"]),
-      logical: text(row["logical_type"]),
-      repeats: row["repetition_type"] === "REPEATED",
-      precision: row["precision"] === null ? undefined : Number(row["precision"]),
-      scale: row["scale"] === null ? undefined : Number(row["scale"]),
-      engineType: text(row["duckdb_type"]),
-      children,
-    };
+    if (count === 0) {
+      if (levels.lists.length > 0) repeatedLeaves.push({ ...levels, ordinal: leaves });
+      leaves++;
+    }
+    const children: ParquetField[] = [];
+    while (children.length < count) children.push(read(levels));
+    return { ...field, children };
   };
-  return read(0).children;
+  const { children: fields } = read({ path: [], definitions: 0, lists: [], repeated: [] });
+  return { file, fields, repeatedLeaves };
+}
+
+type LevelPath = Omit<ParquetLeaf, "ordinal">;
+
+/** The levels of a field below its parents. */
+function below(
+  parents: LevelPath,
+  { name, repeats }: ParquetField,
+  { row, place }: { readonly row: EngineRow; readonly place: number },
+): LevelPath {
+  const definitions = parents.definitions + (row["repetition_type"] === "REQUIRED" ? 0 : 1);
+  return {
+    path: [...parents.path, name],
+    definitions,
+    lists: repeats ? [...parents.lists, definitions] : parents.lists,
+    repeated: repeats ? [...parents.repeated, place] : parents.repeated,
+  };
+}
+
+function fieldOf(row: EngineRow): ParquetField {
+  return {
+    name: String(row["name"]),
+    physical: text(row["type"]),
+    converted: text(row["converted_type"]),
+    logical: text(row["logical_type"]),
+    repeats: row["repetition_type"] === "REPEATED",
+    precision: row["precision"] === null ? undefined : Number(row["precision"]),
+    scale: row["scale"] === null ? undefined : Number(row["scale"]),
+    engineType: text(row["duckdb_type"]),
+    children: [],
+  };
 }
 
 function text(value: EngineValue | undefined): string | undefined {

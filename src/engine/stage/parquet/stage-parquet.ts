@@ -10,6 +10,7 @@ import { refuseFaultyVariants } from "./faulty-variants.ts";
 import { fileShapes, scanOf } from "./file-shapes.ts";
 import { refuseCutNanoseconds } from "./nanoseconds.ts";
 import { readParquetSchemas, unreadableParquet } from "./parquet-schema.ts";
+import { refuseBrokenLevels } from "./sound-levels.ts";
 import { explainFailures } from "./source-failure.ts";
 import { uniteColumns } from "./united-columns.ts";
 import { type RowPlaces, refuseLossy, shapeRows, unitedSql } from "./united-rows.ts";
@@ -33,6 +34,7 @@ export async function stageParquet(
   const shapes = await fileShapes(core, schemas);
   explainFailures(core, files, shapes);
   for (const schema of schemas) {
+    await refuseBrokenLevels(core, schema, options.signal);
     await refuseCutNanoseconds(core, schema, options.signal);
     const shape = shapes.find(({ files: same }) => same.has(schema.file));
     if (shape !== undefined) await refuseFaultyVariants(core, schema, shape, options.signal);
