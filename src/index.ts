@@ -5,6 +5,7 @@ export { StagedRows } from "./api/groups/staged-rows.ts";
 export type { TableLog } from "./api/groups/table-log.ts";
 export type { TableMetrics } from "./api/groups/table-metrics.ts";
 export type { TableQuarantine } from "./api/groups/table-quarantine.ts";
+export type { TableRejections } from "./api/groups/table-rejections.ts";
 export type { TableStaging } from "./api/groups/table-staging.ts";
 export type { TableSuite } from "./api/groups/table-suite.ts";
 export { parseJson, stringifyJson, toJsonValue } from "./api/json.ts";
@@ -36,6 +37,7 @@ export type {
   QuarantineReadOptions,
   QuarantineSelection,
   QuarantineStatus,
+  RejectionsOptions,
   SchemaChangeOptions,
   SelectOptions,
   SetSuiteOptions,
@@ -119,6 +121,7 @@ export { defineSuite, parseSuite } from "./quality/suite/define.ts";
 export type { QuarantinedBatch } from "./quarantine/quarantine-read.ts";
 export type { ResubmitFailure, ResubmitResult } from "./quarantine/resubmit.ts";
 export { type FileFormat, QueryResult } from "./query/query-result.ts";
+export type { Rejection } from "./rejections/rejections.ts";
 export type {
   CheckReport,
   MetricPoint,

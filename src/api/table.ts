@@ -14,6 +14,7 @@ import type { WriteOptions, WriteOutcome, WriteResult } from "../write/plan/writ
 import { TableLog } from "./groups/table-log.ts";
 import { TableMetrics } from "./groups/table-metrics.ts";
 import { TableQuarantine } from "./groups/table-quarantine.ts";
+import { TableRejections } from "./groups/table-rejections.ts";
 import { TableStaging } from "./groups/table-staging.ts";
 import { TableSuite } from "./groups/table-suite.ts";
 import { knownOptions } from "./shared/known-options.ts";
@@ -56,6 +57,8 @@ interface OpenedWith {
 export class Table implements AsyncDisposable {
   /** Rows that gates set aside: list, read, repair, resubmit, discard, purge. */
   readonly quarantine: TableQuarantine;
+  /** Batches that were refused after they were tested: list, purge. */
+  readonly rejections: TableRejections;
   /** Write, audit, publish: batches that are written but not yet committed. */
   readonly staging: TableStaging;
   /** Manual maintenance of the log: checkpoint, compaction, cleanup. */
@@ -69,6 +72,7 @@ export class Table implements AsyncDisposable {
   private constructor(state: TableState) {
     this.#state = state;
     this.quarantine = TableQuarantine.of(state);
+    this.rejections = TableRejections.of(state);
     this.staging = TableStaging.of(state);
     this.log = TableLog.of(state);
     this.suite = TableSuite.of(state);
@@ -201,6 +205,7 @@ export class Table implements AsyncDisposable {
 
   /**
    * Lists every version, newest first: what it did and the results of its tests. Reads only the commits.
+   * Batches that were rejected made no version; {@link TableRejections.list} has them.
    *
    * @example
    * ```ts

@@ -10,6 +10,7 @@ import { addMetrics } from "./commands/metrics.ts";
 import { addProfile, addSuggest } from "./commands/profile.ts";
 import { addQuarantine } from "./commands/quarantine.ts";
 import { addQuery } from "./commands/query.ts";
+import { addRejections } from "./commands/rejections.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addShow } from "./commands/show.ts";
 import { addStage, addStaged } from "./commands/staged.ts";
@@ -44,6 +45,7 @@ export function buildProgram(): Command {
     addStage,
     addStaged,
     addQuarantine,
+    addRejections,
     addCheck,
     addProfile,
     addSuggest,

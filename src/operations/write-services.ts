@@ -2,12 +2,14 @@ import { VarveError } from "../errors.ts";
 import { recordedHistory } from "../metrics/metrics.ts";
 import { quarantineSink } from "../quarantine/intake/quarantine-sink.ts";
 import { quarantineAt, quarantineOf } from "../quarantine/intake/quarantine-table.ts";
+import { rejectionLog } from "../rejections/rejection-log.ts";
 import type { BatchTarget } from "../write/plan/batch-target.ts";
 import type { WriteOptions } from "../write/plan/write-options.ts";
 import type { WriteServices } from "../write/write-services.ts";
 
 /**
- * Services for the writes of a table: its quarantine, and its metrics unless the caller passes a history.
+ * Services for the writes of a table: its quarantine, its record of rejected batches if it exists already, and
+ * its metrics unless the caller passes a history.
  *
  * @throws `INVALID_ARGUMENT` if the table would be its own quarantine
  */
@@ -16,9 +18,10 @@ export function writeServices(
   {
     quarantine,
     gateOptions,
+    recordRejection,
     onProgress,
     signal,
-  }: Pick<WriteOptions, "quarantine" | "gateOptions" | "onProgress" | "signal">,
+  }: Pick<WriteOptions, "quarantine" | "gateOptions" | "recordRejection" | "onProgress" | "signal">,
 ): WriteServices {
   const { uri } = context.store;
   if (quarantine?.store.uri === uri)
@@ -32,6 +35,8 @@ export function writeServices(
       quarantine === undefined ? quarantineOf(context) : quarantineAt(quarantine),
       signal,
     ),
+    rejections:
+      snapshot === undefined || recordRejection === false ? undefined : rejectionLog(snapshot, signal),
     history:
       gateOptions?.history ?? (snapshot === undefined ? undefined : recordedHistory(snapshot, { signal })),
     onProgress,

@@ -142,7 +142,9 @@ async function addClaimed(
     marks: pending.map(({ batchId }) => resubmittedMark(batchId)),
     reads: { appIds: pending.map(({ appId }) => appId) },
   };
-  const result = await runPlan(plan, writeServices(target, options));
+  // Rows that are refused again stay in the quarantine, which says why.
+  const services = { ...writeServices(target, options), rejections: undefined };
+  const result = await runPlan(plan, services);
   await result.maintenance;
   return result.outcome === "committed" ? { landed: result.version } : endOf(now, claim);
 }

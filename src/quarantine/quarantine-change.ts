@@ -14,7 +14,7 @@ import {
 import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import { withSideRows } from "../sidetables/read-rows.ts";
-import { removeOldFiles } from "../sidetables/remove-old-files.ts";
+import { purgedAfter, removeOldFiles } from "../sidetables/remove-old-files.ts";
 import {
   changedRows,
   changedRowsSql,
@@ -225,8 +225,6 @@ export interface PurgeOptions {
   /** Only count the rows. */
   readonly dryRun?: boolean | undefined;
 }
-
-const purgedAfter = 90 * 24 * 60 * 60 * 1000;
 
 /**
  * Removes rows for good that were resubmitted or discarded long ago. Open and claimed rows are kept whatever

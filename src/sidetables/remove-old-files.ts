@@ -4,6 +4,9 @@ import { isHiddenPath } from "../storage/contract/paths.ts";
 import { patienceWith } from "../table/commit/log-maintenance.ts";
 import { naming, openSideTable, type SideTable, type SideTableOptions } from "./side-table.ts";
 
+/** Age in milliseconds from which a purge of a side table removes rows that nobody needs any more. */
+export const purgedAfter = 90 * 24 * 60 * 60 * 1000;
+
 /**
  * Deletes the data files of a side table that its newest version does not have, so that the rows that only
  * earlier versions hold are gone; those versions can no longer be read.

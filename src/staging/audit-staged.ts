@@ -20,6 +20,8 @@ export interface AuditOptions {
   /** Tests in addition to those that the table carries and those given to `stage`. */
   readonly gate?: SuiteJson | Suite | undefined;
   readonly gateOptions?: GateOptions | undefined;
+  /** Record the batch if its publication is refused; default true. */
+  readonly recordRejection?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

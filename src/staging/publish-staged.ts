@@ -2,6 +2,8 @@ import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { writeServices } from "../operations/write-services.ts";
+import type { Suite } from "../quality/model/suite.ts";
+import { rejectionLog } from "../rejections/rejection-log.ts";
 import type { FailedStep, MaintenanceOutcome } from "../table/commit/log-maintenance.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
@@ -199,7 +201,7 @@ async function publishOnce(
   const holds =
     last !== undefined && last.version === now.version && last.fingerprint === (suite?.fingerprint ?? null);
   const audit = holds ? last : (await auditStaged(now, batch, asking)).audit;
-  if (!audit.accepted) throw rejected(now, batch, audit);
+  if (!audit.accepted) throw await recordRejected(now, batch, audit, { suite, ...options });
   await claimPublication(now.context, batch);
   const asItIs = audit.untouched && layoutOf(now.protocol, now.metadata) === batch.layout;
   const { misfits } = batch;
@@ -250,6 +252,29 @@ async function claimPublication(context: TableContext, batch: StagedBatch): Prom
     );
   }
   await requireStagedFiles(context, batch);
+}
+
+/** Records that the audit of a publication rejected a batch, unless it shall leave no trace. @returns the error of the publication */
+function recordRejected(
+  now: LogSnapshot,
+  batch: StagedBatch,
+  audit: StagedAudit,
+  {
+    suite,
+    recordRejection,
+    signal,
+  }: { readonly suite: Suite | undefined } & Pick<AuditOptions, "recordRejection" | "signal">,
+): Promise<VarveError> | VarveError {
+  const error = rejected(now, batch, audit);
+  if (recordRejection === false) return error;
+  return rejectionLog(now, signal).record({
+    batch: { txn: stagedTransaction(batch.id) },
+    operation: "WRITE",
+    sources: [],
+    userMetadata: batch.userMetadata,
+    suite,
+    error,
+  });
 }
 
 function rejected(now: LogSnapshot, batch: StagedBatch, { gate }: StagedAudit): VarveError {

@@ -1,8 +1,9 @@
-import { assertInternal } from "../errors.ts";
+import { assertInternal, isVarveError, type VarveError } from "../errors.ts";
 import type { GateOutcome } from "../quality/gate/verdict.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
 import { type BatchName, batchTransaction } from "../table/idempotence/application-ids.ts";
 import type { BatchTarget } from "./plan/batch-target.ts";
+import { sourceFiles } from "./plan/fetched-source.ts";
 import type { WriteOutcome, WriteResult } from "./plan/write-options.ts";
 import type { RowsPlan, WritePlan } from "./plan/write-plan.ts";
 import { requireAllRows } from "./stages/accounted-rows.ts";
@@ -28,14 +29,41 @@ export async function runPlan(plan: WritePlan, services: WriteServices = {}): Pr
   const { target } = plan;
   const landed = await landedBefore(target, plan.batch);
   if (landed !== undefined) return landed;
-  if (plan.kind === "files") return commitPlaced(plan, services);
-  return inWriteRoom(plan, services, async (room, local) => {
-    const [written, quarantine] = await bothOf(
-      writeBatch(room, local, services),
-      services.quarantine?.open(plan.batch),
-    );
-    const place = (await setAside(written, quarantine)) ?? plan.tests?.before?.place;
-    return commitWritten(written, place, services);
+  return plan.kind === "files" ? commitPlaced(plan, services) : writeRows(plan, services);
+}
+
+async function writeRows(plan: RowsPlan, services: WriteServices): Promise<WriteOutcome> {
+  let isRefused = false;
+  try {
+    return await inWriteRoom(plan, services, async (room, local) => {
+      const batch = writeBatch(room, local, services).catch((error: unknown) => {
+        isRefused = isVarveError(error, "BATCH_REJECTED", "CONSTRAINT_VIOLATED", "SCHEMA_MISMATCH");
+        throw error;
+      });
+      const [written, quarantine] = await bothOf(batch, services.quarantine?.open(plan.batch));
+      const place = (await setAside(written, quarantine)) ?? plan.tests?.before?.place;
+      return commitWritten(written, place, services);
+    });
+  } catch (error) {
+    throw isRefused && isVarveError(error) ? await recordRefused(plan, services, error) : error;
+  }
+}
+
+/** Records a batch that was refused; without tests, only its caller learns of it. */
+function recordRefused(
+  { tests, batch, operation, source, userMetadata }: RowsPlan,
+  { rejections }: WriteServices,
+  error: VarveError,
+): VarveError | Promise<VarveError> {
+  if (tests === undefined || rejections === undefined) return error;
+  const { suite } = tests;
+  return rejections.record({
+    batch,
+    operation: operation.name,
+    sources: sourceFiles(source),
+    userMetadata,
+    suite,
+    error,
   });
 }
 

@@ -1,3 +1,5 @@
+import type { VarveError } from "../errors.ts";
+import type { Suite } from "../quality/model/suite.ts";
 import type { BatchName } from "../table/idempotence/application-ids.ts";
 import type { QuarantinePlace } from "./plan/write-options.ts";
 import type { WrittenBatch } from "./stages/batch-stages.ts";
@@ -7,6 +9,32 @@ import type { StageServices } from "./stages/write-room.ts";
 export interface WriteServices extends StageServices {
   /** Receives the rows that the tests set aside; absent if no test can set rows aside. */
   readonly quarantine?: QuarantineSink | undefined;
+  /** Records the batch if it is refused; absent if that leaves no trace. */
+  readonly rejections?: RejectionLog | undefined;
+}
+
+/** Record of the batches that a table refused. */
+export interface RejectionLog {
+  /**
+   * Records one attempt of a batch that was refused. Never rejects, because that would hide why the batch was
+   * refused.
+   *
+   * @returns the batch's own error; if it could not be recorded, with a sentence that says so and
+   * `data.unrecorded`
+   */
+  record(batch: RefusedBatch): Promise<VarveError>;
+}
+
+/** A batch that was refused after its rows were looked at. */
+export interface RefusedBatch {
+  readonly batch: BatchName;
+  /** E.g. `WRITE`. */
+  readonly operation: string;
+  /** Source files as they were named, without what may be secret. */
+  readonly sources: readonly string[];
+  readonly userMetadata?: string | undefined;
+  readonly suite: Pick<Suite, "name" | "fingerprint"> | undefined;
+  readonly error: VarveError;
 }
 
 /** Destination of the rows that a batch's tests set aside. */

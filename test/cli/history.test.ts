@@ -30,7 +30,23 @@ async function listed(...flags: readonly string[]): Promise<readonly Record<stri
   return JSON.parse(run.stdout);
 }
 
+/** The cells of the first line of CSV. */
+const csvHead = (text: string) => text.split("\n")[0]?.split(",");
+
 describe("the history of a table", () => {
+  it("has the same columns in every format of a machine, whatever its versions say", async () => {
+    const head = csvHead((await varve("history", table, "--format", "csv")).stdout);
+    expect(head).toContain("userMetadata");
+    for (const flags of [
+      ["--limit", "1"],
+      ["--batch", "may"],
+      ["--batch", "no such batch"],
+    ])
+      expect(csvHead((await varve("history", table, "--format", "csv", ...flags)).stdout)).toEqual(head);
+    const jsonl = await varve("history", table, "--format", "jsonl");
+    for (const line of jsonl.stdout.trim().split("\n")) expect(Object.keys(JSON.parse(line))).toEqual(head);
+  });
+
   it("names the batch and the message of each version", async () => {
     expect(await listed()).toMatchObject([
       { version: 4, batchId: "july" },
@@ -70,6 +86,35 @@ describe("the history of a table", () => {
       expect((await varve("append", table, source, ...flags)).stdout).toBe(
         `nothing written: this batch was already committed (version ${version})\n`,
       );
+  });
+
+  it("lists batches that were rejected, found like versions, in every format", async () => {
+    const suite = join(folder, "suite.json");
+    const checks = [
+      {
+        id: "large",
+        kind: "expect_column_values_to_be_between",
+        params: { column: "amount", min_value: 100 },
+        onFail: "reject",
+      },
+    ];
+    writeFileSync(suite, JSON.stringify({ name: "large amounts", checks }));
+    expect((await varve("history", table, "--rejected")).stdout).toBe("nothing to show\n");
+    for (const flags of [["--batch-id", "july-2", "--message", "Late files"], ["--no-record-rejection"], []])
+      expect(await varve("append", table, source, "--suite", suite, ...flags)).toMatchObject({ code: 3 });
+    const shown = await varve("history", table, "--rejected");
+    expect(shown.stdout).toMatch(/^rejected +batch +message +rows +why +files\n/);
+    expect(shown.stdout.match(/^\d{4}-\d\d-\d\dT[\d:.]+Z /gm)).toHaveLength(2);
+    const found = await listed("--rejected", "--grep", "late");
+    expect(found).toMatchObject([
+      { batchId: "july-2", rows: 1, sources: [source], failedChecks: ["large"], code: "BATCH_REJECTED" },
+    ]);
+    expect(await listed("--rejected", "--batch", "july-2")).toEqual(found);
+    const csv = await varve("history", table, "--rejected", "--format", "csv", "--batch", "none");
+    expect(csvHead(csv.stdout)).toEqual(Object.keys(found[0] ?? {}));
+    const purged = await varve("rejections", "purge", table, "--older-than", "0m");
+    expect(purged.stdout).toBe("2 records of rejected batches removed\n");
+    expect(await listed("--rejected")).toEqual([]);
   });
 
   it("is found by the library, with readability computed from all newer versions", async () => {

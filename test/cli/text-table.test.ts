@@ -35,12 +35,12 @@ describe("tables on the terminal", () => {
 });
 
 describe("columns that are kept", () => {
-  it("keep their width as long as others can be shortened", () => {
+  it("keep their width, however narrow the terminal is", () => {
     const rows = [["2026-11-28T10:24:01.000Z", "x".repeat(40), "short"]];
     const kept = new Set([0]);
     const lines = textTable(["time", "operation", "rows"], rows, { width: 60, kept }).split("\n");
     expect(lines[1]).toMatch(/^2026-11-28T10:24:01\.000Z {2}x+… {2}short$/);
     const narrow = textTable(["time", "operation", "rows"], rows, { width: 30, kept }).split("\n");
-    expect(narrow[1]).toMatch(/^2026-11-28T\S*… {2}xxxxx… {2}short$/);
+    expect(narrow[1]).toMatch(/^2026-11-28T10:24:01\.000Z {2}xxxxx… {2}short$/);
   });
 });

@@ -94,10 +94,10 @@ const definition: CreateTableOptions = {
   },
 };
 
-/** What a Delta table, its quarantine and its staged batches consist of. */
+/** What a Delta table, its side tables and its staged batches consist of. */
 const needed = [
-  /^(_quarantine\/|_metrics\/)?[^/]+\.parquet$/,
-  /^(_quarantine\/|_metrics\/)?_delta_log\/(\d{20}\.(json|crc|checkpoint\.parquet|\d{20}\.compacted\.json)|_last_checkpoint)$/,
+  /^(_quarantine\/|_metrics\/|_rejections\/)?[^/]+\.parquet$/,
+  /^(_quarantine\/|_metrics\/|_rejections\/)?_delta_log\/(\d{20}\.(json|crc|checkpoint\.parquet|\d{20}\.compacted\.json)|_last_checkpoint)$/,
   /^_quarantine\/_suites\/[0-9a-f]{64}\.json$/,
   // The folder stays when its batches are published.
   /^_staged(\/[^/]+\.json)?$/,

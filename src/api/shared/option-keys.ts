@@ -60,6 +60,12 @@ export const historyKeys = {
   checkFiles: true,
   signal: true,
 } satisfies OptionKeys<options.HistoryOptions>;
+export const rejectionsKeys = {
+  limit: true,
+  batch: true,
+  messageContains: true,
+  signal: true,
+} satisfies OptionKeys<options.RejectionsOptions>;
 export const diffKeys = { rows: true } satisfies OptionKeys<options.DiffOptions>;
 export const profileKeys = { columns: true } satisfies OptionKeys<options.ProfileOptions>;
 export const profileSourceKeys = {

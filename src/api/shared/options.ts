@@ -137,6 +137,20 @@ export interface HistoryOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Which rejected batches to list. */
+export interface RejectionsOptions {
+  /** List only this many, the newest. */
+  readonly limit?: number | undefined;
+  /**
+   * List only the attempts of this batch: its `batchId`, its `txn` written as `application:version`, or the id of a
+   * staged batch.
+   */
+  readonly batch?: string | undefined;
+  /** List only batches whose message (`userMetadata`) contains this text, in any case of its letters. */
+  readonly messageContains?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What to compare between two versions. */
 export interface DiffOptions {
   /** Also compare rows, by reading the files that only one side has. */
@@ -307,10 +321,10 @@ export interface QuarantineReadOptions extends QuarantineSelection {
 /** State of a quarantined row (`spec/quality-formats.md`). */
 export type QuarantineStatus = "open" | "claimed" | "resubmitted" | "discarded";
 
-/** Which quarantined rows to remove for good. */
+/** Which quarantined rows, or records of rejected batches, to remove for good. */
 export interface PurgeOptions {
-  /** Remove rows that were resolved before this time; default: 90 days ago. */
+  /** Remove rows that were resolved, or batches that were rejected, before this time; default: 90 days ago. */
   readonly before?: Timestamp | undefined;
-  /** Only count the rows. */
+  /** Only count them. */
   readonly dryRun?: boolean | undefined;
 }

@@ -118,7 +118,12 @@ export interface BatchCommitOptions extends BatchWriteOptions {
 }
 
 /** Options of {@link Table.append}. */
-export interface AppendOptions extends BatchCommitOptions, SchemaChangeOptions {}
+export interface AppendOptions extends BatchCommitOptions, SchemaChangeOptions {
+  /**
+   * Record the batch in {@link Table.rejections} if it is tested and refused; default true.
+   */
+  readonly recordRejection?: boolean | undefined;
+}
 
 /**
  * Options of {@link Table.overwrite}. Without `replaceWhere` and `dynamicPartitions`, all rows of the table
@@ -154,6 +159,10 @@ export interface PublishOptions extends AuditOptions {
    * audit.
    */
   readonly gate?: SuiteJson | Suite | undefined;
+  /**
+   * Record the batch in {@link Table.rejections} if it is tested and refused; default true.
+   */
+  readonly recordRejection?: boolean | undefined;
 }
 
 /** Which quarantined rows are tested again, and with which tests. */
@@ -203,7 +212,11 @@ const batchCommitKeys = {
   txn: { appId: true, version: true },
   batchId: true,
 } satisfies OptionKeys<BatchCommitOptions>;
-export const appendKeys = { ...batchCommitKeys, ...schemaChangeKeys } satisfies OptionKeys<AppendOptions>;
+export const appendKeys = {
+  ...batchCommitKeys,
+  ...schemaChangeKeys,
+  recordRejection: true,
+} satisfies OptionKeys<AppendOptions>;
 export const overwriteKeys = {
   ...appendKeys,
   replaceWhere: true,
@@ -212,7 +225,11 @@ export const overwriteKeys = {
   partitionBy: true,
 } satisfies OptionKeys<OverwriteOptions>;
 export const auditKeys = { gateOptions: gateOptionsKeys, signal: true } satisfies OptionKeys<AuditOptions>;
-export const publishKeys = { ...auditKeys, gate: true } satisfies OptionKeys<PublishOptions>;
+export const publishKeys = {
+  ...auditKeys,
+  gate: true,
+  recordRejection: true,
+} satisfies OptionKeys<PublishOptions>;
 export const createTableKeys = {
   ...contextKeys,
   ...batchCommitKeys,

@@ -69,8 +69,8 @@ export function toStageOptions(options: StageOptions): StageVerbOptions {
 
 /** Converts a caller's options of a publication for the verb. @throws `INVALID_ARGUMENT` naming the option */
 export function toPublishOptions(options: PublishOptions): AuditVerbOptions {
-  const { gate, gateOptions, signal } = knownOptions("staging.publish", options, publishKeys);
-  return { gate, gateOptions: toGateOptions(gateOptions), signal };
+  const { gateOptions, ...rest } = knownOptions("staging.publish", options, publishKeys);
+  return { ...rest, gateOptions: toGateOptions(gateOptions) };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { isJsonObject, type JsonValue } from "../../api/json.ts";
-import type { HistoryEntry } from "../../index.ts";
+import type { HistoryEntry, Rejection, Table } from "../../index.ts";
 import { openedTable } from "../shared/opened-table.ts";
 import {
   type ListOutputFlags,
@@ -23,10 +23,11 @@ export function addHistory(program: Command): void {
     .option("-n, --limit <versions>", "show only the newest versions", wholeNumber)
     .option("--batch <id>", "show only the version of this batch: its --batch-id, or its --txn")
     .option("--grep <text>", "show only versions whose message contains the text, in upper or lower case")
+    .option("--rejected", "list the batches that were rejected instead: when, from which files, and why")
     .option("--no-check-files", "do not check whether files that later versions removed still exist")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve history ./flights\n  $ varve history ./flights --limit 5 --format json\n  $ varve history ./flights --batch flights-2001-02",
+      "\nExamples:\n  $ varve history ./flights\n  $ varve history ./flights --limit 5 --format json\n  $ varve history ./flights --batch flights-2001-02\n  $ varve history ./flights --rejected",
     );
   withStoreFlags(withListOutput(command)).action(history);
 }
@@ -36,21 +37,71 @@ interface HistoryFlags extends StoreFlags, ListOutputFlags {
   readonly checkFiles: boolean;
   readonly batch?: string | undefined;
   readonly grep?: string | undefined;
+  readonly rejected?: boolean | undefined;
 }
 
 async function history(uri: string, flags: HistoryFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
+  if (flags.rejected === true) return rejected(table, flags);
   const entries = await table.history({
     limit: flags.limit,
     batch: flags.batch,
     messageContains: flags.grep,
     checkFiles: flags.checkFiles,
   });
-  if (flags.format !== "table") return printRecords(entries.map(plain), flags);
-  await printRecords(withoutEmpty(entries.map(summary), ["batch", "message"]), {
+  if (flags.format !== "table")
+    return printRecords(entries.map(plain), { ...flags, fields: Object.keys(plainFields) });
+  await printRecords(withoutEmpty(entries.map(summary), ["batch", "message", "unreadable"]), {
     ...flags,
     kept: ["version", "timestamp"],
   });
+}
+
+async function rejected({ rejections }: Table, flags: HistoryFlags): Promise<void> {
+  const { limit, batch, grep: messageContains } = flags;
+  const entries = await rejections.list({ limit, batch, messageContains });
+  if (flags.format !== "table")
+    return printRecords(entries.map(plainRejection), { ...flags, fields: Object.keys(rejectionFields) });
+  await printRecords(withoutEmpty(entries.map(rejectionSummary), ["batch", "message", "files"]), {
+    ...flags,
+    kept: ["rejected"],
+  });
+}
+
+function rejectionSummary(entry: Rejection): Record<string, unknown> {
+  const { rejectedAt, batchId, userMetadata, rows, reasons, sources } = entry;
+  return {
+    rejected: rejectedAt.toISOString(),
+    batch: batchId ?? "",
+    message: userMetadata ?? "",
+    rows: rows ?? "",
+    why: reasons.join("; "),
+    files: sources.join(", "),
+  };
+}
+
+/** The fields of a rejection in JSON and CSV, in this order. */
+const rejectionFields: Readonly<Record<keyof Rejection, null>> = {
+  id: null,
+  rejectedAt: null,
+  batchId: null,
+  userMetadata: null,
+  operation: null,
+  baseVersion: null,
+  sources: null,
+  code: null,
+  reasons: null,
+  suite: null,
+  rows: null,
+  clean: null,
+  quarantined: null,
+  dropped: null,
+  failedChecks: null,
+  gate: null,
+};
+
+function plainRejection(entry: Rejection): Record<string, unknown> {
+  return { ...rejectionFields, ...entry, rejectedAt: entry.rejectedAt.toISOString() };
 }
 
 function summary(entry: HistoryEntry): Record<string, unknown> {
@@ -63,7 +114,7 @@ function summary(entry: HistoryEntry): Record<string, unknown> {
     rows: entry.rowsAdded ?? "",
     files: `+${entry.filesAdded ?? 0} -${entry.filesRemoved ?? 0}`,
     tests: gateSummary(entry),
-    readable: entry.readable.ok ? "yes" : entry.readable.reason,
+    unreadable: entry.readable.ok ? "" : entry.readable.reason,
   };
 }
 
@@ -78,8 +129,27 @@ function withoutEmpty(
   );
 }
 
+/** The fields of a version in JSON and CSV, in this order, which are null where its commit does not have them. */
+const plainFields: Readonly<Record<keyof HistoryEntry, null>> = {
+  version: null,
+  timestamp: null,
+  operation: null,
+  batchId: null,
+  txn: null,
+  userMetadata: null,
+  rowsAdded: null,
+  filesAdded: null,
+  filesRemoved: null,
+  operationParameters: null,
+  operationMetrics: null,
+  gate: null,
+  readable: null,
+  engineInfo: null,
+};
+
 function plain(entry: HistoryEntry): Record<string, unknown> {
-  return { ...entry, timestamp: entry.timestamp.toISOString() };
+  const present = Object.entries(entry).filter(([, value]) => value !== undefined);
+  return { ...plainFields, ...Object.fromEntries(present), timestamp: entry.timestamp.toISOString() };
 }
 
 /** The results of the tests as short text: `passed`, `51 quarantined, 1 check warned`. */

@@ -21,7 +21,7 @@ import { printSnapshot, type SnapshotFlags } from "../shared/snapshot-output.ts"
 import { fileSource, filesHelp } from "../shared/source-files.ts";
 import { inputFiles } from "../shared/standard-input.ts";
 import { readSuite } from "../shared/suite-file.ts";
-import { printDone, type WriteFlags, withProgress, withRowFlags } from "./write.ts";
+import { noRecord, printDone, type WriteFlags, withProgress, withRowFlags } from "./write.ts";
 
 /** `varve stage TABLE FILES…`: the first half of write, audit, publish. */
 export function addStage(program: Command): void {
@@ -80,6 +80,7 @@ export function addStaged(program: Command): void {
     .action(audit);
   withStoreFlags(on(group, "publish", "commit the staged rows, after testing them where that is due"))
     .option("--suite <file>", "JSON file of data tests; default: those of the last audit")
+    .addOption(noRecord())
     .option("--json", "print the result as JSON")
     .action(publish);
   withStoreFlags(on(group, "discard", "give the staged rows up and delete their files")).action(discard);
@@ -153,14 +154,19 @@ async function audit(
   await printReport(report, flags);
 }
 
-async function publish(
-  uri: string,
-  id: string,
-  flags: StoreFlags & { readonly suite?: string | undefined; readonly json?: boolean | undefined },
-): Promise<void> {
+interface PublishFlags extends StoreFlags {
+  readonly suite?: string | undefined;
+  readonly recordRejection: boolean;
+  readonly json?: boolean | undefined;
+}
+
+async function publish(uri: string, id: string, flags: PublishFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
   const gate = flags.suite === undefined ? undefined : await readSuite(flags.suite);
-  const result = await stoppedBySignals((signal) => table.staging.publish(id, { gate, signal }));
+  const { recordRejection } = flags;
+  const result = await stoppedBySignals((signal) =>
+    table.staging.publish(id, { gate, recordRejection, signal }),
+  );
   await printDone(result, flags);
   await printWarnings(table);
 }

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../api/json.ts";
 import type { AppendOptions, Source, Table, WriteResult } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
@@ -41,6 +41,14 @@ export function withRowFlags(command: Command): Command {
     .option("--json", "print the result as JSON");
 }
 
+/** The option of commands whose rejections are recorded. */
+export function noRecord(): Option {
+  return new Option(
+    "--no-record-rejection",
+    "leave no record of the batch if its tests reject it (see history --rejected)",
+  );
+}
+
 /** `varve append TABLE FILES…` */
 export function addAppend(program: Command): void {
   const command = program
@@ -50,15 +58,19 @@ export function addAppend(program: Command): void {
     .argument("<table>", "folder or URI of the table")
     .argument("<files...>", filesHelp)
     .option("--merge-schema", "add missing columns to the table")
+    .addOption(noRecord())
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n  $ varve append ./flights 's3://bucket/in/*.parquet'\n  $ varve append ./flights https://example.com/april.csv.gz\n  $ zcat march.csv.gz | varve append ./flights - --input-format csv\n\nExit code 3 when the tests reject the batch; nothing is written then.",
     );
-  withStoreFlags(withWriteFlags(command)).action(
-    (uri: string, files: string[], flags: WriteFlags & { mergeSchema?: boolean | undefined }) =>
-      write(uri, files, flags, (table, source, options) =>
-        table.append(source, { ...options, mergeSchema: flags.mergeSchema === true ? true : undefined }),
-      ),
+  withStoreFlags(withWriteFlags(command)).action((uri: string, files: string[], flags: AppendFlags) =>
+    write(uri, files, flags, (table, source, options) =>
+      table.append(source, {
+        ...options,
+        mergeSchema: flags.mergeSchema === true ? true : undefined,
+        recordRejection: flags.recordRejection,
+      }),
+    ),
   );
 }
 
@@ -75,6 +87,7 @@ export function addOverwrite(program: Command): void {
     .option("--where <condition>", "replace only rows that match; the new rows must match too")
     .option("--overwrite-schema", "replace the table's schema with that of the files")
     .option("--merge-schema", "add missing columns to the table")
+    .addOption(noRecord())
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve overwrite ./flights all.parquet\n  $ varve overwrite ./flights june.csv --where \"month = '2001-06'\"",
@@ -86,15 +99,20 @@ export function addOverwrite(program: Command): void {
         replaceWhere: flags.where,
         overwriteSchema: flags.overwriteSchema === true ? true : undefined,
         mergeSchema: flags.mergeSchema === true ? true : undefined,
+        recordRejection: flags.recordRejection,
       }),
     ),
   );
 }
 
-interface OverwriteFlags extends WriteFlags {
+interface AppendFlags extends WriteFlags {
+  readonly mergeSchema?: boolean | undefined;
+  readonly recordRejection: boolean;
+}
+
+interface OverwriteFlags extends AppendFlags {
   readonly where?: string | undefined;
   readonly overwriteSchema?: boolean | undefined;
-  readonly mergeSchema?: boolean | undefined;
 }
 
 type Verb = (table: Table, source: Source, options: AppendOptions) => Promise<WriteResult>;

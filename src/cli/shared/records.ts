@@ -6,7 +6,9 @@ import { writeOutput } from "./write-output.ts";
 export interface RecordOutput {
   readonly format: string;
   readonly output?: string | undefined;
-  /** Fields that a table shortens only when all others are as narrow as can be. */
+  /** All fields of a record, which CSV has as its columns whatever the records have. */
+  readonly fields?: readonly string[] | undefined;
+  /** Fields that a table does not shorten. */
   readonly kept?: readonly string[] | undefined;
   /** A line below a table. */
   readonly note?: string | undefined;
@@ -27,12 +29,12 @@ export async function printRecords(
 
 async function recordsText(
   records: readonly Readonly<Record<string, unknown>>[],
-  { format, kept = [], note = "", output, safeCsv }: RecordOutput,
+  { format, fields, kept = [], note = "", output, safeCsv }: RecordOutput,
 ): Promise<string> {
   const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
   if (format === "jsonl") return records.map((record) => `${stringifyJson(toJsonValue(record))}\n`).join("");
   if (format === "json") return `${stringifyJson(records.map(toJsonValue), 2)}\n`;
-  const heads = [...new Set(records.flatMap((record) => Object.keys(record)))];
+  const heads = fields ?? [...new Set(records.flatMap((record) => Object.keys(record)))];
   const cells = records.map((record) => heads.map((head) => cellOf(record[head])));
   if (format === "csv")
     return [heads, ...cells]

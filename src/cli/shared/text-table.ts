@@ -5,11 +5,11 @@ import { visible } from "../../report/visible-text.ts";
 export type Cell = string | number | bigint | boolean | null | undefined;
 
 export interface TextTableOptions {
-  /** Width of the terminal in characters; the table is never wider, and long cells end in an ellipsis. */
+  /** Width of the terminal in characters; long cells end in an ellipsis, so that the table is not wider. */
   readonly width: number;
   /** Columns (by index) whose cells are aligned to the right. */
   readonly rightAligned?: ReadonlySet<number> | undefined;
-  /** Columns (by index) that keep their width as long as others can be shortened. */
+  /** Columns (by index) that are never shortened, even if the table then is wider than the terminal. */
   readonly kept?: ReadonlySet<number> | undefined;
   readonly nullText?: string | undefined;
 }
@@ -91,26 +91,24 @@ function fitWidths(
 ): readonly number[] {
   const room = Math.max(width - gap * naturalWidths.length, smallest * naturalWidths.length);
   const excess = naturalWidths.reduce((sum, value) => sum + value, 0) - room;
-  const others = new Set([...naturalWidths.keys()].filter((index) => !kept.has(index)));
-  const shortened = shorten(naturalWidths, excess, others);
-  return shorten(shortened.widths, shortened.excess, kept).widths;
+  return shorten(naturalWidths, excess, kept);
 }
 
-/** Shortens the widest of the columns of `indexes` until nothing is too much, or all are as small as can be. */
-function shorten(natural: readonly number[], tooMuch: number, indexes: ReadonlySet<number>) {
+/** Shortens the widest columns, except those kept, until nothing is too much, or all are as small as can be. */
+function shorten(natural: readonly number[], tooMuch: number, kept: ReadonlySet<number>): readonly number[] {
   const widths = [...natural];
   let excess = tooMuch;
   while (excess > 0) {
-    const candidates = widths.filter((_, index) => indexes.has(index));
+    const candidates = widths.filter((_, index) => !kept.has(index));
     const current = greatest(candidates);
     if (current <= smallest) break;
-    const widest = widths.findIndex((value, index) => value === current && indexes.has(index));
+    const widest = widths.findIndex((value, index) => value === current && !kept.has(index));
     const next = Math.max(smallest, greatest(candidates.filter((value) => value < current)));
     const cut = Math.min(excess, Math.max(1, current - next));
     widths[widest] = current - cut;
     excess -= cut;
   }
-  return { widths, excess };
+  return widths;
 }
 
 function greatest(values: readonly number[]): number {

@@ -1,6 +1,6 @@
 import { type ErrorData, VarveError } from "../../errors.ts";
 import type { SourceAccess } from "../../sources/access.ts";
-import { isAddress } from "../../sources/address.ts";
+import { isAddress, shownPath } from "../../sources/address.ts";
 import { refusalCode } from "../../util/system-refusals.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../util/temporary-folder.ts";
 import type { WriteProgress } from "./write-options.ts";
@@ -66,15 +66,27 @@ export async function withFetchedFiles<T>(
 
 type Paths = string | readonly string[];
 
-/** The addresses among the paths of a source; plain JavaScript may pass anything as a source. */
+/**
+ * The files that a source names, patterns included, without what may be secret in their addresses; none for
+ * rows, Arrow data and tables.
+ */
+export function sourceFiles(source: WriteSource): readonly string[] {
+  return pathsOf(source).map(shownPath);
+}
+
 function addressesOf(source: WriteSource): readonly string[] {
-  const addresses: string[] = [];
-  if (typeof source !== "object" || source === null) return addresses;
+  return pathsOf(source).filter(isAddress);
+}
+
+/** The paths of a source; plain JavaScript may pass anything as a source. */
+function pathsOf(source: WriteSource): readonly string[] {
+  const all: string[] = [];
+  if (typeof source !== "object" || source === null) return all;
   withPaths(source, (paths) => {
-    for (const path of listed(paths)) if (typeof path === "string" && isAddress(path)) addresses.push(path);
+    for (const path of listed(paths)) if (typeof path === "string") all.push(path);
     return [];
   });
-  return addresses;
+  return all;
 }
 
 function listed(paths: Paths): readonly string[] {

@@ -28,6 +28,8 @@ export interface WriteOptions {
    * the table and its quarantine.
    */
   readonly batchId?: string | undefined;
+  /** Record the batch if it is tested and refused; default true. */
+  readonly recordRejection?: boolean | undefined;
   /** Kept in the version's history. */
   readonly userMetadata?: string | undefined;
   /** Split data files near this many bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
