@@ -26,6 +26,7 @@ export type {
   CleanLogOptions,
   ContextOptions,
   DiffOptions,
+  DiffRowsOptions,
   FsckOptions,
   HistoryOptions,
   MetricsOptions,
@@ -80,6 +81,7 @@ export type { VersionMetrics } from "./metrics/metrics-store.ts";
 export type { AlterResult } from "./operations/alter/alter.ts";
 export type { SetSuiteResult } from "./operations/alter/set-suite.ts";
 export type { PropertyDifference, SchemaDifference, VersionDiff } from "./operations/diff.ts";
+export type { RowDifference } from "./operations/diff-rows.ts";
 export type { HistoryEntry } from "./operations/history.ts";
 export type { CheckResult, GateVerdict, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { AnomalyRule } from "./quality/measures/anomaly.ts";

@@ -26,11 +26,12 @@ import type {
   BatchOptions,
   ChangesOptions,
   DiffOptions,
+  DiffRowsOptions,
   HistoryOptions,
   ProfileOptions,
   SelectOptions,
 } from "./shared/options.ts";
-import { Snapshot } from "./shared/snapshot.ts";
+import { checkedLimit, Snapshot } from "./shared/snapshot.ts";
 import { toWriteSource } from "./shared/source.ts";
 import type { AppendOptions, OverwriteOptions, Source } from "./shared/table-options.ts";
 import { TableState } from "./shared/table-state.ts";
@@ -232,12 +233,53 @@ export class Table implements AsyncDisposable {
     options: DiffOptions = {},
   ): Promise<VersionDiff> {
     const known = knownOptions("diff", options, keys.diffKeys);
-    const [before, after] = await Promise.all([
+    const [before, after] = await this.#openBoth(from, to);
+    const { diffVersions } = await import("../operations/diff.ts");
+    return diffVersions(before, after, known);
+  }
+
+  /**
+   * Reads the rows that two versions do not share; `to` defaults to the newest. A column `_change` says `removed`
+   * or `added`; with a `key`, rows that changed come as `before` and `after`. They are compared as multisets, over
+   * the columns that both versions have with the same type, and sorted by the key, or else by all columns.
+   *
+   * @throws `COLUMN_NOT_FOUND`, `INVALID_ARGUMENT` for a key that several rows share, `SCHEMA_MISMATCH` if the
+   * versions have no column in common
+   *
+   * @example
+   * ```ts
+   * const changed = await orders.diffRows(0, 1, { key: ["id"] });
+   * for await (const row of changed.rows()) console.log(row["_change"], row["id"]);
+   * ```
+   */
+  async diffRows(
+    from: VersionArgument | VersionPoint,
+    to?: VersionArgument | VersionPoint,
+    options: DiffRowsOptions = {},
+  ): Promise<QueryResult> {
+    const { key, limit, exportFolder, signal } = knownOptions("diffRows", options, keys.diffRowsKeys);
+    const [before, after] = await this.#openBoth(from, to);
+    const [{ fileDifference }, { differenceRows, stageDifference }, { QueryResult }] = await Promise.all([
+      import("../operations/diff-files.ts"),
+      import("../operations/diff-rows.ts"),
+      import("../query/query-result.ts"),
+    ]);
+    const files = await fileDifference(before, after);
+    return handOver(await (await after.context.engine()).open({ signal }), async (session) => {
+      const difference = await stageDifference(session, { before, after, ...files }, key);
+      const rows = differenceRows(difference, limit === undefined ? undefined : checkedLimit(limit));
+      return QueryResult.of(session, rows, {}, { exportFolder, signal });
+    });
+  }
+
+  async #openBoth(
+    from: VersionArgument | VersionPoint,
+    to: VersionArgument | VersionPoint | undefined,
+  ): Promise<[LogSnapshot, LogSnapshot]> {
+    return Promise.all([
       this.#open(from),
       to === undefined ? openLog(this.#state.log.context, {}) : this.#open(to),
     ]);
-    const { diffVersions } = await import("../operations/diff.ts");
-    return diffVersions(before, after, known);
   }
 
   /**

@@ -1,10 +1,9 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import type { AddAction } from "../protocol/actions.ts";
-import { logPathKey } from "../schema/paths.ts";
 import { typeText } from "../schema/type-names.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
-import { type SqlSelect, sql } from "../sql/sql.ts";
-import { planFiles } from "../table/scan/scan.ts";
+import { fileDifference } from "./diff-files.ts";
+import type { RowDifference } from "./diff-rows.ts";
 
 /**
  * One difference between two schemas; `column` is the column's full name, and `before` and `after` are types.
@@ -43,12 +42,14 @@ export interface VersionDiff {
    * Numbers of rows in the multiset difference, over the columns that both versions have with the same type;
    * absent unless requested.
    */
-  readonly rows?: { readonly added: number; readonly removed: number } | undefined;
+  readonly rows?: RowDifference | undefined;
 }
 
 export interface DiffOptions {
   /** Also compare rows, by reading the files that only one side has. */
   readonly rows?: boolean | undefined;
+  /** Columns that tell which rows are the same one, so that changed ones are counted as such. */
+  readonly key?: readonly string[] | undefined;
 }
 
 /** Compares two versions of one table: schema, properties, files and, if requested, rows. */
@@ -70,9 +71,11 @@ export async function diffVersions(
       bytesRemoved: bytesOf(removed),
     },
   };
-  return options.rows === true
-    ? { ...result, rows: await rowDifference(before, removed, after, added) }
-    : result;
+  if (options.rows !== true) return result;
+  const { countDifference, stageDifference } = await import("./diff-rows.ts");
+  await using session = await (await after.context.engine()).open();
+  const difference = await stageDifference(session, { before, after, added, removed }, options.key);
+  return { ...result, rows: await countDifference(session, difference) };
 }
 
 /** Columns, including nested ones by their full names, that only one schema has or that differ. */
@@ -124,51 +127,6 @@ function propertyDifference(
   });
 }
 
-async function fileDifference(before: LogSnapshot, after: LogSnapshot) {
-  const only = new Map<string, AddAction>();
-  for await (const chunk of (await before.files()).all())
-    for (const file of chunk) only.set(keyOf(file), file);
-  const added: AddAction[] = [];
-  for await (const chunk of (await after.files()).all()) {
-    for (const file of chunk) if (!only.delete(keyOf(file))) added.push(file);
-  }
-  return { added, removed: [...only.values()] };
-}
-
-function keyOf(file: AddAction): string {
-  const vector = file.deletionVector;
-  return vector === undefined
-    ? logPathKey(file.path)
-    : `${logPathKey(file.path)}\n${vector.pathOrInlineDv}\n${vector.offset ?? 0}`;
-}
-
 function bytesOf(files: readonly AddAction[]): number {
   return files.reduce((sum, file) => sum + file.size, 0);
-}
-
-/** Rows of files that both versions have cancel out, so only the others are read. */
-async function rowDifference(
-  before: LogSnapshot,
-  removed: readonly AddAction[],
-  after: LogSnapshot,
-  added: readonly AddAction[],
-) {
-  await using session = await (await after.context.engine()).open();
-  const columns = comparable(before.schema, after.schema);
-  const old = await planFiles(session, before, removed, { columns });
-  const now = await planFiles(session, after, added, { columns });
-  const count = async (relation: SqlSelect, other: SqlSelect): Promise<number> => {
-    const [row] = await session.rows(
-      sql`SELECT count(*) AS n FROM (FROM (${relation}) EXCEPT ALL FROM (${other}))`,
-    );
-    return Number(row?.["n"]);
-  };
-  return { added: await count(now.sql, old.sql), removed: await count(old.sql, now.sql) };
-}
-
-function comparable(before: StructType, after: StructType): string[] {
-  const types = new Map(before.fields.map((field) => [field.name, typeText(field.type)]));
-  return after.fields
-    .filter((field) => types.get(field.name) === typeText(field.type))
-    .map((field) => field.name);
 }

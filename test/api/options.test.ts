@@ -50,6 +50,7 @@ describe("options that no verb has", () => {
     ["arrow", "colums", "columns", (options) => table.snapshot().arrow(options)],
     ["history", "checkfile", "checkFiles", (options) => table.history(options)],
     ["diff", "row", "rows", (options) => table.diff(0, 0, options)],
+    ["diffRows", "keys", "key", (options) => table.diffRows(0, 0, options)],
     ["changes", "form", "from", (options) => table.changes(options)],
     ["append", "gates", "gate", (options) => table.append(rows, options)],
     ["append", "suite", "gate", (options) => table.append(rows, options)],

@@ -17,6 +17,9 @@ const verbs: Readonly<Record<string, (table: Table, value: never) => Promise<unk
   "query's tables": (_, value) => query("SELECT 1", { tables: value }),
   at: (table, value) => table.at(value),
   diff: (table, value) => table.diff(value),
+  diffRows: (table, value) => table.diffRows(value),
+  "diffRows' key": async (table, value) =>
+    table.diffRows(0, 0, { key: value === undefined ? given(1) : value }),
   changes: (table, value) => table.changes(value),
   "changes from": (table, value) => table.changes({ from: value }),
   alter: (table, value) => table.alter(value),

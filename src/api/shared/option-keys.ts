@@ -66,7 +66,13 @@ export const rejectionsKeys = {
   messageContains: true,
   signal: true,
 } satisfies OptionKeys<options.RejectionsOptions>;
-export const diffKeys = { rows: true } satisfies OptionKeys<options.DiffOptions>;
+export const diffKeys = { rows: true, key: true } satisfies OptionKeys<options.DiffOptions>;
+export const diffRowsKeys = {
+  key: true,
+  limit: true,
+  exportFolder: true,
+  signal: true,
+} satisfies OptionKeys<options.DiffRowsOptions>;
 export const profileKeys = { columns: true } satisfies OptionKeys<options.ProfileOptions>;
 export const profileSourceKeys = {
   ...profileKeys,

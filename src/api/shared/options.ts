@@ -155,6 +155,22 @@ export interface RejectionsOptions {
 export interface DiffOptions {
   /** Also compare rows, by reading the files that only one side has. */
   readonly rows?: boolean | undefined;
+  /**
+   * With `rows`: columns that tell which rows are the same one, so that those that changed elsewhere are counted
+   * as `changed`, and not as added and removed.
+   */
+  readonly key?: readonly string[] | undefined;
+}
+
+/** Which rows of a comparison to read, and how. */
+export interface DiffRowsOptions {
+  /** Columns that tell which rows are the same one, so that those that changed elsewhere come in pairs. */
+  readonly key?: readonly string[] | undefined;
+  readonly limit?: number | undefined;
+  /** Existing empty folder for {@link QueryResult.writeFile}. */
+  readonly exportFolder?: string | undefined;
+  /** Cancels the read, including while it waits for the engine. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Which columns to profile. */

@@ -18,6 +18,14 @@ export interface CutRows {
   readonly count: () => Promise<number>;
 }
 
+/** Text around the rows of a query. */
+export interface RowFrame {
+  /** Above a table. */
+  readonly tableHead?: string | undefined;
+  /** Around a JSON array, to make it a part of an object. */
+  readonly json?: { readonly head: string; readonly tail: string } | undefined;
+}
+
 /**
  * Runs a query and prints its result; below a truncated table, the total number of rows is printed. Formats
  * that the engine writes as a file are written to a temporary folder.
@@ -26,18 +34,20 @@ export async function runAndPrint(
   flags: RowOutputFlags,
   run: (exportFolder?: string) => Promise<QueryResult>,
   cut?: CutRows,
+  frame: RowFrame = {},
 ): Promise<void> {
   refuseBytesOnTerminal(flags);
-  if (flags.format !== "csv" && flags.format !== "parquet") return printQuery(await run(), flags, cut);
+  if (flags.format !== "csv" && flags.format !== "parquet") return printQuery(await run(), flags, frame, cut);
   const folder = makeTemporaryFolder();
   try {
-    await printQuery(await run(folder), flags);
+    await printQuery(await run(folder), flags, frame);
   } finally {
     await removeTemporaryFolder(folder);
   }
 }
 
-function refuseBytesOnTerminal({ format, output }: RowOutputFlags): void {
+/** Refuses to print bytes on a terminal. @throws `INVALID_ARGUMENT` */
+export function refuseBytesOnTerminal({ format, output }: RowOutputFlags): void {
   if ((format !== "parquet" && format !== "arrow") || output !== undefined || !isTerminal()) return;
   throw new VarveError(
     "INVALID_ARGUMENT",
@@ -53,14 +63,21 @@ function refuseBytesOnTerminal({ format, output }: RowOutputFlags): void {
 async function printQuery(
   result: QueryResult,
   flags: RowOutputFlags,
+  { tableHead = "", json = { head: "", tail: "\n" } }: RowFrame,
   cut?: CutRows | undefined,
 ): Promise<void> {
   if (flags.format === "csv" || flags.format === "parquet") return printFile(result, flags.format, flags);
   await using sink = await openOutput(flags.output);
   if (flags.format === "jsonl") for await (const lines of result.jsonLines()) await sink.write(lines);
-  else if (flags.format === "json") await writeJsonArray(result, sink);
-  else if (flags.format === "arrow") await writeArrow(result, sink, flags.output);
-  else await writeTable(result, sink, flags.output, cut);
+  else if (flags.format === "json") {
+    await sink.write(json.head);
+    await writeJsonArray(result, sink);
+    await sink.write(json.tail);
+  } else if (flags.format === "arrow") await writeArrow(result, sink, flags.output);
+  else {
+    await sink.write(tableHead);
+    await writeTable(result, sink, flags.output, cut);
+  }
   await sink.end();
 }
 
@@ -92,7 +109,7 @@ async function writeJsonArray(result: QueryResult, sink: Output): Promise<void> 
     await sink.write(`${separator}  ${lines.slice(0, -1).replaceAll("\n", ",\n  ")}`);
     separator = ",\n";
   }
-  await sink.write(separator === "[\n" ? "[]\n" : "\n]\n");
+  await sink.write(separator === "[\n" ? "[]" : "\n]");
 }
 
 /** A file with this extension gets Arrow's file format; everything else, its stream format. */

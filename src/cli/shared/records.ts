@@ -27,7 +27,8 @@ export async function printRecords(
   await writeOutput(await recordsText(records, flags), flags.output, flags.format === "csv");
 }
 
-async function recordsText(
+/** The records as text in the format of {@link printRecords}. */
+export async function recordsText(
   records: readonly Readonly<Record<string, unknown>>[],
   { format, fields, kept = [], note = "", output, safeCsv }: RecordOutput,
 ): Promise<string> {
