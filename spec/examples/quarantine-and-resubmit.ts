@@ -6,7 +6,11 @@ import { check, createTable, suite } from "varve";
 await rm("readings", { recursive: true, force: true });
 await using readings = await createTable("readings", { source: [{ sensor: "a", celsius: 21.5 }] });
 await readings.suite.set(
-  suite("readings", [check.between("celsius", { min: -50, max: 60 }, { id: "range", onFail: "quarantine" })]),
+  suite(
+    "readings",
+    [check.between("celsius", { min: -50, max: 60 }, { id: "range", onFail: "quarantine" })],
+    { maxBadShare: 0.7 }, // by default, a batch is rejected if more than half of its rows fail
+  ),
 );
 await readings.append(
   [

@@ -8,6 +8,7 @@ import { stringifyJson, toJsonValue } from "../../src/util/json.ts";
 
 const suite: varve.SuiteJson = {
   name: "positive",
+  maxBadShare: 1,
   checks: [
     {
       kind: "expect_column_values_to_be_between",

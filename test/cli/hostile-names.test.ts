@@ -73,6 +73,7 @@ const file = (name: string, text: string): string => {
 
 const suiteJson = {
   name: `suite${evil}`,
+  maxBadShare: 1,
   checks: [
     {
       id: `check${evil}`,

@@ -18,6 +18,7 @@ const june = file("june.csv", 'id,customer,amount\n3,acme,-1\n4,bolt,"12,50"\n5,
 const suite = file(
   "suite.json",
   JSON.stringify({
+    maxBadShare: 1,
     onMisfit: "quarantine",
     checks: [
       {

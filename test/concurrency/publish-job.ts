@@ -12,6 +12,7 @@ export interface PublishJob {
 }
 
 const gate: SuiteJson = {
+  maxBadShare: 1,
   onMisfit: "quarantine",
   checks: [
     {

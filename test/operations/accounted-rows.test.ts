@@ -129,13 +129,13 @@ describe("a batch of which rows were set aside before it was tested", () => {
     const { folder, written } = await write(tests, misfits);
     await expect(written).rejects.toMatchObject({
       code: "BATCH_REJECTED",
-      data: { reasons: ["2 of 3 rows are bad, more than the allowed share of 0.5"] },
+      data: { reasons: ["2 of 3 rows were set aside, more than the 50 % that maxBadShare allows"] },
     });
     await holdsNothing(folder);
   });
 
   it("counts them among its rows where they are few enough", async () => {
-    const { written } = await write({ ...gate, onMisfit: "quarantine" }, misfits);
+    const { written } = await write({ ...gate, onMisfit: "quarantine", maxBadShare: 0.7 }, misfits);
     expect((await written).gate).toMatchObject({ rows: 3, clean: 1, quarantined: 2, dropped: 0 });
   });
 

@@ -5,6 +5,7 @@ import { openStore } from "../../src/storage/open-store.ts";
 import { freshFolder, rowsOf } from "./table-folder.ts";
 
 const gate = suite("positive", [check.between("id", { min: 0 }, { onFail: "quarantine" })], {
+  maxBadShare: 1,
   onMisfit: "quarantine",
 });
 

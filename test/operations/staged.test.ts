@@ -29,9 +29,11 @@ import { actionsOf, dataFiles, freshFolder, rowsOf } from "./table-folder.ts";
 
 const orders = () => schema().long("id", { nullable: false }).double("amount");
 const keys = suite("keys", [check.unique("id", { acrossTable: true })]);
-const amounts = suite("amounts", [
-  check.between("amount", { min: 0 }, { id: "amount", onFail: "quarantine" }),
-]);
+const amounts = suite(
+  "amounts",
+  [check.between("amount", { min: 0 }, { id: "amount", onFail: "quarantine" })],
+  { maxBadShare: 1 },
+);
 
 async function fresh(
   rows: readonly Record<string, unknown>[] = [{ id: 1, amount: 1 }],
@@ -160,7 +162,7 @@ describe("a staged batch", () => {
   it("is audited by what the table carries, rows of the table included, and then sets aside what a gate would", async () => {
     const { folder, table } = await fresh();
     await table.suite.set(
-      suite("carried", [check.unique("id", { acrossTable: true, onFail: "quarantine" })]),
+      suite("carried", [check.unique("id", { acrossTable: true, onFail: "quarantine" })], { maxBadShare: 1 }),
     );
     const staged = await table.staging.stage([
       { id: 1, amount: 5 },
@@ -266,7 +268,9 @@ describe("a staged batch", () => {
 
   it("lands once when it is published twice and its tests drop rows of it", async () => {
     const { folder, table } = await fresh();
-    const gate = suite("positive", [check.between("amount", { min: 0 }, { onFail: "drop" })]);
+    const gate = suite("positive", [check.between("amount", { min: 0 }, { onFail: "drop" })], {
+      maxBadShare: 1,
+    });
     const staged = await table.staging.stage([
       { id: 2, amount: 2 },
       { id: 3, amount: -1 },
@@ -455,7 +459,9 @@ describe("a staged batch", () => {
       return [];
     };
     const normal = check.normal("row_count", undefined, { rule: "threshold", lower: 0 });
-    const gate = suite("normal", [normal, check.between("amount", { min: 0 }, { onFail: "quarantine" })]);
+    const gate = suite("normal", [normal, check.between("amount", { min: 0 }, { onFail: "quarantine" })], {
+      maxBadShare: 1,
+    });
     expect(await staged.publish({ gate, gateOptions: { history } })).toMatchObject({
       outcome: "alreadyApplied",
     });
@@ -563,10 +569,14 @@ describe("a staged batch", () => {
       { id: 2, region: null, amount: 500 },
       { id: 3, region: "ü", amount: 5 },
     ]);
-    const rules = suite("rules", [
-      check.between("amount", { min: 0 }, { id: "low", onFail: "tag" }),
-      check.between("amount", { max: 100 }, { id: "high", onFail: "repair", repair: { with: "clip" } }),
-    ]);
+    const rules = suite(
+      "rules",
+      [
+        check.between("amount", { min: 0 }, { id: "low", onFail: "tag" }),
+        check.between("amount", { max: 100 }, { id: "high", onFail: "repair", repair: { with: "clip" } }),
+      ],
+      { maxBadShare: 1 },
+    );
     expect(await staged.audit(rules)).toMatchObject({ accepted: true });
     await staged.publish();
     expect(await rowsOf(table)).toEqual([
@@ -673,7 +683,7 @@ describe("a staged batch", () => {
       const staged = await table.staging.stage(rows);
       expect(await staged.audit()).toMatchObject({
         accepted: false,
-        reasons: ["2 of 3 rows are bad, more than the allowed share of 0.5"],
+        reasons: ["2 of 3 rows failed schema:id (2), more than the 50 % that maxBadShare allows"],
       });
       await expect(staged.publish()).rejects.toMatchObject({ code: "BATCH_REJECTED" });
       await table.suite.set(amounts);

@@ -83,6 +83,25 @@ describe("a share of rows", () => {
     }
   });
 
+  it.each([
+    [1, 1, undefined, true],
+    [1, 1, 0.5, false],
+    [2, 1, undefined, true],
+    [2, 2, undefined, false],
+    [3, 2, undefined, false],
+    [3, 3, 1, true],
+    [0, 0, undefined, true],
+  ])("of %i rows, %i bad, with maxBadShare %s: accepted %s", async (count, bad, maxBadShare, accepted) => {
+    for (const onFail of ["quarantine", "drop"] as const) {
+      const tests = suite("borders", [check.between("x", { min: 0 }, { onFail })], { maxBadShare });
+      const verdict = await evaluateGate(session, tests, await numbers(rows(count, bad)), {
+        now: 0,
+        fence: fenceOf(session),
+      });
+      expect(verdict).toMatchObject({ accepted });
+    }
+  });
+
   it("escalates by the rows that the check considers, not by all", async () => {
     const verdict = await judged(
       [-1, 1, null, null, null, null],

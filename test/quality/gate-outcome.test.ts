@@ -192,7 +192,7 @@ describe("rows that were set aside before the gate", () => {
       });
     expect((await share(0.2)).reasons).toEqual([]);
     expect((await share(0.19)).reasons).toEqual([
-      "2 of 10 rows are bad, more than the allowed share of 0.19",
+      "2 of 10 rows were set aside, more than the 19 % that maxBadShare allows",
     ]);
   });
 });

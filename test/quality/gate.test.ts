@@ -214,7 +214,21 @@ describe("the gate", () => {
   it("rejects the batch when more than the allowed share is bad", async () => {
     expect((await run([{ ...between, onFail: "drop" }], { maxBadShare: 0.4 })).accepted).toBe(true);
     const verdict = await run([{ ...between, onFail: "drop" }], { maxBadShare: 0.39 });
-    expect(verdict.reasons).toEqual(["2 of 5 rows are bad, more than the allowed share of 0.39"]);
+    expect(verdict.reasons).toEqual([
+      "2 of 5 rows failed delay:values_to_be_between (2), more than the 39 % that maxBadShare allows",
+    ]);
+  });
+
+  it("rejects a batch that is mostly bad where the suite gives no share, and names the checks that failed", async () => {
+    const checks: CheckJson[] = [
+      { ...between, params: { column: "delay", min_value: 1000 }, onFail: "drop" },
+      { kind: "expect_column_values_to_be_unique", params: { column: "id" }, onFail: "quarantine" },
+    ];
+    const verdict = await run(checks);
+    expect(verdict.reasons).toEqual([
+      "5 of 5 rows failed delay:values_to_be_between (4), id:values_to_be_unique (2), more than the 50 % that maxBadShare allows, its default; maxBadShare: 1 allows any share",
+    ]);
+    expect((await run(checks, { maxBadShare: 1 })).accepted).toBe(true);
   });
 
   it("keeps the first row of a duplicate group on demand", async () => {

@@ -27,6 +27,7 @@ import { realWorld } from "../../src/util/world.ts";
 import { actionsOf, dataFiles, freshFolder } from "../operations/table-folder.ts";
 
 const gate = suite("delays", [check.between("delay", { max: 60 }, { onFail: "quarantine" })], {
+  maxBadShare: 1,
   onMisfit: "quarantine",
 });
 const late = { id: 1, delay: 1000 };

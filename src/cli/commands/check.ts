@@ -22,7 +22,7 @@ export function addCheck(program: Command): void {
     .option("--history <table>", "table whose history the checks of metrics compare with")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve check suite.json february.csv\n  $ varve check suite.json ./flights@v3 --format html --output report.html\n  $ varve check suite.json 'in/*.parquet' --format junit --output tests.xml\n  $ varve check suite.json march.csv --history ./flights\n  $ zcat march.csv.gz | varve check suite.json - --input-format csv\n\nWithout --history, checks of metrics compare a table's version with its earlier versions, and files with nothing.\nFiles are read without a table, with the types that their values suggest; onMisfit applies to writes only, so a line that cannot be read fails here.\nExit code 3 when the tests would reject the batch; with --strict, when any check fails.",
+      "\nExamples:\n  $ varve check suite.json february.csv\n  $ varve check suite.json ./flights@v3 --format html --output report.html\n  $ varve check suite.json 'in/*.parquet' --format junit --output tests.xml\n  $ varve check suite.json march.csv --history ./flights\n  $ zcat march.csv.gz | varve check suite.json - --input-format csv\n\nWithout --history, checks of metrics compare a table's version with its earlier versions, and files with nothing.\nFiles are read without a table, with the types that their values suggest; onMisfit applies to writes only, so a line that cannot be read fails here.\nExit code 3 when the tests would reject the batch, which they also do if more than half of its rows would be set aside (maxBadShare); with --strict, when any check fails.",
     );
   withStoreFlags(withSourceFlags(withReportOutput(command))).action(check);
 }

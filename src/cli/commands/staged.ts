@@ -50,7 +50,7 @@ export function addStaged(program: Command): void {
     .description("Inspect staged rows; run data tests on them, publish them to the table, or discard them.")
     .addHelpText(
       "afterAll",
-      '\nExamples:\n  $ varve staged list ./flights\n  $ varve staged query ./flights 2001-02 "SELECT count(*) FROM staged ANTI JOIN t USING (id)"\n  $ varve staged audit ./flights 2001-02 --suite suite.json --format html --output report.html\n  $ varve staged publish ./flights 2001-02\n  $ varve staged discard ./flights 2001-02\n\nExit code 3 when the tests reject the batch, which then stays staged.',
+      '\nExamples:\n  $ varve staged list ./flights\n  $ varve staged query ./flights 2001-02 "SELECT count(*) FROM staged ANTI JOIN t USING (id)"\n  $ varve staged audit ./flights 2001-02 --suite suite.json --format html --output report.html\n  $ varve staged publish ./flights 2001-02\n  $ varve staged discard ./flights 2001-02\n\nExit code 3 when the tests reject the batch, which then stays staged; also if more than half of its rows would be set aside (maxBadShare).',
     );
   withStoreFlags(
     withListOutput(

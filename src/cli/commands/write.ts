@@ -61,7 +61,7 @@ export function addAppend(program: Command): void {
     .addOption(noRecord())
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n  $ varve append ./flights 's3://bucket/in/*.parquet'\n  $ varve append ./flights https://example.com/april.csv.gz\n  $ zcat march.csv.gz | varve append ./flights - --input-format csv\n\nExit code 3 when the tests reject the batch; nothing is written then.",
+      "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n  $ varve append ./flights 's3://bucket/in/*.parquet'\n  $ varve append ./flights https://example.com/april.csv.gz\n  $ zcat march.csv.gz | varve append ./flights - --input-format csv\n\nExit code 3 when the tests reject the batch; nothing is written then. A batch of which more than half would be set aside is rejected too, unless the suite has another maxBadShare.",
     );
   withStoreFlags(withWriteFlags(command)).action((uri: string, files: string[], flags: AppendFlags) =>
     write(uri, files, flags, (table, source, options) =>

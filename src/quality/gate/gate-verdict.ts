@@ -4,6 +4,7 @@ import { columnType, quoteName } from "../../sql/sql-text.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { joinPlaces } from "../model/places.ts";
 import type { OnFail, Suite } from "../model/suite.ts";
+import { badShareReason } from "./bad-share.ts";
 import { errorsSql, tagsSql } from "./errors-list.ts";
 import type { SetAside } from "./gate-context.ts";
 import type { Counted } from "./gate-counts.ts";
@@ -85,9 +86,8 @@ function verdictOfRows(
 
 /** Rejects a batch with too many bad rows. */
 function withBadShare(suite: Suite, verdict: GateOutcome): GateOutcome {
-  const bad = verdict.quarantined + verdict.dropped;
-  if (verdict.rows === 0 || bad / verdict.rows <= suite.maxBadShare) return verdict;
-  const reason = `${bad} of ${verdict.rows} rows are bad, more than the allowed share of ${suite.maxBadShare}`;
+  const reason = badShareReason(suite, verdict);
+  if (reason === undefined) return verdict;
   return { ...verdict, accepted: false, reasons: [...verdict.reasons, reason] };
 }
 

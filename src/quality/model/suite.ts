@@ -76,8 +76,8 @@ export interface CheckJson {
 export interface SuiteJson {
   readonly name?: string | undefined;
   /**
-   * Share of the batch's rows that may be quarantined or dropped; above it the whole batch is rejected.
-   * Default 1.
+   * Share of the batch's rows that may be quarantined or dropped, 0 to 1; above it the whole batch is
+   * rejected, and no row of it lands. Default 0.5, except for batches of one row; 1 allows any share.
    */
   readonly maxBadShare?: number | undefined;
   /** Name of the `array<string>` column that `tag` fills; default `_failed_checks`. */

@@ -24,7 +24,7 @@ export function suiteText(suite: Suite): string {
  * Combines the suite of a table and that of a writer.
  *
  * Paths in messages are those of the writer's suite; those of the table's suite begin with its property. The
- * smaller `maxBadShare` applies, and non-conforming rows are set aside only if the table's own suite does so
+ * smaller `maxBadShare` applies, of those that are given, and non-conforming rows are set aside only if the table's own suite does so
  * or does not specify it.
  */
 export function joinSuites(table: Suite | undefined, own: Suite | undefined): Suite | undefined {
@@ -41,7 +41,7 @@ export function joinSuites(table: Suite | undefined, own: Suite | undefined): Su
   const joined = defineSuite(
     {
       name: `${table.name}+${own.name}`,
-      maxBadShare: Math.min(table.maxBadShare, own.maxBadShare),
+      maxBadShare: smaller(table.json.maxBadShare, own.json.maxBadShare),
       tagColumn: table.json.tagColumn ?? own.tagColumn,
       onMisfit: table.json.onMisfit ?? own.onMisfit,
       checks: [
@@ -58,4 +58,8 @@ export function joinSuites(table: Suite | undefined, own: Suite | undefined): Su
     ...joined,
     checks: joined.checks.map((check, index) => Object.freeze({ ...check, path: pathOf(index) })),
   });
+}
+
+function smaller(table: number | undefined, own: number | undefined): number | undefined {
+  return table === undefined || own === undefined ? (table ?? own) : Math.min(table, own);
 }

@@ -29,6 +29,9 @@ const checkKeys = [
   "repair",
 ];
 
+/** Share of a batch's rows that may be set aside where the suite gives none: a batch that is mostly bad is rejected. */
+const defaultBadShare = 0.5;
+
 /**
  * Validates a suite and fills in its defaults; neither a table nor the engine is needed.
  *
@@ -66,7 +69,7 @@ export function defineSuite(
     ids.add(check.id);
     return check;
   });
-  const maxBadShare = share(json["maxBadShare"], "maxBadShare") ?? 1;
+  const maxBadShare = share(json["maxBadShare"], "maxBadShare") ?? defaultBadShare;
   const name = optionalText(json["name"], "name") ?? "suite";
   const tagColumn = optionalText(json["tagColumn"], "tagColumn") ?? "_failed_checks";
   return Object.freeze({

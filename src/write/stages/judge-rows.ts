@@ -1,4 +1,5 @@
 import { assertInternal, VarveError } from "../../errors.ts";
+import { badShareReason } from "../../quality/gate/bad-share.ts";
 import { type GateOutcome, summarizeVerdict } from "../../quality/gate/verdict.ts";
 import type { Suite } from "../../quality/model/suite.ts";
 import type { RowsBefore } from "../plan/write-plan.ts";
@@ -49,21 +50,14 @@ export function withRowsBefore(
     rows === verdict.clean + bad,
     "a batch's rows are not its clean, quarantined and dropped ones",
   );
+  const whole = { ...verdict, rows, quarantined, checks: [...before.checks, ...verdict.checks] };
+  const badShare = badShareReason(suite, whole);
   const reasons = [
     ...verdict.reasons,
     ...(suite.onMisfit === "quarantine"
       ? []
       : [`${before.rows} rows do not fit the table's schema, and no test sets such rows aside any more`]),
-    ...(bad / rows > suite.maxBadShare
-      ? [`${bad} of ${rows} rows are bad, more than the allowed share of ${suite.maxBadShare}`]
-      : []),
+    ...(badShare === undefined ? [] : [badShare]),
   ];
-  return {
-    ...verdict,
-    rows,
-    quarantined,
-    reasons,
-    accepted: reasons.length === 0,
-    checks: [...before.checks, ...verdict.checks],
-  };
+  return { ...whole, reasons, accepted: reasons.length === 0 };
 }

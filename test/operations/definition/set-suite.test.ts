@@ -7,10 +7,14 @@ import { actionsOf, freshFolder, rowsOf } from "../table-folder.ts";
 
 const columns = () => schema().long("id").double("delay").string("origin");
 /** The second cannot become a constraint: Spark's regular expressions are not quite the engine's. */
-const own = suite("flights", [
-  check.between("delay", { min: -120, max: 1800 }, { onFail: "quarantine" }),
-  check.matches("origin", "^[A-Z]{3}$", { onFail: "drop" }),
-]);
+const own = suite(
+  "flights",
+  [
+    check.between("delay", { min: -120, max: 1800 }, { onFail: "quarantine" }),
+    check.matches("origin", "^[A-Z]{3}$", { onFail: "drop" }),
+  ],
+  { maxBadShare: 1 },
+);
 
 describe("a suite that a table carries", () => {
   it("is kept in a commit of its own, and tests every write from then on", async () => {
@@ -42,10 +46,11 @@ describe("a suite that a table carries", () => {
   it("is enforced beside the gate of a write", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns() });
     await table.suite.set(own);
-    const gate = suite("mine", [
-      check.notNull("id", { onFail: "drop" }),
-      check.between("delay", { max: 10 }, { onFail: "drop" }),
-    ]);
+    const gate = suite(
+      "mine",
+      [check.notNull("id", { onFail: "drop" }), check.between("delay", { max: 10 }, { onFail: "drop" })],
+      { maxBadShare: 1 },
+    );
     const result = await table.append(
       [
         { id: null, delay: 5, origin: "LAX" },
@@ -61,6 +66,31 @@ describe("a suite that a table carries", () => {
       ["mine:delay:values_to_be_between", 1],
     ]);
     expect(result.rows).toBe(0);
+    await table.close();
+  });
+
+  it("allows the share of bad rows that it or the gate of a write gives, the smaller one if both do, else half", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: columns() });
+    const rows = [1, -1, -2].map((id) => ({ id, delay: 5, origin: "LAX" }));
+    const positive = (maxBadShare?: number) =>
+      suite("positive", [check.positive("id", { onFail: "drop" })], { maxBadShare });
+    const gate = (maxBadShare?: number) => suite("given", [check.notNull("origin")], { maxBadShare });
+    for (const [carried, write, accepted] of [
+      [undefined, undefined, false],
+      [1, undefined, true],
+      [undefined, 1, true],
+      [1, 0.6, false],
+      [0.6, 1, false],
+    ] as const) {
+      await table.suite.set(positive(carried));
+      const appended = table.append(rows, { gate: gate(write) });
+      if (accepted) expect((await appended).gate).toMatchObject({ clean: 1, dropped: 2 });
+      else
+        await expect(appended).rejects.toMatchObject({
+          code: "BATCH_REJECTED",
+          message: expect.stringContaining("2 of 3 rows failed id:values_to_be_between (2), more than the "),
+        });
+    }
     await table.close();
   });
 

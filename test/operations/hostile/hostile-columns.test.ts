@@ -204,7 +204,7 @@ async function holds(
   filling: string,
 ): Promise<void> {
   const rows = rowsWith(names, filling);
-  const suite = reactions[reaction]?.(names) ?? { name: "none", checks: [] };
+  const suite = { maxBadShare: 1, ...(reactions[reaction]?.(names) ?? { name: "none", checks: [] }) };
   const all = columnsOf(rows);
   const table = await createTable(join(freshFolder(), "t"), { schema: schemaOf(all) });
   const { gate } = await table.append((await sources[source]?.(rows)) ?? rows, {

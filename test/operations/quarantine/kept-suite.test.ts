@@ -15,7 +15,8 @@ import { resubmit } from "../../../src/quarantine/resubmit.ts";
 import { openContext } from "../../../src/table/definition/open-context.ts";
 import { freshFolder, rowsOf } from "../table-folder.ts";
 
-const atLeast = (min: number) => suite("least", [check.between("n", { min }, { onFail: "quarantine" })]);
+const atLeast = (min: number) =>
+  suite("least", [check.between("n", { min }, { onFail: "quarantine" })], { maxBadShare: 1 });
 const columns = schema().long("id").long("n");
 const all = { all: true } as const;
 
@@ -80,7 +81,9 @@ describe("a resubmission without a suite of its own", () => {
   it.each([[{}], ["given"]])(
     "lands no row twice that was set aside because its batch had it twice (%j)",
     async (choice) => {
-      const gate = suite("once", [check.unique("id", { keep: "first", onFail: "quarantine" })]);
+      const gate = suite("once", [check.unique("id", { keep: "first", onFail: "quarantine" })], {
+        maxBadShare: 1,
+      });
       const options = choice === "given" ? { gate } : {};
       const rows = [1, 1, 2].map((id) => ({ id, n: 1 }));
       await using table = await withBadRows(gate, rows);
@@ -153,12 +156,16 @@ describe("a resubmission without a suite of its own", () => {
 
   it("is refused where the tests call TypeScript functions, unless they are given", async () => {
     const functions = { positive: (batch: { readonly numRows: number }) => Array(batch.numRows).fill(false) };
-    const gate = suite("typed", [
-      check.predicate("positive", ["n"], functions.positive as never, {
-        id: "positive",
-        onFail: "quarantine",
-      }),
-    ]);
+    const gate = suite(
+      "typed",
+      [
+        check.predicate("positive", ["n"], functions.positive as never, {
+          id: "positive",
+          onFail: "quarantine",
+        }),
+      ],
+      { maxBadShare: 1 },
+    );
     await using table = await withBadRows(gate, [{ id: 1, n: 1 }]);
     await expect(table.quarantine.resubmit()).rejects.toMatchObject({
       code: "QUARANTINE_INVALID",

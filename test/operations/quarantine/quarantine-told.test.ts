@@ -5,7 +5,9 @@ import { openStore } from "../../../src/storage/open-store.ts";
 import type { ObjectStore } from "../../../src/store.ts";
 import { freshFolder, rowsOf } from "../table-folder.ts";
 
-const gate = suite("positive", [check.between("id", { min: 0 }, { onFail: "quarantine" })]);
+const gate = suite("positive", [check.between("id", { min: 0 }, { onFail: "quarantine" })], {
+  maxBadShare: 1,
+});
 const quarantineCommit = /^_quarantine\/_delta_log\/\d{20}\.json$/;
 
 /** A table with two open rows in quarantine. */

@@ -9,10 +9,14 @@ import { schema } from "../../../src/schema/builder.ts";
 import { actionsOf, freshFolder, rowsOf } from "../table-folder.ts";
 
 const flights = () => schema().long("id", { nullable: false }).double("delay").string("origin");
-const gate = suite("flights", [
-  check.between("delay", { min: -120, max: 1800 }, { onFail: "quarantine" }),
-  check.matches("origin", "^[A-Z]{3}$", { onFail: "quarantine" }),
-]);
+const gate = suite(
+  "flights",
+  [
+    check.between("delay", { min: -120, max: 1800 }, { onFail: "quarantine" }),
+    check.matches("origin", "^[A-Z]{3}$", { onFail: "quarantine" }),
+  ],
+  { maxBadShare: 1 },
+);
 const batch = [
   { id: 1, delay: 5, origin: "LAX" },
   { id: 2, delay: -1116, origin: "??" },
@@ -70,7 +74,7 @@ describe("the quarantine of a table", () => {
     await source.append([...batch, { id: 3, delay: 9999, origin: "SFO" }]);
     const table = await createTable(join(folder, "t"), { schema: flights() });
     const range = check.between("delay", { min: -120, max: 1800 }, { onFail: "quarantine" });
-    const strict = suite("strict", [range, check.unique("id", { onFail: "quarantine" })]);
+    const strict = suite("strict", [range, check.unique("id", { onFail: "quarantine" })], { maxBadShare: 1 });
     expect(await table.append(source, { gate: strict })).toMatchObject({ rows: 1, quarantine: { rows: 3 } });
     const rows = await table.quarantine.read();
     expect(rows.map((row) => JSON.parse(String(row["payload"])).id).sort()).toEqual([2, 3, 3]);
@@ -81,10 +85,14 @@ describe("the quarantine of a table", () => {
 
   it("names the checks that a row fails in the suite's order, doubles among them", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: flights() });
-    const gate = suite("both", [
-      check.unique("id", { id: "first", onFail: "quarantine" }),
-      check.between("delay", { max: 10 }, { id: "second", onFail: "quarantine" }),
-    ]);
+    const gate = suite(
+      "both",
+      [
+        check.unique("id", { id: "first", onFail: "quarantine" }),
+        check.between("delay", { max: 10 }, { id: "second", onFail: "quarantine" }),
+      ],
+      { maxBadShare: 1 },
+    );
     const late = { id: 1, delay: 60, origin: "SFO" };
     expect(await table.append([late, late], { gate })).toMatchObject({ rows: 0, quarantine: { rows: 2 } });
     const named = (await table.quarantine.read()).map((row) =>
@@ -137,6 +145,7 @@ describe("the quarantine of a table", () => {
       code: "SCHEMA_MISMATCH",
     });
     const lenient = suite("flights", [check.between("delay", { max: 1800 }, { onFail: "quarantine" })], {
+      maxBadShare: 1,
       onMisfit: "quarantine",
     });
     const result = await table.append({ csv: join(folder, "in.csv") }, { gate: lenient });
@@ -193,7 +202,9 @@ describe("the quarantine of a table", () => {
     ] as const) {
       const table = await createTable(join(folder, name), { schema: columns });
       await expect(table.append(source)).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
-      const result = await table.append(source, { gate: suite("lenient", [], { onMisfit: "quarantine" }) });
+      const result = await table.append(source, {
+        gate: suite("lenient", [], { maxBadShare: 1, onMisfit: "quarantine" }),
+      });
       expect(result).toMatchObject({ rows: 10_000, quarantine: { rows: 4 }, gate: { rows: 10_004 } });
       const found = await table.quarantine.read();
       expect(
@@ -230,7 +241,7 @@ describe("the quarantine of a table", () => {
     const files = ["a.csv", "b.csv.gz"].map((name) => join(folder, name));
     const result = await table.append(
       { csv: files },
-      { gate: suite("lenient", [], { onMisfit: "quarantine" }) },
+      { gate: suite("lenient", [], { maxBadShare: 1, onMisfit: "quarantine" }) },
     );
     expect(result).toMatchObject({ rows: 2, quarantine: { rows: 3 } });
     expect(

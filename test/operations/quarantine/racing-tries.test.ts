@@ -13,7 +13,7 @@ import { openContext } from "../../../src/table/definition/open-context.ts";
 import { freshFolder, rowsOf } from "../table-folder.ts";
 
 const atMost = (max: number) =>
-  suite(`at most ${max}`, [check.between("delay", { max }, { onFail: "quarantine" })]);
+  suite(`at most ${max}`, [check.between("delay", { max }, { onFail: "quarantine" })], { maxBadShare: 1 });
 const flights = [5, 50, 500, 5000].map((delay, id) => ({ id, delay }));
 const tableCommit = /^_delta_log\/\d{20}\.json$/;
 const quarantineCommit = /^_quarantine\/_delta_log\/\d{20}\.json$/;

@@ -10,7 +10,7 @@ import { commitTransaction } from "../../../src/table/commit/transaction.ts";
 import { dataFiles, freshFolder, rowsOf } from "../table-folder.ts";
 
 const atMost = (max: number) =>
-  suite(`at most ${max}`, [check.between("delay", { max }, { onFail: "quarantine" })]);
+  suite(`at most ${max}`, [check.between("delay", { max }, { onFail: "quarantine" })], { maxBadShare: 1 });
 const flights = [5, 50, 500, 5000].map((delay, id) => ({ id, delay }));
 
 async function carrying(max: number): Promise<Table> {
@@ -180,6 +180,7 @@ describe("rows of a staged batch that are set aside twice over, by staging and b
     const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").long("delay") });
     await table.suite.set(
       suite("s", [check.between("delay", { max: 100 }, { onFail: "quarantine" })], {
+        maxBadShare: 1,
         onMisfit: "quarantine",
       }),
     );

@@ -12,10 +12,14 @@ import type { ObjectStore } from "../../../src/storage/contract/object-store.ts"
 import { openContext } from "../../../src/table/definition/open-context.ts";
 import { actionsOf, freshFolder, rowsOf } from "../table-folder.ts";
 
-const gate = suite("flights", [
-  check.between("delay", { min: -120, max: 1800 }, { onFail: "quarantine" }),
-  check.sql("origin <> 'XXX'", { id: "known", onFail: "quarantine" }),
-]);
+const gate = suite(
+  "flights",
+  [
+    check.between("delay", { min: -120, max: 1800 }, { onFail: "quarantine" }),
+    check.sql("origin <> 'XXX'", { id: "known", onFail: "quarantine" }),
+  ],
+  { maxBadShare: 1 },
+);
 const batch = [
   { id: 1, delay: 5, origin: "LAX" },
   { id: 2, delay: -1116, origin: "XXX" },
@@ -178,7 +182,9 @@ describe("a quarantine", () => {
     ["between landing and marking", "_quarantine/_delta_log/00000000000000000003.json", 3],
   ])("lands or reopens each row once when a stricter resubmission comes %s", async (_, path, expected) => {
     const { folder, table, context } = await quarantined();
-    const strict = suite("flights", [check.between("delay", { min: 0, max: 10 }, { onFail: "quarantine" })]);
+    const strict = suite("flights", [check.between("delay", { min: 0, max: 10 }, { onFail: "quarantine" })], {
+      maxBadShare: 1,
+    });
     let stricter: unknown;
     const store = interrupted(context.store, path, async () => {
       stricter = await resubmit(await openLog(await openContext(folder), {}), { gate: strict }).catch(
@@ -202,7 +208,9 @@ describe("a quarantine", () => {
 
   it("holds rows to what the table has got meanwhile", async () => {
     const { table, context, log } = await quarantined();
-    const strict = suite("flights", [check.unique("id", { acrossTable: true, onFail: "quarantine" })]);
+    const strict = suite("flights", [check.unique("id", { acrossTable: true, onFail: "quarantine" })], {
+      maxBadShare: 1,
+    });
     await table.append([{ id: 3, delay: 1, origin: "JFK" }]);
     expect(await resubmit(await log(), { gate: strict })).toMatchObject({
       landed: 1,
@@ -287,7 +295,9 @@ describe("a quarantine", () => {
     ];
     await table.append(rows);
     const before = await rowsOf(table);
-    await table.append(rows, { gate: suite("none", [check.isNull("id", { onFail: "quarantine" })]) });
+    await table.append(rows, {
+      gate: suite("none", [check.isNull("id", { onFail: "quarantine" })], { maxBadShare: 1 }),
+    });
     expect(await resubmit(await openLog(await openContext(folder), {}), { untested: true })).toMatchObject({
       landed: 3,
     });
@@ -302,7 +312,9 @@ describe("a quarantine", () => {
   });
 
   describe("of a table whose columns are not simply given", () => {
-    const refuse = suite("refuse", [check.sql("false", { id: "no", onFail: "quarantine" })]);
+    const refuse = suite("refuse", [check.sql("false", { id: "no", onFail: "quarantine" })], {
+      maxBadShare: 1,
+    });
     const fresh = async (columns: SchemaBuilder) =>
       createTable(join(freshFolder(), "t"), { schema: columns });
     const all = { gate: suite("all", []) };
@@ -391,7 +403,7 @@ describe("a quarantine", () => {
         check.between("id", { min: 0 }, { id: "low", onFail: "quarantine" }),
         check.between("id", { max: 9 }, { id: "high", onFail: "tag" }),
       ];
-      await table.suite.set(suite("tags", rules));
+      await table.suite.set(suite("tags", rules, { maxBadShare: 1 }));
       await table.append([{ id: -5 }, { id: 50 }]);
       await table.quarantine.repair({ all: true }, { id: "60" });
       expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1 });
@@ -463,6 +475,7 @@ describe("columns whose names are letters", () => {
     const columns = schema().long("id", { nullable: false }).long("e").long("k").long("c");
     const table = await createTable(join(freshFolder(), "t"), { schema: columns });
     const strict = suite("strict", [check.between("k", { max: 9 }, { onFail: "quarantine", id: "k" })], {
+      maxBadShare: 1,
       onMisfit: "quarantine",
     });
     const rows = [

@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { check, createTable, schema, suite } from "../../../src/index.ts";
 import { freshFolder, rowsOf } from "../table-folder.ts";
 
-const gate = suite("positive", [check.between("id", { min: 0 }, { onFail: "quarantine" })]);
+const gate = suite("positive", [check.between("id", { min: 0 }, { onFail: "quarantine" })], {
+  maxBadShare: 1,
+});
 
 /** A table with bad rows, of which at least two have ids that begin alike. */
 async function withBadRows() {
@@ -109,7 +111,7 @@ describe("rows that were discarded", () => {
 
 describe("a repair", () => {
   it("sees each cell as it came, unless the table has a column of that name", async () => {
-    const misfits = suite("misfits", [], { onMisfit: "quarantine" });
+    const misfits = suite("misfits", [], { maxBadShare: 1, onMisfit: "quarantine" });
     const folder = freshFolder();
     await using table = await createTable(join(folder, "t"), {
       schema: schema().long("id").double("amount"),
