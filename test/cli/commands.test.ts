@@ -288,9 +288,9 @@ describe("the main job on the command line", () => {
   });
 
   it("leaves no temporary folders behind in the table", () => {
-    expect(readdirSync(table).filter((name) => !/^(_delta_log|_quarantine|_rejections|customer=.+)$/.test(name))).toEqual(
-      [],
-    );
+    expect(
+      readdirSync(table).filter((name) => !/^(_delta_log|_quarantine|_rejections|customer=.+)$/.test(name)),
+    ).toEqual([]);
   });
 });
 
