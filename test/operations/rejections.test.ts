@@ -114,7 +114,7 @@ describe("a rejected batch leaves a trace", () => {
     expect(await table.rejections.list()).toMatchObject([
       { code: "CONSTRAINT_VIOLATED", reasons: [broken.message], rows: null, gate: null, failedChecks: [] },
       { code: "SCHEMA_MISMATCH", suite: { name: "amounts" } },
-      { code: "BATCH_REJECTED", reasons: [expect.stringContaining("share")], quarantined: 1, rows: 2 },
+      { code: "BATCH_REJECTED", reasons: [expect.stringContaining("maxBadShare")], quarantined: 1, rows: 2 },
     ]);
   });
 
