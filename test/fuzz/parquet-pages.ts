@@ -2,7 +2,7 @@ import { type FileMetaData, parquetMetadata } from "hyparquet";
 import { parquetHeader } from "hyparquet/src/column.js";
 import { decompressPage, readDataPage, readDataPageV2 } from "hyparquet/src/datapage.js";
 import { getMaxDefinitionLevel, getMaxRepetitionLevel, getSchemaPath } from "hyparquet/src/schema.js";
-import { compressors } from "hyparquet-compressors";
+import { fuzzCompressors as compressors } from "./compressors.ts";
 
 type SchemaPath = ReturnType<typeof getSchemaPath>;
 type ColumnChunk = NonNullable<FileMetaData["row_groups"][number]["columns"][number]["meta_data"]>;

@@ -26,6 +26,36 @@ async function refusal(work: Promise<unknown>) {
   return isVarveError(error) ? { code: error.code, message: error.message, data: error.data } : error;
 }
 
+async function written(select: string): Promise<Buffer> {
+  await using session = await openSession({ threads: 1 });
+  const file = join(freshFolder(), "written.parquet");
+  await session.execute(
+    unchecked(`COPY (${select}) TO '${file}' (FORMAT parquet, COMPRESSION uncompressed)`),
+  );
+  return readFileSync(file);
+}
+
+function inFile(bytes: Buffer): string {
+  const file = join(freshFolder(), "source.parquet");
+  writeFileSync(file, bytes);
+  return file;
+}
+
+/** The file with another footer. */
+function withFooter(bytes: Buffer, edit: (footer: Buffer) => Buffer): Buffer {
+  const start = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+  const footer = edit(Buffer.from(bytes.subarray(start, -8)));
+  const end = Buffer.from(bytes.subarray(-8));
+  end.writeUInt32LE(footer.length, 0);
+  return Buffer.concat([bytes.subarray(0, start), footer, end]);
+}
+
+/** The footer with another text in the place of each text. */
+function renamed(footer: Buffer, from: string, to: string): Buffer {
+  const text = (name: string) => `${String.fromCodePoint(name.length)}${name}`;
+  return Buffer.from(footer.toString("latin1").replaceAll(text(from), text(to)), "latin1");
+}
+
 describe("what the file says and the engine does not", () => {
   it("text with only the newer annotation is text", async () => {
     const { types, rows } = await created(fixture("logical-string"));
@@ -106,6 +136,54 @@ describe("what the file says and the engine does not", () => {
       });
     },
   );
+
+  it("structs of one field stay structs in lists of an older form, and where no list is announced", async () => {
+    const bytes = await written("SELECT CASE WHEN i < 2 THEN [i, NULL] END AS l FROM range(3) r(i)");
+    const rows = [
+      { l: [{ element: 0n }, { element: null }] },
+      { l: [{ element: 1n }, { element: null }] },
+      { l: null },
+    ];
+    for (const name of ["array", "l_tuple"]) {
+      const file = inFile(withFooter(bytes, (footer) => renamed(footer, "list", name)));
+      const { types, rows: read } = await created(file);
+      expect(types).toEqual({
+        l: {
+          type: "array",
+          elementType: {
+            type: "struct",
+            fields: [expect.objectContaining({ name: "element", type: "long" })],
+          },
+          containsNull: true,
+        },
+      });
+      expect(read).toEqual(rows);
+    }
+    // LIST becomes JSON, which says nothing of a group
+    const plain = withFooter(bytes, (footer) =>
+      footer.fill(38, footer.indexOf("\x15\x06") + 1, footer.indexOf("\x15\x06") + 2),
+    );
+    expect((await created(inFile(plain))).rows).toEqual(
+      rows.map(({ l }) => ({ l: l === null ? null : { list: l } })),
+    );
+  });
+
+  it("a schema that has another type than the row groups is refused by column", async () => {
+    const bytes = await written("SELECT i, i / 8 AS x FROM range(9) r(i)");
+    const file = inFile(
+      withFooter(bytes, (footer) => {
+        const name = footer.indexOf("\x18\x01x");
+        const type = footer.lastIndexOf("\x15\x0a", name);
+        expect(type).toBeGreaterThan(0);
+        return footer.fill(4, type + 1, type + 2);
+      }),
+    );
+    expect(await refusal(created(file))).toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      message: expect.stringContaining("DOUBLE in a row group, and INT64 in the schema"),
+      data: { file, column: ["x"] },
+    });
+  });
 
   it("nanoseconds that repeat outside of a list are refused by column", async () => {
     for (const name of ["list-nanos-exact", "list-nanos-cut"]) {

@@ -8,7 +8,7 @@ import { type SqlExpression, sql } from "../../../sql/sql.ts";
 import { fileList, quoteName } from "../../../sql/sql-text.ts";
 import type { EngineColumn } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
-import { elementOf, mendingsOf } from "./file-types.ts";
+import { elementOf, hasBareStructs, mendingsOf } from "./file-types.ts";
 import { type ParquetField, type ParquetSchema, unreadableParquet } from "./parquet-schema.ts";
 
 /** Parquet files with the same columns of the same types. */
@@ -69,7 +69,7 @@ function holdsNullType({ logical, children }: ParquetField): boolean {
 function nullTypesOf(type: EngineType, field: ParquetField): EngineType {
   if (field.logical === "NullType()") return { kind: "scalar", name: "NULL" };
   if (type.kind === "list") {
-    const element = elementOf(field);
+    const element = hasBareStructs(field) ? field.children[0] : elementOf(field);
     return element === undefined ? type : { kind: "list", element: nullTypesOf(type.element, element) };
   }
   if (type.kind === "map") {

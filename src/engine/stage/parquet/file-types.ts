@@ -38,7 +38,14 @@ function mendingOf(field: ParquetField, place: FieldPlace, isLevel = false): Men
   // The engine makes a list of it that no annotation announces, without the group if that has one field.
   if (field.repeats && !isLevel && (mending !== undefined || hasRawParts(field)))
     throw unsupported(field, place, "that repeats outside of a list");
-  return mending;
+  const [only, another] = field.children;
+  if (!field.repeats || isLevel || only === undefined || another !== undefined) return mending;
+  return (value) => sql`list_transform(${value}, ${lambda(`varve_${place.depth}`, packed(only.name))})`;
+}
+
+/** The struct of one field whose value the engine gives without it. */
+function packed(name: string): (value: SqlExpression) => SqlExpression {
+  return (value) => sql`struct_pack(${quoteName(name)} := ${value})`;
 }
 
 /** Whether parts of a column are read as they are stored, before the engine reads them. */
@@ -143,14 +150,31 @@ function mendList(field: ParquetField, place: FieldPlace): Mending {
   if (element === undefined) return undefined;
   const [repeated] = field.children;
   const mending = mendingOf(element, below(inner, "element"), element === repeated);
-  if (mending === undefined) return undefined;
+  const isPacked = hasBareStructs(field);
+  if (mending === undefined && !isPacked) return undefined;
   // A repeated group of one field may be a list's level or its element: only the first has this name.
-  if (element !== repeated && repeated?.name !== "list" && repeated?.name !== "bag")
+  if (
+    mending !== undefined &&
+    element !== repeated &&
+    !isPacked &&
+    !/^(?:list|bag)$/.test(repeated?.name ?? "")
+  )
     throw unsupported(element, place, "inside a list of an older form");
-  return (value) => sql`list_transform(${value}, ${lambda(`varve_${place.depth}`, mending)})`;
+  const pack = isPacked ? packed(element.name) : (item: SqlExpression) => item;
+  const item = (value: SqlExpression) => pack(mending?.(value) ?? value);
+  return (value) => sql`list_transform(${value}, ${lambda(`varve_${place.depth}`, item)})`;
 }
 
-/** The element of a list, below the group that repeats if there is one. */
+/**
+ * Whether the group that a list repeats is its element, a struct, although it has one field only: by its name
+ * (LogicalTypes.md, "Backward-compatibility rules"). The engine gives the field instead.
+ */
+export function hasBareStructs({ name, children: [repeated] }: ParquetField): boolean {
+  const isGroup = repeated?.physical === undefined && repeated?.children.length === 1;
+  return isGroup && (repeated.name === "array" || repeated.name === `${name}_tuple`);
+}
+
+/** The element of a list as the engine gives it: below the group that repeats, if that has one field. */
 export function elementOf({ children: [repeated] }: ParquetField): ParquetField | undefined {
   const isWrapped = repeated?.physical === undefined && repeated?.children.length === 1;
   return isWrapped ? repeated.children[0] : repeated;

@@ -42,6 +42,8 @@ export interface ParquetLeaf {
 export interface ParquetSchema {
   readonly file: string;
   readonly fields: readonly ParquetField[];
+  /** Path and physical type of each leaf, in the order of a row group's columns. */
+  readonly leaves: readonly { readonly path: readonly string[]; readonly physical: string }[];
   /** The leaves that a row may have any number of. */
   readonly repeatedLeaves: readonly ParquetLeaf[];
 }
@@ -114,7 +116,7 @@ function remedyOf(why: string): string {
 
 function schemaOf(file: string, rows: readonly EngineRow[]): ParquetSchema {
   let next = 0;
-  let leaves = 0;
+  const leaves: ParquetSchema["leaves"][number][] = [];
   const repeatedLeaves: ParquetLeaf[] = [];
   const damaged = (what: string) =>
     new VarveError("SOURCE_UNREADABLE", `The Parquet file ${file} is damaged: ${what}.`, { file });
@@ -127,15 +129,15 @@ function schemaOf(file: string, rows: readonly EngineRow[]): ParquetSchema {
     const levels = place === 0 ? parents : below(parents, field, { row, place });
     const count = Number(row["num_children"] ?? 0);
     if (count === 0) {
-      if (levels.lists.length > 0) repeatedLeaves.push({ ...levels, ordinal: leaves });
-      leaves++;
+      if (levels.lists.length > 0) repeatedLeaves.push({ ...levels, ordinal: leaves.length });
+      leaves.push({ path: levels.path, physical: field.physical ?? "" });
     }
     const children: ParquetField[] = [];
     while (children.length < count) children.push(read(levels));
     return { ...field, children };
   };
   const { children: fields } = read({ path: [], definitions: 0, lists: [], repeated: [] });
-  return { file, fields, repeatedLeaves };
+  return { file, fields, leaves, repeatedLeaves };
 }
 
 type LevelPath = Omit<ParquetLeaf, "ordinal">;

@@ -6,6 +6,7 @@ import type { EngineCore } from "../../core/core.ts";
 import { positionNames } from "../shared/position.ts";
 import { assertFilled } from "../shared/source-file.ts";
 import { type FileStart, fileAndRow, numberedCopy } from "../shared/stage-files.ts";
+import { refuseOtherTypes } from "./chunk-types.ts";
 import { refuseFaultyVariants } from "./faulty-variants.ts";
 import { fileShapes, scanOf } from "./file-shapes.ts";
 import { refuseCutNanoseconds } from "./nanoseconds.ts";
@@ -34,6 +35,7 @@ export async function stageParquet(
   const shapes = await fileShapes(core, schemas);
   explainFailures(core, files, shapes);
   for (const schema of schemas) {
+    await refuseOtherTypes(core, schema);
     await refuseBrokenLevels(core, schema, options.signal);
     await refuseCutNanoseconds(core, schema, options.signal);
     const shape = shapes.find(({ files: same }) => same.has(schema.file));
