@@ -3,6 +3,7 @@ import type * as NodeApi from "@duckdb/node-api";
 import type { Vector } from "@duckdb/node-bindings";
 import type { EngineValue } from "./contract.ts";
 import type { Driver } from "./driver.ts";
+import { markedType } from "./marked-names.ts";
 import { isValid, validityBits, vectorBytes } from "./native-vector.ts";
 import { plainConverter } from "./plain-values.ts";
 import { dateText, timestampText } from "./temporal-text.ts";
@@ -23,10 +24,28 @@ export function columnReaders(driver: Driver, types: readonly NodeApi.DuckDBType
   return types.map((type, column) => {
     const known = valueType(driver, type);
     const read = known === undefined ? undefined : flatReader(driver, known);
-    if (read === undefined)
-      return (chunk) => chunk.convertColumnValues(column, converter).map((value) => value ?? null);
+    if (read === undefined) return driverReader(driver, type, column, converter);
     return (chunk) => read(driver.bindings.data_chunk_get_vector(chunk.chunk, column), chunk.rowCount);
   });
+}
+
+function driverReader(
+  { api, bindings }: Driver,
+  type: NodeApi.DuckDBType,
+  column: number,
+  converter: NodeApi.DuckDBValueConverter<EngineValue>,
+): ColumnValues {
+  const marked = markedType(api, type);
+  if (marked === type)
+    return (chunk) => chunk.convertColumnValues(column, converter).map((value) => value ?? null);
+  return (chunk) => {
+    const native = bindings.data_chunk_get_vector(chunk.chunk, column);
+    const vector = api.DuckDBVector.create(native, chunk.rowCount, marked);
+    return Array.from(
+      { length: chunk.rowCount },
+      (_, row) => converter(vector.getItem(row), marked, converter) ?? null,
+    );
+  };
 }
 
 type FlatReader = (vector: Vector, count: number) => EngineValue[];

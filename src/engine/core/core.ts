@@ -3,6 +3,7 @@ import { assertInternal, VarveError } from "../../errors.ts";
 import { type SqlName, type SqlSelect, type SqlStatement, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../util/temporary-folder.ts";
+import { columnReaders } from "./column-values.ts";
 import type { EngineColumn, EngineParameter, EngineRow, SessionOptions } from "./contract.ts";
 import type { Driver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
@@ -16,7 +17,6 @@ import {
 } from "./instance-pool.ts";
 import { interruptOnAbort } from "./interrupt.ts";
 import { memoryTooSmall, type RowShape } from "./memory-failure.ts";
-import { plainConverter } from "./plain-values.ts";
 import { rowMaker } from "./row-objects.ts";
 import type { Turn } from "./turns.ts";
 
@@ -255,7 +255,14 @@ export class EngineCore implements AsyncDisposable {
 
   async rows(select: SqlSelect, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
     const result = await this.run(select, parameters);
-    return (await result.convertRows(plainConverter(this.driver))).map(rowMaker(this.driver, result));
+    const readers = columnReaders(this.driver, result.columnTypes());
+    const toRow = rowMaker(result);
+    return (await result.fetchAllChunks()).flatMap((chunk) => {
+      const columns = readers.map((read) => read(chunk));
+      return Array.from({ length: chunk.rowCount }, (_, row) =>
+        toRow(columns.map((values) => values[row] ?? null)),
+      );
+    });
   }
 
   async describe(select: SqlSelect): Promise<EngineColumn[]> {

@@ -1,6 +1,7 @@
 import type * as NodeApi from "@duckdb/node-api";
 import type { EngineValue } from "./contract.ts";
 import type { Driver } from "./driver.ts";
+import { unmarkedName } from "./marked-names.ts";
 import { dateText, timestampText } from "./temporal-text.ts";
 
 /**
@@ -22,7 +23,10 @@ export function plainConverter({ api }: Driver): NodeApi.DuckDBValueConverter<En
       const types = type instanceof api.DuckDBStructType ? type : undefined;
       const entries = Object.entries(value.entries);
       return Object.fromEntries(
-        entries.map(([name, item], index) => [name, convert(item, types?.entryTypes[index] ?? api.ANY)]),
+        entries.map(([name, item], index) => [
+          unmarkedName(name),
+          convert(item, types?.entryTypes[index] ?? api.ANY),
+        ]),
       );
     }
     if (value instanceof api.DuckDBMapValue) {

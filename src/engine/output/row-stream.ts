@@ -36,7 +36,7 @@ export async function* streamRows(
 }
 
 async function* convertedRows(core: EngineCore, query: StreamedQuery): AsyncGenerator<EngineRow> {
-  const toRow = rowMaker(core.driver, query.result);
+  const toRow = rowMaker(query.result);
   const readers = columnReaders(core.driver, query.result.columnTypes());
   for await (const chunk of chunksAhead(core, query)) {
     const columns = readers.map((read) => read(chunk));

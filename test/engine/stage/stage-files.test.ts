@@ -129,10 +129,11 @@ describe("CSV", () => {
   });
 
   it("an empty file and an absent one are SOURCE_UNREADABLE naming them", async () => {
-    await expect(csv("")).rejects.toMatchObject({
-      code: "SOURCE_UNREADABLE",
-      message: expect.stringContaining("is empty"),
-    });
+    for (const nothing of ["", gzipSync(""), "\ufeff", gzipSync("\ufeff")])
+      await expect(csv(nothing)).rejects.toMatchObject({
+        code: "SOURCE_UNREADABLE",
+        message: expect.stringContaining("is empty"),
+      });
     const absent = join(folder, "absent.csv");
     await expect(session.stage({ kind: "csv", files: [absent] })).rejects.toMatchObject({
       code: "SOURCE_UNREADABLE",

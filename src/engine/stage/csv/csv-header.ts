@@ -2,6 +2,7 @@ import { TextDecoder } from "node:util";
 import { VarveError } from "../../../errors.ts";
 import type { CsvOptions } from "../../core/contract.ts";
 import { assertNames } from "../shared/column-names.ts";
+import { emptyFile } from "../shared/source-file.ts";
 import { textBlocks } from "../shared/text-blocks.ts";
 
 /** A header must end within this many bytes; anything longer is no CSV file. */
@@ -38,6 +39,7 @@ type CsvMarks = Pick<CsvDialect, "delimiter" | "quote" | "escape">;
 export async function readCsvHeader(file: string, options: CsvOptions): Promise<CsvDialect> {
   const quote = options.quote ?? '"';
   const { text, hasMark } = await decodeStart(file, options.encoding ?? "utf-8", quote);
+  if (text === "") throw emptyFile(file);
   const delimiter = options.delimiter ?? likelyDelimiter(firstLine(text, quote), quote);
   const marks = { delimiter, quote, escape: options.escape ?? quote };
   const first = firstRecord(text, marks);

@@ -27,10 +27,7 @@ export async function assertFilled(file: string): Promise<void> {
     throw new VarveError("SOURCE_UNREADABLE", `${file} is a folder, not a file. Pass the files in it.`, {
       file,
     });
-  if (info.size === 0)
-    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty. Pass a file with content.`, {
-      file,
-    });
+  if (info.size === 0) throw emptyFile(file);
   await (await openSourceFile(file)).close();
 }
 
@@ -41,6 +38,12 @@ export async function fileSize(file: string): Promise<number> {
   } catch (error) {
     throw notOpened(file, error);
   }
+}
+
+/** The refusal of a file that has nothing in it, once it is decompressed. */
+export function emptyFile(file: string): VarveError {
+  const text = `The file ${file} is empty. Pass a file with content.`;
+  return new VarveError("SOURCE_UNREADABLE", text, { file });
 }
 
 function notOpened(file: string, cause: unknown): VarveError {
