@@ -48,6 +48,7 @@ export type {
   SuggestSourceOptions,
   UnsetSuiteOptions,
 } from "./api/shared/options.ts";
+export type { DeleteOptions, UpdateOptions } from "./api/shared/rewrite-options.ts";
 export { runSuite } from "./api/shared/run-suite.ts";
 export type { SchemaInput } from "./api/shared/schema-input.ts";
 export { Snapshot, type TableDescription } from "./api/shared/snapshot.ts";
@@ -170,3 +171,4 @@ export type {
   WriteProgress,
   WriteResult,
 } from "./write/plan/write-options.ts";
+export type { FileRowCount, RewriteProgress, RewriteResult } from "./write/rewrite/rewrite-plan.ts";

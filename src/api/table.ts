@@ -11,6 +11,8 @@ import type { QueryResult } from "../query/query-result.ts";
 import { quarantinedName } from "../table/idempotence/application-ids.ts";
 import { handOver } from "../util/hand-over.ts";
 import type { WriteOptions, WriteOutcome, WriteResult } from "../write/plan/write-options.ts";
+import type { RewriteOutcome } from "../write/rewrite/commit-rewrite.ts";
+import type { RewriteResult } from "../write/rewrite/rewrite-plan.ts";
 import { TableLog } from "./groups/table-log.ts";
 import { TableMetrics } from "./groups/table-metrics.ts";
 import { TableQuarantine } from "./groups/table-quarantine.ts";
@@ -31,6 +33,13 @@ import type {
   ProfileOptions,
   SelectOptions,
 } from "./shared/options.ts";
+import {
+  type DeleteOptions,
+  requireCondition,
+  toDeleteOptions,
+  toUpdateOptions,
+  type UpdateOptions,
+} from "./shared/rewrite-options.ts";
 import { checkedLimit, Snapshot } from "./shared/snapshot.ts";
 import { toWriteSource } from "./shared/source.ts";
 import type { AppendOptions, OverwriteOptions, Source } from "./shared/table-options.ts";
@@ -372,6 +381,51 @@ export class Table implements AsyncDisposable {
   }
 
   /**
+   * Deletes the rows for which a condition is true, in one commit; a row for which it is null stays. Old
+   * versions keep the rows until a vacuum.
+   *
+   * Rows are marked by deletion vectors if the table has `delta.enableDeletionVectors`, else their files are
+   * written again without them. A condition over partition columns alone reads no file. Where no row meets the
+   * condition, nothing is committed (`outcome: "unchanged"`).
+   *
+   * @param where SQL over the table's columns; `"true"` deletes all rows
+   * @throws `TABLE_APPEND_ONLY`, `SQL_FAILED`, `SQL_REFUSED`, `UNSUPPORTED_FEATURE`, `CONFLICT_…`,
+   * `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+   *
+   * @example
+   * ```ts
+   * const { version, rowsDeleted, files } = await orders.delete("customer = 'acme'", { dryRun: true });
+   * console.log(version, rowsDeleted, files);
+   * await orders.delete("customer = 'acme'");
+   * ```
+   */
+  async delete(where: string, options: DeleteOptions = {}): Promise<RewriteResult> {
+    const [condition, verbOptions] = [requireCondition("delete", where), toDeleteOptions(options)];
+    const { deleteRows } = await import("../operations/delete-rows.ts");
+    return this.#rewrote(await deleteRows(await this.#state.writable(), condition, verbOptions));
+  }
+
+  /**
+   * Gives new values to columns of the rows for which a condition is true, in one commit. All new values are
+   * computed from a row's old ones. The table's constraints and suite hold for the new rows; they are accepted
+   * or rejected as a whole.
+   *
+   * @throws as {@link Table.delete}, and `SCHEMA_MISMATCH` for a value that is not of its column's type,
+   * `COLUMN_NOT_FOUND`, `CONSTRAINT_VIOLATED`, `BATCH_REJECTED`, `SUITE_INVALID`
+   *
+   * @example
+   * ```ts
+   * const { rowsUpdated } = await orders.update({ set: { amount: "amount * 2" }, where: "customer = 'zenith'" });
+   * console.log(rowsUpdated);
+   * ```
+   */
+  async update(options: UpdateOptions): Promise<RewriteResult> {
+    const { request, options: verbOptions } = toUpdateOptions(options);
+    const { updateRows } = await import("../operations/update-rows.ts");
+    return this.#rewrote(await updateRows(await this.#state.writable(), request, verbOptions));
+  }
+
+  /**
    * Changes properties, constraints, description or protocol of the table in one commit; the protocol is
    * raised only with `upgradeProtocol`.
    *
@@ -431,6 +485,12 @@ export class Table implements AsyncDisposable {
     if (result.outcome === "alreadyApplied")
       await this.#state.discardSuperseded(result.version, quarantinedName(options));
     return result;
+  }
+
+  async #rewrote(outcome: RewriteOutcome): Promise<RewriteResult> {
+    return outcome.outcome === "unchanged" || outcome.outcome === "dryRun"
+      ? outcome
+      : this.#state.committed(outcome);
   }
 
   async #open(point: VersionArgument | VersionPoint): Promise<LogSnapshot> {

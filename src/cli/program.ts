@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addDelete, addUpdate } from "./commands/change-rows.ts";
 import { addChanges } from "./commands/changes.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCreate } from "./commands/create.ts";
@@ -35,6 +36,8 @@ export function buildProgram(): Command {
     addCreate,
     addAppend,
     addOverwrite,
+    addDelete,
+    addUpdate,
     addShow,
     addQuery,
     addHistory,

@@ -124,13 +124,15 @@ async function readCommit(context: TableContext, version: number, file: ObjectIn
   let rowsAdded: number | undefined = 0;
   let batch: BatchName | undefined;
   const removes: RemoveAction[] = [];
+  const marked = new Map<string, number>();
   for await (const { text, firstLine } of textPartsPaced(await context.store.get(file.path), file.path)) {
     let number = firstLine;
     for (const line of text.split("\n")) {
       if (line.startsWith('{"add":')) {
         filesAdded++;
-        const rows = rowsOfAddLine(line, file.path, number++);
+        const { rows, markedPath } = rowsOfAddLine(line, file.path, number++);
         rowsAdded = rows === undefined || rowsAdded === undefined ? undefined : rowsAdded + rows;
+        if (markedPath !== undefined) marked.set(logPathKey(markedPath), rows ?? 0);
         continue;
       }
       const action = parseActionLine(line, file.path, number++);
@@ -140,20 +142,48 @@ async function readCommit(context: TableContext, version: number, file: ObjectIn
       else if (action?.kind === "txn") batch ??= batchOf(action);
     }
   }
-  return { version, file, info, filesAdded, rowsAdded, removes, batch };
+  const again = removes.flatMap(({ path }) => marked.get(logPathKey(path)) ?? []);
+  const before = again.reduce((sum, rows) => sum + rows, 0) + rowsWrittenAgain(info);
+  return {
+    version,
+    file,
+    info,
+    filesAdded: filesAdded - again.length,
+    rowsAdded: rowsAdded === undefined ? undefined : Math.max(0, rowsAdded - before),
+    removes: removes.filter(({ path }) => !marked.has(logPathKey(path))),
+    batch,
+  };
+}
+
+/** Rows of new files that the table had before, changed or not, under the names of Spark's operations. */
+function rowsWrittenAgain(info: JsonObject): number {
+  const metrics = objectOf(info["operationMetrics"]);
+  const names = ["numCopiedRows", "numUpdatedRows", "numTargetRowsCopied", "numTargetRowsUpdated"];
+  return names.reduce((sum, name) => sum + wholeOf(metrics[name]), 0);
+}
+
+function wholeOf(value: JsonValue | undefined): number {
+  return typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : 0;
 }
 
 /**
- * Number of rows of one added file, without those that its deletion vector hides. The usual spelling is read
+ * Number of rows of one added file, without those that its deletion vector hides, and its path if it has a
+ * vector: then it may be in the table already. The usual spelling is read
  * without parsing the line.
  */
-function rowsOfAddLine(line: string, path: string, number: number): number | undefined {
+function rowsOfAddLine(
+  line: string,
+  path: string,
+  number: number,
+): { readonly rows: number | undefined; readonly markedPath?: string | undefined } {
   const count = /"stats":"\{\\"numRecords\\":(\d{1,15})[,}]/.exec(line)?.[1];
-  if (count !== undefined && !line.includes('"deletionVector"')) return Number(count);
+  if (count !== undefined && !line.includes('"deletionVector"')) return { rows: Number(count) };
   const action = parseActionLine(line, path, number);
-  if (action?.kind !== "add" || action.stats === undefined) return undefined;
-  const records = recordsOf(action.stats);
-  return records === undefined ? undefined : records - (action.deletionVector?.cardinality ?? 0);
+  if (action?.kind !== "add") return { rows: undefined };
+  const { stats, deletionVector } = action;
+  const records = recordsOf(stats);
+  const rows = records === undefined ? undefined : records - (deletionVector?.cardinality ?? 0);
+  return { rows, markedPath: deletionVector === undefined ? undefined : action.path };
 }
 
 function entryOf(commit: Commit, readable: HistoryEntry["readable"]): HistoryEntry {

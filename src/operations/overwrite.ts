@@ -6,6 +6,7 @@ import type { WriteOptions, WriteOutcome } from "../write/plan/write-options.ts"
 import type { RowsPlan } from "../write/plan/write-plan.ts";
 import type { WriteSource } from "../write/plan/write-source.ts";
 import { landedBefore, runPlan } from "../write/write-pipeline.ts";
+import { refuseAppendOnly } from "./append-only.ts";
 import { writeServices } from "./write-services.ts";
 
 /** What an overwrite replaces; by default the whole table. */
@@ -37,7 +38,7 @@ export async function overwrite(
 ): Promise<WriteOutcome> {
   checkOptions(options);
   const target = await existingTarget(snapshot);
-  if (target.requirements.appendOnly) throw appendOnly(snapshot);
+  refuseAppendOnly(target);
   const landed = await landedBefore(target, options);
   if (landed !== undefined) return landed;
   const { removes, parameters, schema } = replacementOf(target, options);
@@ -105,13 +106,5 @@ function noPartitions(): VarveError {
     "INVALID_ARGUMENT",
     "The table is not partitioned, so dynamicPartitions does not apply. Leave it out.",
     {},
-  );
-}
-
-function appendOnly(snapshot: LogSnapshot): VarveError {
-  return new VarveError(
-    "TABLE_APPEND_ONLY",
-    "The table is append-only (delta.appendOnly is true), so its rows cannot be replaced. To allow it, set the property to false first.",
-    { version: snapshot.version },
   );
 }

@@ -1,12 +1,14 @@
 import { crc32 } from "node:zlib";
 import { VarveError } from "../errors.ts";
 import { eventLoopPauses } from "../util/concurrency.ts";
+import { bitsInByte } from "../util/count-bits.ts";
 import type { DeletionVectorDescriptor } from "./actions.ts";
 import { z85Decode } from "./z85.ts";
 
 /** Greatest row position that the engine can look up in a bitmap. */
 const rowLimit = 2 ** 31;
-const magicNumber = 1681511377;
+/** First four bytes of a vector's data. */
+export const bitmapMagic = 1681511377;
 /**
  * An older layout of bitmaps in ascending order of their keys, each after its size. PROTOCOL.md "JSON Example
  * 3 — Inline" still shows it.
@@ -129,12 +131,13 @@ export function checkClaims(vector: DeletionVectorDescriptor, rows: number): voi
     throw corrupt(vector, `it has ${sizeInBytes} bytes, and a file with ${rows} rows needs ${most} at most`);
 }
 
-const containerRows = 65_536;
+/** Number of rows that one container is about. */
+export const containerRows = 65_536;
 /** Bytes read or written between two turns of the event loop: about a millisecond of work. */
 const bytesPerTurn = 1024 * 1024;
 
-const ones = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length);
-const reversed = Uint8Array.from({ length: 256 }, (_, byte) =>
+/** Each byte with its bits in the opposite order. */
+export const reversedBits = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number.parseInt(byte.toString(2).padStart(8, "0").split("").reverse().join(""), 2),
 );
 
@@ -170,7 +173,7 @@ class BitmapReader {
    */
   *containers(): Generator<Container> {
     const magic = this.#u32();
-    if (magic === magicNumber) yield* this.#buckets();
+    if (magic === bitmapMagic) yield* this.#buckets();
     else if (magic === olderMagicNumber) yield* this.#olderBitmaps(true);
     else if (this.#data.getUint32(0) === olderMagicNumber) yield* this.#olderBitmaps(false);
     else throw corrupt(this.#vector, "its magic number is unknown");
@@ -261,7 +264,7 @@ function rowsEnd(
     let end = from;
     for (let index = from; index < from + bytes; index++) {
       const byte = data[index] ?? 0;
-      rows += ones[byte] ?? 0;
+      rows += bitsInByte[byte] ?? 0;
       if (byte !== 0) end = index;
     }
     return { last: (end - from) * 8 + 31 - Math.clz32(data[end] ?? 0), rows };
@@ -298,7 +301,7 @@ function setBits(bits: Uint8Array, data: Uint8Array, { kind, start, from, bytes 
     // What lies beyond the last deleted row is zero, and has no place.
     const length = Math.min(bytes, bits.length - target);
     for (let index = 0; index < length; index++)
-      bits[target + index] = reversed[data[from + index] ?? 0] ?? 0;
+      bits[target + index] = reversedBits[data[from + index] ?? 0] ?? 0;
   } else if (kind === "array") {
     for (let position = from; position < from + bytes; position += 2)
       setRun(bits, start + u16(data, position), 1);

@@ -6,12 +6,8 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import type { SqlSelect } from "../sql/sql.ts";
-import {
-  commitOrWithdraw,
-  publishData,
-  stageData,
-  withdrawData,
-} from "../table/data-files/write-data-files.ts";
+import { commitOrWithdraw, publishData, withdrawData } from "../table/data-files/publish-data-files.ts";
+import { stageData } from "../table/data-files/write-data-files.ts";
 import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
 import { type BatchTarget, dataTarget, existingTarget } from "../write/plan/batch-target.ts";
 import { addedFiles, addedRows } from "../write/plan/plan-rows.ts";

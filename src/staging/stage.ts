@@ -2,7 +2,7 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
 import { defineSuite } from "../quality/suite/define.ts";
-import { publishData, withdrawData } from "../table/data-files/write-data-files.ts";
+import { publishData, withdrawData } from "../table/data-files/publish-data-files.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";

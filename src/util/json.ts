@@ -57,6 +57,22 @@ export function stringifyJson(value: JsonValue, space?: number): string {
   return text;
 }
 
+/**
+ * The text of a JSON object with some of its fields replaced or added; all other numbers keep their digits, even
+ * those that no `number` holds.
+ *
+ * @throws SyntaxError if `text` is not a JSON object, or nests deeper than {@link deepestJson}
+ */
+export function withJsonFields(text: string, fields: JsonObject): string {
+  checkNesting(text);
+  const parsed = parse(text);
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+    throw new SyntaxError("The text is not a JSON object");
+  const changed = stringify({ ...parsed, ...fields });
+  if (changed === undefined) throw new TypeError("varve internal error: an object cannot be written as JSON");
+  return changed;
+}
+
 /** Whether `value` is a JSON object (not null, not an array). */
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);

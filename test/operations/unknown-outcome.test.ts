@@ -15,7 +15,7 @@ import { discardStaged, publishStaged } from "../../src/staging/publish-staged.t
 import { stageBatch } from "../../src/staging/stage.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { CommitOutcomeUnknownError } from "../../src/table/commit/commit-outcome.ts";
-import { commitOrWithdraw } from "../../src/table/data-files/write-data-files.ts";
+import { commitOrWithdraw } from "../../src/table/data-files/publish-data-files.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";

@@ -4,7 +4,7 @@ import type { Mistake } from "./mistake.ts";
 export const verbsMistakes: readonly Mistake[] = [
   {
     what: "Data files are withdrawn though it is unknown whether their commit landed.",
-    file: "write-data-files.ts",
+    file: "publish-data-files.ts",
     find: '"COMMIT_OUTCOME_UNKNOWN", "LOG_GAP")) await',
     replace: '"LOG_GAP")) await',
     test: "unknown-outcome.test.ts",
@@ -12,7 +12,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Data files are withdrawn though their commit may lie in a past that was cleaned up.",
-    file: "write-data-files.ts",
+    file: "publish-data-files.ts",
     find: '"COMMIT_OUTCOME_UNKNOWN", "LOG_GAP")) await',
     replace: '"COMMIT_OUTCOME_UNKNOWN")) await',
     test: "unknown-outcome.test.ts",
@@ -385,8 +385,8 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Files of a batch whose move failed stay.",
-    file: "write-data-files.ts",
-    find: "    await withdrawPaths(context, moved);",
+    file: "publish-data-files.ts",
+    find: "    await withdrawData(context, { files: moved });",
     replace: "",
     test: "unknown-outcome.test.ts",
     name: "a batch of which a file",

@@ -6,11 +6,8 @@ import { CommitOutcomeUnknownError } from "../../src/table/commit/commit-outcome
 import type { CommitResult } from "../../src/table/commit/commit-request.ts";
 import { ConflictError } from "../../src/table/commit/conflict-error.ts";
 import { checkpointTable } from "../../src/table/commit/log-maintenance.ts";
-import {
-  commitOrWithdraw,
-  type StagedData,
-  withdrawData,
-} from "../../src/table/data-files/write-data-files.ts";
+import { commitOrWithdraw, withdrawData } from "../../src/table/data-files/publish-data-files.ts";
+import type { StagedData } from "../../src/table/data-files/write-data-files.ts";
 import type { AppTransaction } from "../../src/table/idempotence/app-transaction.ts";
 import { mistakenMaintenance } from "./log-mistakes.ts";
 import { mistaken } from "./mistakes.ts";

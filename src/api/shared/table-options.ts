@@ -197,7 +197,11 @@ export interface CreateTableOptions extends ContextOptions, BatchCommitOptions {
   readonly ifNotExists?: boolean | undefined;
 }
 
-const gateOptionsKeys = { tables: true, functions: true, history: true } satisfies OptionKeys<GateOptions>;
+export const gateOptionsKeys = {
+  tables: true,
+  functions: true,
+  history: true,
+} satisfies OptionKeys<GateOptions>;
 export const runSuiteKeys = {
   ...gateOptionsKeys,
   name: true,

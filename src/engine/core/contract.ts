@@ -342,6 +342,11 @@ export interface Session extends AsyncDisposable {
    * @throws as {@link FencedSession.callerQuery}
    */
   checkRowExpression(callerSql: string): Promise<SqlExpression>;
+  /**
+   * Keeps the footers of the Parquet files that are read from now on, for files that are read more than once.
+   * Behind a fence, which lets no setting change, what was chosen before it holds.
+   */
+  keepFooters(): Promise<void>;
   /** Registers the functions that decode and encode binary variants in this session. */
   enableVariants(): void;
   /**

@@ -1,5 +1,5 @@
 import type { RecordBatch } from "apache-arrow";
-import type { SqlExpression, SqlSelect, SqlStatement } from "../../sql/sql.ts";
+import { type SqlExpression, type SqlSelect, type SqlStatement, sql } from "../../sql/sql.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type {
   ArrowOptions,
@@ -101,6 +101,10 @@ class DuckdbSession implements Session {
 
   checkRowExpression(callerSql: string): Promise<SqlExpression> {
     return checkRowExpression(this.core, callerSql);
+  }
+
+  async keepFooters(): Promise<void> {
+    if (!this.core.fenced) await this.core.run(sql`SET parquet_metadata_cache = true`, []);
   }
 
   enableVariants(): void {

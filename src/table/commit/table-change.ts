@@ -1,5 +1,5 @@
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
-import type { Action, AddAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import type { Action, AddAction, CdcAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { removeAction } from "../../protocol/remove-action.ts";
 import { defined } from "../../util/defined.ts";
 import type { JsonValue } from "../../util/json.ts";
@@ -41,8 +41,11 @@ export interface FileChange {
   readonly adds: readonly AddAction[];
   /** Live files that the change removes. */
   readonly removes?: readonly AddAction[] | undefined;
+  readonly changeFiles?: readonly CdcAction[] | undefined;
   /** Number of rows of `adds`, for the history; absent if files are only described again. */
   readonly rows?: RowCount | undefined;
+  /** What the history keeps in place of the numbers of a write. */
+  readonly metrics?: Readonly<Record<string, JsonValue>> | undefined;
 }
 
 /** Numbers of rows in new files. */
@@ -72,10 +75,17 @@ function requestOf(change: TableChange, now: number): CommitRequest {
     (appId): Action => ({ kind: "txn", appId, version: 1n, lastUpdated: now }),
   );
   return {
-    actions: [...(change.definition ?? []), ...removes, ...(files?.adds ?? []), ...marks],
+    actions: [
+      ...(change.definition ?? []),
+      ...(files?.changeFiles ?? []),
+      ...removes,
+      ...(files?.adds ?? []),
+      ...marks,
+    ],
     operation: change.operation,
     operationParameters: change.operationParameters,
-    operationMetrics: files?.rows === undefined ? undefined : metricsOf(files, files.rows),
+    operationMetrics:
+      files?.metrics ?? (files?.rows === undefined ? undefined : metricsOf(files, files.rows)),
     reads: change.judgedByTable === true ? { ...change.reads, wholeTable: true } : change.reads,
     isolation: change.judgedByTable === true ? "Serializable" : undefined,
     rowIdsPreserved: keepsRowIds(files),

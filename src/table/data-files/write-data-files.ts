@@ -2,9 +2,8 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Session, WrittenFile } from "../../engine/core/contract.ts";
 import { guardSql } from "../../engine/fence/row-guard.ts";
-import { isVarveError, VarveError } from "../../errors.ts";
+import { VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
-import type { AddAction } from "../../protocol/actions.ts";
 import { propertyOf } from "../../protocol/properties.ts";
 import {
   type ColumnMappingMode,
@@ -13,17 +12,17 @@ import {
   physicalName,
 } from "../../schema/column-mapping.ts";
 import { holdsVariant, requireColumn } from "../../schema/fields.ts";
-import { encodePartitionSql, isPartitionable } from "../../schema/partition-values.ts";
-import { encodeLogPath, hiveFolder } from "../../schema/paths.ts";
+import { encodePartitionSql } from "../../schema/partition-values.ts";
+import { hiveFolder } from "../../schema/paths.ts";
 import { physicalSelectItems } from "../../schema/physical-sql.ts";
 import { foldName } from "../../schema/schema-json.ts";
-import { isPrimitive, pathText, typeText } from "../../schema/type-names.ts";
-import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
+import { pathText } from "../../schema/type-names.ts";
+import type { StructField, StructType } from "../../schema/types.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName, quoteName } from "../../sql/sql-text.ts";
-import { mapBounded } from "../../util/concurrency.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { indexedColumns, statisticsJson } from "./file-statistics.ts";
+import { checkWritable } from "./writable-schema.ts";
 
 /** The table that files are written for, with the schema that the commit that adds them will leave. */
 export interface DataTarget {
@@ -59,6 +58,8 @@ export interface DataWriteOptions {
    * {@link isGuardStop}. Only for tables without partition columns, whose rows are read once.
    */
   readonly guard?: readonly SqlExpression[] | undefined;
+  /** Whether the files are change data files, which lie in a folder of their own. */
+  readonly changeFiles?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -81,13 +82,12 @@ export interface StagedDataFile {
 }
 
 const defaultTargetBytes = 256 * 1024 * 1024;
-const uploadsUnderWay = 8;
 
 /**
  * Writes the rows of a query, which returns the table's columns by their logical names, to Parquet files in a
  * staging folder.
  *
- * Nothing is visible to readers until {@link publishData} has moved the files and a commit names them.
+ * Nothing is visible to readers until `publishData` has moved the files and a commit names them.
  *
  * @throws `SCHEMA_INVALID` for a schema that cannot be written (a column of only void), `ENGINE_FAILED`,
  * `CANCELLED`
@@ -142,7 +142,11 @@ export async function stageData(
     if (empty >= 0) throw emptyPartition(target.partitionColumns[empty] ?? "");
     return {
       written,
-      path: dataFilePath(target.context, values, number, compression),
+      path: dataFilePath(target.context, values, {
+        number,
+        compression,
+        changes: options.changeFiles === true,
+      }),
       partitionValues: Object.fromEntries(values),
       stats: statisticsJson(written, columns),
     };
@@ -156,97 +160,19 @@ export async function stageData(
 }
 
 /**
- * Moves staged files to their places in the table and returns the actions that add them. After a failure, the
- * moved files are removed.
- *
- * @throws `STORE_UNAVAILABLE`, `STORE_REFUSED`, `CANCELLED`
- */
-export async function publishData(
-  context: TableContext,
-  staged: StagedData,
-  signal?: AbortSignal,
-): Promise<AddAction[]> {
-  const moved: string[] = [];
-  try {
-    await mapBounded(staged.files, uploadsUnderWay, async ({ path, written }) => {
-      moved.push(path);
-      await context.store.putFile(path, written.file, { signal });
-    });
-  } catch (error) {
-    await withdrawPaths(context, moved);
-    throw error;
-  }
-  const now = context.world.now();
-  return staged.files.map(({ path, written, partitionValues, stats }) => ({
-    kind: "add",
-    path: encodeLogPath(path),
-    partitionValues,
-    size: written.bytes,
-    modificationTime: now,
-    dataChange: true,
-    stats,
-  }));
-}
-
-/**
- * Flushes staged files to disk, so that {@link publishData} waits less. A failure must not be ignored: the
- * system reports it once, and would let a later flush of the same file succeed.
- *
- * @throws `STORE_REFUSED`, `STORE_UNAVAILABLE`
- */
-export async function flushData(context: TableContext, staged: StagedData): Promise<void> {
-  await mapBounded(staged.files, uploadsUnderWay, async ({ written }) => {
-    await context.store.flushFile?.(written.file);
-  });
-}
-
-/**
- * Removes published files of a commit that definitely failed. This is best effort, because vacuum removes
- * what stays.
- */
-export function withdrawData(context: TableContext, staged: StagedData): Promise<void> {
-  return withdrawPaths(
-    context,
-    staged.files.map((file) => file.path),
-  );
-}
-
-/**
- * Runs the commit of published files, and removes them if it definitely failed; files of a commit whose
- * outcome is unknown stay.
- *
- * @throws what `commit` throws
- */
-export async function commitOrWithdraw<T>(
-  context: TableContext,
-  staged: StagedData,
-  commit: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await commit();
-  } catch (error) {
-    if (!isVarveError(error, "COMMIT_OUTCOME_UNKNOWN", "LOG_GAP")) await withdrawData(context, staged);
-    throw error;
-  }
-}
-
-async function withdrawPaths(context: TableContext, paths: readonly string[]): Promise<void> {
-  await Promise.allSettled(paths.map((path) => context.store.delete(path)));
-}
-
-/**
  * `part-00000-UUID.c000.zstd.parquet`, in the folder of its partition. PROTOCOL.md "Data Files": each data
- * file gets a name of its own, of a random UUID.
+ * file gets a name of its own, of a random UUID. "Change Data Files": these lie below `_change_data`.
  */
 function dataFilePath(
   context: TableContext,
   partition: readonly (readonly [string, string | null])[],
-  number: number,
-  compression: string,
+  file: { readonly number: number; readonly compression: string; readonly changes: boolean },
 ): string {
-  const codec = compression === "uncompressed" ? "" : `.${compression}`;
-  const name = `part-${String(number).padStart(5, "0")}-${context.world.uuid()}.c000${codec}.parquet`;
-  return partition.length === 0 ? name : `${hiveFolder(partition)}/${name}`;
+  const codec = file.compression === "uncompressed" ? "" : `.${file.compression}`;
+  const kind = file.changes ? "cdc" : "part";
+  const name = `${kind}-${String(file.number).padStart(5, "0")}-${context.world.uuid()}.c000${codec}.parquet`;
+  const path = partition.length === 0 ? name : `${hiveFolder(partition)}/${name}`;
+  return file.changes ? `_change_data/${path}` : path;
 }
 
 function dataFields(target: DataTarget, partitions: readonly StructField[]): readonly StructField[] {
@@ -265,49 +191,6 @@ function codecOf(configuration: Readonly<Record<string, string>>): "zstd" | "sna
   return codec === "uncompressed" || codec === "none" ? "uncompressed" : "zstd";
 }
 
-/**
- * Checks that data files can hold a schema, PROTOCOL.md "Void Type".
- *
- * @throws `SCHEMA_INVALID` for void in lists and maps, structs and tables of void alone
- */
-function checkWritable(schema: StructType): void {
-  checkStruct(schema, []);
-}
-
-function checkStruct(struct: StructType, path: readonly string[]): void {
-  if (struct.fields.every((field) => field.type === "void")) {
-    const what =
-      path.length === 0
-        ? "the table has no column that can hold a value"
-        : `the struct ${pathText(path)} has no field that can hold a value`;
-    throw new VarveError("SCHEMA_INVALID", `Cannot write a data file: ${what}. Add a column first.`, {
-      column: [...path],
-    });
-  }
-  for (const field of struct.fields) checkType(field.type, [...path, field.name]);
-}
-
-function checkType(type: DeltaType, path: readonly string[]): void {
-  if (isPrimitive(type) || type.type === "decimal") return;
-  if (type.type === "struct") {
-    checkStruct(type, path);
-    return;
-  }
-  const inner = type.type === "array" ? [type.elementType] : [type.keyType, type.valueType];
-  for (const part of inner) {
-    if (part === "void") {
-      throw new VarveError(
-        "SCHEMA_INVALID",
-        `Cannot write column ${pathText(path)} of type ${typeText(type)}: lists and maps of void are not supported. Change its type.`,
-        {
-          column: [...path],
-        },
-      );
-    }
-    checkType(part, path);
-  }
-}
-
 /** For values that come from an expression of the table or a repair; those of a source are found before. */
 function emptyPartition(column: string): VarveError {
   return new VarveError(
@@ -315,40 +198,4 @@ function emptyPartition(column: string): VarveError {
     `Column ${pathText([column])} partitions the table, and the log reads an empty partition value as null, but a row has one. Nothing was written. Give it null or another value.`,
     { column: [column], expected: "a partition value that is not empty", found: "" },
   );
-}
-
-/**
- * Checks that a table can be partitioned by these columns. PROTOCOL.md "Partition Value Serialization".
- *
- * @throws `COLUMN_NOT_FOUND`, `SCHEMA_INVALID` for a type that has no partition values, a column named twice,
- * or no column left for the files
- */
-export function checkPartitioning(schema: StructType, partitionColumns: readonly string[]): string[] {
-  const fields = partitionColumns.map((name) => requireColumn(schema, name));
-  for (const [index, field] of fields.entries()) {
-    if (!isPartitionable(field.type)) {
-      throw new VarveError(
-        "SCHEMA_INVALID",
-        `Cannot partition by column ${pathText([field.name])} of type ${typeText(field.type)}. Choose a column of a primitive type.`,
-        {
-          column: [field.name],
-          found: typeText(field.type),
-        },
-      );
-    }
-    if (fields.indexOf(field) !== index)
-      throw new VarveError("INVALID_ARGUMENT", `Duplicate partition column ${field.name}. List it once.`, {
-        column: [field.name],
-      });
-  }
-  if (fields.length > 0 && fields.length === schema.fields.length) {
-    throw new VarveError(
-      "SCHEMA_INVALID",
-      "Cannot partition by all columns: data files need at least one column. Leave one out of the partition columns.",
-      {
-        partitionColumns: [...partitionColumns],
-      },
-    );
-  }
-  return fields.map((field) => field.name);
 }

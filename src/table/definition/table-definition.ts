@@ -16,7 +16,7 @@ import { serializeSchema } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
 import type { World } from "../../util/world.ts";
 import { nameRowTrackingColumns } from "../commit/row-ids.ts";
-import { checkPartitioning } from "../data-files/write-data-files.ts";
+import { checkPartitioning } from "../data-files/writable-schema.ts";
 
 /** Definition of a new table. */
 export interface TableDefinition {

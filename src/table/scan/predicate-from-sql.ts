@@ -1,6 +1,7 @@
 import type { Session } from "../../engine/core/contract.ts";
 import type { Literal, Predicate } from "../../protocol/predicate.ts";
 import { fieldAt } from "../../schema/fields.ts";
+import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
 import { sql } from "../../sql/sql.ts";
@@ -64,6 +65,36 @@ export async function predicateFromSql(
   if (!isJsonObject(node) || node["type"] !== "SELECT_NODE" || !isJsonObject(node["where_clause"]))
     return unknown;
   return predicateFromNode(node["where_clause"], schema, alias);
+}
+
+/**
+ * Whether a condition names no columns except some, whatever else it is. False for text that does not parse.
+ *
+ * @param names folded by `foldName`
+ */
+export async function namesOnly(
+  session: Session,
+  where: string,
+  names: ReadonlySet<string>,
+): Promise<boolean> {
+  const tree = await session.syntaxTree(`${rowsOfTable}${where}`);
+  const parts = [...jsonObjects(tree)];
+  return (
+    parts.some((part) => isJsonObject(part["where_clause"])) &&
+    parts.every((part) => {
+      if (part["class"] === "STAR") return false;
+      const path = part["column_names"];
+      return part["class"] !== "COLUMN_REF" || (Array.isArray(path) && names.has(foldName(String(path[0]))));
+    })
+  );
+}
+
+function* jsonObjects(value: JsonValue | undefined): Generator<JsonObject> {
+  if (Array.isArray(value)) for (const item of value as readonly JsonValue[]) yield* jsonObjects(item);
+  else if (isJsonObject(value)) {
+    yield value;
+    for (const item of Object.values(value)) yield* jsonObjects(item);
+  }
 }
 
 /**

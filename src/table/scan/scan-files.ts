@@ -27,7 +27,9 @@ export type ScanColumn =
       readonly name: string;
       readonly idColumn: string | undefined;
       readonly versionColumn: string | undefined;
-    };
+    }
+  /** A struct of `file`, the file's {@link ScanFile.number}, and `row`, its position in the file from 0. */
+  | { readonly kind: "place"; readonly name: string };
 
 /** One file to read. */
 export interface ScanFile {
@@ -38,6 +40,8 @@ export interface ScanFile {
   readonly selection?: RowSelection | undefined;
   readonly baseRowId?: bigint | undefined;
   readonly defaultRowCommitVersion?: bigint | undefined;
+  /** By which {@link ScanColumn} `place` names the file. */
+  readonly number?: number | undefined;
 }
 
 /** Data files as one relation of a session. */
@@ -63,7 +67,7 @@ export async function scanFiles(
 ): Promise<FileRelation> {
   const local = files.map(({ file }) => file);
   // Footers are read here, and again when rows are read.
-  if (files.length > 1) await session.execute(sql`SET parquet_metadata_cache = true`);
+  if (files.length > 1) await session.keepFooters();
   const arms: SqlSelect[] = [];
   for (const group of await groupByFooter(session, local)) {
     const own = files.filter((file) => group.files.has(file.file));
@@ -85,6 +89,7 @@ interface TypedColumn extends EngineColumn {
 function columnOf(column: ScanColumn): TypedColumn {
   if (column.kind === "data") return { name: column.field.name, type: dataType(column) };
   if (column.kind === "extra") return { name: column.name, type: sql`VARCHAR` };
+  if (column.kind === "place") return { name: column.name, type: sql`STRUCT(file INTEGER, row BIGINT)` };
   return {
     name: column.name,
     type: column.kind === "constant" ? column.type : sql`STRUCT(row_id BIGINT, row_commit_version BIGINT)`,
@@ -219,7 +224,7 @@ class ArmBuilder {
   async arms(files: readonly ScanFile[], selected: boolean): Promise<SqlSelect[]> {
     const tracked = this.#columns.some((column) => column.kind === "row-tracking");
     const constants = this.#columns.filter((column) => column.kind === "constant");
-    const positioned = selected || tracked;
+    const positioned = selected || tracked || this.#columns.some((column) => column.kind === "place");
     if (!positioned) {
       const alike = groupBy(files, (file) =>
         JSON.stringify(constants.map(({ key }) => plainText(file.constants[key] ?? null))),
@@ -328,6 +333,10 @@ class ArmBuilder {
         const version = this.#materialized(column.versionColumn, sql`c.commit_version`);
         return sql`struct_pack(row_id := CAST(${id} AS BIGINT), row_commit_version := CAST(${version} AS BIGINT))`;
       }
+      case "place": {
+        assertInternal(position !== undefined, "places of rows whose position is not read");
+        return sql`struct_pack(file := c.file_number, "row" := CAST(${position} AS BIGINT))`;
+      }
     }
   }
 
@@ -361,15 +370,17 @@ class ArmBuilder {
       String(index),
       tracked ? (file.baseRowId?.toString() ?? null) : null,
       tracked ? (file.defaultRowCommitVersion?.toString() ?? null) : null,
+      file.number?.toString() ?? null,
       ...constants.map(({ column }) => plainText(file.constants[column.key] ?? null)),
     ]);
     const casts = constants.map(
-      ({ column, position }, k) => sql`${fromText(sql`r[${k + 4}]`, column.type)} AS k${position}`,
+      ({ column, position }, k) => sql`${fromText(sql`r[${k + 5}]`, column.type)} AS k${position}`,
     );
     const columns = [
       sql`CAST(r[1] AS UBIGINT) AS file_index`,
       sql`CAST(r[2] AS BIGINT) AS base_row_id`,
       sql`CAST(r[3] AS BIGINT) AS commit_version`,
+      sql`CAST(r[4] AS INTEGER) AS file_number`,
       ...casts,
     ];
     await this.#session.execute(

@@ -32,6 +32,11 @@ export interface ScanOptions {
    * rows that are rewritten.
    */
   readonly typedVariants?: boolean | undefined;
+  /**
+   * Name of a further column: a struct of `file`, the index of the row's file among those that are read, and
+   * `row`, its position in the file.
+   */
+  readonly place?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -103,7 +108,7 @@ export async function planFiles(
   const selections = await deletionSelections(session, context, adds, options.signal);
   const files = adds.map((add, index): ScanFile => {
     const selection = selections[index];
-    return { ...scanFile(snapshot, mode, add, local[index] ?? ""), selection };
+    return { ...scanFile(snapshot, mode, add, local[index] ?? ""), selection, number: index };
   });
   return scanFiles(session, context, scanColumns(snapshot, mode, options), files, mode);
 }
@@ -112,7 +117,7 @@ export async function planFiles(
 export function scanColumns(
   snapshot: LogSnapshot,
   mode: ColumnMappingMode,
-  options: Pick<ScanOptions, "columns" | "rowTracking" | "typedVariants">,
+  options: Pick<ScanOptions, "columns" | "rowTracking" | "typedVariants" | "place">,
 ): ScanColumn[] {
   const wanted =
     options.columns?.map((name) => requireColumn(snapshot.schema, name)) ?? snapshot.schema.fields;
@@ -123,7 +128,9 @@ export function scanColumns(
       ? { kind: "constant", name: field.name, key: physicalName(field, mode), type }
       : { kind: "data", field, typedVariants: options.typedVariants === true ? true : undefined };
   });
-  return options.rowTracking === true ? [...columns, rowTrackingColumn(snapshot)] : columns;
+  if (options.rowTracking === true) columns.push(rowTrackingColumn(snapshot));
+  if (options.place !== undefined) columns.push({ kind: "place", name: options.place });
+  return columns;
 }
 
 /** A file of the log with its partition values, ready for {@link scanFiles}. */

@@ -20,7 +20,8 @@ import {
   voidAsUntyped,
   withoutUntyped,
 } from "../../schema/untyped-columns.ts";
-import { checkPartitioning, type DataTarget } from "../../table/data-files/write-data-files.ts";
+import { checkPartitioning } from "../../table/data-files/writable-schema.ts";
+import type { DataTarget } from "../../table/data-files/write-data-files.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
 import { type WriteRequirements, writeRequirements } from "../../table/rules/write-requirements.ts";
 import type { World } from "../../util/world.ts";

@@ -4,7 +4,7 @@ import { pathText, typeText } from "../../schema/type-names.ts";
 import type { CommitResult } from "../../table/commit/commit-request.ts";
 import { maintainLog } from "../../table/commit/log-maintenance.ts";
 import { commitChange, type RowCount, type TableChange } from "../../table/commit/table-change.ts";
-import { commitOrWithdraw, publishData, withdrawData } from "../../table/data-files/write-data-files.ts";
+import { commitOrWithdraw, publishData, withdrawData } from "../../table/data-files/publish-data-files.ts";
 import {
   asideMark,
   type BatchName,

@@ -1,5 +1,5 @@
 import { type Mismatch, planConversion } from "../../dialects/conversion.ts";
-import { engineColumns, engineTypeText, openTypeText, parseEngineType } from "../../dialects/engine-types.ts";
+import { engineTypeText, openTypeText, parseEngineType } from "../../dialects/engine-types.ts";
 import type { FencedSession, StagedRelation } from "../../engine/core/contract.ts";
 import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import type { AddAction } from "../../protocol/actions.ts";
@@ -18,6 +18,7 @@ import type { BatchTarget } from "../plan/batch-target.ts";
 import type { WrittenRows } from "./batch-checks.ts";
 import type { JudgedRows, MatchingRows, RemovedFiles } from "./batch-stages.ts";
 import { partitionFields, rowsWhere } from "./remove-partitions.ts";
+import { conditionOver, rowCondition } from "./row-condition.ts";
 import type { WriteRoom } from "./write-room.ts";
 
 /** The rows to write, and the files that they replace if the rows determine those. */
@@ -49,10 +50,7 @@ export async function rowsThatDoNotMatch(
   { where }: MatchingRows,
   table: StagedRelation,
 ): Promise<StagedRelation> {
-  return rowsWhere(
-    table,
-    sql`NOT ((${await fenced.callerExpression(where, engineColumns(schema))}) IS TRUE)`,
-  );
+  return rowsWhere(table, sql`NOT ${await rowCondition(fenced, where, schema)}`);
 }
 
 /**
@@ -66,7 +64,7 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
   const { plan, room, target, clean } = judged;
   const { where } = matching;
   const fenced = await room.fence();
-  const condition = sql`((${await fenced.callerExpression(where, engineColumns(target.schema))}) IS TRUE)`;
+  const condition = await rowCondition(fenced, where, target.schema);
   await refuseOutside(fenced, clean, condition, where);
   const whole = await matchingPartitions(fenced, plan.target, matching);
   const files = whole ?? matching.files;
@@ -119,15 +117,15 @@ function rowIdColumns({
 /**
  * The files whose partition values meet a condition; `undefined` if the condition also reads other columns.
  */
-async function matchingPartitions(
+export async function matchingPartitions(
   fenced: FencedSession,
   target: BatchTarget,
-  { files, where }: MatchingRows,
+  { files, where }: Pick<MatchingRows, "files" | "where">,
 ): Promise<readonly AddAction[] | undefined> {
   const fields = partitionFields(target);
   if (fields.length === 0 || files.length === 0) return undefined;
   const columns = fields.map(({ field }) => ({ name: field.name, type: engineTypeText(field.type) }));
-  const condition = await fenced.callerExpression(where, columns).catch((error: unknown) => {
+  const condition = await conditionOver(fenced, where, columns).catch((error: unknown) => {
     if (isVarveError(error, "SQL_FAILED")) return undefined;
     throw error;
   });
@@ -146,7 +144,7 @@ async function matchingPartitions(
   const number = quoteName(`${freePrefix(columns.map(({ name }) => name))}file`);
   const names = [number, ...columns.map((column) => quoteName(column.name))];
   const matching = await fenced.rows(
-    sql`SELECT ${number} AS index FROM (VALUES ${rows}) AS t(${names}) WHERE (${condition}) IS TRUE`,
+    sql`SELECT ${number} AS index FROM (VALUES ${rows}) AS t(${names}) WHERE ${condition}`,
   );
   const chosen = new Set(matching.map((row) => Number(row["index"])));
   return files.filter((_, index) => chosen.has(index));

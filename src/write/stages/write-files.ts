@@ -1,8 +1,8 @@
 import { isGuardStop } from "../../engine/fence/row-guard.ts";
 import type { GateOutcome } from "../../quality/gate/verdict.ts";
+import { flushData } from "../../table/data-files/publish-data-files.ts";
 import {
   type DataWriteOptions,
-  flushData,
   type StagedData,
   stageData,
 } from "../../table/data-files/write-data-files.ts";

@@ -1,5 +1,6 @@
 import type { FencedSession, OpenSession } from "../../engine/core/contract.ts";
 import { lazyFence } from "../../engine/fence/lazy-fence.ts";
+import type { TableContext } from "../../log/contract.ts";
 import type { MetricHistory } from "../../quality/gate/gate-context.ts";
 import { throwIfCancelled } from "../../util/cancel.ts";
 import { removeTemporaryFolder } from "../../util/temporary-folder.ts";
@@ -37,17 +38,26 @@ export async function inWriteRoom<T>(
 ): Promise<T> {
   const { context } = plan.target;
   const fetching = { access: context.sources, signal, onProgress };
-  return withFetchedFiles(plan.source, fetching, async (fetched) => {
-    const staging = await context.store.stagingFolder();
-    try {
-      await using session = await (await context.engine()).open({ signal });
-      const readable: string[] = [];
-      const fence = lazyFence(session, () => ({ files: readable, writableFolders: [staging] }));
-      return await work({ session, staging, readable, fence }, { ...plan, ...fetched });
-    } finally {
-      await removeTemporaryFolder(staging);
-    }
-  });
+  return withFetchedFiles(plan.source, fetching, (fetched) =>
+    inRoom(context, signal, (room) => work(room, { ...plan, ...fetched })),
+  );
+}
+
+/** Runs work with the resources of a write to a table, and releases them whatever happens. */
+export async function inRoom<T>(
+  context: TableContext,
+  signal: AbortSignal | undefined,
+  work: (room: WriteRoom) => Promise<T>,
+): Promise<T> {
+  const staging = await context.store.stagingFolder();
+  try {
+    await using session = await (await context.engine()).open({ signal });
+    const readable: string[] = [];
+    const fence = lazyFence(session, () => ({ files: readable, writableFolders: [staging] }));
+    return await work({ session, staging, readable, fence });
+  } finally {
+    await removeTemporaryFolder(staging);
+  }
 }
 
 /** Reports that a phase begins. @throws `CANCELLED` */

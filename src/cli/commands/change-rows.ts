@@ -1,0 +1,178 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { counted } from "../../api/counted.ts";
+import type { DeleteOptions, RewriteResult } from "../../index.ts";
+import { visible } from "../../report/visible-text.ts";
+import { stoppedBySignals } from "../shared/interruption.ts";
+import { openedTable, printWarnings } from "../shared/opened-table.ts";
+import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { print } from "../shared/print.ts";
+import { phaseStates, withProgressLine } from "../shared/progress.ts";
+import { readSuite } from "../shared/suite-file.ts";
+
+interface ChangeFlags extends StoreFlags {
+  readonly where?: string | undefined;
+  readonly all?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly batchId?: string | undefined;
+  readonly message?: string | undefined;
+  readonly targetFileSize?: number | undefined;
+  readonly json?: boolean | undefined;
+}
+
+interface UpdateFlags extends ChangeFlags {
+  readonly set: readonly Assignment[];
+  readonly suite?: string | undefined;
+}
+
+type Assignment = readonly [column: string, value: string];
+
+/** `varve delete TABLE --where CONDITION` */
+export function addDelete(program: Command): void {
+  const command = program
+    .command("delete")
+    .summary("delete rows that match a condition")
+    .description(
+      "Delete the rows of a table for which a condition is true, in one commit. Old versions keep them until a vacuum.",
+    )
+    .argument("<table>", "folder or URI of the table")
+    .addHelpText(
+      "after",
+      `
+With the property delta.enableDeletionVectors, rows are marked as deleted; else their files are written again.
+
+Examples:
+  $ varve delete ./flights --where "origin = 'SFO'" --dry-run
+  $ varve delete ./flights --where "origin = 'SFO'" --message 'request 4711'`,
+    );
+  withChangeFlags(command, "delete").action((uri: string, flags: ChangeFlags) =>
+    change(command, uri, flags, (table, where, options) => table.delete(where, options)),
+  );
+}
+
+/** `varve update TABLE --set COLUMN=VALUE --where CONDITION` */
+export function addUpdate(program: Command): void {
+  const command = program
+    .command("update")
+    .summary("change values of rows that match a condition")
+    .description(
+      "Give new values to columns of the rows for which a condition is true, in one commit. The table's constraints and suite hold for the new rows.",
+    )
+    .argument("<table>", "folder or URI of the table")
+    .requiredOption(
+      "--set <column=value>",
+      "column and the SQL of its new value, over the row's old values; give it once for each column",
+      assignment,
+      [],
+    )
+    .option("--suite <file>", "JSON file of data tests that the new rows must pass")
+    .addHelpText(
+      "after",
+      `
+A text is quoted as in SQL: --set "origin='OAK'".
+
+Examples:
+  $ varve update ./flights --set "delay=0" --where "delay < 0" --dry-run
+  $ varve update ./flights --set "distance=distance * 1.609" --set "origin=upper(origin)" --all
+
+Exit code 3 when the tests reject the new rows; nothing is written then.`,
+    );
+  withChangeFlags(command, "update").action(async (uri: string, flags: UpdateFlags) => {
+    const gate = flags.suite === undefined ? undefined : await readSuite(flags.suite);
+    const set = Object.fromEntries(flags.set);
+    if (Object.keys(set).length !== flags.set.length) command.error("error: --set names a column twice.");
+    await change(command, uri, flags, (table, where, options) =>
+      table.update({ ...options, set, where, gate }),
+    );
+  });
+}
+
+function withChangeFlags(command: Command, verb: string): Command {
+  return withStoreFlags(
+    command
+      .option("--where <condition>", `${verb} the rows for which this SQL condition is true`)
+      .option("--all", `${verb} every row`)
+      .option("--dry-run", "count the rows, file by file, and write nothing")
+      .option("--batch-id <id>", "name of the change; it is committed at most once")
+      .option("-m, --message <text>", "message for the version's history")
+      .option("--target-file-size <size>", "split data files near this size, e.g. 128MB", byteSize)
+      .option("--json", "print the result as JSON"),
+  );
+}
+
+type Change = (
+  table: Awaited<ReturnType<typeof openedTable>>,
+  where: string,
+  options: DeleteOptions,
+) => Promise<RewriteResult>;
+
+async function change(command: Command, uri: string, flags: ChangeFlags, run: Change): Promise<void> {
+  if ((flags.where === undefined) === (flags.all !== true))
+    command.error("error: give --where CONDITION, or --all for every row.");
+  await using table = await openedTable(uri, flags);
+  const result = await withProgressLine({ stage: "starting", share: 0 }, flags.quiet === true, (update) => {
+    const stateOf = phaseStates();
+    return stoppedBySignals((signal) =>
+      run(table, flags.where ?? "true", {
+        batchId: flags.batchId,
+        userMetadata: flags.message,
+        targetFileBytes: flags.targetFileSize,
+        dryRun: flags.dryRun === true ? true : undefined,
+        onProgress: (progress) => update(stateOf(progress)),
+        signal,
+      }),
+    );
+  });
+  await printRewrite(result, flags);
+  await printWarnings(table);
+}
+
+async function printRewrite(result: RewriteResult, flags: Pick<ChangeFlags, "json">): Promise<void> {
+  if (flags.json === true) {
+    const [{ stringifyJson, toJsonValue }, { summarizeVerdict }] = await Promise.all([
+      import("../../api/json.ts"),
+      import("../../api/verdict.ts"),
+    ]);
+    const { gate, ...rest } = result;
+    const plain = gate === undefined ? rest : { ...rest, gate: summarizeVerdict(gate) };
+    print(`${stringifyJson(toJsonValue(plain), 2)}\n`);
+    return;
+  }
+  const { outcome, version } = result;
+  if (outcome === "unchanged") print(`nothing changed: no row of version ${version} meets the condition\n`);
+  else if (outcome === "alreadyApplied")
+    print(`nothing changed: this change was already committed (version ${version} or earlier)\n`);
+  else if (outcome === "dryRun") printDryRun(result);
+  else print(`version ${version}: ${rowsText(result)} (${filesText(result)})\n`);
+}
+
+function rowsText({ rowsDeleted, rowsUpdated }: RewriteResult, modal = ""): string {
+  return rowsUpdated > 0
+    ? `${counted(rowsUpdated, "row")} ${modal}updated`
+    : `${counted(rowsDeleted, "row")} ${modal}deleted`;
+}
+
+function printDryRun(result: RewriteResult): void {
+  const { version, files } = result;
+  const where = `in ${counted(files.length, "file")} of version ${version}`;
+  print(`${rowsText(result, "would be ")}, ${where}; nothing was written\n`);
+  for (const { path, rows, changed } of files)
+    print(`  ${changed} of ${counted(rows, "row")} of ${visible(path)}\n`);
+}
+
+function filesText({ filesAdded, filesRemoved, filesMarked, rowsCopied }: RewriteResult): string {
+  const parts = [
+    filesMarked > 0 ? `${counted(filesMarked, "file")} marked` : "",
+    filesRemoved > 0 ? `${counted(filesRemoved, "file")} removed` : "",
+    filesAdded > 0 ? `${counted(filesAdded, "file")} added` : "",
+    rowsCopied > 0 ? `${counted(rowsCopied, "row")} copied` : "",
+  ].filter((part) => part !== "");
+  return parts.join(", ") || "no file changed";
+}
+
+function assignment(text: string, before: readonly Assignment[]): readonly Assignment[] {
+  const match = /^([^=]*[^=\s])\s*=(?!=)(.*)$/s.exec(text);
+  const [column, value] = [match?.[1]?.trim(), match?.[2]?.trim()];
+  if (column === undefined || value === undefined || column === "" || value === "")
+    throw new InvalidArgumentError("It must be written as column=value, with SQL as the value.");
+  return [...before, [column, value]];
+}

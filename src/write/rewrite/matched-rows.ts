@@ -1,0 +1,165 @@
+import type { Session } from "../../engine/core/contract.ts";
+import { assertInternal } from "../../errors.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
+import type { AddAction } from "../../protocol/actions.ts";
+import type { Predicate } from "../../protocol/predicate.ts";
+import { recordsOf } from "../../protocol/record-count.ts";
+import { foldName } from "../../schema/schema-json.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { plainName } from "../../sql/sql-text.ts";
+import { locateFiles } from "../../table/scan/data-files.ts";
+import { namesOnly, predicateFromSql } from "../../table/scan/predicate-from-sql.ts";
+import { planFiles } from "../../table/scan/scan.ts";
+import { appendAll } from "../../util/append-all.ts";
+import { freePrefix } from "../../util/free-prefix.ts";
+import { matchingPartitions } from "../stages/remove-condition.ts";
+import { rowCondition } from "../stages/row-condition.ts";
+import type { WriteRoom } from "../stages/write-room.ts";
+import type { MatchedFile, RewritePlan } from "./rewrite-plan.ts";
+
+/** The rows that a plan changes. */
+export interface MatchedRows {
+  /** What the log can tell of them: files added by others are tested against it. */
+  readonly predicate: Predicate;
+  /** SQL over the table's columns that is TRUE for these rows, and FALSE for others. */
+  readonly condition: SqlExpression;
+  /** Only files that hold such rows. */
+  readonly files: readonly MatchedFile[];
+  /** Whether the condition, or its absence, selects whole files by the log alone. */
+  readonly wholeFiles: boolean;
+}
+
+/** Rows of a bitmap's part. */
+const partRows = 65_536;
+
+/**
+ * Finds the files whose rows meet a plan's condition, and how many do; fences the session.
+ *
+ * Without a condition, or for one over partition columns alone, the log answers, and for a deletion no file is
+ * read or fetched. Otherwise the columns of the condition are read, of the files that may match.
+ *
+ * @param marks whether the matched rows are to be marked by deletion vectors, for which their positions are
+ * needed
+ * @throws `SQL_FAILED`, `SQL_REFUSED`, errors of the files that are read
+ */
+export async function matchedRows(
+  room: WriteRoom,
+  { target, snapshot, where, set }: RewritePlan,
+  marks: boolean,
+): Promise<MatchedRows> {
+  const always: Predicate = { op: "constant", value: true };
+  const predicate =
+    where === undefined ? always : await predicateFromSql(room.session, where, snapshot.schema);
+  const { files: adds } = await (await snapshot.files()).prune(predicate);
+  const allowReading = async () => {
+    const paths = set === undefined ? [] : adds.map(({ path }) => path);
+    appendAll(room.readable, await locateFiles(snapshot.context, paths));
+  };
+  if (where === undefined || (predicate.op === "constant" && predicate.value)) {
+    await allowReading();
+    return { predicate, condition: sql`TRUE`, files: await wholeFiles(snapshot, adds), wholeFiles: true };
+  }
+  const partitions = new Set(target.metadata.partitionColumns.map(foldName));
+  if (partitions.size > 0 && (await namesOnly(room.session, where, partitions))) {
+    await allowReading();
+    const fenced = await room.fence();
+    const condition = await rowCondition(fenced, where, snapshot.schema);
+    const chosen = await matchingPartitions(fenced, target, { files: adds, where });
+    return { predicate, condition, files: await wholeFiles(snapshot, chosen ?? []), wholeFiles: true };
+  }
+  const place = placeName(snapshot);
+  const scan = await planFiles(room.session, snapshot, adds, { typedVariants: true, place });
+  appendAll(room.readable, scan.files);
+  const condition = await rowCondition(await room.fence(), where, snapshot.schema);
+  const files = await countedFiles(room.session, adds, { scan: scan.sql, place, condition, marks });
+  return { predicate, condition, files, wholeFiles: false };
+}
+
+/** Files of which every row matches; the rows are counted where the log does not say how many they are. */
+async function wholeFiles(snapshot: LogSnapshot, adds: readonly AddAction[]): Promise<MatchedFile[]> {
+  const counts = adds.map(({ stats, deletionVector }) => {
+    const records = recordsOf(stats);
+    return records === undefined ? undefined : records - (deletionVector?.cardinality ?? 0);
+  });
+  const uncounted = adds.filter((_, index) => counts[index] === undefined);
+  const counted = uncounted.length === 0 ? [] : await fileCounts(snapshot, uncounted);
+  return adds.map((add, index) => {
+    const rows = counts[index] ?? counted[uncounted.indexOf(add)] ?? 0;
+    return { add, rows, matched: rows };
+  });
+}
+
+/** Numbers of live rows, in a session of its own: the one of a change is fenced off from these files. */
+async function fileCounts(snapshot: LogSnapshot, adds: readonly AddAction[]): Promise<number[]> {
+  const place = placeName(snapshot);
+  await using session = await (await snapshot.context.engine()).open();
+  const scan = await planFiles(session, snapshot, adds, { columns: [], place });
+  const counts = adds.map(() => 0);
+  const rows = await session.rows(
+    sql`SELECT p.file AS file, count(*) AS n FROM (SELECT ${plainName(place)} AS p FROM (${scan.sql})) GROUP BY p.file`,
+  );
+  for (const row of rows) counts[Number(row["file"])] = Number(row["n"]);
+  return counts;
+}
+
+function placeName({ schema }: LogSnapshot): string {
+  return `${freePrefix(schema.fields.map(({ name }) => name))}place`;
+}
+
+interface Counting {
+  readonly scan: SqlSelect;
+  readonly place: string;
+  readonly condition: SqlExpression;
+  readonly marks: boolean;
+}
+
+/** Reads the condition's columns once, and counts by file and by part of its rows. */
+async function countedFiles(
+  session: Session,
+  adds: readonly AddAction[],
+  { scan, place, condition, marks }: Counting,
+): Promise<MatchedFile[]> {
+  const rows = sql`SELECT ${plainName(place)} AS p, ${condition} AS matched FROM (${scan})`;
+  const bits = sql`CAST(bitstring_agg(CAST(p.row % ${partRows} AS INTEGER), 0, ${partRows - 1}) FILTER (WHERE matched) AS BLOB)`;
+  const found = marks
+    ? sql`SELECT p.file AS file, p.row // ${partRows} AS part, count(*) AS n, count(*) FILTER (WHERE matched) AS m, ${bits} AS bits FROM (${rows}) GROUP BY p.file, p.row // ${partRows}`
+    : sql`SELECT p.file AS file, 0 AS part, count(*) AS n, count(*) FILTER (WHERE matched) AS m, NULL AS bits FROM (${rows}) GROUP BY p.file`;
+  const parts = new Map<AddAction, FileParts>();
+  for await (const row of session.rowStream(found)) {
+    const add = fileOf(adds, row["file"]);
+    const file = parts.get(add) ?? { rows: 0, matched: 0, bits: new Map<number, Uint8Array>() };
+    parts.set(add, file);
+    file.rows += Number(row["n"]);
+    file.matched += Number(row["m"]);
+    const { bits: part } = row;
+    if (part instanceof Uint8Array) file.bits.set(Number(row["part"]), part);
+  }
+  return [...parts]
+    .filter(([, { matched }]) => matched > 0)
+    .map(([add, { rows: all, matched, bits: found }]) => ({
+      add,
+      rows: all,
+      matched,
+      bits: marks ? joined(found) : undefined,
+    }));
+}
+
+interface FileParts {
+  rows: number;
+  matched: number;
+  readonly bits: Map<number, Uint8Array>;
+}
+
+function joined(parts: ReadonlyMap<number, Uint8Array>): Uint8Array {
+  const bytes = partRows / 8;
+  const last = [...parts.keys()].reduce((greatest, part) => Math.max(greatest, part), -1);
+  const bits = new Uint8Array((last + 1) * bytes);
+  for (const [part, content] of parts) bits.set(content, part * bytes);
+  return bits;
+}
+
+function fileOf(adds: readonly AddAction[], index: unknown): AddAction {
+  const add = adds[Number(index)];
+  assertInternal(add !== undefined, `rows of the file ${String(index)}, which was not read`);
+  return add;
+}

@@ -1,0 +1,230 @@
+import { isGuardStop } from "../../engine/fence/row-guard.ts";
+import { assertInternal } from "../../errors.ts";
+import type { AddAction } from "../../protocol/actions.ts";
+import { findField } from "../../schema/fields.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import type { MarkedFile } from "../../table/data-files/deletion-vector-files.ts";
+import {
+  type DataWriteOptions,
+  type StagedData,
+  stageData,
+} from "../../table/data-files/write-data-files.ts";
+import { deletedRows } from "../../table/scan/row-selection.ts";
+import { planFiles } from "../../table/scan/scan.ts";
+import { type BatchTarget, dataTarget } from "../plan/batch-target.ts";
+import { requireAllRows } from "../stages/accounted-rows.ts";
+import { checkRules, checkWritten, violatedSql } from "../stages/batch-checks.ts";
+import { targetOfWritten } from "../stages/give-types.ts";
+import type { WriteRoom } from "../stages/write-room.ts";
+import type { MatchedRows } from "./matched-rows.ts";
+import { type ChangingRows, imagesSql, markedSql, ownNames } from "./new-images.ts";
+import type { NewValues } from "./new-values.ts";
+import type { MatchedFile, RewritePlan } from "./rewrite-plan.ts";
+
+/** Files of a change that are complete, and of which nothing is visible yet. */
+export interface RewrittenFiles {
+  /** The table as the new rows leave it. */
+  readonly target: BatchTarget;
+  /** New data files; absent if none are needed. */
+  readonly data?: StagedData | undefined;
+  /** Change data files; absent if readers can tell the changes from the other files. */
+  readonly changes?: StagedData | undefined;
+  /** Files that stay, without some of their rows. */
+  readonly marked: readonly MarkedFile[];
+  /** Files that go; those that are marked among them, as they were. */
+  readonly removed: readonly AddAction[];
+  readonly rowsCopied: number;
+  /** Whether all rows that the table had before keep their ids. */
+  readonly idsKept: boolean;
+}
+
+/** What the rewriting of rows needs to know of its services. */
+export interface RewriteServices {
+  readonly onShare?: ((share: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Writes the files of a change: a deletion marks rows or writes the others again, an update writes new rows
+ * besides. Files that lose all their rows only go.
+ *
+ * @throws `CONSTRAINT_VIOLATED`, `SCHEMA_MISMATCH`, `ROWS_UNACCOUNTED`, `CANCELLED`
+ */
+export async function rewriteFiles(
+  room: WriteRoom,
+  plan: RewritePlan,
+  matches: MatchedRows,
+  update: NewValues | undefined,
+  services: RewriteServices,
+): Promise<RewrittenFiles> {
+  const marks = marksRows(plan, matches);
+  const isGone = ({ rows, matched }: MatchedFile) => update === undefined && rows === matched;
+  const kept = matches.files.filter((file) => !isGone(file));
+  const feeds =
+    plan.target.requirements.changeDataFeed && (update !== undefined || (kept.length > 0 && !marks));
+  const removed = matches.files.map(({ add }) => add);
+  const none = { target: plan.target, marked: [], removed, rowsCopied: 0, idsKept: true };
+  if (kept.length === 0) return none;
+  const touched = feeds ? matches.files : kept;
+  const rows = await changingRows(room, plan, matches, touched);
+  const images = update === undefined ? markedSql(rows) : imagesSql(rows, update.assigned, update.rules);
+  const writing = { room, plan, rows, services };
+  const marked = marks ? await markedFiles(room, plan, kept) : [];
+  const written = marks && update === undefined ? undefined : await writeRows(writing, images, update, marks);
+  const changes = feeds ? await writeChanges(writing, images, update) : undefined;
+  const rowsMatched = sum(matches.files, ({ matched }) => matched);
+  const rowsCopied = (written?.data.rows ?? 0) - (update === undefined ? 0 : rowsMatched);
+  const expected = marks ? 0 : sum(matches.files, (file) => file.rows - file.matched);
+  requireAllRows({ rows: expected, clean: rowsCopied, quarantined: 0, dropped: 0 });
+  const perRow = update === undefined ? 1 : 2;
+  if (changes !== undefined)
+    requireAllRows({ rows: rowsMatched * perRow, clean: changes.rows, quarantined: 0, dropped: 0 });
+  return {
+    target: written?.target ?? plan.target,
+    data: written?.data,
+    changes,
+    marked,
+    removed,
+    rowsCopied,
+    idsKept: written === undefined || rows.readsIds,
+  };
+}
+
+/** Whether rows are marked by deletion vectors instead of writing the others again. */
+export function marksRows({ target, where }: RewritePlan, matches?: MatchedRows): boolean {
+  return target.requirements.deletionVectors && where !== undefined && matches?.wholeFiles !== true;
+}
+
+async function changingRows(
+  { session }: WriteRoom,
+  { target, snapshot }: RewritePlan,
+  { condition }: MatchedRows,
+  files: readonly MatchedFile[],
+): Promise<ChangingRows> {
+  const { schema } = snapshot;
+  const readsIds =
+    target.requirements.rowTracking !== undefined && findField(schema, "_metadata") === undefined;
+  const adds = files.map(({ add }) => add);
+  const scan = await planFiles(session, snapshot, adds, { typedVariants: true, rowTracking: readsIds });
+  return { scan: scan.sql, schema, names: ownNames(schema), condition, readsIds };
+}
+
+/** The deleted rows of each file: those that were deleted before, and the matched ones. */
+async function markedFiles(
+  { session }: WriteRoom,
+  { snapshot }: RewritePlan,
+  files: readonly MatchedFile[],
+): Promise<MarkedFile[]> {
+  const adds = files.map(({ add }) => add);
+  const before = await deletedRows(session, snapshot.context, adds);
+  return files
+    .filter(({ rows, matched }) => rows > matched)
+    .map(({ add, rows, bits }, index) => {
+      assertInternal(bits !== undefined, "rows to mark whose positions are not known");
+      return { add, deleted: united(bits, before[index]), liveRows: rows };
+    });
+}
+
+function united(bits: Uint8Array, others: Uint8Array | undefined): Uint8Array {
+  if (others === undefined) return bits;
+  const [long, short] = bits.length >= others.length ? [bits, others] : [others, bits];
+  return long.map((byte, index) => byte | (short[index] ?? 0));
+}
+
+interface Writing {
+  readonly room: WriteRoom;
+  readonly plan: RewritePlan;
+  readonly rows: ChangingRows;
+  readonly services: RewriteServices;
+}
+
+/**
+ * Writes the rows that new files hold: the changed ones, and those that share a file with changed ones unless
+ * these are marked.
+ */
+async function writeRows(
+  writing: Writing,
+  images: SqlSelect,
+  update: NewValues | undefined,
+  marks: boolean,
+): Promise<{ readonly data: StagedData; readonly target: BatchTarget }> {
+  const { room, plan, rows, services } = writing;
+  const { names, schema } = rows;
+  const chosen = update === undefined ? sql`NOT ${names.matched}` : marks ? names.matched : sql`TRUE`;
+  const ids = idItems(writing, update !== undefined);
+  const columns = schema.fields.map(({ name }) => quoteName(name));
+  const select = sql`SELECT ${[...columns, ...ids.items]} FROM (${images}) WHERE ${chosen}`;
+  const target =
+    update === undefined ? plan.target : await targetOfWritten(room.session, plan.target, select);
+  const rules = update?.rules.rows ?? [];
+  const inOneScan = target.metadata.partitionColumns.length === 0;
+  const options: DataWriteOptions = {
+    targetFileBytes: plan.targetFileBytes,
+    hiddenColumns: ids.columns,
+    guard: rules.length > 0 && inOneScan ? rules.map(violatedSql) : undefined,
+    signal: services.signal,
+    onProgress: services.onShare,
+  };
+  if (rules.length > 0 && !inOneScan) await checkRules(room.session, rules, { sql: select });
+  const data = await stageData(room.session, dataTarget(target), select, room.staging, options).catch(
+    async (error: unknown) => {
+      if (isGuardStop(error)) await checkRules(room.session, rules, { sql: select });
+      throw error;
+    },
+  );
+  if (update !== undefined)
+    await checkWritten(room.session, target, data, update.assigned.enforcement, { sql: select });
+  return { data, target };
+}
+
+/**
+ * How rows keep their ids: copied rows also keep their commit versions, updated ones get that of the commit.
+ * PROTOCOL.md "Writer Requirements for Row Tracking".
+ */
+function idItems(
+  { plan, rows }: Writing,
+  updates: boolean,
+): { readonly columns?: readonly string[] | undefined; readonly items: readonly SqlExpression[] } {
+  const { rowTracking } = plan.target.requirements;
+  if (rowTracking === undefined || !rows.readsIds) return { items: [] };
+  const { names } = rows;
+  const { rowIdColumn, rowCommitVersionColumn } = rowTracking;
+  const version = updates
+    ? sql`CASE WHEN ${names.matched} THEN CAST(NULL AS BIGINT) ELSE ${names.ids}.row_commit_version END`
+    : sql`${names.ids}.row_commit_version`;
+  return {
+    columns: [rowIdColumn, rowCommitVersionColumn],
+    items: [
+      sql`${names.ids}.row_id AS ${quoteName(rowIdColumn)}`,
+      sql`${version} AS ${quoteName(rowCommitVersionColumn)}`,
+    ],
+  };
+}
+
+/** PROTOCOL.md "Change Data Files": each changed row, with what happened to it. */
+async function writeChanges(
+  { room, plan, rows, services }: Writing,
+  images: SqlSelect,
+  update: NewValues | undefined,
+): Promise<StagedData> {
+  const { names, scan, schema, condition } = rows;
+  const columns = schema.fields.map(({ name }) => quoteName(name));
+  const typed = (from: SqlSelect, matched: SqlExpression, type: string) =>
+    sql`SELECT ${[...columns, sql`${quoteText(type)} AS _change_type`]} FROM (${from}) WHERE ${matched}`;
+  const before = typed(scan, condition, update === undefined ? "delete" : "update_preimage");
+  const select =
+    update === undefined
+      ? before
+      : sql`(${before}) UNION ALL BY NAME (${typed(images, names.matched, "update_postimage")})`;
+  return stageData(room.session, dataTarget(plan.target), select, room.staging, {
+    changeFiles: true,
+    hiddenColumns: ["_change_type"],
+    targetFileBytes: plan.targetFileBytes,
+    signal: services.signal,
+  });
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}
