@@ -49,6 +49,7 @@ export type {
   UnsetSuiteOptions,
 } from "./api/shared/options.ts";
 export type { DeleteOptions, UpdateOptions } from "./api/shared/rewrite-options.ts";
+export { runSql, type StatementOptions, type StatementTableInput } from "./api/shared/run-sql.ts";
 export { runSuite } from "./api/shared/run-suite.ts";
 export type { SchemaInput } from "./api/shared/schema-input.ts";
 export { Snapshot, type TableDescription } from "./api/shared/snapshot.ts";
@@ -150,6 +151,7 @@ export type {
   StructType,
 } from "./schema/types.ts";
 export type { PublishResult } from "./staging/publish-staged.ts";
+export type { StatementResult } from "./statements/contract.ts";
 export type {
   AbandonedOptions,
   ListOptions,

@@ -1,13 +1,13 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineRow } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { closeLogSession } from "../log/segment/log-session.ts";
 import type { AlterResult } from "../operations/alter/alter.ts";
 import type { ChangePoint } from "../operations/changes/changes.ts";
 import type { VersionDiff } from "../operations/diff.ts";
 import type { HistoryEntry } from "../operations/history.ts";
 import type { Profile } from "../quality/profile/profile.ts";
 import type { QueryResult } from "../query/query-result.ts";
+import type { StatementResult, StatementTable } from "../statements/contract.ts";
 import { quarantinedName } from "../table/idempotence/application-ids.ts";
 import { handOver } from "../util/hand-over.ts";
 import type { WriteOptions, WriteOutcome, WriteResult } from "../write/plan/write-options.ts";
@@ -40,8 +40,10 @@ import {
   toUpdateOptions,
   type UpdateOptions,
 } from "./shared/rewrite-options.ts";
+import type { StatementOptions } from "./shared/run-sql.ts";
 import { checkedLimit, Snapshot } from "./shared/snapshot.ts";
 import { toWriteSource } from "./shared/source.ts";
+import { statementTable } from "./shared/statement-table.ts";
 import type { AppendOptions, OverwriteOptions, Source } from "./shared/table-options.ts";
 import { TableState } from "./shared/table-state.ts";
 import { type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
@@ -203,14 +205,29 @@ export class Table implements AsyncDisposable {
   /**
    * Runs one SELECT over the table, which the SQL calls `t`: {@link Snapshot.sql} of {@link Table.snapshot}.
    *
+   * With options, runs any statements, as {@link runSql} does, with this table bound to `t` beside the `tables` of
+   * the options, and returns the result of each.
+   *
    * @example
    * ```ts
    * const totals = await orders.sql("SELECT customer, sum(amount) AS total FROM t GROUP BY customer");
    * for await (const { customer, total } of totals.rows()) console.log(customer, total);
+   *
+   * const [inserted] = await orders.sql("INSERT INTO t VALUES (10, 'zenith', 5)", {});
+   * console.log(inserted?.version);
    * ```
    */
-  sql(text: string): Promise<QueryResult> {
-    return this.snapshot().sql(text);
+  sql(text: string): Promise<QueryResult>;
+  sql(text: string, options: StatementOptions): Promise<StatementResult[]>;
+  async sql(text: string, options?: StatementOptions): Promise<QueryResult | StatementResult[]> {
+    if (options === undefined) return this.snapshot().sql(text);
+    const { runSql } = await import("./shared/run-sql.ts");
+    return runSql(text, { ...options, tables: { t: this, ...options.tables } });
+  }
+
+  /** @internal The table as statements read and write it. */
+  get statementTable(): StatementTable {
+    return statementTable(this.#state);
   }
 
   /**
@@ -472,8 +489,7 @@ export class Table implements AsyncDisposable {
    * ```
    */
   async close(): Promise<void> {
-    await this.#state.maintenance.wait();
-    await closeLogSession(this.#state.log.context);
+    await this.#state.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

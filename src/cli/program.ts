@@ -14,6 +14,7 @@ import { addQuery } from "./commands/query.ts";
 import { addRejections } from "./commands/rejections.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addShow } from "./commands/show.ts";
+import { addSql } from "./commands/sql.ts";
 import { addStage, addStaged } from "./commands/staged.ts";
 import { addSuite } from "./commands/suite.ts";
 import { addAppend, addOverwrite } from "./commands/write.ts";
@@ -40,6 +41,7 @@ export function buildProgram(): Command {
     addUpdate,
     addShow,
     addQuery,
+    addSql,
     addHistory,
     addDescribe,
     addSchema,

@@ -1,5 +1,6 @@
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
+import { closeLogSession } from "../../log/segment/log-session.ts";
 import type { WriteOutcome } from "../../write/plan/write-options.ts";
 import { refreshLog } from "./lazy-log.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -25,6 +26,12 @@ export class TableState {
   /** The version that was opened, or the newest one that was written or refreshed to. */
   get log(): LogSnapshot {
     return this.#log;
+  }
+
+  /** Waits for the maintenance that follows writes, and frees the engine that the log holds. */
+  async close(): Promise<void> {
+    await this.maintenance.wait();
+    await closeLogSession(this.#log.context);
   }
 
   /** Reads the commits that are newer than {@link TableState.log}. */

@@ -46,6 +46,11 @@ export async function runAndPrint(
   }
 }
 
+/** Prints a query's result as a table. */
+export async function printTable(result: QueryResult): Promise<void> {
+  await printQuery(result, { format: "table" }, {});
+}
+
 /** Refuses to print bytes on a terminal. @throws `INVALID_ARGUMENT` */
 export function refuseBytesOnTerminal({ format, output }: RowOutputFlags): void {
   if ((format !== "parquet" && format !== "arrow") || output !== undefined || !isTerminal()) return;

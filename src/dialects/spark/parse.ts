@@ -1,9 +1,10 @@
-import { parseTypeName } from "../../schema/type-names.ts";
 import type { DeltaType } from "../../schema/types.ts";
 import { literal, numberLiteral, typedLiteral } from "./literals.ts";
 import { unsupported } from "./refusal.ts";
 import type { Syntax } from "./syntax.ts";
+import { isToken, TokenReader } from "./token-reader.ts";
 import { type SparkToken, tokenize } from "./tokenize.ts";
+import { readType } from "./type-syntax.ts";
 
 /** Deepest nesting that is read: the text comes from a log that anybody may have written. */
 const maxExpressionDepth = 100;
@@ -37,16 +38,6 @@ const infix: Readonly<Record<string, number>> = {
 /** Other spellings of one operator. */
 const operators: Readonly<Record<string, string>> = { "==": "=", "!=": "<>", "||": "concat" };
 
-const typeWords: Readonly<Record<string, DeltaType>> = {
-  int: "integer",
-  bigint: "long",
-  smallint: "short",
-  tinyint: "byte",
-  real: "float",
-  dec: { type: "decimal", precision: 10, scale: 0 },
-  numeric: { type: "decimal", precision: 10, scale: 0 },
-};
-
 /** Words that may not stand for a column without quotes, because they are a part of the grammar here. */
 const reserved: ReadonlySet<string> = new Set(
   "and or not in between like ilike rlike regexp is case when then else end as cast select from where exists distinct interval div".split(
@@ -54,27 +45,34 @@ const reserved: ReadonlySet<string> = new Set(
   ),
 );
 
+/** How an expression is read. */
+export interface ParseOptions {
+  /** `'it''s'` has a quote in it, as in Spark 4. Default: it is refused, because versions of Spark disagree. */
+  readonly doubledQuotes?: boolean | undefined;
+}
+
 /**
  * Parses one scalar expression of Spark SQL.
  *
  * @throws `UNSUPPORTED_FEATURE` naming what it cannot read, and for one longer or deeper than
  * {@link maxExpressionDepth}
  */
-export function parseExpression(text: string): Syntax {
-  const parser = new Parser(tokenize(text));
+export function parseExpression(text: string, options: ParseOptions = {}): Syntax {
+  const parser = new Parser(new TokenReader(tokenize(text), unexpected), options);
   const syntax = parser.condition();
   parser.end();
   return syntax;
 }
 
 class Parser {
-  readonly #tokens: readonly SparkToken[];
+  readonly #reader: TokenReader;
+  readonly #options: ParseOptions;
   readonly #depths = new WeakMap<Syntax, number>();
-  #index = 0;
   #nesting = 0;
 
-  constructor(tokens: readonly SparkToken[]) {
-    this.#tokens = tokens;
+  constructor(reader: TokenReader, options: ParseOptions) {
+    this.#reader = reader;
+    this.#options = options;
   }
 
   condition(): Syntax {
@@ -86,15 +84,15 @@ class Parser {
   }
 
   end(): void {
-    if (this.#token.kind !== "end") throw this.#unexpected();
+    if (this.#token.kind !== "end") throw unexpected(this.#token);
   }
 
   get #token(): SparkToken {
-    return this.#tokens[this.#index] ?? { kind: "end", value: "the end" };
+    return this.#reader.peek();
   }
 
   get #next(): SparkToken {
-    return this.#tokens[this.#index + 1] ?? { kind: "end", value: "the end" };
+    return this.#reader.peek(1);
   }
 
   /** One operator between any number of operands is one call, so that long conditions are not deep. */
@@ -122,14 +120,14 @@ class Parser {
         const same = this.#call("<=>", [operand, this.#value(3)]);
         return negated ? same : this.#call("not", [same]);
       }
-      const word = this.#oneOf(["null", "true", "false", "unknown"]);
+      const word = this.#reader.oneOf(["null", "true", "false", "unknown"]);
       const test = this.#call(`is ${word === "unknown" ? "null" : word}`, [operand]);
       return negated ? this.#call("not", [test]) : test;
     }
     const negated =
-      isWord(this.#token, "not") &&
-      ["between", "in", "like", "ilike", "rlike", "regexp"].some((word) => isWord(this.#next, word));
-    if (negated) this.#index += 1;
+      isToken(this.#token, "not") &&
+      ["between", "in", "like", "ilike", "rlike", "regexp"].some((word) => isToken(this.#next, word));
+    if (negated) this.#reader.advance();
     const test = this.#rangeOrMatch(operand);
     if (test === undefined) return operand;
     return negated ? this.#call("not", [test]) : test;
@@ -147,7 +145,7 @@ class Parser {
     }
     for (const name of ["like", "ilike"]) {
       if (!this.#take(name)) continue;
-      if (["any", "some", "all"].some((word) => isWord(this.#token, word)))
+      if (["any", "some", "all"].some((word) => isToken(this.#token, word)))
         throw unsupported(`${name} ${this.#token.value}`);
       const pattern = this.#value(3);
       return this.#call(name, this.#take("escape") ? [operand, pattern, this.#value(3)] : [operand, pattern]);
@@ -164,7 +162,7 @@ class Parser {
         token.kind === "word" ? token.value.toLowerCase() : token.kind === "symbol" ? token.value : "";
       const binds = Object.hasOwn(infix, name) ? infix[name] : undefined;
       if (binds === undefined || binds < strength) return left;
-      this.#index += 1;
+      this.#reader.advance();
       const args = [left, this.#value(binds + 1)];
       left = this.#call(operators[name] ?? name, args);
     }
@@ -181,7 +179,7 @@ class Parser {
   #signed(): Syntax {
     if (this.#take("-")) {
       if (this.#token.kind !== "number") return this.#call("negative", [this.#unary()]);
-      return this.#suffixes(numberLiteral(this.#advance().value, "-"));
+      return this.#suffixes(numberLiteral(this.#reader.advance().value, "-"));
     }
     if (this.#take("+")) return this.#call("positive", [this.#unary()]);
     if (this.#take("~")) return this.#call("~", [this.#unary()]);
@@ -195,8 +193,8 @@ class Parser {
         syntax = this.#call("[]", [syntax, this.#value(3)]);
         this.#expect("]");
       } else if (this.#take(".")) {
-        const name = this.#advance();
-        if (name.kind !== "word" && name.kind !== "name") throw this.#unexpected(name);
+        const name = this.#reader.advance();
+        if (name.kind !== "word" && name.kind !== "name") throw unexpected(name);
         syntax = this.#measured({ kind: "field", operand: syntax, name: name.value }, [syntax]);
       } else if (this.#take("::")) {
         syntax = this.#measured({ kind: "cast", operand: syntax, type: this.#type() }, [syntax]);
@@ -205,7 +203,7 @@ class Parser {
   }
 
   #primary(): Syntax {
-    const token = this.#advance();
+    const token = this.#reader.advance();
     if (token.kind === "number") return numberLiteral(token.value, "");
     if (token.kind === "text") return this.#texts(token.value);
     if (token.kind === "name")
@@ -215,23 +213,24 @@ class Parser {
       this.#expect(")");
       return inner;
     }
-    if (token.kind !== "word") throw this.#unexpected(token);
-    return this.#word(token.value);
+    if (token.kind !== "word") throw unexpected(token);
+    return this.#word(token);
   }
 
-  #word(value: string): Syntax {
+  #word(token: SparkToken): Syntax {
+    const { value } = token;
     const word = value.toLowerCase();
     const special = this.#special(word);
     if (special !== undefined) return special;
     if (this.#token.kind === "text") {
       const typed = typedLiteral(value, this.#token.value);
       if (typed === undefined) throw unsupported(`the literal ${value} '…'`);
-      this.#index += 1;
+      this.#reader.advance();
       return typed;
     }
     if (this.#isCall() && (!reserved.has(word) || word === "like" || word === "rlike"))
       return this.#function(word);
-    if (reserved.has(word)) throw this.#unexpected({ kind: "word", value });
+    if (reserved.has(word)) throw unexpected(token);
     return { kind: "name", name: value };
   }
 
@@ -247,7 +246,7 @@ class Parser {
   }
 
   #case(): Syntax {
-    const operand = isWord(this.#token, "when") ? undefined : this.condition();
+    const operand = isToken(this.#token, "when") ? undefined : this.condition();
     const args: Syntax[] = [];
     while (this.#take("when")) {
       const when = this.condition();
@@ -255,7 +254,7 @@ class Parser {
       this.#expect("then");
       args.push(this.condition());
     }
-    if (args.length === 0) throw this.#unexpected();
+    if (args.length === 0) throw unexpected(this.#token);
     if (this.#take("else")) args.push(this.condition());
     this.#expect("end");
     return this.#call("case", args);
@@ -272,7 +271,7 @@ class Parser {
 
   #extract(): Syntax {
     this.#expect("(");
-    const part = this.#advance().value.toLowerCase();
+    const part = this.#reader.advance().value.toLowerCase();
     this.#expect("from");
     const source = this.condition();
     this.#expect(")");
@@ -304,33 +303,21 @@ class Parser {
     return items;
   }
 
-  /** String literals side by side are one, unless they touch: then versions of Spark disagree. */
+  /** String literals side by side are one. */
   #texts(first: string): Syntax {
     let value = first;
     while (this.#token.kind === "text") {
-      if (this.#token.touches === true) throw unsupported("a doubled quote in a string (write \\' instead)");
-      value += this.#advance().value;
+      const { doubled, value: more } = this.#reader.advance();
+      if (doubled !== undefined && this.#options.doubledQuotes !== true)
+        throw unsupported("a doubled quote in a string (write \\' instead)");
+      value += `${doubled ?? ""}${more}`;
     }
     return literal("string", value);
   }
 
   #type(): DeltaType {
-    const word = this.#advance();
-    let name = word.value.toLowerCase();
-    const known = Object.hasOwn(typeWords, name) ? typeWords[name] : undefined;
-    if (this.#token.value === "(" && (name === "decimal" || name === "dec" || name === "numeric")) {
-      this.#index += 1;
-      const precision = this.#advance().value;
-      const scale = this.#take(",") ? this.#advance().value : "0";
-      this.#expect(")");
-      name = `decimal(${precision},${scale})`;
-      if (!/^decimal\(\d{1,2},\d{1,2}\)$/.test(name)) throw unsupported(`a cast to ${name}`);
-    } else if (known !== undefined) return known;
-    const type =
-      word.kind === "word" && this.#token.value !== "<" && name !== "variant"
-        ? parseTypeName(name)
-        : undefined;
-    if (type === undefined || type === "void") throw unsupported(`a cast to ${word.value}`);
+    const type = readType(this.#reader);
+    if (type === "variant" || type === "void") throw unsupported(`a cast to ${type}`);
     return type;
   }
 
@@ -349,41 +336,19 @@ class Parser {
     return this.#token.kind === "symbol" && this.#token.value === "(";
   }
 
-  #advance(): SparkToken {
-    const token = this.#token;
-    if (token.kind === "end") throw this.#unexpected();
-    this.#index += 1;
-    return token;
-  }
-
   #take(value: string): boolean {
-    const token = this.#token;
-    const same = isWord(token, value) || (token.kind === "symbol" && token.value === value);
-    if (same) this.#index += 1;
-    return same;
+    return this.#reader.take(value);
   }
 
   #expect(value: string): void {
-    if (!this.#take(value)) throw this.#unexpected();
-  }
-
-  #oneOf(words: readonly string[]): string {
-    const word = words.find((candidate) => this.#take(candidate));
-    if (word === undefined) throw this.#unexpected();
-    return word;
-  }
-
-  #unexpected(token: SparkToken = this.#token): Error {
-    return unsupported(
-      token.kind === "end"
-        ? "an expression without its end"
-        : `${JSON.stringify(token.value)} where it stands`,
-    );
+    this.#reader.expect(value);
   }
 }
 
-function isWord(token: SparkToken, word: string): boolean {
-  return token.kind === "word" && token.value.toLowerCase() === word;
+function unexpected(token: SparkToken): Error {
+  return unsupported(
+    token.kind === "end" ? "an expression without its end" : `${JSON.stringify(token.value)} where it stands`,
+  );
 }
 
 function tooDeep(): Error {

@@ -6,10 +6,14 @@ import { unsupported } from "./refusal.ts";
 export interface SparkToken {
   readonly kind: "word" | "name" | "text" | "number" | "symbol" | "end";
   readonly value: string;
+  /** Offsets into the text, end exclusive, in UTF-16 units. */
+  readonly start: number;
+  readonly end: number;
   /**
-   * A string literal that touches the one before it: Spark 3 joins `'it''s'`, Spark 4 reads a quote in it.
+   * The quote of a string literal that touches one with the same quote before it: Spark 3 joins `'it''s'`, Spark 4
+   * reads a quote in it.
    */
-  readonly touches?: boolean | undefined;
+  readonly doubled?: string | undefined;
 }
 
 /**
@@ -23,8 +27,11 @@ const rules: readonly (readonly [Exclude<SparkToken["kind"], "end">, RegExp])[] 
   ["number", /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?:BD|[LSYDF])?(?![\p{L}\p{N}_])/iuy],
   ["word", /[A-Za-z_][A-Za-z0-9_]*/y],
   ["name", /`(?:[^`]|``)+`/y],
-  ["symbol", /<=>|<>|!=|<=|>=|==|\|\||::|[-+*/%()<>=,.![\]&|^~]/y],
+  ["symbol", /<=>|<>|!=|<=|>=|==|->|=>|\|\||::|[-+*/%()<>=,.![\]&|^~:;@?{}$#]/y],
 ];
+/** Symbols that no expression has. */
+const statementSymbol = /^(?:=>|[:;@?{}$#])$/;
+const quote = /^[rR]?["']|^`/;
 
 /**
  * Cuts an expression of Spark SQL into tokens, the last one being the end.
@@ -33,6 +40,20 @@ const rules: readonly (readonly [Exclude<SparkToken["kind"], "end">, RegExp])[] 
  */
 export function tokenize(text: string): SparkToken[] {
   if (text.length > maxExpressionLength) throw unsupported(`more than ${maxExpressionLength} characters`);
+  const tokens = scan(text, ({ problem }) => unsupported(problem));
+  const foreign = tokens.find(({ kind, value }) => kind === "symbol" && statementSymbol.test(value));
+  if (foreign !== undefined) throw unsupported(`the character ${JSON.stringify(foreign.value.slice(0, 1))}`);
+  return tokens;
+}
+
+/** Why a text cannot be cut into tokens, and where. */
+export interface ScanProblem {
+  readonly problem: string;
+  readonly index: number;
+}
+
+/** Cuts a text of Spark SQL into tokens, the last one being the end. @throws what `refuse` makes of a problem */
+export function scan(text: string, refuse: (problem: ScanProblem) => Error): SparkToken[] {
   const tokens: SparkToken[] = [];
   let [index, textEnd] = [0, -1];
   while (index < text.length) {
@@ -43,22 +64,38 @@ export function tokenize(text: string): SparkToken[] {
     }
     // Or the search for its end would be made again at each of thousands that follow.
     if (text.startsWith("/*", index) && text[index + 2] !== "+")
-      throw unsupported("a comment without its end");
-    const [kind, token] = nextToken(text, index);
-    const touches = kind === "text" && textEnd === index;
-    tokens.push({ kind, value: tokenValue(kind, token), touches: touches ? touches : undefined });
-    index += token.length;
+      throw refuse({ problem: "a comment without its end", index });
+    const next = nextToken(text, index);
+    if (next === undefined) throw refuse({ problem: problemAt(text, index), index });
+    const [kind, token] = next;
+    const end = index + token.length;
+    const mark = text[index];
+    const doubled = kind === "text" && textEnd === index && text[index - 1] === mark ? mark : undefined;
+    tokens.push({ kind, value: tokenValue(kind, token), start: index, end, doubled });
+    index = end;
     if (kind === "text") textEnd = index;
   }
-  return [...tokens, { kind: "end", value: "the end" }];
+  return [...tokens, { kind: "end", value: "the end", start: text.length, end: text.length }];
 }
 
-function nextToken(text: string, index: number): readonly [Exclude<SparkToken["kind"], "end">, string] {
+function nextToken(
+  text: string,
+  index: number,
+): readonly [Exclude<SparkToken["kind"], "end">, string] | undefined {
   for (const [kind, rule] of rules) {
+    // The search for the end of a quote was made; a word would hide that there is none.
+    if (kind === "word" && quote.test(text.slice(index, index + 2)) && !text.startsWith("`", index))
+      return undefined;
     const token = match(rule, text, index);
     if (token !== undefined) return [kind, token];
   }
-  throw unsupported(`the character ${JSON.stringify(String.fromCodePoint(text.codePointAt(index) ?? 0))}`);
+  return undefined;
+}
+
+function problemAt(text: string, index: number): string {
+  if (quote.test(text.slice(index, index + 2)))
+    return text.startsWith("`", index) ? "a quoted name without its end" : "a string without its end";
+  return `the character ${JSON.stringify(String.fromCodePoint(text.codePointAt(index) ?? 0))}`;
 }
 
 function tokenValue(kind: SparkToken["kind"], token: string): string {

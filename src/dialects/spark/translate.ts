@@ -6,7 +6,7 @@ import { sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import { castTo } from "./casts.ts";
 import { literal } from "./literals.ts";
-import { parseExpression } from "./parse.ts";
+import { type ParseOptions, parseExpression } from "./parse.ts";
 import { unknownColumn, unsupported } from "./refusal.ts";
 import { collectionRules } from "./rules-collections.ts";
 import { dateRules } from "./rules-dates.ts";
@@ -60,7 +60,7 @@ const clockFunctions: Readonly<Record<string, "date" | "timestamp" | "timestamp_
 };
 
 /** What an expression is translated for. */
-export interface TranslationOptions {
+export interface TranslationOptions extends ParseOptions {
   /**
    * What `current_timestamp()` and its like stand for, in milliseconds since 1970; without it they are
    * refused.
@@ -82,12 +82,12 @@ interface Scope extends TranslationOptions {
 export function translateSpark(
   expression: string,
   schema: StructType,
-  { now }: TranslationOptions = {},
+  { now, ...options }: TranslationOptions = {},
 ): Term {
   const columns = new Map(
     schema.fields.map((field) => [foldName(field.name), term(field.type, quoteName(field.name))]),
   );
-  return translate(parseExpression(expression), { columns, now });
+  return translate(parseExpression(expression, options), { columns, now });
 }
 
 function translate(syntax: Syntax, scope: Scope): Term {

@@ -20,6 +20,7 @@ import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import { columnsInFiles } from "../../table/scan/columns-in-files.ts";
 import { planFiles, planScan } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
+import { type Assign, assignRows, hasRows, NoRows } from "./assigned-rows.ts";
 import { findFiles, localName } from "./local-files.ts";
 
 /**
@@ -41,7 +42,17 @@ export type WriteSource =
         | Iterable<RecordBatch>
         | AsyncIterable<RecordBatch>;
     }
-  | SqlWriteSource;
+  | SqlWriteSource
+  | AssignedSource;
+
+/** Rows whose columns become the table's by rules of assignment, as those of INSERT do. */
+export interface AssignedSource {
+  /** A SELECT, or varve's own SQL for constants. */
+  readonly assigned: SqlWriteSource | Relation;
+  readonly assign: Assign;
+  /** Fail with {@link NoRows} if there are no rows. */
+  readonly needsRows: boolean;
+}
 
 /**
  * One SELECT over named versions of tables and named files (by their extension: csv, tsv, json, ndjson,
@@ -98,6 +109,8 @@ export async function stageWriteSource(
   source: WriteSource,
   options: StageSourceOptions,
 ): Promise<StagedSource> {
+  if (typeof source === "object" && source !== null && "assigned" in source)
+    return stageAssigned(session, source, options);
   const { engineSource, files } = await engineSourceOf(session, source, options);
   if (options.positions === true) refuseTwice(files);
   const relation = await session.stage(engineSource, {
@@ -108,6 +121,21 @@ export async function stageWriteSource(
     signal: options.signal,
   });
   return { relation: withFileNames(relation, options.fileNames), files, kind: engineSource.kind };
+}
+
+/** Stages rows with their own types, and assigns them. */
+async function stageAssigned(
+  session: OpenSession,
+  { assigned, assign, needsRows }: AssignedSource,
+  { signal, onProgress }: StageSourceOptions,
+): Promise<StagedSource> {
+  const { engineSource, files }: Prepared =
+    "columns" in assigned
+      ? { engineSource: { kind: "relation", relation: assigned }, files: [] }
+      : await sqlSource(session, assigned, { signal });
+  const relation = await session.stage(engineSource, { positions: true, onProgress, signal });
+  if (needsRows && !(await hasRows(session, relation.sql))) throw new NoRows();
+  return { relation: await assignRows(session, relation, assign), files, kind: engineSource.kind };
 }
 
 /** The relation with each row's file by the name that it was fetched from. */
@@ -132,7 +160,7 @@ interface Prepared {
 
 async function engineSourceOf(
   session: OpenSession,
-  source: WriteSource,
+  source: Exclude<WriteSource, AssignedSource>,
   options: StageSourceOptions,
 ): Promise<Prepared> {
   if (typeof source !== "object" || source === null) throw notASource(source);

@@ -1,0 +1,129 @@
+import { readFile } from "node:fs/promises";
+import { type Command, Option } from "commander";
+import { VarveError } from "../../api/errors.ts";
+import { type JsonValue, parseJson, stringifyJson, toJsonValue } from "../../api/json.ts";
+import { shownPath } from "../../api/source-paths.ts";
+import type { QueryResult, StatementResult, Table } from "../../index.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { openedTable, printWarnings } from "../shared/opened-table.ts";
+import { keyValue, type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { print } from "../shared/print.ts";
+import { printTable } from "../shared/query-output.ts";
+import { printRecords } from "../shared/records.ts";
+
+/** `varve sql STATEMENTS --table name=uri`: statements that read and change tables. */
+export function addSql(program: Command): void {
+  const command = program
+    .command("sql")
+    .summary("run statements that read and change tables")
+    .description(
+      "Run statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT INTO and OVERWRITE, ALTER TABLE, DESCRIBE HISTORY and DETAIL, SELECT (spec/statements.md). All of the text is read before anything is run.\nTables are named as --table binds them, or by their path: delta.`./orders`.",
+    )
+    .argument("[statements]", "the statements; without them and --file, standard input is read")
+    .option("-t, --table <name=uri>", "bind a name in the statements to a table; repeat for more", keyValue)
+    .option("--file <file>", "read the statements from a file")
+    .option("--dynamic-partitions", "INSERT OVERWRITE replaces only the partitions that its rows belong to")
+    .option("--merge-schema", "let INSERT add columns, as INSERT WITH SCHEMA EVOLUTION does")
+    .option("--upgrade-protocol", "let ALTER TABLE add features to the protocol")
+    .option("-m, --message <text>", "kept in the history of the versions that the statements commit")
+    .addOption(
+      new Option("-f, --format <format>", "how to print results").choices(["table", "json"]).default("table"),
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve sql \"INSERT INTO t VALUES (7, 'g', 70); SELECT count(*) FROM t\" --table t=./orders\n  $ varve sql --file correct.sql --table orders=./orders --table s=./corrections\n  $ echo 'DESCRIBE DETAIL delta.`./orders`' | varve sql --format json",
+    );
+  withStoreFlags(command).action(runStatements);
+}
+
+interface SqlFlags extends StoreFlags {
+  readonly table?: Readonly<Record<string, string>> | undefined;
+  readonly file?: string | undefined;
+  readonly dynamicPartitions?: boolean | undefined;
+  readonly mergeSchema?: boolean | undefined;
+  readonly upgradeProtocol?: boolean | undefined;
+  readonly message?: string | undefined;
+  readonly format: "table" | "json";
+}
+
+async function runStatements(statements: string | undefined, flags: SqlFlags): Promise<void> {
+  const text = await statementsOf(statements, flags.file);
+  const { runSql } = await import("../../api/shared/run-sql.ts");
+  const tables: Record<string, Table> = {};
+  const json: JsonValue[] = [];
+  try {
+    for (const [name, uri] of Object.entries(flags.table ?? {})) tables[name] = await openedTable(uri, flags);
+    const { s3, memoryLimit } = openOptions(flags);
+    await runSql(text, {
+      tables,
+      s3,
+      memoryLimit,
+      dynamicPartitions: flags.dynamicPartitions,
+      mergeSchema: flags.mergeSchema,
+      upgradeProtocol: flags.upgradeProtocol,
+      userMetadata: flags.message,
+      onResult: async (result, rows) => {
+        if (flags.format === "json") json.push(await jsonOf(result, rows));
+        else await printResult(result, rows);
+      },
+    });
+  } finally {
+    if (flags.format === "json" && json.length > 0) print(`${stringifyJson(json, 2)}\n`);
+    for (const table of Object.values(tables)) {
+      await printWarnings(table);
+      await table.close();
+    }
+  }
+}
+
+async function statementsOf(statements: string | undefined, file: string | undefined): Promise<string> {
+  if (statements !== undefined && file !== undefined)
+    throw new VarveError("INVALID_ARGUMENT", "Pass the statements or --file, not both.", {});
+  if (statements !== undefined) return statements;
+  try {
+    return file === undefined ? await standardInputText() : await readFile(file, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const name = file === undefined ? "standard input" : shownPath(file);
+    throw new VarveError("SOURCE_UNREADABLE", `Cannot read ${name}: ${why}.`, { file: name }, error);
+  }
+}
+
+async function standardInputText(): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of process.stdin) parts.push(Buffer.from(part as Uint8Array));
+  return Buffer.concat(parts).toString("utf8");
+}
+
+/** The result with its rows as exact JSON. */
+async function jsonOf(result: StatementResult, rows: QueryResult | undefined): Promise<JsonValue> {
+  if (rows === undefined) return toJsonValue(result);
+  const parsed: JsonValue[] = [];
+  for await (const lines of rows.jsonLines())
+    for (const line of lines.slice(0, -1).split("\n")) parsed.push(parseJson(line));
+  return { ...(toJsonValue(result) as Readonly<Record<string, JsonValue>>), rows: parsed };
+}
+
+async function printResult(result: StatementResult, rows: QueryResult | undefined): Promise<void> {
+  if (rows !== undefined) return printTable(rows);
+  if (result.rows !== undefined) return printRecords(shownRows(result), { format: "table" });
+  print(`${summaryOf(result)}\n`);
+}
+
+/** One row is printed as a list of its fields. */
+function shownRows({ statement, rows = [] }: StatementResult): readonly Readonly<Record<string, unknown>>[] {
+  const [row] = rows;
+  if (statement !== "DESCRIBE DETAIL" || row === undefined) return rows;
+  return Object.entries(row).map(([what, value]) => ({ what, value }));
+}
+
+function summaryOf({ statement, table, outcome, version, metrics }: StatementResult): string {
+  const what = `${statement} ${table ?? ""}`;
+  if (outcome === "unchanged") return `${what}: nothing to do, still version ${version}`;
+  const { rows, filesAdded, filesRemoved } = metrics ?? {};
+  const parts = [
+    ...(rows === undefined ? [] : [`${rows} ${rows === 1 ? "row" : "rows"}`]),
+    ...(filesAdded === undefined ? [] : [`files +${filesAdded} -${filesRemoved ?? 0}`]),
+  ];
+  return [`${what}: version ${version}`, ...parts].join(", ");
+}

@@ -1,0 +1,119 @@
+import type { StatementReader } from "./statement-reader.ts";
+import type {
+  CloneStatement,
+  ConvertStatement,
+  DescribeStatement,
+  GenerateStatement,
+  OptimizeStatement,
+  ReorgStatement,
+  RestoreStatement,
+  VacuumStatement,
+} from "./syntax.ts";
+
+/** `OPTIMIZE t [FULL] [WHERE condition] [ZORDER BY (a, b)]`; OPTIMIZE was read. */
+export function parseOptimize(reader: StatementReader): OptimizeStatement {
+  reader.take("table");
+  const target = { table: reader.table() };
+  const full = reader.take("full");
+  const where = reader.take("where") ? reader.expression(["zorder"], "a condition") : undefined;
+  const zorderBy = reader.take("zorder", "by") ? orderColumns(reader) : [];
+  return { kind: "OPTIMIZE", target, full, where, zorderBy };
+}
+
+function orderColumns(reader: StatementReader): string[][] {
+  return reader.isNext("(") ? reader.list(() => reader.path()) : reader.items(() => reader.path());
+}
+
+/** `REORG TABLE t [WHERE condition] APPLY (PURGE)`; REORG was read. */
+export function parseReorg(reader: StatementReader): ReorgStatement {
+  reader.expect("table");
+  const target = { table: reader.table() };
+  const where = reader.take("where") ? reader.expression(["apply"], "a condition") : undefined;
+  reader.expect("apply", "(", "purge", ")");
+  return { kind: "REORG TABLE", target, where };
+}
+
+/** `VACUUM t [LITE | FULL] [RETAIN n HOURS] [DRY RUN]`; VACUUM was read. */
+export function parseVacuum(reader: StatementReader): VacuumStatement {
+  reader.take("table");
+  let statement: VacuumStatement = { kind: "VACUUM", target: { table: reader.table() }, dryRun: false };
+  while (!reader.atEnd) {
+    if (reader.take("dry", "run")) statement = { ...statement, dryRun: true };
+    else if (reader.take("retain")) statement = { ...statement, retainHours: hours(reader) };
+    else {
+      if (!reader.isNext("lite") && !reader.isNext("full"))
+        throw reader.unexpected("LITE, FULL, RETAIN n HOURS or DRY RUN");
+      statement = { ...statement, mode: reader.oneOf(["lite", "full"]) === "lite" ? "lite" : "full" };
+    }
+  }
+  return statement;
+}
+
+function hours(reader: StatementReader): number {
+  const sign = reader.take("-") ? -1 : 1;
+  const { kind, value } = reader.peek();
+  if (kind !== "number" || !/^\d{1,9}(?:\.\d{1,9})?$/.test(value))
+    throw reader.unexpected("a number of hours");
+  reader.advance();
+  reader.expect("hours");
+  return sign * Number(value);
+}
+
+/** `RESTORE [TABLE] t TO VERSION | TIMESTAMP AS OF …`; RESTORE was read. */
+export function parseRestore(reader: StatementReader): RestoreStatement {
+  reader.take("table");
+  const target = { table: reader.table() };
+  reader.take("to");
+  return { kind: "RESTORE TABLE", target, to: reader.point() };
+}
+
+/** `CREATE [OR REPLACE] TABLE [IF NOT EXISTS] c SHALLOW | DEEP CLONE t …`; CREATE was read. */
+export function parseClone(reader: StatementReader): CloneStatement {
+  const orReplace = reader.take("or", "replace");
+  reader.expect("table");
+  const ifNotExists = reader.take("if", "not", "exists");
+  const target = { table: reader.table() };
+  const depth = reader.oneOf(["shallow", "deep"]) === "deep" ? "deep" : "shallow";
+  reader.expect("clone");
+  const source = reader.reference(["tblproperties", "location"]);
+  const properties = reader.take("tblproperties") ? reader.properties() : {};
+  const location = reader.take("location") ? reader.text("a path in quotes") : undefined;
+  return {
+    kind: "CREATE TABLE CLONE",
+    target,
+    source,
+    depth,
+    orReplace,
+    ifNotExists,
+    properties,
+    location,
+  };
+}
+
+/** CONVERT TO DELTA parquet.`…` [NO STATISTICS] [PARTITIONED BY (name type)]; CONVERT was read. */
+export function parseConvert(reader: StatementReader): ConvertStatement {
+  reader.expect("to", "delta");
+  const source = reader.table();
+  const statistics = !reader.take("no", "statistics");
+  const partitionedBy = reader.take("partitioned", "by")
+    ? reader.list(() => ({ name: reader.name("a partition column"), type: reader.type().type }))
+    : [];
+  return { kind: "CONVERT TO DELTA", source, statistics, partitionedBy };
+}
+
+/** `DESCRIBE HISTORY t [LIMIT n]` and `DESCRIBE DETAIL t`; DESCRIBE was read. */
+export function parseDescribe(reader: StatementReader): DescribeStatement {
+  const isHistory = reader.oneOf(["history", "detail"]) === "history";
+  reader.take("table");
+  const target = { table: reader.table() };
+  if (!isHistory) return { kind: "DESCRIBE DETAIL", target };
+  const limit = reader.take("limit") ? reader.integer() : undefined;
+  return { kind: "DESCRIBE HISTORY", target, limit };
+}
+
+/** `GENERATE symlink_format_manifest FOR TABLE t`; GENERATE was read. */
+export function parseGenerate(reader: StatementReader): GenerateStatement {
+  const mode = reader.name("a mode such as symlink_format_manifest");
+  reader.expect("for", "table");
+  return { kind: "GENERATE", target: { table: reader.table() }, mode };
+}

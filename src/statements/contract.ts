@@ -1,0 +1,70 @@
+import type { Statement, StatementBody, StatementPoint, TableName } from "../dialects/statements/syntax.ts";
+import type { Engine, EngineColumn, EngineRow, SessionOptions } from "../engine/core/contract.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import type { QueryResult } from "../query/query-result.ts";
+import type { MaintenanceOutcome } from "../table/commit/log-maintenance.ts";
+
+/** Result of one statement. */
+export interface StatementResult {
+  /** What the statement is, such as `INSERT` or `ALTER TABLE`. */
+  readonly statement: string;
+  /** `read`: it returned rows. `unchanged`: there was nothing to do, and nothing was committed. */
+  readonly outcome: "read" | "committed" | "unchanged";
+  /** The table as the statement names it; absent for SELECT. */
+  readonly table?: string | undefined;
+  /** The table's version after the statement. */
+  readonly version?: number | undefined;
+  /** What the commit did, such as `rows`, `filesAdded` and `filesRemoved`. */
+  readonly metrics?: Readonly<Record<string, number>> | undefined;
+  /** Columns and rows that the statement returned. */
+  readonly columns?: readonly EngineColumn[] | undefined;
+  readonly rows?: readonly EngineRow[] | undefined;
+}
+
+/** Takes the result of a statement as soon as it is done, with the rows of a SELECT, which it may consume. */
+export type OnResult = (result: StatementResult, rows?: QueryResult) => Promise<void>;
+
+/** A table that statements read and write. */
+export interface StatementTable {
+  /** The version that a statement is based on. @throws `INVALID_ARGUMENT` for a table bound to one version */
+  writable(): Promise<LogSnapshot>;
+  /** The newest version, or one of the history. */
+  read(point?: StatementPoint): Promise<LogSnapshot>;
+  /** Takes note of a commit, and of the maintenance that follows it. */
+  committed(commit: {
+    readonly version: number;
+    readonly maintenance?: Promise<MaintenanceOutcome> | undefined;
+  }): Promise<unknown>;
+}
+
+/** What statements are run with. */
+export interface StatementContext {
+  readonly engine: Engine;
+  readonly session: SessionOptions;
+  /** Opens a table that a statement names. @throws `SQL_FAILED` for a name that no table is bound to */
+  readonly table: (name: TableName) => Promise<StatementTable>;
+  /** Names of the bound tables. */
+  readonly names: readonly string[];
+  /** INSERT OVERWRITE replaces the partitions that its rows belong to. */
+  readonly dynamicPartitions: boolean;
+  /** INSERT and MERGE may add columns, as WITH SCHEMA EVOLUTION says. */
+  readonly mergeSchema: boolean;
+  /** ALTER TABLE may add features to the protocol. */
+  readonly upgradeProtocol: boolean;
+  /** Called after each statement, before the next; the rows of a SELECT are then not collected. */
+  readonly onResult?: OnResult | undefined;
+  readonly userMetadata?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Runs one kind of statement. */
+export type Executor<Body extends StatementBody> = (
+  body: Body,
+  context: StatementContext,
+  statement: Statement,
+) => Promise<StatementResult>;
+
+/** The table as a statement names it. */
+export function tableText(name: TableName): string {
+  return name.kind === "bound" ? name.name : `${name.format}.\`${name.path.replaceAll("`", "``")}\``;
+}

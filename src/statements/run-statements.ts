@@ -1,0 +1,90 @@
+import { parseStatements } from "../dialects/statements/parse-statements.ts";
+import type { Statement, StatementBody } from "../dialects/statements/syntax.ts";
+import { VarveError } from "../errors.ts";
+import { throwIfCancelled } from "../util/cancel.ts";
+import { alterChanges, alterTable } from "./alter-table.ts";
+import type { Executor, StatementContext, StatementResult } from "./contract.ts";
+import { describeTable } from "./describe-table.ts";
+import { insertRows } from "./insert-rows.ts";
+import { selectRows } from "./select-rows.ts";
+
+type Executors = {
+  readonly [Kind in StatementBody["kind"]]?: Executor<Extract<StatementBody, { readonly kind: Kind }>>;
+};
+
+/** What runs each kind of statement; those that are not here are read, and refused by name. */
+const executors: Executors = {
+  SELECT: selectRows,
+  INSERT: insertRows,
+  "ALTER TABLE": alterTable,
+  "DESCRIBE HISTORY": describeTable,
+  "DESCRIBE DETAIL": describeTable,
+};
+
+/**
+ * Runs statements in their order, each a commit of its own. All of the text is read first, so that a mistake in
+ * it changes nothing.
+ *
+ * @throws `SQL_FAILED` with the position for a text that cannot be read, `UNSUPPORTED_FEATURE` naming a
+ * statement that is not supported, before anything is run; then the errors of the statements, with the index
+ * of the statement (`statement`) in `data`
+ */
+export async function runStatements(text: string, context: StatementContext): Promise<StatementResult[]> {
+  const statements = parseStatements(text);
+  for (const { body } of statements) requireSupported(body);
+  const results: StatementResult[] = [];
+  for (const [index, statement] of statements.entries()) {
+    throwIfCancelled(context.signal, "running statements");
+    const result = await located(statements, index, () => runStatement(statement, context));
+    // A SELECT was handed over with its rows.
+    if (statement.body.kind !== "SELECT") await context.onResult?.(result);
+    results.push(result);
+  }
+  return results;
+}
+
+function runStatement(statement: Statement, context: StatementContext): Promise<StatementResult> {
+  const { body } = statement;
+  // The table above pairs each kind with what runs it.
+  const execute = executors[body.kind] as Executor<StatementBody>;
+  return execute(body, context, statement);
+}
+
+/** Says which of several statements failed, and that those before it were committed. */
+async function located<T>(
+  statements: readonly Statement[],
+  index: number,
+  run: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    // Subclasses carry more than their message and data.
+    if (statements.length === 1 || !(error instanceof VarveError) || error.constructor !== VarveError)
+      throw error;
+    const before =
+      index === 0
+        ? "No statement before it."
+        : index === 1
+          ? "The one before it is done."
+          : `The ${index} before it are done.`;
+    const kind = statements[index]?.body.kind ?? "";
+    throw new VarveError(
+      error.code,
+      `Statement ${index + 1} of ${statements.length} (${kind}) failed: ${error.message} ${before}`,
+      { ...error.data, statement: index },
+      error,
+    );
+  }
+}
+
+function requireSupported(body: StatementBody): void {
+  const change = body.kind === "ALTER TABLE" ? body.change.change : undefined;
+  if (executors[body.kind] !== undefined && (change === undefined || alterChanges.has(change))) return;
+  const statement = change === undefined ? body.kind : `${body.kind} ${change}`;
+  throw new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `varve does not support the statement ${statement} yet. Nothing of the text was run.`,
+    { statement },
+  );
+}

@@ -1,0 +1,243 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import { stringifyJson } from "../../src/api/json.ts";
+import { runSql } from "../../src/api/shared/run-sql.ts";
+import type { Table } from "../../src/api/table.ts";
+import type { EngineRow } from "../../src/engine/core/contract.ts";
+import { isVarveError } from "../../src/errors.ts";
+import { constraintPrefix } from "../../src/protocol/constraint-names.ts";
+import { columnMetadata } from "../../src/schema/column-metadata.ts";
+import { findField, mapFields } from "../../src/schema/fields.ts";
+import { parseSchema, serializeSchema } from "../../src/schema/schema-json.ts";
+import { typeText } from "../../src/schema/type-names.ts";
+import type { StructField, StructType } from "../../src/schema/types.ts";
+import type { StatementResult } from "../../src/statements/contract.ts";
+import type { JsonObject } from "../../src/util/json.ts";
+import { canonicalRow } from "./canonical.ts";
+import type { DmlCase, DmlStep, DmlTable, DmlView, ExpectedStep } from "./dml-cases.ts";
+import { codesOf } from "./dml-errors.ts";
+
+/** Settings of Spark for things that varve does not do yet. */
+const settingsNotYet: Readonly<Record<string, string>> = {
+  "spark.databricks.delta.autoCompact.minNumFiles": "automatic compaction",
+  "spark.databricks.delta.optimize.minFileSize": "OPTIMIZE",
+  "spark.databricks.delta.optimize.maxFileSize": "OPTIMIZE",
+  "spark.sql.files.ignoreMissingFiles": "RESTORE TABLE",
+};
+
+/** Refusals of Spark that varve does not follow, and why. */
+const allowedHere: Readonly<Record<string, string>> = {
+  DELTA_FEATURE_DROP_NONREMOVABLE_FEATURE: "varve drops every feature that nothing in the table uses",
+};
+
+/** The first statement of a case that varve reads and refuses, as not supported yet. */
+export async function unsupportedStatement(item: DmlCase): Promise<string | undefined> {
+  for (const { sql, settings = {} } of item.steps) {
+    const setting = Object.keys(settings).find((key) => settingsNotYet[key] !== undefined);
+    if (setting !== undefined) return settingsNotYet[setting];
+    // Refused before any table is looked for.
+    const failure = await failureOf(() => runSql(sql.replaceAll("{root}", "/nowhere")));
+    if (isVarveError(failure, "UNSUPPORTED_FEATURE") && typeof failure.data["statement"] === "string")
+      return failure.data["statement"];
+  }
+  return undefined;
+}
+
+/** Runs the statements of a case in a folder, and compares with what Spark did after each. */
+export async function runDmlCase(item: DmlCase, folder: string): Promise<void> {
+  await using table = await setUp(item.tables.t, join(folder, "t"));
+  const tables: Record<string, Table> = { t: table };
+  for (const [name, view] of Object.entries(item.tables))
+    if (name !== "t") tables[name] = await setUpView(view, join(folder, name));
+  let before = rowTexts(table, await rowsOf(table));
+  expect(before, "rows after the set-up").toEqual(wantedTexts(table, item.tables.t.rows));
+  const versions = new Map([[item.tables.t.version, table.snapshot().version]]);
+  for (const step of item.steps) {
+    await runStep(step, { folder, table, tables, before, versions });
+    await table.refresh();
+    if (step.expect.readError === undefined) before = rowTexts(table, await rowsOf(table));
+  }
+}
+
+interface StepScope {
+  readonly folder: string;
+  readonly table: Table;
+  readonly tables: Readonly<Record<string, Table>>;
+  /** Canonical texts of the rows before the step. */
+  readonly before: readonly string[];
+  /**
+   * Versions here by Spark's: a statement that changes nothing makes no commit here, and Spark refuses some that
+   * are done here.
+   */
+  readonly versions: Map<number, number>;
+}
+
+async function runStep(step: DmlStep, scope: StepScope): Promise<void> {
+  const { table, before, versions } = scope;
+  const { expect: wanted, sql, settings } = step;
+  const [versionBefore, sparkBefore] = [table.snapshot().version, Math.max(...versions.keys())];
+  const text = sql
+    .replaceAll("{root}", scope.folder)
+    .replace(/\bVERSION AS OF (\d+)/g, (whole, version: string) => {
+      const here = versions.get(Number(version));
+      return here === undefined ? whole : `VERSION AS OF ${here}`;
+    });
+  let results: readonly StatementResult[] = [];
+  const failure = await failureOf(async () => {
+    results = await runSql(text, {
+      tables: scope.tables,
+      upgradeProtocol: true,
+      mergeSchema: settings?.["spark.databricks.delta.schema.autoMerge.enabled"] === "true",
+      dynamicPartitions: settings?.["spark.sql.sources.partitionOverwriteMode"] === "dynamic",
+    });
+  });
+  await table.refresh();
+  const { version } = table.snapshot();
+  const differs = allowedHere[wanted.error?.condition ?? ""] !== undefined && failure === undefined;
+  if (wanted.error !== undefined && !differs) {
+    compareError(sql, failure, wanted.error);
+    expect(version, `version after the refusal of ${sql}`).toBe(versionBefore);
+  } else if (failure !== undefined) throw failure;
+  const [result] = results;
+  const commits = (wanted.version ?? sparkBefore) - sparkBefore;
+  if (result?.outcome === "unchanged") expect(wanted.rows, `${sql} changes rows in Spark`).toBeUndefined();
+  else if (wanted.error === undefined) expect(version - versionBefore, `commits of ${sql}`).toBe(commits);
+  for (let back = 0; back < Math.max(commits, 1); back++)
+    versions.set(sparkBefore + commits - back, Math.max(version - back, 0));
+  if (wanted.schema !== undefined) compareSchema(table.snapshot().schema, wanted.schema);
+  if (wanted.rowsUnchanged === true)
+    expect(rowTexts(table, await rowsOf(table)), `rows after ${sql}`).toEqual(before);
+  if (wanted.rows !== undefined)
+    expect(rowTexts(table, await rowsOf(table)), `rows after ${sql}`).toEqual(
+      wantedTexts(table, wanted.rows),
+    );
+  if (result?.statement === "SELECT" && wanted.result !== undefined)
+    compareResult(result, wanted.result, sql);
+  await compareChanges(scope, wanted, sql);
+}
+
+async function setUp({ schema, partitionColumns, properties, setup }: DmlTable, uri: string): Promise<Table> {
+  const constraints = (key: string) => key.startsWith(constraintPrefix);
+  const own = /^delta\.(?:columnMapping\.maxColumnId|rowTracking\.materialized)/;
+  const table = await createTable(uri, {
+    schema: serializeSchema(withoutSparkIds(parseSchema(stringifyJson(schema)))),
+    partitionBy: partitionColumns,
+    properties: Object.fromEntries(
+      Object.entries(properties).filter(([key]) => !constraints(key) && !own.test(key)),
+    ),
+  });
+  for (const statement of setup.slice(1))
+    await runSql(statement, { tables: { t: table }, upgradeProtocol: true });
+  await table.refresh();
+  return table;
+}
+
+async function setUpView({ schema, rows }: DmlTable | DmlView, uri: string): Promise<Table> {
+  const nullable = mapFields(parseSchema(stringifyJson(schema)), (field) => ({ ...field, nullable: true }));
+  const table = await createTable(uri, { schema: serializeSchema(nullable) });
+  if (rows.length === 0) return table;
+  const file = `${uri}.ndjson`;
+  writeFileSync(file, rows.map((row) => `${stringifyJson(row)}\n`).join(""));
+  await table.append({ ndjson: file });
+  return table;
+}
+
+/** The schema without what Spark adds to it in the course of the set-up. */
+function withoutSparkIds(schema: StructType): StructType {
+  return mapFields(schema, (field): StructField => {
+    const kept = Object.entries(field.metadata).filter(
+      ([key]) => !/^(?:delta\.columnMapping\.|parquet\.field\.|delta\.identity\.highWaterMark)/.test(key),
+    );
+    return { ...field, metadata: Object.fromEntries(kept) };
+  });
+}
+
+async function rowsOf(table: Table): Promise<EngineRow[]> {
+  const rows: EngineRow[] = [];
+  for await (const row of table.snapshot().rows()) rows.push(row);
+  return rows;
+}
+
+function rowTexts(table: Table, rows: readonly EngineRow[]): string[] {
+  return rows.map((row) => canonicalRow(table.snapshot().schema, row)).sort();
+}
+
+function wantedTexts(table: Table, rows: readonly JsonObject[]): string[] {
+  return rows.map((row) => canonicalRow(table.snapshot().schema, row)).sort();
+}
+
+function compareError(
+  sql: string,
+  failure: unknown,
+  { condition, message }: NonNullable<ExpectedStep["error"]>,
+): void {
+  expect(failure, `${sql} must fail: ${message}`).toBeDefined();
+  if (!isVarveError(failure)) throw failure;
+  const codes = codesOf(condition);
+  if (codes !== undefined) expect(codes, `${condition}: ${failure.message}`).toContain(failure.code);
+}
+
+function compareSchema(found: StructType, wanted: JsonObject): void {
+  const shape = (schema: StructType) =>
+    schema.fields.map(
+      (field) =>
+        `${field.name} ${typeText(field.type)}${field.nullable ? "" : " not null"} ${lengthOf(field)}`,
+    );
+  expect(shape(found)).toEqual(shape(parseSchema(stringifyJson(wanted))));
+}
+
+function lengthOf(field: StructField): string {
+  const limit = columnMetadata(field).charLength;
+  return limit === undefined ? "" : `${limit.kind}(${limit.length})`;
+}
+
+/** Rows of a SELECT by the texts of their values, because Spark's types of a query are not known. */
+function compareResult({ rows = [] }: StatementResult, wanted: readonly JsonObject[], sql: string): void {
+  const text = (row: object) =>
+    Object.entries(row)
+      .map(
+        ([name, value]) =>
+          `${name.toLowerCase()}=${typeof value === "bigint" ? String(value) : stringifyJson(value)}`,
+      )
+      .sort()
+      .join(" ");
+  expect(rows.map(text).sort(), sql).toEqual(wanted.map(text).sort());
+}
+
+/** The change feed of the step's commits, as a set of rows with their kind. */
+async function compareChanges(
+  { table, versions }: StepScope,
+  { commits = [] }: ExpectedStep,
+  sql: string,
+): Promise<void> {
+  for (const { version: sparkVersion, changes } of commits) {
+    const version = versions.get(sparkVersion);
+    if (changes === undefined || version === undefined) continue;
+    const feed = await table.changes({ from: version, to: version });
+    const found: EngineRow[] = [];
+    for await (const row of feed.rows()) found.push(row);
+    const { schema } = await table.at(version);
+    const kind = findField(schema, "_change_type");
+    const whole: StructType = {
+      type: "struct",
+      fields: [
+        ...schema.fields.filter((field) => field !== kind),
+        { name: "_change_type", type: "string", nullable: true, metadata: {} },
+      ],
+    };
+    const texts = (rows: readonly (EngineRow | JsonObject)[]) =>
+      rows.map((row) => canonicalRow(whole, row)).sort();
+    expect(texts(found), `changes of version ${version}, by ${sql}`).toEqual(texts(changes));
+  }
+}
+
+async function failureOf(run: () => Promise<unknown>): Promise<unknown> {
+  try {
+    await run();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}

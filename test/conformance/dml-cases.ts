@@ -1,0 +1,63 @@
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { type JsonObject, parseJson } from "../../src/util/json.ts";
+
+/** What Spark did in one step; absent members say nothing. */
+export interface ExpectedStep {
+  readonly version?: number | undefined;
+  readonly error?: { readonly condition: string | null; readonly message: string } | undefined;
+  readonly commits?: readonly { readonly version: number; readonly changes?: readonly JsonObject[] }[];
+  readonly rows?: readonly JsonObject[];
+  readonly rowsUnchanged?: boolean;
+  readonly schema?: JsonObject;
+  readonly partitionColumns?: readonly string[];
+  readonly liveFiles?: number;
+  readonly liveFilesFixed?: boolean;
+  readonly result?: readonly JsonObject[];
+  readonly readError?: JsonObject;
+}
+
+/** One statement, and what Spark did. */
+export interface DmlStep {
+  readonly sql: string;
+  readonly settings?: Readonly<Record<string, string>> | undefined;
+  readonly expect: ExpectedStep;
+}
+
+/** The table that a case changes. */
+export interface DmlTable {
+  readonly schema: JsonObject;
+  readonly partitionColumns: readonly string[];
+  readonly properties: Readonly<Record<string, string>>;
+  readonly setup: readonly string[];
+  readonly version: number;
+  readonly rows: readonly JsonObject[];
+  readonly domains?: JsonObject | undefined;
+}
+
+/** A table that the statements only read. */
+export interface DmlView {
+  readonly schema: JsonObject;
+  readonly rows: readonly JsonObject[];
+}
+
+/** Statements on a table, with what Spark did at each. */
+export interface DmlCase {
+  readonly id: string;
+  readonly disputed?: string | undefined;
+  readonly tables: { readonly t: DmlTable } & Readonly<Record<string, DmlTable | DmlView>>;
+  readonly steps: readonly DmlStep[];
+}
+
+export const dmlCasesFile =
+  process.env["VARVE_DML_CASES"] ?? resolve(import.meta.dirname, "../../../shared/reference/dml-cases.json");
+
+/** Whether the file of cases is at hand; it has to be where `CI` is set. */
+export const dmlCasesFound = existsSync(dmlCasesFile);
+
+/** All cases; none where the file is not at hand. */
+export function readDmlCases(): readonly DmlCase[] {
+  if (!dmlCasesFound) return [];
+  const file: unknown = parseJson(readFileSync(dmlCasesFile, "utf8"));
+  return (file as { readonly cases: readonly DmlCase[] }).cases;
+}
