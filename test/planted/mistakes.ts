@@ -5,6 +5,7 @@ import { diskMistakes } from "./disk.ts";
 import { fencesMistakes } from "./fences.ts";
 import { gatesMistakes } from "./gates.ts";
 import type { Mistake } from "./mistake.ts";
+import { rewritesMistakes } from "./rewrites.ts";
 import { s3Mistakes } from "./s3.ts";
 import { sourceMistakes } from "./sources.ts";
 import { untypedMistakes } from "./untyped.ts";
@@ -20,6 +21,7 @@ export const mistakes: readonly Mistake[] = [
   ...diskMistakes,
   ...fencesMistakes,
   ...gatesMistakes,
+  ...rewritesMistakes,
   ...s3Mistakes,
   ...sourceMistakes,
   ...untypedMistakes,

@@ -125,9 +125,9 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Rows for which a condition is unknown are replaced.",
-    file: "remove-condition.ts",
-    find: "engineColumns(target.schema))}) IS TRUE)`;",
-    replace: "engineColumns(target.schema))}) IS NOT FALSE)`;",
+    file: "row-condition.ts",
+    find: "${condition} IS TRUE)`;",
+    replace: "${condition} IS NOT FALSE)`;",
     test: "operations/overwrite.test.ts",
     name: "refuses new rows that do not meet it, unknown counting as no",
   },

@@ -110,20 +110,19 @@ async function changingRows(
   return { scan: scan.sql, schema, names: ownNames(schema), condition, readsIds };
 }
 
-/** The deleted rows of each file: those that were deleted before, and the matched ones. */
+/** The deleted rows of each file that keeps some: those that were deleted before, and the matched ones. */
 async function markedFiles(
   { session }: WriteRoom,
   { snapshot }: RewritePlan,
-  files: readonly MatchedFile[],
+  matched: readonly MatchedFile[],
 ): Promise<MarkedFile[]> {
+  const files = matched.filter((file) => file.rows > file.matched);
   const adds = files.map(({ add }) => add);
   const before = await deletedRows(session, snapshot.context, adds);
-  return files
-    .filter(({ rows, matched }) => rows > matched)
-    .map(({ add, rows, bits }, index) => {
-      assertInternal(bits !== undefined, "rows to mark whose positions are not known");
-      return { add, deleted: united(bits, before[index]), liveRows: rows };
-    });
+  return files.map(({ add, rows, bits }, index) => {
+    assertInternal(bits !== undefined, "rows to mark whose positions are not known");
+    return { add, deleted: united(bits, before[index]), liveRows: rows };
+  });
 }
 
 function united(bits: Uint8Array, others: Uint8Array | undefined): Uint8Array {

@@ -174,6 +174,22 @@ describe.each([
   });
 });
 
+describe("an update by deletion vectors", () => {
+  it("keeps the earlier deletions of each file, beside files of which every row changes", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await numbers(folder, vectors);
+    await table.append([{ id: 6, name: "f", n: 6 }]);
+    await table.delete("id IN (1, 4)");
+    expect(await table.update({ set: { n: "-n" }, where: "id IN (2, 5, 6)" })).toMatchObject({
+      rowsUpdated: 3,
+      filesRemoved: 2,
+      filesMarked: 1,
+    });
+    expect(await texts(table)).toEqual(["2 b null", "3 c 3", "5 e -5", "6 f -6"]);
+    expect((await fsck(folder, { data: true, deep: true })).findings).toEqual([]);
+  });
+});
+
 describe("what a table requires of updated rows", () => {
   it("NOT NULL columns, constraints and lengths hold, and nothing is written where they do not", async () => {
     const folder = join(freshFolder(), "t");
