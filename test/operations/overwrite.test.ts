@@ -233,6 +233,56 @@ describe("overwrite of the rows of a condition", () => {
   });
 });
 
+describe("the change feed of an overwrite", () => {
+  const feed = { "delta.enableChangeDataFeed": "true" };
+  const changesOf = async (table: Awaited<ReturnType<typeof sales>>, version: number) => {
+    const rows: string[] = [];
+    for await (const row of (await table.changes({ from: version })).rows())
+      rows.push(`${String(row["_change_type"])} ${String(row["id"])}`);
+    return rows.sort();
+  };
+  const rows = [{ id: 9, region: "north", year: 2024 }];
+
+  it.each([
+    ["all rows", {}, ["delete 1", "delete 2", "delete 3", "delete 4", "insert 9"]],
+    ["the partitions of the new rows", { dynamicPartitions: true }, ["delete 2", "insert 9"]],
+    [
+      "rows of a condition on partitions",
+      { replaceWhere: "region = 'north' AND year = 2024" },
+      ["delete 2", "insert 9"],
+    ],
+  ])("has the rows that went and came: %s", async (_, options, expected) => {
+    const table = await sales(join(freshFolder(), "t"), feed);
+    const { version } = await table.overwrite(rows, options);
+    expect(await changesOf(table, version)).toEqual(expected);
+  });
+
+  it("has no row that was only copied, for a condition on any column", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, {
+      source: [1, 2, 3, 4].map((id) => ({ id, region: `r${id}` })),
+      properties: { ...feed, "delta.enableRowTracking": "true" },
+    });
+    const { version } = await table.overwrite([{ id: 2, region: "new" }], { replaceWhere: "id IN (2, 3)" });
+    expect(await changesOf(table, version)).toEqual(["delete 2", "delete 3", "insert 2"]);
+    expect(await ids(table)).toEqual([1, 2, 4]);
+    expect(filesBelow(join(folder, "_change_data"))).toHaveLength(1);
+    await table.overwrite([], { replaceWhere: "id = 4" });
+    expect(await changesOf(table, version + 1)).toEqual(["delete 4"]);
+  });
+
+  it("is told of nothing where the new rows do not meet the condition", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { source: [{ id: 1 }, { id: 2 }], properties: feed });
+    await table.settled();
+    const before = filesBelow(folder);
+    await expect(table.overwrite([{ id: 5 }], { replaceWhere: "id = 2" })).rejects.toMatchObject({
+      code: "CONSTRAINT_VIOLATED",
+    });
+    expect(filesBelow(folder)).toEqual(before);
+  });
+});
+
 describe("overwrite of a table whose keys are tested across the table", () => {
   const keys = suite("keys", [check.unique("id", { acrossTable: true })]);
   const fresh = async () => {

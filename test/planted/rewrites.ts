@@ -30,12 +30,12 @@ export const rewritesMistakes: readonly Mistake[] = [
     name: "hold the rows of all deletions",
   },
   {
-    what: "A file that loses every row gets a vector and stays.",
+    what: "A file of which every row changes gets a vector and stays.",
     file: "rewrite-files.ts",
-    find: "update === undefined && rows === matched",
-    replace: "update === undefined && rows < matched",
-    test: deleting,
-    name: "give way to the removal of a file without rows",
+    find: "matched.filter((file) => file.rows > file.matched)",
+    replace: "matched.filter((file) => file.rows > 0)",
+    test: updating,
+    name: "beside files of which every row changes",
   },
   {
     what: "Vectors are written although the property is off.",

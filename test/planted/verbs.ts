@@ -78,7 +78,7 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "Files of a batch that was applied already stay.",
     file: "stages/commit-batch.ts",
-    find: "    await withdrawData(target.context, data);\n    return alreadyApplied",
+    find: "    await withdrawData(target.context, published);\n    return alreadyApplied",
     replace: "    return alreadyApplied",
     test: "operations/append.test.ts",
     name: "does nothing the second time for the same transaction or bat",

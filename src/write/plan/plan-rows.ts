@@ -28,7 +28,7 @@ export function addedRows(
     source,
     removes: { kind: "none" },
     schema: { kind: mergeSchema === true ? "merge" : "keep", upgradeProtocol: upgradeProtocol === true },
-    changeFeed: target.requirements.changeDataFeed ? "whole-files" : "none",
+    changeFeed: target.requirements.changeDataFeed,
     tests,
     operation: appendOperation,
     batch: { txn, batchId },

@@ -42,7 +42,11 @@ export interface RowsPlan extends PlanBase {
   readonly removes: Removal;
   /** How the table's schema follows the source's columns. */
   readonly schema: SchemaChange;
-  readonly changeFeed: ChangeFeed;
+  /**
+   * Whether the table keeps a change feed: then the commit has change files where the files that it adds and removes
+   * hold rows that did not change.
+   */
+  readonly changeFeed: boolean;
   /** Absent if the rows are not tested. */
   readonly tests?: BatchTests | undefined;
   /** Split data files near this many bytes; default: by the table's property. */
@@ -91,12 +95,6 @@ export type SchemaChange =
     }
   /** The table is being created, with the source's columns. */
   | { readonly kind: "define"; readonly table: Omit<TableDefinition, "schema"> };
-
-/**
- * How readers of a change feed learn what the commit changed. `none`: the table keeps no feed. `whole-files`:
- * from the files that it adds and removes, so none of them may hold rows that are kept.
- */
-export type ChangeFeed = "none" | "whole-files";
 
 /** The tests of a write's rows. */
 export interface BatchTests {

@@ -83,6 +83,8 @@ export interface JudgedRows extends FencedRows {
  */
 export interface WrittenBatch extends FencedRows {
   readonly data: StagedData;
+  /** Change data files; absent if readers can tell the changes from the other files. */
+  readonly changes?: StagedData | undefined;
   /** Verdict on the whole batch; absent without tests. */
   readonly verdict?: GateOutcome | undefined;
   readonly removed: RemovedFiles;

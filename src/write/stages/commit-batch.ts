@@ -1,10 +1,18 @@
-import type { AddAction } from "../../protocol/actions.ts";
+import type { TableContext } from "../../log/contract.ts";
+import type { AddAction, CdcAction } from "../../protocol/actions.ts";
 import { plainVerdict, summarizeVerdict } from "../../quality/gate/verdict.ts";
 import { pathText, typeText } from "../../schema/type-names.ts";
 import type { CommitResult } from "../../table/commit/commit-request.ts";
 import { maintainLog } from "../../table/commit/log-maintenance.ts";
 import { commitChange, type RowCount, type TableChange } from "../../table/commit/table-change.ts";
-import { commitOrWithdraw, publishData, withdrawData } from "../../table/data-files/publish-data-files.ts";
+import {
+  commitOrWithdraw,
+  type PublishedFiles,
+  publishChangeFiles,
+  publishData,
+  withdrawData,
+} from "../../table/data-files/publish-data-files.ts";
+import type { StagedData } from "../../table/data-files/write-data-files.ts";
 import {
   asideMark,
   type BatchName,
@@ -32,11 +40,15 @@ export async function commitWritten(
   quarantine: QuarantinePlace | undefined,
   services: StageServices,
 ): Promise<WriteOutcome> {
-  const { plan, target, data, verdict, removed, count } = batch;
+  const { plan, target, data, changes, verdict, removed, count } = batch;
   services.onProgress?.({ phase: "committing" });
+  const published = { files: [...data.files, ...(changes?.files ?? [])] };
   const adds = await publishData(target.context, data, services.signal);
+  const changeFiles =
+    changes === undefined ? [] : await publishBeside(target.context, changes, data, services);
   const change = changeOf(plan, target, services, {
     adds,
+    changeFiles,
     removed,
     rows: count,
     setsAside: verdict !== undefined && verdict.quarantineSql !== null,
@@ -46,9 +58,9 @@ export async function commitWritten(
         ? undefined
         : defined({ ...summarizeVerdict(verdict), batchId: plan.batch.batchId, ...placeOf(quarantine) }),
   });
-  const result = await commitOrWithdraw(target.context, data, () => commitChange(target, change));
+  const result = await commitOrWithdraw(target.context, published, () => commitChange(target, change));
   if (result.outcome === "alreadyApplied") {
-    await withdrawData(target.context, data);
+    await withdrawData(target.context, published);
     return alreadyApplied(result.version);
   }
   return {
@@ -56,6 +68,21 @@ export async function commitWritten(
     gate: verdict === undefined ? undefined : plainVerdict(verdict),
     quarantine,
   };
+}
+
+/** Moves change files into the table; after a failure, the batch's data files go too. */
+async function publishBeside(
+  context: TableContext,
+  changes: StagedData,
+  data: PublishedFiles,
+  { signal }: StageServices,
+): Promise<CdcAction[]> {
+  try {
+    return await publishChangeFiles(context, changes, signal);
+  } catch (error) {
+    await withdrawData(context, data);
+    throw error;
+  }
 }
 
 /** Commits files that are already in the table's folder. @throws the errors of `commitChange` */
@@ -82,6 +109,7 @@ export function alreadyApplied(version: number): WriteResult {
 /** Outcome of a plan's rows. */
 interface Landing {
   readonly adds: readonly AddAction[];
+  readonly changeFiles?: readonly CdcAction[] | undefined;
   readonly removed?: RemovedFiles | undefined;
   readonly rows: RowCount;
   /** Whether the tests set rows of the batch aside in this write. */
@@ -95,7 +123,7 @@ function changeOf(
   plan: WritePlan,
   target: BatchTarget,
   { signal }: StageServices,
-  { adds, removed, rows, setsAside, judgedByTable, gate }: Landing,
+  { adds, changeFiles, removed, rows, setsAside, judgedByTable, gate }: Landing,
 ): TableChange {
   const partitionBy = JSON.stringify(target.metadata.partitionColumns);
   // Rows that another attempt of the batch set aside may have landed meanwhile; this attempt would land them
@@ -108,7 +136,7 @@ function changeOf(
     operation: plan.operation.name,
     operationParameters: { ...plan.operation.parameters, partitionBy },
     definition: target.changes,
-    files: { adds, removes: removed?.files, rows },
+    files: { adds, removes: removed?.files, changeFiles, rows },
     marks: [...(plan.marks ?? []), ...(setsAside ? ownMarks(plan.batch, asideMark) : [])],
     txn: batchTransaction(plan.batch),
     reads: { ...reads, appIds: [...(reads.appIds ?? []), ...rivals] },

@@ -25,6 +25,11 @@ import type { WriteRoom } from "./write-room.ts";
 export interface ComposedRows {
   readonly rows: WrittenRows;
   readonly removed?: RemovedFiles | undefined;
+  /**
+   * The changed rows with their `_change_type`, for a table with a change feed whose readers cannot tell them from the
+   * other files.
+   */
+  readonly changes?: SqlSelect | undefined;
 }
 
 /** Finds the files that may hold rows that meet a condition. */
@@ -57,8 +62,7 @@ export async function rowsThatDoNotMatch(
  * Replaces the rows that meet the condition by a batch's rows. Rows of the same files that do not meet it are
  * rewritten next to the new ones. A condition over partition columns alone removes whole files.
  *
- * @throws `CONSTRAINT_VIOLATED` for new rows that do not meet the condition; `UNSUPPORTED_FEATURE` if rows of
- * a table with a change feed would have to be rewritten; `SQL_FAILED`, `SQL_REFUSED`
+ * @throws `CONSTRAINT_VIOLATED` for new rows that do not meet the condition; `SQL_FAILED`, `SQL_REFUSED`
  */
 export async function replacedMatches(judged: JudgedRows, matching: MatchingRows): Promise<ComposedRows> {
   const { plan, room, target, clean } = judged;
@@ -77,9 +81,15 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
   const [count] = await fenced.rows(sql`SELECT count(*) AS n FROM (${kept})`);
   const copied = Number(count?.["n"] ?? 0);
   if (copied === 0) return { rows: clean, removed };
-  if (plan.changeFeed === "whole-files") throw needsWholeFiles(where);
   const rows = sql`${clean.sql} UNION ALL BY NAME (${kept})`;
-  return { rows: { sql: rows, copied, hidden: ids?.columns }, removed };
+  const columns = target.schema.fields.map(({ name }) => quoteName(name));
+  const changes = sql`SELECT ${columns}, 'delete' AS _change_type FROM (${scanned}) WHERE ${condition}
+    UNION ALL BY NAME SELECT ${columns}, 'insert' AS _change_type FROM (${clean.sql})`;
+  return {
+    rows: { sql: rows, copied, hidden: ids?.columns },
+    removed,
+    changes: plan.changeFeed ? changes : undefined,
+  };
 }
 
 /**
@@ -162,14 +172,5 @@ async function refuseOutside(
     "CONSTRAINT_VIOLATED",
     `${String(outside?.["n"])} of the new rows do not match replaceWhere (${where}). Nothing was written. Filter the source, or widen the condition.`,
     { constraint: "replaceWhere", condition: where, rows: Number(outside?.["n"]) },
-  );
-}
-
-function needsWholeFiles(where: string): VarveError {
-  return new VarveError(
-    "UNSUPPORTED_FEATURE",
-    `The table has a change data feed, and rows that match ${where} share files with other rows, which the feed would report as changed. ` +
-      "Use a condition on partition columns. Nothing was written.",
-    { features: ["changeDataFeed"], condition: where },
   );
 }

@@ -1,5 +1,6 @@
 import { isGuardStop } from "../../engine/fence/row-guard.ts";
 import type { GateOutcome } from "../../quality/gate/verdict.ts";
+import type { SqlSelect } from "../../sql/sql.ts";
 import { flushData } from "../../table/data-files/publish-data-files.ts";
 import {
   type DataWriteOptions,
@@ -35,6 +36,7 @@ export async function writeFiles(fenced: FencedRows): Promise<WrittenBatch> {
     ...fenced,
     target: numberedTarget(written.target, rules, data.rows),
     data,
+    changes: written.changes,
     count: { written: data.rows, copied, idsKept: rows.hidden !== undefined },
     removed: written.removed ?? (await removedFiles(fenced, data)),
     verdict: whole,
@@ -54,6 +56,7 @@ interface Written extends WrittenData {
   readonly rows: WrittenRows;
   readonly verdict?: GateOutcome | undefined;
   readonly removed?: RemovedFiles | undefined;
+  readonly changes?: StagedData | undefined;
 }
 
 /** Files, and the target as their rows leave it. */
@@ -120,7 +123,7 @@ async function writeJudged(judged: JudgedRows): Promise<Written> {
   const { verdict, clean, rules, gate, sourceRows, room, target } = judged;
   requireAccepted(verdict);
   await requireRules(judged);
-  const { rows, removed } = await composedRows(judged);
+  const { rows, removed, changes } = await composedRows(judged);
   const isClean = rows === clean;
   const written = await write(judged, rows, {
     rowsAtMost: isClean ? (verdict?.rows ?? sourceRows) : undefined,
@@ -128,7 +131,27 @@ async function writeJudged(judged: JudgedRows): Promise<Written> {
   const { data } = written;
   if (verdict !== undefined && isClean && seesWritten(rules))
     await gate?.confirm(verdict, writtenStatistics(room.session, target, data, rows));
-  return { ...written, rows, verdict, removed };
+  return {
+    ...written,
+    rows,
+    verdict,
+    removed,
+    changes: changes === undefined ? undefined : await stageChanges(judged, written.target, changes),
+  };
+}
+
+/** PROTOCOL.md "Change Data Files". */
+function stageChanges(
+  { room, plan, services }: FencedRows,
+  target: BatchTarget,
+  changes: SqlSelect,
+): Promise<StagedData> {
+  return stageData(room.session, dataTarget(target), changes, room.staging, {
+    changeFiles: true,
+    hiddenColumns: ["_change_type"],
+    targetFileBytes: plan.targetFileBytes,
+    signal: services.signal,
+  });
 }
 
 async function write(
