@@ -40,7 +40,7 @@ export type {
 } from "./quality/model/suite.ts";
 export type { ValueCount } from "./quality/profile/histogram.ts";
 export type { ColumnProfile, Profile, ReadableType } from "./quality/profile/profile.ts";
-export type { SuggestedSuite } from "./quality/profile/suggest.ts";
+export type { HeldOutCheck, Holdout, SuggestedSuite } from "./quality/profile/suggest.ts";
 export type { Bounds, BuiltCheck, CheckOptions, PatternOptions, Scalar } from "./quality/suite/builder.ts";
 export { check, suite } from "./quality/suite/builder.ts";
 export { defineSuite, parseSuite } from "./quality/suite/define.ts";

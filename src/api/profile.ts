@@ -31,8 +31,10 @@ export async function profile(source: Source, options: ProfileSourceOptions = {}
 }
 
 /**
- * Suggests a suite for the rows of any source, ready to be edited, with a reason for each check. @throws as
- * {@link profile}
+ * Suggests a suite for the rows of any source, ready to be edited, with a reason for each check. With `holdout`,
+ * the suite is tested on rows that it did not see, and what fails there is loosened or dropped.
+ *
+ * @throws `INVALID_ARGUMENT` for a share or rows that leave nothing to test; otherwise as {@link profile}
  *
  * @example
  * ```ts
@@ -40,12 +42,20 @@ export async function profile(source: Source, options: ProfileSourceOptions = {}
  *
  * const { suite, reasons } = await suggest(orders);
  * for (const { id = "", kind } of suite.checks) console.log(kind, reasons[id]);
+ *
+ * const { holdout } = await suggest(orders, { holdout: 0.25 });
+ * console.log(holdout?.checks.map(({ id, rate, outcome }) => `${id} ${rate} ${outcome}`));
  * ```
  */
 export async function suggest(source: Source, options: SuggestSourceOptions = {}): Promise<SuggestedSuite> {
-  const { columns, name, extended, s3 } = knownOptions("suggest", options, suggestSourceKeys);
-  const { suggestSuite } = await import("../quality/profile/suggest.ts");
-  return suggestSuite(await profile(source, { columns, s3 }), { name, extended });
+  const { columns, name, extended, holdout, s3 } = knownOptions("suggest", options, suggestSourceKeys);
+  const [{ duckdbEngine }, { suggestSource }, { sourceAccess }] = await Promise.all([
+    import("../engine/session/session.ts"),
+    import("../operations/suggest.ts"),
+    import("../table/definition/open-context.ts"),
+  ]);
+  const access = sourceAccess({ s3 });
+  return suggestSource(duckdbEngine, toWriteSource(source), { columns, name, extended, holdout, access });
 }
 
 /** A suggested suite as JSON, with the reason for each check. */

@@ -2,7 +2,6 @@ import type { Engine, Relation, Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { type Profile, profileRelation } from "../quality/profile/profile.ts";
-import { type SuggestedSuite, type SuggestOptions, suggestSuite } from "../quality/profile/suggest.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
@@ -15,11 +14,31 @@ export interface ProfileOptions {
   readonly columns?: readonly string[] | undefined;
 }
 
+/** A session, and in it the rows of a version to profile. */
+export interface ProfiledRows extends AsyncDisposable {
+  readonly session: Session;
+  readonly relation: Relation;
+}
+
 /** Profiles the columns of a version. */
 export async function profile(snapshot: LogSnapshot, options: ProfileOptions = {}): Promise<Profile> {
-  await using session = await (await snapshot.context.engine()).open();
-  const { columns } = options;
-  return await profileRelation(session, await planScan(session, snapshot, { columns }));
+  await using opened = await openProfiled(snapshot, options);
+  return await profileRelation(opened.session, opened.relation);
+}
+
+/** Opens a session with the columns of a version. */
+export async function openProfiled(
+  snapshot: LogSnapshot,
+  { columns }: ProfileOptions,
+): Promise<ProfiledRows> {
+  const session = await (await snapshot.context.engine()).open();
+  try {
+    const relation = await planScan(session, snapshot, { columns });
+    return { session, relation, [Symbol.asyncDispose]: () => session.close() };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
 }
 
 /**
@@ -32,18 +51,24 @@ export async function profileSource(
   source: WriteSource,
   options: ProfileOptions & FetchServices = {},
 ): Promise<Profile> {
+  return withProfiledSource(engine, source, options, profileRelation);
+}
+
+/** Calls `read` with a session and the chosen columns of a source in it. @throws as {@link profileSource} */
+export async function withProfiledSource<T>(
+  engine: Engine,
+  source: WriteSource,
+  options: ProfileOptions & FetchServices,
+  read: (session: Session, relation: Relation) => Promise<T>,
+): Promise<T> {
   return withFetchedFiles(source, options, async (fetched) => {
     await using session = await engine.open();
     const { relation } = await stageWriteSource(session, fetched.source, {});
-    return await profileColumns(session, relation, options);
+    return await read(session, chosenColumns(relation, options));
   });
 }
 
-async function profileColumns(
-  session: Session,
-  relation: Relation,
-  options: ProfileOptions,
-): Promise<Profile> {
+function chosenColumns(relation: Relation, options: ProfileOptions): Relation {
   const columns = (options.columns ?? relation.columns.map(({ name }) => name)).map((name) => {
     const match = relation.columns.find((column) => foldName(column.name) === foldName(name));
     if (match !== undefined) return match;
@@ -53,14 +78,5 @@ async function profileColumns(
       columns: names,
     });
   });
-  const select = sql`SELECT ${columns.map(({ name }) => quoteName(name))} FROM (${relation.sql})`;
-  return await profileRelation(session, { sql: select, columns });
-}
-
-/** Suggests a suite for the rows of a version, ready to be edited, with a reason for each check. */
-export async function suggest(
-  snapshot: LogSnapshot,
-  options: ProfileOptions & SuggestOptions = {},
-): Promise<SuggestedSuite> {
-  return suggestSuite(await profile(snapshot, options), options);
+  return { sql: sql`SELECT ${columns.map(({ name }) => quoteName(name))} FROM (${relation.sql})`, columns };
 }

@@ -110,7 +110,7 @@ export class TableSuite {
    */
   async suggest(options: SuggestOptions = {}): Promise<SuggestedSuite> {
     const known = knownOptions("suite.suggest", options, suggestKeys);
-    const { suggest } = await import("../../operations/profile.ts");
+    const { suggest } = await import("../../operations/suggest.ts");
     return suggest(this.#state.log, known);
   }
 

@@ -82,6 +82,7 @@ export const suggestKeys = {
   ...profileKeys,
   name: true,
   extended: true,
+  holdout: true,
 } satisfies OptionKeys<options.SuggestOptions>;
 export const suggestSourceKeys = {
   ...suggestKeys,

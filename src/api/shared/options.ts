@@ -189,8 +189,13 @@ export interface ProfileSourceOptions extends ProfileOptions {
 export interface SuggestOptions extends ProfileOptions {
   /** Name of the suite; default "suggested". */
   readonly name?: string | undefined;
-  /** Also suggest limits of values, lengths, mean and standard deviation, which fit exactly these rows. */
+  /** Also suggest limits of values, lengths, mean and standard deviation, drawn around these rows. */
   readonly extended?: boolean | undefined;
+  /**
+   * Test the suite on this share of the rows, the last ones, which it then does not see: checks that fail there
+   * are loosened or dropped. Above 0 and below 1; `true` is a quarter.
+   */
+  readonly holdout?: boolean | number | undefined;
 }
 
 /** Options of a suite that is suggested for a source. */

@@ -1,8 +1,9 @@
 import { basename } from "node:path";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { stringifyJson, toJsonValue } from "../../api/json.ts";
 import { shownPath } from "../../api/source-paths.ts";
-import type { ColumnProfile } from "../../index.ts";
+import type { ColumnProfile, Holdout } from "../../index.ts";
+import { visible } from "../../report/visible-text.ts";
 import { openOptions } from "../shared/open-options.ts";
 import { openSource } from "../shared/open-source.ts";
 import {
@@ -46,18 +47,23 @@ export function addSuggest(program: Command): void {
     .command("suggest")
     .summary("suggest data tests for files or a table")
     .description(
-      "Print a suite of data tests that these rows pass, each with its reason. Edit it: keep the tests that future rows must pass too.",
+      "Print a suite of data tests that these rows pass, each with its reason. Edit it: keep the tests that future rows must pass too.\nWith --holdout, the rates of false failures are printed to standard error.",
     )
     .argument("<source...>", sourceHelp)
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .option("--name <name>", "name of the suite; default: the name of the source")
     .option(
       "--extended",
-      "also suggest bounds for values, lengths, mean and deviation, fitted to exactly these rows",
+      "also suggest bounds for values, lengths, mean and deviation, drawn around these rows",
+    )
+    .option(
+      "--holdout [share]",
+      "test the suite on the last rows, by default a quarter, which it does not see; what fails there is loosened or dropped",
+      shareOption,
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve suggest february.csv > suite.json\n  $ varve suggest ./flights --columns delay,origin --format table\n  $ varve suite set ./flights suite.json",
+      "\nExamples:\n  $ varve suggest february.csv > suite.json\n  $ varve suggest february.csv --holdout 0.25 > suite.json\n  $ varve suggest ./flights --columns delay,origin --format table\n  $ varve suite set ./flights suite.json",
     );
   const choice = {
     formats: ["json", "table", "csv"],
@@ -129,8 +135,26 @@ function rounded(value: number): number {
 interface SuggestFlags extends ProfileFlags {
   readonly name?: string | undefined;
   readonly extended?: boolean | undefined;
+  readonly holdout?: boolean | number | undefined;
   readonly format: string;
   readonly output?: string | undefined;
+}
+
+function shareOption(text: string): number {
+  const share = Number(text);
+  if (share > 0 && share < 1) return share;
+  throw new InvalidArgumentError("It must be a number above 0 and below 1, such as 0.25.");
+}
+
+/** To standard error, since standard output is the suite. */
+function printHoldout({ rows, batches, checks }: Holdout): void {
+  const lines = checks.map(
+    ({ id, failed, rate, outcome }) =>
+      `  ${visible(id)}: failed in ${failed} (${rounded(rate * 100)} %)${outcome === "kept" ? "" : `, ${outcome}`}\n`,
+  );
+  process.stderr.write(
+    `The tests that the other rows suggest, on ${batches} batches of ${rows.toLocaleString("en-US")} held out rows:\n${lines.join("")}`,
+  );
 }
 
 function nameOf(source: string): string {
@@ -144,8 +168,10 @@ async function suggest(sources: readonly string[], flags: SuggestFlags): Promise
   const suggested = await suggestOf(await openSource(input.files, flags), {
     name,
     extended: flags.extended === true,
+    holdout: flags.holdout,
     ...readingOf(flags),
   });
+  if (suggested.holdout !== undefined) printHoldout(suggested.holdout);
   if (flags.format !== "json") {
     const records = suggested.suite.checks.map(({ id, kind, params, onFail, mostly }) => ({
       id,

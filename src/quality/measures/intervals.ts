@@ -33,6 +33,16 @@ function normalQuantile(p: number): number {
   return (q * horner(a, q * q)) / horner(b, q * q);
 }
 
+/** Share of a standard normal distribution below `z`, off by less than 1e-7 (Abramowitz and Stegun, 26.2.17). */
+export function shareBelow(z: number): number {
+  const t = 1 / (1 + 0.2316419 * Math.abs(z));
+  const tail =
+    (Math.exp(-(z ** 2) / 2) / Math.sqrt(2 * Math.PI)) *
+    t *
+    (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  return z < 0 ? tail : 1 - tail;
+}
+
 /** Wald interval of a share `p` of `n`, the lower end rounded down and the upper up to two decimals. */
 export function waldInterval(p: number, n: number, confidence = 0.95): Interval {
   const half = normalQuantile(1 - (1 - confidence) / 2) * Math.sqrt((p * (1 - p)) / n);

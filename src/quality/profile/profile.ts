@@ -50,6 +50,8 @@ export interface ColumnProfile {
   readonly stdev?: number | null | undefined;
   /** Quartiles by t-digest, off in rank by about one percent. */
   readonly approximateQuartiles?: readonly (number | null)[] | undefined;
+  /** Number of rows with a smaller value than the row before; only for integers. */
+  readonly descents?: number | undefined;
   readonly minLength?: number | null | undefined;
   readonly maxLength?: number | null | undefined;
   /** Shares of text values that look like Integral, Fractional, Boolean or String. */
@@ -105,11 +107,15 @@ export async function profileRelation(session: Session, relation: Relation): Pro
         ],
   );
   const distinct = await countDistinct(session, relation, plain, rows);
+  const descents = await countDescents(session, relation, columns);
   const counted = new Map(plain.map(({ position }, index) => [position, distinct[index]]));
   const complete: ColumnProfile[] = [];
   for (const [position, profile] of profiles.entries()) {
     const distinctCount = counted.get(position);
-    const known = distinctCount === undefined ? profile : { ...profile, ...distinctOf(distinctCount) };
+    const known =
+      distinctCount === undefined
+        ? profile
+        : { ...profile, ...distinctOf(distinctCount), descents: descents.get(profile.name) };
     const few = distinctCount !== undefined && rows > 0 && hasHistogram(known);
     complete.push(
       few
@@ -118,6 +124,23 @@ export async function profileRelation(session: Session, relation: Relation): Pro
     );
   }
   return { rows, columns: complete };
+}
+
+/** Counts, for each column of integers, the rows with a smaller value than the row before, in one pass. */
+async function countDescents(
+  session: Session,
+  relation: Relation,
+  columns: readonly SuiteColumn[],
+): Promise<ReadonlyMap<string, number>> {
+  const integers = columns.filter((column) => column.class === "integer");
+  if (integers.length === 0) return new Map();
+  const before = integers.map(({ name }, index) => {
+    const column = duckdbDialect.identifier(name);
+    return sql`${column} < lag(${column}) OVER () AS f${index}`;
+  });
+  const counts = integers.map((_, index) => sql`count_if(f${index}) AS f${index}`);
+  const [row] = await session.rows(sql`SELECT ${counts} FROM (SELECT ${before} FROM (${relation.sql}))`);
+  return new Map(integers.map(({ name }, index) => [name, toNumber(row?.[`f${index}`]) ?? 0]));
 }
 
 function distinctOf({
