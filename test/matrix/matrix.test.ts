@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { exceptions } from "./exceptions.ts";
-import { appended, created, refused, resubmitted, typedLater } from "./matrix.ts";
+import { appended, created, nullsRefused, refused, refusedBelow, resubmitted, typedLater } from "./matrix.ts";
 import { sources } from "./sources.ts";
 
-const ways = { created, appended, resubmitted, refused, typedLater };
+const ways = { created, appended, resubmitted, refused, refusedBelow, nullsRefused, typedLater };
 
 const used = new Set<RegExp>();
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { check, createTable, isVarveError, schema, suite } from "../../src/index.ts";
+import type { DeltaType } from "../../src/schema/types.ts";
 import { freshFolder } from "../operations/table-folder.ts";
 import { readWritten } from "./judge.ts";
 import type { SourceKind } from "./sources.ts";
@@ -255,20 +256,25 @@ interface MisfitColumn extends LabelledColumn {
   readonly text: string;
 }
 
-function misfitColumns(kind: SourceKind, differences: Differences): MisfitColumn[] {
-  return Object.entries(types).flatMap(([name, { type, misfits }]) =>
-    Object.entries(misfits ?? {}).flatMap(([label, { value, as }]): MisfitColumn[] => {
+/** @param shape in which the values are brought */
+function misfitColumns(kind: SourceKind, shape: string, differences: Differences): MisfitColumn[] {
+  const { type: shaped, value: valueIn } = shapes[shape] ?? plain;
+  const chosen = Object.entries(types).filter(([name]) => shape === "plain" || tellingTypes.has(name));
+  return chosen.flatMap(([name, { type, misfits }]) =>
+    Object.entries(misfits ?? {}).flatMap(([label, { value: bare, as }]): MisfitColumn[] => {
       const column = `${name} ${label}`;
-      const brought = kind.typed ? as : type;
+      const member = kind.typed ? as : type;
+      const value = valueIn(bare);
       try {
-        if (brought === undefined) throw new Unspelled("no type of the source holds it");
+        if (member === undefined) throw new Unspelled("no type of the source holds it");
+        const brought = shaped(member as DeltaType);
         kind.spell(brought, value);
         return [
           {
             name: column,
             type: brought,
-            target: type,
-            text: String(value),
+            target: shaped(type),
+            text: String(bare),
             values: [value],
             labels: [label],
           },
@@ -282,10 +288,25 @@ function misfitColumns(kind: SourceKind, differences: Differences): MisfitColumn
   );
 }
 
-/** Every value that does not fit, appended by itself and with the others in one batch that sets them aside. */
-export async function refused(kind: SourceKind): Promise<Differences> {
+const plain = { type: (type: DeltaType) => type, value: (value: Value) => value };
+
+/** Types whose values below the top tell what those of all types do. */
+const tellingTypes: ReadonlySet<string> = new Set([
+  "byte",
+  "long",
+  "double",
+  "decimal(5,2)",
+  "string",
+  "timestamp",
+]);
+
+/**
+ * Every value that does not fit, in a shape, appended by itself and with the others in one batch that sets them
+ * aside.
+ */
+async function refusedIn(kind: SourceKind, shape: string): Promise<Differences> {
   const differences: Differences = new Map();
-  const columns = misfitColumns(kind, differences);
+  const columns = misfitColumns(kind, shape, differences);
   const targets = columns.map(({ name, target }) => ({ name, type: target, values: [] }));
   await using table = await createTable(join(freshFolder(), "t"), { schema: schemaOf(targets) });
   for (const column of columns) {
@@ -311,6 +332,54 @@ export async function refused(kind: SourceKind): Promise<Differences> {
   return differences;
 }
 
+/** As {@link refusedIn}, in columns of the types themselves. */
+export const refused = (kind: SourceKind): Promise<Differences> => refusedIn(kind, "plain");
+
+/** As {@link refusedIn}, below structs, lists and maps. */
+export async function refusedBelow(kind: SourceKind): Promise<Differences> {
+  const differences: Differences = new Map();
+  for (const shape of Object.keys(shapes))
+    if (shape !== "plain")
+      for (const [cell, outcome] of await refusedIn(kind, shape))
+        differences.set(`${shape}: ${cell}`, outcome);
+  return differences;
+}
+
+/** A null in each column that forbids it, alone and in a batch that sets it aside. */
+export async function nullsRefused(kind: SourceKind): Promise<Differences> {
+  const differences: Differences = new Map();
+  // every type as it is, and one in every shape
+  const columns = typedColumns().flatMap((column): LabelledColumn[] => {
+    if (!/ plain$|^long /.test(column.name)) return [];
+    const value = column.values.find((one) => one !== null) ?? null;
+    return [{ ...column, values: [value, null, value] }];
+  });
+  const gate = suite("aside", [], { onMisfit: "quarantine", maxBadShare: 1 });
+  for (const column of columns) {
+    const { name, type } = column;
+    const forbidding = schema()
+      .long("id")
+      .column(name, type as DeltaType, { nullable: false });
+    await using table = await createTable(join(freshFolder(), "t"), { schema: forbidding });
+    const outcome = await table.append(await kind.source([ids(3), column])).then(
+      () => "accepted",
+      (error: unknown) => nullRefusal(column, error),
+    );
+    if (outcome !== undefined) differences.set(name, outcome);
+    await table.append(await kind.source([ids(3), column]), { gate });
+    if ((await table.count()) !== 2) differences.set(`${name} aside`, `${await table.count()} rows landed`);
+  }
+  return differences;
+}
+
+function nullRefusal({ name }: LabelledColumn, error: unknown): string | undefined {
+  if (!isVarveError(error)) return String(error);
+  const { column, row } = error.data as Refusal;
+  return error.code === "SCHEMA_MISMATCH" && isDeepStrictEqual(column, [name]) && row === 1
+    ? undefined
+    : `${error.code}, row ${row}`;
+}
+
 /** Half of a surrogate pair as messages show it. */
 const escaped = (text: string): string =>
   text.replace(/[\ud800-\udfff]/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`);
@@ -322,12 +391,19 @@ interface Refusal {
   readonly reason?: string;
 }
 
+/** A value as an error shows it, and the members of one that sources with types bring as a whole. */
+function shownNumbers(found: string): string[] {
+  const words: Readonly<Record<string, string>> = { nan: "NaN", inf: "Infinity", "-inf": "-Infinity" };
+  const members = found.split(/[\s,{}[\]='"]+|: /).map((member) => words[member] ?? member);
+  return [found, ...members].map(normalNumber);
+}
+
 /** Undefined for an error that names column, row and value. */
 function refusal({ name, text }: MisfitColumn, error: unknown): string | undefined {
   if (!isVarveError(error, "SCHEMA_MISMATCH")) return isVarveError(error) ? error.code : String(error);
   const { column, row, found, reason } = error.data as Refusal;
   if (reason === "type" && isColumn(name, column)) return `type ${found}`;
-  const isNamed = isDeepStrictEqual(column, [name]) && row === 1;
-  const isFound = normalNumber(String(found)) === normalNumber(escaped(text));
+  const isNamed = isColumn(name, column) && row === 1;
+  const isFound = shownNumbers(String(found)).includes(normalNumber(escaped(text)));
   return isNamed && isFound ? undefined : `row ${row}, found ${found}`;
 }

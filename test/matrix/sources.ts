@@ -6,7 +6,7 @@ import { createTable } from "../../src/index.ts";
 import { freshFolder } from "../operations/table-folder.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
 import { newSession } from "../table/hand-made-table.ts";
-import { arrowTable, checkArrow } from "./spell-arrow.ts";
+import { arrowTable, checkArrow, holdsEndless } from "./spell-arrow.ts";
 import { type Column, csvCell, jsonText, rowValue, sqlValue, Unspelled } from "./spellings.ts";
 import type { CarrierType, Value } from "./values.ts";
 
@@ -106,8 +106,8 @@ export const sources: Readonly<Record<string, SourceKind>> = {
   table: {
     typed: true,
     spell: (type, value) => {
-      if (value === "infinity") throw new Unspelled("tables have no endless moments");
-      if (type === "nanoseconds") throw new Unspelled("tables have no nanoseconds");
+      if (holdsEndless(value)) throw new Unspelled("tables have no endless moments");
+      if (JSON.stringify(type).includes('"nanoseconds"')) throw new Unspelled("tables have no nanoseconds");
       return sqlValue(type, value);
     },
     source: otherTable,

@@ -198,9 +198,16 @@ function utf8(text: string): Buffer {
   return Buffer.concat(parts);
 }
 
+/** Whether a value or a member of it is a moment without end. */
+export function holdsEndless(value: Value): boolean {
+  if (value instanceof Map) return [...value].flat().some(holdsEndless);
+  if (value instanceof Uint8Array || typeof value !== "object" || value === null) return value === "infinity";
+  return Object.values(value).some(holdsEndless);
+}
+
 /** @throws where Arrow has no such value */
 export function checkArrow(type: CarrierType, value: Value): void {
-  if (value === "infinity") throw new Unspelled("Arrow has no endless moments");
+  if (holdsEndless(value)) throw new Unspelled("Arrow has no endless moments");
   arrowData(type, [value]);
 }
 

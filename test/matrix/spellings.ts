@@ -1,4 +1,5 @@
 import { engineTypeText } from "../../src/dialects/engine-types.ts";
+import type { DeltaType } from "../../src/schema/types.ts";
 import { quoteText } from "../../src/sql/sql-text.ts";
 import type { CarrierType, StructValue, Value } from "./values.ts";
 
@@ -117,7 +118,11 @@ export function sqlValue(type: CarrierType, value: Value): string {
 function engineType(type: CarrierType): string {
   if (type === "nanoseconds") return "TIMESTAMP_NS";
   if (type === "zoned nanoseconds") throw new Unspelled("the engine has no zoned nanoseconds");
-  return engineTypeText(type);
+  const text = JSON.stringify(type);
+  if (text.includes("zoned nanoseconds")) throw new Unspelled("the engine has no zoned nanoseconds");
+  if (!text.includes('"nanoseconds"')) return engineTypeText(type);
+  const micros = JSON.parse(text.replaceAll('"nanoseconds"', '"timestamp_ntz"')) as DeltaType;
+  return engineTypeText(micros).replaceAll("TIMESTAMP", "TIMESTAMP_NS");
 }
 
 function bareSql(type: CarrierType, value: Value): string {

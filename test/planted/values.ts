@@ -165,7 +165,7 @@ export const valuesMistakes: readonly Mistake[] = [
   {
     what: "Quotes that open again after a closing one are not looked for.",
     file: "csv/load-text.ts",
-    find: "if (!(await hasReopenedQuote(file, dialect, options))) return;",
+    find: "if (!(await mayHideBrokenQuote(file, dialect, options))) return;",
     replace: "return;",
     test: "engine/stage/damaged-text.test.ts",
     name: "with quotes that open again after",

@@ -19,7 +19,7 @@ export function shownValue(row: EngineRow | undefined): string | null {
   const [text, type] = [row?.["value"], row?.["value_type"]];
   if (typeof text !== "string") return null;
   if (type === "DOUBLE" || type === "FLOAT") return numbers[text] ?? text;
-  if (typeof type === "string" && type.startsWith("TIMESTAMP"))
+  if (typeof type === "string" && /^TIMESTAMP[A-Z_ ]*$/.test(type))
     return text.replace(" ", "T").replace(/\+00$/, "Z");
   return text.slice(0, longest);
 }

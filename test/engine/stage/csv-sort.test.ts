@@ -53,10 +53,10 @@ describe("sorting out a CSV file", () => {
     );
   });
 
-  it("keeps rows as they were written, and gives broken lines two cells more: what is wrong, and the text", async () => {
+  it("keeps rows as they were written below a header, and gives broken lines two cells more: what is wrong, and the text", async () => {
     const { found, copy } = await sorted('x,y\n1,"a\nb"\n\n"c\n"\n2,\n');
     expect(found).toMatchObject({ rows: 3, broken: 1 });
-    expect(copy).toBe('1,"a\nb",,\n,,"line 5 has 1 cell, expected 2","""c\n"""\n2,,,\n');
+    expect(copy).toBe('a,a,a,a\n1,"a\nb",,\n,,"line 5 has 1 cell, expected 2","""c\n"""\n2,,,\n');
   });
 
   it("finds records, quotes and line ends that lie across blocks of a file", async () => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { CsvOptions, EngineRow, StageOptions } from "../../../src/engine/core/contract.ts";
 import { openSession } from "../../../src/engine/session/session.ts";
 import { freshFolder } from "../../operations/table-folder.ts";
+import { unchecked } from "../../support/unchecked-sql.ts";
 
 function written(name: string, content: string | Uint8Array): string {
   const file = join(freshFolder(), name);
@@ -34,6 +35,32 @@ describe("a CSV file", () => {
     { a: 3n, other: 4n },
   ];
   const named = (found: EngineRow[]) => found.map((row) => ({ a: row["a"], other: Object.values(row)[1] }));
+
+  it("a byte order mark that a broken file's first cell consists of is set aside as such", async () => {
+    const text = 'x,y\n\ufeff,1\n2,2\n3,"4"5\n';
+    await using session = await openSession({});
+    const source = { kind: "csv", files: [written("marks.csv", text)] } as const;
+    const columns = ["x", "y"].map((name) => ({ name, type: unchecked("DOUBLE") }));
+    const staged = await session.stage(source, { columns, badCells: "keep" });
+    const cells = (await session.rows(staged.positionedSql)).map(
+      (row) => row[staged.positionColumns.badCells ?? ""],
+    );
+    expect(cells).toMatchObject([
+      [{ column: "x", text: "\ufeff" }],
+      null,
+      [{ column: null, text: '3,"4"5' }],
+    ]);
+  });
+
+  it("a quote that is not closed is refused where the file ends in an escape", async () => {
+    const marks = { delimiter: "|", quote: "'", escape: "\\" };
+    for (const text of ["a|b\n'x|y'|'it\\", gzipSync("a|b\n1|2\n'x|y'|'it\\")])
+      await expect(csvRows(text, marks)).rejects.toMatchObject({
+        code: "SOURCE_UNREADABLE",
+        data: { line: typeof text === "string" ? 2 : 3 },
+      });
+    expect(await csvRows("a|b\n1|x\\", marks)).toEqual([{ a: 1n, b: "x\\" }]);
+  });
 
   it.each([
     ["a line feed in its header, and records that end in CRLF", 'a,"x\ny"\r\n1,2\r\n3,4\r\n', {}],

@@ -132,6 +132,37 @@ describe("a column that is null in every row", () => {
     expect(typedColumns).toEqual([{ column: "a", type: "boolean" }]);
   });
 
+  it.each<readonly [string, () => Source]>([
+    ["rows", () => [1, "x", 2.5, [true]].map((a, index) => ({ id: index + 3, a }))],
+    [
+      "lines",
+      () => ({
+        ndjson: file(
+          "m.ndjson",
+          [1, '"x"', 2.5, "[true]"].map((a, id) => `{"id":${id + 3},"a":${a}}\n`).join(""),
+        ),
+      }),
+    ],
+  ])("takes the type of the first of its values, and others are set aside: %s", async (_, batchOf) => {
+    const batch = batchOf();
+    const table = await createTable(join(freshFolder(), "t"), { source: [{ id: 1, a: null }] });
+    const gate = suite("aside", [], { onMisfit: "quarantine", maxBadShare: 1 });
+    await table.append(batch, { gate });
+    expect(columnsOf(table)).toEqual({ id: "long", a: "double" });
+    expect(await rowsOf(table)).toEqual([
+      { id: 1n, a: null },
+      { id: 3n, a: 1 },
+      { id: 5n, a: 2.5 },
+    ]);
+    const aside = await table.quarantine.read();
+    expect(aside.map(({ payload }) => JSON.parse(String(payload)))).toEqual([
+      { id: 4, a: "x" },
+      { id: 6, a: "[true]" },
+    ]);
+    await expect(table.append(batch)).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+    await table.close();
+  });
+
   it("is added by a merge, and gets its type without one", async () => {
     await using table = await createTable(join(freshFolder(), "t"), { source: [{ id: 1 }] });
     await table.append([{ id: 2, a: null, l: [] }], { mergeSchema: true });

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import type { CsvOptions } from "../../core/contract.ts";
 import { textBlocks } from "../shared/text-blocks.ts";
 import type { CsvDialect } from "./csv-header.ts";
-import { utf8Blocks } from "./csv-sort.ts";
+import { plainHeader, utf8Blocks } from "./csv-sort.ts";
 
 /**
  * Whether the engine would misread a file that is right: it takes the first line end of a file for that of its
@@ -28,8 +28,7 @@ export async function copyPlain(
 ): Promise<void> {
   const target = await open(copy, "w");
   try {
-    const cell = dialect.delimiter.includes("a") ? "b" : "a";
-    await target.appendFile(dialect.names.map(() => cell).join(dialect.delimiter) + dialect.lineEnd);
+    await target.appendFile(plainHeader(dialect, dialect.names.length) + dialect.lineEnd);
     let skipped = options.header === false ? 0 : dialect.firstBytes;
     for await (const block of utf8Blocks(file, options.encoding ?? "utf-8")) {
       await target.appendFile(block.subarray(skipped));
@@ -58,12 +57,13 @@ export async function hasOtherLineEnds(file: string, { lineEnd }: CsvDialect): P
 const space = 32;
 
 /**
- * Whether a file has two quotes with nothing but spaces between. The engine takes the second one for a part of the
- * cell that the first one closed, and drops both, where a record has text after a closing quote.
+ * Whether a file may have quotes that are broken and that the engine does not refuse: two with nothing but spaces
+ * between, of which it takes the second one for a part of the cell that the first one closed, and drops both,
+ * where a record has text after a closing quote; and one that is not closed, where the file ends in an escape.
  */
-export async function hasReopenedQuote(
+export async function mayHideBrokenQuote(
   file: string,
-  { quote }: Pick<CsvDialect, "quote">,
+  { quote, escape: escaping }: Pick<CsvDialect, "quote" | "escape">,
   { encoding = "utf-8" }: CsvOptions,
 ): Promise<boolean> {
   const mark = quote.charCodeAt(0);
@@ -71,9 +71,11 @@ export async function hasReopenedQuote(
   const beforeSpaces = Buffer.from([mark, space]);
   /** What the blocks before end with: a quote, or a quote and spaces. */
   let end: "quote" | "spaces" | undefined;
+  let last: number | undefined;
   const blocks = encoding === "utf-16" ? utf8Blocks(file, encoding) : textBlocks(file);
   for await (const block of blocks) {
     let from = 0;
+    last = block.at(-1) ?? last;
     if (end !== undefined && block.length > 0) {
       while (block[from] === space) from++;
       if (block[from] === mark && (end === "spaces" || from > 0)) return true;
@@ -89,7 +91,7 @@ export async function hasReopenedQuote(
     }
     end = endOf(block, mark);
   }
-  return false;
+  return escaping !== quote && escaping !== "" && last === escaping.charCodeAt(0);
 }
 
 function endOf(block: Buffer, mark: number): "quote" | "spaces" | undefined {

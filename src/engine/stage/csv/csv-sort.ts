@@ -30,7 +30,7 @@ export interface BrokenLine {
 }
 
 /**
- * Copies a CSV file, without header and as UTF-8, to one in which every record can be read: each has two more
+ * Copies a CSV file as UTF-8, under a header without quotes, to one in which every record can be read: each has two more
  * cells, empty for rows that are as they should be. In the place of a broken line stands a row of nulls, with
  * what is wrong and the line's text in these cells.
  *
@@ -49,6 +49,8 @@ export async function sortCsv(
   const target = await open(copy, "w");
   try {
     const sorter = new CsvSorter(file, target, dialect, options);
+    // a header, because the engine takes a mark at the start of the copy for no part of its first cell
+    await target.appendFile(`${plainHeader(dialect, dialect.names.length + 2)}\n`);
     for await (const block of utf8Blocks(file, options.encoding ?? "utf-8"))
       if (!(await sorter.add(block, false))) return undefined;
     return (await sorter.add(Buffer.alloc(0), true))
@@ -57,6 +59,12 @@ export async function sortCsv(
   } finally {
     await target.close();
   }
+}
+
+/** A first line of cells that need no quotes. */
+export function plainHeader({ delimiter }: Pick<CsvDialect, "delimiter">, cells: number): string {
+  const cell = delimiter.includes("a") ? "b" : "a";
+  return new Array(cells).fill(cell).join(delimiter);
 }
 
 /**

@@ -10,7 +10,7 @@ import { readMeter } from "../shared/read-meter.ts";
 import { assertFilled } from "../shared/source-file.ts";
 import { type TextCompression, textCompression } from "../shared/text-blocks.ts";
 import { type CsvDialect, readCsvHeader } from "./csv-header.ts";
-import { copyPlain, hasOtherLineEnds, hasReopenedQuote, needsCopy } from "./csv-plain.ts";
+import { copyPlain, hasOtherLineEnds, mayHideBrokenQuote, needsCopy } from "./csv-plain.ts";
 import { firstBrokenLine, sortCsv } from "./csv-sort.ts";
 
 /** The cells of files as text, all in one table. */
@@ -99,7 +99,7 @@ async function loadFile(
   const load = (scan: SqlExpression) => run(sql`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`);
   const copy = join(core.folder, `${core.freshName("plain")}.csv`);
   try {
-    await refuseReopenedQuotes(file, dialect, options);
+    await refuseHiddenQuotes(file, dialect, options);
     if (needsCopy(dialect, options)) {
       await copyPlain(file, copy, dialect, options);
       await load(csvScan(copy, dialect, { ...options, header: true, encoding: "utf-8" }, "none"));
@@ -116,9 +116,9 @@ async function loadFile(
   }
 }
 
-/** A record with text after a closing quote is refused by the engine, but not where that text is quoted. */
-async function refuseReopenedQuotes(file: string, dialect: CsvDialect, options: CsvOptions): Promise<void> {
-  if (!(await hasReopenedQuote(file, dialect, options))) return;
+/** Broken quotes are refused by the engine, but not all of them. */
+async function refuseHiddenQuotes(file: string, dialect: CsvDialect, options: CsvOptions): Promise<void> {
+  if (!(await mayHideBrokenQuote(file, dialect, options))) return;
   const broken = await firstBrokenLine(file, dialect, options);
   if (broken !== undefined) throw brokenLine(file, broken.line, broken.why);
 }
@@ -154,7 +154,7 @@ async function loadSorted(
     const scan = csvScan(
       copy,
       { ...dialect, names, lineEnd: "\n" },
-      { ...options, header: false, encoding: "utf-8" },
+      { ...options, header: true, encoding: "utf-8" },
       "none",
     );
     await core.run(sql`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`).catch(() => {

@@ -39,8 +39,8 @@ export interface RowStagerOptions {
   /** Says where a row came from; the ordinal counts from 0. */
   readonly placeOf: (ordinal: number) => RowPlace;
   /**
-   * Values that are not of their given type become null and are kept aside, see {@link RowStager.badCells};
-   * default: refuse them.
+   * Values that are not of their column's type, given or that of the values before, become null and are kept
+   * aside, see {@link RowStager.badCells}; default: refuse them.
    */
   readonly keepsBad?: boolean | undefined;
 }
@@ -201,8 +201,11 @@ export class RowStager {
     type: ValueType,
     value: unknown,
   ): ValueType {
+    const isKept = this.#options.keepsBad === true;
     try {
       const own = shape === undefined ? inferType(value) : inferWithin(shape, value);
+      // the type is that of the values before, and this one is kept aside when the column is filled
+      if (own === undefined && isKept) return type;
       if (own === undefined)
         throw this.#problem(at, [name], `holds ${describeValue(value)}, which no column type can hold`);
       const merged = mergeTypes(type, own);
@@ -212,6 +215,7 @@ export class RowStager {
       return merged;
     } catch (error) {
       if (!(error instanceof TypeConflict)) throw error;
+      if (isKept) return type;
       const text = `holds ${describeValue(value)}, but earlier rows make it ${readable(type)}; pass the column's type`;
       throw this.#problem(at, [name], text, { expected: sqlType(error.left), found: sqlType(error.right) });
     }
@@ -250,8 +254,7 @@ export class RowStager {
       if (column.isGiven) throw this.#cellProblem(at, column, error);
       const widened = await this.#inferNumbers(column, batch, column.builder.type);
       if (sqlType(widened) === sqlType(column.builder.type)) {
-        if (column.shape !== undefined && this.#options.keepsBad === true)
-          return this.#fillAround(column, batch, bad);
+        if (this.#options.keepsBad === true) return this.#fillAround(column, batch, bad);
         throw this.#cellProblem(at, column, error);
       }
       await this.#widen(column, widened);
