@@ -8,7 +8,8 @@ import { fileTimes } from "../../log/snapshot/time-travel.ts";
 import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { locateFiles } from "../../table/scan/data-files.ts";
 import { mappingModeOf, scanColumns, scanFile } from "../../table/scan/scan.ts";
-import { type FileRelation, type ScanColumn, type ScanFile, scanFiles } from "../../table/scan/scan-files.ts";
+import type { ScanColumn, ScanFile } from "../../table/scan/scan-columns.ts";
+import { type FileRelation, scanFiles } from "../../table/scan/scan-files.ts";
 import { type ChangedFile, changedFiles } from "./change-files.ts";
 
 /** A version, or the time of one. */

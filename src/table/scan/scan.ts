@@ -14,7 +14,8 @@ import type { StructField } from "../../schema/types.ts";
 import { locateFiles } from "./data-files.ts";
 import { readTypeText } from "./read-type.ts";
 import { deletionSelections } from "./row-selection.ts";
-import { type FileRelation, type ScanColumn, type ScanFile, scanFiles } from "./scan-files.ts";
+import type { ScanColumn, ScanFile } from "./scan-columns.ts";
+import { type FileRelation, scanFiles } from "./scan-files.ts";
 
 /** What to read of a version. */
 export interface ScanOptions {
