@@ -1,4 +1,4 @@
-import { isVarveError, VarveError } from "../errors.ts";
+import { assertInternal, isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { writeServices } from "../operations/write-services.ts";
@@ -218,13 +218,16 @@ async function publishOnce(
     ? await asStaged(now, batch, audit, aside)
     : await stagedPlan(now, batch, suite, { gate, gateOptions: options.gateOptions, place: aside });
   const result = await runPlan(plan, writeServices(plan.target, options));
+  const { outcome } = result;
+  assertInternal(outcome !== "unchanged", "a publication records that its batch is applied");
   const warnings = await tidyPublished(result.version, async () => {
     // The rows are now in other files.
-    if (!asItIs && result.outcome === "committed") await deleteStagedFiles(now.context, batch);
+    if (!asItIs && outcome === "committed") await deleteStagedFiles(now.context, batch);
     await forgetStaged(now.context, batch.id);
   });
   return {
     ...result,
+    outcome,
     gate: audit.gate,
     reaudited: !holds,
     maintenance: withWarnings(result.version, result.maintenance, warnings),

@@ -22,7 +22,7 @@ export interface WriterJob {
 /** A line that a writer process prints when a batch is settled. */
 export interface Acknowledgement {
   readonly batch: number;
-  readonly outcome: "committed" | "alreadyApplied";
+  readonly outcome: "committed" | "alreadyApplied" | "unchanged";
   readonly version: number;
   /** Versions tried. */
   readonly attempts: number;

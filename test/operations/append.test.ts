@@ -5,6 +5,7 @@ import * as arrow from "apache-arrow";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { actionsOf, dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
@@ -220,6 +221,38 @@ describe("append", () => {
       code: "CANCELLED",
     });
     expect(filesBelow(folder)).toEqual(before);
+  });
+
+  it("commits nothing for a source without rows, unless the commit would say more than that", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: people() });
+    const files = filesBelow(folder);
+    const unchanged = { outcome: "unchanged", version: 0, rows: 0, filesAdded: 0 };
+    writeFileSync(join(folder, "..", "none.csv"), "id,name\n");
+    expect(await table.append([])).toMatchObject(unchanged);
+    expect(await table.append({ csv: join(folder, "..", "none.csv") }, { mergeSchema: true })).toMatchObject(
+      unchanged,
+    );
+    const gate = suite("any", [check.notNull("id")]);
+    expect(await table.append([], { gate })).toMatchObject({
+      ...unchanged,
+      gate: { accepted: true, rows: 0 },
+    });
+    expect(await table.overwrite([])).toMatchObject(unchanged);
+    expect(filesBelow(folder)).toEqual(files);
+    writeFileSync(join(folder, "..", "more.csv"), "id,name,age\n");
+    expect(await table.append({ csv: join(folder, "..", "more.csv") }, { mergeSchema: true })).toMatchObject({
+      outcome: "committed",
+      version: 1,
+    });
+    expect(await table.append([], { batchId: "empty" })).toMatchObject({ outcome: "committed", version: 2 });
+    expect(await table.append([{ id: 1 }], { batchId: "empty" })).toMatchObject({
+      outcome: "alreadyApplied",
+    });
+    await table.append([{ id: 1 }]);
+    expect(await table.overwrite([])).toMatchObject({ outcome: "committed", version: 4, filesRemoved: 1 });
+    expect(await table.count()).toBe(0);
+    await table.close();
   });
 
   it("tells how far it is", async () => {

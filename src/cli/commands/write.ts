@@ -187,6 +187,10 @@ export async function printDone(
     print(`nothing written: this batch was already committed (version ${version})\n`);
     return;
   }
+  if (result.outcome === "unchanged") {
+    print(`nothing written: the source has 0 rows (the table stays at version ${result.version})\n`);
+    return;
+  }
   print(`version ${result.version}: ${result.rows} rows in ${result.filesAdded} files\n`);
   for (const { column, type } of result.typedColumns ?? [])
     print(`  schema: column ${visible(column)}, which had no values, is now ${type}\n`);

@@ -80,9 +80,13 @@ export interface WriteProgress {
 
 /** Result of a write. */
 export interface WriteResult {
-  /** `alreadyApplied`: an earlier write committed this batch, and nothing was written. */
-  readonly outcome: "committed" | "alreadyApplied";
-  /** The version that the batch became, or at which it was found to be applied. */
+  /**
+   * `alreadyApplied`: an earlier write committed this batch, and nothing was written. `unchanged`: the source has no
+   * rows, and the commit would have changed nothing else (no schema, no rows to remove, no `batchId` or `txn` to
+   * remember), so there was none.
+   */
+  readonly outcome: "committed" | "alreadyApplied" | "unchanged";
+  /** The version that the batch became, at which it was found to be applied, or that it left unchanged. */
   readonly version: number;
   /** Rows added. */
   readonly rows: number;

@@ -58,6 +58,8 @@ export async function commitWritten(
         ? undefined
         : defined({ ...summarizeVerdict(verdict), batchId: plan.batch.batchId, ...placeOf(quarantine) }),
   });
+  if (batch.sourceRows === 0 && target.snapshot !== undefined && isEmpty(change))
+    return { ...noRows("unchanged", target.snapshot.version), gate: verdict && plainVerdict(verdict) };
   const result = await commitOrWithdraw(target.context, published, () => commitChange(target, change));
   if (result.outcome === "alreadyApplied") {
     await withdrawData(target.context, published);
@@ -103,7 +105,20 @@ export async function commitPlaced(plan: FilesPlan, services: StageServices): Pr
 
 /** The result of a batch that was committed before. */
 export function alreadyApplied(version: number): WriteResult {
-  return { outcome: "alreadyApplied", version, rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0 };
+  return noRows("alreadyApplied", version);
+}
+
+function noRows(outcome: WriteResult["outcome"], version: number): WriteResult {
+  return { outcome, version, rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0 };
+}
+
+/** Whether a commit would have no actions besides what it says about itself; Spark leaves such commits out too. */
+function isEmpty({ files, definition, marks, txn }: TableChange): boolean {
+  const { adds = [], removes = [], changeFiles = [] } = files ?? {};
+  return (
+    txn === undefined &&
+    [adds, removes, changeFiles, definition ?? [], marks ?? []].every(({ length }) => length === 0)
+  );
 }
 
 /** Outcome of a plan's rows. */
