@@ -1,7 +1,7 @@
 import { boundedMessage, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { type LogListing, listLog } from "../log/segment/listing.ts";
-import { openLog } from "../log/snapshot/open-log.ts";
+import { notATable, openLog } from "../log/snapshot/open-log.ts";
 import { checkFiles, type FileTotals } from "./fsck-files.ts";
 import type { Finding, FsckOptions } from "./fsck-finding.ts";
 import { checkHistory } from "./fsck-history.ts";
@@ -36,15 +36,7 @@ export async function fsck(context: TableContext, options: FsckOptions = {}): Pr
   const report = (finding: Finding): void =>
     void findings.push({ ...finding, message: boundedMessage(finding.message) });
   const listing = await listLog(context.store, 0, undefined, readOptions(options));
-  if (listing.latest < 0) {
-    throw new VarveError(
-      "NOT_A_TABLE",
-      `No Delta table at ${context.store.uri}: its _delta_log has no commits. Check the path.`,
-      {
-        uri: context.store.uri,
-      },
-    );
-  }
+  if (listing.latest < 0) throw notATable(context);
   const changeFiles = await checkCommits(context, listing, report, options.signal);
   await checkCheckpoints(context, listing, options.deep !== true, report);
   const compared =

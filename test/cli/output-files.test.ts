@@ -50,6 +50,26 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+it.each([
+  ["show", "rows.csv"],
+  ["show", "_delta_log/rows.parquet"],
+  ["history", "history.json"],
+  ["check", "report.html"],
+])("a file in a table's folder is refused: %s --output %s", async (command, name) => {
+  const file = join(table, name);
+  const link = inFolder("link-to-table");
+  if (!existsSync(link)) symlinkSync(table, link);
+  for (const output of [file, join(link, name)]) {
+    const source = command === "check" ? [suite, table] : [table];
+    const run = await varve(command, ...source, "--output", output);
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(run.stderr).toMatch(/inside the Delta table at .*numbers, whose files only commits may add/);
+    expect(run.stderr.trimEnd().split("\n")).toHaveLength(1);
+  }
+  expect(existsSync(file)).toBe(false);
+  expect(await varve("fsck", table)).toMatchObject({ code: 0, stdout: "" });
+});
+
 /** What a command writes to a file of this name. */
 async function written(name: string, ...command: readonly string[]): Promise<Buffer> {
   const file = inFolder(name);

@@ -23,6 +23,7 @@ export async function openOutput(file: string | undefined): Promise<Output> {
     return { write: printExact, end: nothing, [Symbol.asyncDispose]: nothing };
   }
   const target = await writing(file, () => targetOf(file));
+  if (target.kind !== "device") await refuseInTable(file, target.path);
   const { handle, unfinished } = await writing(file, () => openTarget(target));
   let ended = false;
   return {
@@ -56,6 +57,36 @@ export async function copyToOutput(source: string, file: string): Promise<void> 
   await using output = await openOutput(file);
   for await (const chunk of createReadStream(source)) await output.write(chunk as Buffer);
   await output.end();
+}
+
+/** Refuses a file in a table's folder, where readers may take it for data and a vacuum deletes it. */
+async function refuseInTable(file: string, path: string): Promise<void> {
+  const folder = await writing(file, () => realpath(dirname(path)));
+  const table = await tableAbove(folder);
+  if (table === undefined) return;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `Cannot write ${file}: it would be inside the Delta table at ${table}, whose files only commits may add. Choose another file with --output.`,
+    { file, table },
+  );
+}
+
+/** The folder of the table that a folder is in, or is. */
+async function tableAbove(folder: string): Promise<string | undefined> {
+  for (let above = folder; ; above = dirname(above)) {
+    if (await isFolder(join(above, "_delta_log"))) return above;
+    if (dirname(above) === above) return undefined;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    // what cannot be looked at is no table that the user could harm by this file
+    if (systemErrorCode(error) !== undefined) return false;
+    throw error;
+  }
 }
 
 /** The one line for an output that cannot be written. */

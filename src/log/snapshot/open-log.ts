@@ -196,14 +196,13 @@ function isTableSnapshot(snapshot: LogSnapshot): snapshot is TableSnapshot {
   return "advance" in snapshot;
 }
 
-function notATable(context: TableContext): VarveError {
-  const version = /@(\d+)$/.exec(context.store.uri)?.[1];
+/** The error for a place without a table, whatever the verb. */
+export function notATable({ store: { uri } }: TableContext): VarveError {
+  const version = /@(\d+)$/.exec(uri)?.[1];
   const advice = version === undefined ? "" : ` To select a version, write @v${version}.`;
   return new VarveError(
     "NOT_A_TABLE",
-    `No Delta table at ${context.store.uri}: its _delta_log has no commits. Check the path, or create the table.${advice}`,
-    {
-      uri: context.store.uri,
-    },
+    `No Delta table at ${uri}: there are no commits in its _delta_log. Check the path, or create the table with createTable; on the command line: varve create ${uri} --from FILE.${advice}`,
+    { uri },
   );
 }
