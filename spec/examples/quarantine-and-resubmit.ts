@@ -30,7 +30,7 @@ await readings.quarantine.repair(
   { batchId: "june" },
   { celsius: "CASE WHEN celsius < 200 THEN (celsius - 32) / 1.8 ELSE celsius END" },
 );
-const { landed, stillBad } = await readings.quarantine.resubmit();
+const { landed, stillBad } = await readings.quarantine.resubmit({ all: true });
 assert.deepEqual({ landed, stillBad }, { landed: 1, stillBad: 1 });
 assert.equal(await readings.quarantine.discard({ all: true }, "sensor c was broken"), 1);
 assert.equal(await readings.count(), 3);

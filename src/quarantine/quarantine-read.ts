@@ -17,7 +17,7 @@ export interface QuarantinedBatch {
   readonly claimed: number;
   readonly resubmitted: number;
   readonly discarded: number;
-  /** Open rows that were repaired. */
+  /** Rows that were repaired, whatever became of them. */
   readonly repaired: number;
   /** Number of rows by the id of the check that they failed. */
   readonly checks: Readonly<Record<string, number>>;
@@ -43,7 +43,7 @@ export async function listQuarantine(context: TableContext): Promise<Quarantined
   const rows = await withQuarantine(context, (session, quarantine) =>
     session.rows(
       sql`WITH q AS (${quarantine.sql}), failed AS (SELECT batch_id, e.check_id AS check_id, count(DISTINCT quarantine_id) AS n FROM (SELECT batch_id, quarantine_id, unnest(errors) AS e FROM q) GROUP BY ALL)
-        SELECT batch_id, epoch_ms(min(quarantined_at)) AS at_ms, count(*) AS n, ${counts}, count_if(status = 'open' AND repaired_at IS NOT NULL) AS repaired,
+        SELECT batch_id, epoch_ms(min(quarantined_at)) AS at_ms, count(*) AS n, ${counts}, count_if(repaired_at IS NOT NULL) AS repaired,
           (SELECT to_json(list({id: check_id, n: n} ORDER BY n DESC, check_id)) FROM failed WHERE failed.batch_id = q.batch_id) AS checks FROM q GROUP BY batch_id ORDER BY at_ms DESC, batch_id`,
     ),
   );

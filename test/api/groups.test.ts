@@ -55,7 +55,7 @@ describe("the groups of a table", () => {
     expect(await table.count()).toBe(2);
     expect(await table.quarantine.read({ limit: 5 })).toHaveLength(1);
     await table.quarantine.repair({ all: true }, { n: "-n" });
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 1 });
     expect(await table.count()).toBe(3);
   });
 
@@ -72,7 +72,7 @@ describe("the groups of a table", () => {
       () => pinned.log.compact(0, 1),
       () => pinned.log.clean(),
       () => pinned.quarantine.purge(),
-      () => pinned.quarantine.resubmit(),
+      () => pinned.quarantine.resubmit({ all: true }),
     ];
     for (const write of writes)
       await expect(write()).rejects.toMatchObject({ code: "INVALID_ARGUMENT", data: { version: 0 } });

@@ -98,7 +98,7 @@ describe("a commit that landed, and could not be read back", () => {
     const positive = suite("ids", [check.positive("id", { onFail: "quarantine" })]);
     await open.append([{ id: -1n }], { gate: positive, batchId: "b" });
     state.refusesFrom = "_quarantine/_delta_log/00000000000000000003.json";
-    expect(await open.quarantine.resubmit({ untested: true })).toMatchObject({
+    expect(await open.quarantine.resubmit({ all: true, untested: true })).toMatchObject({
       landed: 1,
       stillBad: 0,
       version: 2,
@@ -109,7 +109,7 @@ describe("a commit that landed, and could not be read back", () => {
       code: "STORE_REFUSED",
       message: expect.stringMatching(/^Version 2 is committed, but its rows stay claimed/),
     });
-    expect(await open.quarantine.resubmit({ untested: true })).toMatchObject({
+    expect(await open.quarantine.resubmit({ all: true, untested: true })).toMatchObject({
       landed: 1,
       stillBad: 0,
       version: 2,

@@ -74,6 +74,8 @@ describe("options that no verb has", () => {
     ["quarantine.lines", "checkID2", "checkId", (options) => table.quarantine.lines(options).next()],
     ["quarantine.repair", "state", "status", (options) => table.quarantine.repair(options, {})],
     ["quarantine.discard", "id", "ids", (options) => table.quarantine.discard(options)],
+    ["rejections.list", "batchId", "batch", (options) => table.rejections.list(options)],
+    ["rejections.purge", "dryrun2", "dryRun", (options) => table.rejections.purge(options)],
     ["quarantine.purge", "befor", "before", (options) => table.quarantine.purge(options)],
     ["quarantine.resubmit", "gateoptions2", "gateOptions", (options) => table.quarantine.resubmit(options)],
     ["setEngineLimits", "session", "sessions", (options) => varve.setEngineLimits(options)],
@@ -221,13 +223,19 @@ describe("the tables that a gate compares with", () => {
       ],
     };
     await table.append([{ n: 1 }, { n: 3 }], { gate, gateOptions: { tables: { others } } });
-    expect(await table.quarantine.resubmit({ gate, gateOptions: { tables: { others } } })).toMatchObject({
+    expect(
+      await table.quarantine.resubmit({ all: true, gate, gateOptions: { tables: { others } } }),
+    ).toMatchObject({
       landed: 0,
       stillBad: 1,
     });
     await others.append([{ n: 3 }]);
     expect(
-      await table.quarantine.resubmit({ gate, gateOptions: { tables: { others: others.snapshot() } } }),
+      await table.quarantine.resubmit({
+        all: true,
+        gate,
+        gateOptions: { tables: { others: others.snapshot() } },
+      }),
     ).toMatchObject({
       landed: 1,
       stillBad: 0,

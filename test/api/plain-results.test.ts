@@ -49,7 +49,7 @@ it("every verb's result is plain data, which survives structuredClone and the JS
   results["quarantine.list"] = await table.quarantine.list();
   results["quarantine.read"] = await table.quarantine.read();
   results["quarantine.repair"] = await table.quarantine.repair({ all: true }, { n: "-n" });
-  results["quarantine.resubmit"] = await table.quarantine.resubmit();
+  results["quarantine.resubmit"] = await table.quarantine.resubmit({ all: true });
   results["quarantine.discard"] = await table.quarantine.discard({ all: true });
   results["quarantine.purge"] = await table.quarantine.purge();
   results["log.checkpoint"] = await table.log.checkpoint();

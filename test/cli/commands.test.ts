@@ -207,13 +207,13 @@ describe("the main job on the command line", () => {
       batch_id: "june",
       status: "open",
     });
-    expect((await varve("quarantine", "resubmit", own, "--suite", suite)).stdout).toContain(
+    expect((await varve("quarantine", "resubmit", own, "--all", "--suite", suite)).stdout).toContain(
       "0 rows appended; 1 still fail",
     );
     expect(
       await varve("quarantine", "repair", own, "--batch", "june", "--set", "amount=-amount"),
     ).toMatchObject({ code: 0 });
-    expect((await varve("quarantine", "resubmit", own, "--suite", suite)).stdout).toMatch(
+    expect((await varve("quarantine", "resubmit", own, "--all", "--suite", suite)).stdout).toMatch(
       /1 rows appended in version \d+; 0 still fail/,
     );
     expect((await varve("show", own, "-w", "id = 4", "--format", "jsonl")).stdout).toBe(

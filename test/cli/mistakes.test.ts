@@ -142,13 +142,15 @@ describe("a mistake on the command line", () => {
     const own = join(folder, "own");
     await varve("create", own, "--from", may);
     await varve("append", own, file("june.csv", "id,amount\n3,-1\n4,5\n"), "--suite", suite);
-    expect(await varve("quarantine", "resubmit", own)).toMatchObject({
+    expect(await varve("quarantine", "resubmit", own, "--all")).toMatchObject({
       code: 0,
       stdout:
         "0 rows appended; 1 still fail and stay open:\n  1: amount must be at least 0 (amount:values_to_be_between)\n",
     });
-    expect((await varve("quarantine", "resubmit", own, "--untested", "--suite", suite)).code).toBe(2);
-    const { stdout, stderr } = await varve("quarantine", "resubmit", own, "--untested");
+    expect((await varve("quarantine", "resubmit", own, "--all", "--untested", "--suite", suite)).code).toBe(
+      2,
+    );
+    const { stdout, stderr } = await varve("quarantine", "resubmit", own, "--all", "--untested");
     expect(stdout).toContain("1 rows appended");
     expect(stderr).toContain("appended without tests");
   });

@@ -175,7 +175,7 @@ export async function resubmitted(kind: SourceKind): Promise<Differences> {
   });
   await table.append(await kind.source([ids(rowCount, -rowCount), ...columns]), { gate });
   await table.quarantine.repair({ all: true }, { id: `id + ${rowCount}` });
-  await table.quarantine.resubmit();
+  await table.quarantine.resubmit({ all: true });
   await compare(folder, columns, differences);
   return differences;
 }

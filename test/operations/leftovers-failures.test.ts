@@ -40,7 +40,7 @@ const operations: readonly Operation[] = [
     3,
   ],
   ["discard", (table) => table.staging.discard("waits"), 2],
-  ["resubmission", (table) => table.quarantine.resubmit({ untested: true }), 3],
+  ["resubmission", (table) => table.quarantine.resubmit({ all: true, untested: true }), 3],
   ["change of the suite", (table) => table.suite.set(gate), 2],
   ["checkpoint", (table) => table.log.checkpoint(), 2],
 ];

@@ -56,7 +56,7 @@ const operations: readonly (readonly [string, (table: Table) => Promise<unknown>
     async (table) => {
       await table.quarantine.read();
       await table.quarantine.repair({ batchId: "b2" }, { id: "5" });
-      await table.quarantine.resubmit({ gate });
+      await table.quarantine.resubmit({ all: true, gate });
     },
   ],
   ["set a suite", (table) => table.suite.set(gate)],

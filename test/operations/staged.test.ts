@@ -643,7 +643,7 @@ describe("a staged batch", () => {
           { amount: "coalesce(amount, 0)", id: "coalesce(id, 9)" },
         ),
       ).toBe(3);
-      expect(await table.quarantine.resubmit()).toMatchObject({ landed: 2, stillBad: 1 });
+      expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 2, stillBad: 1 });
       await table.close();
     });
 

@@ -362,7 +362,7 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "Staged files are deleted though publishing them has begun.",
     file: "publish-staged.ts",
-    find: 'if (!asItIs && result.outcome === "committed") await',
+    find: 'if (!asItIs && outcome === "committed") await',
     replace: "if (!asItIs) await",
     test: "staged.test.ts",
     name: "while this one writes the rows anew",

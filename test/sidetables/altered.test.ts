@@ -65,7 +65,7 @@ describe("a quarantine that other writers altered", () => {
       ["first", 1],
     ]);
     expect(await table.quarantine.repair({ batchId: "second" }, { delay: "delay - 1000" })).toBe(1);
-    expect(await table.quarantine.resubmit({ gate })).toMatchObject({ landed: 1, stillBad: 1 });
+    expect(await table.quarantine.resubmit({ all: true, gate })).toMatchObject({ landed: 1, stillBad: 1 });
     expect(await table.quarantine.read()).toMatchObject([
       { batch_id: "first", clean: "x", repaired: 1, id: 6 },
     ]);

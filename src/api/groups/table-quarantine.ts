@@ -104,7 +104,7 @@ export class TableQuarantine {
 
   /**
    * Tests open quarantined rows again and adds those that pass to the table, each at most once, whatever
-   * crashes. Without a selection these are all open rows.
+   * crashes.
    *
    * Rows are tested by the suite that the table carries and by that of the write that set them aside, unless
    * `gate` gives other tests, or `untested` says that there shall be none.
@@ -116,11 +116,11 @@ export class TableQuarantine {
    * @example
    * ```ts
    * await orders.quarantine.repair({ batchId: "may" }, { amount: "abs(amount)" });
-   * const { landed, stillBad, failures } = await orders.quarantine.resubmit();
+   * const { landed, stillBad, failures } = await orders.quarantine.resubmit({ all: true });
    * console.log(landed, stillBad, failures);
    * ```
    */
-  async resubmit(options: ResubmitOptions = {}): Promise<ResubmitResult> {
+  async resubmit(options: ResubmitOptions): Promise<ResubmitResult> {
     const verbOptions = toResubmitOptions(options);
     const { resubmit } = await import("../../quarantine/resubmit.ts");
     const { unmarked = [], ...result } = await resubmit(await this.#state.writable(), verbOptions);

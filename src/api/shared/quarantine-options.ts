@@ -36,17 +36,26 @@ export function toChangeSelection(
   status: QuarantineStatus,
 ): QuarantineSelection {
   const known = knownOptions(verb, selection, quarantineChangeKeys);
-  requireSelection(verb, known);
-  requireStatus(verb, known, status);
-  requireAll(verb, known);
-  const { all, ...rest } = known;
-  if (all !== true && !namesRows(rest))
-    throw new VarveError(
-      "INVALID_ARGUMENT",
-      `${verb} needs a selection of rows (ids, batchId or checkId), or { all: true } for every ${status} row. Nothing was changed.`,
-      { verb },
-    );
+  requireChange(verb, known, status);
+  const { all: _, ...rest } = known;
   return rest;
+}
+
+/**
+ * Refuses a selection that does not say which rows of a status a verb shall change.
+ *
+ * @throws `INVALID_ARGUMENT` naming the option
+ */
+export function requireChange(verb: string, selection: QuarantineChange, status: QuarantineStatus): void {
+  requireSelection(verb, selection);
+  requireStatus(verb, selection, status);
+  requireAll(verb, selection);
+  if (selection.all === true || namesRows(selection)) return;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `${verb} needs a selection of rows (ids, batchId or checkId), or { all: true } for every ${status} row. Nothing was changed.`,
+    { verb },
+  );
 }
 
 function namesRows({ ids, batchId, checkId }: QuarantineSelection): boolean {
@@ -54,7 +63,7 @@ function namesRows({ ids, batchId, checkId }: QuarantineSelection): boolean {
 }
 
 /** Refuses an `all` that is no boolean, or that contradicts the rest of a selection. @throws `INVALID_ARGUMENT` */
-export function requireAll(verb: string, { all, ...rest }: QuarantineChange): void {
+function requireAll(verb: string, { all, ...rest }: QuarantineChange): void {
   if (all === undefined || all === false) return;
   if (all === true && !namesRows(rest)) return;
   throw new VarveError(
@@ -67,7 +76,7 @@ export function requireAll(verb: string, { all, ...rest }: QuarantineChange): vo
 }
 
 /** Refuses what plain JavaScript may give for a selection. @throws `INVALID_ARGUMENT` naming the option */
-export function requireSelection(verb: string, selection: QuarantineSelection): void {
+function requireSelection(verb: string, selection: QuarantineSelection): void {
   const { ids, batchId, checkId, status } = selection;
   if (ids !== undefined && !(Array.isArray(ids) && ids.every((id) => typeof id === "string")))
     throw new VarveError("INVALID_ARGUMENT", `The option ids of ${verb} must be an array of texts.`, {
@@ -84,11 +93,7 @@ export function requireSelection(verb: string, selection: QuarantineSelection): 
 }
 
 /** Refuses a selection of rows of another status than a verb can change. @throws `INVALID_ARGUMENT` */
-export function requireStatus(
-  verb: string,
-  { status }: QuarantineSelection,
-  possible: QuarantineStatus,
-): void {
+function requireStatus(verb: string, { status }: QuarantineSelection, possible: QuarantineStatus): void {
   if (status === undefined || status === possible) return;
   throw new VarveError(
     "INVALID_ARGUMENT",

@@ -7,7 +7,7 @@ import type { GateOptions as GateVerbOptions, WriteOptions } from "../../write/p
 import { knownOptions } from "./known-options.ts";
 import { stageKeys } from "./option-keys.ts";
 import type { ApplicationTransaction, StageOptions } from "./options.ts";
-import { requireAll, requireSelection, requireStatus } from "./quarantine-options.ts";
+import { requireChange } from "./quarantine-options.ts";
 import { toSnapshots } from "./source.ts";
 import {
   type AppendOptions,
@@ -79,9 +79,11 @@ export function toPublishOptions(options: PublishOptions): AuditVerbOptions {
 export function toResubmitOptions(options: ResubmitOptions): ResubmitVerbOptions {
   const verb = "quarantine.resubmit";
   const { gateOptions, all, ...rest } = knownOptions(verb, options, resubmitKeys);
-  requireSelection(verb, rest);
-  requireStatus(verb, rest, "open");
-  requireAll(verb, { ...rest, all });
+  requireChange(
+    verb,
+    { ids: rest.ids, batchId: rest.batchId, checkId: rest.checkId, status: rest.status, all },
+    "open",
+  );
   if (rest.untested !== undefined && typeof rest.untested !== "boolean")
     throw invalid(`The option untested of ${verb} must be true or false`, "untested");
   if (rest.untested === true && rest.gate !== undefined)

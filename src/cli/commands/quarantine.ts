@@ -36,7 +36,7 @@ Examples:
   $ varve quarantine show ./flights --check possible-delay
   $ varve quarantine repair ./flights --batch flights-2001-02 --set "delay=NULL"
   $ varve quarantine repair ./flights --id 3f2a91c07b1e --set "delay=replace(raw.delay, ',', '.')"
-  $ varve quarantine resubmit ./flights
+  $ varve quarantine resubmit ./flights --batch flights-2001-02
   $ varve quarantine discard ./flights --batch flights-2001-01 --note "sensor fault"
   $ varve quarantine reopen ./flights --batch flights-2001-01
   $ varve quarantine purge ./flights --older-than 30d`,
@@ -57,7 +57,7 @@ Examples:
       keyValue,
     )
     .action(repair);
-  withStoreFlags(withChange(on(group, "resubmit", resubmitHelp), "open", " (the default)"))
+  withStoreFlags(withChange(on(group, "resubmit", resubmitHelp), "open"))
     .option("--suite <file>", "JSON file of the data tests to pass instead")
     .addOption(
       new Option("--untested", "append the rows without tests; they only have to fit the table").conflicts(
@@ -132,9 +132,9 @@ function withStatus(command: Command): Command {
 }
 
 /** Adds the selection of a command that changes rows of one status. */
-function withChange(command: Command, status: string, more = ""): Command {
+function withChange(command: Command, status: string): Command {
   return withSelection(command).addOption(
-    new Option("--all", `every ${status} row${more}`).conflicts(["id", "batch", "check"]),
+    new Option("--all", `every ${status} row`).conflicts(["id", "batch", "check"]),
   );
 }
 
@@ -275,10 +275,11 @@ async function resubmit(
   uri: string,
   flags: ChangeFlags & { readonly suite?: string | undefined; readonly untested?: boolean | undefined },
 ): Promise<void> {
+  const selection = await changeOf(flags, "open");
   await using table = await openedTable(uri, flags);
   const gate = flags.suite === undefined ? undefined : await readSuite(flags.suite);
   const { untested } = flags;
-  const result = await table.quarantine.resubmit({ ...selectionOf(flags), gate, untested });
+  const result = await table.quarantine.resubmit({ ...selection, gate, untested });
   print(resubmitText(result));
   if (result.ofRemovedTable > 0)
     printFailure(

@@ -67,7 +67,7 @@ async function refuseInTable(file: string, path: string): Promise<void> {
   throw new VarveError(
     "INVALID_ARGUMENT",
     `Cannot write ${file}: it would be inside the Delta table at ${table}, whose files only commits may add. Choose another file with --output.`,
-    { file, table },
+    { file, uri: table },
   );
 }
 

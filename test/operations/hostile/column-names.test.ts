@@ -87,6 +87,7 @@ describe("a table whose columns are called as the gate's own", () => {
       ).toBe(1);
     expect(
       await table.quarantine.resubmit({
+        all: true,
         gate: suite("again", [check.unique(column, { acrossTable: true })]),
       }),
     ).toMatchObject({

@@ -278,7 +278,7 @@ describe.each(Object.entries(cases))("columns that hide names of the engine, %s"
     expect(
       await now.quarantine.repair({ all: true }, { amount: "-amount", [first]: `${quoteName(first)} + 100` }),
     ).toBe(4);
-    expect(await now.quarantine.resubmit({ gate: suite("s", [negative]) })).toMatchObject({
+    expect(await now.quarantine.resubmit({ all: true, gate: suite("s", [negative]) })).toMatchObject({
       landed: 4,
       stillBad: 0,
     });

@@ -32,7 +32,7 @@ describe("the name of a batch", () => {
       await table.append(rows, { gate, batchId: "app:6" });
       await table.append(rows, { gate, txn: { appId: "app", version: 7 } });
       expect(await table.quarantine.repair({ all: true }, { id: "abs(id)" })).toBe(3);
-      expect(await table.quarantine.resubmit()).toMatchObject({ landed: 3, stillBad: 0 });
+      expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 3, stillBad: 0 });
     }
   });
 
@@ -82,7 +82,7 @@ it("a change of quarantined rows that are not open, or that no text selects, is 
   }
   for (const verb of [
     () => quarantine.repair({ status: "discarded" }, { id: "1" }),
-    () => quarantine.resubmit({ status: "claimed" }),
+    () => quarantine.resubmit({ all: true, status: "claimed" }),
     () => quarantine.discard({ status: "resubmitted" }),
     () => quarantine.repair({ all: true }, given(null)),
     () => quarantine.repair({ all: true }, given({ id: 5 })),

@@ -28,7 +28,7 @@ async function interrupted(at: RegExp) {
     },
   };
   await using dead = await openTable("dying://t", { openStore: () => dying, world } as never);
-  await dead.quarantine.resubmit({ untested: true }).catch((error: unknown) => error);
+  await dead.quarantine.resubmit({ all: true, untested: true }).catch((error: unknown) => error);
   late = 3 * day;
   await using later = await openTable(folder, { world } as never);
   await later.append([{ id: 2 }]);
@@ -43,7 +43,7 @@ describe("a claim that the log's transactions no longer tell of", () => {
   ])("%s", async (_, at) => {
     const { folder, world } = await interrupted(at);
     await using table = await openTable(folder, { world } as never);
-    expect(await table.quarantine.resubmit({ untested: true })).toMatchObject({ landed: 1 });
+    expect(await table.quarantine.resubmit({ all: true, untested: true })).toMatchObject({ landed: 1 });
     expect((await rowsOf(table)).map(({ id }) => Number(id))).toEqual([-1, 1, 2]);
     expect(await table.quarantine.read({ status: "resubmitted" })).toHaveLength(1);
   });
@@ -54,7 +54,7 @@ describe("a claim that the log's transactions no longer tell of", () => {
     for (const version of [0, 1, 2])
       await store.delete(`_delta_log/${String(version).padStart(20, "0")}.json`);
     await using table = await openTable(folder, { world } as never);
-    await expect(table.quarantine.resubmit({ untested: true })).rejects.toMatchObject({
+    await expect(table.quarantine.resubmit({ all: true, untested: true })).rejects.toMatchObject({
       code: "QUARANTINE_INVALID",
     });
     expect((await rowsOf(table)).map(({ id }) => Number(id))).toEqual([-1, 1, 2]);

@@ -46,7 +46,7 @@ function forgetSuites(table: Table): void {
 describe("a resubmission without a suite of its own", () => {
   it("tests rows again with the suite that set them aside, and says why they still fail", async () => {
     await using table = await withBadRows();
-    expect(await table.quarantine.resubmit()).toEqual({
+    expect(await table.quarantine.resubmit({ all: true })).toEqual({
       landed: 0,
       stillBad: 2,
       version: null,
@@ -54,7 +54,11 @@ describe("a resubmission without a suite of its own", () => {
       failures: [{ checkId: "n:values_to_be_between", message: expect.stringMatching(/^n /), rows: 2 }],
     });
     await table.quarantine.repair({ checkId: "n:values_to_be_between" }, { n: "n + 2" });
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 1, version: 2 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({
+      landed: 1,
+      stillBad: 1,
+      version: 2,
+    });
     expect(await landedIds(table)).toEqual([1, 2]);
   });
 
@@ -69,7 +73,7 @@ describe("a resubmission without a suite of its own", () => {
     );
     await table.suite.set(suite("even", [check.sql("n % 2 = 0", { id: "even" })]));
     await table.quarantine.repair(all, { n: "n + 3" });
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 2 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 1, stillBad: 2 });
     expect(await landedIds(table)).toEqual([1, 3, 5]);
     const reasons = (await table.quarantine.read()).map(({ batch_id, errors }) => [batch_id, errors]);
     expect(reasons).toMatchObject([
@@ -87,9 +91,15 @@ describe("a resubmission without a suite of its own", () => {
       const options = choice === "given" ? { gate } : {};
       const rows = [1, 1, 2].map((id) => ({ id, n: 1 }));
       await using table = await withBadRows(gate, rows);
-      expect(await table.quarantine.resubmit(options)).toMatchObject({ landed: 0, stillBad: 1 });
+      expect(await table.quarantine.resubmit({ all: true, ...options })).toMatchObject({
+        landed: 0,
+        stillBad: 1,
+      });
       await table.quarantine.repair(all, { id: "3" });
-      expect(await table.quarantine.resubmit(options)).toMatchObject({ landed: 1, stillBad: 0 });
+      expect(await table.quarantine.resubmit({ all: true, ...options })).toMatchObject({
+        landed: 1,
+        stillBad: 0,
+      });
       expect(await landedIds(table)).toEqual([1, 2, 3]);
     },
   );
@@ -112,11 +122,11 @@ describe("a resubmission without a suite of its own", () => {
       [written, 1],
       [published, 2],
     ] as const) {
-      expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: bad });
+      expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, stillBad: bad });
       expect(await landedIds(table)).toEqual([1]);
     }
     await published.quarantine.repair(all, { n: "coalesce(n, -1)" });
-    expect(await published.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    expect(await published.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, stillBad: 2 });
   });
 
   it("is refused where no suite was kept, and where the table no longer carries the one that tested the rows", async () => {
@@ -128,18 +138,21 @@ describe("a resubmission without a suite of its own", () => {
       { id: 2, n: -2 },
       { id: 3, n: -3 },
     ]);
-    expect(await carrying.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    expect(await carrying.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, stillBad: 2 });
     await carrying.suite.unset();
     for (const table of [old, carrying]) {
-      await expect(table.quarantine.resubmit()).rejects.toMatchObject({
+      await expect(table.quarantine.resubmit({ all: true })).rejects.toMatchObject({
         code: "QUARANTINE_INVALID",
         message: expect.stringMatching(/gate.*untested/s),
       });
-      expect(await table.quarantine.resubmit({ gate: atLeast(-2) })).toMatchObject({
+      expect(await table.quarantine.resubmit({ all: true, gate: atLeast(-2) })).toMatchObject({
         landed: 1,
         stillBad: 1,
       });
-      expect(await table.quarantine.resubmit({ untested: true })).toMatchObject({ landed: 1, stillBad: 0 });
+      expect(await table.quarantine.resubmit({ all: true, untested: true })).toMatchObject({
+        landed: 1,
+        stillBad: 0,
+      });
     }
     expect(await landedIds(old)).toEqual([1, 2, 3]);
   });
@@ -149,9 +162,11 @@ describe("a resubmission without a suite of its own", () => {
     await table.suite.set(atLeast(0));
     await table.append([{ id: 2, n: -2 }]);
     await withoutColumn(table);
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 1 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, stillBad: 1 });
     await table.suite.set(atLeast(1));
-    await expect(table.quarantine.resubmit()).rejects.toMatchObject({ code: "QUARANTINE_INVALID" });
+    await expect(table.quarantine.resubmit({ all: true })).rejects.toMatchObject({
+      code: "QUARANTINE_INVALID",
+    });
   });
 
   it("is refused where the tests call TypeScript functions, unless they are given", async () => {
@@ -167,13 +182,16 @@ describe("a resubmission without a suite of its own", () => {
       { maxBadShare: 1 },
     );
     await using table = await withBadRows(gate, [{ id: 1, n: 1 }]);
-    await expect(table.quarantine.resubmit()).rejects.toMatchObject({
+    await expect(table.quarantine.resubmit({ all: true })).rejects.toMatchObject({
       code: "QUARANTINE_INVALID",
       message: expect.stringContaining("positive"),
     });
     const given = { gateOptions: { functions: functions as never } };
-    expect(await table.quarantine.resubmit(given)).toMatchObject({ landed: 0, stillBad: 1 });
-    expect(await table.quarantine.resubmit({ gate })).toMatchObject({ landed: 0, stillBad: 1 });
+    expect(await table.quarantine.resubmit({ all: true, ...given })).toMatchObject({
+      landed: 0,
+      stillBad: 1,
+    });
+    expect(await table.quarantine.resubmit({ all: true, gate })).toMatchObject({ landed: 0, stillBad: 1 });
   });
 
   it("lands no row that a resubmission without tests had claimed when it was killed", async () => {
@@ -189,8 +207,8 @@ describe("a resubmission without a suite of its own", () => {
     const died = resubmit(await openLog({ ...context, store: dead }), { untested: true });
     await expect(died).rejects.toThrow("died");
     expect(await table.quarantine.read({ status: "claimed" })).toHaveLength(2);
-    await expect(table.quarantine.resubmit()).rejects.toMatchObject({ code: "BATCH_REJECTED" });
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    await expect(table.quarantine.resubmit({ all: true })).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, stillBad: 2 });
     expect(await landedIds(table)).toEqual([1]);
   });
 
@@ -208,7 +226,7 @@ describe("a resubmission without a suite of its own", () => {
     await table.quarantine.repair({ batchId: "june" }, { n: "7" });
     const died = resubmit(await openLog({ ...context, store: dead }), { untested: true });
     await expect(died).rejects.toThrow("died");
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 2, stillBad: 1 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 2, stillBad: 1 });
     expect(await landedIds(table)).toEqual([1, 2, 3]);
     expect(await table.quarantine.read({ status: "claimed" })).toEqual([]);
   });
@@ -220,7 +238,7 @@ describe("the options of a resubmission", () => {
     [{ untested: "yes" } as unknown as ResubmitOptions, "untested"],
   ])("%# are refused if they contradict each other or have another type", async (options, option) => {
     await using table = await withBadRows();
-    await expect(table.quarantine.resubmit(options)).rejects.toMatchObject({
+    await expect(table.quarantine.resubmit({ all: true, ...options })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       data: { option },
     });
@@ -228,7 +246,7 @@ describe("the options of a resubmission", () => {
 
   it("without tests are named in the history", async () => {
     await using table = await withBadRows();
-    await table.quarantine.resubmit({ untested: true });
+    await table.quarantine.resubmit({ all: true, untested: true });
     await table.refresh();
     const [entry] = await table.history();
     expect(JSON.parse(entry?.userMetadata ?? "{}")).toMatchObject({ resubmittedFrom: { untested: true } });

@@ -51,7 +51,7 @@ describe("a purge of the quarantine", () => {
     expect((await table.quarantine.read()).map(({ payload }) => payload)).toEqual([
       '{"id":-2,"person":"Ann Keeper"}',
     ]);
-    expect(await table.quarantine.resubmit({ untested: true })).toMatchObject({ landed: 1 });
+    expect(await table.quarantine.resubmit({ all: true, untested: true })).toMatchObject({ landed: 1 });
     expect((await fsck(quarantine)).findings.filter(({ severity }) => severity === "error")).toEqual([]);
     await expect((await openTable(`${quarantine}@v1`)).count("person IS NOT NULL")).rejects.toMatchObject({
       code: expect.any(String),

@@ -49,7 +49,9 @@ describe("what is told of quarantined rows that another writer changed meanwhile
     ["repair", (table) => table.quarantine.repair({ all: true }, { id: "abs(id)" })],
   ])("%s counts the rows that it changed, not those that were resubmitted", async (_, verb) => {
     const folder = await made();
-    expect(await told(folder, verb, (table) => table.quarantine.resubmit({ untested: true }))).toBe(0);
+    expect(
+      await told(folder, verb, (table) => table.quarantine.resubmit({ all: true, untested: true })),
+    ).toBe(0);
     await using table = await openTable(folder);
     expect((await rowsOf(table)).map((row) => Number(row["id"]))).toEqual([-2, -1, 1]);
     expect(await table.quarantine.read({ status: "resubmitted" })).toHaveLength(2);
@@ -65,7 +67,7 @@ describe("what is told of quarantined rows that another writer changed meanwhile
 
   it("resubmission tests the rows as they are when it claims them", async () => {
     const folder = await made();
-    const resubmit = (table: Table) => table.quarantine.resubmit({ gate });
+    const resubmit = (table: Table) => table.quarantine.resubmit({ all: true, gate });
     const first = await told(folder, resubmit, (table) =>
       table.quarantine.repair({ all: true }, { id: "CASE WHEN id = -2 THEN 2 ELSE id END" }),
     );
@@ -81,7 +83,7 @@ describe("what is told of quarantined rows that another writer changed meanwhile
       await table.quarantine.repair({ ids: [String(row?.["quarantine_id"])] }, { size: "5" });
     };
     expect(
-      await told(folder, (table) => table.quarantine.resubmit({ untested: true }), repairOne),
+      await told(folder, (table) => table.quarantine.resubmit({ all: true, untested: true }), repairOne),
     ).toMatchObject({
       landed: 2,
     });

@@ -225,7 +225,7 @@ describe("the quarantine of a table", () => {
           { delay: "0", stops: "[]", st: "{x: 1}", id: "coalesce(id, 4)" },
         ),
       ).toBe(4);
-      expect(await table.quarantine.resubmit()).toMatchObject({ landed: 4 });
+      expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 4 });
       await table.close();
     }
   });

@@ -92,7 +92,7 @@ describe("two tries of a batch at once, whose tests differ", () => {
       });
       const table = await openTable(folder);
       if (next === "a resubmission")
-        expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 0 });
+        expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, stillBad: 0 });
       else
         expect(await table.append(flights, { gate: atMost(100), batchId: "b" })).toMatchObject({
           outcome: "alreadyApplied",
@@ -125,7 +125,7 @@ describe("two tries of a batch at once, whose tests differ", () => {
     };
     const context = await paused(folder, { path: tableCommit, before: dies });
     await append(await openLog(context), flights, { txn: { appId: "stream:1", version: 7 } });
-    await (await openTable(folder)).quarantine.resubmit();
+    await (await openTable(folder)).quarantine.resubmit({ all: true });
     expect(await outcome(folder)).toEqual(whole);
   });
 
@@ -138,7 +138,10 @@ describe("two tries of a batch at once, whose tests differ", () => {
     await table.append([{ id: 11, delay: 902 }], { gate: atMost(100) });
     expect((await outcome(folder)).open).toEqual([500, 900, 901, 902, 5000]);
     await table.append(flights, { gate: atMost(100), batchId: "b" });
-    expect(await table.quarantine.resubmit({ gate: atMost(1000) })).toMatchObject({ landed: 4, stillBad: 1 });
+    expect(await table.quarantine.resubmit({ all: true, gate: atMost(1000) })).toMatchObject({
+      landed: 4,
+      stillBad: 1,
+    });
     expect(await outcome(folder)).toEqual({ landed: [5, 50, 500, 900, 901, 902], open: [5000] });
   });
 
@@ -146,7 +149,9 @@ describe("two tries of a batch at once, whose tests differ", () => {
     const folder = await made();
     const before = async () => {
       await diesAfterQuarantine(folder);
-      expect(await (await openTable(folder)).quarantine.resubmit({ gate: atMost(1000) })).toMatchObject({
+      expect(
+        await (await openTable(folder)).quarantine.resubmit({ all: true, gate: atMost(1000) }),
+      ).toMatchObject({
         landed: 1,
         stillBad: 1,
       });
@@ -252,7 +257,7 @@ describe("a change of the table's suite meanwhile", () => {
       outcome: "alreadyApplied",
     });
     expect(await outcome(folder)).toEqual(expected);
-    await (await openTable(folder)).quarantine.resubmit();
+    await (await openTable(folder)).quarantine.resubmit({ all: true });
     expect(await outcome(folder)).toEqual(expected);
   });
 

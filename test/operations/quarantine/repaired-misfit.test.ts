@@ -18,7 +18,7 @@ it.each([
     await using table = await createTable(folder, { schema: schema().long("id").long("n") });
     await table.append([{ id: 1, n: "x" }] as never, { gate });
     expect(await table.quarantine.repair({ all: true }, { n: expression })).toBe(1);
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 1 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, stillBad: 1 });
     expect(await rowsOf(table)).toEqual([]);
     const [row, ...others] = await table.quarantine.read();
     expect(others).toEqual([]);
@@ -28,7 +28,7 @@ it.each([
       errors: [{ columns: ["n"], observed_value: observed }],
     });
     expect(await table.quarantine.repair({ all: true }, { n: "7" })).toBe(1);
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 1, stillBad: 0 });
     expect(await rowsOf(table)).toEqual([{ id: 1n, n: 7n }]);
   },
 );
@@ -73,10 +73,16 @@ describe("a cell that was set aside because its column cannot hold it", () => {
       quarantine: { rows: lines.length },
     });
     for (let round = 0; round < 2; round++)
-      expect(await table.quarantine.resubmit({ gate })).toMatchObject({ landed: 0, stillBad: lines.length });
+      expect(await table.quarantine.resubmit({ all: true, gate })).toMatchObject({
+        landed: 0,
+        stillBad: lines.length,
+      });
     expect(await rowsOf(table)).toEqual([]);
     await table.quarantine.repair({ all: true }, { id: "id" });
-    expect(await table.quarantine.resubmit({ gate })).toMatchObject({ landed: 0, stillBad: lines.length });
+    expect(await table.quarantine.resubmit({ all: true, gate })).toMatchObject({
+      landed: 0,
+      stillBad: lines.length,
+    });
     const refused = expect.objectContaining({ columns: ["bytes"], observed_value: "ab!" });
     expect(await table.quarantine.read()).toContainEqual(expect.objectContaining({ errors: [refused] }));
   });
@@ -99,7 +105,7 @@ describe("a cell that was set aside because its column cannot hold it", () => {
     };
     await table.append([{ ...bad, ...fitting }] as never, { gate });
     await table.quarantine.repair({ all: true }, { whole: "9223372036854775807" });
-    expect(await table.quarantine.resubmit({ gate })).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await table.quarantine.resubmit({ all: true, gate })).toMatchObject({ landed: 1, stillBad: 0 });
     await table.append([{ id: 2, whole: 9223372036854775807n, ...fitting }] as never);
     const [first, second] = (await rowsOf(table)).sort((a, b) => Number(a["id"]) - Number(b["id"]));
     expect({ ...first, id: 2n }).toEqual(second);
@@ -112,7 +118,7 @@ describe("a cell that was set aside because its column cannot hold it", () => {
     await using table = await createTable(join(folder, "t"), { schema: schema().long("id").binary("bytes") });
     await table.append({ csv: file }, { gate });
     await table.quarantine.repair({ all: true }, { bytes: "encode(replace(raw.bytes, '!', '?'))" });
-    expect(await table.quarantine.resubmit({ gate })).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await table.quarantine.resubmit({ all: true, gate })).toMatchObject({ landed: 1, stillBad: 0 });
     expect(await rowsOf(table)).toEqual([{ id: 1n, bytes: new Uint8Array(Buffer.from("ab?")) }]);
   });
 });

@@ -194,7 +194,7 @@ describe("rows of a staged batch that are set aside twice over, by staging and b
     expect([ids.length, new Set(ids).size]).toEqual([2, 2]);
     const now = await openTable(table.uri);
     expect(await now.quarantine.repair({ all: true }, { delay: "7" })).toBe(2);
-    expect(await now.quarantine.resubmit()).toMatchObject({ landed: 2, stillBad: 0 });
+    expect(await now.quarantine.resubmit({ all: true })).toMatchObject({ landed: 2, stillBad: 0 });
     expect((await rowsOf(await openTable(table.uri))).map((row) => row["id"])).toEqual([0n, 1n, 2n]);
   });
 });

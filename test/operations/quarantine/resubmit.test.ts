@@ -227,12 +227,12 @@ describe("a quarantine", () => {
     const { folder, table, context } = await quarantined({ carried: true });
     const other = await openTable(folder);
     await other.suite.set(suite("late", [check.between("delay", { max: 1800 }, { id: "late" })]));
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 1 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 1, stillBad: 1 });
     expect((await readQuarantine(context)).map(({ errors }) => errors)).toMatchObject([
       [{ check_id: "late" }],
     ]);
     await other.suite.set(suite("lax", []));
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 1, stillBad: 0 });
     await Promise.all([other.close(), table.close()]);
   });
 
@@ -323,7 +323,7 @@ describe("a quarantine", () => {
       const table = await fresh(schema().long("id").string("Name"));
       await table.append([{ ID: 1, name: "x" }], { gate: refuse });
       expect((await table.quarantine.read())[0]?.["payload"]).toBe('{"id":1,"Name":"x"}');
-      expect(await table.quarantine.resubmit(all)).toMatchObject({ landed: 1 });
+      expect(await table.quarantine.resubmit({ all: true, ...all })).toMatchObject({ landed: 1 });
       expect(await rowsOf(table)).toEqual([{ id: 1n, Name: "x" }]);
       await table.close();
     });
@@ -339,7 +339,10 @@ describe("a quarantine", () => {
       const last = (await table.quarantine.read()).find((row) => String(row["payload"]).includes("5"));
       await table.quarantine.repair({ ids: [String(last?.["quarantine_id"])] }, { d: "NULL" });
       const strict = { gate: suite("filled", [check.between("g", { min: 3 }), check.notNull("g")]) };
-      expect(await table.quarantine.resubmit(strict)).toMatchObject({ landed: 4, stillBad: 1 });
+      expect(await table.quarantine.resubmit({ all: true, ...strict })).toMatchObject({
+        landed: 4,
+        stillBad: 1,
+      });
       const found = await rowsOf(table);
       expect(found.map(({ id, d, g }) => [id, d, g])).toEqual([
         [1n, 7n, 8n],
@@ -360,7 +363,10 @@ describe("a quarantine", () => {
       ];
       await table.append(rows, { gate: refuse });
       await table.overwrite([{ id: 9, s: 3 }], { overwriteSchema: true });
-      expect(await table.quarantine.resubmit(all)).toMatchObject({ landed: 1, stillBad: 1 });
+      expect(await table.quarantine.resubmit({ all: true, ...all })).toMatchObject({
+        landed: 1,
+        stillBad: 1,
+      });
       const [left] = await table.quarantine.read();
       expect(left?.["errors"]).toMatchObject([
         { check_id: "schema:s", message: "s must be a BIGINT", observed_value: "abc" },
@@ -370,7 +376,10 @@ describe("a quarantine", () => {
         code: "COLUMN_NOT_FOUND",
       });
       await table.quarantine.repair({ all: true }, { old: "NULL", s: "1" });
-      expect(await table.quarantine.resubmit(all)).toMatchObject({ landed: 1, stillBad: 0 });
+      expect(await table.quarantine.resubmit({ all: true, ...all })).toMatchObject({
+        landed: 1,
+        stillBad: 0,
+      });
       expect((await rowsOf(table)).map(({ id, s }) => [id, s])).toEqual([
         [1n, 1n],
         [2n, 5n],
@@ -390,7 +399,7 @@ describe("a quarantine", () => {
         await table.append(one, { gate: refuse });
       }
       await table.append(other.snapshot(), { gate: refuse });
-      expect(await table.quarantine.resubmit(all)).toMatchObject({ landed: 12 });
+      expect(await table.quarantine.resubmit({ all: true, ...all })).toMatchObject({ landed: 12 });
       const [found, wanted] = [await rowsOf(table), await rowsOf(other)];
       expect(found.filter((_, at) => at % 2 === 0)).toEqual(wanted);
       expect(found.filter((_, at) => at % 2 === 1)).toEqual(wanted);
@@ -406,7 +415,7 @@ describe("a quarantine", () => {
       await table.suite.set(suite("tags", rules, { maxBadShare: 1 }));
       await table.append([{ id: -5 }, { id: 50 }]);
       await table.quarantine.repair({ all: true }, { id: "60" });
-      expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1 });
+      expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 1 });
       expect((await rowsOf(table)).map((row) => row["_failed_checks"])).toEqual([["high"], ["high"]]);
       await table.close();
     });
@@ -485,9 +494,15 @@ describe("columns whose names are letters", () => {
     await table.append(rows, { gate: strict, batchId: "b" });
     expect(await table.quarantine.read({ checkId: "k" })).toHaveLength(1);
     await table.quarantine.repair({ checkId: "k" }, { k: "5" });
-    expect(await table.quarantine.resubmit({ gate: strict })).toMatchObject({ landed: 1, stillBad: 1 });
+    expect(await table.quarantine.resubmit({ all: true, gate: strict })).toMatchObject({
+      landed: 1,
+      stillBad: 1,
+    });
     expect(await table.quarantine.repair({ all: true }, { id: "2" })).toBe(1);
-    expect(await table.quarantine.resubmit({ gate: strict })).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await table.quarantine.resubmit({ all: true, gate: strict })).toMatchObject({
+      landed: 1,
+      stillBad: 0,
+    });
     await table.close();
   });
 });

@@ -40,7 +40,7 @@ const statuses = async (table: Table) =>
 
 async function resubmitted(folder: string) {
   await using table = await openTable(folder);
-  await table.quarantine.resubmit({ untested: true });
+  await table.quarantine.resubmit({ all: true, untested: true });
   return { ids: await ids(table), quarantine: await statuses(table) };
 }
 
@@ -91,7 +91,7 @@ describe("rows that a creation set aside", () => {
     const place = await waiting(folder, tableCommit, other);
     await createTable("slow://t", { ...place, source, gate, batchId: "b", ifNotExists: true });
     await using table = await openTable(folder);
-    await table.quarantine.resubmit({ untested: true });
+    await table.quarantine.resubmit({ all: true, untested: true });
     const more = [...source, { id: -2 }];
     expect(await table.append(more, { gate, batchId: "b" })).toMatchObject({ quarantine: { rows: 2 } });
     expect(await resubmitted(folder)).toEqual({
@@ -150,8 +150,8 @@ describe("a quarantine that several tables share", () => {
     await using table = await createTable(folder, { schema: schema().long("id") });
     await table.append([{ id: -3 }], { gate, batchId: "c" });
     for (const options of [
-      { untested: true },
-      { gate: suite("all", []) },
+      { all: true, untested: true },
+      { all: true, gate: suite("all", []) },
       { batchId: "b", untested: true },
     ]) {
       await table.quarantine
@@ -160,6 +160,6 @@ describe("a quarantine that several tables share", () => {
       expect(await ids(table)).toEqual([-3]);
     }
     expect(await table.quarantine.discard({ batchId: "b" }, "of the table before")).toBe(1);
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, ofRemovedTable: 0 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, ofRemovedTable: 0 });
   });
 });

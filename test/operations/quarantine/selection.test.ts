@@ -45,12 +45,15 @@ describe("a selection of quarantined rows", () => {
     ["repair", "open"],
     ["discard", "open"],
     ["reopen", "discarded"],
+    ["resubmit", "open"],
   ] as const)("must name rows for %s, or take all", async (verb, status) => {
     const { table } = await withBadRows();
     const { quarantine } = table;
     if (verb === "reopen") await quarantine.discard({ all: true });
-    const change = (selection: Parameters<typeof quarantine.discard>[0]) =>
-      verb === "repair" ? quarantine.repair(selection, { id: "1" }) : quarantine[verb](selection);
+    const change = async (selection: Parameters<typeof quarantine.discard>[0]) => {
+      if (verb === "resubmit") return (await quarantine.resubmit({ ...selection, untested: true })).landed;
+      return verb === "repair" ? quarantine.repair(selection, { id: "1" }) : quarantine[verb](selection);
+    };
     for (const selection of [
       {},
       { status },
@@ -73,7 +76,7 @@ describe("a selection of quarantined rows", () => {
       code: "QUARANTINE_INVALID",
       message: expect.stringContaining("none is open: 17 discarded"),
     });
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 0 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, stillBad: 0 });
     await table.close();
   });
 
@@ -101,7 +104,7 @@ describe("rows that were discarded", () => {
     const [row] = await table.quarantine.read({ limit: 1 });
     expect(row).toMatchObject({ status: "open", note: "real after all", resolved_at: null });
     await table.quarantine.repair({ all: true }, { id: "-id" });
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 17, stillBad: 0 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 17, stillBad: 0 });
     await expect(table.quarantine.reopen({ batchId: "june" })).rejects.toMatchObject({
       message: expect.stringContaining("17 resubmitted. Resubmitted rows are part of the table"),
     });
@@ -127,7 +130,7 @@ describe("a repair", () => {
       { all: true },
       { id: "trim(raw.id)::BIGINT", amount: "replace(raw.amount, ',', '.')::DOUBLE" },
     );
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 2, stillBad: 0 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 2, stillBad: 0 });
     expect(await rowsOf(table)).toEqual([
       { id: 1n, amount: 12.5 },
       { id: 2n, amount: 3 },
@@ -135,7 +138,7 @@ describe("a repair", () => {
     await using other = await createTable(join(folder, "o"), { schema: schema().long("id").string("raw") });
     await other.append([{ id: "x", raw: "7" }] as never, { gate: misfits });
     await other.quarantine.repair({ all: true }, { id: "raw::BIGINT" });
-    expect(await other.quarantine.resubmit()).toMatchObject({ landed: 1 });
+    expect(await other.quarantine.resubmit({ all: true })).toMatchObject({ landed: 1 });
     expect(await rowsOf(other)).toEqual([{ id: 7n, raw: "7" }]);
   });
 

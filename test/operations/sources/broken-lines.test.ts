@@ -237,7 +237,7 @@ describe("a line that could not be read, later", () => {
     const { folder, table } = await fresh();
     const csv = fileOf(folder, "in.csv", "id,name\n1,a\n2;b\n3\n");
     await table.append({ csv }, { gate: lenient });
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, stillBad: 2 });
     expect((await quarantined(table))[0]?.[3]).toEqual([
       "the line could not be read: set the columns to what it should say, and __varve_line to NULL",
     ]);
@@ -247,12 +247,12 @@ describe("a line that could not be read, later", () => {
         { id: "CAST(split_part(__varve_line, ';', 1) AS BIGINT)" },
       ),
     ).toBe(2);
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, stillBad: 2 });
     await table.quarantine.repair(
       { all: true },
       { name: "split_part(__varve_line, ';', 2)", __varve_line: "NULL" },
     );
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 2, stillBad: 0 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 2, stillBad: 0 });
     expect((await rowsOf(table)).sort((a, b) => Number(a["id"]) - Number(b["id"]))).toEqual([
       { id: 1n, name: "a" },
       { id: 2n, name: "b" },
@@ -267,7 +267,7 @@ describe("a line that could not be read, later", () => {
     await table.append({ csv }, { gate: lenient });
     await table.append([{ id: "x", name: "c" }], { gate: lenient });
     await table.append([{ id: 1n, name: "a", __varve_line: "z" }], { mergeSchema: true });
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, stillBad: 2 });
     const messages = (await quarantined(table)).flatMap(([, , , found]) => found);
     expect(messages).toContain(
       "the line could not be read: set the columns to what it should say, and __varve1_line to NULL",
@@ -280,9 +280,9 @@ describe("a line that could not be read, later", () => {
         __varve_line: "'a value'",
       }),
     ).toBe(1);
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 0, stillBad: 2 });
     await table.quarantine.repair(line, { __varve1_line: "NULL" });
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 1 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 1, stillBad: 1 });
     expect(await rowsOf(table)).toEqual([
       { id: 1n, name: "a", __varve_line: "z" },
       { id: 2n, name: "none", __varve_line: "a value" },
@@ -298,7 +298,7 @@ describe("a line that could not be read, later", () => {
     await table.overwrite([{ id: 1n }], { overwriteSchema: true });
     expect(await table.quarantine.repair({ all: true }, { id: "split_part(__varve_line, ';', 1)" })).toBe(1);
     await table.quarantine.repair({ all: true }, { __varve_line: "NULL" });
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 1, stillBad: 0 });
     expect(await rowsOf(table)).toEqual([{ id: 1n }, { id: 2n }]);
     await table.close();
   });
@@ -312,7 +312,7 @@ describe("a line that could not be read, later", () => {
       ["lines must be a BIGINT"],
     ]);
     await table.quarantine.repair({ checkId: "schema:lines" }, { lines: "7" });
-    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 1, stillBad: 0 });
     expect(await rowsOf(table)).toEqual([{ __varve_line: "a text", lines: 7n }]);
     await table.close();
   });

@@ -293,7 +293,7 @@ describe("variants that are written", () => {
     );
     await table.append({ sql: "SELECT -3::BIGINT AS id, {'b': 'x', 'a': true}::VARIANT AS v" }, { gate });
     await table.quarantine.repair({ all: true }, { id: "-id" });
-    await table.quarantine.resubmit();
+    await table.quarantine.resubmit({ all: true });
     expect(await variantsOf(table)).toEqual([
       '{"x":[1.5],"y":"a"}',
       '{"a":1}',
