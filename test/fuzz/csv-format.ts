@@ -95,7 +95,9 @@ function judgeRow(
   bad: readonly BadCellRead[],
   record: readonly (string | null)[],
 ): string | undefined {
-  if (record.length < columns.length || record.slice(columns.length).some((cell) => cell !== null))
+  // empty cells and nulls after the last column are ignored
+  const isExtra = (cell: string | null) => cell !== null && cell !== "";
+  if (record.length < columns.length || record.slice(columns.length).some(isExtra))
     return `a record of ${record.length} cells is a row of ${columns.length}`;
   for (const [index, { name, type }] of columns.entries()) {
     const [value, given] = [cells[name] ?? null, record[index] ?? null];

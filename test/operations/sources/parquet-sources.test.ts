@@ -342,26 +342,33 @@ describe("several files with other types", () => {
     await table.close();
   });
 
-  it("or refused there too, where a column called filename hides the files that the engine tells", async () => {
-    const folder = freshFolder();
-    await using session = await openSession({ temporaryFolder: folder });
-    const parquet = await Promise.all(
-      ["1.5::DOUBLE", "9007199254740993::BIGINT"].map(async (value, index) => {
-        const path = join(folder, `${index}.parquet`);
-        await session.execute(unchecked(`COPY (SELECT ${value} AS v, 'x' AS filename) TO '${path}'`));
-        return path;
-      }),
-    );
-    const columns = schema().double("v").string("filename");
-    const table = await createTable(join(folder, "t"), { schema: columns });
-    const gate = { maxBadShare: 1, checks: [], onMisfit: "quarantine" } as const;
-    expect(await refusal(table.append({ parquet }, { batchId: "b", gate }))).toMatchObject({
-      code: "SCHEMA_MISMATCH",
-      data: { column: ["v"], found: "9007199254740993" },
-    });
-    expect(await rowsOf(table)).toEqual([]);
-    await table.close();
-  });
+  it.each(["filename", "FILE_ROW_NUMBER"])(
+    "and where a column %s hides where the engine says rows are",
+    async (name) => {
+      const folder = freshFolder();
+      await using session = await openSession({ temporaryFolder: folder });
+      const parquet = await Promise.all(
+        ["(1.5 + i)::DOUBLE", "(9007199254740992 + i)::BIGINT"].map(async (value, index) => {
+          const path = join(folder, `${index}.parquet`);
+          const select = `SELECT ${value} AS v, 'x' AS "${name}" FROM range(2) r(i)`;
+          await session.execute(unchecked(`COPY (${select}) TO '${path}'`));
+          return path;
+        }),
+      );
+      const columns = schema().double("v").string(name);
+      const table = await createTable(join(folder, "t"), { schema: columns });
+      await table.append({ parquet }, { gate: { maxBadShare: 1, checks: [], onMisfit: "quarantine" } });
+      expect((await rowsOf(table)).map((row) => row["v"])).toEqual([1.5, 2.5, 9007199254740992]);
+      const [aside] = await table.quarantine.read();
+      expect(aside).toMatchObject({ source_file: parquet[1], source_row: 1n });
+      expect(String(aside?.payload)).toContain("9007199254740993");
+      expect(await refusal(table.append({ parquet }))).toMatchObject({
+        code: "SCHEMA_MISMATCH",
+        data: { column: ["v"], found: "9007199254740993" },
+      });
+      await table.close();
+    },
+  );
 });
 
 describe("files that cannot be read", () => {

@@ -1,8 +1,9 @@
 import { VarveError } from "../../../errors.ts";
 import { type SqlText, sql } from "../../../sql/sql.ts";
-import { quoteFile } from "../../../sql/sql-text.ts";
+import { quoteFile, quoteName } from "../../../sql/sql-text.ts";
 import type { EngineColumn, EngineSource, StagedRelation, StageOptions } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
+import { badCellsType } from "../shared/bad-cells.ts";
 import { positionNames } from "../shared/position.ts";
 import { assertFilled } from "../shared/source-file.ts";
 import { type FileStart, fileAndRow, numberedCopy } from "../shared/stage-files.ts";
@@ -14,7 +15,7 @@ import { readParquetSchemas, unreadableParquet } from "./parquet-schema.ts";
 import { refuseBrokenLevels } from "./sound-levels.ts";
 import { explainFailures } from "./source-failure.ts";
 import { uniteColumns } from "./united-columns.ts";
-import { type RowPlaces, refuseLossy, shapeRows, unitedSql } from "./united-rows.ts";
+import { placesSql, type RowPlaces, refuseLossy, shapeRows, unitedSql } from "./united-rows.ts";
 
 /**
  * A view of Parquet files, columns united by name; nothing is copied but rows of files with a column that
@@ -46,12 +47,10 @@ export async function stageParquet(
   if (!shapes.some(({ isMended }) => isMended) && united.every(({ target }) => target === undefined))
     return placedRows(core, files, {
       columns,
-      select: (places) => sql`SELECT *${placesSql(places)} FROM ${scanOf(files)}`,
+      select: (places = {}) => sql`SELECT *${placesSql(places)} FROM ${scanOf(files)}`,
     });
   const rows = shapeRows(shapes, united);
-  // rows that are copied have their places counted, and no column for what does not fit: it is refused
-  const keepsBad =
-    options.badCells === "keep" && !hidesPlaces(columns) && rows.some(({ doubtful }) => doubtful.length > 0);
+  const keepsBad = options.badCells === "keep" && rows.some(({ doubtful }) => doubtful.length > 0);
   if (!keepsBad) for (const part of rows) await refuseLossy(core, part, !hidesPlaces(columns));
   return placedRows(core, files, { columns, select: (places) => unitedSql(files, rows, places), keepsBad });
 }
@@ -76,10 +75,6 @@ function hidesPlaces(columns: readonly EngineColumn[]): boolean {
   return columns.some(({ name }) => ["filename", "file_row_number"].includes(name.toLowerCase()));
 }
 
-function placesSql(places: RowPlaces | undefined): SqlText {
-  return places === undefined ? sql`` : sql`, filename AS ${places.file}, file_row_number AS ${places.row}`;
-}
-
 /** Rows of files, as SQL with their places or without. */
 interface FileRows {
   readonly columns: readonly EngineColumn[];
@@ -92,11 +87,23 @@ async function placedRows(
   files: readonly string[],
   { columns, select, keepsBad = false }: FileRows,
 ): Promise<StagedRelation> {
-  if (hidesPlaces(columns))
-    return numberedCopy(core, { sql: select(), columns }, fileAndRow(await fileStarts(core, files)));
   const { file, row, badCells } = positionNames(columns.map(({ name }) => name));
-  const places = keepsBad ? { file, row, badCells } : { file, row };
-  return { sql: select(), columns, positionedSql: select(places), positionColumns: places };
+  const positions = keepsBad ? { file, row, badCells } : { file, row };
+  if (!hidesPlaces(columns)) {
+    const places = { place: { file, row }, badCells: positions.badCells };
+    return { sql: select(), columns, positionedSql: select(places), positionColumns: positions };
+  }
+  const starts = fileAndRow(await fileStarts(core, files));
+  if (!keepsBad) return numberedCopy(core, { sql: select(), columns }, starts);
+  const bad = { name: badCells, type: badCellsType };
+  const copy = await numberedCopy(core, { sql: select({ badCells }), columns: [...columns, bad] }, starts);
+  const names = columns.map(({ name }) => quoteName(name));
+  return {
+    ...copy,
+    sql: sql`SELECT ${names} FROM (${copy.sql})`,
+    columns,
+    positionColumns: { ...copy.positionColumns, badCells },
+  };
 }
 
 async function fileStarts(core: EngineCore, files: readonly string[]): Promise<FileStart[]> {

@@ -51,11 +51,15 @@ export function shapeRows(shapes: readonly FileShape[], united: readonly UnitedC
   });
 }
 
-/** Names of what a scan gives in addition to the columns. */
+/** Names of what a scan gives in addition to the columns: its places, if no column hides them. */
 export interface RowPlaces {
-  readonly file: SqlName;
-  readonly row: SqlName;
+  readonly place?: { readonly file: SqlName; readonly row: SqlName } | undefined;
   readonly badCells?: SqlName | undefined;
+}
+
+/** SQL of places, to be added to a scan's columns. */
+export function placesSql({ place }: RowPlaces): SqlText {
+  return place === undefined ? sql`` : sql`, filename AS ${place.file}, file_row_number AS ${place.row}`;
 }
 
 /** The files one after the other; those of one shape that follow each other are one scan. */
@@ -81,7 +85,7 @@ export function unitedSql(
 
 function placeSql({ doubtful }: ShapeRows, places: RowPlaces | undefined): SqlText {
   if (places === undefined) return sql``;
-  const place = sql`, filename AS ${places.file}, file_row_number AS ${places.row}`;
+  const place = placesSql(places);
   if (places.badCells === undefined) return place;
   if (doubtful.length === 0) return sql`${place}, NULL::${badCellsType} AS ${places.badCells}`;
   const cells = doubtful.map(({ path, value, violated, column }) => {
