@@ -6,6 +6,7 @@ import type { StructField, StructType } from "../schema/types.ts";
 import { joinSql, type SqlExpression, type SqlText, sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { appendAll } from "../util/append-all.ts";
+import { optionText } from "../util/option-text.ts";
 import {
   type Conversion,
   type ConversionOptions,
@@ -243,7 +244,7 @@ function mismatchError(first: Mismatch, all: readonly Mismatch[]): VarveError {
       : ` (and ${all.length - 1} more ${all.length === 2 ? "difference" : "differences"})`;
   const reason =
     first.reason === "unknown"
-      ? `The batch has a column ${column} (${first.found}) that the table does not have${more}. Leave it out, or write with mergeSchema (--merge-schema) to add it`
+      ? `The batch has a column ${column} (${first.found}) that the table does not have${more}. Leave it out, or write with ${optionText("mergeSchema")} to add it`
       : first.reason === "missing"
         ? `The batch has no column ${column}, which the table requires (${first.expected})${more}. Add it to the source`
         : `Column ${column} is a ${first.expected} in the table and ${first.found} in the batch${more}. Cast it in the source`;

@@ -141,6 +141,11 @@ export function schemaOfEngine(
   };
 }
 
+/** Delta's type for the engine's name of a type without parameters; undefined if Delta has none. */
+export function deltaNameOfEngine(name: string): DeltaType | undefined {
+  return deltaNames.get(name);
+}
+
 /** The Delta type of a DuckDB type. @throws `SCHEMA_MISMATCH` as {@link schemaOfEngine} */
 export function deltaTypeOfEngine(type: EngineType, path: readonly string[]): DeltaType {
   switch (type.kind) {
@@ -149,7 +154,7 @@ export function deltaTypeOfEngine(type: EngineType, path: readonly string[]): De
       if (name === undefined) {
         throw new VarveError(
           "SCHEMA_MISMATCH",
-          `Column ${pathText(path)} has the type ${type.name}, which Delta does not support. Cast it to a supported type, e.g. VARCHAR.`,
+          `Column ${pathText(path)} has the type ${type.name}, which Delta does not support. Cast it to a supported type, e.g. string (VARCHAR).`,
           { column: [...path], found: type.name },
         );
       }

@@ -1,5 +1,6 @@
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
+import { optionText } from "../util/option-text.ts";
 import { type BatchTarget, existingTarget } from "../write/plan/batch-target.ts";
 import { addedRows, writeTests } from "../write/plan/plan-rows.ts";
 import type { WriteOptions, WriteOutcome } from "../write/plan/write-options.ts";
@@ -88,14 +89,14 @@ function checkOptions(options: OverwriteOptions): void {
   if (chosen.length > 1) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      "Only one of replaceWhere, dynamicPartitions and overwriteSchema can be set. Leave the others out.",
+      `Only one of ${optionText("replaceWhere")}, dynamicPartitions and ${optionText("overwriteSchema")} can be set. Leave the others out.`,
       {},
     );
   }
   if (options.partitionBy !== undefined && options.overwriteSchema !== true) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      "Changing partition columns requires overwriteSchema. Set it, or leave partitionBy out.",
+      `Changing partition columns requires ${optionText("overwriteSchema")}. Set it, or leave ${optionText("partitionBy")} out.`,
       {},
     );
   }

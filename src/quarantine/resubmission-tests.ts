@@ -9,6 +9,7 @@ import { suiteNeeds } from "../quality/suite/needs.ts";
 import { type SqlExpression, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
+import { optionText } from "../util/option-text.ts";
 import { ownMember } from "../util/own-member.ts";
 import type { GateOptions } from "../write/plan/write-options.ts";
 import { keptSuite } from "./intake/kept-suites.ts";
@@ -167,7 +168,7 @@ function missingNeeds(
   ].join(" and ");
   return new VarveError(
     "QUARANTINE_INVALID",
-    `The tests that set rows of ${namesOf(batches)} aside ${what}, which the quarantine cannot keep. Give them (gateOptions), give other tests (gate; --suite on the command line), or insist on appending the rows without tests (untested; --untested). None of them was appended.`,
+    `The tests that set rows of ${namesOf(batches)} aside ${what}, which the quarantine cannot keep. Give them in gateOptions, give other tests with ${optionText("gate")}, or insist on appending the rows without tests by ${optionText("untested")}. None of them was appended.`,
     { batches: [...batches], functions: calls, tables: compared },
   );
 }

@@ -10,6 +10,7 @@ import { planScan, type ScanReport } from "../table/scan/scan.ts";
 import { appendAll } from "../util/append-all.ts";
 import { handOver } from "../util/hand-over.ts";
 import { isJsonObject, type JsonValue } from "../util/json.ts";
+import { optionText } from "../util/option-text.ts";
 import { type TableUse, tableUses } from "./pushdown.ts";
 import { QueryResult } from "./query-result.ts";
 import { rewriteTravelSql, type TravelPoint, type TravelSql } from "./time-travel-sql.ts";
@@ -140,7 +141,7 @@ async function bind(
     const bound = known.length === 0 ? "no table is bound" : `bound are ${known.join(", ")}`;
     const advice = fileName.test(wanted)
       ? "A query reads tables, not files: write the file to a table first, e.g. with varve create --from."
-      : `Bind it in tables (--table ${wanted}=URI).`;
+      : `Bind it with ${optionText("tables", ` ${wanted}=URI`)}.`;
     throw new VarveError("SQL_FAILED", `Unknown table ${wanted} in the query; ${bound}. ${advice}`, {
       table: wanted,
       bound: known,

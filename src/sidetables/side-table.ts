@@ -4,6 +4,7 @@ import { openLog } from "../log/snapshot/open-log.ts";
 import type { StructType } from "../schema/types.ts";
 import { createEmpty } from "../table/definition/create-empty.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
+import { optionText } from "../util/option-text.ts";
 import { requireOwnTypes } from "./own-columns.ts";
 
 /**
@@ -95,7 +96,7 @@ export async function asStep<T>(side: SideTable, work: () => Promise<T>): Promis
     const { uri } = side.context.store;
     throw new VarveError(
       "STORE_UNAVAILABLE",
-      `The ${side.name} at ${uri}: the store gave no definite answer to the commit of version ${String(error.data["version"])}, so the call ended before it was done. Retry it; with a batchId nothing is written twice.`,
+      `The ${side.name} at ${uri}: the store gave no definite answer to the commit of version ${String(error.data["version"])}, so the call ended before it was done. Retry it; with ${optionText("batchId")} nothing is written twice.`,
       { ...error.data, uri },
       error,
     );

@@ -103,13 +103,13 @@ describe("a mistake on the command line", () => {
   it("a query without --table says how to bind one", async () => {
     const { code, stderr } = await varve("query", "SELECT * FROM orders");
     expect(code).toBe(1);
-    expect(stderr).toContain("no table is bound. Bind it in tables (--table orders=URI).");
+    expect(stderr).toContain("no table is bound. Bind it with --table orders=URI.");
   });
 
   it("a column that the table does not have names the option that adds it", async () => {
     const { code, stderr } = await varve("append", table, file("more.csv", "id,channel\n3,web\n"));
     expect(code).toBe(1);
-    expect(stderr).toContain("mergeSchema (--merge-schema)");
+    expect(stderr).toContain("or write with --merge-schema to add it");
   });
 
   it("a version without its v is told apart from a folder that is missing", async () => {

@@ -14,7 +14,7 @@ const isWellFormed = (text: string) => Buffer.from(text, "utf8").toString() === 
 describe("a report of a suite's run", () => {
   it("as text names the outcome, each check and the first failing rows", () => {
     expect(checkText(sampleReport).split("\n").slice(0, 9)).toEqual([
-      'REJECTED: table "a&b" at version 7 by flights <2001>, 1,000 rows, 1 of 4 checks pass',
+      'REJECTED: table "a&b" at version 7 by flights <2001>, 1,000 rows, 1 of 4 checks passes',
       "990 rows are clean, 10 for the quarantine, 0 to drop",
       "  because rows: number of rows must be at least 5000; found 1000",
       "",

@@ -3,6 +3,7 @@ import type { OverwriteOptions as OverwriteVerbOptions } from "../../operations/
 import type { ResubmitOptions as ResubmitVerbOptions } from "../../quarantine/resubmit.ts";
 import type { AuditOptions as AuditVerbOptions } from "../../staging/audit-staged.ts";
 import type { StageOptions as StageVerbOptions } from "../../staging/stage.ts";
+import { optionText } from "../../util/option-text.ts";
 import type { GateOptions as GateVerbOptions, WriteOptions } from "../../write/plan/write-options.ts";
 import { knownOptions } from "./known-options.ts";
 import { stageKeys } from "./option-keys.ts";
@@ -42,7 +43,10 @@ export function toCommitOptions(options: BatchCommitOptions): WriteOptions {
   const { gate, gateOptions, quarantine, txn, batchId, userMetadata, targetFileBytes, onProgress, signal } =
     options;
   if (txn !== undefined && batchId !== undefined)
-    throw invalid("txn and batchId both name the batch. Give one of them", "batchId");
+    throw invalid(
+      `${optionText("txn")} and ${optionText("batchId")} both name the batch. Give one of them`,
+      "batchId",
+    );
   if (txn !== undefined) checkTransaction(txn);
   if (batchId !== undefined) checkBatchName(batchId, "batchId", "batchId");
   if (quarantine !== undefined && typeof quarantine.snapshot !== "function")
@@ -99,7 +103,7 @@ function toGateOptions(options: GateOptions | undefined): GateVerbOptions | unde
 
 function checkedFileBytes(bytes: number | undefined): number | undefined {
   if (bytes !== undefined && !(bytes > 0))
-    throw invalid("targetFileBytes must be a number above 0", "targetFileBytes");
+    throw invalid(`${optionText("targetFileBytes")} must be above 0`, "targetFileBytes");
   return bytes;
 }
 

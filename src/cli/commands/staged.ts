@@ -21,7 +21,16 @@ import { printSnapshot, type SnapshotFlags } from "../shared/snapshot-output.ts"
 import { fileSource, filesHelp } from "../shared/source-files.ts";
 import { inputFiles } from "../shared/standard-input.ts";
 import { readSuite } from "../shared/suite-file.ts";
-import { noRecord, printDone, type WriteFlags, withProgress, withRowFlags } from "./write.ts";
+import {
+  noRecord,
+  printDone,
+  type SchemaFlags,
+  schemaOptions,
+  upgradeHelp,
+  type WriteFlags,
+  withProgress,
+  withRowFlags,
+} from "./write.ts";
 
 /** `varve stage TABLE FILES…`: the first half of write, audit, publish. */
 export function addStage(program: Command): void {
@@ -35,6 +44,7 @@ export function addStage(program: Command): void {
     .argument("<files...>", filesHelp)
     .option("--id <id>", "name of the staged batch; default: a new id")
     .option("--merge-schema", "add missing columns to the table when the batch is published")
+    .option("--upgrade-protocol", upgradeHelp)
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve stage ./flights february.csv --id 2001-02\n  $ varve staged audit ./flights 2001-02 --suite suite.json\n  $ varve staged publish ./flights 2001-02",
@@ -94,9 +104,8 @@ function on(group: Command, name: string, description: string): Command {
     .argument("<id>", "the staged batch");
 }
 
-interface StageFlags extends WriteFlags {
+interface StageFlags extends WriteFlags, SchemaFlags {
   readonly id?: string | undefined;
-  readonly mergeSchema?: boolean | undefined;
 }
 
 async function stage(uri: string, files: readonly string[], flags: StageFlags): Promise<void> {
@@ -106,7 +115,7 @@ async function stage(uri: string, files: readonly string[], flags: StageFlags): 
     table.staging.stage(fileSource(input.files, flags), {
       ...options,
       id: flags.id,
-      mergeSchema: flags.mergeSchema === true ? true : undefined,
+      ...schemaOptions(flags),
     }),
   );
   if (flags.json === true) return printRecords([recordOf(staged)], { format: "jsonl" });

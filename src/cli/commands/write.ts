@@ -58,6 +58,7 @@ export function addAppend(program: Command): void {
     .argument("<table>", "folder or URI of the table")
     .argument("<files...>", filesHelp)
     .option("--merge-schema", "add missing columns to the table")
+    .option("--upgrade-protocol", upgradeHelp)
     .addOption(noRecord())
     .addHelpText(
       "after",
@@ -67,7 +68,7 @@ export function addAppend(program: Command): void {
     write(uri, files, flags, (table, source, options) =>
       table.append(source, {
         ...options,
-        mergeSchema: flags.mergeSchema === true ? true : undefined,
+        ...schemaOptions(flags),
         recordRejection: flags.recordRejection,
       }),
     ),
@@ -87,6 +88,7 @@ export function addOverwrite(program: Command): void {
     .option("--where <condition>", "replace only rows that match; the new rows must match too")
     .option("--overwrite-schema", "replace the table's schema with that of the files")
     .option("--merge-schema", "add missing columns to the table")
+    .option("--upgrade-protocol", upgradeHelp)
     .addOption(noRecord())
     .addHelpText(
       "after",
@@ -98,15 +100,32 @@ export function addOverwrite(program: Command): void {
         ...options,
         replaceWhere: flags.where,
         overwriteSchema: flags.overwriteSchema === true ? true : undefined,
-        mergeSchema: flags.mergeSchema === true ? true : undefined,
+        ...schemaOptions(flags),
         recordRejection: flags.recordRejection,
       }),
     ),
   );
 }
 
-interface AppendFlags extends WriteFlags {
+/** Options that say how a write may change the table's schema. */
+export interface SchemaFlags {
   readonly mergeSchema?: boolean | undefined;
+  readonly upgradeProtocol?: boolean | undefined;
+}
+
+/** What the API needs of them. */
+export function schemaOptions({ mergeSchema, upgradeProtocol }: SchemaFlags): SchemaFlags {
+  return {
+    mergeSchema: mergeSchema === true ? true : undefined,
+    upgradeProtocol: upgradeProtocol === true ? true : undefined,
+  };
+}
+
+/** Help of `--upgrade-protocol`. */
+export const upgradeHelp =
+  "add the table features that new columns need to the protocol; older readers lose access to the table";
+
+interface AppendFlags extends WriteFlags, SchemaFlags {
   readonly recordRejection: boolean;
 }
 

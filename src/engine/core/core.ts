@@ -59,6 +59,8 @@ export class EngineCore implements AsyncDisposable {
    */
   measured: DuckDBConnection | undefined;
   closed = false;
+  /** SQL of callers that this session was given, which messages may show. */
+  readonly callerTexts = new Set<string>();
   readonly #pooled: PooledInstance;
   readonly #database: SqlName;
   #folder: string | undefined;
@@ -187,7 +189,7 @@ export class EngineCore implements AsyncDisposable {
    */
   failure(error: unknown, text?: string): VarveError {
     this.#failed = true;
-    const failure = engineFailure(error, text);
+    const failure = engineFailure(error, text, this.callerTexts);
     return failure.code === "MEMORY_LIMIT_TOO_SMALL"
       ? memoryTooSmall(failure, this.options, this.#widest)
       : failure;

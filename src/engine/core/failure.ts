@@ -1,4 +1,5 @@
 import { type ErrorData, isVarveError, VarveError } from "../../errors.ts";
+import { optionText } from "../../util/option-text.ts";
 import { reportedRefusal } from "../../util/system-refusals.ts";
 
 /**
@@ -17,9 +18,9 @@ interface EngineComplaint {
  * `STORE_FULL` or `STORE_FORBIDDEN` if the system refuses to write or open a file, `MEMORY_LIMIT_TOO_SMALL`, and
  * `ENGINE_FAILED` with advice for everything else.
  *
- * `sql` is shown with the position; omit it if it is not the caller's.
+ * The position is shown in that of the `callerTexts` which `sql` has there: never in varve's own SQL.
  */
-export function engineFailure(error: unknown, sql?: string): VarveError {
+export function engineFailure(error: unknown, sql?: string, callerTexts: Iterable<string> = []): VarveError {
   if (isVarveError(error)) return error;
   const complaint = readComplaint(error);
   const unfit = unfitPattern.exec(complaint.message);
@@ -50,11 +51,11 @@ export function engineFailure(error: unknown, sql?: string): VarveError {
       error,
     );
   }
-  const place = sql === undefined ? undefined : placeOf(sql, complaint);
+  const place = sql === undefined ? undefined : placeOf(sql, complaint, callerTexts);
   const excerpt = place === undefined ? "" : `\n${place.excerpt}`;
   return new VarveError(
     "SQL_FAILED",
-    `${complaint.kind} error: ${complaint.message.replace(/^\t+/gm, "  ")}${excerpt}`,
+    `${complaint.kind} error: ${readableComplaint(complaint.message)}${excerpt}`,
     { ...data, ...place?.data },
     error,
   );
@@ -72,7 +73,7 @@ const unfitPattern = /varve: unfit value (\S*) (\S+) (.*)/;
 
 function unfitFailure([, name = "", type = "", value = ""]: RegExpExecArray, cause: unknown): VarveError {
   const column = decodeURIComponent(name);
-  const text = `Column ${column} holds ${value}, which has more digits than ${type}, the widest exact number of Parquet and Arrow. Read it as rows, JSON or CSV, or cast it to VARCHAR.`;
+  const text = `Column ${column} holds ${value}, which has more digits than ${type}, the widest exact number of Parquet and Arrow. Read it as rows, JSON or CSV, or cast it to text.`;
   return new VarveError("LIMIT_EXCEEDED", text, { column: [column], type, value }, cause);
 }
 
@@ -111,7 +112,7 @@ const memoryUsed = /(?:allocate|pin) (?:data|block) of size .* used\)/;
 function outOfMemory(complaint: EngineComplaint, data: ErrorData, cause: unknown): VarveError {
   const text =
     `DuckDB ran out of memory: ${firstLine(complaint.message)}. ` +
-    "Raise the memory limit, use fewer threads, or choose a temporary folder with more free space.";
+    `Raise ${optionText("memoryLimit")}, use fewer threads, or choose a temporary folder with more free space.`;
   return new VarveError("MEMORY_LIMIT_TOO_SMALL", text, data, cause);
 }
 
@@ -178,17 +179,56 @@ export function bytesBefore(text: string, characters: number): number {
 function placeOf(
   sql: string,
   { kind, position: place }: EngineComplaint,
+  callerTexts: Iterable<string>,
 ): { excerpt: string; data: ErrorData } | undefined {
   const bytes = Buffer.from(sql, "utf8");
   if (place === undefined || place > bytes.length) return undefined;
-  const before = bytes.subarray(0, kind === "Parser" ? bytesBefore(sql, place) : place).toString("utf8");
+  const head = bytes.subarray(0, kind === "Parser" ? bytesBefore(sql, place) : place).toString("utf8");
+  const caller = callerTextAt(sql, head.length, callerTexts);
+  if (caller === undefined) return undefined;
+  const before = head.slice(caller.start);
   const line = before.split("\n").length;
   const column = before.length - before.lastIndexOf("\n");
-  const text = sql.split("\n")[line - 1] ?? "";
+  const text = caller.text.split("\n")[line - 1] ?? "";
   const from = Math.max(0, column - 60);
   const excerpt = `line ${line}: ${text.slice(from, from + 120)}\n${" ".repeat(`line ${line}: `.length + column - 1 - from)}^`;
   return { excerpt, data: { line, column } };
 }
+
+/** The shortest of the texts that the SQL has at an index: conditions are put into queries of varve. */
+function callerTextAt(
+  sql: string,
+  index: number,
+  texts: Iterable<string>,
+): { readonly text: string; readonly start: number } | undefined {
+  const shortestFirst = [...texts].sort((a, b) => a.length - b.length);
+  for (const text of shortestFirst) {
+    const start = sql.lastIndexOf(text, index);
+    if (start >= 0 && index <= start + text.length) return { text, start };
+  }
+  return undefined;
+}
+
+/** The message with Delta's names for the engine's integers, and without the end of a long list of functions. */
+function readableComplaint(message: string): string {
+  const lines = message
+    .replace(/^\t+/gm, "  ")
+    .replaceAll(/\bINT(8|16|32|64|128)\b/g, (name, bits: string) => integerNames.get(bits) ?? name)
+    .split("\n");
+  const isList = lines.some((line) => line.trim() === "Candidate functions:");
+  if (!isList || lines.length <= mostLines) return lines.join("\n");
+  return [...lines.slice(0, mostLines), `  and ${lines.length - mostLines} more`].join("\n");
+}
+
+const mostLines = 12;
+
+const integerNames: ReadonlyMap<string, string> = new Map([
+  ["8", "byte"],
+  ["16", "short"],
+  ["32", "integer"],
+  ["64", "long"],
+  ["128", "decimal(38,0)"],
+]);
 
 function firstLine(text: string): string {
   return (text.split("\n")[0] ?? text).replace(/\.$/, "");

@@ -1,4 +1,5 @@
 import { VarveError } from "../../errors.ts";
+import { optionText } from "../../util/option-text.ts";
 import type { SessionOptions } from "./contract.ts";
 import { memoryLimitOf, threadsOf } from "./instance-pool.ts";
 
@@ -24,8 +25,8 @@ export function memoryTooSmall(failure: VarveError, options: SessionOptions, sha
   const threads = threadsOf({ ...options, memoryLimit: next });
   const rows = `${shape.columns} columns and ${Math.round(shape.bytesOfRow)} bytes a row, in ${threads} thread${threads === 1 ? "" : "s"}`;
   const advice = isKnown
-    ? `Set memoryLimit to ${next} (${mebibytes(next)}, enough for ${rows}), or use fewer threads.`
-    : `How much would be enough is not known here: try a memoryLimit of ${next} (${mebibytes(next)}), raise it again if that fails, or use fewer threads.`;
+    ? `Set ${optionText("memoryLimit")} to ${next} (${mebibytes(next)}, enough for ${rows}), or use fewer threads.`
+    : `How much would be enough is not known here: try ${optionText("memoryLimit")} with ${next} (${mebibytes(next)}), raise it again if that fails, or use fewer threads.`;
   const text = `DuckDB ran out of memory at a memory limit of ${mebibytes(limit)} (${String(failure.data["engineMessage"]).split("\n")[0]}). ${advice}`;
   const data = {
     ...failure.data,

@@ -109,6 +109,7 @@ const select = sql`SELECT `;
  * @throws `SQL_REFUSED`
  */
 async function oneExpression(core: EngineCore, callerSql: string): Promise<Tree> {
+  core.callerTexts.add(callerSql);
   const expression = onlyExpression(await parsed(core, `${select}${callerSql}`, select.length));
   const wrapped = await parsed(core, `${select}(${callerSql}\n)`, select.length + 1);
   if (expression === undefined || shape(onlyExpression(wrapped)) !== shape(expression)) {
@@ -135,6 +136,7 @@ async function oneStatement(
   core: EngineCore,
   callerSql: string,
 ): Promise<{ readonly statement: Tree; readonly query: SqlSelect }> {
+  core.callerTexts.add(callerSql);
   const [statement, ...others] = await parsed(core, callerSql, 0);
   if (statement === undefined || others.length > 0) {
     const count = statement === undefined ? 0 : others.length + 1;

@@ -198,11 +198,12 @@ function isTableSnapshot(snapshot: LogSnapshot): snapshot is TableSnapshot {
 
 /** The error for a place without a table, whatever the verb. */
 export function notATable({ store: { uri } }: TableContext): VarveError {
-  const version = /@(\d+)$/.exec(uri)?.[1];
-  const advice = version === undefined ? "" : ` To select a version, write @v${version}.`;
+  const [, point] = /@([^/@]+)$/.exec(uri) ?? [];
+  const example = /^\d+$/.test(point ?? "") ? `@v${point}` : "@v3 or @2024-06-01T00:00:00Z";
+  const advice = point === undefined ? "" : ` To select a version, write ${example}.`;
   return new VarveError(
     "NOT_A_TABLE",
-    `No Delta table at ${uri}: there are no commits in its _delta_log. Check the path, or create the table with createTable; on the command line: varve create ${uri} --from FILE.${advice}`,
+    `No Delta table at ${uri}: there are no commits in its _delta_log. Check the path, or create the table with createTable (varve create ${uri} --from FILE).${advice}`,
     { uri },
   );
 }

@@ -50,16 +50,24 @@ export async function versionAtTime(
       { timestamp },
     );
   if (timestamp > Math.max(latest.timestamp, context.world.now()))
-    throw outOfRange(listing, latest, timestamp, "is in the future");
+    throw await outOfRange({ context, listing, latest, options }, timestamp, "is in the future");
   const stored = inCommitTimestamps(latest.protocol, latest.metadata);
   if (stored !== undefined && (stored.timestamp === undefined || timestamp >= stored.timestamp)) {
     const version = await searchCommits(context, listing, stored.version, timestamp, options);
     if (version !== undefined) return version;
-    throw outOfRange(listing, latest, timestamp, "is before the first version in the log");
+    throw await outOfRange(
+      { context, listing, latest, options },
+      timestamp,
+      "is before the first version in the log",
+    );
   }
   const commit = fileTimes(listing, stored?.version).findLast((time) => time.timestamp <= timestamp);
   if (commit === undefined)
-    throw outOfRange(listing, latest, timestamp, "is before the first version in the log");
+    throw await outOfRange(
+      { context, listing, latest, options },
+      timestamp,
+      "is before the first version in the log",
+    );
   return commit.version;
 }
 
@@ -92,16 +100,37 @@ function removedMeanwhile(version: number): VarveError {
   );
 }
 
-function outOfRange(listing: LogListing, latest: LogSnapshot, timestamp: number, what: string): VarveError {
-  const first = fileTimes(listing)[0];
+interface Timeline {
+  readonly context: TableContext;
+  readonly listing: LogListing;
+  readonly latest: LogSnapshot;
+  readonly options: ReadOptions;
+}
+
+async function outOfRange(timeline: Timeline, timestamp: number, what: string): Promise<VarveError> {
+  const { listing, latest } = timeline;
+  const first = await firstTime(timeline);
   const iso = (time: number): string =>
     Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : String(time);
   const range = readableVersions(listing)
     .map(([a, b]) => (a === b ? String(a) : `${a} to ${b}`))
     .join(", ");
+  const committed =
+    first === undefined || first === latest.timestamp
+      ? `at ${iso(latest.timestamp)}`
+      : `from ${iso(first)} to ${iso(latest.timestamp)}`;
   return new VarveError(
     "TIMESTAMP_OUT_OF_RANGE",
-    `${iso(timestamp)} ${what}. Readable versions: ${range}; the newest was committed at ${iso(latest.timestamp)}.`,
-    { timestamp, first: first?.timestamp, last: latest.timestamp, versions: readableVersions(listing) },
+    `${iso(timestamp)} ${what}. Readable versions: ${range}, committed ${committed}.`,
+    { timestamp, first, last: latest.timestamp, versions: readableVersions(listing) },
   );
+}
+
+/** When the oldest version in the log was committed, by its own timestamp where it has one. */
+async function firstTime({ context, listing, latest, options }: Timeline): Promise<number | undefined> {
+  const [oldest] = fileTimes(listing);
+  const stored = inCommitTimestamps(latest.protocol, latest.metadata);
+  if (oldest === undefined || stored === undefined || oldest.version < stored.version)
+    return oldest?.timestamp;
+  return (await findCommitTimestamp(context.store, oldest.version, options)) ?? oldest.timestamp;
 }

@@ -1,3 +1,4 @@
+import { shownType } from "../../dialects/shown-type.ts";
 import { sql } from "../../sql/sql.ts";
 import { defined } from "../../util/defined.ts";
 import type { JsonValue } from "../../util/json.ts";
@@ -179,7 +180,7 @@ export const shape: readonly Expectation[] = [
     kind: "expect_column_values_to_be_in_type_list",
     level: "aggregate",
     summary:
-      "The column's type is in the list, by class (integer, decimal, float, double, string, boolean, date, timestamp, timestamp_ntz, binary, nested) or by the full text of the type.",
+      "The column's type is in the list, by class (integer, decimal, float, double, string, boolean, date, timestamp, timestamp_ntz, binary, nested) or by the full text of the type in words of Delta or DuckDB.",
     params: {
       column: columnParam,
       type_list: { type: "scalars", required: true, about: "a list of type names" },
@@ -191,7 +192,7 @@ export const shape: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_be_of_type",
     level: "aggregate",
-    summary: "The column has the type, by class or by the full text of the type.",
+    summary: "The column has the type, by class or by the full text of the type in words of Delta or DuckDB.",
     params: { column: columnParam, type_: { type: "string", required: true, about: "a type name" } },
     message: (params) => `${text(params, "column")} must be of type ${text(params, "type_")}`,
     plan: (use) => typed(use, [text(use.check.params, "type_")]),
@@ -230,6 +231,7 @@ export const shape: readonly Expectation[] = [
 function typed(use: CheckUse, allowed: readonly string[]): CheckPlan {
   const column = use.column("column");
   const names = allowed.map((name) => name.toLowerCase());
-  const success = names.includes(column.class) || names.includes(column.type.toLowerCase());
-  return { kind: "schema", judge: () => ({ success, observed: column.type }) };
+  const type = shownType(column.type);
+  const success = [column.class, type, column.type].some((name) => names.includes(name.toLowerCase()));
+  return { kind: "schema", judge: () => ({ success, observed: type }) };
 }

@@ -1,4 +1,5 @@
 import { parseEngineType } from "../../dialects/engine-types.ts";
+import { shownType } from "../../dialects/shown-type.ts";
 import { isVariantParts } from "../../dialects/variant-conversion.ts";
 import type { EngineColumn } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
@@ -146,7 +147,7 @@ export function payloadErrorsSql(columns: readonly EngineColumn[], row: StoredRo
   const unreadable = columns.map((column) => {
     const { name } = column;
     const text = textOf(name, row);
-    return sql`CASE WHEN ${text} IS NOT NULL AND ${readSql(column, row)} IS NULL THEN ${misfit(quoteText(name), quoteText(`${name} must be a ${column.type}`), text)} END`;
+    return sql`CASE WHEN ${text} IS NOT NULL AND ${readSql(column, row)} IS NULL THEN ${misfit(quoteText(name), quoteText(`${name} must be a ${shownType(column.type)}`), text)} END`;
   });
   const names = columns.map(({ name }) => quoteText(name));
   const value = sql`json_extract_string(${payload}, '/' || replace(replace(k, '~', '~0'), '/', '~1'))`;

@@ -1,3 +1,4 @@
+import { shownType } from "../../dialects/shown-type.ts";
 import type { EngineRow, Relation, Session } from "../../engine/core/contract.ts";
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
@@ -21,6 +22,7 @@ import { type ValueCount, valueHistogram } from "./histogram.ts";
 export interface ColumnProfile {
   readonly name: string;
   readonly class: ColumnClass;
+  /** In Delta's words, such as `long` or `array<string>`. */
   readonly type: string;
   /** Share of rows with a value, 0 to 1; `null` if there are no rows. */
   readonly completeness: number | null;
@@ -204,7 +206,7 @@ function columnProfile(
   const base = {
     name: column.name,
     class: column.class,
-    type: column.type,
+    type: shownType(column.type),
     completeness: rows === 0 ? null : present / rows,
     nulls: rows - present,
   };

@@ -1,3 +1,4 @@
+import { shownType } from "../../dialects/shown-type.ts";
 import { assertInternal } from "../../errors.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { sqlAsWritten } from "../../sql/sql-text.ts";
@@ -72,7 +73,7 @@ function refuseDefault(
   if (column === undefined || problem === undefined) return;
   throw invalidSuite(
     `${check.path}.repair.value`,
-    `${JSON.stringify(value)} ${problem}, but column "${column.name}" is of type ${column.type}`,
+    `${JSON.stringify(value)} ${problem}, but column "${column.name}" is of type ${shownType(column.type)}`,
     "Pass a value of the column's type",
   );
 }
@@ -128,7 +129,7 @@ function useOf(check: Check, context: PlanContext): CheckUse {
     if (accepts !== undefined && !accepts.includes(column.class)) {
       throw invalidSuite(
         path,
-        `column "${name}" is of type ${column.type}, which ${check.kind} cannot test`,
+        `column "${name}" is of type ${shownType(column.type)}, which ${check.kind} cannot test`,
         `Use a column of type ${accepts.join(", ")}`,
       );
     }
@@ -141,7 +142,7 @@ function useOf(check: Check, context: PlanContext): CheckUse {
     if (problem !== undefined)
       throw invalidSuite(
         `${check.path}.params.${param}`,
-        `${stringifyJson(value)} ${problem}, but column "${column.name}" is of type ${column.type}`,
+        `${stringifyJson(value)} ${problem}, but column "${column.name}" is of type ${shownType(column.type)}`,
         "Pass a value of the column's type",
       );
     return context.dialect.literal(value, beyondDigits(value, column) ? "double" : column.class);

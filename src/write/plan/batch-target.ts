@@ -24,6 +24,7 @@ import { checkPartitioning } from "../../table/data-files/writable-schema.ts";
 import type { DataTarget } from "../../table/data-files/write-data-files.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
 import { type WriteRequirements, writeRequirements } from "../../table/rules/write-requirements.ts";
+import { optionText } from "../../util/option-text.ts";
 import type { World } from "../../util/world.ts";
 
 /** The table that a batch is written to, as the commit that adds the batch will leave it. */
@@ -259,7 +260,7 @@ function needsFeatures(features: readonly string[]): VarveError {
   return new VarveError(
     "UNSUPPORTED_FEATURE",
     `The batch has columns that need the table feature${features.length === 1 ? "" : "s"} ${features.join(", ")}, which the table does not list. ` +
-      "To list them, pass upgradeProtocol; engines without them can then no longer read the table. Nothing was written.",
+      `To list them, pass ${optionText("upgradeProtocol")}; engines without them can then no longer read the table. Nothing was written.`,
     { features: [...features] },
   );
 }

@@ -21,6 +21,7 @@ import {
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { columnsInFiles } from "../../table/scan/columns-in-files.ts";
+import { optionText } from "../../util/option-text.ts";
 import { type BatchTarget, typedTarget } from "../plan/batch-target.ts";
 import type { RowsPlan } from "../plan/write-plan.ts";
 import type { WriteRoom } from "./write-room.ts";
@@ -87,7 +88,7 @@ export function refuseHeld([first]: readonly TypedColumn[]): void {
   const [column, found] = [pathText(first.path), typeText(first.type)];
   throw new VarveError(
     "SCHEMA_MISMATCH",
-    `Column ${column} is a string in the table, because it had no values when it was added, and ${found} in the batch. It cannot become ${found} any more: data files of the table hold it as text. Cast it to text in the source, or replace the table's rows and schema (overwrite with overwriteSchema). Nothing was written.`,
+    `Column ${column} is a string in the table, because it had no values when it was added, and ${found} in the batch. It cannot become ${found} any more: data files of the table hold it as text. Cast it to text in the source, or replace the table's rows and schema (overwrite, with ${optionText("overwriteSchema")}). Nothing was written.`,
     { column: [...first.path], expected: "string", found, reason: "type" },
   );
 }

@@ -13,7 +13,9 @@ import { quoteName } from "../../sql/sql-text.ts";
 import { predicateFromSql } from "../../table/scan/predicate-from-sql.ts";
 import { planScan } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
+import { counted } from "../../util/counted.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
+import { optionText } from "../../util/option-text.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
 import type { WrittenRows } from "./batch-checks.ts";
 import type { JudgedRows, MatchingRows, RemovedFiles } from "./batch-stages.ts";
@@ -170,7 +172,7 @@ async function refuseOutside(
   if (outside?.["n"] === 0n) return;
   throw new VarveError(
     "CONSTRAINT_VIOLATED",
-    `${String(outside?.["n"])} of the new rows do not match replaceWhere (${where}). Nothing was written. Filter the source, or widen the condition.`,
+    `${counted(Number(outside?.["n"]), "new row")} ${Number(outside?.["n"]) === 1 ? "does" : "do"} not match ${optionText("replaceWhere")}: ${where}. Nothing was written. Filter the source, or widen the condition.`,
     { constraint: "replaceWhere", condition: where, rows: Number(outside?.["n"]) },
   );
 }

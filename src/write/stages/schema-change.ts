@@ -4,6 +4,7 @@ import { VarveError } from "../../errors.ts";
 import { findField } from "../../schema/fields.ts";
 import { voidAsUntyped } from "../../schema/untyped-columns.ts";
 import { defineTable } from "../../table/definition/table-definition.ts";
+import { optionText } from "../../util/option-text.ts";
 import { type BatchTarget, mergedTarget, newTarget, replacedTarget } from "../plan/batch-target.ts";
 import type { SchemaChange } from "../plan/write-plan.ts";
 
@@ -52,7 +53,7 @@ export function taggedTarget(target: BatchTarget, change: SchemaChange, tag: str
   }
   throw new VarveError(
     "SCHEMA_MISMATCH",
-    `The gate tags rows in column ${tag}, which the table does not have. To add it, pass mergeSchema (--merge-schema). Nothing was written.`,
+    `The gate tags rows in column ${tag}, which the table does not have. To add it, pass ${optionText("mergeSchema")}. Nothing was written.`,
     { column: [tag], expected: "array<string>", found: "no such column", reason: "missing" },
   );
 }

@@ -111,7 +111,7 @@ describe("CSV", () => {
       code: "SCHEMA_MISMATCH",
       data: { file: expect.any(String), line: 1, column: [name] },
     });
-    await expect(csv(content)).rejects.toThrow("set header to false");
+    await expect(csv(content)).rejects.toThrow("set header to false (--no-header)");
   });
 
   it.each([
@@ -214,8 +214,8 @@ describe("CSV", () => {
     expect(
       await session.rows(unchecked(`SELECT id, v, w, ${bad} AS bad FROM (${staged.positionedSql})`)),
     ).toEqual([
-      { id: 1n, v: 7, w: null, bad: [{ column: "w", text: "x", expected: "DATE" }] },
-      { id: 2n, v: null, w: "2024-01-01", bad: [{ column: "v", text: "abc", expected: "INTEGER" }] },
+      { id: 1n, v: 7, w: null, bad: [{ column: "w", text: "x", expected: "date" }] },
+      { id: 2n, v: null, w: "2024-01-01", bad: [{ column: "v", text: "abc", expected: "integer" }] },
     ]);
   });
 

@@ -6,6 +6,7 @@ import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import type { Driver } from "../../core/driver.ts";
 import { columnSqlType, driverType, sqlType, type ValueField } from "../../core/value-type.ts";
 import { columnBuilder } from "../columns/column-builder.ts";
+import { shownValueType } from "../columns/shown-value-type.ts";
 import { ArrowDamage } from "../ipc/damage.ts";
 import { badCellsSql } from "../shared/bad-cells.ts";
 import { ChunkWriter } from "../shared/chunk-writer.ts";
@@ -68,7 +69,7 @@ export async function stageArrow(
 
 function assertSameFields(expected: readonly ValueField[], actual: readonly ValueField[], row: number): void {
   const text = (fields: readonly ValueField[]) =>
-    fields.map((field) => `${field.name} ${sqlType(field.type)}`).join(", ");
+    fields.map((field) => `${field.name} ${shownValueType(field.type)}`).join(", ");
   if (text(expected) === text(actual)) return;
   const message = `The Arrow batch that starts at row ${row} has the columns (${text(actual)}), but earlier batches have (${text(expected)}).`;
   throw new VarveError("SCHEMA_MISMATCH", `${message} Use one schema for all batches.`, {

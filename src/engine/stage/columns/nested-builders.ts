@@ -1,6 +1,6 @@
 import type { Vector } from "@duckdb/node-bindings";
 import type { Driver } from "../../core/driver.ts";
-import { sqlType, type ValueType } from "../../core/value-type.ts";
+import type { ValueType } from "../../core/value-type.ts";
 import {
   type BuilderOf,
   CellProblem,
@@ -10,6 +10,10 @@ import {
 } from "../shared/builder-contract.ts";
 import { FixedData, Validity } from "../shared/chunk-buffers.ts";
 import { fieldOf, hasFields, isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
+import { shownValueType } from "./shown-value-type.ts";
+
+/** What is expected at a field that the column's type does not have. */
+export const noSuchField = "no such field";
 
 export function structBuilder(
   driver: Driver,
@@ -28,9 +32,9 @@ export function structBuilder(
         for (const { builder } of children) builder.set(index, null);
         return;
       }
-      if (!isPlainObject(value) || !hasFields(value)) throw new CellProblem(sqlType(type), value);
+      if (!isPlainObject(value) || !hasFields(value)) throw new CellProblem(shownValueType(type), value);
       for (const name in value)
-        if (!names.has(name)) throw inPath(new CellProblem("no such field", value[name]), name);
+        if (!names.has(name)) throw inPath(new CellProblem(noSuchField, value[name]), name);
       for (const { name, builder } of children) within(name, () => builder.set(index, fieldOf(value, name)));
     },
     write(vector, count) {
@@ -55,7 +59,7 @@ export function listBuilder(
     set(index, value) {
       if (value === null || value === undefined) return entries.setNull(index);
       const items = Array.isArray(value) || isNumberArray(value) ? value : undefined;
-      if (items === undefined) throw new CellProblem(sqlType(type), value);
+      if (items === undefined) throw new CellProblem(shownValueType(type), value);
       const start = entries.add(index, items.length);
       for (let position = 0; position < items.length; position++)
         within("element", () => child.set(start + position, items[position]));
@@ -82,7 +86,7 @@ export function mapBuilder(
     set(index, value) {
       if (value === null || value === undefined) return entries.setNull(index);
       const pairs = pairsOf(value);
-      if (pairs === undefined) throw new CellProblem(sqlType(type), value);
+      if (pairs === undefined) throw new CellProblem(shownValueType(type), value);
       const start = entries.add(index, pairs.length);
       const seen = new Set<unknown>();
       pairs.forEach(([key, item], position) => {

@@ -1,9 +1,10 @@
-import { sqlType, type ValueType } from "../../core/value-type.ts";
+import type { ValueType } from "../../core/value-type.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/builder-contract.ts";
 import { FixedData, Validity } from "../shared/chunk-buffers.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
 import { doubleOfText, floatOf } from "../shared/number-text.ts";
 import { parseDecimal } from "../shared/parse-values.ts";
+import { shownValueType } from "./shown-value-type.ts";
 
 /** Stores a value; false where it is none of the type. */
 type Put = (at: number, value: NonNullable<unknown>) => boolean;
@@ -25,7 +26,7 @@ export function fixedBuilder(
     set(index, value) {
       data.reserve(index);
       if (value === null || value === undefined) validity.clear(index);
-      else if (put === undefined || !put(index, value)) throw new CellProblem(sqlType(type), value);
+      else if (put === undefined || !put(index, value)) throw new CellProblem(shownValueType(type), value);
     },
     write(vector, count) {
       data.write(options.driver, vector, count);

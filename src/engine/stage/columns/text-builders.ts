@@ -1,9 +1,10 @@
 import { inlineBytes } from "../../core/native-vector.ts";
 import { layOutBlock, layOutValues } from "../../core/text-block.ts";
-import { sqlType, type ValueType } from "../../core/value-type.ts";
+import type { ValueType } from "../../core/value-type.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/builder-contract.ts";
 import { FixedData, Validity } from "../shared/chunk-buffers.ts";
 import { parseBase64 } from "../shared/parse-values.ts";
+import { shownValueType } from "./shown-value-type.ts";
 
 /** With the `u` flag only surrogates without their partner match; UTF-8 cannot say them. */
 const loneSurrogate = /[\ud800-\udfff]/u;
@@ -28,7 +29,7 @@ export function textBuilder(options: BuilderOptions, type: ValueType): ColumnBui
       } else if (value === null || value === undefined) {
         validity.clear(index);
         data.bytes.fill(0, index * 16, index * 16 + 16);
-      } else throw new CellProblem(sqlType(type), value);
+      } else throw new CellProblem(shownValueType(type), value);
     },
     write(vector, count) {
       if (positions.length > 0) {
@@ -90,7 +91,7 @@ export function binaryBuilder(options: BuilderOptions, type: ValueType): ColumnB
         return;
       }
       const bytes = bytesOf(value, options.fromText);
-      if (bytes === undefined) throw new CellProblem(sqlType(type), value);
+      if (bytes === undefined) throw new CellProblem(shownValueType(type), value);
       values.push(bytes);
       positions.push(index);
     },

@@ -1,7 +1,8 @@
 import { joinSql, type SqlName, sql } from "../../../sql/sql.ts";
 import { plainName, quoteText } from "../../../sql/sql-text.ts";
 import type { EngineCore } from "../../core/core.ts";
-import { sqlType, type ValueType } from "../../core/value-type.ts";
+import type { ValueType } from "../../core/value-type.ts";
+import { shownValueType } from "../columns/shown-value-type.ts";
 import { badCellsType } from "../shared/bad-cells.ts";
 import { besideStored, storedName } from "../shared/position.ts";
 import { exactCast } from "./text-cells.ts";
@@ -39,7 +40,7 @@ export async function castCells(
   const isBad = ({ column }: (typeof cells)[number]) =>
     sql`(${column} IS NOT NULL AND ${typedName(column)} IS NULL)`;
   const failures = doubtful.map((cell) => {
-    const fields = sql`{"column": ${quoteText(cell.name)}, "text": ${cell.column}, "expected": ${quoteText(sqlType(cell.type))}}`;
+    const fields = sql`{"column": ${quoteText(cell.name)}, "text": ${cell.column}, "expected": ${quoteText(shownValueType(cell.type))}}`;
     return sql`CASE WHEN ${isBad(cell)} THEN ${fields} END`;
   });
   const badCells =

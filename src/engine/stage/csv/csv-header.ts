@@ -1,5 +1,6 @@
 import { TextDecoder } from "node:util";
 import { VarveError } from "../../../errors.ts";
+import { optionText } from "../../../util/option-text.ts";
 import type { CsvOptions } from "../../core/contract.ts";
 import { assertNames } from "../shared/column-names.ts";
 import { emptyFile } from "../shared/source-file.ts";
@@ -49,7 +50,8 @@ export async function readCsvHeader(file: string, options: CsvOptions): Promise<
   const firstBytes = Buffer.byteLength(text.slice(0, end + lineEnd.length));
   const hidesLineEnd = lineEndAt(text, text.search(/[\r\n]/)) !== lineEndAt(text, end);
   const names = options.header === false ? namesOf(file, cells, options.names) : cells;
-  const hint = options.header === false ? undefined : "If line 1 is no header, set header to false";
+  const hint =
+    options.header === false ? undefined : `If line 1 is no header, set ${optionText("header to false")}`;
   assertNames(
     names.map((name) => (name.trim() === "" ? "" : name)),
     { source: `line 1 of the CSV file ${file}`, file, line: 1, hint },

@@ -200,13 +200,16 @@ function newLine({ lineEnd }: CsvDialect): SqlExpression[] {
 
 const keepHint = ', or set such lines aside with a suite that says "onMisfit": "quarantine"';
 
+/** Codes of what the engine says of text that is not CSV; others are of memory, disks and signals. */
+const complaintsOfText: ReadonlySet<string> = new Set(["SQL_FAILED", "ENGINE_FAILED", "DATA_FILE_CORRUPT"]);
+
 async function csvFailure(
   { file, dialect }: CsvStart,
   error: unknown,
   options: CsvOptions,
   hint = "",
 ): Promise<unknown> {
-  if (!isVarveError(error) || ["SOURCE_UNREADABLE", "CANCELLED"].includes(error.code)) return error;
+  if (!isVarveError(error) || !complaintsOfText.has(error.code)) return error;
   const message = String(error.data["engineMessage"] ?? error.message);
   const why = message
     .split(/\n\s*Possible (?:fixes|Solution)|\n\n\s*file = /)[0]

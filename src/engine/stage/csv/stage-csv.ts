@@ -2,9 +2,11 @@ import { VarveError } from "../../../errors.ts";
 import { pathText } from "../../../schema/type-names.ts";
 import { type SqlName, sql } from "../../../sql/sql.ts";
 import { quoteName } from "../../../sql/sql-text.ts";
+import { optionText } from "../../../util/option-text.ts";
 import type { CsvOptions, EngineSource, StagedRelation, StageOptions } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { sqlType, stagedType, type ValueType } from "../../core/value-type.ts";
+import { noSuchField } from "../columns/nested-builders.ts";
 import { givenTypes } from "../rows/stage-rows.ts";
 import { cellText } from "../shared/bad-cells.ts";
 import { besideStored, positionNames, storedName } from "../shared/position.ts";
@@ -102,9 +104,10 @@ async function refuseBadCells(
   const data = { file: badCell["file"], line, row: row0, column, expected, found };
   const place = line === undefined ? "" : `line ${line}, `;
   const message = `Column ${pathText(column)} of ${place}row ${data.row} (counted from 0) of ${data.file} holds the text ${JSON.stringify(found)}, expected ${expected}.`;
+  const add = expected === noSuchField ? `, write with ${optionText("mergeSchema")} to add the field` : "";
   throw new VarveError(
     "SCHEMA_MISMATCH",
-    `${message} Correct the file, or set such rows aside with a suite that has "onMisfit": "quarantine".`,
+    `${message} Correct the file${add}, or set such rows aside with a suite that has "onMisfit": "quarantine".`,
     data,
   );
 }

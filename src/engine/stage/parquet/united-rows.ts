@@ -1,4 +1,5 @@
 import { engineTypeText } from "../../../dialects/engine-types.ts";
+import { shownType } from "../../../dialects/shown-type.ts";
 import { VarveError } from "../../../errors.ts";
 import { pathText } from "../../../schema/type-names.ts";
 import { joinSql, type SqlExpression, type SqlName, type SqlText, sql } from "../../../sql/sql.ts";
@@ -90,7 +91,7 @@ function placeSql({ doubtful }: ShapeRows, places: RowPlaces | undefined): SqlTe
   if (doubtful.length === 0) return sql`${place}, NULL::${badCellsType} AS ${places.badCells}`;
   const cells = doubtful.map(({ path, value, violated, column }) => {
     const expected = column.target === undefined ? columnType(column.type) : engineTypeText(column.target);
-    const cell = sql`{"column": ${quoteText(pathText(path))}, "text": CAST(${value} AS VARCHAR), "expected": ${quoteText(expected)}}`;
+    const cell = sql`{"column": ${quoteText(pathText(path))}, "text": CAST(${value} AS VARCHAR), "expected": ${quoteText(shownType(expected))}}`;
     return sql`CASE WHEN ${violated} THEN ${cell} END`;
   });
   const list = sql`list_filter([${cells}], lambda cell: cell IS NOT NULL)`;

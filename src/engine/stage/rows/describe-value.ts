@@ -1,4 +1,3 @@
-import { sqlType, type ValueType } from "../../core/value-type.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
 
 /** A value of a row in words, for an error. */
@@ -12,12 +11,7 @@ export function describeValue(value: unknown): string {
   if (value instanceof Date)
     return `the date ${Number.isNaN(value.getTime()) ? "that is invalid" : value.toISOString()}`;
   if (Array.isArray(value)) return "an array";
-  return typeof value === "object"
-    ? `an object of class ${value.constructor?.name ?? "Object"}`
-    : `a ${typeof value}`;
-}
-
-/** A type as messages name it. */
-export function readable(type: ValueType): string {
-  return sqlType(type).replaceAll('"', "");
+  if (typeof value !== "object") return `a ${typeof value}`;
+  const name = value.constructor?.name ?? "Object";
+  return name === "Object" ? "an object" : `an object of class ${name}`;
 }

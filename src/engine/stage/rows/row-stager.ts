@@ -2,10 +2,13 @@ import type { VarveError } from "../../../errors.ts";
 import { nameFault } from "../../../schema/schema-json.ts";
 import { pathText } from "../../../schema/type-names.ts";
 import { joinSql, type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
+import { optionText } from "../../../util/option-text.ts";
 import type { RowCells } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { driverType, sqlType, type ValueField, type ValueType } from "../../core/value-type.ts";
 import { columnBuilder } from "../columns/column-builder.ts";
+import { noSuchField } from "../columns/nested-builders.ts";
+import { shownValueType } from "../columns/shown-value-type.ts";
 import { type BadCells, badCellsSql, cellText } from "../shared/bad-cells.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/builder-contract.ts";
 import { chunkRows } from "../shared/chunk-buffers.ts";
@@ -15,7 +18,7 @@ import { ExactNumber } from "../shared/exact-number.ts";
 import { type DecimalShape, noDigits, safeDigits } from "../shared/number-text.ts";
 import { besideStored, storedName } from "../shared/position.ts";
 import { fieldOf, hasFields, isPlainObject } from "../shared/value-shapes.ts";
-import { describeValue, readable } from "./describe-value.ts";
+import { describeValue } from "./describe-value.ts";
 import { inferType, inferWithin, mergeTypes, TypeConflict } from "./infer-type.ts";
 import { type RowPlace, rowProblem } from "./row-problem.ts";
 import {
@@ -207,7 +210,7 @@ export class RowStager {
       // the type is that of the values before, and this one is kept aside when the column is filled
       if (own === undefined && isKept) return type;
       if (own === undefined)
-        throw this.#problem(at, [name], `holds ${describeValue(value)}, which no column type can hold`);
+        throw this.#problem(at, [name], `holds ${describeValue(value)}${noTypeReason(value)}`);
       const merged = mergeTypes(type, own);
       const fault = nestedNameFault(merged);
       if (fault !== undefined)
@@ -216,8 +219,11 @@ export class RowStager {
     } catch (error) {
       if (!(error instanceof TypeConflict)) throw error;
       if (isKept) return type;
-      const text = `holds ${describeValue(value)}, but earlier rows make it ${readable(type)}; pass the column's type`;
-      throw this.#problem(at, [name], text, { expected: sqlType(error.left), found: sqlType(error.right) });
+      const text = `holds ${describeValue(value)}, but earlier rows make it ${shownValueType(type)}; pass the column's type`;
+      throw this.#problem(at, [name], text, {
+        expected: shownValueType(error.left),
+        found: shownValueType(error.right),
+      });
     }
   }
 
@@ -293,7 +299,7 @@ export class RowStager {
       cells.push({
         column: name,
         text: cellText(value),
-        expected: problem.path.length === 0 ? problem.expected : readable(type),
+        expected: problem.path.length === 0 ? problem.expected : shownValueType(type),
       });
       bad.set(at, cells);
     }
@@ -362,7 +368,11 @@ export class RowStager {
 
   #cellProblem(at: number, column: Column, problem: CellProblem): VarveError {
     const path = [column.name, ...problem.path];
-    const expected = `${problem.expected}${problem.path.length > 0 ? ` (column ${pathText([column.name])} is ${readable(column.builder.type)})` : ""}`;
+    if (problem.expected === noSuchField) {
+      const text = `is no field of column ${pathText([column.name])}, a ${shownValueType(column.builder.type)}. Leave it out, or write with ${optionText("mergeSchema")} to add it`;
+      return this.#problem(at, path, text, { expected: noSuchField, found: cellText(problem.value) });
+    }
+    const expected = `${problem.expected}${problem.path.length > 0 ? ` (column ${pathText([column.name])} is ${shownValueType(column.builder.type)})` : ""}`;
     return this.#problem(at, path, `holds ${describeValue(problem.value)}, expected ${expected}`, {
       expected: problem.expected,
       found: cellText(problem.value),
@@ -398,4 +408,10 @@ function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProb
     if (error instanceof CellProblem) return error;
     throw error;
   }
+}
+
+function noTypeReason(value: unknown): string {
+  return typeof value === "object" && value !== null
+    ? " with more than 100 levels, or a part that no column type can hold"
+    : ", which no column type can hold";
 }

@@ -1,8 +1,8 @@
 import { type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { columnSqlType, stagedType, type ValueType } from "../../core/value-type.ts";
+import { shownValueType } from "../columns/shown-value-type.ts";
 import type { DecimalShape } from "../shared/number-text.ts";
-import { readable } from "./describe-value.ts";
 import { filledObjects, storedDigits, widenedNumbers } from "./widen-numbers.ts";
 
 /** A column of a table of the engine that holds the rows written so far. */
@@ -55,7 +55,7 @@ export async function lostByWidening(
     sql`SELECT rowid AS at, CAST(${column} AS VARCHAR) AS value FROM ${table} WHERE ${lost} LIMIT 1`,
   );
   if (row === undefined) return undefined;
-  const what = `holds ${row["value"]}, which ${readable(to)} cannot hold, as later rows need it to be. Pass the type`;
+  const what = `holds ${row["value"]}, which ${shownValueType(to)} cannot hold, as later rows need it to be. Pass the type`;
   return { ordinal: Number(row["at"]), what };
 }
 

@@ -1,0 +1,1 @@
+export { inTerminalWords } from "../util/option-text.ts";

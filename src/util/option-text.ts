@@ -1,0 +1,33 @@
+/** Options of the library that the command line has under another name. */
+const flags = {
+  batchId: "--batch-id",
+  gate: "--suite",
+  "header to false": "--no-header",
+  memoryLimit: "--memory-limit",
+  mergeSchema: "--merge-schema",
+  overwriteSchema: "--overwrite-schema",
+  partitionBy: "--partition-by",
+  registerConstraints: "--constraints",
+  replaceWhere: "--where",
+  tables: "--table",
+  targetFileBytes: "--target-file-size",
+  txn: "--txn",
+  untested: "--untested",
+  upgradeProtocol: "--upgrade-protocol",
+} as const;
+
+/**
+ * An option as messages name it, with that of the command line behind: `mergeSchema (--merge-schema)`.
+ * {@link inTerminalWords} leaves that alone.
+ */
+export function optionText(name: keyof typeof flags, value = ""): string {
+  return `${name} (${flags[name]}${value})`;
+}
+
+const names = Object.keys(flags).join("|");
+const bothNames = new RegExp(`\\b(?:${names}|createTable) \\(((?:--|varve )[a-z-]+(?: [^()]*)?)\\)`, "g");
+
+/** A message that names options as the command line does. */
+export function inTerminalWords(message: string): string {
+  return message.replaceAll(bothNames, "$1");
+}
