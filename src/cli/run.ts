@@ -13,6 +13,7 @@ import { namingInput } from "./shared/standard-input.ts";
 export async function run(args: readonly string[]): Promise<number> {
   if (!process.stdout.listeners("error").includes(endWithoutOutput))
     process.stdout.on("error", endWithoutOutput);
+  if (!process.stderr.listeners("error").includes(goOn)) process.stderr.on("error", goOn);
   try {
     await buildProgram().parseAsync([...args], { from: "user" });
     return Number(process.exitCode ?? exitCodes.done);
@@ -22,6 +23,9 @@ export async function run(args: readonly string[]): Promise<number> {
     return exitCodeOf(error);
   }
 }
+
+/** Notes that standard error takes no more must not end the work; its exit code still says how it went. */
+function goOn(): void {}
 
 /**
  * Ends the process when standard output takes no more. `varve show … | head` closes it early, which is not a

@@ -12,6 +12,7 @@ import type { ScanColumn, ScanFile } from "../table/scan/scan-columns.ts";
 import { scanFiles } from "../table/scan/scan-files.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { mapBounded } from "../util/concurrency.ts";
+import { counted } from "../util/counted.ts";
 import { type Finding, type FsckOptions, pathFinding } from "./fsck-finding.ts";
 import { type CheckedFile, statisticsProblems } from "./fsck-statistics.ts";
 
@@ -174,6 +175,6 @@ function rowCountProblem({ add, rows }: CheckedFile): Finding[] {
     return [{ code: "ROW_COUNT_WRONG", severity: "warning", message, path: add.path }];
   }
   if (records === undefined || records === rows) return [];
-  const message = `${add.path} has ${rows} rows, but the log says ${records}.`;
+  const message = `${add.path} has ${counted(rows, "row")}, but the log says ${records}.`;
   return [{ code: "ROW_COUNT_WRONG", severity: "error", message, path: add.path }];
 }

@@ -1,3 +1,4 @@
+import { counted } from "../util/counted.ts";
 import type { MetricPoint, MetricSeries } from "./check-report.ts";
 import { escapeMarkup, grouped } from "./show.ts";
 
@@ -30,7 +31,7 @@ export function chart(series: MetricSeries): string {
   const dots = marked
     .map(({ point, x, y }) => `<circle cx="${x}" cy="${y}" r="3"><title>${title(point)}</title></circle>`)
     .join("");
-  const label = `${series.name}: ${grouped(last.value)} in version ${last.version}; ${grouped(low)} to ${grouped(high)} over ${points.length} versions`;
+  const label = `${series.name}: ${grouped(last.value)} in version ${last.version}; ${grouped(low)} to ${grouped(high)} over ${counted(points.length, "version")}`;
   const versions =
     first === last
       ? `version ${last.version}`

@@ -1,4 +1,5 @@
 import type { CheckResult } from "../quality/gate/verdict.ts";
+import { counted } from "../util/counted.ts";
 import { chart } from "./chart.ts";
 import { filterScript, styles } from "./check-html-parts.ts";
 import { sampleTable } from "./check-html-rows.ts";
@@ -132,7 +133,7 @@ function checkSection(check: CheckResult, open: boolean): string {
     check.kind,
     `severity ${check.severity}`,
     `on failure ${check.reaction}`,
-    ...(check.repaired === 0 ? [] : [`${grouped(check.repaired)} values repaired`]),
+    ...(check.repaired === 0 ? [] : [`${counted(check.repaired, "value")} repaired`]),
   ];
   return (
     `<details class="check ${tone}" data-state="${check.success ? "pass" : "fail"}"${open ? " open" : ""}><summary><span class="badge ${tone}">${tone}</span> ` +

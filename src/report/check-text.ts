@@ -1,4 +1,5 @@
 import type { CheckResult } from "../quality/gate/verdict.ts";
+import { counted, shownNumber } from "../util/counted.ts";
 import type { CheckReport } from "./check-report.ts";
 import { finding, outcomeText, toneOf } from "./finding.ts";
 import { howRowsAreCounted, placeText } from "./place.ts";
@@ -19,11 +20,11 @@ import { visible } from "./visible-text.ts";
 export function checkText(report: CheckReport): string {
   const failed = report.checks.filter((check) => !check.success).length;
   const head = [
-    `${report.accepted ? outcomeText(report) : "REJECTED"}: ${report.source} by ${report.suite.name}, ${grouped(report.rows)} rows, ${report.checks.length - failed} of ${report.checks.length} checks pass`,
+    `${report.accepted ? outcomeText(report) : "REJECTED"}: ${report.source} by ${report.suite.name}, ${counted(report.rows, "row")}, ${shownNumber(report.checks.length - failed)} of ${counted(report.checks.length, "check")} ${report.checks.length - failed === 1 ? "passes" : "pass"}`,
     ...(report.quarantined + report.dropped === 0
       ? []
       : [
-          `${grouped(report.clean)} rows are clean, ${grouped(report.quarantined)} for the quarantine, ${grouped(report.dropped)} to drop`,
+          `${counted(report.clean, "row")} ${report.clean === 1 ? "is" : "are"} clean, ${grouped(report.quarantined)} for the quarantine, ${grouped(report.dropped)} to drop`,
         ]),
     ...report.reasons.map((reason) => `  because ${reason}`),
   ];

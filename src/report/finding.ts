@@ -1,5 +1,6 @@
 import { observedText } from "../quality/gate/observed-text.ts";
 import type { CheckResult } from "../quality/gate/verdict.ts";
+import { counted, failingOf } from "../util/counted.ts";
 import type { CheckReport } from "./check-report.ts";
 import { grouped, shown } from "./show.ts";
 
@@ -10,9 +11,7 @@ export type Tone = "pass" | "warn" | "fail";
 export function outcomeText({ accepted, checks }: CheckReport): string {
   if (!accepted) return "rejected";
   const failing = checks.filter(({ success }) => !success).length;
-  return failing === 0
-    ? "accepted"
-    : `accepted with ${grouped(failing)} failing ${failing === 1 ? "check" : "checks"}`;
+  return failing === 0 ? "accepted" : `accepted with ${counted(failing, "failing check")}`;
 }
 
 /** Level of a check's result in a report. */
@@ -24,15 +23,13 @@ export function toneOf({ success, reaction }: CheckResult): Tone {
 /** A check's result as text: how many rows fail, or the measured value. */
 export function finding({ unexpected, considered, observed, success, details }: CheckResult): string {
   if (unexpected !== null)
-    return considered === 0
-      ? "no row to look at"
-      : `${grouped(unexpected)} of ${grouped(considered ?? 0)} rows fail`;
+    return considered === 0 ? "no row to look at" : failingOf(unexpected, considered ?? 0);
   const observation = `found ${typeof observed === "number" ? grouped(observed) : shown(typeof observed === "string" ? observed : observedText(observed), 200)}`;
   if (details?.["arithmetic"] === "double")
     return `${observation}, added up as doubles: exact sums may need more than 38 digits`;
   const past = details?.["history"];
   if (typeof past !== "number") return observation;
-  const values = `${past} earlier ${past === 1 ? "value" : "values"}`;
+  const values = counted(past, "earlier value");
   if (details?.["tooShort"] === true)
     return `${observation}, with ${values} to compare with, too few to judge`;
   return `${observation}, ${success ? "in" : "out of"} line with ${values}`;

@@ -8,6 +8,7 @@ import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
 import { defineSuite } from "../quality/suite/define.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
+import { counted } from "../util/counted.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 import { addedRows, batchTests } from "../write/plan/plan-rows.ts";
 import type { GateOptions, QuarantinePlace } from "../write/plan/write-options.ts";
@@ -120,7 +121,7 @@ function requireRecordedRows(batch: StagedBatch, rows: number): void {
   if (batch.rows === rows && recorded === rows) return;
   throw new VarveError(
     "ROWS_UNACCOUNTED",
-    `The record of the staged batch ${batch.id} counts ${batch.rows} rows and ${recorded} in its files, which have ${rows}. Nothing was published. Discard the batch and stage it again.`,
+    `The record of the staged batch ${batch.id} counts ${counted(batch.rows, "row")} and ${recorded} in its files, which have ${rows}. Nothing was published. Discard the batch and stage it again.`,
     { id: batch.id, rows: batch.rows, recorded, found: rows },
   );
 }

@@ -7,6 +7,7 @@ import { decodeLogPath } from "../schema/paths.ts";
 import type { ObjectStore } from "../storage/contract/object-store.ts";
 import { footerRows } from "../table/scan/file-groups.ts";
 import { mapBounded } from "../util/concurrency.ts";
+import { counted } from "../util/counted.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../util/temporary-folder.ts";
 import type { StagedBatch } from "./staged-batch.ts";
 
@@ -114,7 +115,7 @@ function unaccounted(
   const where = path === undefined ? "its files hold" : `its file ${path} holds`;
   return new VarveError(
     "ROWS_UNACCOUNTED",
-    `The staged batch ${id} was recorded with ${recorded} rows where ${where} ${actual}. Nothing was published. Discard the batch and stage it again.`,
+    `The staged batch ${id} was recorded with ${counted(recorded, "row")} where ${where} ${actual}. Nothing was published. Discard the batch and stage it again.`,
     { id, path, recorded, found: actual },
   );
 }

@@ -7,3 +7,8 @@ export function shownNumber(value: number | bigint): string {
 export function counted(count: number | bigint, noun: string, plural = `${noun}s`): string {
   return `${shownNumber(count)} ${Number(count) === 1 ? noun : plural}`;
 }
+
+/** `1 of 1,500 rows fails`. */
+export function failingOf(failing: number, all: number): string {
+  return `${shownNumber(failing)} of ${counted(all, "row")} ${failing === 1 ? "fails" : "fail"}`;
+}

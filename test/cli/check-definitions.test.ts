@@ -33,7 +33,7 @@ it("check prints strict verdicts, every digit and Great Expectations' counts", a
   const text = await varve("check", suite, data);
   expect(text.code).toBe(3);
   expect(text.stdout).toContain("found 9007199254740993\n");
-  expect(text.stdout).toContain("1 of 2 rows fail");
+  expect(text.stdout).toContain("1 of 2 rows fails");
   expect(text.stdout).toContain("2 of 3 rows fail");
   const { stdout } = await varve("check", suite, data, "--format", "json");
   const [max, day] = JSON.parse(stdout).checks;

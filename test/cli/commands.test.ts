@@ -208,13 +208,13 @@ describe("the main job on the command line", () => {
       status: "open",
     });
     expect((await varve("quarantine", "resubmit", own, "--all", "--suite", suite)).stdout).toContain(
-      "0 rows appended; 1 still fail",
+      "0 rows appended; 1 still fails",
     );
     expect(
       await varve("quarantine", "repair", own, "--batch", "june", "--set", "amount=-amount"),
     ).toMatchObject({ code: 0 });
     expect((await varve("quarantine", "resubmit", own, "--all", "--suite", suite)).stdout).toMatch(
-      /1 rows appended in version \d+; 0 still fail/,
+      /1 row appended in version \d+; 0 still fail/,
     );
     expect((await varve("show", own, "-w", "id = 4", "--format", "jsonl")).stdout).toBe(
       '{"id":4,"customer":null,"amount":9.0}\n',
@@ -222,7 +222,7 @@ describe("the main job on the command line", () => {
     expect((await varve("quarantine", "discard", own, "--all")).stdout).toBe("0 rows discarded\n");
     expect((await varve("quarantine", "purge", own)).stdout).toBe("0 rows removed\n");
     expect((await varve("quarantine", "purge", own, "--older-than", "0m", "--dry-run")).stdout).toBe(
-      "1 rows would be removed\n",
+      "1 row would be removed\n",
     );
     expect((await varve("quarantine", "purge", own, "--older-than", "soon")).code).toBe(2);
   });
@@ -264,7 +264,7 @@ describe("the main job on the command line", () => {
     const published = await varve("staged", "publish", own, "june");
     expect(published).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/version 1: 1 rows[\s\S]*1 rows quarantined/),
+      stdout: expect.stringMatching(/version 1: 1 row in 1 file\b[\s\S]*1 row quarantined/),
     });
     expect((await varve("staged", "publish", own, "june")).stdout).toContain("nothing written");
     await varve("stage", own, june, "--id", "again");

@@ -145,13 +145,13 @@ describe("a mistake on the command line", () => {
     expect(await varve("quarantine", "resubmit", own, "--all")).toMatchObject({
       code: 0,
       stdout:
-        "0 rows appended; 1 still fail and stay open:\n  1: amount must be at least 0 (amount:values_to_be_between)\n",
+        "0 rows appended; 1 still fails and stays open:\n  1: amount must be at least 0 (amount:values_to_be_between)\n",
     });
     expect((await varve("quarantine", "resubmit", own, "--all", "--untested", "--suite", suite)).code).toBe(
       2,
     );
     const { stdout, stderr } = await varve("quarantine", "resubmit", own, "--all", "--untested");
-    expect(stdout).toContain("1 rows appended");
+    expect(stdout).toContain("1 row appended");
     expect(stderr).toContain("appended without tests");
   });
 });

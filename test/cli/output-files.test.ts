@@ -261,4 +261,27 @@ describe("an output that cannot be written", () => {
     expect(printed).toMatchObject({ status: 1, stderr: expect.stringMatching(oneLine) });
     expect(printed.stderr).toContain("Cannot write to standard output: ENOSPC");
   });
+
+  it("does not end a write whose notes on standard error nobody can read", ({ skip }) => {
+    if (!existsSync("/dev/full")) skip("no /dev/full here");
+    const noHeader = inFolder("values.csv");
+    writeFileSync(noHeader, "1,2\n3,4\n");
+    for (const [name, end] of [
+      ["full", "2> /dev/full"],
+      ["closed", "2>&1 > /dev/null | true"],
+    ] as const) {
+      const made = inFolder(`notes-${name}`);
+      const create = [process.execPath, mainFile, "create", made, "--from", noHeader];
+      spawnSync("sh", ["-c", `${create.map((part) => `'${part}'`).join(" ")} ${end}`]);
+      const shown = spawnSync(process.execPath, [mainFile, "show", made, "--format", "jsonl"], {
+        encoding: "utf8",
+      });
+      expect({ name, shown: shown.stdout }).toEqual({ name, shown: '{"1":3,"2":4}\n' });
+      const failing = spawnSync("sh", [
+        "-c",
+        `'${process.execPath}' '${mainFile}' history '${made}-none' 2> /dev/full`,
+      ]);
+      expect(failing.status).toBe(1);
+    }
+  });
 });

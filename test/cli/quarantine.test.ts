@@ -61,11 +61,11 @@ describe("the rows that a command of the quarantine takes", () => {
     const [id = ""] = /\b[0-9a-f]{12}\b/.exec(shown) ?? [];
     expect(await rows("--id", id)).toHaveLength(1);
     expect((await quarantine("export", "--id", id)).stdout).toContain(id);
-    expect((await quarantine("repair", "--id", id, "--set", "amount=1")).stdout).toMatch(/^1 rows changed/);
-    expect((await quarantine("discard", "--id", id)).stdout).toBe("1 rows discarded\n");
-    expect((await quarantine("reopen", "--id", id)).stdout).toMatch(/^1 rows open again/);
+    expect((await quarantine("repair", "--id", id, "--set", "amount=1")).stdout).toMatch(/^1 row changed/);
+    expect((await quarantine("discard", "--id", id)).stdout).toBe("1 row discarded\n");
+    expect((await quarantine("reopen", "--id", id)).stdout).toMatch(/^1 row open again/);
     expect((await quarantine("resubmit", "--id", id)).stdout).toMatch(
-      /^1 rows appended in version 2; 0 still/,
+      /^1 row appended in version 2; 0 still/,
     );
   });
 
@@ -154,7 +154,7 @@ describe("what a resubmission prints", () => {
       stdout:
         "0 rows appended; 3 still fail and stay open:\n" +
         "  2: amount must be at least 0 (positive)\n" +
-        "  1: amount must be a DOUBLE (schema:amount)\n",
+        "  1: amount must be a double (schema:amount)\n",
     });
   });
 

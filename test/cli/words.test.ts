@@ -12,6 +12,10 @@ const engineWords =
 const libraryWords =
   /\b(?:mergeSchema|overwriteSchema|replaceWhere|partitionBy|batchId|userMetadata|targetFileBytes|memoryLimit|upgradeProtocol|registerConstraints|nullText|inputFormat|gateOptions|set header)\b|\[object |undefined|object of class Object|\n +at /;
 
+/** One thing with the plural of its noun, or with a plural verb. */
+const plurals =
+  /(?<![\d,.])1 (?:rows|files|checks|failing checks|findings|commits|checkpoints|cells|values|versions|names)\b|(?<![\d,.])1 of [\d,]+ rows fail\b|of 1 (?:rows|checks)\b/;
+
 let folder: string;
 let printed: string;
 let files = 0;
@@ -29,6 +33,10 @@ async function output(...args: readonly string[]): Promise<string> {
   await run(args);
   process.exitCode = undefined;
   return printed.replaceAll(folder, "");
+}
+
+function wrongWords(text: string): readonly string[] {
+  return [engineWords, libraryWords, plurals].flatMap((pattern) => pattern.exec(text)?.[0] ?? []);
 }
 
 beforeEach(async () => {
@@ -103,8 +111,7 @@ describe("messages speak Delta's words for types, and the terminal's for options
       const csv = file("rows.csv", `"${column}"\n${cell}\n`);
       for (const source of [line, csv]) {
         const text = await output("append", join(folder, "t"), source);
-        const words = { engine: engineWords.exec(text)?.[0], library: libraryWords.exec(text)?.[0] };
-        expect({ column, json, text, ...words }).toEqual({ column, json, text });
+        expect({ column, json, text, wrong: wrongWords(text) }).toEqual({ column, json, text, wrong: [] });
       }
     }
   });
@@ -138,12 +145,40 @@ describe("messages speak Delta's words for types, and the terminal's for options
       ["show", `${t}@yesterday`],
       ["show", t, "--where", "id = 'x'"],
       ["show", t, "--where", "nope"],
-      ["quarantine", "resubmit", t],
+      ["quarantine", "resubmit", t, "--all"],
     ];
     for (const command of commands) {
       const text = await output(...command);
-      const words = { engine: engineWords.exec(text)?.[0], library: libraryWords.exec(text)?.[0] };
-      expect({ command, text, ...words }).toEqual({ command, text });
+      expect({ command, text, wrong: wrongWords(text) }).toEqual({ command, text, wrong: [] });
+    }
+  });
+
+  it("in what writes, quarantines, staging and fsck say of one row", async () => {
+    const t = join(folder, "one");
+    const suite = file(
+      "suite.json",
+      '{"maxBadShare":1,"checks":[{"kind":"expect_column_values_to_be_between","params":{"column":"a","min_value":0},"onFail":"quarantine"}]}',
+    );
+    const commands: readonly (readonly string[])[] = [
+      ["create", t, "--from", file("a.csv", "a\n1\n")],
+      ["append", t, file("b.csv", "a\n-1\n"), "--suite", suite],
+      ["check", suite, file("b.csv", "a\n-1\n")],
+      ["quarantine", "resubmit", t, "--all"],
+      ["quarantine", "repair", t, "--all", "--set", "a=2"],
+      ["quarantine", "discard", t, "--all"],
+      ["quarantine", "reopen", t, "--all"],
+      ["quarantine", "resubmit", t, "--all"],
+      ["quarantine", "purge", t, "--older-than", "0m"],
+      ["stage", t, file("c.csv", "a\n1\n"), "--id", "one"],
+      ["staged", "audit", t, "one", "--suite", suite],
+      ["staged", "publish", t, "one"],
+      ["append", t, file("d.csv", "1\n"), "--names", "a,b"],
+      ["fsck", t],
+      ["diff", t, "0", "--rows"],
+    ];
+    for (const command of commands) {
+      const text = await output(...command);
+      expect({ command, text, wrong: wrongWords(text) }).toEqual({ command, text, wrong: [] });
     }
   });
 
@@ -166,8 +201,7 @@ describe("messages speak Delta's words for types, and the terminal's for options
     ];
     for (const command of commands) {
       const text = await output(...command);
-      const words = { engine: engineWords.exec(text)?.[0], library: libraryWords.exec(text)?.[0] };
-      expect({ command, text, ...words }).toEqual({ command, text });
+      expect({ command, text, wrong: wrongWords(text) }).toEqual({ command, text, wrong: [] });
     }
   });
 

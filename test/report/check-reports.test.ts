@@ -22,7 +22,7 @@ describe("a report of a suite's run", () => {
       "  FAIL  delay:between: delay must be between -120 and 1800; 30 of 1,000 rows fail",
       "        row 4: delay = -1116, origin = <script>document.title='hacked'</script>",
       "        row 12,346: delay = NaN, origin = null",
-      "  warn  origin:warn: origin must match ^[A-Z]{3}$; 1 of 1,000 rows fail",
+      "  warn  origin:warn: origin must match ^[A-Z]{3}$; 1 of 1,000 rows fails",
     ]);
   });
 

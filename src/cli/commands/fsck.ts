@@ -61,6 +61,6 @@ async function fsck(uri: string, flags: FsckFlags): Promise<void> {
   if (findings.some((finding) => finding.severity === "error")) process.exitCode = exitCodes.failed;
   if (flags.format !== "table" || findings.length > 0) await printRecords(findings, flags);
   printError(
-    `${report.commits} commits, ${report.checkpoints} checkpoints, ${report.files} files, ${report.rows} rows: ${findings.length} findings\n`,
+    `${counted(report.commits, "commit")}, ${counted(report.checkpoints, "checkpoint")}, ${counted(report.files, "file")}, ${counted(report.rows, "row")}: ${counted(findings.length, "finding")}\n`,
   );
 }

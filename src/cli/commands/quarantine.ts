@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { counted, shownNumber } from "../../api/counted.ts";
 import type { EngineRow, QuarantineChange, QuarantineSelection, ResubmitResult, Table } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
 import { cutNote } from "../shared/cut-note.ts";
@@ -101,7 +102,7 @@ async function purge(
   const { realWorld } = await import("../../api/world.ts");
   const dryRun = flags.dryRun === true;
   const rows = await table.quarantine.purge({ before: new Date(realWorld.now() - flags.olderThan), dryRun });
-  print(`${rows} rows ${dryRun ? "would be removed" : "removed"}\n`);
+  print(`${counted(rows, "row")} ${dryRun ? "would be removed" : "removed"}\n`);
 }
 
 interface SelectionFlags extends StoreFlags {
@@ -268,7 +269,7 @@ async function repair(
   const selection = await changeOf(flags, "open");
   await using table = await openedTable(uri, flags);
   const rows = await table.quarantine.repair(selection, flags.set);
-  print(`${rows} rows changed; resubmit them to append those that pass\n`);
+  print(`${counted(rows, "row")} changed; resubmit to append what passes\n`);
 }
 
 async function resubmit(
@@ -294,9 +295,9 @@ async function resubmit(
 function resubmitText({ landed, stillBad, version, failures }: ResubmitResult): string {
   const place = version === null ? "" : ` in version ${version}`;
   const reasons = failures.map(
-    ({ checkId, message, rows }) => `  ${rows}: ${visible(message)} (${visible(checkId)})\n`,
+    ({ checkId, message, rows }) => `  ${shownNumber(rows)}: ${visible(message)} (${visible(checkId)})\n`,
   );
-  return `${landed} rows appended${place}; ${stillBad} still fail and stay open${reasons.length === 0 ? "" : ":"}\n${reasons.join("")}`;
+  return `${counted(landed, "row")} appended${place}; ${stillBad === 1 ? "1 still fails and stays" : `${shownNumber(stillBad)} still fail and stay`} open${reasons.length === 0 ? "" : ":"}\n${reasons.join("")}`;
 }
 
 async function discard(
@@ -306,7 +307,7 @@ async function discard(
   const selection = await changeOf(flags, "open");
   await using table = await openedTable(uri, flags);
   const rows = await table.quarantine.discard(selection, flags.note);
-  print(`${rows} rows discarded\n`);
+  print(`${counted(rows, "row")} discarded\n`);
 }
 
 async function reopen(
@@ -316,5 +317,5 @@ async function reopen(
   const selection = await changeOf(flags, "discarded");
   await using table = await openedTable(uri, flags);
   const rows = await table.quarantine.reopen(selection, flags.note);
-  print(`${rows} rows open again; resubmit them to append those that pass\n`);
+  print(`${counted(rows, "row")} open again; resubmit to append what passes\n`);
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { counted } from "../../api/counted.ts";
 import type { StagedRows } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
@@ -60,7 +61,7 @@ export function addStaged(program: Command): void {
     .description("Inspect staged rows; run data tests on them, publish them to the table, or discard them.")
     .addHelpText(
       "afterAll",
-      '\nExamples:\n  $ varve staged list ./flights\n  $ varve staged query ./flights 2001-02 "SELECT count(*) FROM staged ANTI JOIN t USING (id)"\n  $ varve staged audit ./flights 2001-02 --suite suite.json --format html --output report.html\n  $ varve staged publish ./flights 2001-02\n  $ varve staged discard ./flights 2001-02\n\nExit code 3 when the tests reject the batch, which then stays staged; also if more than half of its rows would be set aside (maxBadShare).',
+      '\nExamples:\n  $ varve staged list ./flights\n  $ varve staged query ./flights 2001-02 "SELECT count(*) FROM staged ANTI JOIN t USING (id)"\n  $ varve staged audit ./flights 2001-02 --suite suite.json --format html --output report.html\n  $ varve staged publish ./flights 2001-02\n  $ varve staged discard ./flights 2001-03\n\nExit code 3 when the tests reject the batch, which then stays staged; also if more than half of its rows would be set aside (maxBadShare).',
     );
   withStoreFlags(
     withListOutput(
@@ -120,9 +121,9 @@ async function stage(uri: string, files: readonly string[], flags: StageFlags): 
   );
   if (flags.json === true) return printRecords([recordOf(staged)], { format: "jsonl" });
   const id = visible(staged.id);
-  const misfits = staged.misfits === 0 ? "" : `, ${staged.misfits} non-conforming rows set aside`;
+  const misfits = staged.misfits === 0 ? "" : `, ${counted(staged.misfits, "non-conforming row")} set aside`;
   print(
-    `staged ${id}: ${staged.rows} rows in ${staged.files} files${misfits}; publish them with: varve staged publish ${visible(uri)} ${id}\n`,
+    `staged ${id}: ${counted(staged.rows, "row")} in ${counted(staged.files, "file")}${misfits}; publish with: varve staged publish ${visible(uri)} ${id}\n`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { counted, shownNumber } from "../../api/counted.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../api/json.ts";
 import type { AppendOptions, Source, Table, WriteResult } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
@@ -210,7 +211,9 @@ export async function printDone(
     print(`nothing written: the source has 0 rows (the table stays at version ${result.version})\n`);
     return;
   }
-  print(`version ${result.version}: ${result.rows} rows in ${result.filesAdded} files\n`);
+  print(
+    `version ${result.version}: ${counted(result.rows, "row")} in ${counted(result.filesAdded, "file")}\n`,
+  );
   for (const { column, type } of result.typedColumns ?? [])
     print(`  schema: column ${visible(column)}, which had no values, is now ${type}\n`);
   const checks = result.gate?.["checks"];
@@ -218,12 +221,18 @@ export async function printDone(
     if (!isJsonObject(check) || check["success"] !== false) continue;
     const { onFail, message, unexpected, considered } = check;
     print(
-      `  ${String(onFail)}: ${visible(String(message))} (${String(unexpected ?? "batch")} of ${String(considered ?? result.rows)})\n`,
+      `  ${String(onFail)}: ${visible(String(message))} (${ofRows(unexpected, considered ?? result.rows)})\n`,
     );
   }
   const quarantine = result.quarantine;
   if (quarantine !== undefined)
-    print(`  ${quarantine.rows} rows quarantined in ${visible(quarantine.uri)}\n`);
+    print(`  ${counted(quarantine.rows, "row")} quarantined in ${visible(quarantine.uri)}\n`);
+}
+
+/** `3 of 1,500 rows`, or the batch as a whole. */
+function ofRows(unexpected: JsonValue | undefined, considered: JsonValue): string {
+  if (typeof unexpected !== "number" || typeof considered !== "number") return "the batch as a whole";
+  return `${shownNumber(unexpected)} of ${counted(considered, "row")}`;
 }
 
 function transaction(text: string): { readonly appId: string; readonly version: bigint } {

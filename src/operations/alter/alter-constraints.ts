@@ -9,6 +9,7 @@ import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { conditionSql } from "../../table/rules/write-rules.ts";
 import { planScan } from "../../table/scan/scan.ts";
+import { counted } from "../../util/counted.ts";
 
 /** CHECK constraints to add and to drop. */
 export interface ConstraintChange {
@@ -132,7 +133,7 @@ async function requireTrue(
   const value = typeof first?.["value"] === "string" ? first["value"].slice(0, 500) : "";
   throw new VarveError(
     "CONSTRAINT_VIOLATED",
-    `${violations} rows of the table violate the CHECK constraint ${name} (${expression}), so it cannot be added; one of them: ${value}. ` +
+    `${counted(violations, "row")} of the table ${violations === 1 ? "violates" : "violate"} the CHECK constraint ${name} (${expression}), so it cannot be added; one of them: ${value}. ` +
       "Correct or remove those rows first. Nothing was changed.",
     { constraint: name, expression, rows: violations },
   );

@@ -20,6 +20,7 @@ import { commitChange } from "../../table/commit/table-change.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
 import { conditionSql, translateCondition } from "../../table/rules/write-rules.ts";
 import { planScan } from "../../table/scan/scan.ts";
+import { counted } from "../../util/counted.ts";
 import { optionText } from "../../util/option-text.ts";
 
 export interface SetSuiteOptions {
@@ -164,7 +165,7 @@ async function requireSatisfied(
     if (failing === 0) continue;
     throw new VarveError(
       "CONSTRAINT_VIOLATED",
-      `${failing} rows of the table fail the check ${constraint.checkId}, so it cannot become a constraint. Correct the rows first, or set the suite without ${optionText("registerConstraints")}. Nothing was written.`,
+      `${counted(failing, "row")} of the table ${failing === 1 ? "fails" : "fail"} the check ${constraint.checkId}, so it cannot become a constraint. Correct the rows first, or set the suite without ${optionText("registerConstraints")}. Nothing was written.`,
       { checkId: constraint.checkId, expression: constraint.expression, rows: failing },
     );
   }

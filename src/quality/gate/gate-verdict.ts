@@ -1,6 +1,7 @@
 import type { EngineColumn, StagedRelation } from "../../engine/core/contract.ts";
 import { joinSql, sql } from "../../sql/sql.ts";
 import { columnType, quoteName } from "../../sql/sql-text.ts";
+import { failingOf } from "../../util/counted.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { joinPlaces } from "../model/places.ts";
 import type { OnFail, Suite } from "../model/suite.ts";
@@ -115,5 +116,5 @@ function withSetAside(
 function rejection(check: CheckResult): string {
   if (check.unexpected === null)
     return `${check.id}: ${check.message}; found ${observedText(check.observed)}`;
-  return `${check.id}: ${check.message}; ${check.unexpected} of ${check.considered} rows fail`;
+  return `${check.id}: ${check.message}; ${failingOf(check.unexpected, check.considered ?? 0)}`;
 }

@@ -16,6 +16,7 @@ import {
   quarantinedName,
   quarantineTransaction,
 } from "../../table/idempotence/application-ids.ts";
+import { counted, shownNumber } from "../../util/counted.ts";
 import { optionText } from "../../util/option-text.ts";
 import type { BatchTarget } from "../../write/plan/batch-target.ts";
 import { quarantineNames, quarantineOf } from "./quarantine-table.ts";
@@ -119,11 +120,11 @@ export async function compareEarlier(repeated: RepeatedBatch): Promise<"same" | 
   if (earlier.resolved === 0 && !mayLand) return "replace";
   const why =
     earlier.resolved > 0
-      ? `${earlier.resolved} of them were claimed, resubmitted or discarded since. Resubmit the others, or write the batch's remaining rows under a new ${optionText("batchId")}`
+      ? `${shownNumber(earlier.resolved)} of them ${earlier.resolved === 1 ? "was" : "were"} claimed, resubmitted or discarded since. Resubmit the others, or write the batch's remaining rows under a new ${optionText("batchId")}`
       : `Repeat a batch with the same rows and the same suite, or give it a new ${optionText("batchId")} and discard the rows in the quarantine`;
   throw new VarveError(
     "QUARANTINE_INVALID",
-    `Batch ${batchId} already set ${earlier.rows} rows aside (${quarantine.context.store.uri}), but would now set aside ${quarantined}${verdict === undefined ? "" : ` by the suite ${verdict.suite.name}`}. ${why}. Nothing was written.`,
+    `Batch ${batchId} already set ${counted(earlier.rows, "row")} aside (${quarantine.context.store.uri}), but would now set aside ${shownNumber(quarantined)}${verdict === undefined ? "" : ` by the suite ${verdict.suite.name}`}. ${why}. Nothing was written.`,
     { batchId, before: earlier.rows, now: quarantined, resolved: earlier.resolved },
   );
 }

@@ -2,6 +2,7 @@ import { assertInternal, VarveError } from "../../errors.ts";
 import { badShareReason } from "../../quality/gate/bad-share.ts";
 import { type GateOutcome, summarizeVerdict } from "../../quality/gate/verdict.ts";
 import type { Suite } from "../../quality/model/suite.ts";
+import { counted } from "../../util/counted.ts";
 import type { RowsBefore } from "../plan/write-plan.ts";
 import { checkRules } from "./batch-checks.ts";
 import { writtenRows } from "./batch-rows.ts";
@@ -56,7 +57,9 @@ export function withRowsBefore(
     ...verdict.reasons,
     ...(suite.onMisfit === "quarantine"
       ? []
-      : [`${before.rows} rows do not fit the table's schema, and no test sets such rows aside any more`]),
+      : [
+          `${counted(before.rows, "row")} ${before.rows === 1 ? "does" : "do"} not fit the table's schema, and no test sets such rows aside any more`,
+        ]),
     ...(badShare === undefined ? [] : [badShare]),
   ];
   return { ...whole, reasons, accepted: reasons.length === 0 };

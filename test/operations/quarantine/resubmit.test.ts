@@ -369,7 +369,7 @@ describe("a quarantine", () => {
       });
       const [left] = await table.quarantine.read();
       expect(left?.["errors"]).toMatchObject([
-        { check_id: "schema:s", message: "s must be a BIGINT", observed_value: "abc" },
+        { check_id: "schema:s", message: "s must be a long", observed_value: "abc" },
         { check_id: "schema:old", message: "the table has no column old", observed_value: "x" },
       ]);
       await expect(table.quarantine.repair({ all: true }, { old: "'y'" })).rejects.toMatchObject({

@@ -65,7 +65,7 @@ describe("lines of CSV that cannot be read", () => {
       [csv, 1, { __varve_line: "2" }, ["line 3 has 1 cell, expected 2"]],
       [csv, 3, { __varve_line: "4,d,e" }, ["line 7 has 3 cells, expected 2"]],
       [csv, 4, { __varve_line: '5,"x"y' }, ["line 8 has text after a closing quote"]],
-      [csv, 5, { id: "six", name: "f" }, ["id must be a BIGINT"]],
+      [csv, 5, { id: "six", name: "f" }, ["id must be a long"]],
       [csv, 6, { __varve_line: '7,"open' }, ["line 10 has text after a closing quote"]],
     ]);
     await table.close();
@@ -228,7 +228,7 @@ describe("a line that could not be read, later", () => {
     await staged.publish();
     expect(await quarantined(table)).toEqual([
       [csv, 1, { __varve_line: "2" }, ["line 3 has 1 cell, expected 2"]],
-      [csv, 2, { id: "x", name: "b" }, ["id must be a BIGINT"]],
+      [csv, 2, { id: "x", name: "b" }, ["id must be a long"]],
     ]);
     await table.close();
   });
@@ -309,7 +309,7 @@ describe("a line that could not be read, later", () => {
     await table.append({ csv }, { gate: lenient });
     expect((await quarantined(table))[0]?.slice(2)).toEqual([
       { __varve_line: "a text", lines: "many" },
-      ["lines must be a BIGINT"],
+      ["lines must be a long"],
     ]);
     await table.quarantine.repair({ checkId: "schema:lines" }, { lines: "7" });
     expect(await table.quarantine.resubmit({ all: true })).toMatchObject({ landed: 1, stillBad: 0 });

@@ -1,5 +1,6 @@
 import { TextDecoder } from "node:util";
 import { VarveError } from "../../../errors.ts";
+import { counted } from "../../../util/counted.ts";
 import { optionText } from "../../../util/option-text.ts";
 import type { CsvOptions } from "../../core/contract.ts";
 import { assertNames } from "../shared/column-names.ts";
@@ -68,7 +69,7 @@ function namesOf(
 ): readonly string[] {
   if (names === undefined) return cells.map((_, index) => `column${index}`);
   if (names.length === cells.length) return names;
-  const text = `Line 1 of ${file} has ${cells.length} cells, but ${names.length} names of columns were given. Give one for each cell.`;
+  const text = `Line 1 of ${file} has ${counted(cells.length, "cell")}, but ${counted(names.length, "name")} of columns ${names.length === 1 ? "was" : "were"} given. Give one for each cell.`;
   throw new VarveError("SOURCE_UNREADABLE", text, {
     file,
     line: 1,
