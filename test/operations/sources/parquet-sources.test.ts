@@ -4,6 +4,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { openSession } from "../../../src/engine/session/session.ts";
 import { isVarveError } from "../../../src/errors.ts";
 import { createTable, type DeltaType, openTable, schema, type Table } from "../../../src/index.ts";
+import { sql } from "../../../src/sql/sql.ts";
+import { quoteFile } from "../../../src/sql/sql-text.ts";
 import { generator } from "../../support/generator.ts";
 import { unchecked } from "../../support/unchecked-sql.ts";
 import { freshFolder, rowsOf } from "../table-folder.ts";
@@ -111,6 +113,29 @@ describe("what the file says and the engine does not", () => {
       });
     },
   );
+
+  it.each([
+    ["zoned-nanos-cut", "1969-12-31T23:59:59.999999999Z"],
+    ["int96-cut", "1969-12-31T23:59:59.999999999"],
+    ["list-nanos-cut", "[0, 2001]"],
+  ])("%s are set aside with file, row and value where the suite says so", async (name, value) => {
+    const [cut, exact] = [fixture(name), fixture(name.replace("cut", "exact"))];
+    const { rows: expected } = await created(exact);
+    await using session = await openSession({ threads: 1 });
+    const gate = { maxBadShare: 1, checks: [], onMisfit: "quarantine" } as const;
+    const table = await createTable(join(freshFolder(), "t"), { source: { parquet: exact } });
+    await table.append({ parquet: [cut, exact] }, { gate });
+    const rows = await rowsOf(table);
+    const { length } = await session.rows(sql`SELECT 1 FROM read_parquet(${quoteFile(cut)})`);
+    expect(rows).toHaveLength(2 * expected.length + length - 1);
+    expect(rows).toEqual(expect.arrayContaining(expected));
+    const aside = await table.quarantine.read();
+    expect(aside).toMatchObject([
+      { source_file: cut, errors: [{ check_id: "schema:x", observed_value: value }] },
+    ]);
+    expect(Number(aside[0]?.source_row)).toBe(name.startsWith("list") ? 1 : 2);
+    await table.close();
+  });
 
   it("no UTF-8 in a path of its footer is damage of the file", async () => {
     const bytes = readFileSync(fixture("struct-nanos-exact"));

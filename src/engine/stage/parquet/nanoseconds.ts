@@ -1,7 +1,10 @@
 import { VarveError } from "../../../errors.ts";
-import { joinSql, type SqlExpression, sql } from "../../../sql/sql.ts";
+import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../../sql/sql.ts";
 import { lambda, quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
+import type { StagedRelation } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
+import { badCellsType } from "../shared/bad-cells.ts";
+import { positionNames } from "../shared/position.ts";
 import { countsNanoseconds, elementOf, groupKind, isVariant } from "./file-types.ts";
 import { type ParquetField, type ParquetSchema, unreadableParquet } from "./parquet-schema.ts";
 import type { RawType } from "./patched-footer.ts";
@@ -14,13 +17,15 @@ import { withRawCopy } from "./raw-copy.ts";
  * The engine itself looks at the raw values, in a sparse copy of these columns under a footer that does not
  * say what they mean.
  *
- * @throws `SCHEMA_MISMATCH` naming file, row, column and value
+ * @returns with `keeps`, the rows that would lose some, if there are any
+ * @throws `SCHEMA_MISMATCH` naming file, row, column and value; with `keeps` only where a column hides which row
+ * it is
  */
-export async function refuseCutNanoseconds(
+export async function cutNanoseconds(
   core: EngineCore,
   schema: ParquetSchema,
-  signal?: AbortSignal,
-): Promise<void> {
+  { keeps, signal }: { readonly keeps: boolean; readonly signal: AbortSignal | undefined },
+): Promise<CutRows | undefined> {
   const raw = new Map<number, RawType>();
   let ordinal = 0;
   const number = (field: ParquetField): void => {
@@ -30,15 +35,80 @@ export async function refuseCutNanoseconds(
     for (const child of field.children) number(child);
   };
   for (const field of schema.fields) number(field);
-  if (raw.size === 0) return;
+  if (raw.size === 0) return undefined;
   const columns = schema.fields.flatMap((field) => {
     const cut = cutOf(field, 0);
     return cut === undefined ? [] : [{ field, cut }];
   });
   const names = columns.map(({ field }) => field.name);
-  await withRawCopy(core, { file: schema.file, names, raw, signal }, async (copy) => {
-    for (const { field, cut } of columns) await refuseCut(core, schema, { copy, field, cut });
+  return await withRawCopy(core, { file: schema.file, names, raw, signal }, async (copy) => {
+    const cutColumns = columns.map(({ field, cut }) => ({ copy, field, cut }));
+    if (keeps && !hidesRows(schema)) return await keepCut(core, schema, cutColumns);
+    for (const column of cutColumns) await refuseCut(core, schema, column);
+    return undefined;
   });
+}
+
+/** Rows of a file that would lose nanoseconds. */
+export interface CutRows {
+  /** Names of the file's columns that are cut in some row. */
+  readonly columns: readonly string[];
+  /** The file, the row's ordinal in it and its bad cells, as `file`, `row` and `cells`. */
+  readonly rows: SqlSelect;
+}
+
+function hidesRows({ fields }: ParquetSchema): boolean {
+  return fields.some(({ name }) => name.toLowerCase() === "file_row_number");
+}
+
+async function keepCut(
+  core: EngineCore,
+  { file }: ParquetSchema,
+  columns: readonly RawColumn[],
+): Promise<CutRows | undefined> {
+  const cells = columns.map((column) => {
+    const { field, cut } = column;
+    const cell = sql`{"column": ${quoteText(field.name)}, "text": ${shownRaw(field)}, "expected": 'timestamp of whole microseconds'}`;
+    return sql`CASE WHEN ${cut(quoteName(field.name))} THEN ${cell} END`;
+  });
+  const list = sql`list_filter([${cells}], lambda cell: cell IS NOT NULL)`;
+  const table = core.freshName("cut");
+  const scan = sql`read_parquet(${quoteFile(columns[0]?.copy ?? "")}, hive_partitioning = false)`;
+  const select = sql`SELECT ${quoteText(file)} AS file, file_row_number AS row, CAST(${list} AS ${badCellsType}) AS cells FROM ${scan} WHERE len(${list}) > 0`;
+  await core.run(sql`CREATE TABLE ${table} AS ${select}`).catch((error: unknown) => {
+    throw unreadableParquet(file, error, columns[0]?.copy);
+  });
+  const [count] = await core.rows(sql`SELECT count(*) AS n FROM ${table}`);
+  if (Number(count?.["n"]) === 0) return undefined;
+  return { columns: columns.map(({ field }) => field.name), rows: sql`SELECT * FROM ${table}` };
+}
+
+/** A relation of files of which some rows would lose nanoseconds: these have bad cells. */
+export function withCutRows(relation: StagedRelation, cuts: readonly CutRows[]): StagedRelation {
+  const { file, row, badCells: own } = relation.positionColumns;
+  const { badCells: free } = positionNames([...relation.columns.map(({ name }) => name), file, row]);
+  const badCells = own ?? free;
+  const cutNames = new Set(cuts.flatMap(({ columns }) => columns.map((name) => name.toLowerCase())));
+  const selected = relation.columns.map(({ name }) => {
+    const value = sql`staged.${quoteName(name)}`;
+    if (!cutNames.has(name.toLowerCase())) return value;
+    const isCut = sql`list_contains(list_transform(cut.cells, lambda cell: lower(cell."column")), ${quoteText(name.toLowerCase())})`;
+    return sql`CASE WHEN NOT coalesce(${isCut}, false) THEN ${value} END AS ${quoteName(name)}`;
+  });
+  const before = own === undefined ? sql`NULL` : sql`staged.${quoteName(own)}`;
+  const bad = sql`CASE WHEN cut.cells IS NULL THEN ${before} WHEN ${before} IS NULL THEN cut.cells ELSE list_concat(${before}, cut.cells) END`;
+  const rows = joinSql(
+    cuts.map((cut) => cut.rows),
+    sql` UNION ALL `,
+  );
+  const places = sql`staged.${quoteName(file)}, staged.${quoteName(row)}, CAST(${bad} AS ${badCellsType}) AS ${quoteName(badCells)}`;
+  const positionedSql = sql`SELECT ${selected}, ${places} FROM (${relation.positionedSql}) AS staged LEFT JOIN (${rows}) AS cut ON staged.${quoteName(file)} = cut.file AND staged.${quoteName(row)} = cut.row`;
+  return {
+    ...relation,
+    sql: sql`SELECT ${relation.columns.map(({ name }) => quoteName(name))} FROM (${positionedSql})`,
+    positionedSql,
+    positionColumns: { file, row, badCells },
+  };
 }
 
 type SqlOfValue = (value: SqlExpression) => SqlExpression;
@@ -116,19 +186,23 @@ interface RawColumn {
   readonly cut: SqlOfValue;
 }
 
+/** SQL of a raw value as a moment with all its digits. */
+function shownRaw(field: ParquetField): SqlExpression {
+  const value = quoteName(field.name);
+  if (field.physical === undefined) return sql`CAST(${value} AS VARCHAR)`;
+  const nanoseconds = field.physical === "INT96" ? int96Nanoseconds(value) : value;
+  return sql`coalesce(replace(CAST(make_timestamp_ns(TRY_CAST(${nanoseconds} AS BIGINT)) AS VARCHAR), ' ', 'T') || ${quoteText(field.physical === "INT96" ? "" : "Z")}, 'beyond the range')`;
+}
+
 async function refuseCut(
   core: EngineCore,
-  { file, fields }: ParquetSchema,
+  schema: ParquetSchema,
   { copy, field, cut }: RawColumn,
 ): Promise<void> {
+  const { file } = schema;
   const value = quoteName(field.name);
-  const nanoseconds = field.physical === "INT96" ? int96Nanoseconds(value) : value;
-  const shown =
-    field.physical === undefined
-      ? sql`CAST(${value} AS VARCHAR)`
-      : sql`coalesce(replace(CAST(make_timestamp_ns(TRY_CAST(${nanoseconds} AS BIGINT)) AS VARCHAR), ' ', 'T') || ${quoteText(field.physical === "INT96" ? "" : "Z")}, 'beyond the range')`;
-  const hidden = fields.some(({ name }) => name.toLowerCase() === "file_row_number");
-  const row = hidden ? sql`NULL` : sql`file_row_number`;
+  const shown = shownRaw(field);
+  const row = hidesRows(schema) ? sql`NULL` : sql`file_row_number`;
   const scan = sql`read_parquet(${quoteFile(copy)}, hive_partitioning = false)`;
   const select = sql`SELECT ${row} AS row, ${shown} AS "value" FROM ${scan} WHERE ${cut(value)} LIMIT 1`;
   const [bad] = await core.rows(select).catch((error: unknown) => {

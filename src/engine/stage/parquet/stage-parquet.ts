@@ -9,8 +9,8 @@ import { assertFilled } from "../shared/source-file.ts";
 import { type FileStart, fileAndRow, numberedCopy } from "../shared/stage-files.ts";
 import { refuseOtherTypes } from "./chunk-types.ts";
 import { refuseFaultyVariants } from "./faulty-variants.ts";
-import { fileShapes, scanOf } from "./file-shapes.ts";
-import { refuseCutNanoseconds } from "./nanoseconds.ts";
+import { type FileShape, fileShapes, scanOf } from "./file-shapes.ts";
+import { type CutRows, cutNanoseconds, withCutRows } from "./nanoseconds.ts";
 import { readParquetSchemas, unreadableParquet } from "./parquet-schema.ts";
 import { refuseBrokenLevels } from "./sound-levels.ts";
 import { explainFailures } from "./source-failure.ts";
@@ -35,13 +35,26 @@ export async function stageParquet(
   const schemas = await readParquetSchemas(core, files);
   const shapes = await fileShapes(core, schemas);
   explainFailures(core, files, shapes);
+  const keeps = options.badCells === "keep";
+  const cuts: CutRows[] = [];
   for (const schema of schemas) {
     await refuseOtherTypes(core, schema);
     await refuseBrokenLevels(core, schema, options.signal);
-    await refuseCutNanoseconds(core, schema, options.signal);
+    const cut = await cutNanoseconds(core, schema, { keeps, signal: options.signal });
+    if (cut !== undefined) cuts.push(cut);
     const shape = shapes.find(({ files: same }) => same.has(schema.file));
     if (shape !== undefined) await refuseFaultyVariants(core, schema, shape, options.signal);
   }
+  const relation = await unitedRows(core, { files, shapes }, options);
+  return cuts.length === 0 ? relation : withCutRows(relation, cuts);
+}
+
+/** The rows of files, whose columns are those of their shapes. */
+async function unitedRows(
+  core: EngineCore,
+  { files, shapes }: { readonly files: readonly string[]; readonly shapes: readonly FileShape[] },
+  options: StageOptions,
+): Promise<StagedRelation> {
   const united = uniteColumns(shapes, options.columns ?? []);
   const columns = united.map(({ name, type }) => ({ name, type }));
   if (!shapes.some(({ isMended }) => isMended) && united.every(({ target }) => target === undefined))
