@@ -29,6 +29,7 @@ export type {
   DiffRowsOptions,
   FsckOptions,
   HistoryOptions,
+  LeftoversOptions,
   MetricsOptions,
   OpenOptions,
   ProfileOptions,

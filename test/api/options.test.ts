@@ -66,6 +66,7 @@ describe("options that no verb has", () => {
     ["suite.unset", "signals", "signal", (options) => table.suite.unset(options)],
     ["alter", "sets", "set", (options) => table.alter(options)],
     ["log.checkpoint", "kinds", "kind", (options) => table.log.checkpoint(options)],
+    ["log.removeLeftovers", "older", "before", (options) => table.log.removeLeftovers(options)],
     ["log.clean", "dryrum", "dryRun", (options) => table.log.clean(options)],
     ["profile", "columm", "columns", (options) => table.profile(options)],
     ["suite.suggest", "extend", "extended", (options) => table.suite.suggest(options)],

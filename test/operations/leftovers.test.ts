@@ -4,6 +4,7 @@ import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CreateTableOptions, createTable, fsck, openTable, type Table } from "../../src/index.ts";
+import { varve } from "../support/cli.ts";
 import { namedRows, ownTemporaryFolder, positiveIds } from "../support/own-temporary-folder.ts";
 import { type S3Server, startS3Server } from "../support/s3-server.ts";
 import { filesBelow, freshFolder } from "./table-folder.ts";
@@ -169,7 +170,7 @@ describe("what killed writers left", () => {
   function oldFolder(folder: string): string {
     mkdirSync(folder);
     writeFileSync(join(folder, "part.parquet"), "half");
-    utimesSync(folder, long, long);
+    for (const path of [join(folder, "part.parquet"), folder]) utimesSync(path, long, long);
     return folder;
   }
 
@@ -191,6 +192,42 @@ describe("what killed writers left", () => {
     await table.close();
     expect([staging, commit, young].map((path) => existsSync(path))).toEqual([false, false, true]);
     expect((await fsck(folder)).findings).toEqual([]);
+  });
+
+  it("in a table and its side tables is removed when told to, but not where a file still grows", async () => {
+    const folder = join(freshFolder(), "table");
+    const table = await createTable(folder, definition);
+    await table.append(rows(1, -2), { gate, batchId: "b1" });
+    const old = [
+      oldFolder(join(folder, ".varve-staging-0d7f")),
+      oldFolder(join(folder, "_quarantine", ".varve-staging-2222")),
+    ];
+    const growing = oldFolder(join(folder, ".varve-staging-1111"));
+    writeFileSync(join(growing, "part.parquet"), "more");
+    utimesSync(growing, long, long);
+    const young = join(folder, ".varve-tmp-3333");
+    writeFileSync(young, "{}");
+    const left = [".varve-staging-0d7f", "_quarantine/.varve-staging-2222"];
+    expect((await table.log.removeLeftovers({ dryRun: true })).sort()).toEqual(left);
+    expect(old.map((path) => existsSync(path))).toEqual([true, true]);
+    expect((await table.log.removeLeftovers({ before: new Date(Date.now() + 60_000) })).sort()).toEqual(left);
+    expect(old.map((path) => existsSync(path))).toEqual([false, false]);
+    expect([growing, young].map((path) => existsSync(path))).toEqual([true, true]);
+    expect(await table.log.removeLeftovers()).toEqual([]);
+    await table.close();
+  });
+
+  it("is named by fsck on the command line, and removed if that is told to", async () => {
+    const folder = join(freshFolder(), "table");
+    await (await createTable(folder, definition)).close();
+    const staging = oldFolder(join(folder, ".varve-staging-0d7f"));
+    const named = await varve("fsck", folder);
+    expect(named.stdout).toContain(".varve-staging-0d7f");
+    expect(existsSync(staging)).toBe(true);
+    const removed = await varve("fsck", folder, "--remove-leftovers");
+    expect(removed.stderr).toContain("1 leftovers of killed writers removed");
+    expect(existsSync(staging)).toBe(false);
+    expect(await varve("fsck", folder)).toMatchObject({ code: 0, stdout: "" });
   });
 
   it("in the temporary folder is swept by the next process that uses it, but not what a living process or another machine owns", () => {

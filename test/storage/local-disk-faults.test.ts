@@ -348,7 +348,7 @@ describe("what dead writers left on local disk", () => {
 
   it("that vanished meanwhile was not removed here", async () => {
     await leave(".varve-tmp-1", ".varve-tmp-2", "p/x");
-    failDisk("stat", "ENOENT", (file) => file.endsWith("-1"));
+    failDisk("lstat", "ENOENT", (file) => file.endsWith("-1"));
     failDisk("readdir", "ENOENT", (file) => file.endsWith("/p"));
     expect(await store.listAbandoned?.(later)).toEqual([".varve-tmp-2"]);
     expect(await store.removeAbandoned?.(later)).toBe(1);
@@ -366,7 +366,7 @@ describe("what dead writers left on local disk", () => {
   it.each([
     ["list", "readdir", (file: string) => file === folder, () => folder],
     ["list", "readdir", (file: string) => file === root, () => root],
-    ["look at", "stat", () => true, () => join(root, ".varve-tmp-1")],
+    ["look at", "lstat", () => true, () => join(root, ".varve-tmp-1")],
     ["remove", "rm", () => true, () => join(root, ".varve-tmp-1")],
   ] as const)("that cannot be handled is a failure: %s (%s)", async (purpose, name, when, path) => {
     await leave(".varve-tmp-1");

@@ -1,9 +1,10 @@
 import type { CheckpointSummary } from "../../log/checkpoint/checkpoint-write.ts";
 import type { TidyReport } from "../../table/commit/log-maintenance.ts";
 import { knownOptions } from "../shared/known-options.ts";
-import { checkpointKeys, cleanLogKeys } from "../shared/option-keys.ts";
-import type { CheckpointOptions, CleanLogOptions } from "../shared/options.ts";
+import { checkpointKeys, cleanLogKeys, leftoversKeys } from "../shared/option-keys.ts";
+import type { CheckpointOptions, CleanLogOptions, LeftoversOptions } from "../shared/options.ts";
 import type { TableState } from "../shared/table-state.ts";
+import { parseTimestamp } from "../shared/table-uri.ts";
 
 /** Manual maintenance of a table's log: `table.log`. Writes also maintain the log automatically. */
 export class TableLog {
@@ -70,5 +71,24 @@ export class TableLog {
     const known = knownOptions("log.clean", options, cleanLogKeys);
     const { tidyTableAndStaged } = await import("../../staging/staged-leftovers.ts");
     return tidyTableAndStaged(await this.#state.newest(), known);
+  }
+
+  /**
+   * Removes what killed writers left in the table's folder and its side tables longer ago than a day: temporary
+   * files, staging folders, unfinished uploads, and audits and ends of staged batches that have no record. `fsck`
+   * names them as `ABANDONED_FILE`. Nothing that changed within the last hour is removed, whatever `before` says.
+   *
+   * @returns the paths, relative to the table
+   *
+   * @example
+   * ```ts
+   * console.log(await orders.log.removeLeftovers({ dryRun: true }));
+   * ```
+   */
+  async removeLeftovers(options: LeftoversOptions = {}): Promise<string[]> {
+    const { before, dryRun } = knownOptions("log.removeLeftovers", options, leftoversKeys);
+    const { removeLeftovers } = await import("../../fsck/remove-leftovers.ts");
+    const unchangedSince = before === undefined ? undefined : parseTimestamp(before);
+    return removeLeftovers(this.#state.log.context, { dryRun, before: unchangedSince });
   }
 }

@@ -130,6 +130,7 @@ export const checkpointKeys = {
   inlineLimit: true,
 } satisfies OptionKeys<options.CheckpointOptions>;
 export const cleanLogKeys = { dryRun: true } satisfies OptionKeys<options.CleanLogOptions>;
+export const leftoversKeys = { before: true, dryRun: true } satisfies OptionKeys<options.LeftoversOptions>;
 export const metricsKeys = { scope: true, columns: true } satisfies OptionKeys<options.MetricsOptions>;
 
 export const selectionKeys = {

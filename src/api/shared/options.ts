@@ -308,6 +308,14 @@ export interface CleanLogOptions {
   readonly dryRun?: boolean | undefined;
 }
 
+/** Which leftovers of killed writers to remove. */
+export interface LeftoversOptions {
+  /** Only what has not changed since this time; default: a day ago. */
+  readonly before?: Timestamp | undefined;
+  /** Only list them. */
+  readonly dryRun?: boolean | undefined;
+}
+
 /** Which recorded metrics to read. */
 export interface MetricsOptions {
   /**

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { counted, shownNumber } from "../../api/counted.ts";
 import { exitCodes } from "../shared/exit.ts";
 import { openOptions } from "../shared/open-options.ts";
+import { openedTable } from "../shared/opened-table.ts";
 import { type ListOutputFlags, type StoreFlags, withListOutput, withStoreFlags } from "../shared/options.ts";
 import { printError } from "../shared/print.ts";
 import { withProgressLine } from "../shared/progress.ts";
@@ -13,11 +14,15 @@ export function addFsck(program: Command): void {
     .command("fsck")
     .summary("check a table against the protocol")
     .description(
-      "Check a table for gaps in the log, missing files, wrong sizes, row counts, statistics and checksums, and orphaned files. Changes nothing.",
+      "Check a table for gaps in the log, missing files, wrong sizes, row counts, statistics and checksums, and orphaned files. Changes nothing, except with --remove-leftovers.",
     )
     .argument("<table>", "folder or URI of the table, with @v12 for the files of a version")
     .option("--no-data", "check that data files exist, but do not read them")
     .option("--no-orphans", "do not look for files that no version names")
+    .option(
+      "--remove-leftovers",
+      "afterwards, remove what killed writers left (ABANDONED_FILE); without it, they are only named",
+    )
     .option(
       "--deep",
       "also check the history: every checkpoint against the commits, the files of all versions, change files",
@@ -33,6 +38,7 @@ interface FsckFlags extends StoreFlags, ListOutputFlags {
   readonly data: boolean;
   readonly orphans: boolean;
   readonly deep?: boolean | undefined;
+  readonly removeLeftovers?: boolean | undefined;
 }
 
 async function fsck(uri: string, flags: FsckFlags): Promise<void> {
@@ -63,4 +69,11 @@ async function fsck(uri: string, flags: FsckFlags): Promise<void> {
   printError(
     `${counted(report.commits, "commit")}, ${counted(report.checkpoints, "checkpoint")}, ${counted(report.files, "file")}, ${counted(report.rows, "row")}: ${counted(findings.length, "finding")}\n`,
   );
+  if (flags.removeLeftovers === true) await removeLeftovers(uri, flags);
+}
+
+async function removeLeftovers(uri: string, flags: FsckFlags): Promise<void> {
+  await using table = await openedTable(uri, flags);
+  const paths = await table.log.removeLeftovers();
+  printError(`${paths.length} leftovers of killed writers removed\n`);
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Dirent } from "node:fs";
-import { readdir, rm, stat } from "node:fs/promises";
+import { lstat, readdir, rm } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { throwIfCancelled } from "../../util/cancel.ts";
 import type { AbandonedOptions, ReadOptions } from "../contract/object-store.ts";
@@ -104,11 +104,17 @@ async function removeIfOlder(root: LocalRoot, file: string, before: number): Pro
   }
 }
 
+/** Whether nothing in a file or folder has changed since `before`; a folder does not change where its files grow. */
 async function isOlder(root: LocalRoot, file: string, before: number): Promise<boolean> {
   try {
-    return (await stat(file)).mtimeMs < before;
+    const status = await lstat(file);
+    if (status.mtimeMs >= before) return false;
+    if (!status.isDirectory()) return true;
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return false;
     throw localError(root, file, "look at", error);
   }
+  for (const { name } of await entriesOf(root, file))
+    if (!(await isOlder(root, join(file, name), before))) return false;
+  return true;
 }
