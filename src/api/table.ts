@@ -5,6 +5,7 @@ import type { AlterResult } from "../operations/alter/alter.ts";
 import type { ChangePoint } from "../operations/changes/changes.ts";
 import type { VersionDiff } from "../operations/diff.ts";
 import type { HistoryEntry } from "../operations/history.ts";
+import type { RestoreOptions, RestoreResult } from "../operations/restore.ts";
 import type { Profile } from "../quality/profile/profile.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import type { StatementResult, StatementTable } from "../statements/contract.ts";
@@ -440,6 +441,29 @@ export class Table implements AsyncDisposable {
     const { request, options: verbOptions } = toUpdateOptions(options);
     const { updateRows } = await import("../operations/update-rows.ts");
     return this.#rewrote(await updateRows(await this.#state.writable(), request, verbOptions));
+  }
+
+  /**
+   * Gives the table the rows, schema and properties of an earlier version (a number, `"v12"`, a time), as a new
+   * version; the versions in between stay readable. Nothing is copied, so the earlier version's files must still be
+   * there.
+   *
+   * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`; `DATA_FILE_MISSING` naming files that are gone, before
+   * anything is written; `TABLE_APPEND_ONLY`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+   *
+   * @example
+   * ```ts
+   * const { filesRestored, filesRemoved } = await orders.restore(0, { dryRun: true });
+   * console.log(filesRestored, filesRemoved);
+   * await orders.restore(0, { userMetadata: "the load of June was wrong" });
+   * ```
+   */
+  async restore(point: VersionArgument | VersionPoint, options: RestoreOptions = {}): Promise<RestoreResult> {
+    const known = knownOptions("restore", options, keys.restoreKeys);
+    const target = versionPoint(point);
+    const { restore } = await import("../operations/restore.ts");
+    const outcome = await restore(await this.#state.newest(), target, known);
+    return outcome.outcome === "committed" ? this.#state.committed(outcome) : outcome;
   }
 
   /**

@@ -12,6 +12,7 @@ import { addProfile, addSuggest } from "./commands/profile.ts";
 import { addQuarantine } from "./commands/quarantine.ts";
 import { addQuery } from "./commands/query.ts";
 import { addRejections } from "./commands/rejections.ts";
+import { addRestore } from "./commands/restore.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addShow } from "./commands/show.ts";
 import { addSql } from "./commands/sql.ts";
@@ -39,6 +40,7 @@ export function buildProgram(): Command {
     addOverwrite,
     addDelete,
     addUpdate,
+    addRestore,
     addShow,
     addQuery,
     addSql,

@@ -38,6 +38,8 @@ async function changeRows(table: Table): Promise<void> {
   await table.update({ set: { p: "'moved'" }, where: "id % 50 = 1" });
   await table.delete("p = 'p 2'");
   await table.delete("id >= 500 AND id < 510");
+  await table.restore(table.snapshot().version - 3);
+  await table.update({ set: { x: "NULL" }, where: "id % 100 = 0" });
 }
 
 const vectors = { "delta.enableDeletionVectors": "true" };

@@ -3,7 +3,9 @@ import type { Mistake } from "./mistake.ts";
 const deleting = "operations/rewrite/delete.test.ts";
 const updating = "operations/rewrite/update.test.ts";
 
-/** Mistakes in deletions and updates. */
+const restoring = "operations/restore.test.ts";
+
+/** Mistakes in deletions, updates and restores. */
 export const rewritesMistakes: readonly Mistake[] = [
   {
     what: "Rows for which a condition is unknown are deleted.",
@@ -132,5 +134,37 @@ export const rewritesMistakes: readonly Mistake[] = [
     replace: "if (verdict.rows < 0) throw",
     test: updating,
     name: "accepted or rejected as a whole",
+  },
+  {
+    what: "A restore takes a file with other deleted rows for the same file.",
+    file: "operations/restore.ts",
+    find: "if (!current.delete(keyOf(file))) restored.push(file);",
+    replace: "if (!current.delete(keyOf({ path: file.path }))) restored.push(file);",
+    test: restoring,
+    name: "gives it the rows of an earlier version again",
+  },
+  {
+    what: "A restore does not look for the deletion vectors that it needs.",
+    file: "operations/restore.ts",
+    find: 'if (place?.kind === "file") needed.add(place.path);',
+    replace: "",
+    test: restoring,
+    name: "names the files that are gone",
+  },
+  {
+    what: "A restore goes back to the numbers of an identity column that were given since.",
+    file: "operations/restore.ts",
+    find: "if (!isLater) return field;",
+    replace: "if (isLater) return field;",
+    test: restoring,
+    name: "gives no number twice",
+  },
+  {
+    what: "A restore lets rows in that others append meanwhile.",
+    file: "operations/restore.ts",
+    find: "      judgedByTable: true,",
+    replace: "",
+    test: restoring,
+    name: "yields to whatever lands meanwhile",
   },
 ];

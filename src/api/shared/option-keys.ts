@@ -1,4 +1,5 @@
 import type { EngineLimits } from "../../engine/core/turns.ts";
+import type { RestoreOptions } from "../../operations/restore.ts";
 import type { S3Options } from "../../storage/s3/s3-options.ts";
 import type { OptionKeys } from "./known-options.ts";
 import type * as options from "./options.ts";
@@ -119,6 +120,11 @@ export const alterKeys = {
   userMetadata: true,
   signal: true,
 } satisfies OptionKeys<options.AlterOptions>;
+export const restoreKeys = {
+  dryRun: true,
+  userMetadata: true,
+  signal: true,
+} satisfies OptionKeys<RestoreOptions>;
 export const setSuiteKeys = {
   registerConstraints: true,
   upgradeProtocol: true,

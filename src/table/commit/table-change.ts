@@ -1,5 +1,12 @@
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
-import type { Action, AddAction, CdcAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import type {
+  Action,
+  AddAction,
+  CdcAction,
+  DomainMetadataAction,
+  MetadataAction,
+  ProtocolAction,
+} from "../../protocol/actions.ts";
 import { removeAction } from "../../protocol/remove-action.ts";
 import { defined } from "../../util/defined.ts";
 import type { JsonValue } from "../../util/json.ts";
@@ -19,8 +26,8 @@ export interface TableChange {
   /** Name in the history, such as `WRITE`. */
   readonly operation: string;
   readonly operationParameters: Readonly<Record<string, JsonValue>>;
-  /** The table's new protocol and metadata, each if it changes. */
-  readonly definition?: readonly (ProtocolAction | MetadataAction)[] | undefined;
+  /** The table's new protocol, metadata and metadata domains, each if it changes. */
+  readonly definition?: readonly (ProtocolAction | MetadataAction | DomainMetadataAction)[] | undefined;
   readonly files?: FileChange | undefined;
   /** Application ids that the commit records in addition to its own transaction. */
   readonly marks?: readonly string[] | undefined;

@@ -1,0 +1,59 @@
+import type { Command } from "commander";
+import { counted } from "../../api/counted.ts";
+import type { RestoreResult } from "../../index.ts";
+import { stoppedBySignals } from "../shared/interruption.ts";
+import { openedTable, printWarnings } from "../shared/opened-table.ts";
+import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { print } from "../shared/print.ts";
+import { megabytes } from "../shared/progress.ts";
+
+interface RestoreFlags extends StoreFlags {
+  readonly dryRun?: boolean | undefined;
+  readonly message?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+/** `varve restore TABLE VERSION` */
+export function addRestore(program: Command): void {
+  const command = program
+    .command("restore")
+    .summary("go back to an earlier version")
+    .description(
+      "Give a table the rows, schema and properties of an earlier version, as a new version. The versions in between stay readable.",
+    )
+    .argument("<table>", "folder or URI of the table")
+    .argument("<version>", "a version such as 12, or a time such as 2024-06-01T00:00:00Z")
+    .option("--dry-run", "say what would change, and write nothing")
+    .option("-m, --message <text>", "message for the version's history")
+    .option("--json", "print the result as JSON")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve restore ./flights 0 --dry-run\n  $ varve restore ./flights 0 --message 'the load of June was wrong'",
+    );
+  withStoreFlags(command).action(async (uri: string, version: string, flags: RestoreFlags) => {
+    await using table = await openedTable(uri, flags);
+    const result = await stoppedBySignals((signal) =>
+      table.restore(version, {
+        dryRun: flags.dryRun === true ? true : undefined,
+        userMetadata: flags.message,
+        signal,
+      }),
+    );
+    await printRestore(result, flags);
+    await printWarnings(table);
+  });
+}
+
+async function printRestore(result: RestoreResult, { json }: RestoreFlags): Promise<void> {
+  if (json === true) {
+    const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
+    print(`${stringifyJson(toJsonValue(result), 2)}\n`);
+    return;
+  }
+  const { outcome, version, restoredVersion, filesRestored, filesRemoved } = result;
+  const files = `${counted(filesRestored, "file")} (${megabytes(result.bytesRestored)} MB) restored, ${counted(filesRemoved, "file")} (${megabytes(result.bytesRemoved)} MB) removed`;
+  if (outcome === "unchanged") print(`nothing changed: version ${version} is the newest\n`);
+  else if (outcome === "dryRun")
+    print(`version ${restoredVersion} would be restored: ${files}; nothing was written\n`);
+  else print(`version ${version}: the table is as at version ${restoredVersion} (${files})\n`);
+}

@@ -1,0 +1,257 @@
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { fileKeyer } from "../log/segment/file-key.ts";
+import { openLog } from "../log/snapshot/open-log.ts";
+import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction } from "../protocol/actions.ts";
+import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
+import { clusteringDomain } from "../protocol/domains.ts";
+import { supportedWriterFeatures } from "../protocol/features.ts";
+import { propertyKey, propertyOf } from "../protocol/properties.ts";
+import { columnMetadata, metadataKeys } from "../schema/column-metadata.ts";
+import { findField } from "../schema/fields.ts";
+import { parseSchema, serializeSchema } from "../schema/schema-json.ts";
+import type { StructField } from "../schema/types.ts";
+import { type MaintenanceOutcome, maintainLog } from "../table/commit/log-maintenance.ts";
+import { commitChange } from "../table/commit/table-change.ts";
+import { protocolWith } from "../table/definition/table-definition.ts";
+import { LogPaths } from "../table/scan/data-files.ts";
+import { mapBounded } from "../util/concurrency.ts";
+import { existingTarget } from "../write/plan/batch-target.ts";
+import { refuseAppendOnly } from "./append-only.ts";
+
+/** Options of a restore. */
+export interface RestoreOptions {
+  /** Say what would change, and write nothing. */
+  readonly dryRun?: boolean | undefined;
+  /** Kept in the version's history. */
+  readonly userMetadata?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Result of a restore. */
+export interface RestoreResult {
+  /** `unchanged`: the version that was asked for is the newest, and nothing was committed. */
+  readonly outcome: "committed" | "unchanged" | "dryRun";
+  /** The version that the restore became, or else the newest one. */
+  readonly version: number;
+  /** The version whose state the table has again. */
+  readonly restoredVersion: number;
+  /** Files that the table did not have any more, or with other deleted rows. */
+  readonly filesRestored: number;
+  readonly filesRemoved: number;
+  readonly bytesRestored: number;
+  readonly bytesRemoved: number;
+}
+
+/** A {@link RestoreResult}, with the maintenance that follows. */
+export interface RestoreOutcome extends RestoreResult {
+  readonly maintenance?: Promise<MaintenanceOutcome> | undefined;
+}
+
+/** The version to go back to. */
+export type RestorePoint = { readonly version: number } | { readonly timestamp: number };
+
+const probesUnderWay = 32;
+const namedFiles = 10;
+
+/**
+ * Gives a table the rows, schema and properties of an earlier version, as a new version. Nothing is copied:
+ * files are listed again, so all that the earlier version needs must still be there.
+ *
+ * The protocol is never lowered; ids of rows and columns and numbers of identity columns that were given since are
+ * not given again.
+ *
+ * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`; `DATA_FILE_MISSING` naming files that are gone, before
+ * anything is written; `TABLE_APPEND_ONLY`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+ */
+export async function restore(
+  snapshot: LogSnapshot,
+  point: RestorePoint,
+  options: RestoreOptions = {},
+): Promise<RestoreOutcome> {
+  const { context } = snapshot;
+  const earlier = await openLog(context, point);
+  if (earlier.readObstacle !== undefined) throw earlier.readObstacle;
+  const target = await existingTarget(snapshot);
+  const unchanged: RestoreResult = {
+    outcome: "unchanged",
+    version: snapshot.version,
+    restoredVersion: earlier.version,
+    filesRestored: 0,
+    filesRemoved: 0,
+    bytesRestored: 0,
+    bytesRemoved: 0,
+  };
+  if (earlier.version >= snapshot.version) return unchanged;
+  const { restored, removed } = await fileDifference(snapshot, earlier);
+  if (removed.length > 0) refuseAppendOnly(target);
+  await requireFiles(snapshot, earlier.version, restored);
+  const result: RestoreResult = {
+    ...unchanged,
+    filesRestored: restored.length,
+    filesRemoved: removed.length,
+    bytesRestored: sizeOf(restored),
+    bytesRemoved: sizeOf(removed),
+  };
+  if (options.dryRun === true) return { ...result, outcome: "dryRun" };
+  const change = await commitChange(
+    { context, snapshot },
+    {
+      operation: "RESTORE",
+      operationParameters: {
+        version: "version" in point ? String(point.version) : "",
+        timestamp: "timestamp" in point ? new Date(point.timestamp).toISOString() : "",
+      },
+      definition: await definitionOf(snapshot, earlier),
+      files: {
+        adds: restored.map((file) => ({ ...file, dataChange: true })),
+        removes: removed,
+        metrics: await metricsOf(earlier, result),
+      },
+      reads: { wholeTable: true },
+      // Rows that others append meanwhile would stay although the earlier version does not have them.
+      judgedByTable: true,
+      userMetadata: options.userMetadata,
+      signal: options.signal,
+    },
+  );
+  if (change.outcome === "alreadyApplied") return { ...unchanged, version: change.version };
+  return {
+    ...result,
+    outcome: "committed",
+    version: change.version,
+    maintenance: maintainLog(context, change, { base: snapshot }),
+  };
+}
+
+/** Files that only one of two versions has; with another deletion vector, a file is another one. */
+async function fileDifference(
+  now: LogSnapshot,
+  earlier: LogSnapshot,
+): Promise<{ readonly restored: readonly AddAction[]; readonly removed: readonly AddAction[] }> {
+  const keyOf = fileKeyer(now.context.store.uri);
+  const current = new Map<string, AddAction>();
+  for await (const chunk of (await now.files()).all())
+    for (const file of chunk) current.set(keyOf(file), file);
+  const restored: AddAction[] = [];
+  for await (const chunk of (await earlier.files()).all())
+    for (const file of chunk) if (!current.delete(keyOf(file))) restored.push(file);
+  return { restored, removed: [...current.values()] };
+}
+
+/** @throws `DATA_FILE_MISSING` naming data files and deletion vectors that the store does not have any more */
+async function requireFiles(
+  { context }: LogSnapshot,
+  version: number,
+  files: readonly AddAction[],
+): Promise<void> {
+  const paths = new LogPaths(context);
+  const needed = new Set<string>();
+  for (const { path, deletionVector } of files) {
+    needed.add(path);
+    const place = deletionVector === undefined ? undefined : deletionVectorPlace(deletionVector);
+    if (place?.kind === "file") needed.add(place.path);
+  }
+  const found = await mapBounded(needed, probesUnderWay, async (logPath) => {
+    const { store, path } = await paths.resolve(logPath);
+    return { logPath, exists: (await store.head(path)) !== undefined };
+  });
+  const missing = found.filter(({ exists }) => !exists).map(({ logPath }) => logPath);
+  if (missing.length === 0) return;
+  const shown = missing.slice(0, namedFiles).join(", ");
+  const more = missing.length > namedFiles ? ` and ${missing.length - namedFiles} more` : "";
+  throw new VarveError(
+    "DATA_FILE_MISSING",
+    `Version ${version} cannot be restored: ${missing.length} of its files are gone, probably removed by a vacuum: ${shown}${more}. Nothing was written. Choose a later version, or put the files back.`,
+    { version, path: missing[0], store: context.store.uri, missing },
+  );
+}
+
+/** What the commit changes of the table's definition. */
+async function definitionOf(
+  now: LogSnapshot,
+  earlier: LogSnapshot,
+): Promise<(ProtocolAction | MetadataAction | DomainMetadataAction)[]> {
+  const features = [...supportedWriterFeatures(earlier.protocol)].filter(
+    (name) => !supportedWriterFeatures(now.protocol).has(name),
+  );
+  const protocol = features.length === 0 ? now.protocol : protocolWith(now.protocol, features);
+  const [before, after] = [await clusteringOf(now), await clusteringOf(earlier)];
+  const removed = before === undefined ? undefined : { ...before, removed: true };
+  const domain = after ?? removed;
+  const moves = before?.configuration !== after?.configuration;
+  return [
+    ...(protocol === now.protocol ? [] : [protocol]),
+    restoredMetadata(now, earlier),
+    ...(moves && domain !== undefined ? [domain] : []),
+  ];
+}
+
+async function clusteringOf(snapshot: LogSnapshot): Promise<DomainMetadataAction | undefined> {
+  const domain = (await snapshot.domainMetadata()).get(clusteringDomain);
+  return domain?.removed === true ? undefined : domain;
+}
+
+/** Properties that later versions of the table depend on, whatever state it is given. */
+const keptProperties = [
+  propertyKey("enableInCommitTimestamps"),
+  propertyKey("inCommitTimestampEnablementVersion"),
+  propertyKey("inCommitTimestampEnablementTimestamp"),
+];
+
+/** The earlier metadata, in which no number goes back that must never be given twice. */
+function restoredMetadata(now: LogSnapshot, earlier: LogSnapshot): MetadataAction {
+  const configuration: Record<string, string> = { ...earlier.metadata.configuration };
+  const present = now.metadata.configuration;
+  for (const key of keptProperties) {
+    delete configuration[key];
+    if (present[key] !== undefined) configuration[key] = present[key];
+  }
+  const highest = Math.max(
+    propertyOf(present, "columnMapping.maxColumnId"),
+    propertyOf(configuration, "columnMapping.maxColumnId"),
+  );
+  if (highest > 0) configuration[propertyKey("columnMapping.maxColumnId")] = String(highest);
+  const { fields } = parseSchema(earlier.metadata.schemaString);
+  const numbered = fields.map((field) => withMark(field, findField(now.schema, field.name)));
+  const isSame = numbered.every((field, index) => field === fields[index]);
+  return {
+    ...earlier.metadata,
+    id: now.metadata.id,
+    createdTime: now.metadata.createdTime,
+    configuration,
+    schemaString: isSame
+      ? earlier.metadata.schemaString
+      : serializeSchema({ type: "struct", fields: numbered }),
+  };
+}
+
+/** The field of an identity column with the later one of two high-water marks. */
+function withMark(field: StructField, now: StructField | undefined): StructField {
+  const identity = columnMetadata(field).identity;
+  const mark = now === undefined ? undefined : columnMetadata(now).identity?.highWaterMark;
+  if (identity === undefined || mark === undefined) return field;
+  const { step, highWaterMark: before } = identity;
+  const isLater = before === undefined || (step > 0n ? mark > before : mark < before);
+  if (!isLater) return field;
+  const value = BigInt(Number(mark)) === mark && Number.isSafeInteger(Number(mark)) ? Number(mark) : mark;
+  return { ...field, metadata: { ...field.metadata, [metadataKeys.identityHighWaterMark]: value } };
+}
+
+async function metricsOf(earlier: LogSnapshot, result: RestoreResult): Promise<Record<string, string>> {
+  let [files, bytes] = [0, 0];
+  for await (const chunk of (await earlier.files()).all())
+    for (const { size } of chunk) [files, bytes] = [files + 1, bytes + size];
+  return {
+    numRestoredFiles: String(result.filesRestored),
+    numRemovedFiles: String(result.filesRemoved),
+    restoredFilesSize: String(result.bytesRestored),
+    removedFilesSize: String(result.bytesRemoved),
+    numOfFilesAfterRestore: String(files),
+    tableSizeAfterRestore: String(bytes),
+  };
+}
+
+function sizeOf(files: readonly AddAction[]): number {
+  return files.reduce((bytes, { size }) => bytes + size, 0);
+}
