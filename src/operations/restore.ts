@@ -108,9 +108,8 @@ export async function restore(
         removes: removed,
         metrics: await metricsOf(earlier, result),
       },
+      // A commit with metadata that read the whole table yields even to a blind append, whose rows would stay.
       reads: { wholeTable: true },
-      // Rows that others append meanwhile would stay although the earlier version does not have them.
-      judgedByTable: true,
       userMetadata: options.userMetadata,
       signal: options.signal,
     },

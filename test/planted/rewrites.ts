@@ -162,7 +162,7 @@ export const rewritesMistakes: readonly Mistake[] = [
   {
     what: "A restore lets rows in that others append meanwhile.",
     file: "operations/restore.ts",
-    find: "      judgedByTable: true,",
+    find: "      reads: { wholeTable: true },",
     replace: "",
     test: restoring,
     name: "yields to whatever lands meanwhile",
