@@ -5,15 +5,37 @@ import { join } from "node:path";
 import Table from "cli-table3";
 import { flights, smallSets, writeBatches } from "../test/support/monthly-batches.ts";
 import { type NextBatches, testNextBatches } from "../test/support/next-batches.ts";
+import { learningRules, simulate } from "../test/support/simulated-series.ts";
 
 /** Share of the runs of suggested checks that may fail on the next batches. */
 const allowed = 0.03;
+/** Share of normal batches of which a check of history may warn, and of jumps that it must find. */
+const [alarms, foundJumps] = [0.01, 0.95];
 
 const folder = await mkdtemp(join(tmpdir(), "varve-rates-"));
 try {
-  if (!(await suggestedSuites())) process.exitCode = 1;
+  const held = [checksOfHistory(), await suggestedSuites()];
+  if (held.includes(false)) process.exitCode = 1;
 } finally {
   await rm(folder, { recursive: true, force: true });
+}
+
+function checksOfHistory(): boolean {
+  const seed = Number(process.env["VARVE_SEED"] ?? 2026);
+  const table = new Table({
+    head: ["checks of history", "false alarms", "jumps found", "found after earlier ones", ""],
+    colAligns: ["left", "right", "right", "right", "left"],
+    style: { head: [], border: [], compact: true },
+  });
+  const held = learningRules.map((learning) => {
+    const { falseAlarms, found, foundAgain } = simulate(learning, { seed, series: 20_000 });
+    const holds = falseAlarms <= alarms && found >= foundJumps && foundAgain >= foundJumps;
+    const shares = [falseAlarms, found, foundAgain].map((share) => percent(share, 1));
+    table.push([learning.name, ...shares, holds ? "holds" : "MISSED"]);
+    return holds;
+  });
+  console.log(`seed ${seed}\n${table.toString()}`);
+  return !held.includes(false);
 }
 
 async function suggestedSuites(): Promise<boolean> {

@@ -145,47 +145,43 @@ function checksOf(info: JsonObject): VersionMetrics["checks"] {
 }
 
 /**
- * Earlier values of a metric of the batches, oldest first, as anomaly checks need them.
- *
- * @throws `SUITE_INVALID` for a metric without a history, because a check of it would never fail
- */
-export async function metricHistory(
-  table: MeasuredTable,
-  metric: string,
-  options: SideTableOptions = {},
-): Promise<number[]> {
-  const columns = keptColumns(metric);
-  return valuesOf(await readMetrics(table, { scope: "batch", columns }, options), metric);
-}
-
-/**
  * Values of a metric up to a version, oldest first, without recording anything: unrecorded versions are
  * measured on the fly.
  *
  * `batch`: of the batches of the versions up to this one; `table`: of all rows of the versions before this
  * one.
  *
- * @returns a function for anomaly checks, which throws as {@link metricHistory}
+ * @returns a function for anomaly checks, which throws `SUITE_INVALID` for a metric without a history, because a check of
+ * it would never fail
  */
 export function unrecordedHistory(
   snapshot: LogSnapshot,
   scope: VersionMetrics["scope"],
   options: SideTableOptions = {},
 ): MetricHistory {
-  let measured: Promise<VersionMetrics[]> | undefined;
-  return async (metric) => {
-    const columns = keptColumns(metric);
-    measured ??= measureVersions(snapshot, options);
-    const fresh = (await measured).filter((entry) => entry.scope === scope);
+  return readOnce(async (columns) => {
+    const fresh = (await measureVersions(snapshot, options)).filter((entry) => entry.scope === scope);
     const recorded = await readMetrics(snapshot, { scope, columns }, options);
     // Others may meanwhile have recorded what was measured here.
     const known = new Set(recorded.map(({ version }) => version));
     const entries = [...recorded, ...fresh.filter(({ version }) => !known.has(version))];
     const end = scope === "batch" ? snapshot.version : snapshot.version - 1;
-    return valuesOf(
-      entries.filter((entry) => entry.version <= end),
-      metric,
-    );
+    return entries.filter((entry) => entry.version <= end);
+  });
+}
+
+/** A history that reads the metrics of all of a gate's checks together, the first time that one is asked for. */
+function readOnce(read: (columns: readonly string[]) => Promise<readonly VersionMetrics[]>): MetricHistory {
+  let known:
+    | { readonly columns: ReadonlySet<string>; readonly entries: Promise<readonly VersionMetrics[]> }
+    | undefined;
+  return async (metric, metrics = [metric]) => {
+    const wanted = keptColumns(metric);
+    if (known === undefined || wanted.some((column) => known?.columns.has(column) !== true)) {
+      const columns = new Set([...metrics, metric].flatMap(keptColumns));
+      known = { columns, entries: read([...columns]) };
+    }
+    return valuesOf(await known.entries, metric);
   };
 }
 
@@ -235,10 +231,8 @@ export async function metricSeries(
  * first use.
  */
 export function recordedHistory(snapshot: LogSnapshot, options: SideTableOptions = {}): MetricHistory {
-  let recorded: Promise<unknown> | undefined;
-  return async (metric) => {
-    recorded ??= recordMetrics(snapshot, options);
-    await recorded;
-    return metricHistory(snapshot, metric, options);
-  };
+  return readOnce(async (columns) => {
+    await recordMetrics(snapshot, options);
+    return readMetrics(snapshot, { scope: "batch", columns }, options);
+  });
 }

@@ -6,12 +6,19 @@ import { openTable } from "../../src/api/open-table.ts";
 import { query } from "../../src/api/query.ts";
 import { runSuite } from "../../src/api/shared/run-suite.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
-import { metricHistory, metricSeries, recordMetrics, unrecordedHistory } from "../../src/metrics/metrics.ts";
+import {
+  metricSeries,
+  recordedHistory,
+  recordMetrics,
+  unrecordedHistory,
+} from "../../src/metrics/metrics.ts";
 import { readMetrics } from "../../src/metrics/metrics-store.ts";
+import type { MetricHistory } from "../../src/quality/gate/gate-context.ts";
 import { metricValue } from "../../src/quality/measures/metric-state.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { arrayOf, schema } from "../../src/schema/builder.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
+import { countCalls } from "../support/counting-store.ts";
 import { freshFolder } from "./table-folder.ts";
 
 describe("metrics over versions", () => {
@@ -50,7 +57,7 @@ describe("metrics over versions", () => {
     );
     expect(metricValue(newest, "min(delay)")).toBe(-7);
     expect(metricValue(newest, "completeness(origin)")).toBe(5 / 8);
-    expect(await metricHistory(await openLog(context), "row_count")).toEqual([3, 4, 1]);
+    expect(await recordedHistory(await openLog(context))("row_count")).toEqual([3, 4, 1]);
     expect(
       (await metricSeries(await openLog(context)))
         .find((series) => series.name === "row_count")
@@ -229,7 +236,7 @@ describe("metrics over versions", () => {
     await table.append([{ id: 4 }]);
     const context = await openContext(folder);
     await recordMetrics(await openLog(context));
-    expect(await metricHistory(await openLog(context), "row_count")).toEqual([3, 1]);
+    expect(await recordedHistory(await openLog(context))("row_count")).toEqual([3, 1]);
     await table.close();
   });
 
@@ -256,6 +263,39 @@ describe("metrics over versions", () => {
       checks: [{ details: { history: 3 } }],
     });
     expect(existsSync(join(folder, "_metrics"))).toBe(false);
+    await table.close();
+  });
+
+  it("are read once for a gate, however many of its checks compare with them", async () => {
+    const source = Array.from({ length: 40 }, (_, id) => ({ id, x: id, y: -id }));
+    const table = await createTable(join(freshFolder(), "t"), { source });
+    for (let batch = 0; batch < 3; batch++) await table.append(source);
+    await table.metrics.record();
+    const reads = async (checks: number) => {
+      const context = await openContext(table.uri);
+      const store = countCalls(context.store);
+      const history = recordedHistory(await openLog({ ...context, store }));
+      const metrics = ["row_count", "mean(id)", "mean(x)", "stdev(x)", "max(y)"].slice(0, checks);
+      for (const metric of metrics) expect(await history(metric, metrics)).toHaveLength(4);
+      return store.counts().trace.length;
+    };
+    expect(await reads(5)).toBe(await reads(1));
+    const asked: (readonly string[] | undefined)[] = [];
+    const history: MetricHistory = async (_metric, metrics) => {
+      asked.push(metrics);
+      return [];
+    };
+    await table.append(source, {
+      gate: suite("g", [
+        check.normal("row_count", undefined, { rule: "batch_normal" }),
+        check.normal("mean", "x", { rule: "seasonal", period: 7, ignore_anomalies: false }),
+      ]),
+      gateOptions: { history },
+    });
+    expect(asked).toEqual([
+      ["row_count", "mean(x)"],
+      ["row_count", "mean(x)"],
+    ]);
     await table.close();
   });
 

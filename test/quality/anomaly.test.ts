@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type AnomalyRule, findAnomalies } from "../../src/quality/measures/anomaly.ts";
+import { studentFactor } from "../../src/quality/measures/student.ts";
+import { learningRules, simulate } from "../support/simulated-series.ts";
 
 const indices = (series: readonly number[], rule: AnomalyRule, from = 0, to = series.length) =>
   findAnomalies(series, rule, { from, to }).map(({ index }) => index);
@@ -68,10 +70,45 @@ describe("rules that learn from the series", () => {
     );
   });
 
-  it("seasonal: holds a value against those of the same phase only, and says nothing before there are two", () => {
-    const weeks = [10, 100, 11, 101, 10, 99, 10];
-    expect(indices([...weeks, 100], { rule: "seasonal", period: 2 })).toEqual([]);
-    expect(indices([...weeks, 10], { rule: "seasonal", period: 2 })).toEqual([7]);
-    expect(indices([10, 100, 11, 5000], { rule: "seasonal", period: 2 })).toEqual([]);
+  it("seasonal: holds a value against those of the same phase only, and says nothing before there are four", () => {
+    const weeks = [10, 100, 11, 101, 10, 99, 10, 100, 11, 101];
+    expect(indices([...weeks, 11, 100], { rule: "seasonal", period: 2 })).toEqual([]);
+    expect(indices([...weeks, 11, 10], { rule: "seasonal", period: 2 })).toEqual([11]);
+    expect(indices([...weeks.slice(0, 7), 5000], { rule: "seasonal", period: 2 })).toEqual([]);
+    expect(indices([...weeks.slice(0, 9), 5000], { rule: "seasonal", period: 2 })).toEqual([9]);
+  });
+
+  it.each([
+    { rule: "absolute_change", max_increase: 5, max_decrease: -5 },
+    { rule: "relative_change", max_increase: 1.5, max_decrease: 0.5 },
+  ] as const)(
+    "$rule: compares with the last value that was normal, where earlier anomalies are ignored",
+    (rule) => {
+      expect(indices([10, 11, 50, 12, 13], rule)).toEqual([2, 3]);
+      expect(indices([10, 11, 50, 51, 12, 13], { ...rule, ignore_anomalies: true })).toEqual([2, 3]);
+    },
+  );
+
+  it("limits by Student's distribution are those of its tables, and leave equal values in", () => {
+    // two-sided 95 % and 99.73 % of Student's distribution with 1, 4 and 9 degrees of freedom
+    const factors = [1, 4, 9].map((freedom) => [studentFactor(1.959964, freedom), studentFactor(3, freedom)]);
+    expect(factors).toEqual([
+      [expect.closeTo(12.706, 2), expect.closeTo(235.79, 1)],
+      [expect.closeTo(2.7764, 3), expect.closeTo(6.6201, 3)],
+      [expect.closeTo(2.2622, 3), expect.closeTo(4.094, 3)],
+    ]);
+    expect(studentFactor(3, 1e6)).toBeCloseTo(3, 4);
+    expect(indices([0.1, 0.1, 0.1, 0.1, 0.1, 0.1], { rule: "batch_normal", limits: "student" }, 5)).toEqual(
+      [],
+    );
+  });
+});
+
+describe("rules that learn, on simulated series", () => {
+  it.each(learningRules)("$name: at most 1 % false alarms, and jumps are found", (learning) => {
+    const { falseAlarms, found, foundAgain } = simulate(learning, { seed: 2026, series: 800 });
+    expect(falseAlarms).toBeLessThanOrEqual(0.01);
+    expect(found).toBeGreaterThanOrEqual(0.98);
+    expect(foundAgain).toBeGreaterThanOrEqual(0.95);
   });
 });

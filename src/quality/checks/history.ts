@@ -25,9 +25,20 @@ const params: ParamSpecs = {
   },
   max_increase: { type: "number", about: "the highest allowed change (for relative_change a ratio)" },
   order: { type: "integer", min: 0, about: "the number of versions to look back" },
-  lower_factor: { type: "number", min: 0, about: "deviations below the mean; default 3" },
-  upper_factor: { type: "number", min: 0, about: "deviations above the mean; default 3" },
+  lower_factor: { type: "number", min: 0, about: "deviations below the mean, of endless history; default 3" },
+  upper_factor: { type: "number", min: 0, about: "deviations above the mean, of endless history; default 3" },
   period: { type: "integer", min: 1, about: "the number of versions in a season" },
+  limits: {
+    type: "enum",
+    values: ["student", "deviations"],
+    about:
+      "for batch_normal: student (default) has limits that are the wider the less history there is; deviations has Deequ's",
+  },
+  ignore_anomalies: {
+    type: "boolean",
+    about:
+      "whether earlier anomalies are left out of what is normal; default true for batch_normal, online_normal and seasonal, false for changes",
+  },
   min_history: {
     type: "integer",
     min: 0,
@@ -41,24 +52,32 @@ function metricName(metric: string, column: string | undefined): string {
 }
 
 function ruleOf(params: JsonObject): AnomalyRule {
+  const ignore_anomalies = params["ignore_anomalies"];
+  const ignoring = typeof ignore_anomalies === "boolean" ? { ignore_anomalies } : {};
   const pick = (...names: readonly string[]) =>
     Object.fromEntries(
       names.flatMap((name) => (number(params, name) === undefined ? [] : [[name, number(params, name)]])),
     );
   switch (text(params, "rule")) {
     case "absolute_change":
-      return { rule: "absolute_change", ...pick("max_decrease", "max_increase", "order") };
+      return { rule: "absolute_change", ...pick("max_decrease", "max_increase", "order"), ...ignoring };
     case "relative_change":
-      return { rule: "relative_change", ...pick("max_decrease", "max_increase", "order") };
+      return { rule: "relative_change", ...pick("max_decrease", "max_increase", "order"), ...ignoring };
     case "batch_normal":
-      return { rule: "batch_normal", ...pick("lower_factor", "upper_factor") };
+      return {
+        rule: "batch_normal",
+        limits: text(params, "limits") === "deviations" ? "deviations" : "student",
+        ...pick("lower_factor", "upper_factor"),
+        ...ignoring,
+      };
     case "online_normal":
-      return { rule: "online_normal", ...pick("lower_factor", "upper_factor") };
+      return { rule: "online_normal", ...pick("lower_factor", "upper_factor"), ...ignoring };
     case "seasonal":
       return {
         rule: "seasonal",
         period: number(params, "period") ?? 7,
         ...pick("lower_factor", "upper_factor"),
+        ...ignoring,
       };
     default:
       return { rule: "threshold", ...pick("lower", "upper") };
@@ -68,7 +87,7 @@ function ruleOf(params: JsonObject): AnomalyRule {
 /** The rule with its parameters as text: `relative_change (max_increase 2)`. */
 function ruleText(params: JsonObject): string {
   const settings = Object.entries(ruleOf(params)).flatMap(([name, value]) =>
-    name === "rule" ? [] : [`${name} ${value}`],
+    name === "rule" || value === "student" ? [] : [`${name} ${value}`],
   );
   return `${text(params, "rule")}${settings.length === 0 ? "" : ` (${settings.join(", ")})`}`;
 }

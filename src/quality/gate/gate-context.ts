@@ -33,8 +33,11 @@ export interface GateContext {
   readonly extra?: readonly PlannedCheck[] | undefined;
 }
 
-/** Earlier values of a metric (`row_count`, `mean(delay)`), oldest first. */
-export type MetricHistory = (metric: string) => Promise<readonly number[]>;
+/**
+ * Earlier values of a metric (`row_count`, `mean(delay)`), oldest first. `metrics` are all those that a gate will
+ * ask for, so that they can be read together.
+ */
+export type MetricHistory = (metric: string, metrics?: readonly string[]) => Promise<readonly number[]>;
 
 /**
  * Rows that the suite never tests: their number, what they violate, and a SELECT of their `file`, `row` and

@@ -53,6 +53,11 @@ export interface CountContext extends GateContext {
   readonly repairs: ReadonlyMap<string, number>;
 }
 
+interface JudgedContext extends CountContext {
+  /** The metrics of all checks of history. */
+  readonly metrics: readonly string[];
+}
+
 /**
  * Counts everything that can be counted in one pass, runs the few checks that need a query of their own, and
  * judges.
@@ -67,6 +72,7 @@ export async function countRows(
   const row = await mainPass(session, planned, masks, staged, context.columns);
   const rows = toNumber(row["n"]) ?? 0;
   const results = new Map<string, CheckResult>();
+  const metrics = planned.flatMap(({ plan }) => (plan.kind === "history" ? [plan.metric] : []));
   for (const [index, check] of planned.entries()) {
     const mask = masks.find((candidate) => candidate.planned.check.id === check.check.id);
     const repaired = context.repairs.get(check.check.id) ?? 0;
@@ -74,7 +80,7 @@ export async function countRows(
       mask === undefined
         ? aggregateResult(
             check,
-            await judged(session, check, index, row, staged, context),
+            await judged(session, check, index, row, staged, { ...context, metrics }),
             elementsOf(check, index, row, rows),
           )
         : rowResult(mask, { ...countsOf(mask, masks.indexOf(mask), row, rows), repaired });
@@ -176,7 +182,7 @@ async function judged(
   index: number,
   row: EngineRow,
   staged: StagedRelation,
-  context: CountContext,
+  context: JudgedContext,
 ): Promise<Judgement> {
   const { plan } = check;
   switch (plan.kind) {
@@ -193,7 +199,7 @@ async function judged(
       );
     case "history": {
       const current = plan.value(valuesOf(row, Object.keys(plan.aggregates), index));
-      return plan.judge(current, (await context.history?.(plan.metric)) ?? []);
+      return plan.judge(current, (await context.history?.(plan.metric, context.metrics)) ?? []);
     }
     case "query":
       return plan.judge(

@@ -1,3 +1,5 @@
+import { type NormalRange, normalValues, studentRange } from "./normal-range.ts";
+
 /**
  * Rules that detect an anomalous value in the series of one metric, with one value per version. Semantics are
  * those of Deequ's strategies, except where noted.
@@ -9,18 +11,27 @@ export type AnomalyRule =
       readonly max_decrease?: number | undefined;
       readonly max_increase?: number | undefined;
       readonly order?: number | undefined;
+      readonly ignore_anomalies?: boolean | undefined;
     }
   | {
       readonly rule: "relative_change";
       readonly max_decrease?: number | undefined;
       readonly max_increase?: number | undefined;
       readonly order?: number | undefined;
+      readonly ignore_anomalies?: boolean | undefined;
     }
   | {
       readonly rule: "batch_normal";
       readonly lower_factor?: number | undefined;
       readonly upper_factor?: number | undefined;
       readonly include_searched?: boolean | undefined;
+      /**
+       * `deviations` (default): the mean and as many sample deviations, as Deequ does; `student`: as seldom
+       * outside however few values there are ({@link studentRange}).
+       */
+      readonly limits?: "deviations" | "student" | undefined;
+      /** For `student`: whether earlier anomalies say nothing of what is normal; default true. */
+      readonly ignore_anomalies?: boolean | undefined;
     }
   | {
       readonly rule: "online_normal";
@@ -34,6 +45,8 @@ export type AnomalyRule =
       readonly period: number;
       readonly lower_factor?: number | undefined;
       readonly upper_factor?: number | undefined;
+      /** Whether earlier anomalies of the phase say nothing of what is normal; default true. */
+      readonly ignore_anomalies?: boolean | undefined;
     };
 
 /** Half-open range of indices to search; the other values only define what is normal. */
@@ -79,31 +92,12 @@ function expectedRanges(series: readonly number[], rule: AnomalyRule, searched: 
         lower: rule.lower ?? -Infinity,
         upper: rule.upper ?? Infinity,
       }));
-    case "absolute_change": {
-      const order = rule.order ?? 1;
-      const changes = nthDifference(series, order);
-      return within(series, searched, (index) =>
-        index < order
-          ? undefined
-          : {
-              compared: valueAt(changes, index - order),
-              lower: rule.max_decrease ?? -Infinity,
-              upper: rule.max_increase ?? Infinity,
-            },
+    case "absolute_change":
+      return changes(series, rule, searched, (values, order) => nthDifference(values, order).at(-1));
+    case "relative_change":
+      return changes(series, rule, searched, (values, order) =>
+        ratio(valueAt(values, values.length - 1), valueAt(values, values.length - 1 - order)),
       );
-    }
-    case "relative_change": {
-      const order = rule.order ?? 1;
-      return within(series, searched, (index) =>
-        index < order
-          ? undefined
-          : {
-              compared: ratio(valueAt(series, index), valueAt(series, index - order)),
-              lower: rule.max_decrease ?? -Infinity,
-              upper: rule.max_increase ?? Infinity,
-            },
-      );
-    }
     case "batch_normal":
       return batchNormal(series, rule, searched);
     case "online_normal":
@@ -111,6 +105,32 @@ function expectedRanges(series: readonly number[], rule: AnomalyRule, searched: 
     case "seasonal":
       return seasonal(series, rule, searched);
   }
+}
+
+type ChangeRule = AnomalyRule & { readonly rule: "absolute_change" | "relative_change" };
+
+/**
+ * Bounds of each value's change from the values before it, if there are as many as `order` says; with
+ * `ignore_anomalies`, from those before it that are no anomalies.
+ */
+function changes(
+  series: readonly number[],
+  { order = 1, ignore_anomalies: ignored = false, ...rule }: ChangeRule,
+  searched: Searched,
+  change: (values: readonly number[], order: number) => number | undefined,
+): Range[] {
+  const [lower, upper] = [rule.max_decrease ?? -Infinity, rule.max_increase ?? Infinity];
+  const ranges: Range[] = [];
+  let before: number[] = [];
+  for (const [index, value] of series.entries()) {
+    const values = [...before.slice(Math.max(0, before.length - order)), value];
+    const compared = values.length > order ? (change(values, order) ?? Number.NaN) : undefined;
+    if (compared !== undefined && index >= searched.from && index < searched.to)
+      ranges.push({ index, compared, lower, upper });
+    const isNormal = compared === undefined || (compared >= lower && compared <= upper);
+    if (!ignored || isNormal) before = values;
+  }
+  return ranges;
 }
 
 /** A value that stays zero has not changed. */
@@ -163,6 +183,10 @@ function batchNormal(
       ? series
       : series.filter((_, index) => index < searched.from || index >= searched.to);
   if (learned.length === 0) return [];
+  if (rule.limits === "student") {
+    const range = normalRange(learned, rule);
+    return within(series, searched, (index) => ({ compared: valueAt(series, index), ...range }));
+  }
   const { mean, deviation } = meanAndDeviation(learned, 1);
   const [lower, upper] = [
     mean - (rule.lower_factor ?? 3) * deviation,
@@ -224,25 +248,30 @@ function onlineNormal(
   });
 }
 
-/**
- * Compares with values at the same phase of earlier periods: mean and sample deviation of the series at i −
- * period, i − 2·period, …
- */
+/** The range of normal values after the given ones, by default without the anomalies among them. */
+function normalRange(
+  values: readonly number[],
+  rule: Pick<
+    AnomalyRule & { readonly rule: "seasonal" },
+    "lower_factor" | "upper_factor" | "ignore_anomalies"
+  >,
+): NormalRange {
+  const factors = { lower: rule.lower_factor ?? 3, upper: rule.upper_factor ?? 3 };
+  return studentRange(rule.ignore_anomalies === false ? values : normalValues(values, factors), factors);
+}
+
+/** Fewer values of a phase say too little about the next. */
+const fewestPhases = 4;
+
+/** Compares with values at the same phase of earlier periods: those at i − period, i − 2·period, … */
 function seasonal(
   series: readonly number[],
   rule: AnomalyRule & { readonly rule: "seasonal" },
   searched: Searched,
 ): Range[] {
   return within(series, searched, (index) => {
-    const past: number[] = [];
-    for (let before = index - rule.period; before >= 0; before -= rule.period)
-      past.push(valueAt(series, before));
-    if (past.length < 2) return undefined;
-    const { mean, deviation } = meanAndDeviation(past, 1);
-    return {
-      compared: valueAt(series, index),
-      lower: mean - (rule.lower_factor ?? 3) * deviation,
-      upper: mean + (rule.upper_factor ?? 3) * deviation,
-    };
+    const past = series.slice(0, index).filter((_, before) => (index - before) % rule.period === 0);
+    if (past.length < fewestPhases) return undefined;
+    return { compared: valueAt(series, index), ...normalRange(past, rule) };
   });
 }
