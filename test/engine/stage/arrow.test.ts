@@ -363,4 +363,18 @@ describe("import", () => {
       code: "SOURCE_UNREADABLE",
     });
   });
+
+  it("bytes that came with a stream's end, and are no part of it, are not dropped in silence", async () => {
+    const one = tableToIPC(tableFromArrays({ i: Int32Array.of(1, 2) }), "stream");
+    async function* pieces(...parts: Uint8Array[]): AsyncGenerator<Uint8Array> {
+      yield* parts;
+    }
+    const two = staged({ kind: "arrow-ipc", stream: pieces(Buffer.concat([one, one])) });
+    await expect(two).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      message: expect.stringContaining("Pass one stream at a time"),
+    });
+    const padded = await staged({ kind: "arrow-ipc", stream: pieces(one, new Uint8Array(8)) });
+    expect(padded.rows).toHaveLength(2);
+  });
 });

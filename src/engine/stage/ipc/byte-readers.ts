@@ -5,6 +5,8 @@ import { ArrowDamage } from "./damage.ts";
 export interface SequentialBytes {
   /** How many are left, where that is known. */
   readonly left: number | undefined;
+  /** Those of them that are here already, where how many are left is not known. */
+  readonly arrived: Uint8Array;
   /** The next `length` bytes, fewer only at the end; memory is taken for those that there are. */
   take(length: number): Promise<Uint8Array>;
 }
@@ -50,6 +52,7 @@ export function inSequence(bytes: RandomBytes): SequentialBytes {
     get left() {
       return bytes.size - offset;
     },
+    arrived: new Uint8Array(0),
     async take(length) {
       const part = await bytes.read(offset, Math.min(length, bytes.size - offset));
       offset += part.length;
@@ -63,6 +66,9 @@ export function bytesOfStream(pieces: AsyncIterator<Uint8Array>): SequentialByte
   let waiting: Uint8Array = new Uint8Array(0);
   return {
     left: undefined,
+    get arrived() {
+      return waiting;
+    },
     async take(length) {
       const parts: Uint8Array[] = [];
       let found = 0;

@@ -197,6 +197,9 @@ function pushedBack(start: Uint8Array, bytes: SequentialBytes): SequentialBytes 
     get left() {
       return bytes.left === undefined ? undefined : bytes.left + rest.length;
     },
+    get arrived() {
+      return rest.length === 0 ? bytes.arrived : Buffer.concat([rest, bytes.arrived]);
+    },
     async take(length) {
       const first = rest.subarray(0, length);
       rest = rest.subarray(first.length);
@@ -230,8 +233,8 @@ async function* streamMessages(bytes: SequentialBytes): AsyncGenerator<WholeMess
     if (message === undefined) break;
     yield message;
   }
-  // A stream without an end may stay open; of a file or of bytes in memory the rest is there to see.
-  const rest = bytes.left === undefined ? new Uint8Array(0) : await allOf(bytes);
+  // A stream without an end may stay open: more of it is not waited for.
+  const rest = bytes.left === undefined ? bytes.arrived : await allOf(bytes);
   assertSound(
     rest.every((byte) => byte === 0),
     () => `${rest.length} bytes follow its end. Pass one stream at a time`,
