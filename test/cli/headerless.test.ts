@@ -57,6 +57,15 @@ describe("a CSV file without a header", () => {
       stderr: expect.stringMatching(warning),
     });
     expect((await varve("profile", source)).stderr).toMatch(warning);
+    const named = inFolder("warned");
+    expect(await varve("create", named, "--from", source, "--names", "id,name,day")).toMatchObject({
+      stderr: "",
+    });
+    const append = await varve("append", named, source);
+    expect(append.code).toBe(1);
+    expect(append.stderr).toMatch(/^warning: the first line gave a column the name "1", .*\nvarve: /);
+    expect((await varve("append", named, source, "--no-header")).stderr).not.toContain("warning");
+    expect((await varve("overwrite", named, source, "--overwrite-schema")).stderr).toMatch(warning);
     expect((await varve("profile", source, "--no-header")).stderr).toBe("");
   });
 

@@ -24,6 +24,9 @@ const files: Readonly<Record<string, string>> = {
   "german.csv": 'id,customer,amount\n5,acme,"7,50"\n',
   "channel.csv": "id,customer,amount,channel\n6,acme,1.00,web\n",
   "array.json": '[\n{"id":7,"customer":"acme","amount":1}\n]\n',
+  "values.csv": "8,1.50\n9,2.50\n",
+  "nested.ndjson": '{"id":9,"customer":"acme","amount":1,"place":{"city":"Z"}}\n',
+  "text.ndjson": '{"id":"nine","customer":"acme","amount":1}\n',
   "suite.json": `{"checks":[{"kind":"expect_column_values_to_be_between",
     "params":{"column":"amount","min_value":0},"onFail":"quarantine"}]}\n`,
   "strict.json": `{"checks":[{"kind":"expect_column_values_to_be_between",
@@ -32,6 +35,17 @@ const files: Readonly<Record<string, string>> = {
     "params":{"column":"amount","min_value":0}}]}\n`,
 };
 
+/** What a first day goes on with: each says what it did, and how much of it is shown. */
+const more = [
+  "varve show ./orders",
+  "varve profile june.csv",
+  "varve diff ./orders 0 --rows --key id --format jsonl",
+  "varve history ./orders --rejected",
+  "varve create ./values --from values.csv",
+  "varve create ./named --from values.csv --names id,amount",
+  "varve show ./orders | head -n 2",
+];
+
 const preparation = [
   "varve create ./made --from may.csv --quiet",
   "varve show ./made --output may.parquet --quiet",
@@ -39,6 +53,14 @@ const preparation = [
 
 /** Mistakes of a first day, each with the exit code that tells it. */
 const mistakes: readonly (readonly [command: string, expected: number])[] = [
+  ["varve apend ./orders june.csv", 2],
+  ["varve show ./orders@1", 1],
+  ["varve show ./orders@2001-01-01", 1],
+  ["varve diff ./orders 0 --key id", 2],
+  ["varve append ./orders nested.ndjson", 1],
+  ["varve append ./orders text.ndjson", 1],
+  ["varve show ./orders --where \"amount > 'much'\"", 1],
+  ["varve append ./orders values.csv", 1],
   ["varve append ./orders jnue.csv", 1],
   ["varve append ./orders june.csv --suit suite.json", 2],
   ["varve append ./orders channel.csv", 1],
@@ -75,6 +97,7 @@ export function walk(): readonly Step[] {
       ...preparation.map((command) => run(command)),
       ...tour().map((command) => run(command)),
       run("varve append ./orders june.csv --suite suite.json --batch-id orders-2024-06"),
+      ...more.map((command) => run(command)),
       run("rm -r ./orders && node tour.mjs"),
       ...mistakes.map(([command, expected]) => run(command, expected)),
     ];

@@ -14,6 +14,7 @@ import {
   withStoreFlags,
 } from "../shared/options.ts";
 import { withOutput } from "../shared/output-format.ts";
+import { printError } from "../shared/print.ts";
 import { printRecords } from "../shared/records.ts";
 import {
   type SourceFlags,
@@ -152,7 +153,7 @@ function printHoldout({ rows, batches, checks }: Holdout): void {
     ({ id, failed, rate, outcome }) =>
       `  ${visible(id)}: failed in ${failed} (${rounded(rate * 100)} %)${outcome === "kept" ? "" : `, ${outcome}`}\n`,
   );
-  process.stderr.write(
+  printError(
     `The tests that the other rows suggest, on ${batches} batches of ${rows.toLocaleString("en-US")} held out rows:\n${lines.join("")}`,
   );
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { counted, shownNumber } from "../../api/counted.ts";
+import { isVarveError } from "../../api/errors.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../api/json.ts";
 import type { AppendOptions, Source, Table, WriteResult } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
@@ -8,7 +9,13 @@ import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
 import { phaseStates, withProgressLine } from "../shared/progress.ts";
-import { fileSource, filesHelp, type SourceFlags, withSourceFlags } from "../shared/source-files.ts";
+import {
+  fileSource,
+  filesHelp,
+  type SourceFlags,
+  warnOfMissingHeader,
+  withSourceFlags,
+} from "../shared/source-files.ts";
 import { inputFiles } from "../shared/standard-input.ts";
 import { readSuite } from "../shared/suite-file.ts";
 
@@ -140,11 +147,30 @@ type Verb = (table: Table, source: Source, options: AppendOptions) => Promise<Wr
 async function write(uri: string, files: readonly string[], flags: WriteFlags, verb: Verb): Promise<void> {
   await using table = await openedTable(uri, flags);
   await using input = await inputFiles(files, flags);
+  const before = new Set(columnsOf(table));
   const result = await withProgress(flags, async (options) =>
     verb(table, fileSource(input.files, flags), options),
-  );
+  ).catch((error: unknown) => {
+    warnOfMissingHeader(unknownColumns(error), { ...flags, files });
+    throw error;
+  });
+  const added = columnsOf(table).filter((name) => !before.has(name));
+  warnOfMissingHeader(added, { ...flags, files });
   await printWriteResult(result, flags, await landedVersion(table, result, flags));
   await printWarnings(table);
+}
+
+function columnsOf(table: Table): readonly string[] {
+  return table.snapshot().schema.fields.map(({ name }) => name);
+}
+
+/** Columns of a batch that the table does not have, if that is what an error says. */
+function unknownColumns(error: unknown): readonly string[] {
+  const mismatches = isVarveError(error, "SCHEMA_MISMATCH") ? error.data["mismatches"] : undefined;
+  if (!Array.isArray(mismatches)) return [];
+  return (mismatches as readonly Readonly<Record<string, unknown>>[]).flatMap(({ reason, column }) =>
+    reason === "unknown" && Array.isArray(column) ? [String(column[0])] : [],
+  );
 }
 
 /** The version that a batch became that was committed before, if the log still has its commit. */

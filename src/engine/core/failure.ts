@@ -213,6 +213,7 @@ function callerTextAt(
 function readableComplaint(message: string): string {
   const lines = message
     .replace(/^\t+/gm, "  ")
+    .replaceAll(/\bDECIMAL\((\d+,\d+)\)/g, "decimal($1)")
     .replaceAll(/\bINT(8|16|32|64|128)\b/g, (name, bits: string) => integerNames.get(bits) ?? name)
     .split("\n");
   const isList = lines.some((line) => line.trim() === "Candidate functions:");
