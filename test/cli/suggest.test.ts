@@ -34,6 +34,27 @@ describe("varve suggest", () => {
     );
   });
 
+  it("tells a program the verdict of a rejected batch on standard output, and what has no suite as such", async () => {
+    const table = join(folder, "rejected");
+    const strict = join(folder, "strict.json");
+    const params = { column: "amount", min_value: 0 };
+    const checks = [{ id: "low", kind: "expect_column_values_to_be_between", params }];
+    writeFileSync(strict, JSON.stringify({ checks }));
+    await varve("create", table, "--from", month(5));
+    const { code, stdout, stderr } = await varve("append", table, month(6, 3), "--suite", strict, "--json");
+    expect(code).toBe(3);
+    expect(stderr).toContain("[BATCH_REJECTED]");
+    expect(JSON.parse(stdout)).toMatchObject({
+      outcome: "rejected",
+      reasons: [expect.stringContaining("3 of 200 rows fail")],
+      gate: { accepted: false, rows: 200, checks: [{ id: "low", unexpected: 3 }] },
+    });
+    expect(await varve("suite", "remove", table)).toMatchObject({
+      code: 0,
+      stdout: "the table has no suite to remove, and stays at version 0\n",
+    });
+  });
+
   it("--holdout tests the suite on the last rows, and tells the rates beside the suite", async () => {
     const { code, stdout, stderr } = await varve("suggest", month(5), "--holdout", "0.2");
     expect(code).toBe(0);

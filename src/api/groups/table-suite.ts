@@ -59,7 +59,8 @@ export class TableSuite {
   }
 
   /**
-   * Removes the suite and its constraints from the table, in a commit of its own.
+   * Removes the suite and its constraints from the table, in a commit of its own; a table without a suite stays
+   * at its version.
    *
    * @throws `CONFLICT_…`
    *
@@ -69,7 +70,11 @@ export class TableSuite {
    * ```
    */
   async unset(options: UnsetSuiteOptions = {}): Promise<SetSuiteResult> {
-    return this.#change(null, knownOptions("suite.unset", options, unsetSuiteKeys));
+    const known = knownOptions("suite.unset", options, unsetSuiteKeys);
+    const { hasSuite } = await import("../../operations/alter/set-suite.ts");
+    const newest = await this.#state.newest();
+    if (!hasSuite(newest)) return { version: newest.version, constraints: [] };
+    return this.#change(null, known);
   }
 
   /**

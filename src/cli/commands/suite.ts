@@ -79,7 +79,12 @@ async function set(
 
 async function remove(uri: string, flags: StoreFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
-  const result = await table.suite.unset();
-  print(`version ${result.version}: suite removed\n`);
+  const before = table.snapshot().version;
+  const { version } = await table.suite.unset();
+  print(
+    version === before
+      ? `the table has no suite to remove, and stays at version ${version}\n`
+      : `version ${version}: suite removed\n`,
+  );
   await printWarnings(table);
 }

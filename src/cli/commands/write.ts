@@ -46,7 +46,7 @@ export function withRowFlags(command: Command): Command {
     .option("--suite <file>", "JSON file of data tests to run before the commit")
     .option("-m, --message <text>", "message for the version's history")
     .option("--target-file-size <size>", "split data files near this size, e.g. 128MB", byteSize)
-    .option("--json", "print the result as JSON");
+    .option("--json", "print the result as JSON, the verdict of a rejected batch too");
 }
 
 /** The option of commands whose rejections are recorded. */
@@ -191,7 +191,7 @@ export async function withProgress<T>(
   run: (options: AppendOptions) => Promise<T>,
 ): Promise<T> {
   const gate = flags.suite === undefined ? undefined : await readSuite(flags.suite);
-  return withProgressLine({ stage: "starting", share: 0 }, flags.quiet === true, (update) => {
+  const written = withProgressLine({ stage: "starting", share: 0 }, flags.quiet === true, (update) => {
     const stateOf = phaseStates();
     return stoppedBySignals((signal) =>
       run({
@@ -205,6 +205,20 @@ export async function withProgress<T>(
       }),
     );
   });
+  return flags.json === true ? written.catch(printRejection) : written;
+}
+
+/** Prints the verdict of a rejected batch on standard output, beside the message on standard error. */
+async function printRejection(error: unknown): Promise<never> {
+  const [{ isVarveError }, { stringifyJson, toJsonValue }] = await Promise.all([
+    import("../../api/errors.ts"),
+    import("../../api/json.ts"),
+  ]);
+  if (isVarveError(error, "BATCH_REJECTED")) {
+    const { reasons, gate } = error.data;
+    print(`${stringifyJson(toJsonValue({ outcome: "rejected", rows: 0, reasons, gate }), 2)}\n`);
+  }
+  throw error;
 }
 
 /** Prints the result of a write on standard output; `landed` is the version of a batch that was committed before. */

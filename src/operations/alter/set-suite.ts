@@ -51,6 +51,15 @@ export interface SetSuiteOutcome extends SetSuiteResult {
 
 const ownConstraint = `${constraintPrefix}${suiteConstraintPrefix}`;
 
+/** Whether a table carries a suite, or constraints that came from one. */
+export function hasSuite({ metadata }: LogSnapshot): boolean {
+  return Object.keys(metadata.configuration).some(isOfSuite);
+}
+
+function isOfSuite(property: string): boolean {
+  return property === suiteProperty || property.startsWith(ownConstraint);
+}
+
 /**
  * Makes a suite part of the table, in one metadata commit: from then on, every write through varve is tested
  * with it. `null` removes the suite.
@@ -66,9 +75,7 @@ export async function setSuite(
   requireWritable(snapshot.protocol, snapshot.metadata);
   const defined = suite === null ? undefined : defineSuite(suite);
   const constraints = defined === undefined ? [] : await checkSuite(snapshot, defined, options);
-  const kept = Object.entries(snapshot.metadata.configuration).filter(
-    ([key]) => key !== suiteProperty && !key.startsWith(ownConstraint),
-  );
+  const kept = Object.entries(snapshot.metadata.configuration).filter(([key]) => !isOfSuite(key));
   const configuration: Record<string, string> = Object.fromEntries(kept);
   if (defined !== undefined) configuration[suiteProperty] = suiteText(defined);
   for (const { name, expression } of constraints) configuration[`${constraintPrefix}${name}`] = expression;

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../../src/api/create-table.ts";
+import { openTable } from "../../../src/api/open-table.ts";
 import { check, suite } from "../../../src/quality/suite/builder.ts";
 import { schema } from "../../../src/schema/builder.ts";
 import { actionsOf, freshFolder, rowsOf } from "../table-folder.ts";
@@ -41,6 +42,16 @@ describe("a suite that a table carries", () => {
     expect(await table.suite.get()).toBeUndefined();
     expect(await table.append([{ id: 9, delay: -999, origin: "?" }])).toMatchObject({ rows: 1 });
     await table.close();
+  });
+
+  it("is not removed by a commit where there is none", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: columns() });
+    expect(await table.suite.unset()).toEqual({ version: 0, constraints: [] });
+    const other = await openTable(table.uri);
+    await other.suite.set(own);
+    expect(await table.suite.unset()).toMatchObject({ version: 2 });
+    expect(await other.history({ limit: 1 })).toMatchObject([{ version: 2 }]);
+    await Promise.all([table.close(), other.close()]);
   });
 
   it("is enforced beside the gate of a write", async () => {
