@@ -38,6 +38,47 @@ it.each(Object.keys(verbs).flatMap((name) => [undefined, null, true].map((value)
   },
 );
 
+const wrong: readonly unknown[] = [null, 5, 5n, [5], {}, Promise.resolve(1), Symbol("s"), () => 1];
+const files = (source: (value: never) => never) => (table: Table, value: never) =>
+  table.append(source(value));
+const options: Readonly<Record<string, (table: Table, value: never) => Promise<unknown>>> = {
+  "a CSV source": files((csv) => given({ csv })),
+  "an NDJSON source": files((ndjson) => given({ ndjson })),
+  "a Parquet source": files((parquet) => given({ parquet })),
+  "an SQL source": files((sql) => given({ sql })),
+  "a table's properties": (table, properties) =>
+    createTable(`${table.uri}/other`, { schema: schema().long("id"), properties }),
+  "the value of a property": (table, value) =>
+    createTable(`${table.uri}/other`, {
+      schema: schema().long("id"),
+      properties: { "delta.appendOnly": value },
+    }),
+  "a description": (table, description) => table.alter({ description }),
+  "changed properties": (table, value) => table.alter({ set: { own: value } }),
+  "removed properties": (table, value) => table.alter({ unset: [value] }),
+  "a constraint": (table, value) => table.alter({ addConstraints: { c: value } }),
+  "a message": (table, userMetadata) => table.append([{ id: 1 }], { userMetadata }),
+  mergeSchema: (table, mergeSchema) => table.append([{ id: 1 }], { mergeSchema }),
+  "the signal of a write": (table, signal) => table.append([{ id: 1 }], { signal }),
+  "the signal of a list": (table, signal) => table.history({ signal }),
+  "a quarantine": (table, quarantine) => table.append([{ id: 1 }], { quarantine }),
+  "the batch of a list": (table, batch) => table.history({ batch }),
+};
+
+it.each(Object.keys(options))("%s refuses what is of another kind, by INVALID_ARGUMENT", async (name) => {
+  await using table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id") });
+  for (const value of wrong) {
+    if (name === "a table's properties" && typeof value === "object" && Object.keys(value ?? {}).length === 0)
+      if (value !== null) continue;
+    const error: unknown = await options[name]?.(table, given(value)).catch((caught: unknown) => caught);
+    expect([String(value), error]).toMatchObject([
+      String(value),
+      { name: "VarveError", code: "INVALID_ARGUMENT" },
+    ]);
+  }
+  expect((await table.refresh()).version).toBe(0);
+});
+
 it("the options of writes and reads refuse null", async () => {
   const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id") });
   await expect(table.append([{ id: 1 }], given(null))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });

@@ -10,7 +10,7 @@ import { stagedSqlKeys } from "../shared/option-keys.ts";
 import type { StagedSqlOptions } from "../shared/options.ts";
 import { Snapshot } from "../shared/snapshot.ts";
 import { type AuditOptions, auditKeys, type PublishOptions } from "../shared/table-options.ts";
-import { parseTravelPoint } from "../shared/table-uri.ts";
+import { parseTravelPoint, requireText } from "../shared/table-uri.ts";
 import { toPublishOptions } from "../shared/write-options.ts";
 
 /** What a staged batch needs from its table. */
@@ -102,6 +102,7 @@ export class StagedRows {
    * ```
    */
   async sql(text: string, options: StagedSqlOptions = {}): Promise<QueryResult> {
+    requireText(text, "A query", "sql");
     const { exportFolder } = knownOptions("StagedRows.sql", options, stagedSqlKeys);
     const [{ prepareQuery }, { openLog }, { stagedSnapshot }] = await Promise.all([
       import("../../query/query.ts"),

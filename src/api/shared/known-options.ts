@@ -44,10 +44,52 @@ function copyKnown(verb: string, path: string, options: unknown, keys: KnownKeys
     // nested options are checked and passed on as they are, because connections are shared by the identity of
     // the options
     if (nameLists.has(key)) requireNames(verb, key, value);
+    const kind = kinds.get(key);
+    if (kind !== undefined && !isOfKind[kind](value))
+      throw wrongKind(verb, `${path}${path === "" ? "" : "."}${key}`, kind);
     if (below !== true) copyKnown(verb, `${path}${path === "" ? "" : "."}${key}`, value, below);
     copy[key] = value;
   }
   return copy;
+}
+
+type Kind = keyof typeof isOfKind;
+
+/** What an option of a kind may be; plain JavaScript may give anything. */
+const isOfKind = {
+  "true or false": (value: unknown) => typeof value === "boolean",
+  text: (value: unknown) => typeof value === "string",
+  "a function": (value: unknown) => typeof value === "function",
+  "an AbortSignal": (value: unknown) => value instanceof AbortSignal,
+  "an object of texts": (value: unknown) =>
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((member) => typeof member === "string"),
+  "an array of texts": (value: unknown) =>
+    Array.isArray(value) && value.every((member) => typeof member === "string"),
+};
+
+/** Kinds of options by name: an option has one kind in every verb. */
+const kinds: ReadonlyMap<string, Kind> = new Map(
+  Object.entries({
+    "true or false":
+      "mergeSchema upgradeProtocol recordRejection dynamicPartitions overwriteSchema ifNotExists dryRun deep data orphans checkFiles registerConstraints extended",
+    text: "userMetadata description messageContains batch exportFolder",
+    "a function": "onProgress openStore",
+    "an AbortSignal": "signal",
+    "an object of texts": "properties addConstraints set",
+    "an array of texts": "unset dropConstraints dropFeatures",
+  } satisfies Record<Kind, string>).flatMap(([kind, names]) =>
+    names.split(" ").map((name) => [name, kind as Kind] as const),
+  ),
+);
+
+function wrongKind(verb: string, option: string, kind: Kind): VarveError {
+  return new VarveError("INVALID_ARGUMENT", `The option ${option} of ${verb} must be ${kind}.`, {
+    verb,
+    option,
+  });
 }
 
 /** Options of every verb that are lists of columns' names. */

@@ -13,6 +13,7 @@ import {
   type SqlSource,
   sqlSourceKeys,
 } from "./table-options.ts";
+import { requireOptions, requireText } from "./table-uri.ts";
 
 /**
  * Converts a caller's source for the verbs. @throws `INVALID_ARGUMENT` for unknown members of `{ csv }` and
@@ -22,6 +23,7 @@ export function toWriteSource(source: Source): WriteSource {
   if (source instanceof Snapshot || isOpened(source)) return logOf(source);
   if (isWrapper(source, "sql")) {
     const { sql, tables, files } = knownOptions("a source { sql }", source as SqlSource, sqlSourceKeys);
+    requireText(sql, "The SQL of a source", "sql");
     return {
       sql,
       tables: tables === undefined ? undefined : toSnapshots(tables),
@@ -36,6 +38,8 @@ export function toWriteSource(source: Source): WriteSource {
   if (isWrapper(source, "parquet")) return { parquet: toPaths((source as ParquetSource).parquet) };
   if (isWrapper(source, "arrow")) {
     const { arrow } = source as ArrowSource;
+    if (typeof arrow !== "string" && (typeof arrow !== "object" || arrow === null))
+      requireText(arrow, "The Arrow file of a source", "arrow");
     return { arrow: isUrl(arrow) ? addressOfUrl(arrow.href) : arrow };
   }
   return source as WriteSource;
@@ -45,17 +49,20 @@ type NdjsonSource = Extract<Source, { readonly ndjson: unknown }>;
 type ParquetSource = Extract<Source, { readonly parquet: unknown }>;
 type ArrowSource = Exclude<Extract<Source, { readonly arrow: unknown }>, Snapshot>;
 
-/** The text of each path; values of other types are refused where paths are read. */
+/** The text of each path. @throws `INVALID_ARGUMENT` for values of other types */
 function toPaths(paths: SourceFile | readonly SourceFile[]): string | readonly string[] {
   return Array.isArray(paths) ? paths.map(toPath) : toPath(paths as SourceFile);
 }
 
 function toPathsByName(files: NonNullable<SqlSource["files"]>): Record<string, string | readonly string[]> {
+  requireOptions(files, "a source's files");
   return Object.fromEntries(Object.entries(files).map(([name, paths]) => [name, toPaths(paths)]));
 }
 
 function toPath(path: SourceFile): string {
-  return isUrl(path) ? addressOfUrl(path.href) : path;
+  if (isUrl(path)) return addressOfUrl(path.href);
+  requireText(path, "The path of a source file", "path");
+  return path;
 }
 
 /** A `URL`, also of another realm. */
@@ -67,6 +74,7 @@ function isUrl(value: unknown): value is { readonly href: string } {
 export function toSnapshots(
   tables: Readonly<Record<string, OpenedTable | Snapshot>>,
 ): Readonly<Record<string, LogSnapshot>> {
+  requireOptions(tables, "tables by name");
   return Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, logOf(table)]));
 }
 

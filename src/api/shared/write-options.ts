@@ -49,7 +49,7 @@ export function toCommitOptions(options: BatchCommitOptions): WriteOptions {
     );
   if (txn !== undefined) checkTransaction(txn);
   if (batchId !== undefined) checkBatchName(batchId, "batchId", "batchId");
-  if (quarantine !== undefined && typeof quarantine.snapshot !== "function")
+  if (quarantine !== undefined && typeof quarantine?.snapshot !== "function")
     throw invalid("quarantine must be an open table", "quarantine");
   return {
     gate,
