@@ -9,6 +9,7 @@ import { checkParams } from "../model/params.ts";
 import type { Check, OnFail, OnNull, RowFunction, Severity, Suite, SuiteJson } from "../model/suite.ts";
 import { defaultId, freeId } from "./check-ids.ts";
 import { escalation, repairOf } from "./define-reaction.ts";
+import { foreignAdvice, foreignText, refuseForeignSuite } from "./foreign-suite.ts";
 import { jsonCopy, oneOf, optionalText, refuseUnknown, share } from "./suite-members.ts";
 
 const onFails: readonly OnFail[] = ["reject", "quarantine", "drop", "warn", "tag", "repair"];
@@ -60,6 +61,7 @@ export function defineSuite(
       : Object.freeze({ ...suite, functions: { ...suite.functions, ...functions } });
   const json: JsonValue = jsonCopy(suite);
   if (!isJsonObject(json)) throw invalidSuite("", "must be an object", "Pass { checks: [...] }");
+  refuseForeignSuite(json);
   refuseUnknown(json, suiteKeys, "");
   const listed = json["checks"];
   if (!Array.isArray(listed)) throw invalidSuite("checks", "must be a list of checks", "Pass checks: []");
@@ -103,6 +105,8 @@ export function parseSuite(text: string, functions: Readonly<Record<string, RowF
   try {
     json = parseJson(text);
   } catch (error) {
+    const foreign = foreignText(text);
+    if (foreign !== undefined) throw invalidSuite("", foreign, foreignAdvice, error);
     const why = error instanceof Error ? error.message : String(error);
     throw invalidSuite("", `is not valid JSON (${why})`, "Write the suite as JSON", error);
   }
