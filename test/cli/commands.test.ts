@@ -405,7 +405,7 @@ describe("data tests without a table, and tests that a table carries", () => {
       { name: "amount", min: 7.25, max: 12.5 },
     ]);
     expect((await varve("profile", `${table}@v0`, "-c", "customer")).stdout).toMatch(
-      /customer +VARCHAR +100 %/,
+      /customer +string +100 %/,
     );
     const suggested = join(folder, "suggested.json");
     expect(await varve("suggest", may, "-o", suggested)).toMatchObject({ code: 0, stdout: "" });
