@@ -1,7 +1,7 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 import type { RewriteOutcome } from "../write/rewrite/commit-rewrite.ts";
-import type { RewriteOptions } from "../write/rewrite/rewrite-plan.ts";
+import type { RewriteOptions, RewritePlan } from "../write/rewrite/rewrite-plan.ts";
 import { runRewrite } from "../write/rewrite/run-rewrite.ts";
 import { refuseAppendOnly } from "./append-only.ts";
 
@@ -19,17 +19,18 @@ import { refuseAppendOnly } from "./append-only.ts";
 export async function deleteRows(
   snapshot: LogSnapshot,
   where: string | undefined,
-  options: RewriteOptions = {},
+  options: RewriteOptions & Pick<RewritePlan, "condition"> = {},
 ): Promise<RewriteOutcome> {
   const target = await existingTarget(snapshot);
   refuseAppendOnly(target);
-  const { txn, batchId, userMetadata, targetFileBytes, ...run } = options;
+  const { txn, batchId, userMetadata, targetFileBytes, condition, ...run } = options;
   const predicate = JSON.stringify(where === undefined ? [] : [where]);
   return runRewrite(
     {
       target,
       snapshot,
       where,
+      condition,
       operation: { name: "DELETE", parameters: { predicate } },
       batch: { txn, batchId },
       userMetadata,

@@ -9,16 +9,23 @@ import { existingTarget } from "../write/plan/batch-target.ts";
 import { writeTests } from "../write/plan/plan-rows.ts";
 import type { WriteOptions } from "../write/plan/write-options.ts";
 import type { RewriteOutcome } from "../write/rewrite/commit-rewrite.ts";
-import type { Assignment, RewriteOptions } from "../write/rewrite/rewrite-plan.ts";
+import type {
+  Assignment,
+  RewriteOptions,
+  RewritePlan,
+  TranslatedValue,
+} from "../write/rewrite/rewrite-plan.ts";
 import { runRewrite } from "../write/rewrite/run-rewrite.ts";
 import { refuseAppendOnly } from "./append-only.ts";
 
 /** Which rows are updated, and how. */
 export interface UpdateRequest {
   /** SQL expressions over a row's old values, by the columns or fields (`address.city`) that take them. */
-  readonly set: Readonly<Record<string, string>>;
+  readonly set: Readonly<Record<string, string | TranslatedValue>>;
   /** SQL condition; absent: all rows. */
   readonly where?: string | undefined;
+  /** See {@link RewritePlan.condition}. */
+  readonly condition?: RewritePlan["condition"];
 }
 
 /** Options of an update: its new rows are tested like those of an append. */
@@ -37,7 +44,7 @@ export type UpdateOptions = RewriteOptions & Pick<WriteOptions, "gate" | "gateOp
  */
 export async function updateRows(
   snapshot: LogSnapshot,
-  { set, where }: UpdateRequest,
+  { set, where, condition }: UpdateRequest,
   options: UpdateOptions = {},
 ): Promise<RewriteOutcome> {
   const target = await existingTarget(snapshot);
@@ -49,6 +56,7 @@ export async function updateRows(
       target,
       snapshot,
       where,
+      condition,
       set: assignmentsOf(snapshot, set),
       tests: writeTests(target.metadata.configuration, { gate, gateOptions }),
       operation: { name: "UPDATE", parameters: { predicate } },

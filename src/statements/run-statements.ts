@@ -3,6 +3,7 @@ import type { Statement, StatementBody } from "../dialects/statements/syntax.ts"
 import { VarveError } from "../errors.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { alterChanges, alterTable } from "./alter-table.ts";
+import { deleteRows, updateRows } from "./change-rows.ts";
 import type { Executor, StatementContext, StatementResult } from "./contract.ts";
 import { describeTable } from "./describe-table.ts";
 import { insertRows } from "./insert-rows.ts";
@@ -16,6 +17,8 @@ type Executors = {
 const executors: Executors = {
   SELECT: selectRows,
   INSERT: insertRows,
+  DELETE: deleteRows,
+  UPDATE: updateRows,
   "ALTER TABLE": alterTable,
   "DESCRIBE HISTORY": describeTable,
   "DESCRIBE DETAIL": describeTable,

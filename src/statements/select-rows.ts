@@ -16,6 +16,8 @@ export async function selectRows(
     sql: text.sql,
     tables: queryBindings(text, context),
     session,
+    // Row ids are read where the query names them.
+    rowTracking: text.names.has("_metadata"),
     signal,
   });
   const { columns } = result;

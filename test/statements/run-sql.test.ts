@@ -282,3 +282,56 @@ describe("ALTER TABLE and DESCRIBE", () => {
     expect(await table.sql(text, { upgradeProtocol: true })).toMatchObject([{ outcome: "committed" }]);
   });
 });
+
+describe("DELETE and UPDATE", () => {
+  it("change the rows of their condition, whatever names the table", async () => {
+    await using table = await filled();
+    const results = await table.sql(
+      "UPDATE t AS x SET x.n = x.n + 1, `v` = upper(v) WHERE x.id = 1; DELETE FROM T WHERE t.n IS NULL; DELETE FROM t WHERE id = 99",
+      {},
+    );
+    expect(results).toMatchObject([
+      { statement: "UPDATE", outcome: "committed", version: 2, metrics: { rowsUpdated: 1 } },
+      { statement: "DELETE", outcome: "committed", version: 3, metrics: { rowsDeleted: 1 } },
+      { statement: "DELETE", outcome: "unchanged", version: 3 },
+    ]);
+    expect(await rowsOf(table)).toEqual([{ id: 1, v: "A", n: 11 }]);
+  });
+
+  it("assign as Spark does: ANSI casts, defaults, the old values of the row", async () => {
+    await using table = await filled();
+    await table.sql(
+      "UPDATE t SET id = n, n = id, v = 12 WHERE id = 1; UPDATE t SET n = 2.7, v = DEFAULT WHERE id = 2",
+      {},
+    );
+    expect(await rowsOf(table)).toEqual([
+      { id: 2, v: null, n: 2 },
+      { id: 10, v: "12", n: 1 },
+    ]);
+  });
+
+  it.each([
+    ["UPDATE t SET n = 3000000000 + id", "SCHEMA_MISMATCH"],
+    ["UPDATE t SET n = v", "SCHEMA_MISMATCH"],
+    ["UPDATE t SET n = DATE '2024-01-01'", "SCHEMA_MISMATCH"],
+    ["UPDATE t SET n = 1, N = 2", "INVALID_ARGUMENT"],
+    ["UPDATE t SET nope = 1", "COLUMN_NOT_FOUND"],
+    ["UPDATE t SET n = DEFAULT + 1", "SQL_REFUSED"],
+    ["DELETE FROM t WHERE id", "SQL_FAILED"],
+    ["DELETE FROM t WHERE NULL", "SQL_FAILED"],
+    ["DELETE FROM t WHERE id + 2147483647 > 0", "SQL_FAILED"],
+    ["DELETE FROM t WHERE random() < 2", "SQL_REFUSED"],
+    ["DELETE FROM t WHERE id IN (SELECT 1)", "SQL_REFUSED"],
+  ])("%s is refused, and nothing changes", async (text, code) => {
+    await using table = await filled();
+    expect((await failing(table.sql(text, {}))).code).toBe(code);
+    expect((await table.refresh()).version).toBe(1);
+  });
+
+  it("name the row whose new value its column cannot take", async () => {
+    await using table = await filled();
+    const error = await failing(table.sql("UPDATE t SET n = id * 2000000000 WHERE id = 2", {}));
+    expect(error.data).toMatchObject({ column: ["n"], expected: "integer" });
+    expect(error.message).toContain("'id': 2");
+  });
+});

@@ -18,6 +18,16 @@ export type StructMatching = "name" | "place";
  * @returns `undefined` for a type that cannot be assigned, or whose cast is not proved
  */
 export function assignTo(operand: Term, type: DeltaType, structs: StructMatching): Term | undefined {
+  const value = castParts(operand, type, structs);
+  if (value === undefined || isPrimitive(type) || type.type !== "struct") return value;
+  // As Spark reads NOT NULL of a field: a struct that is null has none either.
+  const missing = type.fields
+    .filter((field) => !field.nullable)
+    .map((field) => sql`struct_extract(${value.sql}, ${quoteText(field.name)}) IS NULL`);
+  return missing.length === 0 ? value : { ...value, fails: anyOf([value.fails, ...missing]) };
+}
+
+function castParts(operand: Term, type: DeltaType, structs: StructMatching): Term | undefined {
   if (isPrimitive(type) || type.type === "decimal" || isPrimitive(operand.type)) return castTo(operand, type);
   const from = operand.type;
   if (from.type === "array" && type.type === "array") return assignArray(operand, from, type, structs);

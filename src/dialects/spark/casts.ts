@@ -97,6 +97,37 @@ export const castRules: readonly CastRule[] = [
     build: textToWhole,
   },
   { from: ["string"], to: ["date"], domain: "yyyy-MM-dd", build: textToDate },
+  {
+    from: ["string"],
+    to: ["float", "double"],
+    domain: "decimal numbers, NaN and Infinity",
+    build: textToFloat,
+  },
+  { from: ["string"], to: ["decimal"], domain: "digits with a point", build: textToDecimal },
+  { from: ["string"], to: ["boolean"], domain: "words without white space", build: textToBoolean },
+  {
+    from: ["string"],
+    to: ["timestamp", "timestamp_ntz"],
+    domain: "yyyy-MM-dd, alone or with HH:mm:ss, six decimals and a zone such as +01:00",
+    build: textToMoment,
+  },
+  { from: ["double"], to: ["float"], build: doubleToFloat },
+  {
+    from: ["double"],
+    to: ["string"],
+    domain: "0, NaN, infinities, and from 0.001 to 10^15",
+    build: doubleToText,
+  },
+  {
+    from: ["timestamp"],
+    to: ["long"],
+    build: (x, type) =>
+      typed(
+        type,
+        sql`(epoch_us(${x.sql}) - ((epoch_us(${x.sql}) % 1000000) + 1000000) % 1000000) // 1000000`,
+        x.fails,
+      ),
+  },
   { from: ["string"], to: ["binary"], build: (x) => term("binary", sql`encode(${x.sql})`, x.fails) },
   { from: ["date"], to: ["string"], domain: "years 1 to 9999", build: dateToText },
   { from: ["timestamp", "timestamp_ntz"], to: ["string"], domain: "years 1 to 9999", build: momentToText },
@@ -171,6 +202,69 @@ function textToDate(x: Term, type: DeltaType): Term {
       surely(sql`NOT regexp_full_match(${x.sql}, ${quoteText(shape)}) OR ${x.sql} < '0001'`),
     ]),
   };
+}
+
+const floatWords = "(?i)[+-]?(?:inf|infinity)|nan";
+const floatDigits = "[+-]?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?";
+
+function textToFloat(x: Term, type: DeltaType): Term {
+  const isWord = sql`regexp_full_match(${x.sql}, ${quoteText(floatWords)})`;
+  const isNumber = sql`regexp_full_match(${x.sql}, ${quoteText(floatDigits)})`;
+  const infinity = sql`CAST(CASE WHEN ${x.sql} LIKE '-%' THEN '-inf' WHEN ${isWord} AND lower(${x.sql}) = 'nan' THEN 'nan' ELSE 'inf' END AS ${engineTypeText(type)})`;
+  // The engine fails for numbers that are too big, which Spark takes for infinite ones.
+  const number = sql`coalesce(TRY_CAST(${x.sql} AS ${engineTypeText(type)}), ${infinity})`;
+  const value = sql`CASE WHEN ${isWord} THEN ${infinity} WHEN ${isNumber} THEN ${number} END`;
+  return {
+    type,
+    sql: value,
+    fails: anyOf([x.fails, surely(sql`NOT (${isWord} OR ${isNumber})`)]),
+  };
+}
+
+function textToDecimal(x: Term, type: DeltaType): Term {
+  const cast = tried(x, type);
+  const shape = quoteText("[+-]?[0-9]{1,38}(?:[.][0-9]{1,38})?");
+  return { ...cast, fails: anyOf([cast.fails, surely(sql`NOT regexp_full_match(${x.sql}, ${shape})`)]) };
+}
+
+function textToBoolean(x: Term, type: DeltaType): Term {
+  const word = sql`lower(${x.sql})`;
+  const value = sql`CASE WHEN ${word} IN ('t', 'true', 'y', 'yes', '1') THEN TRUE WHEN ${word} IN ('f', 'false', 'n', 'no', '0') THEN FALSE END`;
+  return { type, sql: value, fails: anyOf([x.fails, sql`(${x.sql} IS NOT NULL AND ${value} IS NULL)`]) };
+}
+
+function textToMoment(x: Term, type: DeltaType): Term {
+  const zone = type === "timestamp" ? "(?:Z|[+-][0-9]{2}:[0-9]{2})?" : "";
+  const shape = `[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,6})?${zone})?`;
+  const cast = tried(x, type);
+  return {
+    ...cast,
+    fails: anyOf([
+      cast.fails,
+      surely(
+        sql`NOT regexp_full_match(${x.sql}, ${quoteText(shape)}) OR ${x.sql} < '0001' OR NOT (${ordinaryMoment(cast.sql)})`,
+      ),
+    ]),
+  };
+}
+
+/** A number beyond a float's range becomes infinite, where the engine fails. */
+function doubleToFloat(x: Term, type: DeltaType): Term {
+  const cast = sql`TRY_CAST(${x.sql} AS FLOAT)`;
+  const value = sql`CASE WHEN ${x.sql} IS NOT NULL THEN coalesce(${cast}, CAST(CASE WHEN ${x.sql} < 0 THEN '-inf' ELSE 'inf' END AS FLOAT)) END`;
+  return { type, sql: value, fails: x.fails };
+}
+
+/** Java writes doubles from 10^7 on with an exponent; both write the shortest digits. */
+function doubleToText(x: Term, type: DeltaType): Term {
+  const text = sql`CAST(abs(${x.sql}) AS VARCHAR)`;
+  const digits = sql`rtrim(replace(${text}, '.', ''), '0')`;
+  const sign = sql`CASE WHEN ${x.sql} < 0 THEN '-' ELSE '' END`;
+  const exponent = sql`strpos(${text}, '.') - 2`;
+  const long = sql`${sign} || left(${digits}, 1) || '.' || CASE WHEN length(${digits}) > 1 THEN substr(${digits}, 2) ELSE '0' END || 'E' || (${exponent})`;
+  const value = sql`CASE WHEN isnan(${x.sql}) THEN 'NaN' WHEN isinf(${x.sql}) THEN ${sign} || 'Infinity' WHEN abs(${x.sql}) < 10000000 THEN CAST(${x.sql} AS VARCHAR) ELSE ${long} END`;
+  const isKnown = sql`${x.sql} = 0 OR isnan(${x.sql}) OR isinf(${x.sql}) OR abs(${x.sql}) BETWEEN 0.001 AND 1e15`;
+  return typed(type, value, anyOf([x.fails, surely(sql`NOT (${isKnown})`)]));
 }
 
 function dateToText(x: Term): Term {

@@ -100,8 +100,22 @@ export function typedLiteral(word: string, text: string): LiteralSyntax | undefi
 export function momentText(text: string, type: DeltaType): string | undefined {
   if (!/^\d{4}-\d{2}-\d{2}/.test(text) || text.startsWith("0000")) return undefined;
   if (type === "date") return text.length === 10 && parseDate(text) !== undefined ? text : undefined;
-  const shape = /^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)?(Z?)$/.exec(text);
-  if (shape === null || parseTimestamp(text) === undefined || (type === "timestamp_ntz" && shape[1] !== ""))
+  const shape = /^(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}:\d{2})(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})?)?$/.exec(
+    text,
+  );
+  if (shape === null) return undefined;
+  const [, day = "", time = "00:00:00", fraction = "", zone = ""] = shape;
+  if ((type === "timestamp_ntz" && zone !== "") || parseTimestamp(`${day} ${time}${fraction}`) === undefined)
     return undefined;
-  return text.length === 10 ? `${text} 00:00:00` : text.replace("T", " ").replace("Z", "");
+  const whole = zone === "" || zone === "Z" ? `${day} ${time}` : inUtc(`${day}T${time}${zone}`);
+  return whole === undefined ? undefined : `${whole}${fraction}`;
+}
+
+/** A time with a zone up to 18 hours from UTC, which are all that Spark knows, as one in UTC. */
+function inUtc(time: string): string | undefined {
+  const [hours, minutes] = [Number(time.slice(-5, -3)), Number(time.slice(-2))];
+  const moment = Date.parse(time);
+  if (hours > 18 || minutes > 59 || (hours === 18 && minutes > 0) || Number.isNaN(moment)) return undefined;
+  const text = new Date(moment).toISOString();
+  return /^(?!0000)\d{4}-/.test(text) ? text.slice(0, 19).replace("T", " ") : undefined;
 }

@@ -51,6 +51,9 @@ export interface ParseOptions {
   readonly doubledQuotes?: boolean | undefined;
 }
 
+/** Words of the grammar that are functions too. */
+const callable: ReadonlySet<string> = new Set(["like", "rlike", "exists"]);
+
 /**
  * Parses one scalar expression of Spark SQL.
  *
@@ -228,8 +231,7 @@ class Parser {
       this.#reader.advance();
       return typed;
     }
-    if (this.#isCall() && (!reserved.has(word) || word === "like" || word === "rlike"))
-      return this.#function(word);
+    if (this.#isCall() && (!reserved.has(word) || callable.has(word))) return this.#function(word);
     if (reserved.has(word)) throw unexpected(token);
     return { kind: "name", name: value };
   }
@@ -292,7 +294,21 @@ class Parser {
 
   #function(name: string): Syntax {
     this.#expect("(");
-    return this.#call(name.toLowerCase(), this.#take(")") ? [] : this.#list());
+    if (this.#take(")")) return this.#call(name.toLowerCase(), []);
+    const args = [this.#argument()];
+    while (this.#take(",")) args.push(this.#argument());
+    this.#expect(")");
+    return this.#call(name.toLowerCase(), args);
+  }
+
+  /** An expression, or a lambda of one parameter. */
+  #argument(): Syntax {
+    const { kind, value } = this.#token;
+    if ((kind !== "word" && kind !== "name") || !isToken(this.#next, "->")) return this.condition();
+    this.#reader.advance();
+    this.#expect("->");
+    const body = this.condition();
+    return this.#measured({ kind: "lambda", parameter: value, body }, [body]);
   }
 
   /** Expressions up to the closing parenthesis. */

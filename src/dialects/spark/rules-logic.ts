@@ -1,6 +1,8 @@
+import { isPrimitive } from "../../schema/type-names.ts";
 import type { DeltaType } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
+import { engineTypeText } from "../engine-types.ts";
 import { castTo } from "./casts.ts";
 import { commonTerms } from "./coercion.ts";
 import { lowered } from "./letter-case.ts";
@@ -40,10 +42,20 @@ export const logicRules: readonly Rule[] = [
     ([name, symbol]): Rule => ({
       names: [name],
       spell: infix,
-      forms: [{ takes: [scalar, scalar], build: (args) => comparison(symbol, args) }],
+      forms: [
+        { takes: [scalar, scalar], build: (args) => comparison(symbol, args) },
+        ...nestedForms((left, right) => sql`${left} ${symbol} ${right}`, name === "=" || name === "<>"),
+      ],
     }),
   ),
-  { names: ["<=>"], spell: infix, forms: [{ takes: [scalar, scalar], build: sameOrNull }] },
+  {
+    names: ["<=>"],
+    spell: infix,
+    forms: [
+      { takes: [scalar, scalar], build: sameOrNull },
+      ...nestedForms((left, right) => sql`${left} IS NOT DISTINCT FROM ${right}`, true),
+    ],
+  },
   {
     names: ["and"],
     spell: joined,
@@ -153,6 +165,29 @@ function nullTest(test: SqlExpression): Form {
 
 function compared(name: Comparison, args: readonly Term[]): Term | undefined {
   return comparison(comparisons[name], args);
+}
+
+/** Structs and arrays of one type are equal if their parts are, of which nulls are equal too. */
+function nestedForms(
+  compare: (left: SqlExpression, right: SqlExpression) => SqlExpression,
+  isEquality: boolean,
+): readonly Form[] {
+  if (!isEquality) return [];
+  return (["struct", "array"] as const).map((kind) => ({
+    takes: [{ kinds: [kind] }, { kinds: [kind] }],
+    build: ([left, right]) => {
+      if (left === undefined || right === undefined) return undefined;
+      if (engineTypeText(left.type) !== engineTypeText(right.type) || holdsMap(left.type)) return undefined;
+      return term("boolean", compare(left.sql, right.sql), anyOf([left.fails, right.fails]));
+    },
+  }));
+}
+
+function holdsMap(type: DeltaType): boolean {
+  if (isPrimitive(type)) return type === "variant";
+  if (type.type === "array") return holdsMap(type.elementType);
+  if (type.type === "struct") return type.fields.some((field) => holdsMap(field.type));
+  return type.type === "map";
 }
 
 function comparison(symbol: SqlExpression, args: readonly Term[]): Term | undefined {

@@ -1,7 +1,7 @@
 import type { DeltaType } from "../../schema/types.ts";
 
 /** An expression of Spark SQL as it was written, before names and types are looked up. */
-export type Syntax = LiteralSyntax | NameSyntax | FieldSyntax | CallSyntax | CastSyntax;
+export type Syntax = LiteralSyntax | NameSyntax | FieldSyntax | CallSyntax | CastSyntax | LambdaSyntax;
 
 /**
  * A constant; numbers, dates and timestamps by their canonical text, binary as hexadecimal digits, `null` for
@@ -38,4 +38,11 @@ export interface CastSyntax {
   readonly kind: "cast";
   readonly operand: Syntax;
   readonly type: DeltaType;
+}
+
+/** `x -> body`, the argument of a function of arrays. */
+export interface LambdaSyntax {
+  readonly kind: "lambda";
+  readonly parameter: string;
+  readonly body: Syntax;
 }

@@ -30,7 +30,7 @@ const rules: readonly (readonly [Exclude<SparkToken["kind"], "end">, RegExp])[] 
   ["symbol", /<=>|<>|!=|<=|>=|==|->|=>|\|\||::|[-+*/%()<>=,.![\]&|^~:;@?{}$#]/y],
 ];
 /** Symbols that no expression has. */
-const statementSymbol = /^(?:=>|[:;@?{}$#])$/;
+const statementSymbol = /^(?:=>|[;@?{}$#])$/;
 const quote = /^[rR]?["']|^`/;
 
 /**

@@ -1,10 +1,12 @@
 import { formatTimestamp } from "../../schema/calendar.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { typeText } from "../../schema/type-names.ts";
-import type { StructType } from "../../schema/types.ts";
+import type { DeltaType, StructType } from "../../schema/types.ts";
 import { sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import { castTo } from "./casts.ts";
+import { constructors, structOf } from "./constructors.ts";
+import { applyLambda, lambdaFunctions } from "./lambdas.ts";
 import { literal } from "./literals.ts";
 import { type ParseOptions, parseExpression } from "./parse.ts";
 import { unknownColumn, unsupported } from "./refusal.ts";
@@ -59,6 +61,21 @@ const clockFunctions: Readonly<Record<string, "date" | "timestamp" | "timestamp_
   curdate: "date",
 };
 
+/** Functions that cast their argument. */
+const castFunctions: Readonly<Record<string, DeltaType>> = {
+  boolean: "boolean",
+  tinyint: "byte",
+  smallint: "short",
+  int: "integer",
+  bigint: "long",
+  float: "float",
+  double: "double",
+  string: "string",
+  binary: "binary",
+  date: "date",
+  timestamp: "timestamp",
+};
+
 /** What an expression is translated for. */
 export interface TranslationOptions extends ParseOptions {
   /**
@@ -66,10 +83,14 @@ export interface TranslationOptions extends ParseOptions {
    * refused.
    */
   readonly now?: number | undefined;
+  /** Names of the table, with which columns may be qualified. */
+  readonly qualifiers?: readonly string[] | undefined;
 }
 
 interface Scope extends TranslationOptions {
   readonly columns: ReadonlyMap<string, Term>;
+  /** Number of lambdas around. */
+  readonly depth: number;
 }
 
 /**
@@ -82,12 +103,12 @@ interface Scope extends TranslationOptions {
 export function translateSpark(
   expression: string,
   schema: StructType,
-  { now, ...options }: TranslationOptions = {},
+  { now, qualifiers, ...options }: TranslationOptions = {},
 ): Term {
   const columns = new Map(
     schema.fields.map((field) => [foldName(field.name), term(field.type, quoteName(field.name))]),
   );
-  return translate(parseExpression(expression, options), { columns, now });
+  return translate(parseExpression(expression, options), { columns, now, qualifiers, depth: 0 });
 }
 
 function translate(syntax: Syntax, scope: Scope): Term {
@@ -105,17 +126,27 @@ function translatePart(syntax: Syntax, scope: Scope): Term {
     case "name":
       return columnTerm(syntax.name, scope);
     case "field":
+      if (syntax.operand.kind === "name" && isQualified(syntax.operand.name, syntax.name, scope))
+        return columnTerm(syntax.name, scope);
       return fieldTerm(translate(syntax.operand, scope), syntax.name);
-    case "cast": {
-      const operand = translate(syntax.operand, scope);
-      const cast = castTo(operand, syntax.type);
-      if (cast === undefined)
-        throw unsupported(`a cast of ${typeText(operand.type)} to ${typeText(syntax.type)}`);
-      return cast;
-    }
+    case "cast":
+      return castTerm(translate(syntax.operand, scope), syntax.type);
     case "call":
-      return callTerm(syntax, scope);
+      return lambdaFunctions.has(syntax.name) ? lambdaTerm(syntax, scope) : callTerm(syntax, scope);
+    case "lambda":
+      throw unsupported("a lambda where it stands");
   }
+}
+
+function castTerm(operand: Term, type: DeltaType): Term {
+  const cast = castTo(operand, type);
+  if (cast === undefined) throw unsupported(`a cast of ${typeText(operand.type)} to ${typeText(type)}`);
+  return cast;
+}
+
+/** Whether a column is meant by the name of its table; that comes before a struct of the same name. */
+function isQualified(table: string, column: string, { qualifiers = [], columns }: Scope): boolean {
+  return columns.has(foldName(column)) && qualifiers.some((name) => foldName(name) === foldName(table));
 }
 
 function columnTerm(name: string, scope: Scope): Term {
@@ -146,9 +177,15 @@ function fieldTerm(operand: Term, name: string): Term {
 function callTerm({ name, args: syntaxes }: CallSyntax, scope: Scope): Term {
   const clock = syntaxes.length === 0 ? clockTerm(name, scope) : undefined;
   if (clock !== undefined) return clock;
-  const forms = byName.get(name);
+  const construct = Object.hasOwn(constructors, name) ? constructors[name] : undefined;
+  const isSpecial = construct !== undefined || name === "struct" || Object.hasOwn(castFunctions, name);
+  const forms = isSpecial ? [] : byName.get(name);
   if (forms === undefined) throw unsupported(`the function or operator ${name}`);
   const args = syntaxes.map((arg) => translate(arg, scope));
+  const castType = args.length === 1 && Object.hasOwn(castFunctions, name) ? castFunctions[name] : undefined;
+  if (castType !== undefined) return castTerm(args[0] ?? literalTerm(literal("void", null)), castType);
+  const constructed = name === "struct" ? structOf(syntaxes.map(fieldName), args) : construct?.(args);
+  if (constructed !== undefined) return constructed;
   for (const form of forms) {
     const result = covers(form, name, args) ? form.build(args) : undefined;
     if (result !== undefined) return result;
@@ -156,6 +193,25 @@ function callTerm({ name, args: syntaxes }: CallSyntax, scope: Scope): Term {
   throw unsupported(
     `${describe(name)} with ${args.map(({ type }) => typeText(type)).join(", ") || "no arguments"}`,
   );
+}
+
+/** The name of a field that is made of an expression. */
+function fieldName(syntax: Syntax, index: number): string {
+  return syntax.kind === "name" || syntax.kind === "field" ? syntax.name : `col${index + 1}`;
+}
+
+function lambdaTerm({ name, args }: CallSyntax, scope: Scope): Term {
+  const [array, body, ...more] = args;
+  if (array === undefined || body?.kind !== "lambda" || more.length > 0)
+    throw unsupported(`the function ${name} without one lambda of one parameter`);
+  const depth = scope.depth + 1;
+  const inside = (element: Term) => {
+    const columns = new Map([...scope.columns, [foldName(body.parameter), element]]);
+    return translate(body.body, { ...scope, columns, depth });
+  };
+  const result = applyLambda(name, translate(array, scope), inside, `x${depth}`);
+  if (result === undefined) throw unsupported(`the function ${name} of these types`);
+  return result;
 }
 
 function covers(form: Form, name: string, args: readonly Term[]): boolean {

@@ -23,6 +23,14 @@ export interface PathName {
   readonly path: string;
 }
 
+/** Names of a table, and the columns that they may qualify. */
+export interface QualifiedColumns {
+  readonly tables: readonly string[];
+  readonly columns: readonly string[];
+}
+
+const noColumns: QualifiedColumns = { tables: [], columns: [] };
+
 /** A query or condition in the engine's spelling. A plain string: it is a caller's text. */
 export interface EngineText {
   readonly sql: string;
@@ -35,8 +43,10 @@ export interface EngineText {
  * A query or condition as the engine spells it: names in backticks, strings with escapes, numbers with suffixes
  * and `delta.` paths are rewritten; functions and everything else stay as they are. A caller's text stays one:
  * it goes through the fence.
+ *
+ * @param qualified whose names of tables are left out before the columns: `t.id` becomes `id`
  */
-export function engineText({ text }: SqlSlice): EngineText {
+export function engineText({ text }: SqlSlice, qualified: QualifiedColumns = noColumns): EngineText {
   const tokens = scan(
     text,
     ({ problem }) => new Error(`varve internal error: ${problem} in a read statement`),
@@ -47,6 +57,12 @@ export function engineText({ text }: SqlSlice): EngineText {
   while (index < tokens.length - 1) {
     const token = tokens[index];
     if (token === undefined) break;
+    if (isQualifier(tokens, index, qualified)) {
+      sql += gap(text.slice(end, token.start));
+      index += 2;
+      end = tokens[index - 1]?.end ?? end;
+      continue;
+    }
     const [spelling, taken] = spelled(tokens, index, paths);
     sql += `${gap(text.slice(end, token.start))}${spelling}`;
     for (const { kind, value } of tokens.slice(index, index + taken))
@@ -55,6 +71,22 @@ export function engineText({ text }: SqlSlice): EngineText {
     end = tokens[index - 1]?.end ?? text.length;
   }
   return { sql, paths: [...paths].map(([path, name]) => ({ name, path })), names };
+}
+
+/** Whether a name and a dot stand here that qualify a column. */
+function isQualifier(
+  tokens: readonly SparkToken[],
+  index: number,
+  { tables, columns }: QualifiedColumns,
+): boolean {
+  const [before, token, dot, column] = [-1, 0, 1, 2].map((offset) => tokens[index + offset]);
+  const isName = token?.kind === "word" || token?.kind === "name";
+  if (!isName || dot?.kind !== "symbol" || dot.value !== "." || before?.value === ".") return false;
+  return isAmong(tables, token.value) && isAmong(columns, column?.value ?? "");
+}
+
+function isAmong(names: readonly string[], name: string): boolean {
+  return names.some((other) => other.toLowerCase() === name.toLowerCase());
 }
 
 /** What stands between two tokens: white space as it is, comments as a space. */

@@ -1,4 +1,4 @@
-import type { Session } from "../../engine/core/contract.ts";
+import type { FencedSession, Session } from "../../engine/core/contract.ts";
 import { assertInternal } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
@@ -6,7 +6,7 @@ import type { Predicate } from "../../protocol/predicate.ts";
 import { recordsOf } from "../../protocol/record-count.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
-import { plainName } from "../../sql/sql-text.ts";
+import { plainName, quoteText } from "../../sql/sql-text.ts";
 import { locateFiles } from "../../table/scan/data-files.ts";
 import { namesOnly, predicateFromSql } from "../../table/scan/predicate-from-sql.ts";
 import { planFiles } from "../../table/scan/scan.ts";
@@ -42,11 +42,8 @@ const partRows = 65_536;
  * needed
  * @throws `SQL_FAILED`, `SQL_REFUSED`, errors of the files that are read
  */
-export async function matchedRows(
-  room: WriteRoom,
-  { target, snapshot, where, set }: RewritePlan,
-  marks: boolean,
-): Promise<MatchedRows> {
+export async function matchedRows(room: WriteRoom, plan: RewritePlan, marks: boolean): Promise<MatchedRows> {
+  const { target, snapshot, where, set } = plan;
   const always: Predicate = { op: "constant", value: true };
   const predicate =
     where === undefined ? always : await predicateFromSql(room.session, where, snapshot.schema);
@@ -63,16 +60,31 @@ export async function matchedRows(
   if (partitions.size > 0 && (await namesOnly(room.session, where, partitions))) {
     await allowReading();
     const fenced = await room.fence();
-    const condition = await rowCondition(fenced, where, snapshot.schema);
+    const condition = await conditionOf(fenced, plan, where);
     const chosen = await matchingPartitions(fenced, target, { files: adds, where });
     return { predicate, condition, files: await wholeFiles(snapshot, chosen ?? []), wholeFiles: true };
   }
   const place = placeName(snapshot);
   const scan = await planFiles(room.session, snapshot, adds, { typedVariants: true, place });
   appendAll(room.readable, scan.files);
-  const condition = await rowCondition(await room.fence(), where, snapshot.schema);
+  const condition = await conditionOf(await room.fence(), plan, where);
   const files = await countedFiles(room.session, adds, { scan: scan.sql, place, condition, marks });
   return { predicate, condition, files, wholeFiles: false };
+}
+
+/** The plan's condition, which fails for a row for which it cannot be evaluated. */
+async function conditionOf(
+  fenced: FencedSession,
+  { condition, snapshot }: RewritePlan,
+  where: string,
+): Promise<SqlExpression> {
+  if (condition === undefined) return rowCondition(fenced, where, snapshot.schema);
+  const holds = sql`(${condition.sql} IS TRUE)`;
+  if (condition.fails === undefined) return holds;
+  const message = quoteText(
+    `The condition ${where} cannot be evaluated for some row: a cast, an overflow or an index fails`,
+  );
+  return sql`(CASE WHEN ${condition.fails} THEN error(${message}) ELSE ${holds} END)`;
 }
 
 /** Files of which every row matches; the rows are counted where the log does not say how many they are. */

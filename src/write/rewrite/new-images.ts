@@ -57,7 +57,10 @@ export async function assignedValues(
   const columns = engineColumns(schema);
   const bound: BoundAssignment[] = [];
   for (const { path, value } of set)
-    bound.push({ path, value: await fenced.callerExpression(value, columns) });
+    bound.push({
+      path,
+      value: typeof value === "string" ? await fenced.callerExpression(value, columns) : value.sql,
+    });
   const values = new Map<string, SqlExpression>();
   for (const field of schema.fields) {
     const own = bound.filter(({ path }) => path[0] === field.name);

@@ -1,3 +1,5 @@
+import type { Session } from "../../engine/core/contract.ts";
+import { shownColumns, shownValue } from "../../engine/core/shown-value.ts";
 import { VarveError } from "../../errors.ts";
 import { Gate } from "../../quality/gate/gate.ts";
 import type { GateOutcome } from "../../quality/gate/verdict.ts";
@@ -5,6 +7,7 @@ import { summarizeVerdict } from "../../quality/gate/verdict.ts";
 import { thisTable } from "../../quality/model/expectation.ts";
 import type { Suite } from "../../quality/model/suite.ts";
 import { foldName } from "../../schema/schema-json.ts";
+import { pathText } from "../../schema/type-names.ts";
 import { sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { type WriteRules, writeRules } from "../../table/rules/write-rules.ts";
@@ -46,6 +49,7 @@ export async function newValues(
   const { schema } = snapshot;
   const rows = await updatedRows(room, plan, matches);
   const { partitionColumns } = target.metadata;
+  await requireTranslated(room.session, rows, set);
   const assigned = await assignedValues(await room.fence(), rows, set, partitionColumns);
   const given = new Set(set.map(({ path }) => foldName(path[0] ?? "")));
   const generated = new Set(target.requirements.generated.map(({ column }) => foldName(column[0] ?? "")));
@@ -61,6 +65,37 @@ export async function newValues(
     await checkSource(room.session, values, assigned.enforcement, partitionColumns);
   }
   return { assigned, rules };
+}
+
+/**
+ * Looks for a row whose new value cannot be computed, or is none of its column.
+ *
+ * @throws `SCHEMA_MISMATCH` with column, value and row
+ */
+async function requireTranslated(
+  session: Session,
+  { scan, condition }: ChangingRows,
+  set: readonly Assignment[],
+): Promise<void> {
+  const risky = set.flatMap(({ path, value }) =>
+    typeof value === "string" || value.fails === undefined ? [] : [{ path, value, fails: value.fails }],
+  );
+  if (risky.length === 0) return;
+  const rows = sql`FROM (SELECT * FROM (${scan}) WHERE ${condition})`;
+  const questions = risky.map(({ fails }, index) => sql`bool_or(${fails}) AS c${index}`);
+  const [answer] = await session.rows(sql`SELECT ${questions} ${rows}`);
+  const first = risky.find((_, index) => answer?.[`c${index}`] === true);
+  if (first === undefined) return;
+  const { path, value, fails } = first;
+  const shown = sql`SELECT ${shownColumns(value.shown)}, CAST(rows AS VARCHAR) AS row ${rows} AS rows WHERE ${fails} LIMIT 1`;
+  const [match] = await session.rows(shown);
+  const text = shownValue(match) ?? "null";
+  const row = typeof match?.["row"] === "string" ? match["row"].slice(0, 500) : "";
+  throw new VarveError(
+    "SCHEMA_MISMATCH",
+    `Column ${pathText(path)} is a ${value.expected}, and cannot take the ${value.found} value ${text}, or it cannot be computed, in the row ${row}. Nothing was written. Correct the value, or cast it with try_cast.`,
+    { column: [...path], expected: value.expected, found: text },
+  );
 }
 
 /**

@@ -1,6 +1,8 @@
+import type { Term } from "../../dialects/spark/term.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import type { GateVerdict } from "../../quality/gate/verdict.ts";
+import type { SqlExpression } from "../../sql/sql.ts";
 import type { BatchName } from "../../table/idempotence/application-ids.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
 import type { BatchTests, Operation } from "../plan/write-plan.ts";
@@ -12,6 +14,8 @@ export interface RewritePlan {
   readonly snapshot: LogSnapshot;
   /** SQL condition over the table's columns; rows for which it is true are changed. Absent: all rows. */
   readonly where?: string | undefined;
+  /** The condition in the engine's SQL, where it is a translation; `where` is then for the log alone. */
+  readonly condition?: Term | undefined;
   /** The new values of the rows; absent: the rows are deleted. */
   readonly set?: readonly Assignment[] | undefined;
   readonly operation: Operation;
@@ -29,7 +33,15 @@ export interface Assignment {
   /** Path of names in the table's spelling: a column, or a field of structs in it. */
   readonly path: readonly string[];
   /** SQL expression over the row's columns, which have their old values. */
-  readonly value: string;
+  readonly value: string | TranslatedValue;
+}
+
+/** A value in the engine's SQL, of exactly the type of what takes it. */
+export interface TranslatedValue extends Term {
+  /** The value before it is cast to that type, its type, and what it is cast to, for errors. */
+  readonly shown: SqlExpression;
+  readonly found: string;
+  readonly expected: string;
 }
 
 /** Options of every change of a table's rows. */
