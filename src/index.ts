@@ -86,6 +86,7 @@ export type { SetSuiteResult } from "./operations/alter/set-suite.ts";
 export type { PropertyDifference, SchemaDifference, VersionDiff } from "./operations/diff.ts";
 export type { RowDifference } from "./operations/diff-rows.ts";
 export type { HistoryEntry } from "./operations/history.ts";
+export type { OptimizeOptions, OptimizeResult } from "./operations/optimize.ts";
 export type { RestoreOptions, RestoreResult } from "./operations/restore.ts";
 export type { CheckResult, GateVerdict, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { AnomalyRule } from "./quality/measures/anomaly.ts";

@@ -5,6 +5,7 @@ import type { AlterResult } from "../operations/alter/alter.ts";
 import type { ChangePoint } from "../operations/changes/changes.ts";
 import type { VersionDiff } from "../operations/diff.ts";
 import type { HistoryEntry } from "../operations/history.ts";
+import type { OptimizeOptions, OptimizeResult } from "../operations/optimize.ts";
 import type { RestoreOptions, RestoreResult } from "../operations/restore.ts";
 import type { Profile } from "../quality/profile/profile.ts";
 import type { QueryResult } from "../query/query-result.ts";
@@ -441,6 +442,27 @@ export class Table implements AsyncDisposable {
     const { request, options: verbOptions } = toUpdateOptions(options);
     const { updateRows } = await import("../operations/update-rows.ts");
     return this.#rewrote(await updateRows(await this.#state.writable(), request, verbOptions));
+  }
+
+  /**
+   * Writes small files, and files of which many rows are deleted, together into larger ones, in one commit that
+   * changes no row: row ids stay, the change feed tells of nothing, and earlier versions keep their files until a
+   * vacuum. It yields to a writer that changes the same files meanwhile.
+   *
+   * @throws `INVALID_ARGUMENT` for a condition on columns that do not partition the table; `CONFLICT_…`,
+   * `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+   *
+   * @example
+   * ```ts
+   * const { filesRemoved, filesAdded } = await orders.optimize();
+   * console.log(filesRemoved, filesAdded);
+   * ```
+   */
+  async optimize(options: OptimizeOptions = {}): Promise<OptimizeResult> {
+    const known = knownOptions("optimize", options, keys.optimizeKeys);
+    const { optimize } = await import("../operations/optimize.ts");
+    const outcome = await optimize(await this.#state.newest(), known);
+    return outcome.outcome === "committed" ? this.#state.committed(outcome) : outcome;
   }
 
   /**

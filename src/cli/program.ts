@@ -8,6 +8,7 @@ import { addDiff } from "./commands/diff.ts";
 import { addFsck } from "./commands/fsck.ts";
 import { addHistory } from "./commands/history.ts";
 import { addMetrics } from "./commands/metrics.ts";
+import { addOptimize } from "./commands/optimize.ts";
 import { addProfile, addSuggest } from "./commands/profile.ts";
 import { addQuarantine } from "./commands/quarantine.ts";
 import { addQuery } from "./commands/query.ts";
@@ -41,6 +42,7 @@ export function buildProgram(): Command {
     addDelete,
     addUpdate,
     addRestore,
+    addOptimize,
     addShow,
     addQuery,
     addSql,

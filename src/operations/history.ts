@@ -177,9 +177,11 @@ function rowsOfAddLine(
   number: number,
 ): { readonly rows: number | undefined; readonly markedPath?: string | undefined } {
   const count = /"stats":"\{\\"numRecords\\":(\d{1,15})[,}]/.exec(line)?.[1];
-  if (count !== undefined && !line.includes('"deletionVector"')) return { rows: Number(count) };
+  const isPlain = !line.includes('"deletionVector"') && !line.includes('"dataChange":false');
+  if (count !== undefined && isPlain) return { rows: Number(count) };
   const action = parseActionLine(line, path, number);
   if (action?.kind !== "add") return { rows: undefined };
+  if (!action.dataChange) return { rows: 0 };
   const { stats, deletionVector } = action;
   const records = recordsOf(stats);
   const rows = records === undefined ? undefined : records - (deletionVector?.cardinality ?? 0);

@@ -39,6 +39,7 @@ async function changeRows(table: Table): Promise<void> {
   await table.delete("p = 'p 2'");
   await table.delete("id >= 500 AND id < 510");
   await table.restore(table.snapshot().version - 3);
+  await table.optimize();
   await table.update({ set: { x: "NULL" }, where: "id % 100 = 0" });
 }
 

@@ -3,9 +3,10 @@ import type { Mistake } from "./mistake.ts";
 const deleting = "operations/rewrite/delete.test.ts";
 const updating = "operations/rewrite/update.test.ts";
 
+const optimizing = "operations/optimize.test.ts";
 const restoring = "operations/restore.test.ts";
 
-/** Mistakes in deletions, updates and restores. */
+/** Mistakes in deletions, updates, restores and optimizations. */
 export const rewritesMistakes: readonly Mistake[] = [
   {
     what: "Rows for which a condition is unknown are deleted.",
@@ -166,5 +167,37 @@ export const rewritesMistakes: readonly Mistake[] = [
     replace: "",
     test: restoring,
     name: "yields to whatever lands meanwhile",
+  },
+  {
+    what: "An optimization tells readers of changes that its rows are new.",
+    file: "operations/optimize.ts",
+    find: "dataChange: false,",
+    replace: "dataChange: true,",
+    test: optimizing,
+    name: "with every feature that rows can have",
+  },
+  {
+    what: "An optimization tells readers of changes that rows are gone.",
+    file: "table-change.ts",
+    find: "dataChange: files?.rearranges !== true,",
+    replace: "dataChange: true,",
+    test: optimizing,
+    name: "with every feature that rows can have",
+  },
+  {
+    what: "An optimization mixes partitions.",
+    file: "operations/optimize.ts",
+    find: "return bins.filter((bin) => bin.length > 1);",
+    replace: "return bins.length > 1 ? [bins.flat()] : bins;",
+    test: optimizing,
+    name: "looks only at the partitions of a condition",
+  },
+  {
+    what: "An optimization gives rows new commit versions.",
+    file: "operations/optimize.ts",
+    find: "sql`_metadata.row_commit_version AS",
+    replace: "sql`CAST(NULL AS BIGINT) AS",
+    test: optimizing,
+    name: "with every feature that rows can have",
   },
 ];

@@ -1,4 +1,5 @@
 import type { EngineLimits } from "../../engine/core/turns.ts";
+import type { OptimizeOptions } from "../../operations/optimize.ts";
 import type { RestoreOptions } from "../../operations/restore.ts";
 import type { S3Options } from "../../storage/s3/s3-options.ts";
 import type { OptionKeys } from "./known-options.ts";
@@ -120,6 +121,15 @@ export const alterKeys = {
   userMetadata: true,
   signal: true,
 } satisfies OptionKeys<options.AlterOptions>;
+export const optimizeKeys = {
+  where: true,
+  targetFileBytes: true,
+  minFileBytes: true,
+  dryRun: true,
+  userMetadata: true,
+  onProgress: true,
+  signal: true,
+} satisfies OptionKeys<OptimizeOptions>;
 export const restoreKeys = {
   dryRun: true,
   userMetadata: true,

@@ -49,6 +49,8 @@ export interface FileChange {
   /** Live files that the change removes. */
   readonly removes?: readonly AddAction[] | undefined;
   readonly changeFiles?: readonly CdcAction[] | undefined;
+  /** Whether the files only hold the same rows in other files: then nothing is removed for readers of changes. */
+  readonly rearranges?: boolean | undefined;
   /** Number of rows of `adds`, for the history; absent if files are only described again. */
   readonly rows?: RowCount | undefined;
   /** What the history keeps in place of the numbers of a write. */
@@ -77,7 +79,10 @@ export function commitChange({ context, snapshot }: ChangeBase, change: TableCha
 /** The only function that makes commit requests. */
 function requestOf(change: TableChange, now: number): CommitRequest {
   const { files } = change;
-  const removes = (files?.removes ?? []).map((file) => removeAction(file, now));
+  const removes = (files?.removes ?? []).map((file) => ({
+    ...removeAction(file, now),
+    dataChange: files?.rearranges !== true,
+  }));
   const marks = (change.marks ?? []).map(
     (appId): Action => ({ kind: "txn", appId, version: 1n, lastUpdated: now }),
   );

@@ -21,7 +21,7 @@ export interface PublishedFiles {
  */
 export async function publishData(
   context: TableContext,
-  staged: StagedData,
+  staged: Pick<StagedData, "files">,
   signal?: AbortSignal,
 ): Promise<AddAction[]> {
   await moveFiles(context, staged, signal);
@@ -53,7 +53,11 @@ export async function publishChangeFiles(
   }));
 }
 
-async function moveFiles(context: TableContext, staged: StagedData, signal?: AbortSignal): Promise<void> {
+async function moveFiles(
+  context: TableContext,
+  staged: Pick<StagedData, "files">,
+  signal?: AbortSignal,
+): Promise<void> {
   const moved: { readonly path: string }[] = [];
   try {
     await mapBounded(staged.files, uploadsUnderWay, async ({ path, written }) => {
