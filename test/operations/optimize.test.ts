@@ -54,14 +54,13 @@ describe("optimizing a table", () => {
     async (_, properties, partitionBy, removed, added) => {
       const folder = join(freshFolder(), "t");
       await using table = await manyFiles(folder, properties, partitionBy);
-      await table.delete("id % 2 = 1");
       const tracks = "delta.enableRowTracking" in properties;
+      if (tracks) await table.delete("id % 2 = 1");
       const before = await texts(table, tracks);
       const { version } = table.snapshot();
       const result = await table.optimize();
       expect(result).toMatchObject({ outcome: "committed", version: version + 1, filesAdded: added });
-      // Without vectors, the deletion wrote the files of each partition again as one.
-      if (tracks) expect(result).toMatchObject({ filesRemoved: removed, rowsPurged: 15 });
+      expect(result).toMatchObject({ filesRemoved: removed, rowsPurged: tracks ? 15 : 0 });
       expect(await texts(table, tracks)).toEqual(before);
       expect(await texts(await table.at(version))).toEqual(await texts(table));
       for (const kind of ["add", "remove"])

@@ -188,9 +188,9 @@ export const rewritesMistakes: readonly Mistake[] = [
     what: "An optimization mixes partitions.",
     file: "operations/optimize.ts",
     find: "return bins.filter((bin) => bin.length > 1);",
-    replace: "return bins.length > 1 ? [bins.flat()] : bins;",
+    replace: "return bins.length > 1 ? [bins.flat(), []] : bins;",
     test: optimizing,
-    name: "looks only at the partitions of a condition",
+    name: "in partitions",
   },
   {
     what: "An optimization gives rows new commit versions.",
