@@ -7,6 +7,7 @@ import { deleteRows, updateRows } from "./change-rows.ts";
 import type { Executor, StatementContext, StatementResult } from "./contract.ts";
 import { describeTable } from "./describe-table.ts";
 import { insertRows } from "./insert-rows.ts";
+import { restoreTable } from "./restore-table.ts";
 import { selectRows } from "./select-rows.ts";
 
 type Executors = {
@@ -19,6 +20,7 @@ const executors: Executors = {
   INSERT: insertRows,
   DELETE: deleteRows,
   UPDATE: updateRows,
+  "RESTORE TABLE": restoreTable,
   "ALTER TABLE": alterTable,
   "DESCRIBE HISTORY": describeTable,
   "DESCRIBE DETAIL": describeTable,

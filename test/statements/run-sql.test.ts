@@ -283,6 +283,24 @@ describe("ALTER TABLE and DESCRIBE", () => {
   });
 });
 
+describe("RESTORE TABLE", () => {
+  it("gives the table an earlier version's rows, and makes no commit where it has them", async () => {
+    await using table = await filled();
+    const results = await table.sql(
+      "DELETE FROM t; RESTORE TABLE t TO VERSION AS OF 1; RESTORE t TO VERSION AS OF 3",
+      {},
+    );
+    expect(results).toMatchObject([
+      { version: 2 },
+      { statement: "RESTORE TABLE", outcome: "committed", version: 3, metrics: { restoredVersion: 1 } },
+      { statement: "RESTORE TABLE", outcome: "unchanged", version: 3 },
+    ]);
+    expect((await rowsOf(table)).map(({ id }) => id)).toEqual([1, 2]);
+    for (const point of ["VERSION AS OF 99", "TIMESTAMP AS OF '2000-01-01'"])
+      expect((await failing(table.sql(`RESTORE t TO ${point}`, {}))).code).toMatch(/VERSION|TIMESTAMP/);
+  });
+});
+
 describe("DELETE and UPDATE", () => {
   it("change the rows of their condition, whatever names the table", async () => {
     await using table = await filled();

@@ -17,7 +17,7 @@ export function addSql(program: Command): void {
     .command("sql")
     .summary("run statements that read and change tables")
     .description(
-      "Run statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT INTO and OVERWRITE, DELETE, UPDATE, ALTER TABLE, DESCRIBE HISTORY and DETAIL, SELECT (spec/statements.md). All of the text is read before anything is run.\nTables are named as --table binds them, or by their path: delta.`./orders`.",
+      "Run statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT INTO and OVERWRITE, DELETE, UPDATE, RESTORE, ALTER TABLE, DESCRIBE HISTORY and DETAIL, SELECT (spec/statements.md). All of the text is read before anything is run.\nTables are named as --table binds them, or by their path: delta.`./orders`.",
     )
     .argument("[statements]", "the statements; without them and --file, standard input is read")
     .option("-t, --table <name=uri>", "bind a name in the statements to a table; repeat for more", keyValue)
@@ -120,10 +120,13 @@ function shownRows({ statement, rows = [] }: StatementResult): readonly Readonly
 function summaryOf({ statement, table, outcome, version, metrics }: StatementResult): string {
   const what = `${statement} ${table ?? ""}`;
   if (outcome === "unchanged") return `${what}: nothing to do, still version ${version}`;
-  const { rows, rowsDeleted = 0, rowsUpdated = 0, filesAdded, filesRemoved } = metrics ?? {};
+  const { rows, rowsDeleted = 0, rowsUpdated = 0, filesAdded, filesRemoved, restoredVersion } = metrics ?? {};
   const changed = rows ?? (metrics === undefined ? undefined : rowsDeleted + rowsUpdated);
   const parts = [
-    ...(changed === undefined ? [] : [`${changed} ${changed === 1 ? "row" : "rows"}`]),
+    ...(restoredVersion === undefined ? [] : [`as version ${restoredVersion}`]),
+    ...(changed === undefined || restoredVersion !== undefined
+      ? []
+      : [`${changed} ${changed === 1 ? "row" : "rows"}`]),
     ...(filesAdded === undefined ? [] : [`files +${filesAdded} -${filesRemoved ?? 0}`]),
   ];
   return [`${what}: version ${version}`, ...parts].join(", ");
