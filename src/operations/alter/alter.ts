@@ -194,7 +194,7 @@ function nextMetadata(
     mapped.schema === snapshot.schema ? metadata.schemaString : serializeSchema(mapped.schema);
   return {
     schema: mapped.schema,
-    metadata: { ...metadata, description, schemaString, configuration },
+    metadata: { ...metadata, description: description ?? metadata.description, schemaString, configuration },
   };
 }
 

@@ -170,6 +170,15 @@ describe("alterTable", () => {
     });
   });
 
+  it("keeps the description if none is given", async () => {
+    const context = await table([protocol(), { ...metadata(), description: "kept" }]);
+    await alterTable(await openLog(context), { set: { "my.key": "x" } });
+    expect((await openLog(context)).metadata).toMatchObject({
+      description: "kept",
+      configuration: { "my.key": "x" },
+    });
+  });
+
   it("commits nothing when nothing changes", async () => {
     const context = await table([protocol(), metadata({ "delta.appendOnly": "false" })]);
     expect(
