@@ -205,6 +205,8 @@ describe("names and values that a terminal would obey", () => {
       ["delete", table, "--where", "id > 0", "--dry-run"],
       ["sql", `SELECT * FROM t WHERE ${evil}`, "--table", `t=${table}`],
       ["sql", "DESCRIBE HISTORY t", "--table", `t=${table}`],
+      ["optimize", table, "--where", evil],
+      ["optimize", table, "--message", evil],
       ["restore", table, evil],
       ["restore", table, "1", "--message", evil],
       ["rejections", "purge", table],

@@ -332,7 +332,7 @@ describe("times beyond what the log holds", () => {
       code: "TIMESTAMP_OUT_OF_RANGE",
       data: { ...data, timestamp: 999 },
       message: expect.stringMatching(
-        /^1970-01-01T00:00:00\.999Z .*: 0 to 2; .* at 1970-01-01T00:00:03\.000Z/,
+        /^1970-01-01T00:00:00\.999Z .*: 0 to 2, .* from 1970-01-01T00:00:01\.000Z to 1970-01-01T00:00:03\.000Z/,
       ),
     });
     expect((await at(3000)).version).toBe(2);
