@@ -59,7 +59,7 @@ export const rewritesMistakes: readonly Mistake[] = [
   {
     what: "A deletion by partitions reads the files of others.",
     file: "matched-rows.ts",
-    find: "if (partitions.size > 0 && (await namesOnly(room.session, where, partitions))) {",
+    find: "if (partitions.size > 0 && (await namesOnly(room.session, translated ?? where, partitions))) {",
     replace: "if (partitions.size > 9) {",
     test: deleting,
     name: "reads no file",

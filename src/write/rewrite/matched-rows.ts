@@ -1,4 +1,4 @@
-import type { FencedSession, Session } from "../../engine/core/contract.ts";
+import type { Session } from "../../engine/core/contract.ts";
 import { assertInternal } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
@@ -12,7 +12,7 @@ import { namesOnly, predicateFromSql } from "../../table/scan/predicate-from-sql
 import { planFiles } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
-import { matchingPartitions } from "../stages/remove-condition.ts";
+import { filesOfPartitions } from "../stages/remove-condition.ts";
 import { rowCondition } from "../stages/row-condition.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
 import type { MatchedFile, RewritePlan } from "./rewrite-plan.ts";
@@ -56,29 +56,27 @@ export async function matchedRows(room: WriteRoom, plan: RewritePlan, marks: boo
     await allowReading();
     return { predicate, condition: sql`TRUE`, files: await wholeFiles(snapshot, adds), wholeFiles: true };
   }
+  const translated = translatedCondition(plan, where);
   const partitions = new Set(target.metadata.partitionColumns.map(foldName));
-  if (partitions.size > 0 && (await namesOnly(room.session, where, partitions))) {
+  if (partitions.size > 0 && (await namesOnly(room.session, translated ?? where, partitions))) {
     await allowReading();
     const fenced = await room.fence();
-    const condition = await conditionOf(fenced, plan, where);
-    const chosen = await matchingPartitions(fenced, target, { files: adds, where });
-    return { predicate, condition, files: await wholeFiles(snapshot, chosen ?? []), wholeFiles: true };
+    const condition = translated ?? (await rowCondition(fenced, where, snapshot.schema));
+    const chosen = await filesOfPartitions(fenced, target, adds, condition);
+    return { predicate, condition, files: await wholeFiles(snapshot, chosen), wholeFiles: true };
   }
   const place = placeName(snapshot);
   const scan = await planFiles(room.session, snapshot, adds, { typedVariants: true, place });
   appendAll(room.readable, scan.files);
-  const condition = await conditionOf(await room.fence(), plan, where);
+  const fenced = await room.fence();
+  const condition = translated ?? (await rowCondition(fenced, where, snapshot.schema));
   const files = await countedFiles(room.session, adds, { scan: scan.sql, place, condition, marks });
   return { predicate, condition, files, wholeFiles: false };
 }
 
-/** The plan's condition, which fails for a row for which it cannot be evaluated. */
-async function conditionOf(
-  fenced: FencedSession,
-  { condition, snapshot }: RewritePlan,
-  where: string,
-): Promise<SqlExpression> {
-  if (condition === undefined) return rowCondition(fenced, where, snapshot.schema);
+/** The plan's translated condition, which fails for a row for which it cannot be evaluated. */
+function translatedCondition({ condition }: RewritePlan, where: string): SqlExpression | undefined {
+  if (condition === undefined) return undefined;
   const holds = sql`(${condition.sql} IS TRUE)`;
   if (condition.fails === undefined) return holds;
   const message = quoteText(

@@ -141,7 +141,18 @@ export async function matchingPartitions(
     if (isVarveError(error, "SQL_FAILED")) return undefined;
     throw error;
   });
-  if (condition === undefined) return undefined;
+  return condition === undefined ? undefined : filesOfPartitions(fenced, target, files, condition);
+}
+
+/** The files whose partition values meet a condition over the partition columns alone. */
+export async function filesOfPartitions(
+  fenced: FencedSession,
+  target: BatchTarget,
+  files: readonly AddAction[],
+  condition: SqlExpression,
+): Promise<readonly AddAction[]> {
+  if (files.length === 0) return [];
+  const fields = partitionFields(target);
   const rows = files.map((file, index) => {
     const values = fields.map(({ field, physical }) =>
       partitionValueSql(
@@ -153,8 +164,8 @@ export async function matchingPartitions(
     );
     return sql`(${[index, ...values]})`;
   });
-  const number = quoteName(`${freePrefix(columns.map(({ name }) => name))}file`);
-  const names = [number, ...columns.map((column) => quoteName(column.name))];
+  const number = quoteName(`${freePrefix(fields.map(({ field }) => field.name))}file`);
+  const names = [number, ...fields.map(({ field }) => quoteName(field.name))];
   const matching = await fenced.rows(
     sql`SELECT ${number} AS index FROM (VALUES ${rows}) AS t(${names}) WHERE ${condition}`,
   );
