@@ -72,7 +72,8 @@ export async function rewriteFiles(
   const writing = { room, plan, rows, services };
   const marked = marks ? await markedFiles(room, plan, kept) : [];
   const written = marks && update === undefined ? undefined : await writeRows(writing, images, update, marks);
-  const changes = feeds ? await writeChanges(writing, images, update) : undefined;
+  const target = written?.target ?? plan.target;
+  const changes = feeds ? await writeChanges(writing, images, target, update) : undefined;
   const rowsMatched = sum(matches.files, ({ matched }) => matched);
   const rowsCopied = (written?.data.rows ?? 0) - (update === undefined ? 0 : rowsMatched);
   const expected = marks ? 0 : sum(matches.files, (file) => file.rows - file.matched);
@@ -81,7 +82,7 @@ export async function rewriteFiles(
   if (changes !== undefined)
     requireAllRows({ rows: rowsMatched * perRow, clean: changes.rows, quarantined: 0, dropped: 0 });
   return {
-    target: written?.target ?? plan.target,
+    target,
     data: written?.data,
     changes,
     marked,
@@ -205,6 +206,7 @@ function idItems(
 async function writeChanges(
   { room, plan, rows, services }: Writing,
   images: SqlSelect,
+  target: BatchTarget,
   update: NewValues | undefined,
 ): Promise<StagedData> {
   const { names, scan, schema, condition } = rows;
@@ -216,7 +218,7 @@ async function writeChanges(
     update === undefined
       ? before
       : sql`(${before}) UNION ALL BY NAME (${typed(images, names.matched, "update_postimage")})`;
-  return stageData(room.session, dataTarget(plan.target), select, room.staging, {
+  return stageData(room.session, dataTarget(target), select, room.staging, {
     changeFiles: true,
     hiddenColumns: ["_change_type"],
     targetFileBytes: plan.targetFileBytes,

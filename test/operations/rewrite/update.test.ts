@@ -71,6 +71,21 @@ describe.each([
     ]);
   });
 
+  it("tells the change feed of the first values of a column that had no type", async () => {
+    await using table = await createTable(join(freshFolder(), "t"), {
+      source: [
+        { id: 1, v: null },
+        { id: 2, v: null },
+      ],
+      properties: { ...properties, ...feed },
+    });
+    const { version } = await table.update({ set: { v: "'first'" }, where: "id = 1" });
+    const changes = await table.changes({ from: version, to: version });
+    const texts: string[] = [];
+    for await (const { _change_type: type, v } of changes.rows()) texts.push(`${String(type)} ${String(v)}`);
+    expect(texts.sort()).toEqual(["update_postimage first", "update_preimage null"]);
+  });
+
   it("keeps row ids, and gives updated rows the version of the commit", async () => {
     await using table = await numbers(join(freshFolder(), "t"), {
       ...properties,
