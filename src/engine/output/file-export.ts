@@ -5,6 +5,7 @@ import type { FileOptions } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { exportedQuery } from "./export-types.ts";
 import { decimalText, jsonText } from "./json-text.ts";
+import { dictionarySetting } from "./minus-zero.ts";
 import { type OutputType, outputType } from "./output-types.ts";
 
 /** Writes a query's rows to one file; see {@link Session.writeFile}. */
@@ -18,7 +19,10 @@ export async function writeFile(core: EngineCore, select: SqlSelect, options: Fi
           options.safeCsv === true,
         )
       : exportedQuery(core.driver, select, columns).sql;
-  const settings = options.format === "csv" ? sql`FORMAT csv, HEADER` : sql`FORMAT parquet, COMPRESSION zstd`;
+  const settings =
+    options.format === "csv"
+      ? [sql`FORMAT csv`, sql`HEADER`]
+      : [sql`FORMAT parquet`, sql`COMPRESSION zstd`, ...dictionarySetting(core.driver, columns)];
   await core.run(sql`COPY (${query}) TO ${quoteText(options.file)} (${settings})`, [], options.signal);
 }
 

@@ -10,6 +10,7 @@ import { assertNotAborted, type EngineCore } from "../core/core.ts";
 import { followProgress } from "../core/follow-progress.ts";
 import { plainConverter } from "../core/plain-values.ts";
 import { withNan } from "./file-nan.ts";
+import { minusZeroLost, noDictionary } from "./minus-zero.ts";
 import { rowGroupSetting } from "./row-groups.ts";
 import { partitionNumber, textOrNull, type WrittenRelation, writtenFile } from "./written-file.ts";
 
@@ -200,10 +201,23 @@ async function copy(
       : [sql`FIELD_IDS ${fieldIdsSql(options.fieldIds)}`]),
     ...layout,
   ];
+  const rows = await runCopy(writer, select, target, settings);
+  const files = rows.map((row) => writtenFile(writer, row, []));
+  if (!(await minusZeroLost(writer, writer.connection, select, files))) return rows;
+  for (const { file } of files) await rm(file);
+  return await runCopy(writer, select, target, [...settings, noDictionary]);
+}
+
+async function runCopy(
+  { core, connection, options }: Writer,
+  select: SqlSelect,
+  target: string,
+  settings: readonly SqlText[],
+): Promise<EngineRow[]> {
   // An interruption hits what runs at its moment, and this has not begun.
   assertNotAborted(options.signal);
-  const result = await writer.connection.run(sql`COPY (${select}) TO ${quoteText(target)} (${settings})`);
-  return (await result.convertRowObjects(plainConverter(writer.core.driver))) as EngineRow[];
+  const result = await connection.run(sql`COPY (${select}) TO ${quoteText(target)} (${settings})`);
+  return (await result.convertRowObjects(plainConverter(core.driver))) as EngineRow[];
 }
 
 function fieldIdsSql(ids: FieldIds): SqlText {

@@ -2,16 +2,18 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import { pathText } from "../../schema/type-names.ts";
-import { sql } from "../../sql/sql.ts";
+import { type SqlText, sql } from "../../sql/sql.ts";
 import { engineFold, quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import type { EngineColumn, EngineSource, Relation, StagedRelation, StageOptions } from "../core/contract.ts";
-import type { EngineCore } from "../core/core.ts";
+import type { EngineCore, TypedColumn } from "../core/core.ts";
 import { widestDecimal } from "../core/decimal-digits.ts";
+import type { Driver } from "../core/driver.ts";
 import { openCore } from "../core/open-core.ts";
 import { checkedQuery } from "../fence/caller-sql.ts";
 import { fence } from "../fence/fence.ts";
 import { exportedQuery } from "../output/export-types.ts";
+import { dictionarySetting } from "../output/minus-zero.ts";
 import { withTypesOfNulls } from "./null-types.ts";
 import { stageResult } from "./parquet/stage-parquet.ts";
 import { assertFilled, openSourceFile } from "./shared/source-file.ts";
@@ -89,7 +91,7 @@ async function stageFenced(
   const known = await withTypesOfNulls(inner, text, await inner.describe(exported.sql));
   const result = join(folder, "result.parquet");
   await inner
-    .run(sql`COPY (${exported.sql}) TO ${quoteText(result)} (FORMAT parquet, COMPRESSION snappy)`)
+    .run(sql`COPY (${exported.sql}) TO ${quoteText(result)} (${fileSettings(inner.driver, typed)})`)
     .catch((error: unknown) => {
       throw tooWide(error) ?? error;
     });
@@ -125,12 +127,18 @@ async function copyTables(
   const copies = new Map<string, string>();
   for (const [name, relation] of Object.entries(tables)) {
     const file = join(folder, `table-${copies.size}.parquet`);
+    const settings = fileSettings(core.driver, await core.typedColumns(relation.sql));
     await core.onOwnConnection(options.signal, (connection) =>
-      connection.run(sql`COPY (${relation.sql}) TO ${quoteText(file)} (FORMAT parquet, COMPRESSION snappy)`),
+      connection.run(sql`COPY (${relation.sql}) TO ${quoteText(file)} (${settings})`),
     );
     copies.set(name, file);
   }
   return copies;
+}
+
+/** Of files for the engine itself. */
+function fileSettings(driver: Driver, columns: readonly TypedColumn[]): SqlText[] {
+  return [sql`FORMAT parquet`, sql`COMPRESSION snappy`, ...dictionarySetting(driver, columns)];
 }
 
 function isVariant(columns: readonly EngineColumn[]): boolean {
