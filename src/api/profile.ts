@@ -43,7 +43,8 @@ export async function profile(source: Source, options: ProfileSourceOptions = {}
  * const { suite, reasons } = await suggest(orders);
  * for (const { id = "", kind } of suite.checks) console.log(kind, reasons[id]);
  *
- * const { holdout } = await suggest(orders, { holdout: 0.25 });
+ * const many = Array.from({ length: 100 }, (_, id) => ({ id, amount: id / 2 }));
+ * const { holdout } = await suggest(many, { holdout: 0.25 });
  * console.log(holdout?.checks.map(({ id, rate, outcome }) => `${id} ${rate} ${outcome}`));
  * ```
  */
