@@ -58,6 +58,7 @@ export type {
   AppendOptions,
   AuditOptions,
   BatchCommitOptions,
+  CheckTableOptions,
   CreateTableOptions,
   CsvSource,
   GateOptions,

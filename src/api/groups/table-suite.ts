@@ -6,9 +6,9 @@ import type { CheckReport } from "../../report/check-report.ts";
 import { knownOptions } from "../shared/known-options.ts";
 import { setSuiteKeys, suggestKeys, unsetSuiteKeys } from "../shared/option-keys.ts";
 import type { SetSuiteOptions, SuggestOptions, UnsetSuiteOptions } from "../shared/options.ts";
-import { runSuite } from "../shared/run-suite.ts";
+import { rehearse, runSuite } from "../shared/run-suite.ts";
 import { Snapshot } from "../shared/snapshot.ts";
-import type { RunSuiteOptions } from "../shared/table-options.ts";
+import { type CheckTableOptions, checkTableKeys } from "../shared/table-options.ts";
 import type { TableState } from "../shared/table-state.ts";
 
 /** The suite that a table carries, with which every write by varve is tested: `table.suite`. */
@@ -78,28 +78,36 @@ export class TableSuite {
   }
 
   /**
-   * Tests the table's present rows with the suite that it carries, and writes nothing.
+   * Tests the table's present rows with the suite that it carries, and writes nothing. With `source`, it tests
+   * those rows instead, exactly as an append to the newest version would.
    *
-   * @throws `SUITE_INVALID` if the table carries no suite; otherwise as {@link runSuite}
+   * @throws `SUITE_INVALID` if the table carries no suite; otherwise as {@link runSuite}; with `source`, also
+   * `SCHEMA_MISMATCH` and `CONSTRAINT_VIOLATED`
    *
    * @example
    * ```ts
    * const { accepted, reasons } = await orders.suite.check();
    * console.log(accepted, reasons);
+   *
+   * const june = [{ id: 9n, customer: "acme", amount: 5 }];
+   * console.log((await orders.suite.check({ source: june })).accepted);
    * ```
    */
-  async check(options: RunSuiteOptions = {}): Promise<CheckReport> {
-    const snapshot = Snapshot.of(this.#state.log);
+  async check(options: CheckTableOptions = {}): Promise<CheckReport> {
+    const { source, ...known } = knownOptions("suite.check", options, checkTableKeys);
+    const log = source === undefined ? this.#state.log : await this.#state.newest();
     const suite = await this.get();
     if (suite === undefined)
       throw new VarveError(
         "SUITE_INVALID",
-        `${snapshot.uri} carries no suite. Set one with suite.set(), or test the rows with runSuite().`,
-        { uri: snapshot.uri },
+        `${log.context.store.uri} carries no suite. Set one with suite.set(), or test the rows with runSuite().`,
+        { uri: log.context.store.uri },
       );
+    if (source !== undefined) return rehearse(log, undefined, source, known);
+    const snapshot = Snapshot.of(log);
     return runSuite(suite, snapshot, {
-      ...options,
-      name: options.name ?? `${snapshot.uri}@v${snapshot.version}`,
+      ...known,
+      name: known.name ?? `${snapshot.uri}@v${snapshot.version}`,
     });
   }
 

@@ -97,7 +97,8 @@ function isOpened(source: unknown): source is OpenedTable {
   );
 }
 
-function logOf(table: OpenedTable | Snapshot): LogSnapshot {
+/** Converts a table or a version for the verbs. */
+export function logOf(table: OpenedTable | Snapshot): LogSnapshot {
   if (table instanceof Snapshot) return table.log;
   if (isOpened(table)) return table.snapshot().log;
   throw new VarveError("INVALID_ARGUMENT", "Expected a table or a snapshot. Open the table first.", {});

@@ -96,11 +96,23 @@ export interface RunSuiteOptions {
    * versions before it.
    */
   readonly history?: OpenedTable | Snapshot | undefined;
+  /**
+   * The table to which the rows would be appended: they are tested exactly as its `append` would, with the
+   * table's types, columns, constraints and own suite as well, and nothing is committed. Source files are then
+   * fetched with the table's options.
+   */
+  readonly table?: OpenedTable | Snapshot | undefined;
   /** Used for source files of `s3:` URIs. */
   readonly s3?: S3Options | undefined;
   /** Called in the phases `fetching`, `reading` and `checking`. */
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of a test with the suite that a table carries. */
+export interface CheckTableOptions extends Omit<RunSuiteOptions, "table"> {
+  /** Rows to test as an append would, instead of the table's. */
+  readonly source?: Source | undefined;
 }
 
 /** How the rows of a batch are committed. */
@@ -202,9 +214,18 @@ export const gateOptionsKeys = {
   functions: true,
   history: true,
 } satisfies OptionKeys<GateOptions>;
+export const checkTableKeys = {
+  ...gateOptionsKeys,
+  name: true,
+  source: true,
+  s3: s3Keys,
+  onProgress: true,
+  signal: true,
+} satisfies OptionKeys<CheckTableOptions>;
 export const runSuiteKeys = {
   ...gateOptionsKeys,
   name: true,
+  table: true,
   s3: s3Keys,
   onProgress: true,
   signal: true,
