@@ -20,8 +20,12 @@ export interface HistoryEntry {
   readonly operation?: string | undefined;
   readonly operationParameters: JsonObject;
   readonly operationMetrics: JsonObject;
-  /** Number of rows in the files that the commit added. */
+  /** Number of new rows, without those that the commit copied or updated. */
   readonly rowsAdded?: number | undefined;
+  /** Number of rows that it deleted; absent if its writer did not count them. */
+  readonly rowsDeleted?: number | undefined;
+  /** Number of rows that it updated; absent if its writer did not count them. */
+  readonly rowsUpdated?: number | undefined;
   readonly filesAdded: number;
   readonly filesRemoved: number;
   readonly engineInfo?: string | undefined;
@@ -155,15 +159,19 @@ async function readCommit(context: TableContext, version: number, file: ObjectIn
   };
 }
 
-/** Rows of new files that the table had before, changed or not, under the names of Spark's operations. */
+const updatedMetrics = ["numUpdatedRows", "numTargetRowsUpdated"] as const;
+
+/** Rows of new files that the table had before, changed or not. */
 function rowsWrittenAgain(info: JsonObject): number {
-  const metrics = objectOf(info["operationMetrics"]);
-  const names = ["numCopiedRows", "numUpdatedRows", "numTargetRowsCopied", "numTargetRowsUpdated"];
-  return names.reduce((sum, name) => sum + wholeOf(metrics[name]), 0);
+  const copied = countOf(info, ["numCopiedRows", "numTargetRowsCopied"]) ?? 0;
+  return copied + (countOf(info, updatedMetrics) ?? 0);
 }
 
-function wholeOf(value: JsonValue | undefined): number {
-  return typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : 0;
+/** A number of `operationMetrics`, under one of the names that Spark's operations have for it. */
+function countOf(info: JsonObject, names: readonly string[]): number | undefined {
+  const metrics = objectOf(info["operationMetrics"]);
+  const value = names.map((name) => metrics[name]).find((metric) => typeof metric === "string");
+  return typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
 }
 
 /**
@@ -197,6 +205,8 @@ function entryOf(commit: Commit, readable: HistoryEntry["readable"]): HistoryEnt
     operationParameters: objectOf(info["operationParameters"]),
     operationMetrics: objectOf(info["operationMetrics"]),
     rowsAdded: commit.rowsAdded,
+    rowsDeleted: countOf(info, ["numDeletedRows", "numTargetRowsDeleted"]),
+    rowsUpdated: countOf(info, updatedMetrics),
     filesAdded: commit.filesAdded,
     filesRemoved: commit.removes.length,
     ...text("engineInfo", info["engineInfo"]),

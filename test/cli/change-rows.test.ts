@@ -33,6 +33,8 @@ describe("varve delete", () => {
     await table.refresh();
     expect((await rowsOf(table, ["id"])).map(({ id }) => id)).toEqual([2n]);
     expect((await table.history({ limit: 1 }))[0]).toMatchObject({ userMetadata: "request 4711" });
+    const history = await varve("history", path);
+    expect(history.stdout).toMatch(/ 1 .* DELETE .* request 4711 .* 2 deleted /);
     const none = await varve("delete", path, "--where", "id = 9");
     expect(none).toMatchObject({
       code: 0,

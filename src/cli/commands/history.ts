@@ -111,11 +111,21 @@ function summary(entry: HistoryEntry): Record<string, unknown> {
     operation: entry.operation ?? "",
     batch: entry.batchId ?? (entry.txn === undefined ? "" : `${entry.txn.appId}:${entry.txn.version}`),
     message: entry.userMetadata ?? "",
-    rows: entry.rowsAdded ?? "",
+    rows: rowsText(entry),
     files: `+${entry.filesAdded ?? 0} -${entry.filesRemoved ?? 0}`,
     tests: gateSummary(entry),
     unreadable: entry.readable.ok ? "" : entry.readable.reason,
   };
+}
+
+/** The number of new rows, or what the commit did to others: `5`, `3 deleted`, `1, 2 updated`. */
+function rowsText({ rowsAdded, rowsDeleted = 0, rowsUpdated = 0 }: HistoryEntry): string | number {
+  const others = [
+    rowsDeleted > 0 ? `${rowsDeleted} deleted` : "",
+    rowsUpdated > 0 ? `${rowsUpdated} updated` : "",
+  ].filter((text) => text !== "");
+  if (others.length === 0) return rowsAdded ?? "";
+  return [...(rowsAdded === undefined || rowsAdded === 0 ? [] : [String(rowsAdded)]), ...others].join(", ");
 }
 
 /** The records without those of the fields that are empty in all of them. */
@@ -138,6 +148,8 @@ const plainFields: Readonly<Record<keyof HistoryEntry, null>> = {
   txn: null,
   userMetadata: null,
   rowsAdded: null,
+  rowsDeleted: null,
+  rowsUpdated: null,
   filesAdded: null,
   filesRemoved: null,
   operationParameters: null,
