@@ -7,6 +7,7 @@ import { deleteRows, updateRows } from "./change-rows.ts";
 import type { Executor, StatementContext, StatementResult } from "./contract.ts";
 import { describeTable } from "./describe-table.ts";
 import { insertRows } from "./insert-rows.ts";
+import { optimizeTable } from "./optimize-table.ts";
 import { restoreTable } from "./restore-table.ts";
 import { selectRows } from "./select-rows.ts";
 
@@ -20,6 +21,7 @@ const executors: Executors = {
   INSERT: insertRows,
   DELETE: deleteRows,
   UPDATE: updateRows,
+  OPTIMIZE: optimizeTable,
   "RESTORE TABLE": restoreTable,
   "ALTER TABLE": alterTable,
   "DESCRIBE HISTORY": describeTable,
@@ -84,12 +86,20 @@ async function located<T>(
 }
 
 function requireSupported(body: StatementBody): void {
-  const change = body.kind === "ALTER TABLE" ? body.change.change : undefined;
-  if (executors[body.kind] !== undefined && (change === undefined || alterChanges.has(change))) return;
-  const statement = change === undefined ? body.kind : `${body.kind} ${change}`;
+  const missing = missingPart(body);
+  if (executors[body.kind] !== undefined && missing === undefined) return;
+  const statement = missing === undefined ? body.kind : `${body.kind} ${missing}`;
   throw new VarveError(
     "UNSUPPORTED_FEATURE",
     `varve does not support the statement ${statement} yet. Nothing of the text was run.`,
     { statement },
   );
+}
+
+/** What a statement asks for that its kind does not do yet. */
+function missingPart(body: StatementBody): string | undefined {
+  if (body.kind === "ALTER TABLE")
+    return alterChanges.has(body.change.change) ? undefined : body.change.change;
+  if (body.kind !== "OPTIMIZE") return undefined;
+  return body.full ? "FULL" : body.zorderBy.length > 0 ? "ZORDER BY" : undefined;
 }
