@@ -27,9 +27,11 @@ export function filesBelow(folder: string): string[] {
   return files.map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort();
 }
 
-/** Data files of a table, relative to it. */
+/** Data files of a table, relative to it, without those of its record of rejections. */
 export function dataFiles(folder: string): string[] {
-  return filesBelow(folder).filter((file) => file.endsWith(".parquet") && !file.startsWith("_delta_log"));
+  return filesBelow(folder).filter(
+    (file) => file.endsWith(".parquet") && !/^_(delta_log|rejections)\//.test(file),
+  );
 }
 
 /** The actions of one kind in one commit. */
