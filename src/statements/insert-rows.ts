@@ -8,7 +8,7 @@ import { assertInternal, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { append } from "../operations/append.ts";
 import { type OverwriteOptions, overwrite } from "../operations/overwrite.ts";
-import { findField } from "../schema/fields.ts";
+import { findField, requireColumn } from "../schema/fields.ts";
 import { hiveNull } from "../schema/paths.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { pathText, typeText } from "../schema/type-names.ts";
@@ -52,7 +52,7 @@ export async function insertRows(
 /** What the rows replace; `undefined` for an append. */
 function replacement(
   { overwrite: overwrites, replace, partition }: InsertStatement,
-  { metadata }: LogSnapshot,
+  { metadata, schema }: LogSnapshot,
   { dynamicPartitions }: StatementContext,
 ): Pick<OverwriteOptions, "replaceWhere" | "dynamicPartitions"> | undefined {
   if (replace?.kind === "where") return { replaceWhere: engineText(replace.condition).sql };
@@ -67,16 +67,18 @@ function replacement(
   if (fixed.length > 0)
     return {
       replaceWhere: fixed
-        .map(({ column, value }) => partitionCondition(column, value?.text ?? ""))
+        .map(({ column, value }) => partitionCondition(requireColumn(schema, column), value?.text ?? ""))
         .join(" AND "),
     };
   return dynamicPartitions && metadata.partitionColumns.length > 0 ? { dynamicPartitions: true } : {};
 }
 
-function partitionCondition(column: string, value: string): string {
-  return /^null$/i.test(value)
-    ? `${quoteName(column)} IS NULL`
-    : `${quoteName(column)} = ${engineText({ text: value, start: 0 }).sql}`;
+/** The rows of a partition. Its value is one of its column: the engine would compare texts with a number as numbers. */
+function partitionCondition({ name, type }: StructField, value: string): string {
+  const text = engineText({ text: value, start: 0 }).sql;
+  if (/^null$/i.test(value) || (type === "string" && text === "''")) return `${quoteName(name)} IS NULL`;
+  const isText = /^'(?:[^']|'')*'$/.test(text);
+  return `${quoteName(name)} = ${type === "string" && !isText ? `CAST(${text} AS VARCHAR)` : text}`;
 }
 
 async function sourceOf(

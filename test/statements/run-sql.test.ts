@@ -249,6 +249,28 @@ describe("what is inserted", () => {
   });
 });
 
+describe("INSERT OVERWRITE with a PARTITION clause on a text column", () => {
+  it.each([
+    ["p = 1", "1", ["2 01", "3 abc", "4 null", "9 1"]],
+    ["p = '01'", "01", ["1 1", "3 abc", "4 null", "9 01"]],
+    ["p = ''", "null", ["1 1", "2 01", "3 abc", "9 null"]],
+    ["p = DATE '2020-01-01'", "2020-01-01", ["1 1", "2 01", "3 abc", "4 null", "9 2020-01-01"]],
+  ])("%s replaces the partition %s, and no other", async (clause, _, left) => {
+    await using table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().integer("id").string("p"),
+      partitionBy: ["p"],
+    });
+    await table.append([
+      { id: 1, p: "1" },
+      { id: 2, p: "01" },
+      { id: 3, p: "abc" },
+      { id: 4, p: null },
+    ]);
+    await table.sql(`INSERT OVERWRITE t PARTITION (${clause}) VALUES (9)`, {});
+    expect((await rowsOf(table)).map(({ id, p }) => `${String(id)} ${String(p)}`).sort()).toEqual(left);
+  });
+});
+
 describe("ALTER TABLE and DESCRIBE", () => {
   it("change properties and constraints, and say when there is nothing to do", async () => {
     await using table = await filled();
