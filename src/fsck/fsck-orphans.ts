@@ -8,6 +8,9 @@ import { listStagedLeftovers } from "../staging/staged-leftovers.ts";
 import { isHiddenPath } from "../storage/contract/paths.ts";
 import type { Finding } from "./fsck-finding.ts";
 
+/** The one folder with a hidden name that holds files of the table. PROTOCOL.md "Change Data Files". */
+const changeFolder = /^_change_data\//;
+
 /**
  * Reports files that are named neither by the version, its tombstones or a staged batch, nor by a commit as a
  * change file (`changeFiles`). They only cost space: a writer may be about to commit them, and a vacuum
@@ -22,7 +25,7 @@ export async function findOrphans(
   const known = await knownPaths(snapshot);
   const options = { signal };
   for await (const { path, size } of snapshot.context.store.list("", options)) {
-    if (isHiddenPath(path) || known.has(path) || changeFiles.has(path)) continue;
+    if (isHiddenPath(path.replace(changeFolder, "")) || known.has(path) || changeFiles.has(path)) continue;
     const message = `${path} (${size} bytes) does not belong to any version in the log.`;
     report({ code: "ORPHAN_FILE", severity: "info", message, path });
   }
