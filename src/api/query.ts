@@ -67,6 +67,12 @@ export async function query(sql: string, options: QueryOptions): Promise<QueryRe
 }
 
 function binding(name: string, table: QueryTable, open: OpenOptions): TableBinding {
+  if (typeof table !== "string" && !(table instanceof Table) && !(table instanceof Snapshot))
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `The table ${name} of a query must be a table, one of its versions, or a URI as text.`,
+      { name },
+    );
   return async (point) => {
     const target = typeof table === "string" ? await openTable(table, open) : table;
     if (point === undefined) return target instanceof Table ? target.snapshot().log : target.log;

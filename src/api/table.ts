@@ -243,7 +243,9 @@ export class Table implements AsyncDisposable {
    * ```
    */
   async history(options: HistoryOptions = {}): Promise<HistoryEntry[]> {
-    return readHistory(this.#state.log.context, knownOptions("history", options, keys.historyKeys));
+    const known = knownOptions("history", options, keys.historyKeys);
+    if (known.limit !== undefined) checkedLimit(known.limit);
+    return readHistory(this.#state.log.context, known);
   }
 
   /**

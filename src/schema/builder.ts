@@ -2,7 +2,7 @@ import { VarveError } from "../errors.ts";
 import type { JsonValue } from "../util/json.ts";
 import { metadataKeys } from "./column-metadata.ts";
 import { checkNames } from "./schema-json.ts";
-import { decimal, isPrimitive, parseTypeName } from "./type-names.ts";
+import { decimal, isPrimitive, parseTypeName, requireType } from "./type-names.ts";
 import type { DeltaType, FieldMetadata, PrimitiveName, StructField, StructType } from "./types.ts";
 
 /** Options of a column besides its name and type. */
@@ -76,7 +76,16 @@ export class SchemaBuilder {
 
   /** Adds a column of any type. */
   column(name: string, type: TypeInput, options: ColumnOptions = {}): SchemaBuilder {
-    if (name === "") throw new VarveError("SCHEMA_INVALID", "A column must have a name.", { column: [name] });
+    if (typeof name !== "string" || name === "")
+      throw new VarveError("SCHEMA_INVALID", "A column must have a name, as text.", {
+        column: [String(name)],
+      });
+    if (typeof options !== "object" || options === null)
+      throw new VarveError(
+        "SCHEMA_INVALID",
+        `The options of column ${JSON.stringify(name)} must be an object, such as { nullable: false }.`,
+        { column: [name] },
+      );
     const field: StructField = {
       name,
       type: toType(type),
@@ -185,7 +194,10 @@ export class SchemaBuilder {
 
 function toType(input: TypeInput): DeltaType {
   if (input instanceof SchemaBuilder) return input.build();
-  if (typeof input !== "string") return input;
+  if (typeof input !== "string") {
+    requireType(input);
+    return input;
+  }
   const type: PrimitiveName | DeltaType | undefined = parseTypeName(input);
   if (type !== undefined && (isPrimitive(type) || type.type === "decimal")) return type;
   throw new VarveError("SCHEMA_INVALID", `"${input}" is not a Delta type.`, { type: input });

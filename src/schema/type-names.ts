@@ -70,6 +70,40 @@ export function parseTypeName(
   return parameters === null ? undefined : decimal(Number(parameters[1]), Number(parameters[2]), path);
 }
 
+/** Refuses what plain JavaScript may pass instead of a type. @throws `SCHEMA_INVALID` */
+export function requireType(type: unknown): void {
+  if (isType(type)) return;
+  const found = typeof type === "object" && type !== null ? "an object that is not one" : String(type);
+  throw new VarveError(
+    "SCHEMA_INVALID",
+    `A type must be a name such as "long" or "decimal(10,2)", or be built by schema(), arrayOf() or mapOf(); found ${found}.`,
+  );
+}
+
+function isType(type: unknown): boolean {
+  if (typeof type === "string") return parseTypeName(type) !== undefined;
+  if (typeof type !== "object" || type === null) return false;
+  const parts = type as Readonly<Record<string, unknown>>;
+  switch (parts["type"]) {
+    case "decimal":
+      return typeof parts["precision"] === "number" && typeof parts["scale"] === "number";
+    case "array":
+      return isType(parts["elementType"]);
+    case "map":
+      return isType(parts["keyType"]) && isType(parts["valueType"]);
+    case "struct":
+      return Array.isArray(parts["fields"]) && parts["fields"].every(isField);
+    default:
+      return false;
+  }
+}
+
+function isField(field: unknown): boolean {
+  if (typeof field !== "object" || field === null) return false;
+  const { name, type } = field as Readonly<Record<string, unknown>>;
+  return typeof name === "string" && isType(type);
+}
+
 /** The type as readable text: `decimal(10,2)`, `struct<a: long, b: array<string>>`, `map<string, double>`. */
 export function typeText(type: DeltaType): string {
   if (isPrimitive(type)) return type;

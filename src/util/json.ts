@@ -39,6 +39,23 @@ export function parseJson(text: string): JsonValue {
 }
 
 /**
+ * Where a text stops being JSON, such as `line 3, column 7`; `undefined` if it is JSON, or the place is not known.
+ * `JSON.parse` does not always say.
+ */
+export function jsonFaultPlace(text: string): string | undefined {
+  try {
+    checkNesting(text);
+    parse(text);
+    return undefined;
+  } catch (error) {
+    const position = /\bat position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1];
+    if (position === undefined) return undefined;
+    const lines = text.slice(0, Number(position)).split("\n");
+    return `line ${lines.length}, column ${(lines.at(-1) ?? "").length + 1}`;
+  }
+}
+
+/**
  * Like {@link parseJson}, but only with `JSON.parse`: integers beyond 2^53 are rounded. @throws SyntaxError
  * as {@link parseJson}
  */

@@ -1,7 +1,23 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { createTable, fsck, openTable, query, type Table } from "../../src/index.ts";
-import { schema } from "../../src/schema/builder.ts";
+import {
+  check,
+  createTable,
+  fsck,
+  mapOf,
+  metricValue,
+  metricValues,
+  openTable,
+  parseJson,
+  query,
+  schema,
+  serializeSchema,
+  stringifyJson,
+  suite,
+  summarizeVerdict,
+  type Table,
+  typeText,
+} from "../../src/index.ts";
 import { freshFolder } from "../operations/table-folder.ts";
 
 /** What a caller without types may give. */
@@ -99,3 +115,54 @@ it.each(["60MB", "8", Number.NaN, 0, -1, null])("limits of the engine refuse %j"
     });
   }
 });
+
+const state = { rows: 1, columns: [] };
+const calls: Readonly<Record<string, readonly [code: string, call: (value: never) => unknown]>> = {
+  "suite's checks": ["SUITE_INVALID", (value) => suite("s", value)],
+  "one of suite's checks": ["SUITE_INVALID", (value) => suite("s", [value])],
+  "suite's options": ["SUITE_INVALID", (value) => suite("s", [], value)],
+  "check.between's range": ["SUITE_INVALID", (value) => check.between("id", value)],
+  "check.length's range": ["SUITE_INVALID", (value) => check.length("id", value)],
+  "a check's options": ["SUITE_INVALID", (value) => check.notNull("id", value)],
+  "check.repairedBy's check": ["SUITE_INVALID", (value) => check.repairedBy("f", () => [1], value)],
+  "a column's name": ["SCHEMA_INVALID", (value) => schema().long(value)],
+  "a column's options": ["SCHEMA_INVALID", (value) => schema().long("id", value)],
+  "a column's type": ["SCHEMA_INVALID", (value) => schema().column("id", value)],
+  "the type of elements": ["SCHEMA_INVALID", (value) => schema().array("ids", value)],
+  "the type of a map's values": ["SCHEMA_INVALID", (value) => mapOf("string", value)],
+  typeText: ["SCHEMA_INVALID", (value) => typeText(value)],
+  serializeSchema: ["INVALID_ARGUMENT", (value) => serializeSchema(value)],
+  parseJson: ["INVALID_ARGUMENT", (value) => parseJson(value)],
+  "metricValue's state": ["INVALID_ARGUMENT", (value) => metricValue(value, "row_count")],
+  "metricValue's name": ["INVALID_ARGUMENT", (value) => metricValue(state as never, value)],
+  metricValues: ["INVALID_ARGUMENT", (value) => metricValues(value)],
+  summarizeVerdict: ["INVALID_ARGUMENT", (value) => summarizeVerdict(value)],
+};
+
+it.each(Object.entries(calls))("%s refuses what is of another kind, by %s", (_, [code, call]) => {
+  for (const value of [null, 5, true]) expect(() => call(given(value))).toThrow(coded(code));
+});
+
+it("JSON has no text for what it cannot say", () => {
+  for (const value of [undefined, () => 1, Symbol("s")])
+    expect(() => stringifyJson(given(value))).toThrow(coded("INVALID_ARGUMENT"));
+});
+
+it.each<readonly [string, (table: Table, value: never) => Promise<unknown>]>([
+  ["a table of query", (_, value) => query("SELECT * FROM t", { tables: { t: value } })],
+  ["update", (table, value) => table.update(value)],
+  ["delete", (table, value) => table.delete(value)],
+  ["restore", (table, value) => table.restore(value)],
+  ["optimize", (table, value) => table.optimize(value === undefined ? given(null) : value)],
+  ["the limit of history", (table, value) => table.history({ limit: value ?? given(-1) })],
+  ["suite.check", (table, value) => table.suite.check(value ?? given(null))],
+])("%s refuses what is of another kind, by INVALID_ARGUMENT", async (_, call) => {
+  await using table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id") });
+  for (const value of [undefined, null, true])
+    await expect(call(table, given(value))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+});
+
+/** Matches errors with a code. */
+function coded(code: string): Error {
+  return expect.objectContaining({ name: "VarveError", code });
+}

@@ -34,12 +34,12 @@ describe("a mistake on the command line", () => {
     expect(stderr).toContain("Set --from or --schema.");
   });
 
-  it("a suite that is not JSON is named, with the parser's reason", async () => {
-    const bad = file("bad.json", '{"checks": [}');
+  it("a suite that is not JSON is named, with line, column and the parser's reason", async () => {
+    const bad = file("bad.json", '{\n"checks": [}');
     const { code, stderr } = await varve("check", bad, may);
     expect(code).toBe(1);
     expect(stderr).toContain(bad);
-    expect(stderr).toMatch(/not valid JSON \(Unexpected token/);
+    expect(stderr).toMatch(/not valid JSON at line 2, column 12 \(Unexpected token/);
   });
 
   it("a suite with a misspelt column is named with the path inside it", async () => {

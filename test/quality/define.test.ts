@@ -303,6 +303,13 @@ describe("defining a suite", () => {
   it("refuses text that is no JSON and JSON that is no suite", () => {
     expect(() => parseSuite("{")).toThrowError(expect.objectContaining({ code: "SUITE_INVALID" }));
     expect(() => parseSuite("[]")).toThrowError(expect.objectContaining({ code: "SUITE_INVALID" }));
+    for (const [text, place] of [
+      ["{", "line 1, column 2"],
+      ['{\n "name": }', "line 2, column 10"],
+      ['{"checks":\n[],\n}', "line 3, column 1"],
+      ['{"name": 12345678901234567890\nx}', "line 2, column 1"],
+    ])
+      expect(() => parseSuite(String(text))).toThrowError(`not valid JSON at ${place} (`);
     for (const none of [null, "checks", 1, [], undefined])
       expect(() => defineSuite(none as never)).toThrowError(
         expect.objectContaining({ code: "SUITE_INVALID" }),

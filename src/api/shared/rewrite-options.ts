@@ -5,6 +5,7 @@ import type { RewriteOptions, RewriteProgress } from "../../write/rewrite/rewrit
 import { knownOptions, type OptionKeys } from "./known-options.ts";
 import type { ApplicationTransaction } from "./options.ts";
 import { type GateOptions, gateOptionsKeys } from "./table-options.ts";
+import { requireOptions } from "./table-uri.ts";
 import { toCommitOptions } from "./write-options.ts";
 
 /** Options of {@link Table.delete}. */
@@ -62,10 +63,12 @@ export function toDeleteOptions(options: DeleteOptions): RewriteOptions {
 }
 
 /** Converts a caller's options of an update for the verb. @throws `INVALID_ARGUMENT` naming the option */
-export function toUpdateOptions({ set, ...options }: UpdateOptions): {
+export function toUpdateOptions(given: UpdateOptions): {
   readonly request: UpdateRequest;
   readonly options: UpdateVerbOptions;
 } {
+  requireOptions(given, "update");
+  const { set, ...options } = given;
   const { onProgress, dryRun, where, ...rest } = knownOptions("update", options, updateKeys);
   const { txn, batchId, userMetadata, targetFileBytes, signal, gate, gateOptions } = toCommitOptions(rest);
   if (where !== undefined) requireCondition("update", where);

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 import type { AnomalyRule } from "../measures/anomaly.ts";
+import { invalidSuite } from "../model/invalid.ts";
 import type {
   CheckJson,
   Repair,
@@ -42,14 +43,23 @@ function built(
   params: Readonly<Record<string, JsonValue | undefined>>,
   options: CheckOptions = {},
 ): BuiltCheck {
+  requireOptions(options, "the options of a check");
   const json: JsonObject = Object.fromEntries(
     Object.entries(params).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
   return { json: { kind, params: json, ...options } };
 }
 
+/** Refuses what plain JavaScript may pass instead of options. @throws `SUITE_INVALID` */
+function requireOptions(options: unknown, what: string): void {
+  if (typeof options !== "object" || options === null)
+    throw invalidSuite("", `${what} must be an object`, 'Pass an object such as { onFail: "warn" }');
+}
+
 /** Unknown keys are kept, so that validation of the suite refuses them by name, like unknown options. */
 function bounds(range: Bounds<Scalar>): Readonly<Record<string, JsonValue | undefined>> {
+  if (typeof range !== "object" || range === null)
+    throw invalidSuite("", "a range must be an object", "Pass { min, max }, or one of the two");
   const { min, max, strictMin, strictMax, ...unknown } = range;
   return { min_value: min, max_value: max, strict_min: strictMin, strict_max: strictMax, ...unknown };
 }
@@ -236,14 +246,17 @@ export const check = Object.freeze({
     replace: RowRepair,
     given: BuiltCheck,
     otherwise?: Repair["otherwise"],
-  ): BuiltCheck => ({
-    json: {
-      ...given.json,
-      onFail: "repair",
-      repair: { with: "function", function: name, otherwise },
-    },
-    functions: { ...given.functions, [name]: replace },
-  }),
+  ): BuiltCheck => {
+    requireBuilt(given, "");
+    return {
+      json: {
+        ...given.json,
+        onFail: "repair",
+        repair: { with: "function", function: name, otherwise },
+      },
+      functions: { ...given.functions, [name]: replace },
+    };
+  },
   /** Any check by its long name. */
   expect: (kind: string, params: JsonObject, options?: CheckOptions) => built(kind, params, options),
 });
@@ -269,8 +282,21 @@ export function suite(
   checks: readonly BuiltCheck[],
   options: Omit<SuiteJson, "name" | "checks"> = {},
 ): Suite {
+  requireOptions(options, "its options");
+  if (!Array.isArray(checks)) throw invalidSuite("checks", "must be a list", "Pass [check.notNull(…), …]");
+  for (const [index, item] of checks.entries()) requireBuilt(item, `checks[${index}]`);
   const functions: Readonly<Record<string, RowFunction>> = Object.fromEntries(
-    checks.flatMap((item) => Object.entries(item.functions ?? {})),
+    (checks as readonly BuiltCheck[]).flatMap((item) => Object.entries(item.functions ?? {})),
   );
-  return defineSuite({ name, ...options, checks: checks.map((item) => item.json) }, functions);
+  return defineSuite({ name, ...options, checks: checks.map((item: BuiltCheck) => item.json) }, functions);
+}
+
+/** Refuses what plain JavaScript may pass instead of a check. @throws `SUITE_INVALID` */
+function requireBuilt(item: unknown, path: string): void {
+  if (typeof item === "object" && item !== null && "json" in item) return;
+  throw invalidSuite(
+    path,
+    "is not a check of the builder",
+    "Make it with check, or pass plain JSON to defineSuite()",
+  );
 }

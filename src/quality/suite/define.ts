@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import stableStringify from "fast-json-stable-stringify";
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../../util/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue, jsonFaultPlace, parseJson } from "../../util/json.ts";
 import { nearestName } from "../../util/nearest-name.ts";
 import { expectations } from "../checks/registry.ts";
 import type { Expectation } from "../model/expectation.ts";
@@ -108,7 +108,13 @@ export function parseSuite(text: string, functions: Readonly<Record<string, RowF
     const foreign = foreignText(text);
     if (foreign !== undefined) throw invalidSuite("", foreign, foreignAdvice, error);
     const why = error instanceof Error ? error.message : String(error);
-    throw invalidSuite("", `is not valid JSON (${why})`, "Write the suite as JSON", error);
+    const place = jsonFaultPlace(text);
+    throw invalidSuite(
+      "",
+      `is not valid JSON${place === undefined ? "" : ` at ${place}`} (${why})`,
+      "Write the suite as JSON",
+      error,
+    );
   }
   if (!isJsonObject(json)) throw invalidSuite("", "must be an object", "Pass { checks: [...] }");
   return defineSuite(json as unknown as SuiteJson, functions);
