@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { sql } from "../../src/sql/sql.ts";
+import { fenceOf } from "../support/fence-of.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
 
 let folder: string;
@@ -119,11 +120,13 @@ describe("settings", () => {
 });
 
 describe("failures", () => {
-  it("SQL that does not parse is SQL_FAILED with line and column", async () => {
-    const failure = session.rows(sql`SELECT a,\n  b frm c FROM (SELECT 1 AS a)`);
+  const queried = async (text: string) => (await fenceOf(session)()).callerQuery(text);
+
+  it("a caller's SQL that does not parse is SQL_FAILED with line and column", async () => {
+    const failure = queried("SELECT a,\n  b frm c FROM (SELECT 1 AS a)");
     await expect(failure).rejects.toMatchObject({
       code: "SQL_FAILED",
-      data: { line: 2, column: 9, engineErrorKind: "Parser" },
+      data: { line: 2, column: 9 },
     });
   });
 
@@ -131,19 +134,22 @@ describe("failures", () => {
     ["what does not parse", "FROM FROM"],
     ["a name", ", nope FROM (SELECT 1 AS a)"],
   ])("a mistake behind letters of several bytes is shown at its place: %s", async (_what, rest) => {
-    const sql = `SELECT 'é€😀' ${rest}`;
-    const column = sql.lastIndexOf(rest === "FROM FROM" ? "FROM" : "nope") + 1;
-    await expect(session.rows(unchecked(sql))).rejects.toMatchObject({
+    const text = `SELECT 'é€😀' ${rest}`;
+    const column = text.lastIndexOf(rest === "FROM FROM" ? "FROM" : "nope") + 1;
+    await expect(queried(text)).rejects.toMatchObject({
       code: "SQL_FAILED",
       data: { line: 1, column },
     });
   });
 
-  it("a missing column is SQL_FAILED and shows the place", async () => {
-    const failure = session.rows(sql`SELECT foo FROM (SELECT 1 AS a)`);
-    await expect(failure).rejects.toMatchObject({
+  it("a missing column is SQL_FAILED and shows the place in a caller's SQL, and nothing of varve's own", async () => {
+    await expect(queried("SELECT foo FROM (SELECT 1 AS a)")).rejects.toMatchObject({
       code: "SQL_FAILED",
       message: expect.stringContaining("^"),
+    });
+    await expect(session.rows(sql`SELECT bar FROM (SELECT 2 AS b)`)).rejects.toMatchObject({
+      code: "SQL_FAILED",
+      message: expect.not.stringMatching(/\^|SELECT/),
     });
   });
 
