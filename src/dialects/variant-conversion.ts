@@ -1,6 +1,6 @@
 import { widestDecimal } from "../engine/core/decimal-digits.ts";
 import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
-import { lambda, plainName, quoteName } from "../sql/sql-text.ts";
+import { lambda, plainName, quoteName, quoteText } from "../sql/sql-text.ts";
 import { type EngineType, engineTypeName } from "./engine-types.ts";
 
 /**
@@ -131,13 +131,15 @@ function unheld(source: EngineType, value: SqlExpression): SqlExpression {
 }
 
 /**
- * A condition that is true where somewhere in a value JSON holds a number that would be rounded or a name
- * twice in an object, or a binary variant is not sound; `undefined` where it contains neither.
+ * A condition that is true where somewhere in a value JSON has too many levels, a number that would be rounded
+ * or a name twice in an object, or a binary variant is not sound; `undefined` where it contains neither.
  */
 function lossyMember(type: EngineType, value: SqlExpression, depth: number): SqlExpression | undefined {
   if (isVariantParts(type)) return sql`(${variantFaultSql(value)} IS NOT NULL)`;
   if (type.kind === "scalar")
-    return type.name === "JSON" ? sql`(${hasLossyNumber(value)} OR ${repeatsName(value)})` : undefined;
+    return type.name === "JSON"
+      ? sql`CASE WHEN ${isTooDeep(value)} THEN true ELSE ${hasLossyNumber(value)} OR ${repeatsName(value)} END`
+      : undefined;
   const variable = `varve_j${depth}`;
   const some = (list: SqlExpression, item: EngineType) => {
     const condition = lossyMember(item, sql`(${plainName(variable)})`, depth + 1);
@@ -173,6 +175,25 @@ function hasLossyNumber(json: SqlExpression): SqlExpression {
     WHEN regexp_full_match(varve_n, '[0-9]+') AND TRY_CAST(varve_n AS UBIGINT) IS NOT NULL THEN true
     ELSE TRY_CAST(varve_n AS DOUBLE) IS NULL OR NOT isfinite(${double}) OR ${digits(sql`varve_n`)} <> ${digits(sql`CAST(${double} AS VARCHAR)`)} END`;
   return sql`len(list_filter(regexp_extract_all(${bareJson(json)}, '-?[0-9][0-9.eE+-]*'), lambda varve_n: ${lossy})) > 0`;
+}
+
+/** Levels of JSON in a variant; some ten thousand end the process when the engine converts them. */
+const jsonLevels = 1000;
+/** Levels that one replacement takes away. */
+const levelsOfPattern = 50;
+
+/**
+ * A condition on JSON that is true where it has more than {@link jsonLevels}: brackets are left after as many
+ * levels of them were taken away, from within.
+ */
+function isTooDeep(json: SqlExpression): SqlExpression {
+  let pattern = "\\[\\]";
+  for (let level = 1; level < levelsOfPattern; level++) pattern = `\\[(?:${pattern})*\\]`;
+  const only = sql`regexp_replace(translate(${bareJson(json)}, '{}', '[]'), '[^\\[\\]]+', '', 'g')`;
+  let rest = only;
+  for (let level = 0; level < jsonLevels; level += levelsOfPattern)
+    rest = sql`regexp_replace(${rest}, ${quoteText(pattern)}, '', 'g')`;
+  return sql`CASE WHEN length(CAST(${json} AS VARCHAR)) > ${2 * jsonLevels} THEN length(${rest}) > 0 ELSE false END`;
 }
 
 /**

@@ -33,6 +33,25 @@ async function written(table: Table): Promise<unknown[]> {
 const x64 = "x".repeat(64);
 
 describe("variants of every length of text", () => {
+  it.each([
+    ["arrays", "[", "]", 0],
+    ["arrays beside others", "[[],", "]", 0],
+    ["objects", '{"a]": ', "}", 1],
+  ])("of JSON have at most 1,000 levels: %s", async (_, open, close, inner) => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().column("v", "variant") });
+    const deep = (levels: number) => {
+      const text = `${open.repeat(levels - 1)}[${"1".repeat(inner)}]${close.repeat(levels - 1)}`;
+      return { sql: `SELECT '${text}'::JSON AS v` };
+    };
+    await table.append(deep(1000));
+    for (const levels of [1001, 50_000])
+      await expect(table.append(deep(levels))).rejects.toMatchObject({
+        code: "SCHEMA_MISMATCH",
+        data: { column: ["v"], row: 0 },
+      });
+    expect(await table.count()).toBe(1);
+  });
+
   it("keep texts of 63, 64 and 65 bytes from rows, JSON lines and SQL", async () => {
     const texts = ["x".repeat(63), x64, "x".repeat(65), "é".repeat(32), "", "é".repeat(33)];
     const value = { a: texts, b: { deep: [texts, x64] }, z: x64 };
