@@ -71,6 +71,32 @@ export async function checkListSorters(
   );
 }
 
+/**
+ * Refuses casts to VARIANT if a value may be JSON: because a column is (`readsJson`), or the SQL may create
+ * it. The cast recurses once a level, and ends the process at some ten thousand.
+ *
+ * @throws `SQL_REFUSED`
+ */
+export async function checkVariantCasts(
+  parts: readonly Tree[],
+  callerSql: string,
+  readsJson: () => Promise<boolean>,
+): Promise<void> {
+  const casts = parts.some(
+    (part) =>
+      typeMakers.has(calledName(part)?.toLowerCase() ?? "") ||
+      (part["class"] === "CAST" && JSON.stringify(part["cast_type"]).includes("VARIANT")),
+  );
+  if (!casts || !/variant/i.test(callerSql)) return;
+  // `text -> path` is JSON, and parsed as a lambda.
+  const makes = /json/i.test(callerSql) || parts.some((part) => part["class"] === "LAMBDA");
+  if (!makes && !(await readsJson())) return;
+  throw refused(
+    "it casts to VARIANT where values may be JSON, and DuckDB may crash at deeply nested ones",
+    "Leave them JSON: a variant column takes JSON as it is",
+  );
+}
+
 /** A caller's SQL as it was parsed, to show positions in it. */
 export interface ParsedText {
   readonly sql: string;
@@ -119,6 +145,9 @@ export async function checkRowCalls(
   await checkListSorters([...walk(expression)], text.sql, async () =>
     columns.some(({ type }) => type.includes("VARIANT")),
   );
+  await checkVariantCasts([...walk(expression)], text.sql, async () =>
+    columns.some(({ type }) => type.includes("JSON")),
+  );
   const timeOfDay =
     columns.some(({ type }) => type.includes("TIME WITH TIME ZONE")) ||
     [...walk(expression)].some(mayBeTimeWithZone);
@@ -137,6 +166,7 @@ export async function checkRowCalls(
  */
 export async function checkOwnRowCalls(core: EngineCore, expression: Tree, text: ParsedText): Promise<void> {
   const parts = [...walk(expression)];
+  await checkVariantCasts(parts, text.sql, async () => false);
   await checkQueryCalls(core, parts, new Set(), text);
   for (const part of parts) {
     const name = calledName(part);

@@ -1,6 +1,6 @@
 import { assertInternal } from "../../errors.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
-import { columnType, engineFold, quoteName } from "../../sql/sql-text.ts";
+import { columnType, engineFold, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { trimEnd } from "../../util/trim-end.ts";
 import type { EngineColumn, Relation } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
@@ -10,6 +10,7 @@ import {
   checkOwnRowCalls,
   checkQueryCalls,
   checkRowCalls,
+  checkVariantCasts,
 } from "./caller-functions.ts";
 import { checkExpressionSize } from "./sql-size.ts";
 import { childrenOf, isTree, parsed, refused, shape, type Tree, walk } from "./syntax-tree.ts";
@@ -38,7 +39,8 @@ export async function callerQuery(core: EngineCore, callerSql: string): Promise<
   const checked = await checkedQuery(core, callerSql, {
     tables: await sessionTables(core),
     files: new Set(),
-    readsVariants: () => hasVariants(core),
+    readsVariants: () => hasColumnOf(core, "VARIANT"),
+    readsJson: () => hasColumnOf(core, "JSON"),
   });
   await assertSelect(core, checked);
   const query = sql`SELECT * FROM (${checked}\n)`;
@@ -66,6 +68,7 @@ export async function checkedQuery(
   );
   await checkQueryCalls(core, parts, tableCalls, { sql: callerSql, offset: 0 });
   await checkListSorters(parts, callerSql, scope.readsVariants);
+  await checkVariantCasts(parts, callerSql, scope.readsJson);
   return query;
 }
 
@@ -182,9 +185,9 @@ function onlyExpression(statements: readonly Tree[]): Tree | undefined {
   return others.length === 0 && shape(node) === shape(plain) ? only : undefined;
 }
 
-async function hasVariants(core: EngineCore): Promise<boolean> {
+async function hasColumnOf(core: EngineCore, type: "VARIANT" | "JSON"): Promise<boolean> {
   const [row] = await core.rows(
-    sql`SELECT count(*) AS n FROM duckdb_columns() WHERE NOT internal AND contains(data_type, 'VARIANT')`,
+    sql`SELECT count(*) AS n FROM duckdb_columns() WHERE NOT internal AND contains(data_type, ${quoteText(type)})`,
   );
   return row?.["n"] !== 0n;
 }

@@ -36,6 +36,8 @@ export interface QueryScope {
   readonly files: ReadonlySet<string>;
   /** Whether a column of those tables and files is a VARIANT, or holds one. */
   readonly readsVariants: () => Promise<boolean>;
+  /** Whether one is JSON that the names of files do not tell, or holds such. */
+  readonly readsJson: () => Promise<boolean>;
 }
 
 /** A part of a query, with the common tables in its scope, by folded name. */

@@ -48,7 +48,8 @@ async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRel
   const query = await checkedQuery(core, source.callerSql, {
     tables: new Map(tables.map(([name]) => [engineFold(name), new Set<string>()])),
     files: new Set(),
-    readsVariants: async () => tables.some(([, { columns }]) => isVariant(columns)),
+    readsVariants: async () => tables.some(([, { columns }]) => hasType(columns, "VARIANT")),
+    readsJson: async () => tables.some(([, { columns }]) => hasType(columns, "JSON")),
   });
   const common = tables.map(([name, relation]) => sql`${quoteName(name)} AS (${relation.sql})`);
   const text = sql`${common.length === 0 ? sql`` : sql`WITH ${common} `}SELECT * FROM (${query}\n)`;
@@ -81,7 +82,8 @@ async function stageFenced(
   const query = await checkedQuery(inner, source.callerSql, {
     tables: schemasByTable,
     files: new Set(files),
-    readsVariants: async () => isVariant(await columnsOf(inner, [...files, ...tables.values()])),
+    readsVariants: async () => hasType(await columnsOf(inner, [...files, ...tables.values()]), "VARIANT"),
+    readsJson: async () => hasType(await columnsOf(inner, [...files, ...tables.values()]), "JSON"),
   });
   await fence(inner, { files: [...files, ...tables.values()], writableFolders: [folder] });
   const text = sql`SELECT * FROM (${query}\n)`;
@@ -141,11 +143,11 @@ function fileSettings(driver: Driver, columns: readonly TypedColumn[]): SqlText[
   return [sql`FORMAT parquet`, sql`COMPRESSION snappy`, ...dictionarySetting(driver, columns)];
 }
 
-function isVariant(columns: readonly EngineColumn[]): boolean {
-  return columns.some(({ type }) => type.includes("VARIANT"));
+function hasType(columns: readonly EngineColumn[], name: "VARIANT" | "JSON"): boolean {
+  return columns.some(({ type }) => type.includes(name));
 }
 
-/** Columns of the Parquet files among these; others cannot have a VARIANT. */
+/** Columns of the Parquet files among these; others cannot have a VARIANT, nor JSON unless their name says so. */
 async function columnsOf(core: EngineCore, files: readonly string[]): Promise<EngineColumn[]> {
   const columns: EngineColumn[] = [];
   for (const file of files) {
