@@ -54,6 +54,8 @@ export async function matchedRows(room: WriteRoom, plan: RewritePlan, marks: boo
   };
   if (where === undefined || (predicate.op === "constant" && predicate.value)) {
     await allowReading();
+    // Text such as `true LIMIT 1` is a constant with something behind it, and no condition.
+    if (where !== undefined) await rowCondition(await room.fence(), where, snapshot.schema);
     return { predicate, condition: sql`TRUE`, files: await wholeFiles(snapshot, adds), wholeFiles: true };
   }
   const translated = translatedCondition(plan, where);

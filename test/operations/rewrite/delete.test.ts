@@ -138,6 +138,8 @@ describe.each([
     await expect(table.delete("id")).rejects.toMatchObject({ code: "SQL_FAILED" });
     await expect(table.delete("nope = 1")).rejects.toMatchObject({ code: "SQL_FAILED" });
     await expect(table.delete("id = 1; DROP TABLE t")).rejects.toMatchObject({ code: "SQL_REFUSED" });
+    for (const rest of ["LIMIT 1", "ORDER BY id", "HAVING true", "USING SAMPLE 1", "WINDOW w AS ()"])
+      await expect(table.delete(`true ${rest}`), rest).rejects.toMatchObject({ code: "SQL_FAILED" });
     await expect(table.delete("random() < 2")).rejects.toMatchObject({ code: "SQL_REFUSED" });
     await expect(table.delete(" ")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     // @ts-expect-error: a condition is required
