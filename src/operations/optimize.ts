@@ -18,7 +18,8 @@ import { appendAll } from "../util/append-all.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { type BatchTarget, dataTarget, existingTarget } from "../write/plan/batch-target.ts";
 import { requireAllRows } from "../write/stages/accounted-rows.ts";
-import { matchingPartitions } from "../write/stages/remove-condition.ts";
+import { filesOfPartitions } from "../write/stages/remove-condition.ts";
+import { rowCondition } from "../write/stages/row-condition.ts";
 import { inRoom, type WriteRoom } from "../write/stages/write-room.ts";
 
 /** Which files are written together, and how large. */
@@ -160,7 +161,8 @@ async function chosenFiles(
       files.map(({ path }) => path),
     ),
   );
-  return (await matchingPartitions(await room.fence(), target, { files, where })) ?? [];
+  const fenced = await room.fence();
+  return filesOfPartitions(fenced, target, files, await rowCondition(fenced, where, snapshot.schema));
 }
 
 function notPartitions({ metadata }: BatchTarget, where: string): VarveError {

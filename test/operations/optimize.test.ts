@@ -88,6 +88,8 @@ describe("optimizing a table", () => {
     });
     expect(await texts(table)).toEqual(before);
     await expect(table.optimize({ where: "id = 1" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    for (const where of ["nope(p)", "p = 'p1' LIMIT 1", "p"])
+      await expect(table.optimize({ where }), where).rejects.toMatchObject({ code: "SQL_FAILED" });
     await using plain = await manyFiles(join(freshFolder(), "t"));
     await expect(plain.optimize({ where: "p = 'p1'" })).rejects.toThrow("leave the condition out");
   });

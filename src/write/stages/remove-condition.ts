@@ -129,7 +129,7 @@ function rowIdColumns({
 /**
  * The files whose partition values meet a condition; `undefined` if the condition also reads other columns.
  */
-export async function matchingPartitions(
+async function matchingPartitions(
   fenced: FencedSession,
   target: BatchTarget,
   { files, where }: Pick<MatchingRows, "files" | "where">,
