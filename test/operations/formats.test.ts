@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import type { SuiteJson } from "../../src/quality/model/suite.ts";
 import { quarantineSchema } from "../../src/quarantine/intake/quarantine-table.ts";
+import { rejectionsOf } from "../../src/rejections/rejections-table.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { typeText } from "../../src/schema/type-names.ts";
 import { actionsOf, freshFolder } from "./table-folder.ts";
@@ -78,15 +79,29 @@ describe("spec/formats.md", () => {
   });
 
   it("lists the columns of a quarantine", () => {
-    const section = text.slice(text.indexOf("## Quarantine"), text.indexOf("## Marks"));
-    const listed = [...section.matchAll(/^\| (\w+) \| ([^|]+) \|/gm)]
-      .map((match) => `${match[1]} ${match[2]}`)
-      .filter((line) => line !== "column type");
     const written = quarantineSchema(schema().long("id").build()).fields.map((field) =>
       field.name === "values"
         ? "values struct of the table's columns"
         : `${field.name} ${typeText(field.type)}`,
     );
-    expect(listed).toEqual(written);
+    expect(listedColumns("## Quarantine")).toEqual(written);
+  });
+
+  it("lists the columns of the record of rejections", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id") });
+    const { columns } = rejectionsOf(table.snapshot().log.context);
+    const written = columns.fields.map(
+      ({ name, type, nullable }) => `${name} ${typeText(type)}${nullable ? "" : ", not null"}`,
+    );
+    expect(listedColumns("## Rejections")).toEqual(written);
   });
 });
+
+/** Names and types of the columns in the table of a section. */
+function listedColumns(section: string): string[] {
+  const [, own = ""] = text.split(`\n${section}\n`);
+  const lines = (own.split("\n## ")[0] ?? "").matchAll(/^\| (\w+(?:, \w+)*) \| ([^|]+) \|/gm);
+  return [...lines]
+    .filter(([, names]) => names !== "column")
+    .flatMap(([, names = "", type]) => names.split(", ").map((name) => `${name} ${type}`));
+}
