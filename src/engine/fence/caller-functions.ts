@@ -37,6 +37,9 @@ const listSorters: ReadonlySet<string> = new Set([
   "grade_up",
 ]);
 
+/** Functions that put values together as they are. */
+const constantMakers: ReadonlySet<string> = new Set(["struct_pack", "row", "list_value", "map", "-"]);
+
 /** Functions whose values have types that a text names. */
 const typeMakers: ReadonlySet<string> = new Set([
   ...typedByText,
@@ -85,7 +88,9 @@ export async function checkVariantCasts(
   const casts = parts.some(
     (part) =>
       typeMakers.has(calledName(part)?.toLowerCase() ?? "") ||
-      (part["class"] === "CAST" && JSON.stringify(part["cast_type"]).includes("VARIANT")),
+      (part["class"] === "CAST" &&
+        JSON.stringify(part["cast_type"]).includes("VARIANT") &&
+        !isPlainConstant(part["child"])),
   );
   if (!casts || !/variant/i.test(callerSql)) return;
   // `text -> path` is JSON, and parsed as a lambda.
@@ -94,6 +99,19 @@ export async function checkVariantCasts(
   throw refused(
     "it casts to VARIANT where values may be JSON, and DuckDB may crash at deeply nested ones",
     "Leave them JSON: a variant column takes JSON as it is",
+  );
+}
+
+/** Whether a value is put together of constants that are not JSON. */
+function isPlainConstant(value: unknown): boolean {
+  return (
+    isTree(value) &&
+    [...walk(value)].every((part) => {
+      const name = calledName(part);
+      if (name !== undefined) return constantMakers.has(name.toLowerCase());
+      if (part["class"] === "CAST") return !JSON.stringify(part["cast_type"]).includes("JSON");
+      return part["class"] === undefined || part["class"] === "CONSTANT" || part["class"] === "OPERATOR";
+    })
   );
 }
 
