@@ -20,8 +20,8 @@ import { refuseAppendOnly } from "./append-only.ts";
 
 /** Which rows are updated, and how. */
 export interface UpdateRequest {
-  /** SQL expressions over a row's old values, by the columns or fields (`address.city`) that take them. */
-  readonly set: Readonly<Record<string, string | TranslatedValue>>;
+  /** SQL expressions over a row's old values, by the columns or fields (`address.city`) that take them, or their paths. */
+  readonly set: Readonly<Record<string, string | TranslatedValue>> | readonly Assignment[];
   /** SQL condition; absent: all rows. */
   readonly where?: string | undefined;
   /** See {@link RewritePlan.condition}. */
@@ -70,8 +70,7 @@ export async function updateRows(
 
 function assignmentsOf({ schema }: LogSnapshot, set: UpdateRequest["set"]): Assignment[] {
   const assignments: Assignment[] = [];
-  for (const [name, value] of Object.entries(set)) {
-    const path = assignedPath(schema, name);
+  for (const [path, value] of pathsOf(schema, set)) {
     const other = assignments.find(({ path: before }) => begins(before, path) || begins(path, before));
     if (other !== undefined) throw assignedTwice(other.path, path);
     refuseIdentity(schema, path);
@@ -80,16 +79,33 @@ function assignmentsOf({ schema }: LogSnapshot, set: UpdateRequest["set"]): Assi
   return assignments;
 }
 
+type Pair = readonly [path: readonly string[], value: Assignment["value"]];
+
+function pathsOf(schema: StructType, set: UpdateRequest["set"]): readonly Pair[] {
+  if (isList(set)) return set.map(({ path, value }): Pair => [requirePath(schema, path), value]);
+  return Object.entries(set).map(([name, value]): Pair => [assignedPath(schema, name), value]);
+}
+
+function isList(set: UpdateRequest["set"]): set is readonly Assignment[] {
+  return Array.isArray(set);
+}
+
 /** The column that a name means, or else the field of a struct, as in `address.city`. @throws `COLUMN_NOT_FOUND` */
 function assignedPath(schema: StructType, name: string): string[] {
   const parts = name.split(".");
-  if (findField(schema, name) !== undefined || parts.length === 1) return [requireColumn(schema, name).name];
+  return requirePath(schema, findField(schema, name) === undefined ? parts : [name]);
+}
+
+/** The path in the table's spelling. @throws `COLUMN_NOT_FOUND` */
+function requirePath(schema: StructType, parts: readonly string[]): string[] {
+  const [name = ""] = parts;
+  if (parts.length === 1) return [requireColumn(schema, name).name];
   const path: string[] = [];
   let type: DeltaType = schema;
   for (const part of parts) {
     const field: StructField | undefined =
       isPrimitive(type) || type.type !== "struct" ? undefined : findField(type, part);
-    if (field === undefined) throw noSuchField(name, path, type);
+    if (field === undefined) throw noSuchField(parts.join("."), path, type);
     path.push(field.name);
     type = field.type;
   }

@@ -47,14 +47,9 @@ export async function updateRows(
     const { path } = assignment;
     const [column, ...fields] = isQualified(path, target, schema) ? path.slice(1) : path;
     const own = [column ?? "", ...fields];
-    return [own.join("."), newValue(snapshot, { ...assignment, path: own }, target)] as const;
+    return { path: own, value: newValue(snapshot, { ...assignment, path: own }, target) };
   });
-  const twice = values.find(([name], index) => values.findIndex(([other]) => other === name) !== index);
-  if (twice !== undefined)
-    throw new VarveError("INVALID_ARGUMENT", `The statement sets ${twice[0]} twice. Set it once.`, {
-      column: [twice[0]],
-    });
-  const request = { set: Object.fromEntries(values), ...conditionOf(where, target, snapshot) };
+  const request = { set: values, ...conditionOf(where, target, snapshot) };
   return changed(kind, target, table, await update(snapshot, request, { userMetadata, signal }));
 }
 

@@ -391,6 +391,18 @@ describe("DELETE and UPDATE", () => {
     expect((await table.refresh()).version).toBe(1);
   });
 
+  it("tell a field from a column with a dot in its name", async () => {
+    await using table = await createTable(join(freshFolder(), "t"), {
+      source: { sql: `SELECT {'b': 1, 'c.d': 2} AS a, 3 AS "a.b"` },
+    });
+    await table.sql("UPDATE t SET a.b = 10, a.`c.d` = 20", {});
+    expect(await rowsOf(table)).toEqual([{ a: { b: 10, "c.d": 20 }, "a.b": 3 }]);
+    await table.sql("UPDATE t SET `a.b` = 30", {});
+    expect(await rowsOf(table)).toEqual([{ a: { b: 10, "c.d": 20 }, "a.b": 30 }]);
+    expect((await failing(table.sql("UPDATE t SET `a.c.d` = 1", {}))).code).toBe("COLUMN_NOT_FOUND");
+    expect((await failing(table.sql("UPDATE t SET a.b = 1, A.B = 2", {}))).code).toBe("INVALID_ARGUMENT");
+  });
+
   it("name the row whose new value its column cannot take", async () => {
     await using table = await filled();
     const error = await failing(table.sql("UPDATE t SET n = id * 2000000000 WHERE id = 2", {}));
