@@ -14,6 +14,7 @@ import { atLeastTwice, smallestShare } from "../quality/profile/suggest-categori
 import { defineSuite } from "../quality/suite/define.ts";
 import { sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
+import { counted } from "../util/counted.ts";
 
 /** Number of batches that the held out rows make up, if there are enough rows for them. */
 const mostBatches = 10;
@@ -37,7 +38,7 @@ export async function suggestTested(
   if (rows < fewestRows || held === 0 || held === rows)
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `Cannot hold out ${share} of ${rows} rows: at least ${fewestRows} are needed, of which some are profiled and some tested. Suggest without holdout, or for more rows.`,
+      `Cannot hold out ${share} of ${counted(rows, "row")}: at least ${fewestRows} are needed, of which some are profiled and some tested. Suggest without holdout, or for more rows.`,
       { rows, holdout: share },
     );
   const batches = cut(staged, rows - held, rows);

@@ -1,6 +1,7 @@
 import { VarveError } from "../errors.ts";
 import { type SqlExpression, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
+import { withArticle } from "../util/counted.ts";
 import { formatDate, formatTimestamp, parseDate, parseTimestamp } from "./calendar.ts";
 import { foldName } from "./schema-json.ts";
 import { isPrimitive, pathText, typeText } from "./type-names.ts";
@@ -48,7 +49,7 @@ export function decodePartitionValue(
   const location = column.length === 0 ? "a partition column" : `partition column ${pathText(column)}`;
   throw new VarveError(
     "LOG_CORRUPT",
-    `Invalid partition value ${JSON.stringify(text)} in the log: ${location} must be a ${typeText(type)}.`,
+    `Invalid partition value ${JSON.stringify(text)} in the log: ${location} must be ${withArticle(typeText(type))}.`,
     {
       column: [...column],
       expected: typeText(type),

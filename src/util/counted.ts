@@ -12,3 +12,8 @@ export function counted(count: number | bigint, noun: string, plural = `${noun}s
 export function failingOf(failing: number, all: number): string {
   return `${shownNumber(failing)} of ${counted(all, "row")} ${failing === 1 ? "fails" : "fail"}`;
 }
+
+/** `a long`, `an integer`. */
+export function withArticle(noun: string): string {
+  return `${/^[aeiou]/i.test(noun) ? "an" : "a"} ${noun}`;
+}

@@ -79,6 +79,17 @@ describe("the rehearsal of an append", () => {
     await table.close();
   });
 
+  it("reads cells as the table does, which then names the types of those that it set aside", async () => {
+    const folder = freshFolder();
+    await using table = await createTable(join(folder, "t"), { schema: schema().integer("n").date("d") });
+    const source = csv(folder, "n,d\none,first\n2,2024-01-01\n");
+    const tests = { ...positive.json, checks: [] };
+    expect(await runSuite(tests, source, { table })).toMatchObject({ clean: 1, quarantined: 1 });
+    await table.append(source, { gate: tests });
+    const [row] = await table.quarantine.read();
+    expect(row?.errors).toMatchObject([{ message: "n must be an integer" }, { message: "d must be a date" }]);
+  });
+
   it("refuses no suite, and options that it does not have", async () => {
     const { table } = await orders();
     await expect(runSuite(null as never, [{ id: 1 }], { table })).rejects.toMatchObject({

@@ -8,6 +8,7 @@ import { findField, holdsVariant } from "../../schema/fields.ts";
 import type { StructType } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, type SqlText, sql } from "../../sql/sql.ts";
 import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { withArticle } from "../../util/counted.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { columnsOfRelation } from "../model/column.ts";
 import { errorsType } from "./errors-list.ts";
@@ -147,7 +148,7 @@ export function payloadErrorsSql(columns: readonly EngineColumn[], row: StoredRo
   const unreadable = columns.map((column) => {
     const { name } = column;
     const text = textOf(name, row);
-    return sql`CASE WHEN ${text} IS NOT NULL AND ${readSql(column, row)} IS NULL THEN ${misfit(quoteText(name), quoteText(`${name} must be a ${shownType(column.type)}`), text)} END`;
+    return sql`CASE WHEN ${text} IS NOT NULL AND ${readSql(column, row)} IS NULL THEN ${misfit(quoteText(name), quoteText(`${name} must be ${withArticle(shownType(column.type))}`), text)} END`;
   });
   const names = columns.map(({ name }) => quoteText(name));
   const value = sql`json_extract_string(${payload}, '/' || replace(replace(k, '~', '~0'), '/', '~1'))`;

@@ -11,6 +11,7 @@ import { defineSuite } from "../../quality/suite/define.ts";
 import { pathText } from "../../schema/type-names.ts";
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { withArticle } from "../../util/counted.ts";
 
 /** A source split into the rows that fit the table's schema and those that do not. */
 export interface Misfits {
@@ -107,7 +108,7 @@ function badValues(cells: SqlExpression): Requirement {
 }
 
 const badCellError = (cell: SqlExpression): SqlExpression =>
-  sql`CASE WHEN ${cell}."column" IS NULL THEN {check_id: ${quoteText(lineCheckId)}, check_name: ${quoteText(misfitKind)}, columns: CAST([] AS VARCHAR[]), message: ${cell}.expected, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} ELSE {check_id: 'schema:' || ${cell}."column", check_name: ${quoteText(misfitKind)}, columns: [${cell}."column"], message: ${cell}."column" || ' must be a ' || ${cell}.expected, observed_value: ${cell}."text", severity: 'critical', rule_fingerprint: ''} END`;
+  sql`CASE WHEN ${cell}."column" IS NULL THEN {check_id: ${quoteText(lineCheckId)}, check_name: ${quoteText(misfitKind)}, columns: CAST([] AS VARCHAR[]), message: ${cell}.expected, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} ELSE {check_id: 'schema:' || ${cell}."column", check_name: ${quoteText(misfitKind)}, columns: [${cell}."column"], message: ${cell}."column" || CASE WHEN ${cell}.expected[1] IN ('a', 'i') THEN ' must be an ' ELSE ' must be a ' END || ${cell}.expected, observed_value: ${cell}."text", severity: 'critical', rule_fingerprint: ''} END`;
 
 function checkError(check: EnforcementCheck): SqlExpression {
   const column = pathText(check.path);
@@ -119,7 +120,7 @@ function messageOf(check: EnforcementCheck): string {
   if (check.kind === "null") return `${column} must not be null`;
   return check.kind === "empty"
     ? `${column} must not be empty, because it partitions the table`
-    : `${column} must be a ${check.expected}`;
+    : `${column} must be ${withArticle(check.expected)}`;
 }
 
 function requirementOf(check: EnforcementCheck): Omit<Requirement, "fails"> {
