@@ -55,7 +55,7 @@ beforeAll(() => {
   const start = join(folder, "start");
   mkdirSync(join(start, "in"), { recursive: true });
   for (const [index, name] of ["january", "february", "march", "april", "june", "all"].entries()) {
-    writeFileSync(join(start, `${name}.csv`), cells(index * 100, 8));
+    writeFileSync(join(start, `${name}.csv`), cells(index * 100, 24));
     expect(
       sh(
         `varve create ./${name} --from ${name}.csv && varve show ./${name} -o ${name}.parquet && gzip -k ${name}.csv && rm -r ./${name}`,
@@ -64,6 +64,7 @@ beforeAll(() => {
     ).toMatchObject({ status: 0 });
   }
   writeFileSync(join(start, "suite.json"), JSON.stringify(suite));
+  writeFileSync(join(start, "correct.sql"), "DELETE FROM flights WHERE id = 1;\n");
   const steps = [
     "cp april.parquet in/",
     "varve create ./flights --from january.parquet --property delta.enableChangeDataFeed=true",

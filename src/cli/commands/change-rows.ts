@@ -72,7 +72,7 @@ A text is quoted as in SQL: --set "origin='OAK'".
 
 Examples:
   $ varve update ./flights --set "delay=0" --where "delay < 0" --dry-run
-  $ varve update ./flights --set "distance=distance * 1.609" --set "origin=upper(origin)" --all
+  $ varve update ./flights --set "delay=delay + 1" --set "origin=upper(origin)" --all
 
 Exit code 3 when the tests reject the new rows; nothing is written then.`,
     );

@@ -31,7 +31,7 @@ export function addSql(program: Command): void {
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve sql \"INSERT INTO t VALUES (7, 'g', 70); SELECT count(*) FROM t\" --table t=./orders\n  $ varve sql --file correct.sql --table orders=./orders --table s=./corrections\n  $ echo 'DESCRIBE DETAIL delta.`./orders`' | varve sql --format json",
+      "\nExamples:\n  $ varve sql \"UPDATE t SET delay = 0 WHERE delay < 0; SELECT count(*) FROM t\" --table t=./flights\n  $ varve sql --file correct.sql --table flights=./flights\n  $ echo 'DESCRIBE DETAIL delta.`./flights`' | varve sql --format json",
     );
   withStoreFlags(command).action(runStatements);
 }
