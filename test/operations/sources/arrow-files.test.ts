@@ -375,3 +375,24 @@ it("a signal ends the staging of one large batch", async () => {
   const table = createTable(join(freshFolder(), "t"), { source, signal: controller.signal });
   await expect(table).rejects.toMatchObject({ code: "CANCELLED" });
 });
+
+it("a column whose type has no parts, but which has some, is damage", async () => {
+  const lists = vectorFromArray([[1], [2, 3]], new List(new Field("item", new Int32())));
+  const bytes = tableToIPC(
+    new ArrowTable({ l: lists, after: vectorFromArray([7, 8], new Int32()) }),
+    "stream",
+  );
+  // A list, 12 in Schema.fbs, becomes a binary of a fixed size, 15, wherever its number may stand.
+  const answers = [...bytes.subarray(0, 600).entries()]
+    .filter(([, byte]) => byte === 12)
+    .map(async ([at]) => {
+      const damaged = bytes.slice();
+      damaged[at] = 15;
+      const answer = await refusal({ arrow: damaged });
+      return typeof answer === "string" ? answer : (answer as { message: string }).message;
+    });
+  const messages = await Promise.all(answers);
+  expect(messages).toContainEqual(
+    expect.stringContaining("column l has parts (1), although its type has none"),
+  );
+});

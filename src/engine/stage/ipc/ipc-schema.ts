@@ -107,10 +107,15 @@ type Typed = Pick<IpcField, "type" | "layout">;
 /** The type by its number in Schema.fbs; those that the library lacks become another of the same values. */
 function typeOf(name: string, field: FlatTable, children: readonly IpcField[]): Typed {
   const number = field.uint8(2);
-  const simple = simpleTypes.get(number);
-  if (simple !== undefined) return simple();
   const nested = nestedType(name, number, field, children);
   if (nested !== undefined) return nested;
+  // Their values would be taken for those of the next columns, or be passed over.
+  assertSound(
+    children.length === 0,
+    () => `column ${name} has parts (${children.length}), although its type has none`,
+  );
+  const simple = simpleTypes.get(number);
+  if (simple !== undefined) return simple();
   const table = field.table(3);
   if (table === undefined) throw new ArrowDamage(`the type of column ${name} is missing`);
   const part = (value: number, known: readonly number[]) => {
