@@ -302,7 +302,7 @@ describe("a suite that is tested on held out rows", () => {
       await expect(suggestOf({ sql }, { holdout })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     await expect(suggestOf([{ id: 1 }], { holdout: true })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
-      message: expect.stringContaining("of 1 rows"),
+      message: expect.stringContaining("of 1 row:"),
     });
   });
 });
