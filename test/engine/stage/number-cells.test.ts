@@ -196,7 +196,10 @@ describe("types that CSV and JSON lines are found to have", () => {
     for (const texts of [["1e5", "2e7"], [longest], ["1e400"], ["1e-400", "1"], ["0.5", "1".repeat(38)]])
       expect(await found("csv", texts)).toEqual(["VARCHAR", ...texts]);
     for (const text of [longest, "1e400", "1e-400", `${"1".repeat(38)}.5`])
-      await expect(found("ndjson", [text])).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+      await expect(found("ndjson", [text])).rejects.toMatchObject({
+        code: "SCHEMA_MISMATCH",
+        message: expect.stringContaining(`the number ${text}, which no column type can hold`),
+      });
   });
 
   it("are refused where a line names a field twice", async () => {

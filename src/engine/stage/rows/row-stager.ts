@@ -411,7 +411,7 @@ function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProb
 }
 
 function noTypeReason(value: unknown): string {
-  return typeof value === "object" && value !== null
+  return typeof value === "object" && value !== null && !(value instanceof ExactNumber)
     ? " with more than 100 levels, or a part that no column type can hold"
     : ", which no column type can hold";
 }
