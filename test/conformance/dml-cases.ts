@@ -44,6 +44,8 @@ export interface DmlView {
 /** Statements on a table, with what Spark did at each. */
 export interface DmlCase {
   readonly id: string;
+  /** Other properties of the table under which the statements mean the same, such as `rt-dv-cdf`. */
+  readonly alsoUnder?: readonly string[] | undefined;
   readonly disputed?: string | undefined;
   readonly tables: { readonly t: DmlTable } & Readonly<Record<string, DmlTable | DmlView>>;
   readonly steps: readonly DmlStep[];
@@ -60,4 +62,30 @@ export function readDmlCases(): readonly DmlCase[] {
   if (!dmlCasesFound) return [];
   const file: unknown = parseJson(readFileSync(dmlCasesFile, "utf8"));
   return (file as { readonly cases: readonly DmlCase[] }).cases;
+}
+
+/** A case on a table with other properties: vectors, a change feed, row tracking, mapped names. */
+export function underVariant(item: DmlCase, variant: string): DmlCase {
+  const parts = new Set(variant.split("-"));
+  const { t } = item.tables;
+  const properties = {
+    ...t.properties,
+    "delta.enableDeletionVectors": String(parts.has("dv")),
+    ...(parts.has("cdf") ? { "delta.enableChangeDataFeed": "true" } : {}),
+    ...(parts.has("rt") ? { "delta.enableRowTracking": "true" } : {}),
+    ...(parts.has("name") ? { "delta.columnMapping.mode": "name" } : {}),
+  };
+  const steps = parts.has("cdf") ? item.steps : item.steps.map(withoutChanges);
+  return {
+    ...item,
+    id: `${item.id} under ${variant}`,
+    tables: { ...item.tables, t: { ...t, properties } },
+    steps,
+  };
+}
+
+/** The step on a table without a change feed. */
+function withoutChanges(step: DmlStep): DmlStep {
+  const commits = step.expect.commits?.map(({ version }) => ({ version }));
+  return commits === undefined ? step : { ...step, expect: { ...step.expect, commits } };
 }
