@@ -168,11 +168,10 @@ export class ForgetfulDisk {
         return;
       }
       case "folder":
-        this.#put(event.path, { kind: "folder", entries: new Map(), flushed: new Map() });
+        this.#folder(event.path);
         return;
       case "flush folder": {
-        const folder = this.#find(event.path);
-        if (folder?.kind !== "folder") throw new Error(`${event.path} was flushed and is no folder`);
+        const folder = this.#folder(event.path);
         folder.flushed = new Map(folder.entries);
         return;
       }
@@ -226,11 +225,18 @@ export class ForgetfulDisk {
 
   #folderOf(path: string): FolderNode {
     const parent = dirname(path);
-    const folder = this.#find(parent === "." ? "" : parent);
-    if (folder?.kind === "folder") return folder;
-    // Made by the engine, which nobody flushes.
+    return this.#folder(parent === "." ? "" : parent);
+  }
+
+  /**
+   * A folder; one that the engine made is met here for the first time, and so is one that was made by a call
+   * that has not returned yet, while another already uses it.
+   */
+  #folder(path: string): FolderNode {
+    const known = this.#find(path);
+    if (known?.kind === "folder") return known;
     const made: FolderNode = { kind: "folder", entries: new Map(), flushed: new Map() };
-    this.#put(parent, made);
+    this.#put(path, made);
     return made;
   }
 
