@@ -28,5 +28,15 @@ export default defineConfig({
     entryFileNames: "[name].js",
     chunkFileNames: "chunks/[name]-[hash].js",
     cleanDir: true,
+    // What nearly every part needs and which loads no package is one file: else each small source that two parts
+    // share would be a file of its own.
+    codeSplitting: {
+      groups: [
+        {
+          name: "base",
+          test: /[\\/]src[\\/](?:errors\.ts|sql[\\/]|util[\\/](?!json\.|world\.|backoff\.|temporary-folder\.))/,
+        },
+      ],
+    },
   },
 });
