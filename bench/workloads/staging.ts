@@ -11,7 +11,7 @@ const rows = 300_000;
 /** Staging proves of each text that a double holds it; the engine's own readers round. */
 export const stagingWorkloads: readonly Workload[] = [
   { name: "stage-doubles-csv", run: (context) => stageDoubles(context, "csv", 7) },
-  { name: "stage-doubles-ndjson", run: (context) => stageDoubles(context, "ndjson", 10) },
+  { name: "stage-doubles-ndjson", run: (context) => stageDoubles(context, "ndjson", 7) },
 ];
 
 /** Numbers of up to 17 digits, as a program prints doubles, and of few. */

@@ -1,6 +1,5 @@
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { recordedHistory } from "../metrics/metrics.ts";
 import { columnMetadata } from "../schema/column-metadata.ts";
 import { findField, requireColumn } from "../schema/fields.ts";
 import { isPrimitive, pathText, typeText } from "../schema/type-names.ts";
@@ -16,7 +15,9 @@ import type {
   TranslatedValue,
 } from "../write/rewrite/rewrite-plan.ts";
 import { runRewrite } from "../write/rewrite/run-rewrite.ts";
+import { isRefusal } from "../write/write-services.ts";
 import { refuseAppendOnly } from "./append-only.ts";
+import { writeServices } from "./write-services.ts";
 
 /** Which rows are updated, and how. */
 export interface UpdateRequest {
@@ -29,14 +30,14 @@ export interface UpdateRequest {
 }
 
 /** Options of an update: its new rows are tested like those of an append. */
-export type UpdateOptions = RewriteOptions & Pick<WriteOptions, "gate" | "gateOptions">;
+export type UpdateOptions = RewriteOptions & Pick<WriteOptions, "gate" | "gateOptions" | "recordRejection">;
 
 /**
  * Gives new values to columns of the rows for which a condition is true, in one commit. All new values are
  * computed from a row's old ones, so that columns can be swapped.
  *
  * The table's NOT NULL columns, constraints and suite hold for the new rows; an update is accepted or rejected
- * as a whole.
+ * as a whole. One that is rejected leaves a record, like a batch.
  *
  * @throws `SCHEMA_MISMATCH` for a value that is not of its column's type; `COLUMN_NOT_FOUND`,
  * `CONSTRAINT_VIOLATED`, `BATCH_REJECTED`, `TABLE_APPEND_ONLY`, `SQL_FAILED`, `SQL_REFUSED`,
@@ -49,23 +50,30 @@ export async function updateRows(
 ): Promise<RewriteOutcome> {
   const target = await existingTarget(snapshot);
   refuseAppendOnly(target);
-  const { txn, batchId, userMetadata, targetFileBytes, gate, gateOptions, ...run } = options;
+  const { txn, batchId, userMetadata, targetFileBytes, gate, gateOptions, recordRejection, ...run } = options;
   const predicate = JSON.stringify(where === undefined ? [] : [where]);
-  return runRewrite(
-    {
-      target,
-      snapshot,
-      where,
-      condition,
-      set: assignmentsOf(snapshot, set),
-      tests: writeTests(target.metadata.configuration, { gate, gateOptions }),
-      operation: { name: "UPDATE", parameters: { predicate } },
-      batch: { txn, batchId },
-      userMetadata,
-      targetFileBytes,
-    },
-    { ...run, history: gateOptions?.history ?? recordedHistory(snapshot, { signal: run.signal }) },
-  );
+  const plan: RewritePlan = {
+    target,
+    snapshot,
+    where,
+    condition,
+    set: assignmentsOf(snapshot, set),
+    tests: writeTests(target.metadata.configuration, { gate, gateOptions }),
+    operation: { name: "UPDATE", parameters: { predicate } },
+    batch: { txn, batchId },
+    userMetadata,
+    targetFileBytes,
+  };
+  const { history, rejections } = writeServices(target, { gateOptions, recordRejection, signal: run.signal });
+  try {
+    return await runRewrite(plan, { ...run, history });
+  } catch (error) {
+    const { tests, batch } = plan;
+    if (tests === undefined || rejections === undefined || run.dryRun === true || !isRefusal(error))
+      throw error;
+    const { suite } = tests;
+    throw await rejections.record({ batch, operation: "UPDATE", sources: [], userMetadata, suite, error });
+  }
 }
 
 function assignmentsOf({ schema }: LogSnapshot, set: UpdateRequest["set"]): Assignment[] {

@@ -15,7 +15,7 @@ import { judgeRows, requireRules, withRowsBefore } from "./stages/judge-rows.ts"
 import { stageRows } from "./stages/stage-rows.ts";
 import { writeFiles } from "./stages/write-files.ts";
 import { inWriteRoom, type StageServices, type WriteRoom } from "./stages/write-room.ts";
-import type { OpenQuarantine, WriteServices } from "./write-services.ts";
+import { isRefusal, type OpenQuarantine, type WriteServices } from "./write-services.ts";
 
 /**
  * Carries out a plan in one commit: stages, fits, fences, judges and writes its rows, sets aside those that
@@ -37,7 +37,7 @@ async function writeRows(plan: RowsPlan, services: WriteServices): Promise<Write
   try {
     return await inWriteRoom(plan, services, async (room, local) => {
       const batch = writeBatch(room, local, services).catch((error: unknown) => {
-        isRefused = isVarveError(error, "BATCH_REJECTED", "CONSTRAINT_VIOLATED", "SCHEMA_MISMATCH");
+        isRefused = isRefusal(error);
         throw error;
       });
       const [written, quarantine] = await bothOf(batch, services.quarantine?.open(plan.batch));

@@ -1,4 +1,4 @@
-import type { VarveError } from "../errors.ts";
+import { isVarveError, type VarveError } from "../errors.ts";
 import type { Suite } from "../quality/model/suite.ts";
 import type { BatchName } from "../table/idempotence/application-ids.ts";
 import type { QuarantinePlace } from "./plan/write-options.ts";
@@ -23,6 +23,11 @@ export interface RejectionLog {
    * `data.unrecorded`
    */
   record(batch: RefusedBatch): Promise<VarveError>;
+}
+
+/** Whether an error says that rows do not fit the table or do not pass its tests, which is worth a record. */
+export function isRefusal(error: unknown): error is VarveError {
+  return isVarveError(error, "BATCH_REJECTED", "CONSTRAINT_VIOLATED", "SCHEMA_MISMATCH");
 }
 
 /** A batch that was refused after its rows were looked at. */

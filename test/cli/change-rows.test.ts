@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
@@ -78,6 +79,27 @@ describe("varve update", () => {
     expect(done.stdout).toBe("version 1: 1 row updated (1 file removed, 1 file added, 2 rows copied)\n");
     await table.refresh();
     expect((await rowsOf(table))[0]).toEqual({ id: 1n, state: "was=open", amount: 1.5 });
+  });
+
+  it("says of a dry run without rows what it would do, and prints the verdict of a rejected update", async () => {
+    const { path, table } = await orders();
+    const none = await varve("update", path, "--set", "amount=1", "--where", "id = 9", "--dry-run");
+    expect(none.stdout).toBe("0 rows would be updated, in 0 files of version 0; nothing was written\n");
+    const suite = join(path, "..", "suite.json");
+    const limit = { kind: "expect_column_values_to_be_between", params: { column: "amount", max_value: 5 } };
+    writeFileSync(suite, JSON.stringify({ checks: [limit] }));
+    const update = ["update", path, "--all", "--set", "amount=100", "--suite", suite, "--json"];
+    const unrecorded = await varve(...update, "--no-record-rejection");
+    expect(unrecorded.code).toBe(3);
+    expect(await table.rejections.list()).toEqual([]);
+    const rejected = await varve(...update, "--batch-id", "b", "-m", "too much");
+    expect(rejected.code).toBe(3);
+    expect(JSON.parse(rejected.stdout)).toMatchObject({ outcome: "rejected", gate: { accepted: false } });
+    expect(await table.rejections.list()).toMatchObject([
+      { operation: "UPDATE", batchId: "b", userMetadata: "too much", code: "BATCH_REJECTED", rows: 3 },
+    ]);
+    await table.refresh();
+    expect(table.snapshot().version).toBe(0);
   });
 
   it("refuses assignments that are none, and types that do not fit", async () => {

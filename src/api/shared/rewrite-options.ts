@@ -37,6 +37,8 @@ export interface UpdateOptions extends DeleteOptions {
   /** Tests that the new rows must pass, in addition to those that the table carries. */
   readonly gate?: SuiteJson | Suite | undefined;
   readonly gateOptions?: GateOptions | undefined;
+  /** Whether an update that its tests reject leaves a record (see `table.rejections`); default true. */
+  readonly recordRejection?: boolean | undefined;
 }
 
 const deleteKeys = {
@@ -53,6 +55,7 @@ const updateKeys = {
   where: true,
   gate: true,
   gateOptions: gateOptionsKeys,
+  recordRejection: true,
 } satisfies OptionKeys<Omit<UpdateOptions, "set">>;
 
 /** Converts a caller's options of a deletion for the verb. @throws `INVALID_ARGUMENT` naming the option */
@@ -69,7 +72,7 @@ export function toUpdateOptions(given: UpdateOptions): {
 } {
   requireOptions(given, "update");
   const { set, ...options } = given;
-  const { onProgress, dryRun, where, ...rest } = knownOptions("update", options, updateKeys);
+  const { onProgress, dryRun, where, recordRejection, ...rest } = knownOptions("update", options, updateKeys);
   const { txn, batchId, userMetadata, targetFileBytes, signal, gate, gateOptions } = toCommitOptions(rest);
   if (where !== undefined) requireCondition("update", where);
   return {
@@ -82,6 +85,7 @@ export function toUpdateOptions(given: UpdateOptions): {
       signal,
       gate,
       gateOptions,
+      recordRejection,
       onProgress,
       dryRun,
     },

@@ -8,6 +8,7 @@ import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts"
 import { print } from "../shared/print.ts";
 import { phaseStates, withProgressLine } from "../shared/progress.ts";
 import { readSuite } from "../shared/suite-file.ts";
+import { printRejection } from "./write.ts";
 
 interface ChangeFlags extends StoreFlags {
   readonly where?: string | undefined;
@@ -22,6 +23,12 @@ interface ChangeFlags extends StoreFlags {
 interface UpdateFlags extends ChangeFlags {
   readonly set: readonly Assignment[];
   readonly suite?: string | undefined;
+  readonly recordRejection: boolean;
+}
+
+/** What a command does with rows. */
+interface Done {
+  readonly done: "deleted" | "updated";
 }
 
 type Assignment = readonly [column: string, value: string];
@@ -45,7 +52,9 @@ Examples:
   $ varve delete ./flights --where "origin = 'SFO'" --message 'request 4711'`,
     );
   withChangeFlags(command, "delete").action((uri: string, flags: ChangeFlags) =>
-    change(command, uri, flags, (table, where, options) => table.delete(where, options)),
+    change(command, uri, { ...flags, done: "deleted" }, (table, where, options) =>
+      table.delete(where, options),
+    ),
   );
 }
 
@@ -65,6 +74,10 @@ export function addUpdate(program: Command): void {
       [],
     )
     .option("--suite <file>", "JSON file of data tests that the new rows must pass")
+    .option(
+      "--no-record-rejection",
+      "leave no record of the update if its tests reject it (see history --rejected)",
+    )
     .addHelpText(
       "after",
       `
@@ -80,8 +93,8 @@ Exit code 3 when the tests reject the new rows; nothing is written then.`,
     const gate = flags.suite === undefined ? undefined : await readSuite(flags.suite);
     const set = Object.fromEntries(flags.set);
     if (Object.keys(set).length !== flags.set.length) command.error("error: --set names a column twice.");
-    await change(command, uri, flags, (table, where, options) =>
-      table.update({ ...options, set, where, gate }),
+    await change(command, uri, { ...flags, done: "updated" }, (table, where, options) =>
+      table.update({ ...options, set, where, gate, recordRejection: flags.recordRejection }),
     );
   });
 }
@@ -105,11 +118,11 @@ type Change = (
   options: DeleteOptions,
 ) => Promise<RewriteResult>;
 
-async function change(command: Command, uri: string, flags: ChangeFlags, run: Change): Promise<void> {
+async function change(command: Command, uri: string, flags: ChangeFlags & Done, run: Change): Promise<void> {
   if ((flags.where === undefined) === (flags.all !== true))
     command.error("error: give --where CONDITION, or --all for every row.");
   await using table = await openedTable(uri, flags);
-  const result = await withProgressLine({ stage: "starting", share: 0 }, flags.quiet === true, (update) => {
+  const changed = withProgressLine({ stage: "starting", share: 0 }, flags.quiet === true, (update) => {
     const stateOf = phaseStates();
     return stoppedBySignals((signal) =>
       run(table, flags.where ?? "true", {
@@ -122,11 +135,12 @@ async function change(command: Command, uri: string, flags: ChangeFlags, run: Ch
       }),
     );
   });
+  const result = await (flags.json === true ? changed.catch(printRejection) : changed);
   await printRewrite(result, flags);
   await printWarnings(table);
 }
 
-async function printRewrite(result: RewriteResult, flags: Pick<ChangeFlags, "json">): Promise<void> {
+async function printRewrite(result: RewriteResult, flags: Pick<ChangeFlags, "json"> & Done): Promise<void> {
   if (flags.json === true) {
     const [{ stringifyJson, toJsonValue }, { summarizeVerdict }] = await Promise.all([
       import("../../api/json.ts"),
@@ -141,20 +155,18 @@ async function printRewrite(result: RewriteResult, flags: Pick<ChangeFlags, "jso
   if (outcome === "unchanged") print(`nothing changed: no row of version ${version} meets the condition\n`);
   else if (outcome === "alreadyApplied")
     print(`nothing changed: this change was already committed (version ${version} or earlier)\n`);
-  else if (outcome === "dryRun") printDryRun(result);
-  else print(`version ${version}: ${rowsText(result)} (${filesText(result)})\n`);
+  else if (outcome === "dryRun") printDryRun(result, flags);
+  else print(`version ${version}: ${rowsText(result, flags)} (${filesText(result)})\n`);
 }
 
-function rowsText({ rowsDeleted, rowsUpdated }: RewriteResult, modal = ""): string {
-  return rowsUpdated > 0
-    ? `${counted(rowsUpdated, "row")} ${modal}updated`
-    : `${counted(rowsDeleted, "row")} ${modal}deleted`;
+function rowsText({ rowsDeleted, rowsUpdated }: RewriteResult, { done }: Done, modal = ""): string {
+  return `${counted(done === "updated" ? rowsUpdated : rowsDeleted, "row")} ${modal}${done}`;
 }
 
-function printDryRun(result: RewriteResult): void {
+function printDryRun(result: RewriteResult, done: Done): void {
   const { version, files } = result;
   const where = `in ${counted(files.length, "file")} of version ${version}`;
-  print(`${rowsText(result, "would be ")}, ${where}; nothing was written\n`);
+  print(`${rowsText(result, done, "would be ")}, ${where}; nothing was written\n`);
   for (const { path, rows, changed } of files)
     print(`  ${changed} of ${counted(rows, "row")} of ${visible(path)}\n`);
 }

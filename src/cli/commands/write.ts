@@ -209,7 +209,7 @@ export async function withProgress<T>(
 }
 
 /** Prints the verdict of a rejected batch on standard output, beside the message on standard error. */
-async function printRejection(error: unknown): Promise<never> {
+export async function printRejection(error: unknown): Promise<never> {
   const [{ isVarveError }, { stringifyJson, toJsonValue }] = await Promise.all([
     import("../../api/errors.ts"),
     import("../../api/json.ts"),

@@ -59,7 +59,7 @@ export async function commitRewrite(
         removes: files.removed,
         changeFiles: published.changeFiles,
         rows: { written: files.data?.rows ?? 0, copied: files.rowsCopied, idsKept: files.idsKept },
-        metrics: rewriteMetrics(result, files, published.changeFiles),
+        metrics: rewriteMetrics(plan, result, files, published.changeFiles),
       },
       txn: batchTransaction(plan.batch),
       reads: { predicates: [matches.predicate] },
