@@ -3,7 +3,6 @@ import type { LogSnapshot } from "../log/contract.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import { propertyOf } from "../protocol/properties.ts";
 import { recordsOf } from "../protocol/record-count.ts";
-import { findField } from "../schema/fields.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
@@ -11,13 +10,15 @@ import { type MaintenanceOutcome, maintainLog } from "../table/commit/log-mainte
 import { commitChange } from "../table/commit/table-change.ts";
 import { commitOrWithdraw, publishData, withdrawData } from "../table/data-files/publish-data-files.ts";
 import { type StagedDataFile, stageData } from "../table/data-files/write-data-files.ts";
-import { locateFiles } from "../table/scan/data-files.ts";
 import { namesOnly, predicateFromSql } from "../table/scan/predicate-from-sql.ts";
 import { planFiles } from "../table/scan/scan.ts";
 import { appendAll } from "../util/append-all.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
+import { sumOf } from "../util/sum.ts";
 import { type BatchTarget, dataTarget, existingTarget } from "../write/plan/batch-target.ts";
 import { requireAllRows } from "../write/stages/accounted-rows.ts";
+import { keptRowIds } from "../write/stages/kept-row-ids.ts";
+import { liveFiles } from "../write/stages/live-files.ts";
 import { filesOfPartitions } from "../write/stages/remove-condition.ts";
 import { rowCondition } from "../write/stages/row-condition.ts";
 import { inRoom, type WriteRoom } from "../write/stages/write-room.ts";
@@ -86,7 +87,7 @@ export async function optimize(
     propertyOf(snapshot.metadata.configuration, "targetFileSize") ??
     defaultTargetBytes;
   return inRoom(context, options.signal, async (room) => {
-    const files = await chosenFiles(room, target, snapshot, options.where);
+    const files = await chosenFiles(target, snapshot, options);
     const bins = binsOf(files, { size, below: options.minFileBytes ?? size });
     const removed = bins.flat();
     const found: OptimizeResult = {
@@ -97,7 +98,7 @@ export async function optimize(
       filesRemoved: removed.length,
       bytesAdded: 0,
       bytesRemoved: sizeOf(removed),
-      rowsPurged: removed.reduce((rows, { deletionVector }) => rows + (deletionVector?.cardinality ?? 0), 0),
+      rowsPurged: sumOf(removed, ({ deletionVector }) => deletionVector?.cardinality ?? 0),
     };
     if (bins.length === 0) return found;
     if (options.dryRun === true) return { ...found, outcome: "dryRun" };
@@ -120,7 +121,7 @@ export async function optimize(
           adds,
           removes: removed,
           rearranges: true,
-          rows: { written: data.rows, copied: data.rows, idsKept: readsIds(target) },
+          rows: { written: data.rows, copied: data.rows, idsKept: keptRowIds(target) !== undefined },
           metrics: metricsOf(result, adds, removed),
         },
         reads: { files: removed.map(({ path }) => path) },
@@ -137,32 +138,23 @@ export async function optimize(
   });
 }
 
-/** The live files of the partitions that a condition selects; fences the session. */
+/** The live files of the partitions that a condition selects. */
 async function chosenFiles(
-  room: WriteRoom,
   target: BatchTarget,
   snapshot: LogSnapshot,
-  where: string | undefined,
+  { where, signal }: OptimizeOptions,
 ): Promise<readonly AddAction[]> {
-  const all: AddAction[] = [];
-  if (where === undefined) {
-    for await (const chunk of (await snapshot.files()).all()) appendAll(all, chunk);
-    return all;
-  }
+  if (where === undefined) return liveFiles(snapshot);
+  // In a session of its own, which reads no file: those of the table are fetched once they are chosen.
+  await using session = await (await snapshot.context.engine()).open({ signal });
   const partitions = new Set(target.metadata.partitionColumns.map(foldName));
-  if (!(await namesOnly(room.session, where, partitions)) || partitions.size === 0)
+  if (!(await namesOnly(session, where, partitions)) || partitions.size === 0)
     throw notPartitions(target, where);
-  const predicate = await predicateFromSql(room.session, where, snapshot.schema);
+  const predicate = await predicateFromSql(session, where, snapshot.schema);
   const { files } = await (await snapshot.files()).prune(predicate);
-  appendAll(
-    room.readable,
-    await locateFiles(
-      snapshot.context,
-      files.map(({ path }) => path),
-    ),
-  );
-  const fenced = await room.fence();
-  return filesOfPartitions(fenced, target, files, await rowCondition(fenced, where, snapshot.schema));
+  const fenced = await session.fence({ files: [] });
+  const condition = await rowCondition(fenced, where, snapshot.schema);
+  return await filesOfPartitions(fenced, target, files, condition);
 }
 
 function notPartitions({ metadata }: BatchTarget, where: string): VarveError {
@@ -222,36 +214,28 @@ async function writtenBins(
   const total = sizeOf(bins.flat());
   const files: StagedDataFile[] = [];
   let written = 0;
-  const tracking = readsIds(target) ? target.requirements.rowTracking : undefined;
+  const ids = keptRowIds(target);
   let done = 0;
   for (const bin of bins) {
     throwIfCancelled(signal, "optimizing the table");
     const scan = await planFiles(session, snapshot, bin, {
       typedVariants: true,
-      rowTracking: tracking !== undefined,
+      rowTracking: ids !== undefined,
       signal,
     });
     const columns = snapshot.schema.fields.map(({ name }) => quoteName(name));
-    const ids =
-      tracking === undefined
-        ? []
-        : [
-            sql`_metadata.row_id AS ${quoteName(tracking.rowIdColumn)}`,
-            sql`_metadata.row_commit_version AS ${quoteName(tracking.rowCommitVersionColumn)}`,
-          ];
     const [count] = await session.rows(sql`SELECT count(*) AS n FROM (${scan.sql})`);
     const rows = Number(count?.["n"] ?? 0);
     const bytes = sizeOf(bin);
     const data = await stageData(
       session,
       dataTarget(target),
-      sql`SELECT ${[...columns, ...ids]} FROM (${scan.sql})`,
+      sql`SELECT ${[...columns, ...(ids?.items ?? [])]} FROM (${scan.sql})`,
       staging,
       {
         rows,
         targetFileBytes: bytes * 2,
-        hiddenColumns:
-          tracking === undefined ? undefined : [tracking.rowIdColumn, tracking.rowCommitVersionColumn],
+        hiddenColumns: ids?.columns,
         signal,
       },
     );
@@ -262,11 +246,6 @@ async function writtenBins(
     onProgress?.(done / total);
   }
   return { files, rows: written };
-}
-
-/** Whether rows can keep their ids; not where a column hides them. */
-function readsIds({ requirements, schema }: BatchTarget): boolean {
-  return requirements.rowTracking !== undefined && findField(schema, "_metadata") === undefined;
 }
 
 /** PROTOCOL.md "Commit Provenance Information", under the names of Spark. */
@@ -294,5 +273,5 @@ function metricsOf(
 }
 
 function sizeOf(files: readonly AddAction[]): number {
-  return files.reduce((bytes, { size }) => bytes + size, 0);
+  return sumOf(files, ({ size }) => size);
 }

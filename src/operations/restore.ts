@@ -16,6 +16,7 @@ import { commitChange } from "../table/commit/table-change.ts";
 import { protocolWith } from "../table/definition/table-definition.ts";
 import { LogPaths } from "../table/scan/data-files.ts";
 import { mapBounded } from "../util/concurrency.ts";
+import { sumOf } from "../util/sum.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 import { refuseAppendOnly } from "./append-only.ts";
 
@@ -83,7 +84,7 @@ export async function restore(
     bytesRemoved: 0,
   };
   if (earlier.version >= snapshot.version) return unchanged;
-  const { restored, removed } = await fileDifference(snapshot, earlier);
+  const { restored, removed, files, bytes } = await fileDifference(snapshot, earlier);
   if (removed.length > 0) refuseAppendOnly(target);
   await requireFiles(snapshot, earlier.version, restored);
   const result: RestoreResult = {
@@ -106,7 +107,7 @@ export async function restore(
       files: {
         adds: restored.map((file) => ({ ...file, dataChange: true })),
         removes: removed,
-        metrics: await metricsOf(earlier, result),
+        metrics: metricsOf(result, { files, bytes }),
       },
       // A commit with metadata that read the whole table yields even to a blind append, whose rows would stay.
       reads: { wholeTable: true },
@@ -123,19 +124,30 @@ export async function restore(
   };
 }
 
-/** Files that only one of two versions has; with another deletion vector, a file is another one. */
-async function fileDifference(
-  now: LogSnapshot,
-  earlier: LogSnapshot,
-): Promise<{ readonly restored: readonly AddAction[]; readonly removed: readonly AddAction[] }> {
+/** How two versions differ in their files; with another deletion vector, a file is another one. */
+interface FileDifference {
+  /** Files that only the earlier version has. */
+  readonly restored: readonly AddAction[];
+  /** Files that only the present version has. */
+  readonly removed: readonly AddAction[];
+  /** Number and bytes of all files of the earlier version. */
+  readonly files: number;
+  readonly bytes: number;
+}
+
+async function fileDifference(now: LogSnapshot, earlier: LogSnapshot): Promise<FileDifference> {
   const keyOf = fileKeyer(now.context.store.uri);
   const current = new Map<string, AddAction>();
   for await (const chunk of (await now.files()).all())
     for (const file of chunk) current.set(keyOf(file), file);
   const restored: AddAction[] = [];
+  let [files, bytes] = [0, 0];
   for await (const chunk of (await earlier.files()).all())
-    for (const file of chunk) if (!current.delete(keyOf(file))) restored.push(file);
-  return { restored, removed: [...current.values()] };
+    for (const file of chunk) {
+      [files, bytes] = [files + 1, bytes + file.size];
+      if (!current.delete(keyOf(file))) restored.push(file);
+    }
+  return { restored, removed: [...current.values()], files, bytes };
 }
 
 /** @throws `DATA_FILE_MISSING` naming data files and deletion vectors that the store does not have any more */
@@ -237,10 +249,10 @@ function withMark(field: StructField, now: StructField | undefined): StructField
   return { ...field, metadata: { ...field.metadata, [metadataKeys.identityHighWaterMark]: value } };
 }
 
-async function metricsOf(earlier: LogSnapshot, result: RestoreResult): Promise<Record<string, string>> {
-  let [files, bytes] = [0, 0];
-  for await (const chunk of (await earlier.files()).all())
-    for (const { size } of chunk) [files, bytes] = [files + 1, bytes + size];
+function metricsOf(
+  result: RestoreResult,
+  { files, bytes }: Pick<FileDifference, "files" | "bytes">,
+): Record<string, string> {
   return {
     numRestoredFiles: String(result.filesRestored),
     numRemovedFiles: String(result.filesRemoved),
@@ -252,5 +264,5 @@ async function metricsOf(earlier: LogSnapshot, result: RestoreResult): Promise<R
 }
 
 function sizeOf(files: readonly AddAction[]): number {
-  return files.reduce((bytes, { size }) => bytes + size, 0);
+  return sumOf(files, ({ size }) => size);
 }

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
@@ -8,7 +9,7 @@ import { optimize } from "../../src/operations/optimize.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { ConflictError } from "../../src/table/commit/conflict-error.ts";
 import { varve } from "../support/cli.ts";
-import { actionsOf, filesBelow, freshFolder } from "./table-folder.ts";
+import { actionsOf, dataFiles, filesBelow, freshFolder } from "./table-folder.ts";
 
 const all = {
   "delta.enableDeletionVectors": "true",
@@ -92,6 +93,17 @@ describe("optimizing a table", () => {
       await expect(table.optimize({ where }), where).rejects.toMatchObject({ code: "SQL_FAILED" });
     await using plain = await manyFiles(join(freshFolder(), "t"));
     await expect(plain.optimize({ where: "p = 'p1'" })).rejects.toThrow("leave the condition out");
+  });
+
+  it("fetches no file to choose partitions", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await manyFiles(folder, {}, ["p"]);
+    for (const file of dataFiles(folder)) rmSync(join(folder, file));
+    expect(await table.optimize({ where: "p = 'p1'", dryRun: true })).toMatchObject({
+      filesRemoved: 3,
+      filesAdded: 1,
+    });
+    await expect(table.optimize({ where: "p = 'p1'" })).rejects.toMatchObject({ code: "DATA_FILE_MISSING" });
   });
 
   it("keeps to the sizes that it is given", async () => {

@@ -99,7 +99,7 @@ export const rewritesMistakes: readonly Mistake[] = [
   {
     what: "Copied rows take the version of the commit.",
     file: "rewrite-files.ts",
-    find: "ELSE ${names.ids}.row_commit_version END`",
+    find: "ELSE ${ids}.row_commit_version END`",
     replace: "END`",
     test: updating,
     name: "gives updated rows the version of the commit",
@@ -194,7 +194,7 @@ export const rewritesMistakes: readonly Mistake[] = [
   },
   {
     what: "An optimization gives rows new commit versions.",
-    file: "operations/optimize.ts",
+    file: "kept-row-ids.ts",
     find: "sql`_metadata.row_commit_version AS",
     replace: "sql`CAST(NULL AS BIGINT) AS",
     test: optimizing,

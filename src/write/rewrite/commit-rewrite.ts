@@ -12,6 +12,7 @@ import {
   withdrawData,
 } from "../../table/data-files/publish-data-files.ts";
 import { batchTransaction } from "../../table/idempotence/application-ids.ts";
+import { sumOf } from "../../util/sum.ts";
 import type { MatchedRows } from "./matched-rows.ts";
 import type { RewrittenFiles } from "./rewrite-files.ts";
 import { rewriteMetrics } from "./rewrite-metrics.ts";
@@ -118,9 +119,6 @@ function withFiles(
   { rowsCopied, removed, marked, data }: RewrittenFiles,
   { adds }: PublishedRewrite,
 ): RewriteResult {
-  const sizes = (files: readonly { readonly size: number }[]) =>
-    files.reduce((bytes, { size }) => bytes + size, 0);
-  const stay = marked.map(({ add }) => add);
   return {
     ...found,
     rowsCopied,
@@ -128,6 +126,6 @@ function withFiles(
     filesRemoved: removed.length - marked.length,
     filesMarked: marked.length,
     bytesAdded: data?.bytes ?? 0,
-    bytesRemoved: sizes(removed) - sizes(stay),
+    bytesRemoved: sumOf(removed, ({ size }) => size) - sumOf(marked, ({ add }) => add.size),
   };
 }

@@ -94,9 +94,10 @@ async function wholeFiles(snapshot: LogSnapshot, adds: readonly AddAction[]): Pr
     return records === undefined ? undefined : records - (deletionVector?.cardinality ?? 0);
   });
   const uncounted = adds.filter((_, index) => counts[index] === undefined);
-  const counted = uncounted.length === 0 ? [] : await fileCounts(snapshot, uncounted);
+  const found = uncounted.length === 0 ? [] : await fileCounts(snapshot, uncounted);
+  const counted = new Map(uncounted.map((add, index) => [add, found[index]]));
   return adds.map((add, index) => {
-    const rows = counts[index] ?? counted[uncounted.indexOf(add)] ?? 0;
+    const rows = counts[index] ?? counted.get(add) ?? 0;
     return { add, rows, matched: rows };
   });
 }

@@ -6,8 +6,12 @@ import type { StructField, StructType } from "../../schema/types.ts";
 import { type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { WriteRules } from "../../table/rules/write-rules.ts";
+import { planFiles } from "../../table/scan/scan.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
-import type { Assignment } from "./rewrite-plan.ts";
+import { keptRowIds } from "../stages/kept-row-ids.ts";
+import type { WriteRoom } from "../stages/write-room.ts";
+import type { MatchedRows } from "./matched-rows.ts";
+import type { Assignment, MatchedFile, RewritePlan } from "./rewrite-plan.ts";
 
 /** Names of the columns that the relations of a rewrite have besides the table's. */
 export interface OwnNames {
@@ -38,9 +42,23 @@ export interface ChangingRows {
 }
 
 /** Names that no column of the table has. */
-export function ownNames(schema: StructType): OwnNames {
+function ownNames(schema: StructType): OwnNames {
   const prefix = freePrefix([...schema.fields.map(({ name }) => name), "_metadata"]);
   return { prefix, matched: quoteName(`${prefix}matched`), ids: quoteName(`${prefix}ids`) };
+}
+
+/** The rows of some files, of which the matched ones change. */
+export async function changingRows(
+  { session }: Pick<WriteRoom, "session">,
+  { target, snapshot }: RewritePlan,
+  { condition }: MatchedRows,
+  files: readonly MatchedFile[],
+): Promise<ChangingRows> {
+  const { schema } = snapshot;
+  const readsIds = keptRowIds(target) !== undefined;
+  const adds = files.map(({ add }) => add);
+  const scan = await planFiles(session, snapshot, adds, { typedVariants: true, rowTracking: readsIds });
+  return { scan: scan.sql, schema, names: ownNames(schema), condition, readsIds };
 }
 
 /**

@@ -11,7 +11,6 @@ import { pathText } from "../../schema/type-names.ts";
 import { sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { type WriteRules, writeRules } from "../../table/rules/write-rules.ts";
-import { planFiles } from "../../table/scan/scan.ts";
 import type { ComparedTables } from "../plan/compared-tables.ts";
 import { checkSource } from "../stages/batch-checks.ts";
 import { requireAccepted } from "../stages/judge-rows.ts";
@@ -23,13 +22,15 @@ import {
   assignedRows,
   assignedValues,
   type ChangingRows,
+  changingRows,
   imagesSql,
-  ownNames,
 } from "./new-images.ts";
 import type { Assignment, RewritePlan } from "./rewrite-plan.ts";
 
 /** The new values of an update, checked against their columns, with what the table computes and requires. */
 export interface NewValues {
+  /** The rows of all files that hold rows to change. */
+  readonly rows: ChangingRows;
   readonly assigned: AssignedValues;
   readonly rules: WriteRules;
 }
@@ -47,7 +48,7 @@ export async function newValues(
 ): Promise<NewValues> {
   const { target, snapshot } = plan;
   const { schema } = snapshot;
-  const rows = await updatedRows(room, plan, matches);
+  const rows = await changingRows(room, plan, matches, matches.files);
   const { partitionColumns } = target.metadata;
   await requireTranslated(room.session, rows, set);
   const assigned = await assignedValues(await room.fence(), rows, set, partitionColumns);
@@ -64,7 +65,7 @@ export async function newValues(
     const values = await assignedRows(room.session, rows, assigned);
     await checkSource(room.session, values, assigned.enforcement, partitionColumns);
   }
-  return { assigned, rules };
+  return { rows, assigned, rules };
 }
 
 /**
@@ -74,14 +75,15 @@ export async function newValues(
  */
 async function requireTranslated(
   session: Session,
-  { scan, condition }: ChangingRows,
+  { scan, schema, condition }: ChangingRows,
   set: readonly Assignment[],
 ): Promise<void> {
   const risky = set.flatMap(({ path, value }) =>
     typeof value === "string" || value.fails === undefined ? [] : [{ path, value, fails: value.fails }],
   );
   if (risky.length === 0) return;
-  const rows = sql`FROM (SELECT * FROM (${scan}) WHERE ${condition})`;
+  const columns = schema.fields.map(({ name }) => quoteName(name));
+  const rows = sql`FROM (SELECT ${columns} FROM (${scan}) WHERE ${condition})`;
   const questions = risky.map(({ fails }, index) => sql`bool_or(${fails}) AS c${index}`);
   const [answer] = await session.rows(sql`SELECT ${questions} ${rows}`);
   const first = risky.find((_, index) => answer?.[`c${index}`] === true);
@@ -113,7 +115,7 @@ export async function judgeNewRows(
 ): Promise<GateOutcome | undefined> {
   const { tests, target } = plan;
   if (tests === undefined) return undefined;
-  const rows = await updatedRows(room, plan, matches);
+  const { rows } = values;
   const columns = rows.schema.fields.map(({ name }) => quoteName(name));
   const images = imagesSql(rows, values.assigned, values.rules);
   const select = sql`SELECT ${columns} FROM (${images}) WHERE ${rows.names.matched}`;
@@ -146,15 +148,4 @@ function changesRows({ name }: Suite, verdict: GateOutcome): VarveError {
     `The gate ${name} would set aside, drop, tag or repair rows of the update, which can only be accepted or rejected as a whole: ${failed.join(", ") || "a check changes values"}. Nothing was written. Narrow the condition, or correct the values.`,
     { reasons: failed, gate: summarizeVerdict(verdict) },
   );
-}
-
-async function updatedRows(
-  { session }: WriteRoom,
-  { snapshot }: RewritePlan,
-  { condition, files }: MatchedRows,
-): Promise<ChangingRows> {
-  const { schema } = snapshot;
-  const adds = files.map(({ add }) => add);
-  const scan = await planFiles(session, snapshot, adds, { typedVariants: true });
-  return { scan: scan.sql, schema, names: ownNames(schema), condition, readsIds: false };
 }

@@ -1,7 +1,6 @@
 import { isGuardStop } from "../../engine/fence/row-guard.ts";
 import { assertInternal } from "../../errors.ts";
 import type { AddAction } from "../../protocol/actions.ts";
-import { findField } from "../../schema/fields.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { MarkedFile } from "../../table/data-files/deletion-vector-files.ts";
@@ -11,14 +10,15 @@ import {
   stageData,
 } from "../../table/data-files/write-data-files.ts";
 import { deletedRows } from "../../table/scan/row-selection.ts";
-import { planFiles } from "../../table/scan/scan.ts";
+import { sumOf } from "../../util/sum.ts";
 import { type BatchTarget, dataTarget } from "../plan/batch-target.ts";
 import { requireAllRows } from "../stages/accounted-rows.ts";
 import { checkRules, checkWritten, violatedSql } from "../stages/batch-checks.ts";
 import { targetOfWritten } from "../stages/give-types.ts";
+import { keptRowIds } from "../stages/kept-row-ids.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
 import type { MatchedRows } from "./matched-rows.ts";
-import { type ChangingRows, imagesSql, markedSql, ownNames } from "./new-images.ts";
+import { type ChangingRows, changingRows, imagesSql, markedSql } from "./new-images.ts";
 import type { NewValues } from "./new-values.ts";
 import type { MatchedFile, RewritePlan } from "./rewrite-plan.ts";
 
@@ -67,16 +67,16 @@ export async function rewriteFiles(
   const none = { target: plan.target, marked: [], removed, rowsCopied: 0, idsKept: true };
   if (kept.length === 0) return none;
   const touched = feeds ? matches.files : kept;
-  const rows = await changingRows(room, plan, matches, touched);
+  const rows = update?.rows ?? (await changingRows(room, plan, matches, touched));
   const images = update === undefined ? markedSql(rows) : imagesSql(rows, update.assigned, update.rules);
   const writing = { room, plan, rows, services };
   const marked = marks ? await markedFiles(room, plan, kept) : [];
   const written = marks && update === undefined ? undefined : await writeRows(writing, images, update, marks);
   const target = written?.target ?? plan.target;
   const changes = feeds ? await writeChanges(writing, images, target, update) : undefined;
-  const rowsMatched = sum(matches.files, ({ matched }) => matched);
+  const rowsMatched = sumOf(matches.files, ({ matched }) => matched);
   const rowsCopied = (written?.data.rows ?? 0) - (update === undefined ? 0 : rowsMatched);
-  const expected = marks ? 0 : sum(matches.files, (file) => file.rows - file.matched);
+  const expected = marks ? 0 : sumOf(matches.files, (file) => file.rows - file.matched);
   requireAllRows({ rows: expected, clean: rowsCopied, quarantined: 0, dropped: 0 });
   const perRow = update === undefined ? 1 : 2;
   if (changes !== undefined)
@@ -95,20 +95,6 @@ export async function rewriteFiles(
 /** Whether rows are marked by deletion vectors instead of writing the others again. */
 export function marksRows({ target, where }: RewritePlan, matches?: MatchedRows): boolean {
   return target.requirements.deletionVectors && where !== undefined && matches?.wholeFiles !== true;
-}
-
-async function changingRows(
-  { session }: WriteRoom,
-  { target, snapshot }: RewritePlan,
-  { condition }: MatchedRows,
-  files: readonly MatchedFile[],
-): Promise<ChangingRows> {
-  const { schema } = snapshot;
-  const readsIds =
-    target.requirements.rowTracking !== undefined && findField(schema, "_metadata") === undefined;
-  const adds = files.map(({ add }) => add);
-  const scan = await planFiles(session, snapshot, adds, { typedVariants: true, rowTracking: readsIds });
-  return { scan: scan.sql, schema, names: ownNames(schema), condition, readsIds };
 }
 
 /** The deleted rows of each file that keeps some: those that were deleted before, and the matched ones. */
@@ -186,19 +172,17 @@ function idItems(
   { plan, rows }: Writing,
   updates: boolean,
 ): { readonly columns?: readonly string[] | undefined; readonly items: readonly SqlExpression[] } {
-  const { rowTracking } = plan.target.requirements;
-  if (rowTracking === undefined || !rows.readsIds) return { items: [] };
-  const { names } = rows;
-  const { rowIdColumn, rowCommitVersionColumn } = rowTracking;
+  const kept = keptRowIds(plan.target);
+  if (kept === undefined) return { items: [] };
+  const { columns } = kept;
+  const { matched, ids } = rows.names;
   const version = updates
-    ? sql`CASE WHEN ${names.matched} THEN CAST(NULL AS BIGINT) ELSE ${names.ids}.row_commit_version END`
-    : sql`${names.ids}.row_commit_version`;
+    ? sql`CASE WHEN ${matched} THEN CAST(NULL AS BIGINT) ELSE ${ids}.row_commit_version END`
+    : sql`${ids}.row_commit_version`;
+  const [idColumn, versionColumn] = columns;
   return {
-    columns: [rowIdColumn, rowCommitVersionColumn],
-    items: [
-      sql`${names.ids}.row_id AS ${quoteName(rowIdColumn)}`,
-      sql`${version} AS ${quoteName(rowCommitVersionColumn)}`,
-    ],
+    columns,
+    items: [sql`${ids}.row_id AS ${quoteName(idColumn)}`, sql`${version} AS ${quoteName(versionColumn)}`],
   };
 }
 
@@ -224,8 +208,4 @@ async function writeChanges(
     targetFileBytes: plan.targetFileBytes,
     signal: services.signal,
   });
-}
-
-function sum<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((total, item) => total + of(item), 0);
 }

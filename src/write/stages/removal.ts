@@ -1,11 +1,9 @@
 import type { StagedRelation } from "../../engine/core/contract.ts";
 import { assertInternal } from "../../errors.ts";
-import type { LogSnapshot } from "../../log/contract.ts";
-import type { AddAction } from "../../protocol/actions.ts";
 import type { StagedData } from "../../table/data-files/write-data-files.ts";
-import { appendAll } from "../../util/append-all.ts";
 import type { RowsPlan } from "../plan/write-plan.ts";
 import type { FittedRows, JudgedRows, OpenRemoval, RemovedFiles } from "./batch-stages.ts";
+import { liveFiles } from "./live-files.ts";
 import { type ComposedRows, matchingRows, replacedMatches, rowsThatDoNotMatch } from "./remove-condition.ts";
 import { partitionsOf, rowsOfOtherPartitions } from "./remove-partitions.ts";
 import type { WriteRoom } from "./write-room.ts";
@@ -50,10 +48,4 @@ export async function removedFiles({ removal, plan }: FittedRows, data: StagedDa
   if (removal.kind === "partitions" && snapshot !== undefined)
     return partitionsOf(plan.target, await liveFiles(snapshot), data);
   return { files: [] };
-}
-
-async function liveFiles(snapshot: LogSnapshot): Promise<AddAction[]> {
-  const files: AddAction[] = [];
-  for await (const chunk of (await snapshot.files()).all()) appendAll(files, chunk);
-  return files;
 }

@@ -19,6 +19,7 @@ import { optionText } from "../../util/option-text.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
 import type { WrittenRows } from "./batch-checks.ts";
 import type { JudgedRows, MatchingRows, RemovedFiles } from "./batch-stages.ts";
+import { keptRowIds } from "./kept-row-ids.ts";
 import { partitionFields, rowsWhere } from "./remove-partitions.ts";
 import { conditionOver, rowCondition } from "./row-condition.ts";
 import type { WriteRoom } from "./write-room.ts";
@@ -43,7 +44,7 @@ export async function matchingRows(
   const { snapshot } = target;
   assertInternal(snapshot !== undefined, "rows of a new table are to be replaced");
   const predicate = await predicateFromSql(session, where, snapshot.schema);
-  const rowTracking = rowIdColumns(target) !== undefined;
+  const rowTracking = keptRowIds(target) !== undefined;
   const scan = await planScan(session, snapshot, { predicate, rowTracking, typedVariants: true });
   appendAll(readable, scan.files);
   const { files } = await (await snapshot.files()).prune(predicate);
@@ -77,9 +78,10 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
   const reads = { predicates: [matching.predicate], files: files.map((file) => file.path) };
   const removed = { files, reads };
   if (whole !== undefined) return { rows: clean, removed };
-  const ids = rowIdColumns(plan.target);
+  const ids = keptRowIds(plan.target);
+  const items = ids === undefined ? sql`*` : sql`* EXCLUDE (_metadata), ${ids.items}`;
   const scanned = inTypesOf(target.schema, plan.target.schema, matching.scan);
-  const kept = sql`SELECT ${ids?.items ?? sql`*`} FROM (${scanned}) WHERE NOT ${condition}`;
+  const kept = sql`SELECT ${items} FROM (${scanned}) WHERE NOT ${condition}`;
   const [count] = await fenced.rows(sql`SELECT count(*) AS n FROM (${kept})`);
   const copied = Number(count?.["n"] ?? 0);
   if (copied === 0) return { rows: clean, removed };
@@ -108,22 +110,6 @@ function inTypesOf(schema: StructType, before: StructType, rows: SqlSelect): Sql
   });
   assertInternal(mismatches.length === 0, "kept rows do not have the types of the table any more");
   return changed.length === 0 ? rows : sql`SELECT * REPLACE (${changed}) FROM (${rows})`;
-}
-
-/**
- * How copied rows keep their ids and commit versions in a table with row tracking: columns of the data files
- * that the schema does not have (PROTOCOL.md "Writer Requirements for Row Tracking"), and the query's items
- * for them.
- */
-function rowIdColumns({
-  requirements,
-  schema,
-}: BatchTarget): { readonly columns: readonly string[]; readonly items: SqlExpression } | undefined {
-  if (requirements.rowTracking === undefined || findField(schema, "_metadata") !== undefined)
-    return undefined;
-  const { rowIdColumn, rowCommitVersionColumn } = requirements.rowTracking;
-  const ids = sql`_metadata.row_id AS ${quoteName(rowIdColumn)}, _metadata.row_commit_version AS ${quoteName(rowCommitVersionColumn)}`;
-  return { columns: [rowIdColumn, rowCommitVersionColumn], items: sql`* EXCLUDE (_metadata), ${ids}` };
 }
 
 /**

@@ -8,26 +8,7 @@ import type { Table } from "../../../src/api/table.ts";
 import { schema } from "../../../src/schema/builder.ts";
 import { ConflictError } from "../../../src/table/commit/conflict-error.ts";
 import { actionsOf, dataFiles, filesBelow, freshFolder, rowsOf } from "../table-folder.ts";
-
-const vectors = { "delta.enableDeletionVectors": "true" };
-const feed = { "delta.enableChangeDataFeed": "true" };
-
-async function numbers(folder: string, properties: Readonly<Record<string, string>> = {}): Promise<Table> {
-  const table = await createTable(folder, {
-    schema: schema().long("id").string("name").double("n"),
-    properties,
-  });
-  await table.append([
-    { id: 1, name: "a", n: 1 },
-    { id: 2, name: "b", n: null },
-    { id: 3, name: "c", n: 3 },
-  ]);
-  await table.append([
-    { id: 4, name: "d", n: 4 },
-    { id: 5, name: "e", n: 5 },
-  ]);
-  return table;
-}
+import { feed, numbers, vectors } from "./numbers.ts";
 
 const ids = async (table: Table) => (await rowsOf(table, ["id"])).map(({ id }) => Number(id));
 const changed = async (table: Table, version: number) => {

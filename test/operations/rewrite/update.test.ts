@@ -6,26 +6,7 @@ import type { Table } from "../../../src/api/table.ts";
 import { check, suite } from "../../../src/quality/suite/builder.ts";
 import { schema } from "../../../src/schema/builder.ts";
 import { filesBelow, freshFolder, rowsOf } from "../table-folder.ts";
-
-const vectors = { "delta.enableDeletionVectors": "true" };
-const feed = { "delta.enableChangeDataFeed": "true" };
-
-async function numbers(folder: string, properties: Readonly<Record<string, string>> = {}): Promise<Table> {
-  const table = await createTable(folder, {
-    schema: schema().long("id").string("name").double("n"),
-    properties,
-  });
-  await table.append([
-    { id: 1, name: "a", n: 1 },
-    { id: 2, name: "b", n: null },
-    { id: 3, name: "c", n: 3 },
-  ]);
-  await table.append([
-    { id: 4, name: "d", n: 4 },
-    { id: 5, name: "e", n: 5 },
-  ]);
-  return table;
-}
+import { feed, numbers, vectors } from "./numbers.ts";
 
 const texts = async (table: Table, columns?: readonly string[]) =>
   (await rowsOf(table, columns)).map((row) => Object.values(row).map(String).join(" "));
