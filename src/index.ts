@@ -73,6 +73,7 @@ export type {
 } from "./api/shared/table-options.ts";
 export type { Timestamp, VersionArgument, VersionPoint } from "./api/shared/table-uri.ts";
 export { Table } from "./api/table.ts";
+export type { TableReader } from "./api/table-reader.ts";
 export { summarizeVerdict } from "./api/verdict.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
 export type { EngineLimits } from "./engine/core/turns.ts";

@@ -1,0 +1,271 @@
+import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
+import type { EngineRow } from "../engine/core/contract.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import type { ChangePoint } from "../operations/changes/changes.ts";
+import type { VersionDiff } from "../operations/diff.ts";
+import type { HistoryEntry } from "../operations/history.ts";
+import type { Profile } from "../quality/profile/profile.ts";
+import type { QueryResult } from "../query/query-result.ts";
+import { handOver } from "../util/hand-over.ts";
+import { knownOptions } from "./shared/known-options.ts";
+import { openLog, readHistory } from "./shared/lazy-log.ts";
+import * as keys from "./shared/option-keys.ts";
+import type {
+  BatchOptions,
+  ChangesOptions,
+  DiffOptions,
+  DiffRowsOptions,
+  HistoryOptions,
+  ProfileOptions,
+  SelectOptions,
+} from "./shared/options.ts";
+import { checkedLimit, Snapshot } from "./shared/snapshot.ts";
+import type { TableState } from "./shared/table-state.ts";
+import { type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
+
+/** The reading half of a {@link Table}: its versions, their rows, history, differences and changes. */
+export abstract class TableReader {
+  readonly #state: TableState;
+
+  /** @internal */
+  constructor(state: TableState) {
+    this.#state = state;
+  }
+
+  get uri(): string {
+    return this.#state.log.context.store.uri;
+  }
+
+  /**
+   * Whether the table was opened at a version that the caller named; reads stay there until
+   * {@link Table.refresh}.
+   */
+  get pinned(): boolean {
+    return this.#state.pinned;
+  }
+
+  /**
+   * The version that was opened, or the newest one that this object wrote or refreshed to.
+   *
+   * @example
+   * ```ts
+   * const { version, timestamp } = orders.snapshot();
+   * console.log(version, timestamp.toISOString());
+   * ```
+   */
+  snapshot(): Snapshot {
+    return Snapshot.of(this.#state.log);
+  }
+
+  /**
+   * Looks for newer versions, and reads only the new commits.
+   *
+   * @example
+   * ```ts
+   * const { version } = await orders.refresh();
+   * console.log(version);
+   * ```
+   */
+  async refresh(): Promise<Snapshot> {
+    return Snapshot.of(await this.#state.refresh());
+  }
+
+  /**
+   * Opens the table at a version (a number, `"v12"`) or a time (a `Date`, `"2024-06-01T00:00:00Z"`), which
+   * means the newest version committed by then.
+   *
+   * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, both with the range that exists
+   *
+   * @example
+   * ```ts
+   * const first = await orders.at(0); // or orders.at("2024-06-01"), or orders.at({ timestamp: new Date(0) })
+   * console.log(await first.count());
+   * ```
+   */
+  async at(point: VersionArgument | VersionPoint): Promise<Snapshot> {
+    return Snapshot.of(await this.#open(point));
+  }
+
+  /**
+   * Selected rows one by one, as objects: {@link Snapshot.rows} of {@link Table.snapshot}.
+   *
+   * @example
+   * ```ts
+   * for await (const row of orders.rows({ columns: ["id"], where: "amount > 10" })) console.log(row["id"]);
+   * ```
+   */
+  rows(options: SelectOptions = {}): AsyncGenerator<EngineRow> {
+    return this.snapshot().rows(options);
+  }
+
+  /**
+   * Selected rows as Arrow batches: {@link Snapshot.batches} of {@link Table.snapshot}.
+   *
+   * @example
+   * ```ts
+   * for await (const batch of orders.batches({ batchRows: 10_000 })) console.log(batch.numRows);
+   * ```
+   */
+  batches(options: BatchOptions = {}): AsyncGenerator<RecordBatch> {
+    return this.snapshot().batches(options);
+  }
+
+  /**
+   * Selected rows as one Arrow table: {@link Snapshot.arrow} of {@link Table.snapshot}.
+   *
+   * @example
+   * ```ts
+   * const { numRows } = await orders.arrow({ columns: ["amount"] });
+   * console.log(numRows);
+   * ```
+   */
+  arrow(options: SelectOptions = {}): Promise<ArrowTable> {
+    return this.snapshot().arrow(options);
+  }
+
+  /**
+   * Counts all rows, or those that meet a condition: {@link Snapshot.count} of {@link Table.snapshot}.
+   *
+   * @example
+   * ```ts
+   * console.log(await orders.count(), await orders.count("amount > 10"));
+   * ```
+   */
+  count(where?: string): Promise<number> {
+    return this.snapshot().count(where);
+  }
+
+  /**
+   * Lists every version, newest first: what it did and the results of its tests. Reads only the commits.
+   * Batches that were rejected made no version; {@link TableRejections.list} has them.
+   *
+   * @example
+   * ```ts
+   * for (const { version, operation, rowsAdded, gate } of await orders.history({ limit: 10 }))
+   *   console.log(version, operation, rowsAdded, gate);
+   * ```
+   */
+  async history(options: HistoryOptions = {}): Promise<HistoryEntry[]> {
+    const known = knownOptions("history", options, keys.historyKeys);
+    if (known.limit !== undefined) checkedLimit(known.limit);
+    return readHistory(this.#state.log.context, known);
+  }
+
+  /**
+   * Compares two versions; `to` defaults to the newest.
+   *
+   * @example
+   * ```ts
+   * const { schema, properties } = await orders.diff(0, 1);
+   * console.log(schema, properties);
+   * ```
+   */
+  async diff(
+    from: VersionArgument | VersionPoint,
+    to?: VersionArgument | VersionPoint,
+    options: DiffOptions = {},
+  ): Promise<VersionDiff> {
+    const known = knownOptions("diff", options, keys.diffKeys);
+    const [before, after] = await this.#openBoth(from, to);
+    const { diffVersions } = await import("../operations/diff.ts");
+    return diffVersions(before, after, known);
+  }
+
+  /**
+   * Reads the rows that two versions do not share; `to` defaults to the newest. A column `_change` says `removed`
+   * or `added`; with a `key`, rows that changed come as `before` and `after`. They are compared as multisets, over
+   * the columns that both versions have with the same type, and sorted by the key, or else by all columns.
+   *
+   * @throws `COLUMN_NOT_FOUND`, `INVALID_ARGUMENT` for a key that several rows share, `SCHEMA_MISMATCH` if the
+   * versions have no column in common
+   *
+   * @example
+   * ```ts
+   * const changed = await orders.diffRows(0, 1, { key: ["id"] });
+   * for await (const row of changed.rows()) console.log(row["_change"], row["id"]);
+   * ```
+   */
+  async diffRows(
+    from: VersionArgument | VersionPoint,
+    to?: VersionArgument | VersionPoint,
+    options: DiffRowsOptions = {},
+  ): Promise<QueryResult> {
+    const { key, limit, exportFolder, signal } = knownOptions("diffRows", options, keys.diffRowsKeys);
+    const [before, after] = await this.#openBoth(from, to);
+    const [{ fileDifference }, { differenceRows, stageDifference }, { QueryResult }] = await Promise.all([
+      import("../operations/diff-files.ts"),
+      import("../operations/diff-rows.ts"),
+      import("../query/query-result.ts"),
+    ]);
+    const files = await fileDifference(before, after);
+    return handOver(await (await after.context.engine()).open({ signal }), async (session) => {
+      const difference = await stageDifference(session, { before, after, ...files }, key);
+      const rows = differenceRows(difference, limit === undefined ? undefined : checkedLimit(limit));
+      return QueryResult.of(session, rows, {}, { exportFolder, signal });
+    });
+  }
+
+  async #openBoth(
+    from: VersionArgument | VersionPoint,
+    to: VersionArgument | VersionPoint | undefined,
+  ): Promise<[LogSnapshot, LogSnapshot]> {
+    return Promise.all([
+      this.#open(from),
+      to === undefined ? openLog(this.#state.log.context, {}) : this.#open(to),
+    ]);
+  }
+
+  /**
+   * Reads the change data feed: rows inserted, deleted and updated from one version to another, both
+   * inclusive, with `_change_type`, `_commit_version` and `_commit_timestamp`, oldest version first. `to`
+   * defaults to the newest version.
+   *
+   * @throws `CHANGES_RANGE_INVALID`, `CHANGES_UNAVAILABLE` naming the version that has no feed
+   *
+   * @example
+   * ```ts
+   * await orders.alter({ set: { "delta.enableChangeDataFeed": "true" }, upgradeProtocol: true });
+   * const { version } = await orders.append([{ id: 8n, customer: "acme", amount: 1 }]);
+   * const changes = await orders.changes({ from: version });
+   * for await (const row of changes.rows()) console.log(row["_change_type"]);
+   * ```
+   */
+  async changes(options: ChangesOptions): Promise<QueryResult> {
+    const { from, to, exportFolder, signal } = knownOptions("changes", options, keys.changesKeys);
+    const [{ planChanges, ordered }, { QueryResult }] = await Promise.all([
+      import("../operations/changes/changes.ts"),
+      import("../query/query-result.ts"),
+    ]);
+    const { context } = this.#state.log;
+    const range = { from: changePoint(from), to: to === undefined ? undefined : changePoint(to) };
+    return handOver(await (await context.engine()).open({ signal }), async (session) => {
+      const changes = await planChanges(session, context, { ...range, signal });
+      const relation = { sql: ordered(changes), columns: changes.columns };
+      return QueryResult.of(session, relation, {}, { exportFolder, signal });
+    });
+  }
+
+  /**
+   * Profiles the columns of the version that this object saw last; estimates are named as such.
+   *
+   * @example
+   * ```ts
+   * const { columns } = await orders.profile();
+   * for (const { name, nulls, min, max } of columns) console.log(name, nulls, min, max);
+   * ```
+   */
+  async profile(options: ProfileOptions = {}): Promise<Profile> {
+    const known = knownOptions("profile", options, keys.profileKeys);
+    const { profile } = await import("../operations/profile.ts");
+    return profile(this.#state.log, known);
+  }
+
+  async #open(point: VersionArgument | VersionPoint): Promise<LogSnapshot> {
+    return openLog(this.#state.log.context, versionPoint(point));
+  }
+}
+
+function changePoint(argument: VersionArgument | VersionPoint): ChangePoint {
+  const point = versionPoint(argument);
+  return "version" in point ? point.version : new Date(point.timestamp);
+}
