@@ -86,8 +86,8 @@ export const commitsMistakes: readonly Mistake[] = [
   {
     what: "A winner is checked but not built upon.",
     file: "transaction.ts",
-    find: "folded = checkWinner(this.#readWriteSet, folded, winner);",
-    replace: "folded = { ...checkWinner(this.#readWriteSet, folded, winner), metadata: folded.metadata };",
+    find: "return folded;\n  }\n\n  async #won(",
+    replace: "return { ...folded, metadata: state.metadata };\n  }\n\n  async #won(",
     test: "rebase.test.ts",
     name: "built upon the metadata",
   },

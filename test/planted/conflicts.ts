@@ -1,5 +1,7 @@
 import type { Mistake } from "./mistake.ts";
 
+const uniting = "operations/rewrite/united-vectors.test.ts";
+
 /** Mistakes in the rules of `spec/conflicts.md`. */
 export const conflictsMistakes: readonly Mistake[] = [
   {
@@ -246,8 +248,8 @@ export const conflictsMistakes: readonly Mistake[] = [
   {
     what: "R4: a file removed by both is removed twice.",
     file: "conflict.ts",
-    find: "if (transaction.removed.has(key)) throw sameFileRemoved(winner, action);",
-    replace: "if (transaction.removed.has(key) && action.dataChange) throw sameFileRemoved(winner, action);",
+    find: "if (transaction.removed.has(key) && !reconciled) throw",
+    replace: "if (transaction.removed.has(key) && !reconciled && action.dataChange) throw",
     test: "table/conflict.test.ts",
     name: "R4 both rewrite one file, ours withou",
   },
@@ -290,5 +292,69 @@ export const conflictsMistakes: readonly Mistake[] = [
     replace: "tableLevel",
     test: "table/conflict.test.ts",
     name: "lowers a transaction that rearranges files, by its own actio",
+  },
+  {
+    what: "V1: the united vector forgets the rows of the winner.",
+    file: "united-vectors.ts",
+    find: "rows: own.rows, before: deleted, liveRows",
+    replace: "rows: own.rows, before: own.before, liveRows",
+    test: uniting,
+    name: "both win, each with its own rows",
+  },
+  {
+    what: "V1: a file is removed with the vector that the transaction knew.",
+    file: "united-vectors.ts",
+    find: "return [{ ...removeAction(removed, 0), deletionTimestamp: action.deletionTimestamp }];",
+    replace: "return [action];",
+    test: uniting,
+    name: "both win, each with its own rows",
+  },
+  {
+    what: "V1: a file of which no row is left stays, with a vector of all rows.",
+    file: "united-vectors.ts",
+    find: "united.filter(({ file }) => file.liveRows > sizeOf(file.rows))",
+    replace: "united.filter(({ file }) => file.liveRows > 0)",
+    test: uniting,
+    name: "remove a file whose rows are all gone",
+  },
+  {
+    what: "V1: vectors that were united before they were named stay for ever.",
+    file: "transaction.ts",
+    find: "    await this.#vectors.withdrawSuperseded();\n",
+    replace: "",
+    test: uniting,
+    name: "leave no superseded vector",
+  },
+  {
+    what: "V2: rows that both marked are no conflict.",
+    file: "table/commit/conflict.ts",
+    find: "if (rows === 0) continue;",
+    replace: "if (rows < 99) continue;",
+    test: uniting,
+    name: "changed the same row",
+  },
+  {
+    what: "V3: a file that was only marked counts as added.",
+    file: "table/commit/conflict.ts",
+    find: "      !isMark(action) &&\n",
+    replace: "",
+    test: uniting,
+    name: "read a file that it does not mark",
+  },
+  {
+    what: "V4: vectors are united on a serializable table.",
+    file: "winning-marks.ts",
+    find: 'isolation !== "WriteSerializable" || wholeTable',
+    replace: "wholeTable",
+    test: uniting,
+    name: "serializable",
+  },
+  {
+    what: "V5: rows that a restore gave back are not looked for.",
+    file: "winning-marks.ts",
+    find: "isEmpty(difference(before, deleted)) ? { add, deleted } : undefined",
+    replace: "isEmpty(difference(before, before)) ? { add, deleted } : undefined",
+    test: uniting,
+    name: "rows came back",
   },
 ];

@@ -27,8 +27,8 @@ export const rewritesMistakes: readonly Mistake[] = [
   {
     what: "A new deletion vector forgets the rows of the one before.",
     file: "rewrite-files.ts",
-    find: "deleted: united(bits, before[index])",
-    replace: "deleted: bits",
+    find: "rows: bits, before: before[index], liveRows",
+    replace: "rows: bits, liveRows",
     test: deleting,
     name: "hold the rows of all deletions",
   },

@@ -20,6 +20,7 @@ import { isFeatureActive } from "../../protocol/features.ts";
 import { parseSchema } from "../../schema/schema-json.ts";
 import { deletedRows, type RowSelection, type VectorOwner } from "../../table/scan/row-selection.ts";
 import { appendAll } from "../../util/append-all.ts";
+import { type BitSet, difference, isEmpty } from "../../util/bit-sets.ts";
 import { throwIfCancelled } from "../../util/cancel.ts";
 import { schemaObstacle } from "./change-schema.ts";
 
@@ -208,9 +209,9 @@ function vectorChanges(
 }
 
 /** Bits of `a` that `b` does not have, or `undefined` if there are none. */
-function minus(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
-  const left = a?.map((byte, index) => byte & ~(b?.[index] ?? 0));
-  return left?.some((byte) => byte !== 0) === true ? left : undefined;
+function minus(a: BitSet | undefined, b: BitSet | undefined): BitSet | undefined {
+  const left = a === undefined ? undefined : difference(a, b);
+  return left === undefined || isEmpty(left) ? undefined : left;
 }
 
 /**

@@ -7,6 +7,7 @@ import type {
 } from "../../protocol/actions.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
 import type { JsonValue } from "../../util/json.ts";
+import type { MarkedFile } from "../data-files/deletion-vector-files.ts";
 import type { AppTransaction } from "../idempotence/app-transaction.ts";
 
 /**
@@ -33,17 +34,27 @@ export interface ReadSet {
   readonly appIds?: readonly string[] | undefined;
 }
 
+/** The numbers of an operation, under the names that the history gives them. */
+export type Metrics = Readonly<Record<string, JsonValue>>;
+
 /** One transaction: what it writes, what it read, and how the history shows it. */
 export interface CommitRequest {
   /** All actions except `commitInfo` and `txn`, and without row ids; the commit adds these. */
   readonly actions: readonly Action[];
   /** Absent if nothing was read, as for a blind append. */
   readonly reads?: ReadSet | undefined;
+  /**
+   * Files that `actions` remove, and add again with a deletion vector. Stating them allows others to mark
+   * further rows of them first. That is right only if what the transaction does depends on no row besides the
+   * marked ones and those that `reads` declares.
+   */
+  readonly marked?: readonly MarkedFile[] | undefined;
   /** Name in the history, such as `WRITE`. */
   readonly operation: string;
   /** Values that are not text are written as JSON text, as by other writers. */
   readonly operationParameters?: Readonly<Record<string, JsonValue>> | undefined;
-  readonly operationMetrics?: Readonly<Record<string, JsonValue>> | undefined;
+  /** A function where they depend on the file actions that are committed at last. */
+  readonly operationMetrics?: Metrics | ((actions: readonly Action[]) => Metrics) | undefined;
   readonly userMetadata?: string | undefined;
   /** Default: the table's. */
   readonly isolation?: IsolationLevel | undefined;

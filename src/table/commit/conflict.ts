@@ -1,5 +1,6 @@
 import type { AddAction, RemoveAction } from "../../protocol/actions.ts";
 import { rowIdMark, rowTrackingDomain } from "../../protocol/domains.ts";
+import { commonCount } from "../../util/bit-sets.ts";
 import {
   type CommitState,
   domainActions,
@@ -11,6 +12,7 @@ import { ConflictError, commitInfoOf } from "./conflict-error.ts";
 import { metadataConflict } from "./conflict-metadata.ts";
 import { protocolConflict } from "./conflict-protocol.ts";
 import type { ReadWriteSet } from "./read-write-set.ts";
+import { noMarks, type WinningMarks } from "./winning-marks.ts";
 
 /**
  * Checks one commit that came first against the transaction, and folds it into the state that the transaction
@@ -18,12 +20,14 @@ import type { ReadWriteSet } from "./read-write-set.ts";
  *
  * `spec/conflicts.md` has the rules and their order. Called for every winner, oldest first.
  *
+ * @param marks the winner's marks that can be reconciled with the transaction: {@link winningMarks}
  * @throws {@link ConflictError}; `UNSUPPORTED_FEATURE` if varve cannot write the table that the winner left
  */
 export function checkWinner(
   transaction: ReadWriteSet,
   state: CommitState,
   winner: WinningCommit,
+  marks: WinningMarks = noMarks,
 ): CommitState {
   const protocol = protocolConflict(transaction, state, winner);
   const metadata = metadataConflict(transaction, state, winner);
@@ -31,8 +35,9 @@ export function checkWinner(
   checkDomains(transaction, winner);
   // PROTOCOL.md "Transaction Identifiers".
   checkAppTransactions(transaction, winner);
-  checkAdded(transaction, winner, { protocol, metadata });
-  checkRemoved(transaction, winner);
+  checkMarked(transaction, winner, marks);
+  checkAdded(transaction, { winner, marks }, { protocol, metadata });
+  checkRemoved(transaction, { winner, marks });
   return { ...foldState(state, winner), protocol, metadata };
 }
 
@@ -77,14 +82,37 @@ function checkAppTransactions(transaction: ReadWriteSet, winner: WinningCommit):
   }
 }
 
+/** Two transactions may mark different rows of a file, and none twice. */
+function checkMarked(transaction: ReadWriteSet, winner: WinningCommit, marks: WinningMarks): void {
+  for (const [key, { add, deleted }] of marks) {
+    const own = transaction.marked.get(key);
+    const rows = own === undefined ? 0 : commonCount(own.rows, deleted);
+    if (rows === 0) continue;
+    const count = rows === 1 ? "1 row" : `${rows} rows`;
+    throw new ConflictError("CONFLICT_CONCURRENT_DELETE_DELETE", winner, {
+      winnerDid: `changed or deleted ${count} of ${describeFile(add)}`,
+      met: `changes or deletes the same ${rows === 1 ? "row" : "rows"}`,
+      advice: "Retry on the new version.",
+      data: { path: add.path, rows },
+    });
+  }
+}
+
+/** A winner, and those of its files from which it only deleted rows that the transaction can do without. */
+interface MarkingWinner {
+  readonly winner: WinningCommit;
+  readonly marks: WinningMarks;
+}
+
 function checkAdded(
   transaction: ReadWriteSet,
-  winner: WinningCommit,
+  { winner, marks }: MarkingWinner,
   table: Pick<CommitState, "protocol" | "metadata">,
 ): void {
   const { mayMatch, pathKey } = transaction.tools;
+  const isMark = (action: AddAction) => marks.has(pathKey(action.path));
   const recommitted = winner.actions.find(
-    (action) => action.kind === "add" && transaction.added.has(pathKey(action.path)),
+    (action) => action.kind === "add" && transaction.added.has(pathKey(action.path)) && !isMark(action),
   );
   if (recommitted?.kind === "add") throw sameFileAdded(winner, recommitted, "recommits the same file");
   checkRowIds(transaction, winner);
@@ -97,6 +125,7 @@ function checkAdded(
     (action): action is AddAction =>
       action.kind === "add" &&
       action.dataChange &&
+      !isMark(action) &&
       (wholeTable || predicates.some((predicate) => mayMatch(predicate, action, table))),
   );
   if (met === undefined) return;
@@ -128,7 +157,7 @@ function checkRowIds(transaction: ReadWriteSet, winner: WinningCommit): void {
   }
 }
 
-function checkRemoved(transaction: ReadWriteSet, winner: WinningCommit): void {
+function checkRemoved(transaction: ReadWriteSet, { winner, marks }: MarkingWinner): void {
   const { pathKey } = transaction.tools;
   const readded = new Set(
     winner.actions.flatMap((action) => (action.kind === "add" ? [pathKey(action.path)] : [])),
@@ -136,7 +165,8 @@ function checkRemoved(transaction: ReadWriteSet, winner: WinningCommit): void {
   for (const action of winner.actions) {
     if (action.kind !== "remove") continue;
     const key = pathKey(action.path);
-    if (transaction.removed.has(key)) throw sameFileRemoved(winner, action);
+    const reconciled = marks.has(key) && transaction.marked.has(key);
+    if (transaction.removed.has(key) && !reconciled) throw sameFileRemoved(winner, action);
     if (transaction.added.has(key) && !readded.has(key))
       throw readFileRemoved(winner, action, "adds the same file again");
     if (!action.dataChange) continue;

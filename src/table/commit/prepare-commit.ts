@@ -163,6 +163,8 @@ function commitInfo(
   stamp: { now: number; inCommitTimestamp?: number | undefined; tracks: boolean },
 ): CommitInfoAction {
   const removes = request.actions.some((action) => action.kind === "remove");
+  const { operationMetrics: given } = request;
+  const metrics = typeof given === "function" ? given(request.actions) : given;
   return {
     kind: "commitInfo",
     info: defined({
@@ -173,8 +175,7 @@ function commitInfo(
       readVersion: identity.readVersion < 0 ? undefined : identity.readVersion,
       isolationLevel: identity.isolation,
       isBlindAppend: isBlindAppend(request),
-      operationMetrics:
-        request.operationMetrics === undefined ? undefined : asTexts(request.operationMetrics),
+      operationMetrics: metrics === undefined ? undefined : asTexts(metrics),
       userMetadata: request.userMetadata,
       tags: stamp.tracks ? { [rowIdsPreservedTag]: String(request.rowIdsPreserved ?? !removes) } : undefined,
       ...request.commitInfo,

@@ -1,6 +1,7 @@
 import type { Action, AddAction } from "../../protocol/actions.ts";
 import { rowTrackingDomain } from "../../protocol/domains.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
+import type { MarkedFile } from "../data-files/deletion-vector-files.ts";
 import {
   type CommitRequest,
   type CommitState,
@@ -36,6 +37,8 @@ export interface ReadWriteSet {
   readonly readFiles: ReadonlySet<string>;
   readonly removed: ReadonlySet<string>;
   readonly added: ReadonlySet<string>;
+  /** The files whose rows the transaction deletes by vectors, by key of their paths. */
+  readonly marked: ReadonlyMap<string, MarkedFile>;
   readonly domains: ReadonlySet<string>;
   readonly appIds: ReadonlySet<string>;
   readonly changesMetadata: boolean;
@@ -57,6 +60,7 @@ export function readWriteSet(
     readFiles: new Set((request.reads?.files ?? []).map(tools.pathKey)),
     removed: paths("remove"),
     added: paths("add"),
+    marked: new Map((request.marked ?? []).map((file) => [tools.pathKey(file.add.path), file])),
     domains: new Set(domainActions(request.actions).map(({ domain }) => domain)),
     appIds: new Set(request.txn === undefined ? appIds : [...appIds, request.txn.appId]),
     changesMetadata: singleAction(request.actions, "metaData") !== undefined,

@@ -10,6 +10,7 @@ import type {
 import { removeAction } from "../../protocol/remove-action.ts";
 import { defined } from "../../util/defined.ts";
 import type { JsonValue } from "../../util/json.ts";
+import type { MarkedFile } from "../data-files/deletion-vector-files.ts";
 import type { AppTransaction } from "../idempotence/app-transaction.ts";
 import type { CommitRequest, CommitResult, ReadSet } from "./commit-request.ts";
 import { commitNewTable, commitTransaction } from "./transaction.ts";
@@ -54,7 +55,9 @@ export interface FileChange {
   /** Number of rows of `adds`, for the history; absent if files are only described again. */
   readonly rows?: RowCount | undefined;
   /** What the history keeps in place of the numbers of a write. */
-  readonly metrics?: Readonly<Record<string, JsonValue>> | undefined;
+  readonly metrics?: CommitRequest["operationMetrics"];
+  /** Those of `removes` that `adds` add again with a deletion vector; see {@link CommitRequest.marked}. */
+  readonly marked?: readonly MarkedFile[] | undefined;
 }
 
 /** Numbers of rows in new files. */
@@ -98,6 +101,7 @@ function requestOf(change: TableChange, now: number): CommitRequest {
     operationParameters: change.operationParameters,
     operationMetrics:
       files?.metrics ?? (files?.rows === undefined ? undefined : metricsOf(files, files.rows)),
+    marked: files?.marked,
     reads: change.judgedByTable === true ? { ...change.reads, wholeTable: true } : change.reads,
     isolation: change.judgedByTable === true ? "Serializable" : undefined,
     rowIdsPreserved: keepsRowIds(files),

@@ -5,6 +5,7 @@ import { commitPath } from "../../log/segment/file-names.ts";
 import { rememberCommit } from "../../log/segment/known-commits.ts";
 import { serializeActions } from "../../protocol/action-json.ts";
 import { backoffDelay } from "../../util/backoff.ts";
+import { commitOrWithdraw } from "../data-files/publish-data-files.ts";
 import { appliedBefore, appliedBy } from "./already-applied.ts";
 import { type Attempt, settleAttempt } from "./commit-attempt.ts";
 import { stateOf, tableIsolation } from "./commit-base.ts";
@@ -24,7 +25,9 @@ import { checkWinner } from "./conflict.ts";
 import { conflictFileTest } from "./conflict-file-test.ts";
 import { type CommitIdentity, checkRequest, type PreparedCommit, prepareCommit } from "./prepare-commit.ts";
 import { type ReadWriteSet, readWriteSet } from "./read-write-set.ts";
+import { UnitedVectors } from "./united-vectors.ts";
 import { readWinners, winnerOf } from "./winning-commits.ts";
+import { winningMarks } from "./winning-marks.ts";
 import { checkWriterRules } from "./writer-rules.ts";
 
 /**
@@ -81,6 +84,7 @@ class Committer {
   readonly #context: TableContext;
   readonly #request: CommitRequest;
   readonly #readWriteSet: ReadWriteSet;
+  readonly #vectors: UnitedVectors;
   readonly #identity: CommitIdentity;
   readonly #winners: WinningCommit[] = [];
   /** Commits of other writers that were read, for waiting transactions of this process. */
@@ -97,6 +101,7 @@ class Committer {
       mayMatch: conflictFileTest(),
       pathKey: pathKeyer(context.store.uri),
     });
+    this.#vectors = new UnitedVectors(context, this.#readWriteSet);
     this.#identity = {
       txnId: context.world.uuid(),
       isolation: this.#readWriteSet.isolation,
@@ -110,8 +115,10 @@ class Committer {
     const turn = await this.#takeTurn();
     let result: CommitResult | undefined;
     try {
-      const caughtUp = turn === undefined ? base : this.#foldLanded(base, turn.landed);
-      result = "outcome" in caughtUp ? caughtUp : await this.#runFrom(caughtUp);
+      result = await commitOrWithdraw(this.#context, this.#vectors, async () => {
+        const caughtUp = turn === undefined ? base : await this.#foldLanded(base, turn.landed);
+        return "outcome" in caughtUp ? caughtUp : this.#runFrom(caughtUp);
+      });
       return result;
     } finally {
       turn?.end(turn.isAwaited ? this.#landedBy(result) : []);
@@ -131,7 +138,10 @@ class Committer {
    * Folds in what other transactions of this process have landed meanwhile, as far as it follows `base`
    * without a gap.
    */
-  #foldLanded(base: CommitState, landed: readonly LandedCommit[]): CommitState | AlreadyAppliedResult {
+  async #foldLanded(
+    base: CommitState,
+    landed: readonly LandedCommit[],
+  ): Promise<CommitState | AlreadyAppliedResult> {
     if (base.version < 0) return base;
     let state = base;
     for (const { winner, bytes, knownAt } of landed) {
@@ -139,8 +149,7 @@ class Committer {
       const applied = appliedBy(winner, this.#request);
       if (applied !== undefined) return applied;
       rememberCommit(this.#context.store, commitPath(winner.version), bytes);
-      state = checkWinner(this.#readWriteSet, state, winner);
-      this.#winners.push(winner);
+      state = await this.#fold(state, winner);
       // Not the present time: the transaction that reported this may have been paused since.
       this.#freshAt = knownAt;
     }
@@ -178,9 +187,10 @@ class Committer {
   /** Tries one version: returns the result, or the state from which to try the next one. */
   async #attempt(state: CommitState): Promise<CommitResult | CommitState> {
     this.#attempts++;
-    checkWriterRules(this.#request, state);
+    const request = await this.#vectors.request();
+    checkWriterRules(request, state);
     const triedAt = this.#context.world.now();
-    const prepared = prepareCommit(this.#request, state, this.#identity, triedAt);
+    const prepared = prepareCommit(request, state, this.#identity, triedAt);
     const attempt: Attempt = {
       context: this.#context,
       version: prepared.version,
@@ -236,10 +246,17 @@ class Committer {
       this.#found.push({ winner, bytes, knownAt: seenAt });
       const applied = appliedBy(winner, this.#request);
       if (applied !== undefined) return applied;
-      folded = checkWinner(this.#readWriteSet, folded, winner);
-      this.#winners.push(winner);
+      folded = await this.#fold(folded, winner);
     }
     this.#freshAt = seenAt;
+    return folded;
+  }
+
+  async #fold(state: CommitState, winner: WinningCommit): Promise<CommitState> {
+    const marks = await winningMarks(this.#context, this.#readWriteSet, state, winner);
+    const folded = checkWinner(this.#readWriteSet, state, winner, marks);
+    this.#vectors.note(marks);
+    this.#winners.push(winner);
     return folded;
   }
 
@@ -250,6 +267,7 @@ class Committer {
     // If this put is in the past, an earlier unanswered put may have landed in time and been cleaned up.
     if (place === "gone" || (place === "in the past" && attempt.doubted)) throw neverKnown(version, txnId);
     if (place === "in the past") throw landedInThePast(version);
+    await this.#vectors.withdrawSuperseded();
     return {
       outcome: "committed",
       version: prepared.version,

@@ -5,14 +5,18 @@ import {
   encodeDeletionVector,
   vectorFile,
 } from "../../protocol/encode-deletion-vector.ts";
+import { type BitSet, union } from "../../util/bit-sets.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson, withJsonFields } from "../../util/json.ts";
 import { type PublishedFiles, withdrawData } from "./publish-data-files.ts";
 
 /** Rows of a live file that a commit deletes. */
 export interface MarkedFile {
+  /** The file with the vector that it had. */
   readonly add: AddAction;
-  /** All of its deleted rows, the earlier ones too: one bit a row, the first in the highest bit of a byte. */
-  readonly deleted: Uint8Array;
+  /** The rows that the commit deletes: one bit a row, the first in the highest bit of a byte. */
+  readonly rows: BitSet;
+  /** Rows that were deleted before, by the vector that the file had. */
+  readonly before?: BitSet | undefined;
   /** Number of its rows that were live before. */
   readonly liveRows: number;
 }
@@ -50,8 +54,8 @@ export async function publishVectors(
     [pending, bytes] = [[], 0];
   };
   try {
-    for (const { deleted } of marked) {
-      const vector = await encodeDeletionVector(deleted);
+    for (const { rows, before } of marked) {
+      const vector = await encodeDeletionVector(union(rows, before));
       pending.push(vector);
       bytes += vector.data.length;
       if (bytes >= fileBytes) await flush();

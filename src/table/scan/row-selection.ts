@@ -8,6 +8,7 @@ import {
   deletionVectorPlace,
   unwrapDeletionVector,
 } from "../../protocol/deletion-vector.ts";
+import type { BitSet } from "../../util/bit-sets.ts";
 import { mapBounded } from "../../util/concurrency.ts";
 import { LogPaths, locateFiles } from "./data-files.ts";
 import { footerRows } from "./file-groups.ts";
@@ -77,6 +78,21 @@ export async function deletedRows(
     checkClaims(deletionVector, rows);
     return decodeDeletionVector(await readVector(paths, deletionVector, signal), deletionVector, rows);
   });
+}
+
+/**
+ * The rows that a vector deletes of a file whose number of rows is known, one bit a row.
+ *
+ * @throws as {@link deletionSelections}
+ */
+export async function rowsOfVector(
+  context: TableContext,
+  vector: DeletionVectorDescriptor,
+  rows: number,
+  signal?: AbortSignal,
+): Promise<BitSet> {
+  checkClaims(vector, rows);
+  return decodeDeletionVector(await readVector(new LogPaths(context), vector, signal), vector, rows);
 }
 
 async function readVector(

@@ -12,10 +12,9 @@ import {
   withdrawData,
 } from "../../table/data-files/publish-data-files.ts";
 import { batchTransaction } from "../../table/idempotence/application-ids.ts";
-import { sumOf } from "../../util/sum.ts";
 import type { MatchedRows } from "./matched-rows.ts";
 import type { RewrittenFiles } from "./rewrite-files.ts";
-import { rewriteMetrics } from "./rewrite-metrics.ts";
+import { fileChanges, rewriteMetrics } from "./rewrite-metrics.ts";
 import type { RewritePlan, RewriteResult } from "./rewrite-plan.ts";
 
 /** Result of a change, with the maintenance that follows. */
@@ -49,7 +48,7 @@ export async function commitRewrite(
 ): Promise<RewriteOutcome> {
   const { context } = plan.target;
   const published = await publishFiles(context, files, signal);
-  const result = withFiles(found, files, published);
+  const result = { ...found, rowsCopied: files.rowsCopied };
   const done = await commitOrWithdraw(context, published, () =>
     commitChange(plan.target, {
       operation: plan.operation.name,
@@ -60,7 +59,8 @@ export async function commitRewrite(
         removes: files.removed,
         changeFiles: published.changeFiles,
         rows: { written: files.data?.rows ?? 0, copied: files.rowsCopied, idsKept: files.idsKept },
-        metrics: rewriteMetrics(plan, result, files, published.changeFiles),
+        metrics: (actions) => rewriteMetrics(plan, result, actions),
+        marked: files.marked,
       },
       txn: batchTransaction(plan.batch),
       reads: { predicates: [matches.predicate] },
@@ -81,8 +81,14 @@ export async function commitRewrite(
       files: [],
     };
   }
+  const { filesAdded, filesRemoved, filesMarked, bytesAdded, bytesRemoved } = fileChanges(done.actions);
   return {
     ...result,
+    filesAdded,
+    filesRemoved,
+    filesMarked,
+    bytesAdded,
+    bytesRemoved,
     outcome: "committed",
     version: done.version,
     gate: verdict === undefined ? undefined : plainVerdict(verdict),
@@ -112,20 +118,4 @@ async function publishFiles(
     await withdrawData(context, { files });
     throw error;
   }
-}
-
-function withFiles(
-  found: RewriteResult,
-  { rowsCopied, removed, marked, data }: RewrittenFiles,
-  { adds }: PublishedRewrite,
-): RewriteResult {
-  return {
-    ...found,
-    rowsCopied,
-    filesAdded: adds.length - marked.length,
-    filesRemoved: removed.length - marked.length,
-    filesMarked: marked.length,
-    bytesAdded: data?.bytes ?? 0,
-    bytesRemoved: sumOf(removed, ({ size }) => size) - sumOf(marked, ({ add }) => add.size),
-  };
 }

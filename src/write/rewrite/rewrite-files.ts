@@ -108,14 +108,8 @@ async function markedFiles(
   const before = await deletedRows(session, snapshot.context, adds);
   return files.map(({ add, rows, bits }, index) => {
     assertInternal(bits !== undefined, "rows to mark whose positions are not known");
-    return { add, deleted: united(bits, before[index]), liveRows: rows };
+    return { add, rows: bits, before: before[index], liveRows: rows };
   });
-}
-
-function united(bits: Uint8Array, others: Uint8Array | undefined): Uint8Array {
-  if (others === undefined) return bits;
-  const [long, short] = bits.length >= others.length ? [bits, others] : [others, bits];
-  return long.map((byte, index) => byte | (short[index] ?? 0));
 }
 
 interface Writing {
