@@ -19,11 +19,11 @@ import { refuseAppendOnly } from "./append-only.ts";
 export async function deleteRows(
   snapshot: LogSnapshot,
   where: string | undefined,
-  options: RewriteOptions & Pick<RewritePlan, "condition"> = {},
+  options: RewriteOptions & Pick<RewritePlan, "condition" | "readsTable"> = {},
 ): Promise<RewriteOutcome> {
   const target = await existingTarget(snapshot);
   refuseAppendOnly(target);
-  const { txn, batchId, userMetadata, targetFileBytes, condition, ...run } = options;
+  const { txn, batchId, userMetadata, targetFileBytes, condition, readsTable, ...run } = options;
   const predicate = JSON.stringify(where === undefined ? [] : [where]);
   return runRewrite(
     {
@@ -31,6 +31,7 @@ export async function deleteRows(
       snapshot,
       where,
       condition,
+      readsTable,
       operation: { name: "DELETE", parameters: { predicate } },
       batch: { txn, batchId },
       userMetadata,

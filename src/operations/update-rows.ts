@@ -27,6 +27,8 @@ export interface UpdateRequest {
   readonly where?: string | undefined;
   /** See {@link RewritePlan.condition}. */
   readonly condition?: RewritePlan["condition"];
+  /** See {@link RewritePlan.readsTable}. */
+  readonly readsTable?: RewritePlan["readsTable"];
 }
 
 /** Options of an update: its new rows are tested like those of an append. */
@@ -45,7 +47,7 @@ export type UpdateOptions = RewriteOptions & Pick<WriteOptions, "gate" | "gateOp
  */
 export async function updateRows(
   snapshot: LogSnapshot,
-  { set, where, condition }: UpdateRequest,
+  { set, where, condition, readsTable }: UpdateRequest,
   options: UpdateOptions = {},
 ): Promise<RewriteOutcome> {
   const target = await existingTarget(snapshot);
@@ -57,6 +59,7 @@ export async function updateRows(
     snapshot,
     where,
     condition,
+    readsTable,
     set: assignmentsOf(snapshot, set),
     tests: writeTests(target.metadata.configuration, { gate, gateOptions }),
     operation: { name: "UPDATE", parameters: { predicate } },

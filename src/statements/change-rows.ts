@@ -20,6 +20,7 @@ import type { DeltaType, StructType } from "../schema/types.ts";
 import type { RewriteOutcome } from "../write/rewrite/commit-rewrite.ts";
 import type { TranslatedValue } from "../write/rewrite/rewrite-plan.ts";
 import { type StatementContext, type StatementResult, type StatementTable, tableText } from "./contract.ts";
+import { Subqueries } from "./subqueries.ts";
 
 /** DELETE FROM. */
 export async function deleteRows(
@@ -29,8 +30,10 @@ export async function deleteRows(
   const table = await context.table(target.table);
   const snapshot = await table.writable();
   const { userMetadata, signal } = context;
-  const chosen = conditionOf(where, target, snapshot);
-  const options = { condition: chosen?.condition, userMetadata, signal };
+  const subqueries = new Subqueries(context, snapshot);
+  const chosen = conditionOf(where && (await subqueries.resolve(where)), target, snapshot);
+  const { readsTarget: readsTable } = subqueries;
+  const options = { condition: chosen?.condition, readsTable, userMetadata, signal };
   return changed(kind, target, table, await deleteFrom(snapshot, chosen?.where, options));
 }
 
@@ -43,14 +46,23 @@ export async function updateRows(
   const snapshot = await table.writable();
   const { schema } = snapshot;
   const { userMetadata, signal } = context;
-  const values = set.map((assignment) => {
-    const { path } = assignment;
+  const subqueries = new Subqueries(context, snapshot);
+  const values: Assigned[] = [];
+  for (const { path, start, value: given } of set) {
     const [column, ...fields] = isQualified(path, target, schema) ? path.slice(1) : path;
     const own = [column ?? "", ...fields];
-    return { path: own, value: newValue(snapshot, { ...assignment, path: own }, target) };
-  });
-  const request = { set: values, ...conditionOf(where, target, snapshot) };
+    const value = given === "default" ? given : await subqueries.resolve(given);
+    values.push({ path: own, value: newValue(snapshot, { path: own, start, value }, target) });
+  }
+  const condition = conditionOf(where && (await subqueries.resolve(where)), target, snapshot);
+  const request = { set: values, ...condition, readsTable: subqueries.readsTarget };
   return changed(kind, target, table, await update(snapshot, request, { userMetadata, signal }));
+}
+
+/** A value of a column or field of the table. */
+interface Assigned {
+  readonly path: readonly string[];
+  readonly value: string | TranslatedValue;
 }
 
 async function changed(

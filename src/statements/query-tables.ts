@@ -39,7 +39,7 @@ export async function querySource(slice: SqlSlice, context: StatementContext): P
 }
 
 /** The tables that a query may name; its own common tables may have the same names, and come first. */
-function tableNames({ names, paths }: EngineText, context: StatementContext): Map<string, TableName> {
+export function tableNames({ names, paths }: EngineText, context: StatementContext): Map<string, TableName> {
   const tables = new Map<string, TableName>();
   for (const name of context.names)
     if (names.has(name.toLowerCase())) tables.set(name, { kind: "bound", name, start: 0 });

@@ -30,6 +30,7 @@ const settingsNotYet: Readonly<Record<string, string>> = {
 /** Refusals of Spark that varve does not follow, and why. */
 const allowedHere: Readonly<Record<string, string>> = {
   DELTA_FEATURE_DROP_NONREMOVABLE_FEATURE: "varve drops every feature that nothing in the table uses",
+  DELTA_UNSUPPORTED_SUBQUERY: "varve evaluates a subquery that uses nothing of the row around it",
 };
 
 /** The first statement of a case that varve reads and refuses, as not supported yet. */

@@ -16,6 +16,8 @@ export interface RewritePlan {
   readonly where?: string | undefined;
   /** The condition in the engine's SQL, where it is a translation; `where` is then for the log alone. */
   readonly condition?: Term | undefined;
+  /** Whether the condition or the values are based on other rows of the table than those that change. */
+  readonly readsTable?: boolean | undefined;
   /** The new values of the rows; absent: the rows are deleted. */
   readonly set?: readonly Assignment[] | undefined;
   readonly operation: Operation;
