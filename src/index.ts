@@ -47,6 +47,7 @@ export type {
   StageOptions,
   SuggestOptions,
   SuggestSourceOptions,
+  TailOptions,
   UnsetSuiteOptions,
 } from "./api/shared/options.ts";
 export type { DeleteOptions, UpdateOptions } from "./api/shared/rewrite-options.ts";
@@ -74,6 +75,7 @@ export type {
 export type { Timestamp, VersionArgument, VersionPoint } from "./api/shared/table-uri.ts";
 export { Table } from "./api/table.ts";
 export type { TableReader } from "./api/table-reader.ts";
+export { type SinkCommit, type SinkOptions, TableSink } from "./api/table-sink.ts";
 export { summarizeVerdict } from "./api/verdict.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
 export type { EngineLimits } from "./engine/core/turns.ts";
@@ -90,6 +92,8 @@ export type { RowDifference } from "./operations/diff-rows.ts";
 export type { HistoryEntry } from "./operations/history.ts";
 export type { OptimizeOptions, OptimizeResult } from "./operations/optimize.ts";
 export type { RestoreOptions, RestoreResult } from "./operations/restore.ts";
+export type { TailBatch } from "./operations/tail/tail.ts";
+export type { TailPosition } from "./operations/tail/tail-position.ts";
 export type { CheckResult, GateVerdict, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { AnomalyRule } from "./quality/measures/anomaly.ts";
 export type { DistinctSketch } from "./quality/measures/distinct-sketch.ts";

@@ -4,10 +4,11 @@ import type { LogSnapshot } from "../log/contract.ts";
 import type { ChangePoint } from "../operations/changes/changes.ts";
 import type { VersionDiff } from "../operations/diff.ts";
 import type { HistoryEntry } from "../operations/history.ts";
+import type { TailBatch, TailOptions as TailStartOptions } from "../operations/tail/tail.ts";
 import type { Profile } from "../quality/profile/profile.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { handOver } from "../util/hand-over.ts";
-import { knownOptions } from "./shared/known-options.ts";
+import { knownOptions, requireAtLeast } from "./shared/known-options.ts";
 import { openLog, readHistory } from "./shared/lazy-log.ts";
 import * as keys from "./shared/option-keys.ts";
 import type {
@@ -18,10 +19,11 @@ import type {
   HistoryOptions,
   ProfileOptions,
   SelectOptions,
+  TailOptions,
 } from "./shared/options.ts";
 import { checkedLimit, Snapshot } from "./shared/snapshot.ts";
 import type { TableState } from "./shared/table-state.ts";
-import { type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
+import { requireText, type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
 
 /** The reading half of a {@link Table}: its versions, their rows, history, differences and changes. */
 export abstract class TableReader {
@@ -246,6 +248,46 @@ export abstract class TableReader {
   }
 
   /**
+   * Reads versions in their order: the rows that each added or, with `changes`, every change of a row; then waits for
+   * the next. Each batch has a `position`, plain data from which another process goes on, and its rows in `result`,
+   * which is closed when the next batch is asked for. Without `from`, all rows of the newest version come first.
+   *
+   * @throws `CHANGES_UNAVAILABLE` for a version that removed rows (unless `changes`, `ignoreDeletes` or
+   * `skipChangeCommits`), or that was cleaned up before it was read; `CHANGES_RANGE_INVALID`; `INVALID_ARGUMENT` for a
+   * position in another table; `CANCELLED`
+   *
+   * @example
+   * ```ts
+   * for await (const { version, result, position } of orders.tail({ from: 0, follow: false })) {
+   *   for await (const row of result.rows()) console.log(version, row["id"]);
+   *   console.log(JSON.stringify(position));
+   * }
+   * ```
+   */
+  async *tail(options: TailOptions = {}): AsyncGenerator<TailBatch> {
+    const { from, ...rest } = knownOptions("tail", options, keys.tailKeys);
+    requireAtLeast("tail", { pollMilliseconds: rest.pollMilliseconds, maxFiles: rest.maxFiles }, 1);
+    const { tail } = await import("../operations/tail/tail.ts");
+    yield* tail(this.#state.log, { ...rest, from: tailStart(from) });
+  }
+
+  /**
+   * The highest version that an application has recorded in the table (`txn` of a write), for writers that go on where
+   * they stopped; `undefined` if it has recorded none. Looks for newer versions of the table first.
+   *
+   * @example
+   * ```ts
+   * await orders.append([{ id: 11n, customer: "acme", amount: 2 }], { txn: { appId: "loader", version: 7 } });
+   * console.log(await orders.transactionVersion("loader")); // 7n
+   * ```
+   */
+  async transactionVersion(appId: string): Promise<bigint | undefined> {
+    requireText(appId, "An application id", "appId");
+    const newest = await openLog(this.#state.log.context);
+    return (await newest.appTransactions()).get(appId)?.version;
+  }
+
+  /**
    * Profiles the columns of the version that this object saw last; estimates are named as such.
    *
    * @example
@@ -263,6 +305,12 @@ export abstract class TableReader {
   async #open(point: VersionArgument | VersionPoint): Promise<LogSnapshot> {
     return openLog(this.#state.log.context, versionPoint(point));
   }
+}
+
+/** Where a caller lets a tail start. */
+function tailStart(from: TailOptions["from"]): TailStartOptions["from"] {
+  if (from === undefined || from === "latest") return from;
+  return typeof from === "object" && from !== null && "tableId" in from ? from : changePoint(from);
 }
 
 function changePoint(argument: VersionArgument | VersionPoint): ChangePoint {

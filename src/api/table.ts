@@ -34,6 +34,7 @@ import { TableState } from "./shared/table-state.ts";
 import { type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
 import { toAppendOptions, toOverwriteOptions } from "./shared/write-options.ts";
 import { TableReader } from "./table-reader.ts";
+import { type SinkOptions, TableSink } from "./table-sink.ts";
 
 /** How a table was opened. */
 interface OpenedWith {
@@ -263,6 +264,35 @@ export class Table extends TableReader implements AsyncDisposable {
     const known = knownOptions("alter", options, keys.alterKeys);
     const { alterTable } = await import("../operations/alter/alter.ts");
     return this.#state.committed(await alterTable(await this.#state.writable(), known));
+  }
+
+  /**
+   * A stream of rows into the table: a Node `Writable` in object mode, which commits what it was given batch by batch,
+   * by rows, bytes or time. With `appId` and `offset`, each row lands exactly once, however often the stream is begun
+   * again. See {@link TableSink}.
+   *
+   * @throws `INVALID_ARGUMENT`; the stream fails with what {@link Table.append} throws
+   *
+   * @example
+   * ```ts
+   * import { Readable } from "node:stream";
+   * import { pipeline } from "node:stream/promises";
+   *
+   * const messages = [{ id: 20n, customer: "acme", amount: 4 }, { id: 21n, customer: "acme", amount: 6 }];
+   * const sink = orders.sink({ appId: "shop", offset: (row) => Reflect.get(row, "id") });
+   * await pipeline(Readable.from(messages), sink);
+   * console.log(sink.rowsCommitted);
+   * ```
+   */
+  sink(options: SinkOptions = {}): TableSink {
+    return TableSink.of(
+      {
+        append: (rows, appendOptions) => this.append(rows, appendOptions),
+        landed: (appId) => this.transactionVersion(appId),
+        world: this.#state.log.context.world,
+      },
+      options,
+    );
   }
 
   /**

@@ -19,6 +19,7 @@ import { addShow } from "./commands/show.ts";
 import { addSql } from "./commands/sql.ts";
 import { addStage, addStaged } from "./commands/staged.ts";
 import { addSuite } from "./commands/suite.ts";
+import { addTail } from "./commands/tail.ts";
 import { addAppend, addOverwrite } from "./commands/write.ts";
 import { packageVersion } from "./shared/package-version.ts";
 import { print, printError, printFailure } from "./shared/print.ts";
@@ -51,6 +52,7 @@ export function buildProgram(): Command {
     addSchema,
     addDiff,
     addChanges,
+    addTail,
     addStage,
     addStaged,
     addQuarantine,

@@ -64,6 +64,7 @@ beforeAll(() => {
     ).toMatchObject({ status: 0 });
   }
   writeFileSync(join(start, "suite.json"), JSON.stringify(suite));
+  writeFileSync(join(start, "june.jsonl"), '{"id":900,"origin":"ABC","delay":1,"month":"2001-06"}\n');
   writeFileSync(join(start, "correct.sql"), "DELETE FROM flights WHERE id = 1;\n");
   const steps = [
     "cp april.parquet in/",

@@ -209,6 +209,8 @@ describe("names and values that a terminal would obey", () => {
       ["optimize", table, "--message", evil],
       ["restore", table, evil],
       ["restore", table, "1", "--message", evil],
+      ["tail", table, "--from", "latest"],
+      ["tail", table, "--from", evil],
       ["rejections", "purge", table],
       ["suite", "show", table],
       [`no${evil}`],

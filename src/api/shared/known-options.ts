@@ -53,6 +53,22 @@ function copyKnown(verb: string, path: string, options: unknown, keys: KnownKeys
   return copy;
 }
 
+/** Refuses options that are no numbers of at least `least`. @throws `INVALID_ARGUMENT` naming the option */
+export function requireAtLeast(
+  verb: string,
+  options: Readonly<Record<string, number | undefined>>,
+  least: number,
+): void {
+  for (const [option, value] of Object.entries(options)) {
+    if (value === undefined || (typeof value === "number" && value >= least)) continue;
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `The option ${option} of ${verb} must be a number of at least ${least}, not ${String(value)}.`,
+      { verb, option },
+    );
+  }
+}
+
 type Kind = keyof typeof isOfKind;
 
 /** What an option of a kind may be; plain JavaScript may give anything. */
@@ -74,9 +90,9 @@ const isOfKind = {
 const kinds: ReadonlyMap<string, Kind> = new Map(
   Object.entries({
     "true or false":
-      "mergeSchema upgradeProtocol recordRejection dynamicPartitions overwriteSchema ifNotExists dryRun deep data orphans checkFiles registerConstraints extended",
+      "mergeSchema upgradeProtocol recordRejection dynamicPartitions overwriteSchema ifNotExists dryRun deep data orphans checkFiles registerConstraints extended changes follow skipChangeCommits ignoreDeletes",
     text: "userMetadata description messageContains batch exportFolder",
-    "a function": "onProgress openStore",
+    "a function": "onProgress openStore onCommit",
     "an AbortSignal": "signal",
     "an object of texts": "properties addConstraints set",
     "an array of texts": "unset dropConstraints dropFeatures",

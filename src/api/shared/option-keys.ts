@@ -55,6 +55,16 @@ export const changesKeys = {
   exportFolder: true,
   signal: true,
 } satisfies OptionKeys<options.ChangesOptions>;
+export const tailKeys = {
+  from: true,
+  changes: true,
+  follow: true,
+  skipChangeCommits: true,
+  ignoreDeletes: true,
+  pollMilliseconds: true,
+  maxFiles: true,
+  signal: true,
+} satisfies OptionKeys<options.TailOptions>;
 export const historyKeys = {
   limit: true,
   batch: true,

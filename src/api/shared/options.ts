@@ -1,3 +1,4 @@
+import type { TailPosition } from "../../operations/tail/tail-position.ts";
 import type { Suite, SuiteJson } from "../../quality/model/suite.ts";
 import type { ObjectStore } from "../../storage/contract/object-store.ts";
 import type { S3Options } from "../../storage/s3/s3-options.ts";
@@ -118,6 +119,29 @@ export interface ChangesOptions {
   /** Existing empty folder for {@link QueryResult.writeFile}. */
   readonly exportFolder?: string | undefined;
   /** Cancels the read, including while it waits for the engine. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Which versions {@link Table.tail} reads, and how. */
+export interface TailOptions {
+  /**
+   * A version, inclusive; a time, which means the first version committed at or after it; `"latest"`: only what comes;
+   * or the `position` of an earlier batch. Default: all rows of the newest version, then what comes.
+   */
+  readonly from?: VersionArgument | VersionPoint | TailPosition | undefined;
+  /** Read the change data feed, with `_change_type`, `_commit_version` and `_commit_timestamp`. */
+  readonly changes?: boolean | undefined;
+  /** Wait for versions that are not there yet; default true. */
+  readonly follow?: boolean | undefined;
+  /** Leave out versions that remove or change rows, with the rows that they add. */
+  readonly skipChangeCommits?: boolean | undefined;
+  /** Pass over versions that only remove rows. */
+  readonly ignoreDeletes?: boolean | undefined;
+  /** Milliseconds between looks for new versions; default 1,000. */
+  readonly pollMilliseconds?: number | undefined;
+  /** Files of added rows in one batch, at most; default 1,000. */
+  readonly maxFiles?: number | undefined;
+  /** Cancels the reading, and the waiting. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -6,7 +6,7 @@ import type { AppendOptions, Source, Table, WriteResult } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
-import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { byteSize, duration, positiveNumber, type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
 import { phaseStates, withProgressLine } from "../shared/progress.ts";
 import {
@@ -18,6 +18,7 @@ import {
 } from "../shared/source-files.ts";
 import { inputFiles } from "../shared/standard-input.ts";
 import { readSuite } from "../shared/suite-file.ts";
+import { isStream, type StreamFlags } from "./stream-flags.ts";
 
 /** Options of every command that writes rows. */
 export interface WriteFlags extends StoreFlags, SourceFlags {
@@ -68,18 +69,31 @@ export function addAppend(program: Command): void {
     .option("--merge-schema", "add missing columns to the table")
     .option("--upgrade-protocol", upgradeHelp)
     .addOption(noRecord())
+    .option(
+      "--every <time>",
+      "commit JSON lines of standard input as they come, this often, e.g. 10s",
+      duration,
+    )
+    .option("--every-rows <n>", "commit them after this many lines", positiveNumber)
+    .option(
+      "--app-id <id>",
+      "with --every: record how many lines have landed, and pass over these when the same input begins again",
+    )
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n  $ varve append ./flights 's3://bucket/in/*.parquet'\n  $ varve append ./flights https://example.com/april.csv.gz\n  $ zcat march.csv.gz | varve append ./flights - --input-format csv\n\nExit code 3 when the tests reject the batch; nothing is written then. A batch of which more than half would be set aside is rejected too, unless the suite has another maxBadShare.",
+      "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n  $ varve append ./flights 's3://bucket/in/*.parquet'\n  $ varve append ./flights https://example.com/april.csv.gz\n  $ zcat march.csv.gz | varve append ./flights - --input-format csv\n  $ cat june.jsonl | varve append ./flights - --every 10s\n\nExit code 3 when the tests reject the batch; nothing is written then. A batch of which more than half would be set aside is rejected too, unless the suite has another maxBadShare.",
     );
-  withStoreFlags(withWriteFlags(command)).action((uri: string, files: string[], flags: AppendFlags) =>
-    write(uri, files, flags, (table, source, options) =>
-      table.append(source, {
-        ...options,
-        ...schemaOptions(flags),
-        recordRejection: flags.recordRejection,
-      }),
-    ),
+  withStoreFlags(withWriteFlags(command)).action(
+    (uri: string, files: string[], flags: AppendFlags & StreamFlags) =>
+      isStream(files, flags)
+        ? stream(uri, flags)
+        : write(uri, files, flags, (table, source, options) =>
+            table.append(source, {
+              ...options,
+              ...schemaOptions(flags),
+              recordRejection: flags.recordRejection,
+            }),
+          ),
   );
 }
 
@@ -140,6 +154,18 @@ interface AppendFlags extends WriteFlags, SchemaFlags {
 interface OverwriteFlags extends AppendFlags {
   readonly where?: string | undefined;
   readonly overwriteSchema?: boolean | undefined;
+}
+
+async function stream(uri: string, flags: AppendFlags & StreamFlags): Promise<void> {
+  await using table = await openedTable(uri, flags);
+  const { appendStream } = await import("./append-stream.ts");
+  await appendStream(table, flags, {
+    gate: flags.suite === undefined ? undefined : await readSuite(flags.suite),
+    userMetadata: flags.message,
+    targetFileBytes: flags.targetFileSize,
+    ...schemaOptions(flags),
+    recordRejection: flags.recordRejection,
+  });
 }
 
 type Verb = (table: Table, source: Source, options: AppendOptions) => Promise<WriteResult>;

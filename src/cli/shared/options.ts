@@ -76,6 +76,13 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
+/** Parses a whole number of 1 or more. */
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError("It must be at least 1.");
+  return value;
+}
+
 /** Parses bytes such as `512MB`, `2GiB` or `1000000`. */
 export function byteSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(k|m|g|t)?(i?b)?$/i.exec(text.trim());
@@ -91,6 +98,15 @@ export function age(text: string): number {
   if (match === null) throw new InvalidArgumentError("It must be an age such as 90d, 12h or 30m.");
   const minutes = { m: 1, h: 60, d: 1440, w: 10_080 }[match[2]?.toLowerCase() ?? ""] ?? 1;
   return Math.round(Number(match[1]) * minutes * 60_000);
+}
+
+/** Parses a time such as `500ms`, `10s`, `5m` or `1h` to milliseconds. */
+export function duration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/i.exec(text.trim());
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2]?.toLowerCase() ?? ""];
+  const milliseconds = Math.round(Number(match?.[1]) * (unit ?? 0));
+  if (!(milliseconds > 0)) throw new InvalidArgumentError("It must be a time such as 500ms, 10s, 5m or 1h.");
+  return milliseconds;
 }
 
 /** Collects `key=value` options into a record. */

@@ -1,7 +1,9 @@
 import { VarveError } from "../../errors.ts";
+import type { Action } from "../../protocol/actions.ts";
 import type { ReadOptions } from "../../storage/contract/object-store.ts";
 import type { LogSnapshot, TableContext } from "../contract.ts";
-import { findCommitTimestamp, inCommitTimestamps } from "../segment/commit-timestamp.ts";
+import { isHead } from "../segment/commit-lines.ts";
+import { findCommitTimestamp, inCommitTimestamp, inCommitTimestamps } from "../segment/commit-timestamp.ts";
 import type { LogListing } from "../segment/listing.ts";
 import { readableVersions } from "../segment/segment.ts";
 
@@ -25,6 +27,26 @@ export function fileTimes(listing: LogListing, end = Number.POSITIVE_INFINITY): 
     times.push({ version, timestamp: Math.max(modified, before + 1) });
   }
   return times;
+}
+
+/**
+ * When a version was committed, in milliseconds since 1970-01-01 UTC: as its commit says, if the table has such
+ * times at it, else as its file does, or 0 if there is none.
+ *
+ * @param state protocol and metadata of that version
+ * @param times those of {@link fileTimes}, by version
+ * @throws `LOG_CORRUPT` if the commit lacks the time that it must have
+ */
+export function commitTime(
+  version: number,
+  actions: readonly Action[],
+  state: Pick<LogSnapshot, "protocol" | "metadata">,
+  times: ReadonlyMap<number, number>,
+): number {
+  const stored = inCommitTimestamps(state.protocol, state.metadata);
+  return stored !== undefined && version >= stored.version
+    ? inCommitTimestamp(actions.filter(isHead), version)
+    : (times.get(version) ?? 0);
 }
 
 /**

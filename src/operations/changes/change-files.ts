@@ -1,13 +1,11 @@
 import { isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
-import { isHead } from "../../log/segment/commit-lines.ts";
-import { inCommitTimestamp, inCommitTimestamps } from "../../log/segment/commit-timestamp.ts";
 import { pathKeyer } from "../../log/segment/file-key.ts";
 import type { LogListing } from "../../log/segment/listing.ts";
 import { withLogSession } from "../../log/segment/log-session.ts";
 import { readCommit } from "../../log/segment/tail-read.ts";
 import { openLog } from "../../log/snapshot/open-log.ts";
-import { fileTimes } from "../../log/snapshot/time-travel.ts";
+import { commitTime, fileTimes } from "../../log/snapshot/time-travel.ts";
 import type {
   Action,
   AddAction,
@@ -63,11 +61,7 @@ export async function changedFiles(
     checkFeed(state, version);
     const obstacle = schemaObstacle(last, parseSchema(state.metadata.schemaString), state.metadata, version);
     if (obstacle !== undefined) throw obstacle;
-    const stored = inCommitTimestamps(state.protocol, state.metadata);
-    const inCommit = stored !== undefined && version >= stored.version;
-    const timestamp = inCommit
-      ? inCommitTimestamp(actions.filter(isHead), version)
-      : (times.get(version) ?? 0);
+    const timestamp = commitTime(version, actions, state, times);
     const fed = actions.filter((action): action is CdcAction => action.kind === "cdc");
     const files =
       fed.length > 0

@@ -180,7 +180,7 @@ function checkVersion(version: number, end: "from" | "to"): number {
 }
 
 /** The first version at or after a time, or one more than the newest if there is none. */
-async function versionAfter(context: TableContext, listing: LogListing, time: Date): Promise<number> {
+export async function versionAfter(context: TableContext, listing: LogListing, time: Date): Promise<number> {
   const timestamp = millisecondsOf(time, "from");
   try {
     const before = await openLog(context, { timestamp });

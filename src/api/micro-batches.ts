@@ -1,0 +1,2 @@
+/** Batches of a stream. */
+export { MicroBatches } from "../util/micro-batches.ts";
