@@ -16,7 +16,6 @@ export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
 export { serializeSchema, typeText } from "./api/schema.ts";
 export type { MaintenanceReport, MaintenanceWarning } from "./api/shared/maintenance.ts";
 export type {
-  AlterOptions,
   ApplicationTransaction,
   BatchOptions,
   BatchWriteOptions,
@@ -85,7 +84,12 @@ export type { Finding, FindingCode } from "./fsck/fsck-finding.ts";
 export type { CheckpointSummary } from "./log/checkpoint/checkpoint-write.ts";
 export type { CleanupReport } from "./log/maintenance/cleanup.ts";
 export type { VersionMetrics } from "./metrics/metrics-store.ts";
-export type { AlterResult } from "./operations/alter/alter.ts";
+export type {
+  AddedColumn,
+  AlterOptions,
+  AlterResult,
+  ColumnAlteration,
+} from "./operations/alter/alter-options.ts";
 export type { SetSuiteResult } from "./operations/alter/set-suite.ts";
 export type { PropertyDifference, SchemaDifference, VersionDiff } from "./operations/diff.ts";
 export type { RowDifference } from "./operations/diff-rows.ts";
@@ -149,6 +153,7 @@ export {
   schema,
   type TypeInput,
 } from "./schema/builder.ts";
+export type { FieldPosition } from "./schema/change-fields.ts";
 export type {
   ArrayType,
   DecimalType,

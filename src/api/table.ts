@@ -1,5 +1,5 @@
 import type { LogSnapshot } from "../log/contract.ts";
-import type { AlterResult } from "../operations/alter/alter.ts";
+import type { AlterOptions, AlterResult } from "../operations/alter/alter-options.ts";
 import type { OptimizeOptions, OptimizeResult } from "../operations/optimize.ts";
 import type { RestoreOptions, RestoreResult } from "../operations/restore.ts";
 import type { QueryResult } from "../query/query-result.ts";
@@ -17,7 +17,6 @@ import { TableSuite } from "./groups/table-suite.ts";
 import { knownOptions } from "./shared/known-options.ts";
 import type { MaintenanceReport } from "./shared/maintenance.ts";
 import * as keys from "./shared/option-keys.ts";
-import type { AlterOptions } from "./shared/options.ts";
 import {
   type DeleteOptions,
   requireCondition,
@@ -249,15 +248,22 @@ export class Table extends TableReader implements AsyncDisposable {
   }
 
   /**
-   * Changes properties, constraints, description or protocol of the table in one commit; the protocol is
-   * raised only with `upgradeProtocol`.
+   * Changes columns, properties, constraints, clustering, description or protocol of the table, all in one
+   * commit; the protocol is raised only with `upgradeProtocol`. Paths of columns are as in SQL: `address.city`,
+   * `lines.element.price`. Columns are first changed, then dropped, renamed and added; only `addColumns` sees the
+   * new names.
    *
-   * @throws `INVALID_ARGUMENT` for an invalid value of a property; `CONSTRAINT_VIOLATED` if rows break a new
-   * constraint; `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
+   * @throws `INVALID_ARGUMENT` for an invalid value of a property, and a column that cannot be changed so;
+   * `COLUMN_NOT_FOUND`; `CONSTRAINT_VIOLATED` if rows break a new constraint or NOT NULL; `UNSUPPORTED_FEATURE`,
+   * `SQL_FAILED`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
    *
    * @example
    * ```ts
    * await orders.alter({ addConstraints: { identified: "id IS NOT NULL" }, upgradeProtocol: true });
+   * await orders.alter({
+   *   addColumns: ["region STRING COMMENT 'of the customer' AFTER customer", { column: "note", type: "string" }],
+   *   alterColumns: { id: { nullable: false, comment: "as billed" } },
+   * });
    * ```
    */
   async alter(options: AlterOptions): Promise<AlterResult> {

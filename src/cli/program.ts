@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addAlter } from "./commands/alter.ts";
 import { addDelete, addUpdate } from "./commands/change-rows.ts";
 import { addChanges } from "./commands/changes.ts";
 import { addCheck } from "./commands/check.ts";
@@ -44,6 +45,7 @@ export function buildProgram(): Command {
     addUpdate,
     addRestore,
     addOptimize,
+    addAlter,
     addShow,
     addQuery,
     addSql,

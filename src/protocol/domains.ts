@@ -56,6 +56,12 @@ export function clusteringColumns(domain: DomainMetadataAction | undefined): rea
   return columns.map((column: JsonValue) => (Array.isArray(column) ? column.map(String) : [String(column)]));
 }
 
+/** The action that records the columns that a table is clustered by, as paths of physical names. */
+export function clusteringAction(columns: readonly (readonly string[])[]): DomainMetadataAction {
+  const configuration = JSON.stringify({ clusteringColumns: columns, domainName: clusteringDomain });
+  return { kind: "domainMetadata", domain: clusteringDomain, configuration, removed: false };
+}
+
 function memberOf(domain: DomainMetadataAction, name: string): JsonValue | undefined {
   try {
     const parsed = parseJson(domain.configuration);

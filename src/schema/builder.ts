@@ -50,12 +50,12 @@ export function schema(): SchemaBuilder {
 
 /** An array type. Elements may be null by default. @throws `SCHEMA_INVALID` */
 export function arrayOf(element: TypeInput, containsNull = true): DeltaType {
-  return { type: "array", elementType: toType(element), containsNull };
+  return { type: "array", elementType: columnType(element), containsNull };
 }
 
 /** A map type. Values may be null by default; keys never are. @throws `SCHEMA_INVALID` */
 export function mapOf(key: TypeInput, value: TypeInput, valueContainsNull = true): DeltaType {
-  return { type: "map", keyType: toType(key), valueType: toType(value), valueContainsNull };
+  return { type: "map", keyType: columnType(key), valueType: columnType(value), valueContainsNull };
 }
 
 /**
@@ -88,7 +88,7 @@ export class SchemaBuilder {
       );
     const field: StructField = {
       name,
-      type: toType(type),
+      type: columnType(type),
       nullable: options.nullable ?? true,
       metadata: metadataOf(options),
     };
@@ -192,7 +192,8 @@ export class SchemaBuilder {
   }
 }
 
-function toType(input: TypeInput): DeltaType {
+/** The type that a builder's method takes in any of its forms. @throws `SCHEMA_INVALID` */
+export function columnType(input: TypeInput): DeltaType {
   if (input instanceof SchemaBuilder) return input.build();
   if (typeof input !== "string") {
     requireType(input);

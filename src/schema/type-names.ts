@@ -125,3 +125,22 @@ export function pathText(path: readonly string[]): string {
     .map((name) => (/^[^.\s`]+$/u.test(name) ? name : `\`${name.replaceAll("`", "``")}\``))
     .join(".");
 }
+
+/**
+ * Reads a path as {@link pathText} writes it; a name in backticks may have any character.
+ *
+ * @throws `INVALID_ARGUMENT` for a text that is no path
+ */
+export function parsePath(text: string): string[] {
+  const parts = typeof text === "string" ? text.match(/(?:^|\.)(?:`(?:[^`]|``)+`|[^.`]+)(?=\.|$)/gy) : null;
+  if (parts !== null && parts.join("") === text)
+    return parts.map((part) => {
+      const name = part.replace(/^\./, "");
+      return name.startsWith("`") ? name.slice(1, -1).replaceAll("``", "`") : name;
+    });
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `${JSON.stringify(text)} is not the path of a column: write names with dots between them, and names with special characters in backticks.`,
+    { column: [String(text)] },
+  );
+}

@@ -1,25 +1,20 @@
-import type { AlterChange, AlterStatement } from "../dialects/statements/syntax.ts";
-import { type AlterOptions, alterTable as alter } from "../operations/alter/alter.ts";
+import type { AlterChange, AlterStatement, ColumnChange } from "../dialects/statements/syntax.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { alterTable as alter } from "../operations/alter/alter.ts";
+import type { AlterOptions, ColumnAlteration } from "../operations/alter/alter-options.ts";
 import { constraintPrefix } from "../protocol/constraint-names.ts";
+import { fieldAt } from "../schema/fields.ts";
+import { pathText } from "../schema/type-names.ts";
 import { type StatementContext, type StatementResult, tableText } from "./contract.ts";
 
-/** The changes that varve makes; the others are read, and refused by name. */
-export const alterChanges: ReadonlySet<AlterChange["change"]> = new Set<AlterChange["change"]>([
-  "SET TBLPROPERTIES",
-  "UNSET TBLPROPERTIES",
-  "ADD CONSTRAINT",
-  "DROP CONSTRAINT",
-  "DROP FEATURE",
-]);
-
-/** ALTER TABLE: properties, constraints and features. */
+/** ALTER TABLE: columns, properties, constraints, clustering and features. */
 export async function alterTable(
   { kind, target, change }: AlterStatement,
   context: StatementContext,
 ): Promise<StatementResult> {
   const table = await context.table(target.table);
   const snapshot = await table.writable();
-  const options = alterOptions(change, snapshot.metadata.configuration);
+  const options = alterOptions(change, snapshot);
   const { upgradeProtocol, userMetadata, signal } = context;
   const result = await alter(snapshot, { ...options, upgradeProtocol, userMetadata, signal });
   if (result.outcome === "committed") await table.committed(result);
@@ -27,10 +22,7 @@ export async function alterTable(
   return { statement: `${kind} ${change.change}`, outcome, table: tableText(target.table), version };
 }
 
-function alterOptions(
-  change: AlterStatement["change"],
-  configuration: Readonly<Record<string, string>>,
-): AlterOptions {
+function alterOptions(change: AlterChange, snapshot: LogSnapshot): AlterOptions {
   switch (change.change) {
     case "SET TBLPROPERTIES":
       return { set: change.properties };
@@ -40,12 +32,54 @@ function alterOptions(
       return { addConstraints: { [change.name]: change.condition.text } };
     case "DROP CONSTRAINT": {
       const key = `${constraintPrefix}${change.name}`.toLowerCase();
+      const { configuration } = snapshot.metadata;
       const exists = Object.keys(configuration).some((other) => other.toLowerCase() === key);
       return exists || !change.ifExists ? { dropConstraints: [change.name] } : {};
     }
     case "DROP FEATURE":
       return { dropFeatures: [change.feature] };
-    default:
-      throw new Error(`varve internal error: the change ${change.change} is run`);
+    case "ADD COLUMNS":
+      return { addColumns: change.columns.map(({ source }) => source.text) };
+    case "RENAME COLUMN":
+      return { renameColumns: { [pathText(change.path)]: change.name } };
+    case "DROP COLUMNS": {
+      const exists = (path: readonly string[]) => fieldAt(snapshot.schema, path) !== undefined;
+      const paths = change.ifExists ? change.paths.filter(exists) : change.paths;
+      return { dropColumns: paths.map(pathText) };
+    }
+    case "ALTER COLUMN":
+      return columnOptions(change.path, change.changes);
+    case "CLUSTER BY":
+      return { clusterBy: change.columns.map(pathText) };
+  }
+}
+
+function columnOptions(path: readonly string[], changes: readonly ColumnChange[]): AlterOptions {
+  const name = changes.find((change) => change.set === "name")?.name;
+  let alteration: ColumnAlteration = {};
+  for (const change of changes) alteration = { ...alteration, ...alterationOf(change) };
+  const column = pathText(path);
+  return {
+    alterColumns: Object.keys(alteration).length === 0 ? undefined : { [column]: alteration },
+    renameColumns: name === undefined ? undefined : { [column]: name },
+  };
+}
+
+function alterationOf(change: ColumnChange): ColumnAlteration {
+  switch (change.set) {
+    case "name":
+      return {};
+    case "type":
+      return { type: change.typeText };
+    case "comment":
+      return { comment: change.comment };
+    case "position":
+      return { position: change.position };
+    case "default":
+      return { default: change.expression?.text ?? null };
+    case "nullable":
+      return { nullable: change.nullable };
+    case "identity":
+      return { syncIdentity: true };
   }
 }

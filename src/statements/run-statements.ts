@@ -2,7 +2,7 @@ import { parseStatements } from "../dialects/statements/parse-statements.ts";
 import type { Statement, StatementBody } from "../dialects/statements/syntax.ts";
 import { VarveError } from "../errors.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
-import { alterChanges, alterTable } from "./alter-table.ts";
+import { alterTable } from "./alter-table.ts";
 import { deleteRows, updateRows } from "./change-rows.ts";
 import type { Executor, StatementContext, StatementResult } from "./contract.ts";
 import { describeTable } from "./describe-table.ts";
@@ -98,8 +98,6 @@ function requireSupported(body: StatementBody): void {
 
 /** What a statement asks for that its kind does not do yet. */
 function missingPart(body: StatementBody): string | undefined {
-  if (body.kind === "ALTER TABLE")
-    return alterChanges.has(body.change.change) ? undefined : body.change.change;
   if (body.kind !== "OPTIMIZE") return undefined;
   return body.full ? "FULL" : body.zorderBy.length > 0 ? "ZORDER BY" : undefined;
 }

@@ -207,6 +207,8 @@ describe("names and values that a terminal would obey", () => {
       ["sql", "DESCRIBE HISTORY t", "--table", `t=${table}`],
       ["optimize", table, "--where", evil],
       ["optimize", table, "--message", evil],
+      ["alter", table, "--drop-column", evil],
+      ["alter", table, "--description", evil],
       ["restore", table, evil],
       ["restore", table, "1", "--message", evil],
       ["tail", table, "--from", "latest"],

@@ -31,6 +31,11 @@ const settingsNotYet: Readonly<Record<string, string>> = {
 const allowedHere: Readonly<Record<string, string>> = {
   DELTA_FEATURE_DROP_NONREMOVABLE_FEATURE: "varve drops every feature that nothing in the table uses",
   DELTA_UNSUPPORTED_SUBQUERY: "varve evaluates a subquery that uses nothing of the row around it",
+  DELTA_FEATURES_REQUIRE_MANUAL_ENABLEMENT: "upgradeProtocol lists the features that a change needs",
+  DELTA_ALTER_TABLE_CLUSTER_BY_NOT_ALLOWED: "upgradeProtocol lists the features that a change needs",
+  WRONG_COLUMN_DEFAULTS_FOR_DELTA_FEATURE_NOT_ENABLED:
+    "upgradeProtocol lists the features that a change needs",
+  _LEGACY_ERROR_TEMP_2330: "SET NOT NULL tests the rows and is made where none is null",
 };
 
 /** The first statement of a case that varve reads and refuses, as not supported yet. */

@@ -93,9 +93,6 @@ describe("statements on tables", () => {
       code: "UNSUPPORTED_FEATURE",
       data: { statement: "GENERATE" },
     });
-    expect(await failing(table.sql(`${insert}; ALTER TABLE t CLUSTER BY (id)`, {}))).toMatchObject({
-      data: { statement: "ALTER TABLE CLUSTER BY" },
-    });
     expect((await table.refresh()).version).toBe(1);
   });
 

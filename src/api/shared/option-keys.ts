@@ -1,4 +1,5 @@
 import type { EngineLimits } from "../../engine/core/turns.ts";
+import type { AlterOptions } from "../../operations/alter/alter-options.ts";
 import type { OptimizeOptions } from "../../operations/optimize.ts";
 import type { RestoreOptions } from "../../operations/restore.ts";
 import type { S3Options } from "../../storage/s3/s3-options.ts";
@@ -126,11 +127,16 @@ export const alterKeys = {
   addConstraints: true,
   dropConstraints: true,
   dropFeatures: true,
+  addColumns: true,
+  renameColumns: true,
+  dropColumns: true,
+  alterColumns: true,
+  clusterBy: true,
   description: true,
   upgradeProtocol: true,
   userMetadata: true,
   signal: true,
-} satisfies OptionKeys<options.AlterOptions>;
+} satisfies OptionKeys<AlterOptions>;
 export const optimizeKeys = {
   where: true,
   targetFileBytes: true,

@@ -270,28 +270,6 @@ export interface StagedSqlOptions {
   readonly exportFolder?: string | undefined;
 }
 
-/** Changes to a table's definition; its rows stay as they are. */
-export interface AlterOptions {
-  /** Properties to set, such as `delta.appendOnly`; `delta.feature.NAME` = `supported` lists a feature. */
-  readonly set?: Readonly<Record<string, string>> | undefined;
-  /** Properties to remove; an absent property is ignored. */
-  readonly unset?: readonly string[] | undefined;
-  /** CHECK constraints by name, in Spark SQL; the rows that the table already has are tested first. */
-  readonly addConstraints?: Readonly<Record<string, string>> | undefined;
-  /** Names of CHECK constraints to remove. */
-  readonly dropConstraints?: readonly string[] | undefined;
-  /** Writer features to remove from the protocol; nothing in the table may use them. */
-  readonly dropFeatures?: readonly string[] | undefined;
-  readonly description?: string | undefined;
-  /**
-   * Allow features to be added to the protocol; older readers or writers may lose access. Default: refuse,
-   * naming them.
-   */
-  readonly upgradeProtocol?: boolean | undefined;
-  readonly userMetadata?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** How a table's suite is set. */
 export interface SetSuiteOptions {
   /**

@@ -57,10 +57,12 @@ function addition(reader: StatementReader): AlterChange {
   return { change: "ADD COLUMNS", columns };
 }
 
-function definition(reader: StatementReader): ColumnDefinition {
+/** A column as ADD COLUMNS defines it: `a.b INT COMMENT 'text' AFTER c`. */
+export function definition(reader: StatementReader): ColumnDefinition {
+  const { start } = reader.peek();
   const path = reader.path("a column's name");
   const { type, typeText } = reader.type();
-  let column: ColumnDefinition = { path, type, typeText, nullable: true };
+  let column: Omit<ColumnDefinition, "source"> = { path, type, typeText, nullable: true };
   for (;;) {
     if (reader.take("not", "null")) column = { ...column, nullable: false };
     else if (reader.take("comment")) column = { ...column, comment: reader.text() };
@@ -68,7 +70,7 @@ function definition(reader: StatementReader): ColumnDefinition {
       column = { ...column, default: reader.expression([",", "not", "comment", "first", "after"]) };
     else {
       const position = columnPosition(reader);
-      if (position === undefined) return column;
+      if (position === undefined) return { ...column, source: reader.sliceFrom(start) };
       column = { ...column, position };
     }
   }

@@ -121,6 +121,8 @@ export interface ColumnDefinition {
   readonly comment?: string | undefined;
   readonly default?: SqlSlice | undefined;
   readonly position?: ColumnPosition | undefined;
+  /** The whole definition, as it was written. */
+  readonly source: SqlSlice;
 }
 
 /** A change of one column. */

@@ -1,67 +1,41 @@
 import { assertInternal, VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
-import type { AddAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import type {
+  AddAction,
+  DomainMetadataAction,
+  MetadataAction,
+  ProtocolAction,
+} from "../../protocol/actions.ts";
+import { clusteringColumns, clusteringDomain } from "../../protocol/domains.ts";
 import { isFeatureActive, supportedWriterFeatures } from "../../protocol/features.ts";
 import { requireWritableFeatures } from "../../protocol/obstacles.ts";
-import { propertyKey, propertyOf } from "../../protocol/properties.ts";
+import { propertyOf } from "../../protocol/properties.ts";
 import { refuseConstraint, requestedProperties, requireRemovable } from "../../protocol/set-properties.ts";
-import { assignColumnMapping, highestColumnId } from "../../schema/column-mapping.ts";
-import { serializeSchema } from "../../schema/schema-json.ts";
-import type { StructType } from "../../schema/types.ts";
 import type { ReadSet } from "../../table/commit/commit-request.ts";
-import { type MaintenanceOutcome, maintainLog } from "../../table/commit/log-maintenance.ts";
+import { maintainLog } from "../../table/commit/log-maintenance.ts";
 import { nameRowTrackingColumns } from "../../table/commit/row-ids.ts";
 import { commitChange } from "../../table/commit/table-change.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
-import { type PlannedConstraints, planConstraints, requireConstraints } from "./alter-constraints.ts";
+import { requireFeedNames } from "../../table/rules/feed-columns.ts";
+import { changedColumns, type TableColumns } from "./alter-columns.ts";
+import { planConstraints, requireConstraints } from "./alter-constraints.ts";
+import { type AlterOperation, operationOf } from "./alter-operation.ts";
+import type { AlterOptions, AlterOutcome } from "./alter-options.ts";
+import { type NewClustering, newClustering } from "./cluster-by.ts";
+import { type ColumnChanges, columnChanges } from "./column-options.ts";
+import { readsRows, rowChanges, setsNotNull } from "./column-rows.ts";
 import { withoutFeatures } from "./drop-features.ts";
-
-/** Changes to a table's definition; its rows stay as they are. */
-export interface AlterOptions {
-  /** Properties to set, such as `delta.appendOnly`; `delta.feature.NAME` = `supported` lists a feature. */
-  readonly set?: Readonly<Record<string, string>> | undefined;
-  /** Properties to remove; an absent property is ignored. */
-  readonly unset?: readonly string[] | undefined;
-  /** CHECK constraints by name, in Spark SQL; the rows that the table already has are tested first. */
-  readonly addConstraints?: Readonly<Record<string, string>> | undefined;
-  /** Names of CHECK constraints to remove. */
-  readonly dropConstraints?: readonly string[] | undefined;
-  /** Writer features to remove from the protocol; nothing in the table may use them. */
-  readonly dropFeatures?: readonly string[] | undefined;
-  readonly description?: string | undefined;
-  /**
-   * Allow features to be added to the protocol; older readers or writers may lose access. Default: refuse,
-   * naming them.
-   */
-  readonly upgradeProtocol?: boolean | undefined;
-  readonly userMetadata?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Result of `Table.alter`. */
-export interface AlterResult {
-  /** `unchanged`: the table already was as requested, and nothing was committed. */
-  readonly outcome: "committed" | "unchanged";
-  readonly version: number;
-  /** Features that were added to the protocol. */
-  readonly featuresAdded: readonly string[];
-  /** Features that were removed from it. */
-  readonly featuresDropped: readonly string[];
-}
-
-/** An {@link AlterResult}, with the maintenance that follows. */
-export interface AlterOutcome extends AlterResult {
-  readonly maintenance?: Promise<MaintenanceOutcome> | undefined;
-}
+import { configurationOf, type Definition, nextMetadata, withProperties } from "./next-definition.ts";
+import { requireSuiteFits } from "./set-suite.ts";
 
 /**
- * Changes a table's properties, constraints, description and protocol in one commit.
+ * Changes a table's columns, properties, constraints, clustering, description and protocol in one commit.
  *
  * The protocol is never raised as a side effect: without `upgradeProtocol`, the change is refused. Enabling
  * row tracking assigns row ids to every file in the same commit.
  *
- * @throws `INVALID_ARGUMENT`, `UNSUPPORTED_FEATURE` (an upgrade is needed, or varve does not write or drop
- * the feature), `CONSTRAINT_VIOLATED` and as `requireConstraints` for added constraints, and as
+ * @throws `INVALID_ARGUMENT`, `COLUMN_NOT_FOUND`, `UNSUPPORTED_FEATURE` (an upgrade is needed, or varve does not
+ * write or drop the feature), `CONSTRAINT_VIOLATED` and as `requireConstraints` for added constraints, and as
  * `commitChange`
  */
 export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): Promise<AlterOutcome> {
@@ -74,8 +48,8 @@ export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): 
   const result = await commitChange(
     { context: snapshot.context, snapshot },
     {
-      operation: change.operation,
-      operationParameters: { properties: JSON.stringify(change.properties) },
+      operation: change.operation.name,
+      operationParameters: change.operation.parameters,
       definition: change.definition,
       files: { adds: change.relisted },
       reads: change.reads,
@@ -95,14 +69,11 @@ export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): 
 }
 
 interface Change {
-  readonly definition: readonly (ProtocolAction | MetadataAction)[];
+  readonly definition: readonly (ProtocolAction | MetadataAction | DomainMetadataAction)[];
   /** Files that are committed again with row ids. */
   readonly relisted: readonly AddAction[];
   readonly reads?: ReadSet | undefined;
-  /** Name in the history. */
-  readonly operation: string;
-  /** Requested properties and constraints; null for removed ones. */
-  readonly properties: Readonly<Record<string, string | null>>;
+  readonly operation: AlterOperation;
   readonly featuresAdded: readonly string[];
   readonly featuresDropped: readonly string[];
 }
@@ -118,91 +89,89 @@ async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Chang
     drop: options.dropConstraints ?? [],
   });
   const unset = [...(options.unset ?? []), ...constraints.unset];
-  const next = nextMetadata(snapshot, { ...set, ...constraints.set }, unset, options.description);
-  const missing = missingFeatures(protocol, next.schema, next.metadata.configuration);
-  const featuresAdded = [...new Set([...listed, ...missing])].filter(
-    (name) => !supportedWriterFeatures(protocol).has(name),
-  );
+  const columns = columnChanges(options);
+  const properties = { set: { ...set, ...constraints.set }, unset, description: options.description };
+  const next = await nextColumns(snapshot, withProperties(snapshot, properties), columns, options);
+  const nextMeta = nextMetadata(snapshot, next, options.description);
+  const clustering = await clusteringOf(snapshot, { ...next, metadata: nextMeta }, options.clusterBy);
+  const needed = [
+    ...listed,
+    ...missingFeatures(protocol, next.schema, nextMeta.configuration),
+    ...(clustering?.domain === undefined ? [] : ["clustering"]),
+    ...(columns.alters.some((change) => setsNotNull(snapshot.schema, change)) ? ["invariants"] : []),
+  ];
+  const featuresAdded = [...new Set(needed)].filter((name) => !supportedWriterFeatures(protocol).has(name));
   if (featuresAdded.length > 0 && options.upgradeProtocol !== true)
     throw needsUpgrade(featuresAdded, protocol);
-  const after = await dropped(
-    { ...next, protocol: protocolWith(protocol, featuresAdded) },
-    snapshot,
-    options,
-  );
+  const raised = { schema: next.schema, metadata: nextMeta, protocol: protocolWith(protocol, featuresAdded) };
+  const after = await dropped(raised, snapshot, clustering, options);
   await requireConstraints(snapshot, constraints.set);
-  const tracked = (table: Pick<LogSnapshot, "protocol" | "metadata">) =>
-    isFeatureActive("rowTracking", table.protocol, table.metadata);
-  const enablesRows = tracked(after) && !tracked(snapshot);
-  const named = enablesRows
-    ? {
-        ...after.metadata,
-        configuration: nameRowTrackingColumns(after.metadata.configuration, snapshot.context.world),
-      }
-    : after.metadata;
+  const tracking = await startOfTracking(snapshot, after);
+  const named = tracking?.metadata ?? after.metadata;
   const changesMetadata = JSON.stringify(named) !== JSON.stringify(metadata);
-  const changesProtocol = after.protocol !== protocol;
-  const backfill = enablesRows ? await filesWithoutRowIds(snapshot) : [];
+  const backfill = tracking?.files ?? [];
   // A new constraint must be tested on every row, and row ids be assigned to every file.
-  const readsAll = enablesRows || Object.keys(constraints.set).length > 0;
+  const readsAll =
+    tracking !== undefined ||
+    Object.keys(constraints.set).length > 0 ||
+    columns.alters.some((change) => readsRows(snapshot, change));
   return {
-    definition: [...(changesProtocol ? [after.protocol] : []), ...(changesMetadata ? [named] : [])],
+    definition: [
+      ...(after.protocol !== protocol ? [after.protocol] : []),
+      ...(changesMetadata ? [named] : []),
+      ...(clustering?.domain === undefined ? [] : [clustering.domain]),
+    ],
     relisted: backfill,
     reads: readsAll ? { wholeTable: true, files: backfill.map(({ path }) => path) } : undefined,
-    operation: operationOf(options, constraints, changesMetadata),
-    properties: {
-      ...options.set,
-      ...constraints.set,
-      ...Object.fromEntries(unset.map((key) => [key, null])),
-    },
+    operation: operationOf({ options, columns, clustering, constraints, before: snapshot, after }),
     featuresAdded,
     featuresDropped: [...new Set(options.dropFeatures ?? [])],
   };
 }
 
-/** The operation names of other engines, if the change is of one kind. */
-function operationOf(
-  options: AlterOptions,
-  constraints: PlannedConstraints,
-  changesMetadata: boolean,
-): string {
-  if ((options.dropFeatures ?? []).length > 0) return "DROP FEATURE";
-  const properties = Object.keys(options.set ?? {}).length + (options.unset ?? []).length;
-  const [added, removed] = [Object.keys(constraints.set).length, constraints.unset.length];
-  if (properties === 0 && removed === 0 && added > 0) return "ADD CONSTRAINT";
-  if (properties === 0 && added === 0 && removed > 0) return "DROP CONSTRAINT";
-  return changesMetadata ? "SET TBLPROPERTIES" : "UPGRADE PROTOCOL";
-}
-
-interface Definition {
-  readonly protocol: ProtocolAction;
-  readonly metadata: MetadataAction;
-  readonly schema: StructType;
-}
-
-function nextMetadata(
+/** The columns after all changes, of which some are tested on the table's rows. */
+async function nextColumns(
   snapshot: LogSnapshot,
-  set: Readonly<Record<string, string>>,
-  unset: readonly string[],
-  description: string | undefined,
-): Omit<Definition, "protocol"> {
-  const { metadata } = snapshot;
-  const mapped = mapInPlace(snapshot, set, unset);
-  const configuration = configurationOf(metadata, { ...set, ...mapped.properties }, unset);
-  checkTogether(configuration);
-  const schemaString =
-    mapped.schema === snapshot.schema ? metadata.schemaString : serializeSchema(mapped.schema);
-  return {
-    schema: mapped.schema,
-    metadata: { ...metadata, description: description ?? metadata.description, schemaString, configuration },
-  };
+  table: TableColumns,
+  changes: ColumnChanges,
+  { signal }: AlterOptions,
+): Promise<TableColumns> {
+  const domain = (await snapshot.domainMetadata()).get(clusteringDomain);
+  const changed = changedColumns(table, changes, {
+    clusteringColumns: clusteringColumns(domain),
+    widens: propertyOf(table.configuration, "enableTypeWidening"),
+    world: snapshot.context.world,
+  });
+  requireFeedNames(changed, { schema: snapshot.schema, configuration: snapshot.metadata.configuration });
+  const marked = await rowChanges(snapshot, changes.alters, signal);
+  const retyped = changes.alters.some(({ type }) => type !== undefined);
+  if (retyped || changes.drops.length + changes.renames.length > 0)
+    await requireSuiteFits(snapshot, changed.schema, signal);
+  return { ...changed, schema: marked(changed.schema) };
+}
+
+async function clusteringOf(
+  snapshot: LogSnapshot,
+  table: Pick<Definition, "schema" | "metadata">,
+  texts: readonly string[] | undefined,
+): Promise<NewClustering | undefined> {
+  if (texts === undefined) return undefined;
+  const domain = (await snapshot.domainMetadata()).get(clusteringDomain);
+  return newClustering({ ...table, domain }, texts);
 }
 
 /** The definition without the features that are to be dropped. */
-async function dropped(table: Definition, snapshot: LogSnapshot, options: AlterOptions): Promise<Definition> {
+async function dropped(
+  table: Definition,
+  snapshot: LogSnapshot,
+  clustering: NewClustering | undefined,
+  options: AlterOptions,
+): Promise<Definition> {
   const names = options.dropFeatures ?? [];
   if (names.length === 0) return table;
-  const { protocol, unset } = withoutFeatures({ ...table, domains: await snapshot.domainMetadata() }, names);
+  const domains = new Map(await snapshot.domainMetadata());
+  if (clustering?.domain !== undefined) domains.set(clusteringDomain, clustering.domain);
+  const { protocol, unset } = withoutFeatures({ ...table, domains }, names);
   if (table.protocol.minWriterVersion < 7 && options.upgradeProtocol !== true)
     throw needsListing(names, table.protocol);
   return {
@@ -212,59 +181,16 @@ async function dropped(table: Definition, snapshot: LogSnapshot, options: AlterO
   };
 }
 
-/**
- * The properties after the change, in their previous order, so that a change without effect leaves the same
- * text.
- */
-function configurationOf(
-  metadata: MetadataAction,
-  set: Readonly<Record<string, string>>,
-  unset: readonly string[],
-): Record<string, string> {
-  const merged: Record<string, string> = { ...metadata.configuration, ...set };
-  for (const key of unset) delete merged[key];
-  return merged;
-}
-
-/**
- * Column mapping for a table that has none yet: every column keeps its name as its physical name, so that its
- * files stay readable. PROTOCOL.md "Writer Requirements for Column Mapping": column mapping on an existing
- * table.
- */
-function mapInPlace(
-  { schema, metadata }: LogSnapshot,
-  set: Readonly<Record<string, string>>,
-  unset: readonly string[],
-): { readonly schema: StructType; readonly properties: Readonly<Record<string, string>> } {
-  const before = propertyOf(metadata.configuration, "columnMapping.mode");
-  const after = unset.includes(propertyKey("columnMapping.mode"))
-    ? "none"
-    : propertyOf({ ...metadata.configuration, ...set }, "columnMapping.mode");
-  if (before === after) return { schema, properties: {} };
-  if (before !== "none" || after !== "name") {
-    throw new VarveError(
-      "INVALID_ARGUMENT",
-      `Cannot change the column mapping mode from ${before} to ${after}: only none to name is supported.`,
-      {
-        before,
-        after,
-      },
-    );
-  }
-  const mapped = assignColumnMapping(schema, highestColumnId(schema), (field) => field.name);
-  return {
-    schema: mapped.schema,
-    properties: { [propertyKey("columnMapping.maxColumnId")]: String(mapped.maxColumnId) },
-  };
-}
-
-function checkTogether(configuration: Readonly<Record<string, string>>): void {
-  if (propertyOf(configuration, "enableRowTracking") && propertyOf(configuration, "rowTrackingSuspended")) {
-    throw new VarveError(
-      "INVALID_ARGUMENT",
-      "Row tracking cannot be enabled while delta.rowTrackingSuspended is true. Set it to false in the same change.",
-    );
-  }
+/** Names of the columns of row ids, and the files that get ids, if the change enables row tracking. */
+async function startOfTracking(
+  snapshot: LogSnapshot,
+  after: Definition,
+): Promise<{ readonly metadata: MetadataAction; readonly files: readonly AddAction[] } | undefined> {
+  const tracked = (table: Pick<LogSnapshot, "protocol" | "metadata">) =>
+    isFeatureActive("rowTracking", table.protocol, table.metadata);
+  if (!tracked(after) || tracked(snapshot)) return undefined;
+  const configuration = nameRowTrackingColumns(after.metadata.configuration, snapshot.context.world);
+  return { metadata: { ...after.metadata, configuration }, files: await filesWithoutRowIds(snapshot) };
 }
 
 /** PROTOCOL.md "Writer Requirements for Row Tracking": base row ids for existing files. */

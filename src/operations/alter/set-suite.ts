@@ -10,10 +10,11 @@ import { checkedExpressions } from "../../quality/gate/gate-expressions.ts";
 import { columnsOfSchema } from "../../quality/model/column.ts";
 import { duckdbDialect } from "../../quality/model/dialect-duckdb.ts";
 import type { Suite, SuiteJson } from "../../quality/model/suite.ts";
-import { suiteProperty, suiteText } from "../../quality/suite/carried.ts";
+import { carriedSuite, suiteProperty, suiteText } from "../../quality/suite/carried.ts";
 import { type CheckConstraint, suiteConstraints } from "../../quality/suite/constraints.ts";
 import { defineSuite } from "../../quality/suite/define.ts";
 import { planSuite } from "../../quality/suite/plan.ts";
+import type { StructType } from "../../schema/types.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { type MaintenanceOutcome, maintainLog } from "../../table/commit/log-maintenance.ts";
 import { commitChange } from "../../table/commit/table-change.ts";
@@ -137,6 +138,34 @@ async function checkSuite(
   await checkedExpressions(session, suite, engineColumns(snapshot.schema), fence);
   if (scan !== undefined) await requireSatisfied(await fence(), scan.sql, wanted);
   return wanted.map(({ constraint }) => constraint);
+}
+
+/**
+ * Requires that the suite that a table carries can still be run after a change of its columns.
+ *
+ * @throws `INVALID_ARGUMENT` naming what the suite needs
+ */
+export async function requireSuiteFits(
+  { context, metadata }: Pick<LogSnapshot, "context" | "metadata">,
+  schema: StructType,
+  signal?: AbortSignal,
+): Promise<void> {
+  const suite = carriedSuite(metadata.configuration);
+  if (suite === undefined) return;
+  try {
+    planSuite(suite, { columns: columnsOfSchema(schema), dialect: duckdbDialect, now: 0 });
+    await using session = await (await context.engine()).open({ signal });
+    const fence = lazyFence(session, () => ({ files: [] }));
+    await checkedExpressions(session, suite, engineColumns(schema), fence);
+  } catch (error) {
+    if (!isVarveError(error) || error.code === "CANCELLED") throw error;
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `The suite ${suite.name} of the table does not fit its columns after this change: ${error.message} Set a suite that does not need them first. Nothing was written.`,
+      { suite: suite.name },
+      error,
+    );
+  }
 }
 
 interface Translated {

@@ -6,6 +6,7 @@ import { listLog } from "../../log/segment/listing.ts";
 import { latestVersion, openLog } from "../../log/snapshot/open-log.ts";
 import { fileTimes } from "../../log/snapshot/time-travel.ts";
 import { type SqlSelect, sql } from "../../sql/sql.ts";
+import { feedClash } from "../../table/rules/feed-columns.ts";
 import { locateFiles } from "../../table/scan/data-files.ts";
 import { mappingModeOf, scanColumns, scanFile } from "../../table/scan/scan.ts";
 import type { ScanColumn, ScanFile } from "../../table/scan/scan-columns.ts";
@@ -35,8 +36,6 @@ export interface ChangesRelation extends FileRelation {
   readonly from: number;
   readonly to: number;
 }
-
-const feedColumns = ["_change_type", "_commit_version", "_commit_timestamp"] as const;
 
 /**
  * Makes the row changes of a range of versions a relation of `session`, in no particular order.
@@ -123,12 +122,10 @@ function changeFile(last: LogSnapshot, file: ChangedFile, local: string): ScanFi
 }
 
 function checkColumnNames(last: LogSnapshot): void {
-  const clash = last.schema.fields.find((field) =>
-    feedColumns.some((name) => name === field.name.toLowerCase()),
-  );
+  const clash = feedClash(last.schema);
   if (clash === undefined) return;
-  const message = `Cannot read changes: the table's column ${clash.name} has the name of a column of the change data feed. Rename it.`;
-  throw new VarveError("CHANGES_UNAVAILABLE", message, { column: [clash.name] });
+  const message = `Cannot read changes: the table's column ${clash} has the name of a column of the change data feed. Rename it.`;
+  throw new VarveError("CHANGES_UNAVAILABLE", message, { column: [clash] });
 }
 
 interface ResolvedRange {

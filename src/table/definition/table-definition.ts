@@ -17,6 +17,7 @@ import type { StructType } from "../../schema/types.ts";
 import type { World } from "../../util/world.ts";
 import { nameRowTrackingColumns } from "../commit/row-ids.ts";
 import { checkPartitioning } from "../data-files/writable-schema.ts";
+import { requireFeedNames } from "../rules/feed-columns.ts";
 
 /** Definition of a new table. */
 export interface TableDefinition {
@@ -49,6 +50,7 @@ const baseFeatures: readonly string[] = ["appendOnly", "invariants"];
  */
 export function defineTable(world: World, definition: TableDefinition): NewTable {
   const { features: listed, properties } = requestedProperties(definition.properties ?? {});
+  requireFeedNames({ schema: definition.schema, configuration: properties });
   const partitionColumns = checkPartitioning(definition.schema, definition.partitionBy ?? []);
   const tracked = propertyOf(properties, "enableRowTracking")
     ? nameRowTrackingColumns(properties, world)
