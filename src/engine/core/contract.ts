@@ -57,6 +57,12 @@ export interface EngineColumn {
   readonly type: string;
 }
 
+/** The columns of one of several joined relations, which its name may qualify. */
+export interface NamedColumns {
+  readonly relation: string;
+  readonly columns: readonly EngineColumn[];
+}
+
 /** A query of the session: `sql` is a complete SELECT, for use as `FROM (${sql})`. */
 export interface Relation {
   readonly sql: SqlSelect;
@@ -385,8 +391,11 @@ export interface FencedSession extends Session {
    */
   callerQuery(callerSql: string): Promise<Relation>;
   /**
-   * Checks that a caller's SQL is one scalar expression over `columns`, and returns it in a form that is safe
-   * to embed. @throws as {@link FencedSession.callerQuery}
+   * Checks that a caller's SQL is one scalar expression over `columns`, or over the columns of joined relations,
+   * and returns it in a form that is safe to embed. @throws as {@link FencedSession.callerQuery}
    */
-  callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<SqlExpression>;
+  callerExpression(
+    callerSql: string,
+    columns: readonly EngineColumn[] | readonly NamedColumns[],
+  ): Promise<SqlExpression>;
 }

@@ -199,6 +199,13 @@ export async function checkOwnRowCalls(core: EngineCore, expression: Tree, text:
   }
 }
 
+/** The names that an expression may use. */
+interface KnownNames {
+  readonly columns: readonly EngineColumn[];
+  /** Relations, which are named before a column only: alone, they would be whole rows. */
+  readonly relations: readonly string[];
+}
+
 /**
  * Refuses names in an expression that are neither a column nor a parameter of an enclosing lambda: before
  * binding (`parsed`) those that are known to be calls, and after the engine accepted the expression (`bound`)
@@ -206,10 +213,13 @@ export async function checkOwnRowCalls(core: EngineCore, expression: Tree, text:
  */
 export function checkNames(
   expression: Tree,
-  columns: readonly EngineColumn[],
+  { columns, relations }: KnownNames,
   stage: "parsed" | "bound",
 ): void {
-  const known = new Set(columns.map((column) => column.name.toLowerCase()));
+  const known = {
+    columns: new Set(columns.map((column) => column.name.toLowerCase())),
+    relations: new Set(relations.map((name) => name.toLowerCase())),
+  };
   const name = strangeName(expression, known, stage === "parsed" ? isCalledByName : undefined);
   if (name === undefined) return;
   const remedy = stage === "parsed" ? advice : `${advice}, or rename the parameter`;
@@ -268,12 +278,13 @@ function aggregateText(call: Tree): string {
  */
 function strangeName(
   expression: Tree,
-  columns: ReadonlySet<string>,
+  { columns, relations }: { readonly columns: ReadonlySet<string>; readonly relations: ReadonlySet<string> },
   isStrange: (name: string) => boolean = () => true,
 ): string | undefined {
   const open: { readonly part: unknown; readonly scope: ReadonlySet<string> }[] = [
     { part: expression, scope: columns },
   ];
+  const isQualifier = (part: Tree, name: string) => isQualified(part) && relations.has(name.toLowerCase());
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { part, scope } = next;
     if (Array.isArray(part)) for (const item of part) open.push({ part: item, scope });
@@ -290,10 +301,15 @@ function strangeName(
       continue;
     }
     const [name] = referredName(part);
-    if (name !== undefined && !scope.has(name.toLowerCase()) && isStrange(name)) return name;
+    if (name !== undefined && !scope.has(name.toLowerCase()) && !isQualifier(part, name) && isStrange(name))
+      return name;
     for (const value of Object.values(part)) open.push({ part: value, scope });
   }
   return undefined;
+}
+
+function isQualified(part: Tree): boolean {
+  return Array.isArray(part["column_names"]) && part["column_names"].length > 1;
 }
 
 /** The first part of a column's name. */

@@ -2,7 +2,7 @@ import { assertInternal } from "../../errors.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { columnType, engineFold, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { trimEnd } from "../../util/trim-end.ts";
-import type { EngineColumn, Relation } from "../core/contract.ts";
+import type { EngineColumn, NamedColumns, Relation } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import {
   checkListSorters,
@@ -76,20 +76,30 @@ export async function checkedQuery(
 export async function callerExpression(
   core: EngineCore,
   callerSql: string,
-  columns: readonly EngineColumn[],
+  scope: readonly EngineColumn[] | readonly NamedColumns[],
 ): Promise<SqlExpression> {
   assertInternal(core.fenced, "a caller's expression before the fence");
+  const relations = scope.flatMap((part) => ("relation" in part ? [part] : []));
+  const columns = scope.flatMap((part) => ("relation" in part ? part.columns : [part]));
+  const names = { columns, relations: relations.map(({ relation }) => relation) };
   const expression = await oneExpression(core, callerSql);
   await checkRowCalls(core, expression, columns, selected(callerSql));
-  checkNames(expression, columns, "parsed");
+  checkNames(expression, names, "parsed");
   const checked = inParentheses(callerSql);
-  const row = columns.map(({ type, name }) => sql`NULL::${columnType(type)} AS ${quoteName(name)}`);
+  const from =
+    relations.length === 0
+      ? nullRow(columns)
+      : relations.map((own) => sql`${nullRow(own.columns)} AS ${quoteName(own.relation)}`);
   // A WHERE clause allows no aggregates, and an expression binds there as it will anywhere else.
-  await core.typedColumns(
-    sql`SELECT 1 AS one FROM (SELECT ${row.length === 0 ? sql`1 AS one` : row}) WHERE ${checked} IS NULL`,
-  );
-  checkNames(expression, columns, "bound");
+  await core.typedColumns(sql`SELECT 1 AS one FROM ${from} WHERE ${checked} IS NULL`);
+  checkNames(expression, names, "bound");
   return checked;
+}
+
+/** A relation of one row with nothing in it. */
+function nullRow(columns: readonly EngineColumn[]): SqlExpression {
+  const row = columns.map(({ type, name }) => sql`NULL::${columnType(type)} AS ${quoteName(name)}`);
+  return sql`(SELECT ${row.length === 0 ? sql`1 AS one` : row})`;
 }
 
 /** A caller's SQL that was checked; the line break ends a comment at its end. */

@@ -14,6 +14,7 @@ import type {
   FileOptions,
   HeldSource,
   JsonLinesOptions,
+  NamedColumns,
   OpenSession,
   ParquetWriteOptions,
   Relation,
@@ -140,7 +141,10 @@ class FencedDuckdbSession extends DuckdbSession implements FencedSession {
     return callerQuery(this.core, callerSql);
   }
 
-  callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<SqlExpression> {
+  callerExpression(
+    callerSql: string,
+    columns: readonly EngineColumn[] | readonly NamedColumns[],
+  ): Promise<SqlExpression> {
     return callerExpression(this.core, callerSql, columns);
   }
 }

@@ -1,11 +1,13 @@
 import type { Term } from "../../dialects/spark/term.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { StructType } from "../../schema/types.ts";
+import type { MaintenanceOutcome } from "../../table/commit/log-maintenance.ts";
 import type { BatchName } from "../../table/idempotence/application-ids.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
 import type { BatchTests } from "../plan/write-plan.ts";
 import type { WriteSource } from "../plan/write-source.ts";
-import type { Assignment } from "../rewrite/rewrite-plan.ts";
+import type { Assignment, RewriteOptions, RewriteResult } from "../rewrite/rewrite-plan.ts";
+import type { StageServices } from "../stages/write-room.ts";
 
 /** A merge as data. */
 export interface MergePlan {
@@ -20,6 +22,10 @@ export interface MergePlan {
   /** Several source rows for one target row: fail as Spark does, or only if more than one of them acts. */
   readonly onDuplicate: "error" | "error-if-acting";
   readonly tests?: BatchTests | undefined;
+  /** Whether the source's columns may become the table's, so that they are read with their own types. */
+  readonly evolves?: boolean | undefined;
+  /** Names of files in the places of rows, by the local files that they were fetched to. */
+  readonly fileNames?: ReadonlyMap<string, string> | undefined;
   readonly batch: BatchName;
   readonly userMetadata?: string | undefined;
   readonly targetFileBytes?: number | undefined;
@@ -40,6 +46,11 @@ export interface MergeCondition {
   readonly text: string;
   /** As Spark evaluates it, where that is known; its SQL qualifies every column by the plan's names. */
   readonly term?: Term | undefined;
+  /**
+   * The parts of which `term` is the conjunction. Rows are joined by those that cannot fail, and the others are
+   * evaluated for the pairs that these leave.
+   */
+  readonly conjuncts?: readonly Term[] | undefined;
 }
 
 export type MergeClause =
@@ -62,3 +73,20 @@ export type MergeClause =
       /** Values over the source; columns that are missing get their default, generated or identity value, or null. */
       readonly values: readonly Assignment[];
     };
+
+/** How a merge is carried out. */
+export type MergeRun = Pick<RewriteOptions, "dryRun" | "onProgress" | "signal"> &
+  Pick<StageServices, "history">;
+
+/** Result of a merge. */
+export interface MergeResult extends RewriteResult {
+  /** Rows of the source. */
+  readonly sourceRows: number;
+  readonly rowsInserted: number;
+}
+
+/** Result of a merge, with the maintenance that follows. */
+export interface MergeOutcome extends MergeResult {
+  /** Maintenance of the log after the commit. Resolves to a report, and never rejects. */
+  readonly maintenance?: Promise<MaintenanceOutcome> | undefined;
+}

@@ -238,6 +238,37 @@ describe("a caller's expression", () => {
     },
   );
 
+  it("takes the columns of joined relations, by their names or alone where one has them", async () => {
+    const relations = [
+      {
+        relation: "t",
+        columns: [
+          { name: "id", type: "BIGINT" },
+          { name: "s", type: "STRUCT(id BIGINT)" },
+        ],
+      },
+      {
+        relation: "s",
+        columns: [
+          { name: "id", type: "BIGINT" },
+          { name: "v", type: "VARCHAR" },
+        ],
+      },
+    ];
+    const take = (text: string) => session.callerExpression(text, relations);
+    for (const text of ["t.id = S.id AND v > 'a'", "t.s.id = s.id", "list_sum([x + t.id FOR x IN [1]]) = 2"])
+      expect(await take(text)).toBe(`(${text}\n)`);
+    for (const [text, code] of [
+      ["id = 1", "SQL_FAILED"],
+      ["t IS NULL", "SQL_REFUSED"],
+      ["u.id = 1", "SQL_FAILED"],
+      ["t.nope = 1", "SQL_FAILED"],
+      ["random() > s.id", "SQL_REFUSED"],
+      ["current_date IS NULL", "SQL_REFUSED"],
+    ] as const)
+      expect(await failureOf(take(text)), text).toMatchObject({ code });
+  });
+
   it("needs no columns, and takes any name of a column", async () => {
     expect(await session.callerExpression("1 = 1", [])).toBe("(1 = 1\n)");
     const odd = [{ name: 'a "b" c', type: "STRUCT(x INTEGER)" }];
