@@ -85,17 +85,13 @@ export function planEnforcement(
     byName.delete(foldName(field.name));
     if (column === undefined) return absentColumn(field, mismatches);
     if (columnMetadata(field).identity?.allowExplicitInsert === false) throw identityGiven(field);
-    const conversion = planConversion(
-      parseEngineType(column.type),
-      field.type,
-      [field.name],
-      mismatches,
-      options,
-    );
-    appendAll(checks, columnChecks(field, quoteName(column.name), conversion));
-    if (partitions.has(foldName(field.name)))
-      appendAll(checks, partitionChecks(field, quoteName(column.name), conversion));
-    return { field, sql: conversion.convert(quoteName(column.name)) };
+    const value = { sql: quoteName(column.name), type: column.type };
+    const planned = planColumn(field, value, mismatches, {
+      ...options,
+      isPartition: partitions.has(foldName(field.name)),
+    });
+    appendAll(checks, planned.checks);
+    return { field, sql: planned.sql };
   });
   for (const extra of byName.values()) {
     const type = parseEngineType(extra.type);
@@ -106,9 +102,41 @@ export function planEnforcement(
       reason: "unknown",
     });
   }
+  refuseMismatches(mismatches);
+  return { columns, checks };
+}
+
+/** How a value becomes that of a column: its SQL, and what must be checked. */
+export interface ColumnPlan {
+  readonly sql: SqlExpression;
+  readonly checks: readonly EnforcementCheck[];
+}
+
+/** Compares one value, SQL of the engine, with the column that takes it. */
+export function planColumn(
+  field: StructField,
+  value: { readonly sql: SqlExpression; readonly type: string },
+  mismatches: Mismatch[],
+  { isPartition, ...options }: ConversionOptions & { readonly isPartition: boolean },
+): ColumnPlan {
+  const conversion = planConversion(
+    parseEngineType(value.type),
+    field.type,
+    [field.name],
+    mismatches,
+    options,
+  );
+  const checks = [
+    ...columnChecks(field, value.sql, conversion),
+    ...(isPartition ? partitionChecks(field, value.sql, conversion) : []),
+  ];
+  return { sql: conversion.convert(value.sql), checks };
+}
+
+/** @throws `SCHEMA_MISMATCH` for the first difference that no value could mend */
+export function refuseMismatches(mismatches: readonly Mismatch[]): void {
   const [first] = mismatches;
   if (first !== undefined) throw mismatchError(first, mismatches);
-  return { columns, checks };
 }
 
 /**

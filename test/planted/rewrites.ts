@@ -11,8 +11,8 @@ export const rewritesMistakes: readonly Mistake[] = [
   {
     what: "Rows for which a condition is unknown are deleted.",
     file: "row-condition.ts",
-    find: "${condition} IS TRUE)`;",
-    replace: "${condition} IS NOT FALSE)`;",
+    find: "columns)} IS TRUE)`;",
+    replace: "columns)} IS NOT FALSE)`;",
     test: deleting,
     name: "keeps rows for which the condition is null or false",
   },

@@ -85,8 +85,8 @@ export const valuesMistakes: readonly Mistake[] = [
   {
     what: "An empty text may be a partition value of a source.",
     file: "dialects/enforcement.ts",
-    find: "if (partitions.has(foldName(field.name)))",
-    replace: "if (partitions.has(foldName(field.name)) && false)",
+    find: "isPartition: partitions.has(foldName(field.name)),",
+    replace: "isPartition: false,",
     test: "racing-writes.test.ts",
     name: "is set aside where the tests say so",
   },

@@ -126,8 +126,8 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "Rows for which a condition is unknown are replaced.",
     file: "row-condition.ts",
-    find: "${condition} IS TRUE)`;",
-    replace: "${condition} IS NOT FALSE)`;",
+    find: "columns)} IS TRUE)`;",
+    replace: "columns)} IS NOT FALSE)`;",
     test: "operations/overwrite.test.ts",
     name: "refuses new rows that do not meet it, unknown counting as no",
   },

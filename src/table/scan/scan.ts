@@ -94,12 +94,18 @@ export async function planScan(
   };
 }
 
+/** What to read of files. */
+export interface FileScanOptions extends Omit<ScanOptions, "predicate"> {
+  /** The numbers by which places name the files; default: their indices. */
+  readonly fileNumbers?: readonly number[] | undefined;
+}
+
 /** Like {@link planScan}, over some of a version's live files, chosen by the caller. */
 export async function planFiles(
   session: Session,
   snapshot: LogSnapshot,
   adds: readonly AddAction[],
-  options: Omit<ScanOptions, "predicate"> = {},
+  options: FileScanOptions = {},
 ): Promise<FileRelation> {
   checkTypeChanges(snapshot);
   const mode = mappingModeOf(snapshot);
@@ -109,7 +115,8 @@ export async function planFiles(
   const selections = await deletionSelections(session, context, adds, options.signal);
   const files = adds.map((add, index): ScanFile => {
     const selection = selections[index];
-    return { ...scanFile(snapshot, mode, add, local[index] ?? ""), selection, number: index };
+    const number = options.fileNumbers?.[index] ?? index;
+    return { ...scanFile(snapshot, mode, add, local[index] ?? ""), selection, number };
   });
   return scanFiles(session, context, scanColumns(snapshot, mode, options), files, mode);
 }

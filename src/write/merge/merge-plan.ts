@@ -75,8 +75,8 @@ export type MergeClause =
     };
 
 /** How a merge is carried out. */
-export type MergeRun = Pick<RewriteOptions, "dryRun" | "onProgress" | "signal"> &
-  Pick<StageServices, "history">;
+export type MergeRun = Pick<RewriteOptions, "dryRun"> &
+  Pick<StageServices, "history" | "onProgress" | "signal">;
 
 /** Result of a merge. */
 export interface MergeResult extends RewriteResult {

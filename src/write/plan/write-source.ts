@@ -80,6 +80,8 @@ export interface StageSourceOptions {
   readonly badCells?: "refuse" | "keep" | undefined;
   /** Whether rows of a table need a place too, because a gate may name them. */
   readonly positions?: boolean | undefined;
+  /** Name of a further column with the place of each row, for a version of a table; others have none. */
+  readonly place?: string | undefined;
   /** Names of files in the places of rows, by the local files that they were fetched to. */
   readonly fileNames?: ReadonlyMap<string, string> | undefined;
   /** Called now and then while rows are staged. */
@@ -175,6 +177,7 @@ async function engineSourceOf(
   if (isSnapshot(source)) {
     const scan = await planScan(session, source, {
       typedVariants: true,
+      place: options.place,
       signal: options.signal,
     });
     const columns = await withoutTypes(session, source, scan.columns);
@@ -280,7 +283,8 @@ function sourceByExtension(files: readonly string[]): EngineSource {
   );
 }
 
-function isSnapshot(source: object): source is LogSnapshot {
+/** Whether a source is a version of a table. */
+export function isSnapshot(source: object): source is LogSnapshot {
   return "context" in source && "version" in source && "metadata" in source;
 }
 

@@ -103,7 +103,7 @@ interface PublishedRewrite extends PublishedFiles {
 }
 
 /** Moves all files; after a failure, none is left. */
-async function publishFiles(
+export async function publishFiles(
   context: TableContext,
   { data, changes, marked }: RewrittenFiles,
   signal: AbortSignal | undefined,

@@ -104,8 +104,17 @@ async function wholeFiles(snapshot: LogSnapshot, adds: readonly AddAction[]): Pr
 
 /** Numbers of live rows, in a session of its own: the one of a change is fenced off from these files. */
 async function fileCounts(snapshot: LogSnapshot, adds: readonly AddAction[]): Promise<number[]> {
-  const place = placeName(snapshot);
   await using session = await (await snapshot.context.engine()).open();
+  return liveRowCounts(session, snapshot, adds);
+}
+
+/** Numbers of live rows of files, in their order. */
+export async function liveRowCounts(
+  session: Session,
+  snapshot: LogSnapshot,
+  adds: readonly AddAction[],
+): Promise<number[]> {
+  const place = placeName(snapshot);
   const scan = await planFiles(session, snapshot, adds, { columns: [], place });
   const counts = adds.map(() => 0);
   const rows = await session.rows(
@@ -127,7 +136,7 @@ interface Counting {
 }
 
 /** Reads the condition's columns once, and counts by file and by part of its rows. */
-async function countedFiles(
+export async function countedFiles(
   session: Session,
   adds: readonly AddAction[],
   { scan, place, condition, marks }: Counting,

@@ -94,7 +94,8 @@ export async function assignedValues(
   return { values, enforcement: planEnforcement(assigned, described, { partitionColumns }) };
 }
 
-interface BoundAssignment {
+/** An assignment whose value is SQL of the engine. */
+export interface BoundAssignment {
   readonly path: readonly string[];
   readonly value: SqlExpression;
 }
@@ -103,7 +104,7 @@ interface BoundAssignment {
  * A column or field with what is assigned to it or below it; other fields of a struct keep their values, which
  * are null where the struct is.
  */
-function newValue(
+export function newValue(
   { type }: StructField,
   old: SqlExpression,
   assignments: readonly BoundAssignment[],

@@ -1,5 +1,6 @@
 import { isGuardStop } from "../../engine/fence/row-guard.ts";
 import { assertInternal } from "../../errors.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
@@ -70,7 +71,7 @@ export async function rewriteFiles(
   const rows = update?.rows ?? (await changingRows(room, plan, matches, touched));
   const images = update === undefined ? markedSql(rows) : imagesSql(rows, update.assigned, update.rules);
   const writing = { room, plan, rows, services };
-  const marked = marks ? await markedFiles(room, plan, kept) : [];
+  const marked = marks ? await markedFiles(room, plan.snapshot, kept) : [];
   const written = marks && update === undefined ? undefined : await writeRows(writing, images, update, marks);
   const target = written?.target ?? plan.target;
   const changes = feeds ? await writeChanges(writing, images, target, update) : undefined;
@@ -98,9 +99,9 @@ export function marksRows({ target, where }: RewritePlan, matches?: MatchedRows)
 }
 
 /** The deleted rows of each file that keeps some: those that were deleted before, and the matched ones. */
-async function markedFiles(
+export async function markedFiles(
   { session }: WriteRoom,
-  { snapshot }: RewritePlan,
+  snapshot: LogSnapshot,
   matched: readonly MatchedFile[],
 ): Promise<MarkedFile[]> {
   const files = matched.filter((file) => file.rows > file.matched);

@@ -1,9 +1,9 @@
 import { foundText } from "../../dialects/conversion.ts";
 import { engineColumns, parseEngineType } from "../../dialects/engine-types.ts";
-import type { EngineColumn, FencedSession } from "../../engine/core/contract.ts";
+import type { EngineColumn, FencedSession, NamedColumns } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import type { StructType } from "../../schema/types.ts";
-import { type SqlExpression, sql } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { columnType, quoteName } from "../../sql/sql-text.ts";
 
 /**
@@ -26,13 +26,38 @@ export async function conditionOver(
   where: string,
   columns: readonly EngineColumn[],
 ): Promise<SqlExpression> {
-  const condition = await fenced.callerExpression(where, columns);
-  const row = columns.map(({ name, type }) => sql`NULL::${columnType(type)} AS ${quoteName(name)}`);
-  const [described] = await fenced.describe(
-    sql`SELECT ${condition} AS condition FROM (SELECT ${row.length === 0 ? 1 : row})`,
-  );
+  return sql`(${await booleanOver(fenced, where, columns)} IS TRUE)`;
+}
+
+/**
+ * A caller's condition over columns, or over those of joined relations, as it is: of several truths, null among
+ * them, so that the engine can join by it.
+ *
+ * @throws `SQL_FAILED`, `SQL_REFUSED`
+ */
+export async function booleanOver(
+  fenced: FencedSession,
+  where: string,
+  scope: readonly EngineColumn[] | readonly NamedColumns[],
+): Promise<SqlExpression> {
+  const condition = await fenced.callerExpression(where, scope);
+  const [described] = await fenced.describe(sql`SELECT ${condition} AS condition FROM ${nullRows(scope)}`);
   if (described !== undefined && described.type !== "BOOLEAN") throw notCondition(where, described);
-  return sql`(${condition} IS TRUE)`;
+  return condition;
+}
+
+/** One row of each relation with nothing in it, of which expressions can be described. */
+export function nullRows(scope: readonly EngineColumn[] | readonly NamedColumns[]): SqlExpression {
+  const relations = scope.flatMap((part) => ("relation" in part ? [part] : []));
+  const columns = scope.flatMap((part) => ("relation" in part ? [] : [part]));
+  return relations.length === 0
+    ? nullRow(columns)
+    : joinSql(relations.map((own) => sql`${nullRow(own.columns)} AS ${quoteName(own.relation)}`));
+}
+
+function nullRow(columns: readonly EngineColumn[]): SqlExpression {
+  const row = columns.map(({ name, type }) => sql`NULL::${columnType(type)} AS ${quoteName(name)}`);
+  return sql`(SELECT ${row.length === 0 ? 1 : row})`;
 }
 
 function notCondition(where: string, { type }: EngineColumn): VarveError {
