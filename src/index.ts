@@ -14,6 +14,7 @@ export { openTable } from "./api/open-table.ts";
 export { profile, suggest } from "./api/profile.ts";
 export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
 export { serializeSchema, typeText } from "./api/schema.ts";
+export type { CloneOptions } from "./api/shared/clone-options.ts";
 export type { MaintenanceReport, MaintenanceWarning } from "./api/shared/maintenance.ts";
 export type {
   ApplicationTransaction,
@@ -91,6 +92,8 @@ export type {
   ColumnAlteration,
 } from "./operations/alter/alter-options.ts";
 export type { SetSuiteResult } from "./operations/alter/set-suite.ts";
+export type { CloneProgress } from "./operations/clone/deep-files.ts";
+export type { CloneResult, CloneVerbOptions } from "./operations/clone.ts";
 export type { PropertyDifference, SchemaDifference, VersionDiff } from "./operations/diff.ts";
 export type { RowDifference } from "./operations/diff-rows.ts";
 export type { HistoryEntry } from "./operations/history.ts";

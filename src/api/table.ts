@@ -1,5 +1,7 @@
+import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { AlterOptions, AlterResult } from "../operations/alter/alter-options.ts";
+import type { CloneResult } from "../operations/clone.ts";
 import type { OptimizeOptions, OptimizeResult } from "../operations/optimize.ts";
 import type { RestoreOptions, RestoreResult } from "../operations/restore.ts";
 import type { QueryResult } from "../query/query-result.ts";
@@ -14,7 +16,9 @@ import { TableQuarantine } from "./groups/table-quarantine.ts";
 import { TableRejections } from "./groups/table-rejections.ts";
 import { TableStaging } from "./groups/table-staging.ts";
 import { TableSuite } from "./groups/table-suite.ts";
+import { type CloneOptions, toCloneOptions } from "./shared/clone-options.ts";
 import { knownOptions } from "./shared/known-options.ts";
+import { openLog } from "./shared/lazy-log.ts";
 import type { MaintenanceReport } from "./shared/maintenance.ts";
 import * as keys from "./shared/option-keys.ts";
 import {
@@ -30,7 +34,7 @@ import { toWriteSource } from "./shared/source.ts";
 import { statementTable } from "./shared/statement-table.ts";
 import type { AppendOptions, OverwriteOptions, Source } from "./shared/table-options.ts";
 import { TableState } from "./shared/table-state.ts";
-import { type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
+import { splitTableUri, type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
 import { toAppendOptions, toOverwriteOptions } from "./shared/write-options.ts";
 import { TableReader } from "./table-reader.ts";
 import { type SinkOptions, TableSink } from "./table-sink.ts";
@@ -248,6 +252,46 @@ export class Table extends TableReader implements AsyncDisposable {
   }
 
   /**
+   * Makes a table of its own from a version of this one, in one commit: a shallow clone reads this table's files
+   * where they are, a deep clone (`deep`) has copies. History stays with this table.
+   *
+   * This table records its shallow clones, so that they may read its files and a vacuum keeps them. A deep clone that
+   * was interrupted is continued by cloning again.
+   *
+   * @throws `TABLE_EXISTS`; `INVALID_ARGUMENT` for an address inside this table or around it, for a shallow clone in
+   * another kind of store, and for properties; `DATA_FILE_MISSING` naming files that are gone; `VERSION_NOT_FOUND`,
+   * `TIMESTAMP_OUT_OF_RANGE`, `STORE_FORBIDDEN`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+   *
+   * @example
+   * ```ts
+   * import { openTable } from "varve";
+   *
+   * const { uri, files } = await orders.clone("./orders-test", { version: 0 });
+   * console.log(files);
+   * await using test = await openTable(uri);
+   * await test.delete("amount < 0"); // only the clone changes
+   * ```
+   */
+  async clone(uri: string, options: CloneOptions = {}): Promise<CloneResult> {
+    const { point, options: verbOptions } = toCloneOptions(options);
+    const split = splitTableUri(uri);
+    if (split.point !== undefined)
+      throw new VarveError(
+        "INVALID_ARGUMENT",
+        `Cannot make a table at a version: ${uri}. Leave the suffix out.`,
+        {
+          uri,
+        },
+      );
+    const { cloneTable } = await import("../operations/clone.ts");
+    const source =
+      point === undefined ? await this.#readable() : await openLog(this.#state.log.context, point);
+    const { maintenance, ...result } = await cloneTable(source, split.uri, verbOptions);
+    await maintenance;
+    return result;
+  }
+
+  /**
    * Changes columns, properties, constraints, clustering, description or protocol of the table, all in one
    * commit; the protocol is raised only with `upgradeProtocol`. Paths of columns are as in SQL: `address.city`,
    * `lines.element.price`. Columns are first changed, then dropped, renamed and added; only `addColumns` sees the
@@ -342,6 +386,11 @@ export class Table extends TableReader implements AsyncDisposable {
     if (result.outcome === "alreadyApplied")
       await this.#state.discardSuperseded(result.version, quarantinedName(options));
     return result;
+  }
+
+  /** The version that this table reads, or the newest. */
+  #readable(): Promise<LogSnapshot> {
+    return this.#state.pinned ? Promise.resolve(this.#state.log) : this.#state.refresh();
   }
 
   async #rewrote(outcome: RewriteOutcome): Promise<RewriteResult> {

@@ -3,6 +3,7 @@ import { addAlter } from "./commands/alter.ts";
 import { addDelete, addUpdate } from "./commands/change-rows.ts";
 import { addChanges } from "./commands/changes.ts";
 import { addCheck } from "./commands/check.ts";
+import { addClone } from "./commands/copies/clone.ts";
 import { addCreate } from "./commands/create.ts";
 import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
@@ -46,6 +47,7 @@ export function buildProgram(): Command {
     addRestore,
     addOptimize,
     addAlter,
+    addClone,
     addShow,
     addQuery,
     addSql,

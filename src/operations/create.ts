@@ -4,6 +4,7 @@ import type { StructType } from "../schema/types.ts";
 import type { CommitResult } from "../table/commit/commit-request.ts";
 import { maintainLog } from "../table/commit/log-maintenance.ts";
 import { createEmpty, createParameters } from "../table/definition/create-empty.ts";
+import { refuseExisting } from "../table/definition/refuse-existing.ts";
 import { defineTable, type TableDefinition } from "../table/definition/table-definition.ts";
 import { newTarget } from "../write/plan/batch-target.ts";
 import { addedRows, writeTests } from "../write/plan/plan-rows.ts";
@@ -63,18 +64,6 @@ function createFromSource(
     operation: { name: "CREATE TABLE AS SELECT", parameters },
   };
   return runPlan(plan, writeServices(target, options));
-}
-
-async function refuseExisting(context: TableContext): Promise<void> {
-  for await (const _ of context.store.list("_delta_log/")) {
-    throw new VarveError(
-      "TABLE_EXISTS",
-      `A table already exists at ${context.store.uri}. Open it, or choose another address.`,
-      {
-        uri: context.store.uri,
-      },
-    );
-  }
 }
 
 function definitionOf(options: CreateOptions, schema: StructType): TableDefinition {

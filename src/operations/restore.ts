@@ -3,7 +3,6 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { fileKeyer } from "../log/segment/file-key.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction } from "../protocol/actions.ts";
-import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
 import { clusteringDomain } from "../protocol/domains.ts";
 import { supportedWriterFeatures } from "../protocol/features.ts";
 import { propertyKey, propertyOf } from "../protocol/properties.ts";
@@ -14,8 +13,7 @@ import type { StructField } from "../schema/types.ts";
 import { type MaintenanceOutcome, maintainLog } from "../table/commit/log-maintenance.ts";
 import { commitChange } from "../table/commit/table-change.ts";
 import { protocolWith } from "../table/definition/table-definition.ts";
-import { LogPaths } from "../table/scan/data-files.ts";
-import { mapBounded } from "../util/concurrency.ts";
+import { missingFiles } from "../table/scan/missing-files.ts";
 import { sumOf } from "../util/sum.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 import { refuseAppendOnly } from "./append-only.ts";
@@ -51,9 +49,6 @@ export interface RestoreOutcome extends RestoreResult {
 
 /** The version to go back to. */
 export type RestorePoint = { readonly version: number } | { readonly timestamp: number };
-
-const probesUnderWay = 32;
-const namedFiles = 10;
 
 /**
  * Gives a table the rows, schema and properties of an earlier version, as a new version. Nothing is copied:
@@ -156,25 +151,13 @@ async function requireFiles(
   version: number,
   files: readonly AddAction[],
 ): Promise<void> {
-  const paths = new LogPaths(context);
-  const needed = new Set<string>();
-  for (const { path, deletionVector } of files) {
-    needed.add(path);
-    const place = deletionVector === undefined ? undefined : deletionVectorPlace(deletionVector);
-    if (place?.kind === "file") needed.add(place.path);
-  }
-  const found = await mapBounded(needed, probesUnderWay, async (logPath) => {
-    const { store, path } = await paths.resolve(logPath);
-    return { logPath, exists: (await store.head(path)) !== undefined };
-  });
-  const missing = found.filter(({ exists }) => !exists).map(({ logPath }) => logPath);
-  if (missing.length === 0) return;
-  const shown = missing.slice(0, namedFiles).join(", ");
-  const more = missing.length > namedFiles ? ` and ${missing.length - namedFiles} more` : "";
+  const missing = await missingFiles(context, files);
+  if (missing === undefined) return;
+  const { paths, text } = missing;
   throw new VarveError(
     "DATA_FILE_MISSING",
-    `Version ${version} cannot be restored: ${missing.length} of its files are gone, probably removed by a vacuum: ${shown}${more}. Nothing was written. Choose a later version, or put the files back.`,
-    { version, path: missing[0], store: context.store.uri, missing },
+    `Version ${version} cannot be restored: ${paths.length} of its files are gone, probably removed by a vacuum: ${text}. Nothing was written. Choose a later version, or put the files back.`,
+    { version, path: paths[0], store: context.store.uri, missing: paths },
   );
 }
 

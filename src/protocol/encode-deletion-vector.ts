@@ -55,7 +55,7 @@ export function vectorFile(vectors: readonly EncodedVector[], uuid: string): Vec
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   bytes[0] = 1;
-  const id = z85Encode(Buffer.from(uuid.replaceAll("-", ""), "hex"));
+  const { id, path } = vectorFilePlace(uuid);
   let at = 1;
   const descriptors = vectors.map(({ data, cardinality }): DeletionVectorDescriptor => {
     const offset = at;
@@ -65,7 +65,15 @@ export function vectorFile(vectors: readonly EncodedVector[], uuid: string): Vec
     at += data.length + 8;
     return { storageType: "u", pathOrInlineDv: id, offset, sizeInBytes: data.length, cardinality };
   });
-  return { path: `deletion_vector_${uuid}.bin`, bytes, descriptors };
+  return { path, bytes, descriptors };
+}
+
+/**
+ * Where a file of vectors is, and how descriptors name it. PROTOCOL.md "Derived Fields".
+ */
+export function vectorFilePlace(uuid: string): { readonly path: string; readonly id: string } {
+  const id = z85Encode(Buffer.from(uuid.replaceAll("-", ""), "hex"));
+  return { path: `deletion_vector_${uuid}.bin`, id };
 }
 
 /** The deleted ones among 65,536 rows. */

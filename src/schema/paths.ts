@@ -43,6 +43,24 @@ export function decodeLogPath(logPath: string): LogPath {
   return { kind: "absolute", uri: `${name === "s3a" || name === "s3n" ? "s3" : name}:${rest}` };
 }
 
+/**
+ * A path of a log as an absolute URI in the spelling of the log, for a table elsewhere that names the same file.
+ *
+ * @param root URI of the log's table, as its store spells it
+ */
+export function absoluteLogPath(root: string, logPath: string): string {
+  const decoded = decodeLogPath(logPath);
+  const base = root.startsWith("file:") ? logPathKey(root) : root;
+  const uri = decoded.kind === "absolute" ? decoded.uri : `${base.replace(/\/+$/, "")}/${decoded.path}`;
+  const [, authority = "", path = ""] = /^([a-z0-9+.-]+:\/\/[^/]*)(.*)$/isu.exec(uri) ?? [];
+  // Spark compares spellings of such paths when it writes deletion vectors: its own are those of java.net.URI.
+  return (authority === "file://" ? "file:" : authority) + path.replace(javaQuoted, percentEncode);
+}
+
+/** What java.net.URI encodes of a path. Letters of other scripts are none of it. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to be encoded
+const javaQuoted = /(?:[\u0000- "#%<>?[\\\]^`{|}\u007f-\u00a0]|\p{Z})+/gu;
+
 /** A segment `.` has no meaning (RFC 2396, 5.2). */
 function withoutDots(path: string): string {
   return path.includes("./") ? path.replace(/(^|\/)(?:\.\/)+/g, "$1") : path;

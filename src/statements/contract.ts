@@ -43,6 +43,12 @@ export interface StatementContext {
   readonly session: SessionOptions;
   /** Opens a table that a statement names. @throws `SQL_FAILED` for a name that no table is bound to */
   readonly table: (name: TableName) => Promise<StatementTable>;
+  /**
+   * URI of the table that a statement makes, to which its name is bound from then on.
+   *
+   * @throws `INVALID_ARGUMENT` for a name that is bound to another place; `SQL_FAILED` for one without a place
+   */
+  readonly place: (name: TableName, location?: string) => Promise<string>;
   /** Names of the bound tables. */
   readonly names: readonly string[];
   /** INSERT OVERWRITE replaces the partitions that its rows belong to. */

@@ -4,6 +4,7 @@ import { VarveError } from "../errors.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { alterTable } from "./alter-table.ts";
 import { deleteRows, updateRows } from "./change-rows.ts";
+import { createClone } from "./clone-table.ts";
 import type { Executor, StatementContext, StatementResult } from "./contract.ts";
 import { describeTable } from "./describe-table.ts";
 import { insertRows } from "./insert-rows.ts";
@@ -23,6 +24,7 @@ const executors: Executors = {
   UPDATE: updateRows,
   OPTIMIZE: optimizeTable,
   "RESTORE TABLE": restoreTable,
+  "CREATE TABLE CLONE": createClone,
   "ALTER TABLE": alterTable,
   "DESCRIBE HISTORY": describeTable,
   "DESCRIBE DETAIL": describeTable,

@@ -55,6 +55,14 @@ export function childUri(uri: string, child: string): string {
     : `${base}/${child}`;
 }
 
+/** The folder above a canonical URI; `undefined` above a root, a bucket or a name. */
+export function parentUri(uri: string): string | undefined {
+  const cut = uri.lastIndexOf("/");
+  const start = uri.indexOf("://") + "://".length;
+  if (cut > start) return uri.slice(0, cut);
+  return undefined;
+}
+
 /** Normalises the spelling of a root: plain paths become `file:` URIs, and trailing slashes are removed. */
 export function canonicalUri(uri: string): string {
   const scheme = schemeOf(uri);

@@ -209,6 +209,8 @@ describe("names and values that a terminal would obey", () => {
       ["optimize", table, "--message", evil],
       ["alter", table, "--drop-column", evil],
       ["alter", table, "--description", evil],
+      ["clone", table, `${table}-clone`, "--property", `x=${evil}`, "--message", evil],
+      ["clone", table, `no${evil}://x`],
       ["restore", table, evil],
       ["restore", table, "1", "--message", evil],
       ["tail", table, "--from", "latest"],

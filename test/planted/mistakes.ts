@@ -1,6 +1,7 @@
 import { checkpointsMistakes } from "./checkpoints.ts";
 import { commitsMistakes } from "./commits.ts";
 import { conflictsMistakes } from "./conflicts.ts";
+import { copiesMistakes } from "./copies.ts";
 import { diskMistakes } from "./disk.ts";
 import { fencesMistakes } from "./fences.ts";
 import { gatesMistakes } from "./gates.ts";
@@ -18,6 +19,7 @@ export const mistakes: readonly Mistake[] = [
   ...checkpointsMistakes,
   ...commitsMistakes,
   ...conflictsMistakes,
+  ...copiesMistakes,
   ...diskMistakes,
   ...fencesMistakes,
   ...gatesMistakes,

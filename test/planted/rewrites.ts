@@ -146,7 +146,7 @@ export const rewritesMistakes: readonly Mistake[] = [
   },
   {
     what: "A restore does not look for the deletion vectors that it needs.",
-    file: "operations/restore.ts",
+    file: "table/scan/missing-files.ts",
     find: 'if (place?.kind === "file") needed.add(place.path);',
     replace: "",
     test: restoring,

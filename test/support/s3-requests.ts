@@ -54,7 +54,8 @@ export function perform(
     case "HEAD":
       return read(bucket, request, behaviour);
     case "PUT": {
-      if (request.header("x-amz-copy-source") !== undefined) throw unserved(request);
+      const source = request.header("x-amz-copy-source");
+      if (source !== undefined) return copy(buckets, bucket, request, source);
       const { etag } = bucket.put(key, request.body, conditionOf(request, behaviour));
       return { ...empty(200), headers: { ETag: etag } };
     }
@@ -64,6 +65,22 @@ export function perform(
     default:
       throw unserved(request);
   }
+}
+
+/** CopyObject: the bytes of an object of any bucket under another key. */
+function copy(
+  buckets: ReadonlyMap<string, Bucket>,
+  target: Bucket,
+  { key }: S3Request,
+  source: string,
+): S3Answer {
+  const [name = "", ...path] = source.replace(/^\//, "").split("/").map(decodeURIComponent);
+  const object = buckets.get(name)?.objects.get(path.join("/"));
+  if (object === undefined) throw new S3Error(404, "NoSuchKey", "The specified key does not exist.");
+  const { etag, modified } = target.put(key, object.bytes, {});
+  return xml(
+    `<CopyObjectResult><LastModified>${modified.toISOString()}</LastModified><ETag>${escapeXml(etag)}</ETag></CopyObjectResult>`,
+  );
 }
 
 /** The answer for an error; `HEAD` has no body. */

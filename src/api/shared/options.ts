@@ -34,8 +34,8 @@ export interface ContextOptions {
   /** Local cache of a remote store's immutable files. */
   readonly cache?: CacheOptions | undefined;
   /**
-   * URIs below which a table's log may name files by absolute paths (shallow clones, converted tables);
-   * default: none.
+   * URIs below which a table's log may name files by absolute paths, in addition to those of a table that it is a
+   * shallow clone of, made by varve; default: none.
    */
   readonly allowedPrefixes?: readonly string[] | undefined;
 }

@@ -51,7 +51,7 @@ const statementKeys = {
 
 /**
  * Runs statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT, DELETE,
- * UPDATE, RESTORE, ALTER TABLE, DESCRIBE HISTORY, DESCRIBE DETAIL, SELECT (spec/statements.md). Tables are named as they
+ * UPDATE, RESTORE, CREATE TABLE … CLONE, ALTER TABLE, DESCRIBE HISTORY, DESCRIBE DETAIL, SELECT (spec/statements.md). Tables are named as they
  * are bound, or by their path: delta.`./orders`.
  *
  * The whole text is read before anything is run, so that a mistake in it changes nothing.
@@ -89,19 +89,24 @@ export async function runSql(text: string, options: StatementOptions = {}): Prom
     import("../../statements/run-statements.ts"),
   ]);
   const { memoryLimit, threads, temporaryFolder } = open;
+  const named = new Map<string, StatementTableInput>(Object.entries(tables));
   const bound = new Map<string, Promise<StatementTable>>();
   const opened: TableState[] = [];
+  const table = (name: TableName): Promise<StatementTable> => {
+    const [key, input] = tableOf(name, named);
+    const found = bound.get(key) ?? openedTable(key, input, open, opened);
+    bound.set(key, found);
+    return found;
+  };
   try {
     return await runStatements(text, {
       engine: duckdbEngine,
       session: { memoryLimit, threads, temporaryFolder },
-      names: Object.keys(tables),
-      table: (name) => {
-        const [key, table] = tableOf(name, tables);
-        const found = bound.get(key) ?? openedTable(key, table, open, opened);
-        bound.set(key, found);
-        return found;
+      get names() {
+        return [...named.keys()];
       },
+      table,
+      place: (name, location) => placeOf(name, location, { named, table }),
       dynamicPartitions: dynamicPartitions === true,
       mergeSchema: mergeSchema === true,
       upgradeProtocol: upgradeProtocol === true,
@@ -140,7 +145,7 @@ function isOwn(table: OpenedTable): table is OpenedTable & { readonly statementT
 /** The key under which a table is kept open, and the table. @throws `SQL_FAILED` */
 function tableOf(
   name: TableName,
-  tables: Readonly<Record<string, StatementTableInput>>,
+  tables: ReadonlyMap<string, StatementTableInput>,
 ): readonly [string, StatementTableInput] {
   if (name.kind === "path") {
     if (name.format === "delta") return [`delta.${name.path}`, name.path];
@@ -150,15 +155,54 @@ function tableOf(
       { table: name.path },
     );
   }
-  const known = Object.keys(tables);
-  const key = known.find((candidate) => candidate.toLowerCase() === name.name.toLowerCase());
-  const table = key === undefined ? undefined : tables[key];
+  const known = [...tables.keys()];
+  const key = keyOf(name.name, tables);
+  const table = key === undefined ? undefined : tables.get(key);
   if (key !== undefined && table !== undefined) return [key, table];
   const names = known.length === 0 ? "no table is bound" : `bound are ${known.join(", ")}`;
   throw new VarveError(
     "SQL_FAILED",
     `Unknown table ${name.name}; ${names}. Bind it in tables (--table ${name.name}=URI), or name it by its path: delta.\`./${name.name}\`.`,
     { table: name.name, bound: known, position: name.start },
+  );
+}
+
+function keyOf(name: string, tables: ReadonlyMap<string, unknown>): string | undefined {
+  return [...tables.keys()].find((candidate) => candidate.toLowerCase() === name.toLowerCase());
+}
+
+/** Where a statement makes a table; a name without a table is bound to the place. */
+async function placeOf(
+  name: TableName,
+  location: string | undefined,
+  {
+    named,
+    table,
+  }: { named: Map<string, StatementTableInput>; table: (name: TableName) => Promise<StatementTable> },
+): Promise<string> {
+  if (name.kind === "path") return location ?? name.path;
+  const key = keyOf(name.name, named);
+  const input = key === undefined ? undefined : named.get(key);
+  if (input === undefined) {
+    if (location === undefined)
+      throw new VarveError(
+        "SQL_FAILED",
+        `${name.name} has no place to be made in: add LOCATION 'PATH', or bind the name (--table ${name.name}=URI).`,
+        { table: name.name, position: name.start },
+      );
+    named.set(name.name, location);
+    return location;
+  }
+  const uri =
+    typeof input === "string"
+      ? splitTableUri(input).uri
+      : (await (await table(name)).read()).context.store.uri;
+  const { canonicalUri } = await import("../../storage/open-store.ts");
+  if (location === undefined || canonicalUri(location) === canonicalUri(uri)) return uri;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `${name.name} is bound to ${uri}, so it cannot be made at ${location}. Leave LOCATION out, or use another name.`,
+    { name: name.name, uri, location },
   );
 }
 

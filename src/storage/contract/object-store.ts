@@ -50,6 +50,17 @@ export interface ObjectStore {
   putFile(path: string, localFile: string, options?: ReadOptions): Promise<void>;
 
   /**
+   * Copies an object of another store (or of this one) without its bytes passing through this process; readers see
+   * the whole copy or none. Returns false where that is not possible, having written nothing; absent in stores that
+   * never can.
+   *
+   * @throws `OBJECT_NOT_FOUND`
+   */
+  readonly copyFrom?:
+    | ((source: ObjectStore, from: ObjectInfo, to: string, options?: ReadOptions) => Promise<boolean>)
+    | undefined;
+
+  /**
    * Creates an object only if there is none: the only commit primitive. Never throws for an indefinite
    * outcome.
    *

@@ -15,6 +15,7 @@ import {
 } from "./local-disk-abandoned.ts";
 import { listLocal } from "./local-disk-list.ts";
 import {
+  copyDurably,
   linkIfAbsent,
   makeFolder,
   moveDurably,
@@ -60,6 +61,7 @@ export function localDiskStore(folder: string, world: World = realWorld): Object
     list: (prefix, options) => listLocal(root, prefix, options),
     put: (path, bytes, options) => replace(root, world, path, bytes, options),
     putFile: (path, localFile, options) => adopt(root, world, path, localFile, options),
+    copyFrom: (source, from, to, options) => copyLocal(root, world, { source, from, to }, options),
     putIfAbsent: (path, bytes, options) => createOnce(root, world, path, bytes, options),
     delete: (path, options) => remove(root, path, options),
     removeAbandoned: (before, options) => removeAbandonedLocal(root, before, options),
@@ -156,6 +158,31 @@ async function adopt(
     await moveDurably(localFile, target, world.uuid());
   } catch (error) {
     throw localError(root, path, `move ${localFile} to`, error);
+  }
+}
+
+interface LocalCopy {
+  readonly source: ObjectStore;
+  readonly from: ObjectInfo;
+  readonly to: string;
+}
+
+/** The file system copies blocks by reference where it can. */
+async function copyLocal(
+  root: LocalRoot,
+  world: World,
+  { source, from, to }: LocalCopy,
+  options?: ReadOptions,
+): Promise<boolean> {
+  if (source.localPath === undefined) return false;
+  const target = await prepareTarget(root, to, options);
+  try {
+    await copyDurably(source.localPath(from.path), target, world.uuid());
+    await syncFolder(dirname(target));
+    return true;
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) throw objectNotFound(source.uri, from.path, error);
+    throw localError(root, to, `copy ${from.path} to`, error);
   }
 }
 

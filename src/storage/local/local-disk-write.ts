@@ -114,10 +114,11 @@ export async function nearestFolder(folder: string): Promise<string> {
   }
 }
 
-async function copyDurably(source: string, target: string, id: string): Promise<void> {
+/** Copies a file, which appears under its name when it is whole and on the disk. */
+export async function copyDurably(source: string, target: string, id: string): Promise<void> {
   const temporary = temporaryNameFor(target, id);
   try {
-    await copyFile(source, temporary, constants.COPYFILE_EXCL);
+    await copyFile(source, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     await syncFile(temporary);
     await rename(temporary, target);
   } catch (error) {

@@ -7,6 +7,7 @@ import { temporaryStagingFolder } from "../contract/staging.ts";
 import { listAbandonedUploads, removeAbandonedUploads } from "./s3-abandoned.ts";
 import { abortable, ConditionalPut, payer, purposeOf, type S3Location } from "./s3-conditional-put.ts";
 import { attemptDefinitely, attemptRepeatedly, connect, type S3Connection } from "./s3-connection.ts";
+import { copyOnServer } from "./s3-copy.ts";
 import { failureError, type S3Failure } from "./s3-errors.ts";
 import type { S3Options } from "./s3-options.ts";
 import { putObject, uploadFile } from "./s3-upload.ts";
@@ -17,6 +18,8 @@ import { putObject, uploadFile } from "./s3-upload.ts";
  */
 const connections = new WeakMap<S3Options, Promise<S3Connection>>();
 const defaultOptions: S3Options = {};
+/** What can be copied on a server. */
+const locations = new WeakMap<ObjectStore, S3Location>();
 
 /**
  * Opens a store on `s3://BUCKET/PREFIX`.
@@ -40,7 +43,7 @@ export async function s3Store(
   const uri = `s3://${bucket}${prefix === "" ? "" : `/${prefix}`}`;
   const location: S3Location = { connection: await connecting, world, bucket, keyPrefix, uri };
   const conditional = new ConditionalPut(location);
-  return {
+  const store: ObjectStore = {
     uri,
     identity: `${uri}?at=${encodeURIComponent(options.endpoint ?? options.region ?? "")}`,
     get: (path, read) => readObject(location, path, undefined, read),
@@ -57,7 +60,15 @@ export async function s3Store(
     removeAbandoned: (before, write) => removeAbandonedUploads(location, before, write),
     listAbandoned: (before, read) => listAbandonedUploads(location, before, read),
     stagingFolder: () => temporaryStagingFolder(),
+    copyFrom: async (source, from, to, write) => {
+      const origin = locations.get(source);
+      return (
+        origin !== undefined && (await copyOnServer(location, { origin, from, to: checkPath(to) }, write))
+      );
+    },
   };
+  locations.set(store, location);
+  return store;
 }
 
 async function describe(

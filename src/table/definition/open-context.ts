@@ -6,6 +6,7 @@ import { type FileCacheOptions, localFiles } from "../../storage/file-cache.ts";
 import { openStore, type StoreOptions } from "../../storage/open-store.ts";
 import { defined } from "../../util/defined.ts";
 import { realWorld, type World } from "../../util/world.ts";
+import type { ForeignAccess } from "./foreign-stores.ts";
 
 /** How a table's store, engine and context are opened. */
 export interface ContextOptions extends Omit<StoreOptions, "world">, SessionOptions {
@@ -16,8 +17,8 @@ export interface ContextOptions extends Omit<StoreOptions, "world">, SessionOpti
   /** Local cache of a remote store's immutable files. */
   readonly cache?: FileCacheOptions | undefined;
   /**
-   * URIs below which a table's log may name files by absolute paths (shallow clones, converted tables);
-   * default: none.
+   * URIs below which a table's log may name files by absolute paths, in addition to those of a table that it is a
+   * shallow clone of, made by varve; default: none.
    */
   readonly allowedPrefixes?: readonly string[] | undefined;
 }
@@ -36,18 +37,31 @@ export async function openContext(uri: string, options: ContextOptions = {}): Pr
     threads,
     temporaryFolder,
   };
-  const base: TableContext = {
+  return {
     store,
     world,
     engine: () => lazyEngine(session),
     sources,
     localFile: localFiles(store, cache),
     memoryLimit,
+    foreignStore: lazyForeignStores({ table: store.uri, allowedPrefixes, open }),
   };
-  if (allowedPrefixes.length === 0) return base;
-  return {
-    ...base,
-    foreignStore: (foreign) => allowedStore(foreign, allowedPrefixes, open),
+}
+
+/** The context of another table, with the store options, engine limits and clock of this one. */
+export async function contextAt(context: TableContext, uri: string): Promise<TableContext> {
+  const open = context.sources?.openStore ?? ((root: string) => openStore(root, { world: context.world }));
+  const store = await open(uri);
+  const foreignStore = lazyForeignStores({ table: store.uri, allowedPrefixes: [], open });
+  return { ...context, store, localFile: localFiles(store), foreignStore };
+}
+
+/** Stores outside the table, which few tables have: their rules are loaded on first use. */
+function lazyForeignStores(access: ForeignAccess): (uri: string) => Promise<ObjectStore> {
+  let stores: Promise<(uri: string) => Promise<ObjectStore>> | undefined;
+  return async (uri) => {
+    stores ??= import("./foreign-stores.ts").then(({ foreignStores }) => foreignStores(access));
+    return (await stores)(uri);
   };
 }
 
@@ -69,24 +83,4 @@ export function sourceAccess({
 async function lazyEngine(defaults: SessionOptions): Promise<Engine> {
   const { duckdbEngine } = await import("../../engine/session/session.ts");
   return { open: (options) => duckdbEngine.open({ ...defaults, ...defined(options ?? {}) }) };
-}
-
-async function allowedStore(
-  uri: string,
-  prefixes: readonly string[],
-  open: (uri: string) => Promise<ObjectStore>,
-): Promise<ObjectStore> {
-  const { canonicalUri } = await import("../../storage/open-store.ts");
-  const { VarveError } = await import("../../errors.ts");
-  const canonical = canonicalUri(uri);
-  const allowed = prefixes.map((prefix) => canonicalUri(prefix));
-  if (allowed.some((prefix) => canonical === prefix || canonical.startsWith(`${prefix}/`))) return open(uri);
-  throw new VarveError(
-    "PATH_OUTSIDE_TABLE",
-    `The table's log refers to files below ${canonical}, outside the table. To read them, add that prefix to allowedPrefixes.`,
-    {
-      uri: canonical,
-      allowed,
-    },
-  );
 }

@@ -1,0 +1,47 @@
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import type { AddAction } from "../../protocol/actions.ts";
+import { deletionVectorPlace } from "../../protocol/deletion-vector.ts";
+import { decodeLogPath } from "../../schema/paths.ts";
+import type { ObjectStore } from "../../storage/contract/object-store.ts";
+import { canonicalUri, parentUri } from "../../storage/open-store.ts";
+import { contextAt } from "../../table/definition/open-context.ts";
+import { hasLog } from "../../table/definition/refuse-existing.ts";
+import { LogPaths } from "../../table/scan/data-files.ts";
+
+/**
+ * The stores of the tables in whose folders the files of a version are: the table itself, and for files at absolute
+ * paths (a clone's) the nearest table above each.
+ */
+export async function sourceTables(
+  { context }: LogSnapshot,
+  files: readonly AddAction[],
+): Promise<ObjectStore[]> {
+  const own = canonicalUri(context.store.uri);
+  const tables = new Map<string, ObjectStore>([[own, context.store]]);
+  const paths = new LogPaths(context);
+  for (const logPath of filePaths(files)) {
+    if (decodeLogPath(logPath).kind === "relative") continue;
+    const { store } = await paths.resolve(logPath);
+    const folder = canonicalUri(store.uri);
+    if ([...tables.keys()].some((uri) => folder === uri || folder.startsWith(`${uri}/`))) continue;
+    const table = await nearestTable(context, folder);
+    if (table !== undefined) tables.set(canonicalUri(table.uri), table);
+  }
+  return [...tables.values()];
+}
+
+function* filePaths(files: readonly AddAction[]): Iterable<string> {
+  for (const { path, deletionVector } of files) {
+    yield path;
+    const place = deletionVector === undefined ? undefined : deletionVectorPlace(deletionVector);
+    if (place?.kind === "file") yield place.path;
+  }
+}
+
+async function nearestTable(context: TableContext, folder: string): Promise<ObjectStore | undefined> {
+  for (let uri: string | undefined = folder; uri !== undefined; uri = parentUri(uri)) {
+    const { store } = await contextAt(context, uri);
+    if (await hasLog({ store })) return store;
+  }
+  return undefined;
+}
