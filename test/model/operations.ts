@@ -1,0 +1,186 @@
+import type { Table } from "../../src/api/table.ts";
+import { assigned, assignment, type Condition, condition, type ModelRow } from "./expressions.ts";
+import type { ModelChange, ModelVersion, Tracked } from "./history.ts";
+import type { Random } from "./random.ts";
+
+/** What a step is made from. */
+export interface Step {
+  readonly table: Table;
+  readonly random: Random;
+  readonly state: ModelVersion;
+  /** Every version so far, the newest last. */
+  readonly past: readonly ModelVersion[];
+}
+
+/** What a step should have done. */
+export interface Expected {
+  readonly told: string;
+  readonly rows: readonly Tracked[];
+  readonly columns?: readonly string[] | undefined;
+  /** Rows of the feed; absent if only their effect is known, because a file stands for its rows. */
+  readonly changes?: readonly ModelChange[] | undefined;
+  /** Whether a commit was made; default true. */
+  readonly commits?: boolean | undefined;
+}
+
+/** One operation, carried out on the table and on the model. */
+export type Operation = (step: Step) => Promise<Expected>;
+
+const changesOf = (type: ModelChange["type"], rows: readonly Tracked[]): ModelChange[] =>
+  rows.map(({ values }) => ({ type, values }));
+
+/** Rows with values of every column. */
+export function newRows(random: Random, columns: readonly string[], count: number): ModelRow[] {
+  const letter = () => random.of(["a", "b", "c", null, "d'\"`\\"]);
+  const value: Readonly<Record<string, () => unknown>> = {
+    id: () => (random.below(12) === 0 ? null : BigInt(random.below(40))),
+    s: letter,
+    p: () => random.of(["a", "b", "c", null]),
+    b: () => random.of([true, false, null]),
+    x: () => random.of([0.5, 1.5, 2.25, -3, null]),
+    st: () => random.of([null, { n: BigInt(random.below(9)), w: letter() }, { n: null, w: "w" }]),
+    extra: () => random.of([1n, 2n, null]),
+  };
+  return Array.from({ length: count }, () =>
+    Object.fromEntries(columns.map((name) => [name, (value[name] ?? (() => null))()])),
+  );
+}
+
+const append: Operation = async ({ table, random, state }) => {
+  const added = newRows(random, state.columns, 1 + random.below(12));
+  await table.append(added);
+  const rows = added.map((values): Tracked => ({ values }));
+  return {
+    told: `append of ${rows.length} rows`,
+    rows: [...state.rows, ...rows],
+    changes: changesOf("insert", rows),
+  };
+};
+
+const addColumn: Operation = async (step) => {
+  const { table, random, state } = step;
+  if (state.columns.includes("extra")) return append(step);
+  const columns = [...state.columns, "extra"];
+  const added = newRows(random, columns, 3);
+  added[0] = { ...added[0], extra: 1n };
+  await table.append(added, { mergeSchema: true });
+  const rows = added.map((values): Tracked => ({ values }));
+  return {
+    told: "append with a new column",
+    columns,
+    rows: [...state.rows.map((row) => ({ ...row, values: { ...row.values, extra: null } })), ...rows],
+    changes: changesOf("insert", rows),
+  };
+};
+
+const remove: Operation = async ({ table, random, state }) => {
+  const where = condition(random, state.columns);
+  const gone = state.rows.filter(({ values }) => where.of(values) === true);
+  await table.delete(where.sql);
+  return {
+    told: `delete where ${where.sql}`,
+    rows: state.rows.filter((row) => !gone.includes(row)),
+    changes: changesOf("delete", gone),
+    commits: gone.length > 0,
+  };
+};
+
+const update: Operation = async ({ table, random, state }) => {
+  const where: Condition =
+    random.below(8) === 0 ? { sql: "true", of: () => true } : condition(random, state.columns);
+  const first = assignment(random, state.columns);
+  const second = assignment(random, state.columns);
+  const set = second.path[0] === first.path[0] ? [first] : [first, second];
+  const changes: ModelChange[] = [];
+  const rows = state.rows.map((row): Tracked => {
+    if (where.of(row.values) !== true) return row;
+    const values = assigned(row.values, set);
+    changes.push({ type: "update_preimage", values: row.values }, { type: "update_postimage", values });
+    return { ...row, values };
+  });
+  await table.update({
+    set: Object.fromEntries(set.map(({ path, sql }) => [path.join("."), sql])),
+    where: where.sql,
+  });
+  const told = set.map(({ path, sql }) => `${path.join(".")} = ${sql}`).join(", ");
+  return { told: `update ${told} where ${where.sql}`, rows, changes, commits: changes.length > 0 };
+};
+
+const overwrite: Operation = async ({ table, random, state }) => {
+  const added = newRows(random, state.columns, random.below(6));
+  const rows = added.map((values): Tracked => ({ values }));
+  await table.overwrite(added);
+  return {
+    told: `overwrite by ${rows.length} rows`,
+    rows,
+    changes: [...changesOf("delete", state.rows), ...changesOf("insert", rows)],
+  };
+};
+
+const replaceWhere: Operation = async ({ table, random, state }) => {
+  const where = condition(random, state.columns);
+  const gone = state.rows.filter(({ values }) => where.of(values) === true);
+  const added = newRows(random, state.columns, 8).filter((values) => where.of(values) === true);
+  const rows = added.map((values): Tracked => ({ values }));
+  await table.overwrite(added, { replaceWhere: where.sql });
+  return {
+    told: `replace where ${where.sql} by ${rows.length} rows`,
+    rows: [...state.rows.filter((row) => !gone.includes(row)), ...rows],
+    changes: [...changesOf("delete", gone), ...changesOf("insert", rows)],
+    commits: gone.length + rows.length > 0,
+  };
+};
+
+const replacePartitions: Operation = async (step) => {
+  const { table, random, state } = step;
+  if (table.snapshot().partitionColumns.length === 0) return append(step);
+  const added = newRows(random, state.columns, 1 + random.below(4));
+  const partitions = new Set(added.map(({ p }) => p));
+  const gone = state.rows.filter(({ values }) => partitions.has(values["p"]));
+  const rows = added.map((values): Tracked => ({ values }));
+  await table.overwrite(added, { dynamicPartitions: true });
+  return {
+    told: `overwrite of ${partitions.size} partitions`,
+    rows: [...state.rows.filter((row) => !gone.includes(row)), ...rows],
+    changes: [...changesOf("delete", gone), ...changesOf("insert", rows)],
+  };
+};
+
+const optimize: Operation = async ({ table, state }) => {
+  const { outcome } = await table.optimize();
+  return { told: "optimize", rows: state.rows, changes: [], commits: outcome === "committed" };
+};
+
+const restore: Operation = async ({ table, random, past }) => {
+  const target = random.of(past);
+  const { outcome } = await table.restore(target.version);
+  return {
+    told: `restore to version ${target.version}`,
+    rows: target.rows,
+    columns: target.columns,
+    commits: outcome === "committed",
+  };
+};
+
+const maintainLog: Operation = async ({ table, state }) => {
+  await table.log.checkpoint();
+  return { told: "checkpoint", rows: state.rows, changes: [], commits: false };
+};
+
+/** Every operation by its share of the steps. */
+export const operations: readonly Operation[] = [
+  append,
+  append,
+  append,
+  addColumn,
+  remove,
+  remove,
+  update,
+  update,
+  overwrite,
+  replaceWhere,
+  replacePartitions,
+  optimize,
+  restore,
+  maintainLog,
+];
