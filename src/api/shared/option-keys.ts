@@ -132,6 +132,7 @@ export const alterKeys = {
   dropColumns: true,
   alterColumns: true,
   clusterBy: true,
+  partitionBy: true,
   description: true,
   upgradeProtocol: true,
   userMetadata: true,

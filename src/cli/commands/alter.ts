@@ -26,6 +26,8 @@ interface AlterFlags extends StoreFlags {
   readonly dropConstraint?: readonly string[] | undefined;
   readonly clusterBy?: readonly string[] | undefined;
   readonly dropClustering?: boolean | undefined;
+  readonly partitionBy?: readonly string[] | undefined;
+  readonly dropPartitioning?: boolean | undefined;
   readonly dropFeature?: readonly string[] | undefined;
   readonly description?: string | undefined;
   readonly upgradeProtocol?: boolean | undefined;
@@ -63,6 +65,12 @@ export function addAlter(program: Command): void {
     .option("--drop-constraint <name>", "CHECK constraint to remove", another)
     .option("--cluster-by <columns>", "columns by which files are clustered, separated by commas", nameList)
     .option("--drop-clustering", "cluster files by no column")
+    .option(
+      "-p, --partition-by <columns>",
+      "other partition columns; every data file is written again",
+      nameList,
+    )
+    .option("--drop-partitioning", "partition by no column; every data file is written again")
     .option("--drop-feature <name>", "feature to remove from the protocol; nothing may use it", another)
     .option("--description <text>", "description in the table's metadata")
     .option("--upgrade-protocol", "allow features to be added; older readers or writers may lose access")
@@ -109,6 +117,7 @@ function optionsOf(flags: AlterFlags): AlterOptions {
     addConstraints: flags.addConstraint,
     dropConstraints: flags.dropConstraint,
     clusterBy: flags.dropClustering === true ? [] : flags.clusterBy,
+    partitionBy: flags.dropPartitioning === true ? [] : flags.partitionBy,
     dropFeatures: flags.dropFeature,
     description: flags.description,
   };

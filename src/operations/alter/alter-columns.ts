@@ -157,10 +157,15 @@ function withColumn(table: TableColumns, { path, field, position }: NewColumn): 
   return { ...table, schema: withField(table.schema, path.slice(0, -1), field, position) };
 }
 
-/** Characters that engines refuse in the names of columns that are those of data files too. */
+/** Whether a name has a character that engines refuse in data files. */
+export function hasSpecialCharacter(name: string): boolean {
+  return /[ ,;{}()\n\t=]/.test(name);
+}
+
+/** Without column mapping, a column has its name in data files too. */
 function requirePlainName(path: readonly string[]): void {
   const name = path.at(-1) ?? "";
-  if (!/[ ,;{}()\n\t=]/.test(name)) return;
+  if (!hasSpecialCharacter(name)) return;
   throw invalid(
     path,
     `The name ${JSON.stringify(name)} has a character that engines refuse in data files: one of " ,;{}()\\n\\t=". Choose another name, or enable column mapping (delta.columnMapping.mode = name) first.`,

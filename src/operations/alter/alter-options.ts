@@ -33,7 +33,7 @@ export interface ColumnAlteration {
   readonly syncIdentity?: true | undefined;
 }
 
-/** Changes to a table's definition, all made in one commit. */
+/** Changes to a table's definition, all made in one commit; its rows stay as they are. */
 export interface AlterOptions {
   /** Properties to set, such as `delta.appendOnly`; `delta.feature.NAME` = `supported` lists a feature. */
   readonly set?: Readonly<Record<string, string>> | undefined;
@@ -55,6 +55,11 @@ export interface AlterOptions {
   readonly alterColumns?: Readonly<Record<string, ColumnAlteration>> | undefined;
   /** Paths of the columns by which new files are clustered, at most four; an empty array for none. */
   readonly clusterBy?: readonly string[] | undefined;
+  /**
+   * Partition columns, in place of those of the table. Every data file is written again, in one commit that changes
+   * no row; like taking off the column mapping, this cannot be combined with changes of columns and constraints.
+   */
+  readonly partitionBy?: readonly string[] | undefined;
   readonly description?: string | undefined;
   /**
    * Allow features to be added to the protocol; older readers or writers may lose access. Default: refuse,

@@ -11,7 +11,8 @@ import { isFeatureActive, supportedWriterFeatures } from "../../protocol/feature
 import { requireWritableFeatures } from "../../protocol/obstacles.ts";
 import { propertyOf } from "../../protocol/properties.ts";
 import { refuseConstraint, requestedProperties, requireRemovable } from "../../protocol/set-properties.ts";
-import type { ReadSet } from "../../table/commit/commit-request.ts";
+import { pathText } from "../../schema/type-names.ts";
+import type { CommittedResult, ReadSet } from "../../table/commit/commit-request.ts";
 import { maintainLog } from "../../table/commit/log-maintenance.ts";
 import { nameRowTrackingColumns } from "../../table/commit/row-ids.ts";
 import { commitChange } from "../../table/commit/table-change.ts";
@@ -21,11 +22,12 @@ import { changedColumns, type TableColumns } from "./alter-columns.ts";
 import { planConstraints, requireConstraints } from "./alter-constraints.ts";
 import { type AlterOperation, operationOf } from "./alter-operation.ts";
 import type { AlterOptions, AlterOutcome } from "./alter-options.ts";
-import { type NewClustering, newClustering } from "./cluster-by.ts";
+import { type ClusteredTable, logicalColumns, type NewClustering, newClustering } from "./cluster-by.ts";
 import { type ColumnChanges, columnChanges } from "./column-options.ts";
 import { readsRows, rowChanges, setsNotNull } from "./column-rows.ts";
 import { withoutFeatures } from "./drop-features.ts";
 import { configurationOf, type Definition, nextMetadata, withProperties } from "./next-definition.ts";
+import { type Rewrite, type RewrittenTable, requireAlone, rewriteOf, rewriteTable } from "./rewrite-table.ts";
 import { requireSuiteFits } from "./set-suite.ts";
 
 /**
@@ -45,19 +47,10 @@ export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): 
   const change = await plan(snapshot, options);
   if (change.definition.length + change.relisted.length === 0)
     return { outcome: "unchanged", version: snapshot.version, featuresAdded: [], featuresDropped: [] };
-  const result = await commitChange(
-    { context: snapshot.context, snapshot },
-    {
-      operation: change.operation.name,
-      operationParameters: change.operation.parameters,
-      definition: change.definition,
-      files: { adds: change.relisted },
-      reads: change.reads,
-      userMetadata: options.userMetadata,
-      signal: options.signal,
-    },
-  );
-  assertInternal(result.outcome === "committed", "an alteration carries no application transaction");
+  const result =
+    change.rewrites === undefined
+      ? await committed(snapshot, change, options)
+      : await rewriteTable({ snapshot, ...change, ...change.rewrites }, options);
   const maintenance = maintainLog(snapshot.context, result, { base: snapshot });
   return {
     outcome: "committed",
@@ -68,11 +61,34 @@ export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): 
   };
 }
 
+async function committed(
+  snapshot: LogSnapshot,
+  change: Change,
+  { userMetadata, signal }: AlterOptions,
+): Promise<CommittedResult> {
+  const result = await commitChange(
+    { context: snapshot.context, snapshot },
+    {
+      operation: change.operation.name,
+      operationParameters: change.operation.parameters,
+      definition: change.definition,
+      files: { adds: change.relisted },
+      reads: change.reads,
+      userMetadata,
+      signal,
+    },
+  );
+  assertInternal(result.outcome === "committed", "an alteration carries no application transaction");
+  return result;
+}
+
 interface Change {
   readonly definition: readonly (ProtocolAction | MetadataAction | DomainMetadataAction)[];
   /** Files that are committed again with row ids. */
   readonly relisted: readonly AddAction[];
   readonly reads?: ReadSet | undefined;
+  /** Set if every data file is written again. */
+  readonly rewrites?: Pick<RewrittenTable, "after" | "clustering"> | undefined;
   readonly operation: AlterOperation;
   readonly featuresAdded: readonly string[];
   readonly featuresDropped: readonly string[];
@@ -90,26 +106,29 @@ async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Chang
   });
   const unset = [...(options.unset ?? []), ...constraints.unset];
   const columns = columnChanges(options);
-  const properties = { set: { ...set, ...constraints.set }, unset, description: options.description };
-  const next = await nextColumns(snapshot, withProperties(snapshot, properties), columns, options);
+  const properties = { set: { ...set, ...constraints.set }, unset };
+  const rewrite = rewriteOf(snapshot, options, properties);
+  const changed = await nextColumns(snapshot, withProperties(snapshot, properties), columns, options);
+  const next = { ...changed, partitionColumns: rewrite?.partitionColumns ?? changed.partitionColumns };
   const nextMeta = nextMetadata(snapshot, next, options.description);
-  const clustering = await clusteringOf(snapshot, { ...next, metadata: nextMeta }, options.clusterBy);
+  const domain = (await snapshot.domainMetadata()).get(clusteringDomain);
+  const clustered = { ...next, metadata: nextMeta, domain };
+  const clustering = clusteringOf(snapshot, clustered, options.clusterBy, rewrite);
   const needed = [
     ...listed,
     ...missingFeatures(protocol, next.schema, nextMeta.configuration),
     ...(clustering?.domain === undefined ? [] : ["clustering"]),
     ...(columns.alters.some((change) => setsNotNull(snapshot.schema, change)) ? ["invariants"] : []),
   ];
-  const featuresAdded = [...new Set(needed)].filter((name) => !supportedWriterFeatures(protocol).has(name));
-  if (featuresAdded.length > 0 && options.upgradeProtocol !== true)
-    throw needsUpgrade(featuresAdded, protocol);
+  const featuresAdded = addedFeatures(protocol, needed, options);
   const raised = { schema: next.schema, metadata: nextMeta, protocol: protocolWith(protocol, featuresAdded) };
   const after = await dropped(raised, snapshot, clustering, options);
   await requireConstraints(snapshot, constraints.set);
   const tracking = await startOfTracking(snapshot, after);
   const named = tracking?.metadata ?? after.metadata;
-  const changesMetadata = JSON.stringify(named) !== JSON.stringify(metadata);
   const backfill = tracking?.files ?? [];
+  if (rewrite !== undefined && tracking !== undefined)
+    requireAlone(["row tracking that begins"], rewrite.why);
   // A new constraint must be tested on every row, and row ids be assigned to every file.
   const readsAll =
     tracking !== undefined ||
@@ -118,15 +137,33 @@ async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Chang
   return {
     definition: [
       ...(after.protocol !== protocol ? [after.protocol] : []),
-      ...(changesMetadata ? [named] : []),
+      ...(JSON.stringify(named) !== JSON.stringify(metadata) ? [named] : []),
       ...(clustering?.domain === undefined ? [] : [clustering.domain]),
     ],
     relisted: backfill,
     reads: readsAll ? { wholeTable: true, files: backfill.map(({ path }) => path) } : undefined,
-    operation: operationOf({ options, columns, clustering, constraints, before: snapshot, after }),
+    rewrites: rewrite && { after, clustering: clustering?.domain ?? domain },
+    operation:
+      rewrite?.operation ??
+      operationOf({ options, columns, clustering, constraints, before: snapshot, after }),
     featuresAdded,
     featuresDropped: [...new Set(options.dropFeatures ?? [])],
   };
+}
+
+function addedFeatures(
+  protocol: ProtocolAction,
+  needed: readonly string[],
+  { upgradeProtocol }: AlterOptions,
+): readonly string[] {
+  const added = [...new Set(needed)].filter((name) => !supportedWriterFeatures(protocol).has(name));
+  if (added.length === 0 || upgradeProtocol === true) return added;
+  throw new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `This change needs the table feature ${added.join(", ")}, which the table's protocol (reader ${protocol.minReaderVersion}, writer ` +
+      `${protocol.minWriterVersion}) does not list. Engines without it will lose access; to accept that, pass upgradeProtocol.`,
+    { features: [...added] },
+  );
 }
 
 /** The columns after all changes, of which some are tested on the table's rows. */
@@ -150,14 +187,17 @@ async function nextColumns(
   return { ...changed, schema: marked(changed.schema) };
 }
 
-async function clusteringOf(
+/** Another clustering, or the same one under the names that the files have once they are written again. */
+function clusteringOf(
   snapshot: LogSnapshot,
-  table: Pick<Definition, "schema" | "metadata">,
+  table: Omit<ClusteredTable, "before">,
   texts: readonly string[] | undefined,
-): Promise<NewClustering | undefined> {
-  if (texts === undefined) return undefined;
-  const domain = (await snapshot.domainMetadata()).get(clusteringDomain);
-  return newClustering({ ...table, domain }, texts);
+  rewrite: Rewrite | undefined,
+): NewClustering | undefined {
+  const before = logicalColumns(snapshot, table.domain);
+  const same = rewrite === undefined || before.length === 0 ? undefined : before.map(pathText);
+  const asked = texts ?? same;
+  return asked && newClustering({ ...table, before }, asked);
 }
 
 /** The definition without the features that are to be dropped. */
@@ -208,14 +248,5 @@ function needsListing(names: readonly string[], protocol: ProtocolAction): Varve
     `The table's writer version ${protocol.minWriterVersion} implies ${names.join(", ")}: dropping one raises the protocol to a list of features. ` +
       "Older writers will lose access; to accept that, pass upgradeProtocol.",
     { features: [...names] },
-  );
-}
-
-function needsUpgrade(features: readonly string[], protocol: ProtocolAction): VarveError {
-  return new VarveError(
-    "UNSUPPORTED_FEATURE",
-    `This change needs the table feature ${features.join(", ")}, which the table's protocol (reader ${protocol.minReaderVersion}, writer ` +
-      `${protocol.minWriterVersion}) does not list. Engines without it will lose access; to accept that, pass upgradeProtocol.`,
-    { features: [...features] },
   );
 }

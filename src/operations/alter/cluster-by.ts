@@ -1,4 +1,5 @@
 import { VarveError } from "../../errors.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
 import type { DomainMetadataAction, MetadataAction } from "../../protocol/actions.ts";
 import { clusteringAction, clusteringColumns } from "../../protocol/domains.ts";
 import { propertyOf } from "../../protocol/properties.ts";
@@ -14,6 +15,8 @@ export interface ClusteredTable {
   readonly metadata: MetadataAction;
   /** The domain `delta.clustering`, where the table has one. */
   readonly domain: DomainMetadataAction | undefined;
+  /** Paths of logical names of the columns that it is clustered by so far. */
+  readonly before: readonly (readonly string[])[];
 }
 
 /** Another clustering of a table. */
@@ -35,7 +38,7 @@ const mostColumns = 4;
  * that order its values; `COLUMN_NOT_FOUND`
  */
 export function newClustering(
-  { schema, metadata, domain }: ClusteredTable,
+  { schema, metadata, domain, before }: ClusteredTable,
   texts: readonly string[],
 ): NewClustering {
   const mode = propertyOf(metadata.configuration, "columnMapping.mode");
@@ -67,20 +70,27 @@ export function newClustering(
   const keys = physical.map((path) => JSON.stringify(path));
   const twice = keys.findIndex((key, index) => keys.indexOf(key) !== index);
   if (twice >= 0) throw invalid(`The column ${texts[twice] ?? ""} is named twice. Name it once.`);
-  const before = clusteringColumns(domain);
   return {
-    domain: JSON.stringify(before) === JSON.stringify(physical) ? undefined : clusteringAction(physical),
-    before: before.map((path) => logicalPath(schema, path, mode)),
+    domain:
+      JSON.stringify(clusteringColumns(domain)) === JSON.stringify(physical)
+        ? undefined
+        : clusteringAction(physical),
+    before,
     after: paths.map(({ owner }) => owner),
   };
 }
 
+/** Paths of logical names of the columns that a table is clustered by. */
+export function logicalColumns(
+  { schema, metadata }: Pick<LogSnapshot, "schema" | "metadata">,
+  domain: DomainMetadataAction | undefined,
+): readonly (readonly string[])[] {
+  const mode = propertyOf(metadata.configuration, "columnMapping.mode");
+  return clusteringColumns(domain).map((path) => logicalPath(schema, path, mode));
+}
+
 /** The path of logical names of a path of physical ones; a name that no field has stays. */
-function logicalPath(
-  type: DeltaType,
-  path: readonly string[],
-  mode: ColumnMappingMode,
-): readonly string[] {
+function logicalPath(type: DeltaType, path: readonly string[], mode: ColumnMappingMode): readonly string[] {
   const [first, ...rest] = path;
   if (first === undefined || isPrimitive(type) || type.type !== "struct") return path;
   const field = type.fields.find((each) => physicalName(each, mode) === first);

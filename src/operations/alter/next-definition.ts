@@ -2,7 +2,12 @@ import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { propertyKey, propertyOf } from "../../protocol/properties.ts";
-import { assignColumnMapping, highestColumnId } from "../../schema/column-mapping.ts";
+import {
+  assignColumnMapping,
+  type ColumnMappingMode,
+  highestColumnId,
+  withoutColumnMapping,
+} from "../../schema/column-mapping.ts";
 import { serializeSchema } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
 import type { TableColumns } from "./alter-columns.ts";
@@ -14,11 +19,10 @@ export interface Definition {
   readonly schema: StructType;
 }
 
-/** What a change does to a table's properties and description. */
+/** What a change does to a table's properties. */
 export interface PropertyChange {
   readonly set: Readonly<Record<string, string>>;
   readonly unset: readonly string[];
-  readonly description: string | undefined;
 }
 
 /**
@@ -29,9 +33,29 @@ export interface PropertyChange {
 export function withProperties(snapshot: LogSnapshot, { set, unset }: PropertyChange): TableColumns {
   const { metadata } = snapshot;
   const mapped = mapInPlace(snapshot, set, unset);
-  const configuration = configurationOf(metadata, { ...set, ...mapped.properties }, unset);
+  const gone = removesMapping(snapshot, { set, unset }) ? [propertyKey("columnMapping.maxColumnId")] : [];
+  const configuration = configurationOf(metadata, { ...set, ...mapped.properties }, [...unset, ...gone]);
   checkTogether(configuration);
   return { schema: mapped.schema, partitionColumns: metadata.partitionColumns, configuration };
+}
+
+/** Whether a change of properties takes the column mapping off a table, so that its files name columns again. */
+export function removesMapping(
+  { metadata }: Pick<LogSnapshot, "metadata">,
+  change: Pick<PropertyChange, "set" | "unset">,
+): boolean {
+  return modeOf(metadata.configuration) !== "none" && modeAfter(metadata.configuration, change) === "none";
+}
+
+function modeOf(configuration: Readonly<Record<string, string>>): ColumnMappingMode {
+  return propertyOf(configuration, "columnMapping.mode");
+}
+
+function modeAfter(
+  configuration: Readonly<Record<string, string>>,
+  { set, unset }: Pick<PropertyChange, "set" | "unset">,
+): ColumnMappingMode {
+  return unset.includes(propertyKey("columnMapping.mode")) ? "none" : modeOf({ ...configuration, ...set });
 }
 
 /** The metadata with other columns and properties; its texts stay where nothing changes. */
@@ -73,15 +97,14 @@ function mapInPlace(
   set: Readonly<Record<string, string>>,
   unset: readonly string[],
 ): { readonly schema: StructType; readonly properties: Readonly<Record<string, string>> } {
-  const before = propertyOf(metadata.configuration, "columnMapping.mode");
-  const after = unset.includes(propertyKey("columnMapping.mode"))
-    ? "none"
-    : propertyOf({ ...metadata.configuration, ...set }, "columnMapping.mode");
+  const before = modeOf(metadata.configuration);
+  const after = modeAfter(metadata.configuration, { set, unset });
   if (before === after) return { schema, properties: {} };
+  if (after === "none") return { schema: withoutColumnMapping(schema), properties: {} };
   if (before !== "none" || after !== "name") {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `Cannot change the column mapping mode from ${before} to ${after}: only none to name is supported.`,
+      `Cannot change the column mapping mode from ${before} to ${after}: it can be enabled by name, and removed (none), by which every data file is written again.`,
       {
         before,
         after,
