@@ -19,11 +19,11 @@ import { refuseAppendOnly } from "./append-only.ts";
 export async function deleteRows(
   snapshot: LogSnapshot,
   where: string | undefined,
-  options: RewriteOptions & Pick<RewritePlan, "condition" | "readsTable"> = {},
+  options: RewriteOptions & Pick<RewritePlan, "condition" | "readsTable" | "subqueries"> = {},
 ): Promise<RewriteOutcome> {
   const target = await existingTarget(snapshot);
   refuseAppendOnly(target);
-  const { txn, batchId, userMetadata, targetFileBytes, condition, readsTable, ...run } = options;
+  const { txn, batchId, userMetadata, targetFileBytes, condition, readsTable, subqueries, ...run } = options;
   const predicate = JSON.stringify(where === undefined ? [] : [where]);
   return runRewrite(
     {
@@ -32,6 +32,7 @@ export async function deleteRows(
       where,
       condition,
       readsTable,
+      subqueries,
       operation: { name: "DELETE", parameters: { predicate } },
       batch: { txn, batchId },
       userMetadata,

@@ -29,6 +29,8 @@ export interface UpdateRequest {
   readonly condition?: RewritePlan["condition"];
   /** See {@link RewritePlan.readsTable}. */
   readonly readsTable?: RewritePlan["readsTable"];
+  /** See {@link RewritePlan.subqueries}. */
+  readonly subqueries?: RewritePlan["subqueries"];
 }
 
 /** Options of an update: its new rows are tested like those of an append. */
@@ -47,7 +49,7 @@ export type UpdateOptions = RewriteOptions & Pick<WriteOptions, "gate" | "gateOp
  */
 export async function updateRows(
   snapshot: LogSnapshot,
-  { set, where, condition, readsTable }: UpdateRequest,
+  { set, where, condition, readsTable, subqueries }: UpdateRequest,
   options: UpdateOptions = {},
 ): Promise<RewriteOutcome> {
   const target = await existingTarget(snapshot);
@@ -60,6 +62,7 @@ export async function updateRows(
     where,
     condition,
     readsTable,
+    subqueries,
     set: assignmentsOf(snapshot, set),
     tests: writeTests(target.metadata.configuration, { gate, gateOptions }),
     operation: { name: "UPDATE", parameters: { predicate } },

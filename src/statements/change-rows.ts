@@ -18,8 +18,9 @@ import { findField } from "../schema/fields.ts";
 import { isPrimitive, pathText, typeText } from "../schema/type-names.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
 import type { RewriteOutcome } from "../write/rewrite/commit-rewrite.ts";
-import type { TranslatedValue } from "../write/rewrite/rewrite-plan.ts";
+import type { SubqueryTables, TranslatedValue } from "../write/rewrite/rewrite-plan.ts";
 import { type StatementContext, type StatementResult, type StatementTable, tableText } from "./contract.ts";
+import { querySource } from "./query-tables.ts";
 import { Subqueries } from "./subqueries.ts";
 
 /** DELETE FROM. */
@@ -31,9 +32,16 @@ export async function deleteRows(
   const snapshot = await table.writable();
   const { userMetadata, signal } = context;
   const subqueries = new Subqueries(context, snapshot);
-  const chosen = conditionOf(where && (await subqueries.resolve(where)), target, snapshot);
-  const { readsTarget: readsTable } = subqueries;
-  const options = { condition: chosen?.condition, readsTable, userMetadata, signal };
+  const resolved = where === undefined ? undefined : await subqueries.resolve(where);
+  const perRow = await perRowSubqueries([resolved], target, snapshot, context);
+  const chosen = conditionOf(resolved, target, snapshot, perRow);
+  const options = {
+    condition: chosen?.condition,
+    readsTable: subqueries.readsTarget,
+    subqueries: perRow?.read,
+    userMetadata,
+    signal,
+  };
   return changed(kind, target, table, await deleteFrom(snapshot, chosen?.where, options));
 }
 
@@ -47,22 +55,22 @@ export async function updateRows(
   const { schema } = snapshot;
   const { userMetadata, signal } = context;
   const subqueries = new Subqueries(context, snapshot);
-  const values: Assigned[] = [];
-  for (const { path, start, value: given } of set) {
+  const resolved = where === undefined ? undefined : await subqueries.resolve(where);
+  const assigned: Assignment[] = [];
+  for (const { path, start, value } of set) {
     const [column, ...fields] = isQualified(path, target, schema) ? path.slice(1) : path;
     const own = [column ?? "", ...fields];
-    const value = given === "default" ? given : await subqueries.resolve(given);
-    values.push({ path: own, value: newValue(snapshot, { path: own, start, value }, target) });
+    assigned.push({ path: own, start, value: value === "default" ? value : await subqueries.resolve(value) });
   }
-  const condition = conditionOf(where && (await subqueries.resolve(where)), target, snapshot);
-  const request = { set: values, ...condition, readsTable: subqueries.readsTarget };
+  const expressions = assigned.flatMap(({ value }) => (value === "default" ? [] : [value]));
+  const perRow = await perRowSubqueries([resolved, ...expressions], target, snapshot, context);
+  const request = {
+    set: assigned.map((one) => ({ path: one.path, value: newValue(snapshot, one, target, perRow) })),
+    ...conditionOf(resolved, target, snapshot, perRow),
+    readsTable: subqueries.readsTarget,
+    subqueries: perRow?.read,
+  };
   return changed(kind, target, table, await update(snapshot, request, { userMetadata, signal }));
-}
-
-/** A value of a column or field of the table. */
-interface Assigned {
-  readonly path: readonly string[];
-  readonly value: string | TranslatedValue;
 }
 
 async function changed(
@@ -107,6 +115,7 @@ function conditionOf(
   where: SqlSlice | undefined,
   target: TableReference,
   snapshot: LogSnapshot,
+  subqueries: PerRowSubqueries | undefined,
 ): { readonly where: string; readonly condition: Term | undefined } | undefined {
   if (where === undefined) return undefined;
   const condition = translated(where, target, snapshot);
@@ -116,7 +125,39 @@ function conditionOf(
       `The condition ${where.text} is of type ${typeText(condition.type)}, not true or false. Compare it with something, as in "id = 7".`,
       { condition: where.text, found: typeText(condition.type) },
     );
-  return { where: unqualified(where, target, snapshot.schema), condition };
+  const text = subqueries?.texts.get(where) ?? unqualified(where, target, snapshot.schema);
+  return { where: text, condition };
+}
+
+/** The expressions of a statement in which subqueries are left, and what these read. */
+interface PerRowSubqueries {
+  readonly texts: ReadonlyMap<SqlSlice, string>;
+  readonly read: SubqueryTables;
+}
+
+/** `undefined` where no expression has a subquery left. */
+async function perRowSubqueries(
+  slices: readonly (SqlSlice | undefined)[],
+  target: TableReference,
+  snapshot: LogSnapshot,
+  context: StatementContext,
+): Promise<PerRowSubqueries | undefined> {
+  const texts = new Map<SqlSlice, string>();
+  let tables: SubqueryTables["tables"] = {};
+  for (const slice of slices) {
+    if (slice === undefined || !mayHaveSubquery(slice)) continue;
+    if (translated(slice, target, snapshot) !== undefined) continue;
+    const source = await querySource(slice, context);
+    texts.set(slice, source.sql);
+    tables = { ...tables, ...source.tables };
+  }
+  const [rowName = "target"] = qualifiers(target);
+  return texts.size === 0 ? undefined : { texts, read: { tables, rowName } };
+}
+
+function mayHaveSubquery(slice: SqlSlice): boolean {
+  const { names } = engineText(slice);
+  return names.has("select") || names.has("from");
 }
 
 /** An expression as Spark evaluates it; `undefined` where that is not known, so that the engine evaluates it. */
@@ -136,12 +177,14 @@ function newValue(
   snapshot: LogSnapshot,
   { path, value }: Assignment,
   target: TableReference,
+  subqueries: PerRowSubqueries | undefined,
 ): string | TranslatedValue {
   const slice = value === "default" ? defaultOf(snapshot, path) : value;
   const given = translated(slice, target, snapshot);
   const type = typeAt(snapshot.schema, path);
   // The verb says what is wrong with the path, and takes values of the engine as an append does.
-  if (given === undefined || type === undefined) return unqualified(slice, target, snapshot.schema);
+  if (given === undefined || type === undefined)
+    return subqueries?.texts.get(slice) ?? unqualified(slice, target, snapshot.schema);
   const assigned = assignTo(given, type, "name");
   const [expected, found] = [typeText(type), typeText(given.type)];
   if (assigned !== undefined) return { ...assigned, shown: given.sql, found, expected };

@@ -24,7 +24,10 @@ export function queryBindings(
  * A statement's query as a source of rows: its tables are opened at the versions that it names, and their newest
  * ones.
  */
-export async function querySource(slice: SqlSlice, context: StatementContext): Promise<SqlWriteSource> {
+export async function querySource(
+  slice: SqlSlice,
+  context: StatementContext,
+): Promise<SqlWriteSource & { readonly tables: Readonly<Record<string, LogSnapshot>> }> {
   const query = engineText(slice);
   const travel = rewriteTravelSql(query.sql);
   const tables: Record<string, LogSnapshot> = {};

@@ -3,9 +3,10 @@ import { type SparkToken, scan } from "../dialects/spark/tokenize.ts";
 import { engineText } from "../dialects/statements/engine-text.ts";
 import type { SqlSlice } from "../dialects/statements/syntax.ts";
 import type { EngineRow } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
+import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { prepareQuery } from "../query/query.ts";
+import type { QueryResult } from "../query/query-result.ts";
 import { typeText } from "../schema/type-names.ts";
 import type { DeltaType } from "../schema/types.ts";
 import type { StatementContext } from "./contract.ts";
@@ -38,15 +39,18 @@ export class Subqueries {
   }
 
   /**
-   * An expression in which the values of its subqueries stand for them. Spark refuses most of them.
+   * An expression in which the values of its subqueries stand for them. A subquery that cannot be evaluated by
+   * itself, as one that uses the columns around it, or has values that no constants can stand for, is left.
    *
-   * @throws `SQL_FAILED` for a subquery that cannot be evaluated by itself, as one that uses the columns around it
+   * @throws `SQL_FAILED` for a scalar subquery with several rows or columns
    */
   async resolve(slice: SqlSlice): Promise<SqlSlice> {
     if (!/\b(?:select|with|values)\b/i.test(slice.text)) return slice;
     let [text, end] = ["", 0];
     for (const subquery of subqueriesOf(slice.text)) {
-      text += slice.text.slice(end, subquery.start) + (await valueText(slice.text, subquery, this.#context));
+      const value = await valueText(slice.text, subquery, this.#context);
+      if (value === undefined) continue;
+      text += slice.text.slice(end, subquery.start) + value;
       end = subquery.end;
       this.readsTarget ||= await readsTable(subquery.text, this.#target, this.#context);
     }
@@ -71,7 +75,8 @@ function subqueriesOf(text: string): Subquery[] {
   for (let index = 0; index < tokens.length; index++) {
     if (tokens[index]?.value !== "(" || !beginsQuery(tokens, index + 1)) continue;
     const close = closing(tokens, index);
-    subqueries.push(subqueryAt(text, tokens, { open: index, close }));
+    const subquery = subqueryAt(text, tokens, { open: index, close });
+    if (subquery !== undefined) subqueries.push(subquery);
     index = close;
   }
   return subqueries;
@@ -86,7 +91,7 @@ function subqueryAt(
   text: string,
   tokens: readonly SparkToken[],
   { open, close }: { readonly open: number; readonly close: number },
-): Subquery {
+): Subquery | undefined {
   const [before, first, last] = [tokens[open - 1], tokens[open], tokens[close]];
   const [start, end] = [first?.start ?? 0, last?.end ?? text.length];
   const query = text.slice(first?.end, last?.start);
@@ -94,6 +99,7 @@ function subqueryAt(
   if (!isWord(before, "in")) return { kind: "scalar", text: query, start, end };
   const negated = isWord(tokens[open - 2], "not");
   const operand = operandStart(tokens, open - (negated ? 3 : 2));
+  if (operand === undefined) return undefined;
   return { kind: "in", text: query, start: operand, end, list: { start, negated } };
 }
 
@@ -110,8 +116,8 @@ function closing(tokens: readonly SparkToken[], open: number): number {
   return tokens.length - 1;
 }
 
-/** Where the left side of an IN begins, which is a column, a constant, a call, or in parentheses. */
-function operandStart(tokens: readonly SparkToken[], last: number): number {
+/** Where the left side of an IN begins, if it is a column, a constant, a call, or in parentheses. */
+function operandStart(tokens: readonly SparkToken[], last: number): number | undefined {
   let index = last;
   if (tokens[index]?.value === ")") {
     for (let depth = 0; index >= 0; index--) {
@@ -128,12 +134,7 @@ function operandStart(tokens: readonly SparkToken[], last: number): number {
     (before.kind === "symbol" && (before.value === "(" || before.value === ",")) ||
     isOpening(before);
   const start = tokens[index];
-  if (isWhole && start !== undefined && !isWord(start, "end")) return start.start;
-  throw new VarveError(
-    "SQL_FAILED",
-    "The left side of IN (SELECT …) must be a column, a constant, a call, or in parentheses. Put it into parentheses.",
-    {},
-  );
+  return isWhole && start !== undefined && !isWord(start, "end") ? start.start : undefined;
 }
 
 /** Words that may precede an operand. */
@@ -149,18 +150,25 @@ function isWord(token: SparkToken | undefined, ...words: readonly string[]): boo
   return token?.kind === "word" && words.includes(token.value.toLowerCase());
 }
 
-/** What stands for a subquery in the expression. */
-async function valueText(expression: string, subquery: Subquery, context: StatementContext): Promise<string> {
+/** What stands for a subquery in the expression; `undefined` if nothing can. */
+async function valueText(
+  expression: string,
+  subquery: Subquery,
+  context: StatementContext,
+): Promise<string | undefined> {
   const { kind, text, start, list } = subquery;
-  const { type, values, rows } = await valuesOf(text, kind, context);
+  const found = await valuesOf(text, kind, context);
+  if (found === undefined) return undefined;
+  const { type, values, rows } = found;
   if (kind === "exists") return rows > 0 ? "TRUE" : "FALSE";
   if (kind === "scalar") {
-    if (rows > 1) throw tooMany(text, "one row, because its value stands for it");
-    return literalText(type, values[0] ?? null, text);
+    if (rows > 1) throw refused(text, "has too many rows. It may have one, because its value stands for it.");
+    return literalText(type, values[0] ?? null);
   }
-  if (values.length > maxValues) throw tooMany(text, `${maxValues} rows, because they become a list`);
+  if (values.length > maxValues) return undefined;
   if (values.length === 0) return list?.negated === true ? "TRUE" : "FALSE";
-  const literals = values.map((value) => literalText(type, value, text));
+  const literals = values.flatMap((value) => literalText(type, value) ?? []);
+  if (literals.length < values.length) return undefined;
   return `${expression.slice(start, list?.start)}(${literals.join(", ")})`;
 }
 
@@ -171,18 +179,21 @@ interface Values {
   readonly rows: number;
 }
 
-/** The values of a subquery, each once; no more of them than tell that there are too many. */
-async function valuesOf(text: string, kind: Subquery["kind"], context: StatementContext): Promise<Values> {
+/**
+ * The values of a subquery, each once; no more of them than tell that there are too many. `undefined` if it cannot
+ * be bound by itself.
+ */
+async function valuesOf(
+  text: string,
+  kind: Subquery["kind"],
+  context: StatementContext,
+): Promise<Values | undefined> {
   const query = engineText({ text, start: 0 });
   const { engine, session, signal } = context;
-  await using result = await prepareQuery(engine, {
-    sql: query.sql,
-    tables: queryBindings(query, context),
-    session,
-    signal,
-  }).catch((error: unknown) => {
-    throw alone(text, error);
-  });
+  await using result = await boundQuery(
+    prepareQuery(engine, { sql: query.sql, tables: queryBindings(query, context), session, signal }),
+  );
+  if (result === undefined) return undefined;
   const [column, ...others] = result.columns;
   if (kind !== "exists" && (column === undefined || others.length > 0))
     throw refused(text, `has ${others.length + 1} columns. Select one.`);
@@ -202,18 +213,14 @@ function valueOfRow(row: EngineRow, name: string): string | null {
   return value === null || value === undefined ? null : String(value);
 }
 
-function alone(text: string, error: unknown): unknown {
-  if (!(error instanceof VarveError) || error.code !== "SQL_FAILED") return error;
-  return new VarveError(
-    "SQL_FAILED",
-    `The subquery (${text.slice(0, 200)}) cannot be evaluated by itself: ${error.message} It may use no columns of the row around it.`,
-    error.data,
-    error,
-  );
-}
-
-function tooMany(text: string, most: string): VarveError {
-  return refused(text, `has too many rows. It may have ${most}.`);
+/** `undefined` for a query that the engine cannot bind; what is wrong with it is told where the row is known. */
+async function boundQuery(query: Promise<QueryResult>): Promise<QueryResult | undefined> {
+  try {
+    return await query;
+  } catch (error) {
+    if (isVarveError(error, "SQL_FAILED")) return undefined;
+    throw error;
+  }
 }
 
 function refused(text: string, why: string): VarveError {
@@ -234,15 +241,11 @@ const casts: Readonly<Record<string, string>> = {
   timestamp_ntz: "TIMESTAMP_NTZ",
 };
 
-/** A value as a constant that Spark's dialect and the engine's read alike. */
-function literalText(type: DeltaType, value: string | null, text: string): string {
+/** A value as a constant that Spark's dialect and the engine's read alike; `undefined` for types without any. */
+function literalText(type: DeltaType, value: string | null): string | undefined {
   if (type === "void") return "NULL";
   const name = typeof type === "string" ? casts[type] : type.type === "decimal" ? typeText(type) : undefined;
-  if (name === undefined)
-    throw refused(
-      text,
-      `has values of type ${typeText(type)}, which no constant can stand for. Select a number, a text or a date.`,
-    );
+  if (name === undefined) return undefined;
   if (value === null) return `CAST(NULL AS ${name})`;
   const quoted = `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
   if (type === "string") return quoted;

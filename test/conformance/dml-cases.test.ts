@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { isVarveError } from "../../src/errors.ts";
 import { runDmlCase, unsupportedStatement } from "./dml-case-run.ts";
-import { type DmlCase, dmlCasesFile, dmlCasesFound, readDmlCases, underVariant } from "./dml-cases.ts";
+import { dmlCasesFile, dmlCasesFound, readDmlCases, underVariant } from "./dml-cases.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-dml-"));
 /** Numbers of cases that were not run, by the statement that is not supported yet. */
@@ -35,9 +34,8 @@ describe("statements do to a table what Spark does", () => {
       if (item.disputed !== undefined) skip(`Spark errs: ${item.disputed}`);
       const statement = await unsupportedStatement(item);
       if (statement !== undefined) pend(skip, statement);
-      const waiting = await runUntilRefused(item, join(folder, String(index)));
-      if (waiting === undefined) passed += 1;
-      else pend(skip, waiting);
+      await runDmlCase(item, join(folder, String(index)));
+      passed += 1;
     });
   }
 });
@@ -45,23 +43,4 @@ describe("statements do to a table what Spark does", () => {
 function pend(skip: (reason: string) => void, what: string): void {
   pending.set(what, (pending.get(what) ?? 0) + 1);
   skip(`${what} is not supported yet`);
-}
-
-/** Refusals of statements that varve runs, for some tables: not supported yet. */
-const refusedYet: readonly (readonly [RegExp, string])[] = [
-  [/refused because it contains a subquery/, "a subquery in an expression"],
-];
-
-/** Runs a case; returns what it needs that is not supported yet. */
-async function runUntilRefused(item: DmlCase, place: string): Promise<string | undefined> {
-  try {
-    await runDmlCase(item, place);
-    return undefined;
-  } catch (error) {
-    if (!isVarveError(error, "UNSUPPORTED_FEATURE", "SQL_REFUSED")) throw error;
-    const { message } = error;
-    const refused = refusedYet.find(([pattern]) => pattern.test(message));
-    if (refused === undefined) throw error;
-    return refused[1];
-  }
 }

@@ -27,4 +27,12 @@ export const fencesMistakes: readonly Mistake[] = [
     test: "common-tables.test.ts",
     name: "is refused, for it may be another table",
   },
+  {
+    what: "Subqueries of a condition read whatever they name.",
+    file: "caller-sql.ts",
+    find: "  await checkScope(core, whole, selected(callerSql), {",
+    replace: "  await checkScope(core, own, selected(callerSql), {",
+    test: "rows-by-subquery.test.ts",
+    name: "pass the fence where they are evaluated",
+  },
 ];

@@ -17,6 +17,14 @@ export const rewritesMistakes: readonly Mistake[] = [
     name: "keeps rows for which the condition is null or false",
   },
   {
+    what: "A subquery over the table itself does not count as reading it.",
+    file: "chosen-rows.ts",
+    find: "&& version === snapshot.version",
+    replace: "&& version > snapshot.version",
+    test: "rows-by-subquery.test.ts",
+    name: "that read the table itself conflict",
+  },
+  {
     what: "A number is taken for a condition.",
     file: "row-condition.ts",
     find: 'described.type !== "BOOLEAN"',

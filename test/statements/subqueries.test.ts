@@ -62,6 +62,10 @@ describe("a subquery of DELETE or UPDATE", () => {
     ["id = (SELECT id FROM s WHERE id > 100)", []],
     ["id IN (WITH q AS (SELECT * FROM s WHERE id = 1) SELECT id FROM q)", [1]],
     ["id IN (VALUES (1), (7))", [1]],
+    ["EXISTS (SELECT 1 FROM s WHERE s.id = t.id)", [1, 2]],
+    ["id + 1 IN (SELECT 2)", [1]],
+    ["id IN (SELECT range FROM range(1001))", [1, 2]],
+    ["{'a': id} = (SELECT {'a': 1})", [1]],
   ])("stands for its values: %s", async (condition, ids) => {
     expect(await deleted(condition)).toEqual(ids);
   });
@@ -77,11 +81,7 @@ describe("a subquery of DELETE or UPDATE", () => {
 
   it.each([
     ["id = (SELECT id FROM s)", /has too many rows/],
-    ["EXISTS (SELECT 1 FROM s WHERE s.id = t.id)", /cannot be evaluated by itself/],
     ["id IN (SELECT id, v FROM s)", /has 2 columns/],
-    ["id + 1 IN (SELECT 2)", /Put it into parentheses/],
-    ["id IN (SELECT range FROM range(1001))", /they become a list/],
-    ["v = (SELECT named_struct FROM (SELECT {'a': 1} AS named_struct))", /no constant can stand for/],
   ])("is refused where it has no value of its own: %s", async (condition, message) => {
     const { t, s } = await tables();
     const error = await failing(runSql(`DELETE FROM t WHERE ${condition}`, { tables: { t, s } }));

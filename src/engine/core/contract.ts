@@ -398,4 +398,9 @@ export interface FencedSession extends Session {
     callerSql: string,
     columns: readonly EngineColumn[] | readonly NamedColumns[],
   ): Promise<SqlExpression>;
+  /**
+   * Like {@link FencedSession.callerExpression}, and the SQL may have subqueries over the session's relations,
+   * which can use the columns of the row. Evaluate it once: a subquery may answer differently each time.
+   */
+  callerSubqueries(callerSql: string, row: NamedColumns): Promise<SqlExpression>;
 }

@@ -59,17 +59,27 @@ export async function checkedQuery(
   scope: QueryScope,
 ): Promise<SqlSelect> {
   const { statement, query } = await oneStatement(core, callerSql);
-  checkTables(statement, scope);
-  const parts = [...walk(statement)];
+  await checkScope(core, statement, { sql: callerSql, offset: 0 }, scope);
+  return query;
+}
+
+/** @throws `SQL_REFUSED` */
+async function checkScope(
+  core: EngineCore,
+  tree: Tree,
+  text: ReturnType<typeof selected>,
+  scope: QueryScope,
+): Promise<void> {
+  checkTables(tree, scope);
+  const parts = [...walk(tree)];
   if (parts.some((part) => part["class"] === "PARAMETER"))
     throw refused("it has parameters", "Put the values into the text");
   const tableCalls = new Set(
     parts.filter((part) => part["type"] === "TABLE_FUNCTION").map((part) => part["function"]),
   );
-  await checkQueryCalls(core, parts, tableCalls, { sql: callerSql, offset: 0 });
-  await checkListSorters(parts, callerSql, scope.readsVariants);
-  await checkVariantCasts(parts, callerSql, scope.readsJson);
-  return query;
+  await checkQueryCalls(core, parts, tableCalls, text);
+  await checkListSorters(parts, text.sql, scope.readsVariants);
+  await checkVariantCasts(parts, text.sql, scope.readsJson);
 }
 
 /** See {@link FencedSession.callerExpression}. */
@@ -102,6 +112,47 @@ function nullRow(columns: readonly EngineColumn[]): SqlExpression {
   return sql`(SELECT ${row.length === 0 ? sql`1 AS one` : row})`;
 }
 
+/** See {@link FencedSession.callerSubqueries}. */
+export async function callerSubqueries(
+  core: EngineCore,
+  callerSql: string,
+  { relation, columns }: NamedColumns,
+): Promise<SqlExpression> {
+  assertInternal(core.fenced, "a caller's expression before the fence");
+  const whole = await oneExpression(core, callerSql, [...rowExpressions, subquery]);
+  const own = withoutSubqueries(whole);
+  await checkRowCalls(core, own, columns, selected(callerSql));
+  const names = { columns, relations: [relation] };
+  checkNames(own, names, "parsed");
+  await checkScope(core, whole, selected(callerSql), {
+    tables: await sessionTables(core),
+    files: new Set(),
+    readsVariants: () => hasColumnOf(core, "VARIANT"),
+    readsJson: () => hasColumnOf(core, "JSON"),
+  });
+  const checked = inParentheses(callerSql);
+  await core.typedColumns(
+    sql`SELECT 1 AS one FROM ${nullRow(columns)} AS ${quoteName(relation)} WHERE ${checked} IS NULL`,
+  );
+  checkNames(own, names, "bound");
+  return checked;
+}
+
+const subquery = "SUBQUERY";
+const subqueryAdvice =
+  "Use the columns of its own row only; DELETE and UPDATE as statements of SQL may have subqueries";
+
+/** A tree without the queries of its subqueries; its depth is bounded. */
+function withoutSubqueries(tree: Tree): Tree {
+  const kept = Object.entries(tree).filter(([key]) => tree["class"] !== subquery || key !== "subquery");
+  return Object.fromEntries(kept.map(([key, value]) => [key, valueWithoutSubqueries(value)]));
+}
+
+function valueWithoutSubqueries(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(valueWithoutSubqueries);
+  return isTree(value) ? withoutSubqueries(value) : value;
+}
+
 /** A caller's SQL that was checked; the line break ends a comment at its end. */
 function inParentheses(callerSql: string): SqlExpression {
   return `(${callerSql}\n)` as SqlExpression;
@@ -121,7 +172,11 @@ const select = sql`SELECT `;
  * The tree of SQL that is one expression over the columns of its own row, with or without parentheses.
  * @throws `SQL_REFUSED`
  */
-async function oneExpression(core: EngineCore, callerSql: string): Promise<Tree> {
+async function oneExpression(
+  core: EngineCore,
+  callerSql: string,
+  allowed: Iterable<string> = rowExpressions,
+): Promise<Tree> {
   core.callerTexts.add(callerSql);
   const expression = onlyExpression(await parsed(core, `${select}${callerSql}`, select.length));
   const wrapped = await parsed(core, `${select}(${callerSql}\n)`, select.length + 1);
@@ -132,12 +187,13 @@ async function oneExpression(core: EngineCore, callerSql: string): Promise<Tree>
     );
   }
   checkExpressionSize(expression);
-  for (const part of walk(expression)) {
+  const kinds = new Set(allowed);
+  for (const part of walk(kinds.has(subquery) ? withoutSubqueries(expression) : expression)) {
     const kind = part["class"];
-    if (typeof kind === "string" && !rowExpressions.has(kind)) {
+    if (typeof kind === "string" && !kinds.has(kind)) {
       throw refused(
         `it contains a ${kind.toLowerCase().replaceAll("_", " ")}`,
-        "An expression may use the columns of its own row only",
+        kind === subquery ? subqueryAdvice : "An expression may use the columns of its own row only",
       );
     }
   }

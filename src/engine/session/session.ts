@@ -27,7 +27,7 @@ import type {
 } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { openCore } from "../core/open-core.ts";
-import { callerExpression, callerQuery, checkRowExpression } from "../fence/caller-sql.ts";
+import { callerExpression, callerQuery, callerSubqueries, checkRowExpression } from "../fence/caller-sql.ts";
 import { fence } from "../fence/fence.ts";
 import { serializedTree } from "../fence/syntax-tree.ts";
 import { writeFile } from "../output/file-export.ts";
@@ -146,5 +146,9 @@ class FencedDuckdbSession extends DuckdbSession implements FencedSession {
     columns: readonly EngineColumn[] | readonly NamedColumns[],
   ): Promise<SqlExpression> {
     return callerExpression(this.core, callerSql, columns);
+  }
+
+  callerSubqueries(callerSql: string, row: NamedColumns): Promise<SqlExpression> {
+    return callerSubqueries(this.core, callerSql, row);
   }
 }

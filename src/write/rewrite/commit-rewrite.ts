@@ -63,7 +63,10 @@ export async function commitRewrite(
         marked: files.marked,
       },
       txn: batchTransaction(plan.batch),
-      reads: { wholeTable: plan.readsTable, predicates: [matches.predicate] },
+      reads: {
+        wholeTable: plan.readsTable === true || matches.chosen?.readsTarget,
+        predicates: [matches.predicate],
+      },
       judgedByTable: comparesWithTable,
       commitInfo: verdict === undefined ? undefined : { gate: summarizeVerdict(verdict) },
       userMetadata: plan.userMetadata,

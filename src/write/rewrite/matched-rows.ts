@@ -15,6 +15,7 @@ import { freePrefix } from "../../util/free-prefix.ts";
 import { filesOfPartitions } from "../stages/remove-condition.ts";
 import { rowCondition } from "../stages/row-condition.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
+import { type ChosenRows, chosenRows, scanWithChosen } from "./chosen-rows.ts";
 import type { MatchedFile, RewritePlan } from "./rewrite-plan.ts";
 
 /** The rows that a plan changes. */
@@ -25,6 +26,8 @@ export interface MatchedRows {
   readonly condition: SqlExpression;
   /** Only files that hold such rows. */
   readonly files: readonly MatchedFile[];
+  /** The rows as they were chosen once, where subqueries are involved; `condition` is then a column of theirs. */
+  readonly chosen?: ChosenRows | undefined;
   /** Whether the condition, or its absence, selects whole files by the log alone. */
   readonly wholeFiles: boolean;
 }
@@ -43,11 +46,22 @@ const partRows = 65_536;
  * @throws `SQL_FAILED`, `SQL_REFUSED`, errors of the files that are read
  */
 export async function matchedRows(room: WriteRoom, plan: RewritePlan, marks: boolean): Promise<MatchedRows> {
-  const { target, snapshot, where, set } = plan;
+  const { target, snapshot, where, set, subqueries } = plan;
   const always: Predicate = { op: "constant", value: true };
   const predicate =
-    where === undefined ? always : await predicateFromSql(room.session, where, snapshot.schema);
+    where === undefined
+      ? always
+      : await predicateFromSql(room.session, where, snapshot.schema, subqueries?.rowName);
   const { files: adds } = await (await snapshot.files()).prune(predicate);
+  if (subqueries !== undefined) {
+    const translated = where === undefined ? undefined : translatedCondition(plan, where);
+    const chosen = await chosenRows(room, plan, adds, translated);
+    const place = placeName(snapshot);
+    const scan = await scanWithChosen(room, plan, adds, chosen, { place });
+    const { chosen: condition } = chosen;
+    const files = await countedFiles(room.session, adds, { scan, place, condition, marks });
+    return { predicate, condition, files, chosen, wholeFiles: false };
+  }
   const allowReading = async () => {
     const paths = set === undefined ? [] : adds.map(({ path }) => path);
     appendAll(room.readable, await locateFiles(snapshot.context, paths));

@@ -10,6 +10,7 @@ import { planFiles } from "../../table/scan/scan.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { keptRowIds } from "../stages/kept-row-ids.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
+import { type ChosenRows, scanWithChosen } from "./chosen-rows.ts";
 import type { MatchedRows } from "./matched-rows.ts";
 import type { Assignment, MatchedFile, RewritePlan } from "./rewrite-plan.ts";
 
@@ -38,6 +39,8 @@ export interface ChangingRows {
   readonly names: OwnNames;
   /** SQL over the table's columns that is TRUE or FALSE for a row. */
   readonly condition: SqlExpression;
+  /** Where subqueries are involved: what they gave, in columns of the scan. */
+  readonly chosen?: ChosenRows | undefined;
   readonly readsIds: boolean;
 }
 
@@ -49,16 +52,24 @@ function ownNames(schema: StructType): OwnNames {
 
 /** The rows of some files, of which the matched ones change. */
 export async function changingRows(
-  { session }: Pick<WriteRoom, "session">,
-  { target, snapshot }: RewritePlan,
-  { condition }: MatchedRows,
+  room: Pick<WriteRoom, "session">,
+  plan: RewritePlan,
+  { condition, chosen }: MatchedRows,
   files: readonly MatchedFile[],
 ): Promise<ChangingRows> {
+  const { target, snapshot } = plan;
   const { schema } = snapshot;
+  const names = ownNames(schema);
   const readsIds = keptRowIds(target) !== undefined;
   const adds = files.map(({ add }) => add);
-  const scan = await planFiles(session, snapshot, adds, { typedVariants: true, rowTracking: readsIds });
-  return { scan: scan.sql, schema, names: ownNames(schema), condition, readsIds };
+  const own = { schema, names, condition, chosen, readsIds };
+  if (chosen !== undefined) {
+    const options = { rowTracking: readsIds, place: `${names.prefix}place` };
+    return { scan: await scanWithChosen(room, plan, adds, chosen, options), ...own };
+  }
+  const options = { typedVariants: true, rowTracking: readsIds };
+  const scan = await planFiles(room.session, snapshot, adds, options);
+  return { scan: scan.sql, ...own };
 }
 
 /**
@@ -68,16 +79,19 @@ export async function changingRows(
  */
 export async function assignedValues(
   fenced: FencedSession,
-  { scan, schema }: Pick<ChangingRows, "scan" | "schema">,
+  { scan, schema, chosen }: Pick<ChangingRows, "scan" | "schema" | "chosen">,
   set: readonly Assignment[],
   partitionColumns: readonly string[],
 ): Promise<AssignedValues> {
   const columns = engineColumns(schema);
   const bound: BoundAssignment[] = [];
-  for (const { path, value } of set)
+  for (const [index, { path, value }] of set.entries())
     bound.push({
       path,
-      value: typeof value === "string" ? await fenced.callerExpression(value, columns) : value.sql,
+      value:
+        typeof value === "string"
+          ? (chosen?.values[index] ?? (await fenced.callerExpression(value, columns)))
+          : value.sql,
     });
   const values = new Map<string, SqlExpression>();
   for (const field of schema.fields) {

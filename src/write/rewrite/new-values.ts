@@ -1,4 +1,4 @@
-import type { Session } from "../../engine/core/contract.ts";
+import type { Session, StagedRelation } from "../../engine/core/contract.ts";
 import { shownColumns, shownValue } from "../../engine/core/shown-value.ts";
 import { VarveError } from "../../errors.ts";
 import { Gate } from "../../quality/gate/gate.ts";
@@ -109,7 +109,6 @@ async function requireTranslated(
 export async function judgeNewRows(
   room: WriteRoom,
   plan: RewritePlan,
-  matches: MatchedRows,
   { values, compared }: { readonly values: NewValues; readonly compared: ComparedTables },
   services: StageServices,
 ): Promise<GateOutcome | undefined> {
@@ -124,10 +123,7 @@ export async function judgeNewRows(
     relation: { sql: select, columns: await room.session.describe(select) },
   });
   const { [thisTable]: table, ...others } = compared;
-  const relations =
-    table === undefined
-      ? others
-      : { ...others, [thisTable]: rowsWhere(table, sql`NOT ${matches.condition}`) };
+  const relations = table === undefined ? others : { ...others, [thisTable]: unmatched(table, rows) };
   const gate = await Gate.open(room.session, tests.suite, batch, {
     now: target.context.world.now(),
     relations,
@@ -139,6 +135,15 @@ export async function judgeNewRows(
   requireAccepted(verdict);
   if (!verdict.untouched) throw changesRows(tests.suite, verdict);
   return verdict;
+}
+
+/** The rows of the table that the update leaves as they are. */
+function unmatched(table: StagedRelation, { scan, schema, condition, chosen }: ChangingRows): StagedRelation {
+  if (chosen === undefined) return rowsWhere(table, sql`NOT ${condition}`);
+  // Which rows were chosen is known by their places, which are no part of the table's rows.
+  const columns = schema.fields.map(({ name }) => quoteName(name));
+  const select = sql`SELECT ${columns} FROM (${table.sql}) EXCEPT ALL SELECT ${columns} FROM (${scan}) WHERE ${condition}`;
+  return { ...table, sql: select, positionedSql: select };
 }
 
 function changesRows({ name }: Suite, verdict: GateOutcome): VarveError {

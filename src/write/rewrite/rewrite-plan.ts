@@ -20,6 +20,8 @@ export interface RewritePlan {
   readonly readsTable?: boolean | undefined;
   /** The new values of the rows; absent: the rows are deleted. */
   readonly set?: readonly Assignment[] | undefined;
+  /** What subqueries in the condition and in values read; absent: there are none. */
+  readonly subqueries?: SubqueryTables | undefined;
   readonly operation: Operation;
   readonly batch: BatchName;
   /** Tests of the changed rows; absent if rows are deleted or not tested. */
@@ -28,6 +30,14 @@ export interface RewritePlan {
   readonly userMetadata?: string | undefined;
   /** Split data files near this many bytes; default: by the table's property. */
   readonly targetFileBytes?: number | undefined;
+}
+
+/** The tables that subqueries read, and how they name the row that they are about. */
+export interface SubqueryTables {
+  /** By the names in the texts. */
+  readonly tables: Readonly<Record<string, LogSnapshot>>;
+  /** The name by which they may qualify the columns of the changed table's row. */
+  readonly rowName: string;
 }
 
 /** The new value of a column. */

@@ -42,8 +42,7 @@ export async function runRewrite(plan: RewritePlan, run: RewriteRun): Promise<Re
     const found = foundIn(plan, matches);
     if (run.dryRun === true) return { ...found, outcome: "dryRun" };
     if (matches.files.length === 0 && txn === undefined) return found;
-    const verdict =
-      values === undefined ? undefined : await judged(room, plan, matches, { values, compared, run });
+    const verdict = values === undefined ? undefined : await judged(room, plan, { values, compared, run });
     begin(run, "writing");
     const files = await rewriteFiles(room, plan, matches, values, {
       onShare:
@@ -59,7 +58,6 @@ export async function runRewrite(plan: RewritePlan, run: RewriteRun): Promise<Re
 function judged(
   room: WriteRoom,
   plan: RewritePlan,
-  matches: MatchedRows,
   {
     values,
     compared,
@@ -71,13 +69,7 @@ function judged(
   },
 ): Promise<GateOutcome | undefined> {
   begin(run, "checking");
-  return judgeNewRows(
-    room,
-    plan,
-    matches,
-    { values, compared },
-    { history: run.history, signal: run.signal },
-  );
+  return judgeNewRows(room, plan, { values, compared }, { history: run.history, signal: run.signal });
 }
 
 function begin({ onProgress, signal }: RewriteRun, phase: RewriteProgress["phase"]): void {

@@ -41,9 +41,19 @@ export async function booleanOver(
   scope: readonly EngineColumn[] | readonly NamedColumns[],
 ): Promise<SqlExpression> {
   const condition = await fenced.callerExpression(where, scope);
+  await requireBoolean(fenced, where, condition, scope);
+  return condition;
+}
+
+/** @throws `SQL_FAILED` for a value that is no condition */
+export async function requireBoolean(
+  fenced: FencedSession,
+  where: string,
+  condition: SqlExpression,
+  scope: readonly EngineColumn[] | readonly NamedColumns[],
+): Promise<void> {
   const [described] = await fenced.describe(sql`SELECT ${condition} AS condition FROM ${nullRows(scope)}`);
   if (described !== undefined && described.type !== "BOOLEAN") throw notCondition(where, described);
-  return condition;
 }
 
 /** One row of each relation with nothing in it, of which expressions can be described. */
