@@ -1,4 +1,6 @@
 import { isGuardStop } from "../../engine/fence/row-guard.ts";
+import { physicalName } from "../../schema/column-mapping.ts";
+import { requireColumn } from "../../schema/fields.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import {
@@ -6,13 +8,14 @@ import {
   type StagedData,
   stageData,
 } from "../../table/data-files/write-data-files.ts";
+import type { IdentityColumn } from "../../table/rules/write-requirements.ts";
 import { sumOf } from "../../util/sum.ts";
 import { type BatchTarget, dataTarget } from "../plan/batch-target.ts";
 import { markedFiles, type RewriteServices, type RewrittenFiles } from "../rewrite/rewrite-files.ts";
 import type { MatchedFile } from "../rewrite/rewrite-plan.ts";
 import { requireAllRows } from "../stages/accounted-rows.ts";
 import { checkRules, checkWritten, violatedSql } from "../stages/batch-checks.ts";
-import { numberedTarget } from "../stages/batch-rows.ts";
+import { numberedTarget, withIdentityMarks } from "../stages/batch-rows.ts";
 import { targetOfWritten } from "../stages/give-types.ts";
 import { keptRowIds } from "../stages/kept-row-ids.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
@@ -78,7 +81,7 @@ export async function mergeFiles(
   const target = written?.target ?? actions.clauses.target;
   const changes = feeds ? await writeChanges(writing, rows, target) : undefined;
   return {
-    target: numbered(writing, target),
+    target: numbered(writing, target, written?.data),
     data: written?.data,
     changes,
     marked,
@@ -195,14 +198,41 @@ async function writeChanges(
   return data;
 }
 
-/** The target with the marks of identity columns moved past the numbers that inserted rows took. */
-function numbered({ values, actions }: Writing, target: BatchTarget): BatchTarget {
+/**
+ * The target with the marks of identity columns moved past the numbers that inserted rows took. Where a merge
+ * numbers rows, it also moves past numbers that other clauses give, and those of copied rows, as Spark does.
+ */
+function numbered(
+  { values, actions }: Writing,
+  target: BatchTarget,
+  data: StagedData | undefined,
+): BatchTarget {
   const { rules, clauses } = values;
-  return rules.numbered.reduce((marked, identity) => {
+  return rules.numbered.reduce((before, identity) => {
     const taken = clauses.filter(
       ({ clause, columns }) => clause.action === "insert" && !columns.has(identity.column),
     );
     const rows = sumOf(taken, ({ index }) => actions.counts[index] ?? 0);
-    return numberedTarget(marked, { ...rules, numbered: [identity] }, rows);
+    const marked = numberedTarget(before, { ...rules, numbered: [identity] }, rows);
+    const mark = rows === 0 ? undefined : farthestNumber(marked, identity, data);
+    return mark === undefined ? marked : withIdentityMarks(marked, new Map([[identity.column, mark]]));
   }, target);
+}
+
+/** The farthest number of an identity column in the written files, by their statistics. */
+function farthestNumber(
+  { schema, requirements }: BatchTarget,
+  { column, step }: IdentityColumn,
+  data: StagedData | undefined,
+): bigint | undefined {
+  const name = physicalName(requireColumn(schema, column), requirements.columnMapping);
+  const bounds = (data?.files ?? []).flatMap(({ written }) => {
+    const own = written.columns.find(({ path }) => path.length === 1 && path[0] === name);
+    const bound = step > 0n ? own?.max : own?.min;
+    return bound === undefined ? [] : [BigInt(bound)];
+  });
+  return bounds.reduce<bigint | undefined>(
+    (far, bound) => (far === undefined || (step > 0n ? bound > far : bound < far) ? bound : far),
+    undefined,
+  );
 }

@@ -78,6 +78,11 @@ export function numberedTarget(target: BatchTarget, rules: WriteRules, rows: num
       firstIdentity(identity) + BigInt(rows - 1) * identity.step,
     ]),
   );
+  requireNumbers(marks, rows);
+  return withIdentityMarks(target, marks);
+}
+
+function requireNumbers(marks: ReadonlyMap<string, bigint>, rows: number): void {
   for (const [column, mark] of marks) {
     if (BigInt.asIntN(64, mark) === mark) continue;
     throw new VarveError(
@@ -86,6 +91,10 @@ export function numberedTarget(target: BatchTarget, rules: WriteRules, rows: num
       { column: [column] },
     );
   }
+}
+
+/** The target with other high-water marks of identity columns. */
+export function withIdentityMarks(target: BatchTarget, marks: ReadonlyMap<string, bigint>): BatchTarget {
   const fields = target.schema.fields.map((field) => {
     const mark = marks.get(field.name);
     return mark === undefined

@@ -77,6 +77,25 @@ describe.each([
     expect((await fsck(folder, { data: true, deep: true })).findings).toEqual([]);
   });
 
+  it("goes on from the numbers that a clause gave, where another one numbered rows", async () => {
+    await using table = await createTable(join(freshFolder(), "t"), {
+      schema: schema()
+        .long("id", { identity: { start: 1, step: 2, allowExplicitInsert: true } })
+        .string("key"),
+      properties,
+    });
+    await table.append([{ key: "a" }]);
+    await merge(table, [{ key: "b" }, { key: "c" }], {
+      on: "t.key = s.key",
+      clauses: [
+        { when: "new", if: "s.key = 'b'", insert: { id: "500", key: "s.key" } },
+        { when: "new", insert: { key: "s.key" } },
+      ],
+    });
+    await table.append([{ key: "d" }]);
+    expect(await texts(table)).toEqual(["1 a", "3 c", "500 b", "501 d"]);
+  });
+
   it("holds CHECK constraints for every row that is written, and says which row of the source breaks one", async () => {
     await using table = await createTable(join(freshFolder(), "t"), {
       schema: schema().long("id").long("n"),
