@@ -147,7 +147,7 @@ function positionOf(place: string): "first" | { readonly after: string } {
   throw new VarveError(
     "INVALID_ARGUMENT",
     `--move cannot put a column at ${JSON.stringify(place)}: write column=first, or "column=after other".`,
-    { place },
+    { option: "--move" },
   );
 }
 

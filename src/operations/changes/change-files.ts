@@ -16,11 +16,11 @@ import type {
 } from "../../protocol/actions.ts";
 import { isFeatureActive } from "../../protocol/features.ts";
 import { parseSchema } from "../../schema/schema-json.ts";
+import type { StructType } from "../../schema/types.ts";
 import { deletedRows, type RowSelection, type VectorOwner } from "../../table/scan/row-selection.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { type BitSet, difference, isEmpty } from "../../util/bit-sets.ts";
 import { throwIfCancelled } from "../../util/cancel.ts";
-import { schemaObstacle } from "./change-schema.ts";
 
 /** A file, or some of its rows, from which a version's changes are read. */
 export interface ChangedFile {
@@ -32,44 +32,74 @@ export interface ChangedFile {
   readonly version: number;
   /** Milliseconds since 1970-01-01 UTC. */
   readonly timestamp: number;
+  /** Index in {@link ChangedFiles.definitions} of the definition that the file was written under. */
+  readonly definition: number;
 }
 
-interface State {
+/** Files, and the definitions of the table that they were written under. */
+export interface ChangedFiles {
+  readonly files: readonly ChangedFile[];
+  /** All that the table had from before the range to its end, the oldest first. */
+  readonly definitions: readonly VersionDefinition[];
+}
+
+/** A table's definition at a version. */
+export interface VersionDefinition {
+  readonly version: number;
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
+  readonly schema: StructType;
 }
+
+type State = Pick<VersionDefinition, "protocol" | "metadata">;
 
 /**
  * Lists the files from which the changes of the versions `from` to `last.version` are read.
  *
- * @throws `CHANGES_UNAVAILABLE` naming the version, if a commit is gone, was made without the feed, or has a
- * schema that the last one cannot show; `DELETION_VECTOR_CORRUPT`, `DATA_FILE_MISSING`
+ * @throws `CHANGES_UNAVAILABLE` naming the version, if a commit is gone or was made without the feed;
+ * `DELETION_VECTOR_CORRUPT`, `DATA_FILE_MISSING`
  */
 export async function changedFiles(
   last: LogSnapshot,
   from: number,
   listing: LogListing,
   signal?: AbortSignal,
-): Promise<ChangedFile[]> {
+): Promise<ChangedFiles> {
   const times = new Map(fileTimes(listing).map((time) => [time.version, time.timestamp]));
   const changed: ChangedFile[] = [];
+  const definitions: VersionDefinition[] = [];
   let state = await stateAt(last, from);
+  if (from > 0) definitionIndex(definitions, state, from - 1);
   for (let version = from; version <= last.version; version++) {
     throwIfCancelled(signal, "reading changes");
     const actions = await commitOf(last, version);
+    const before = state;
     state = stateAfter(state, actions);
     checkFeed(state, version);
-    const obstacle = schemaObstacle(last, parseSchema(state.metadata.schemaString), state.metadata, version);
-    if (obstacle !== undefined) throw obstacle;
     const timestamp = commitTime(version, actions, state, times);
     const fed = actions.filter((action): action is CdcAction => action.kind === "cdc");
     const files =
       fed.length > 0
-        ? fed.map(({ path, partitionValues }) => ({ path, partitionValues }))
-        : await derivedFiles(last, actions, version);
-    for (const file of files) changed.push({ ...file, version, timestamp });
+        ? fed.map(({ path, partitionValues }) => ({ path, partitionValues, isRemoved: false }))
+        : await derivedFiles(last, actions, version, before);
+    // What a commit removes was written before it, under the definition that it may have changed.
+    const removedUnder = Math.max(definitions.length - 1, 0);
+    const writtenUnder = definitionIndex(definitions, state, version);
+    for (const { isRemoved, ...file } of files) {
+      const definition = isRemoved ? removedUnder : writtenUnder;
+      changed.push({ ...file, version, timestamp, definition });
+    }
   }
-  return changed;
+  return { files: changed, definitions };
+}
+
+/** The place of the newest definition in the list, to which it is added if it is not there. */
+function definitionIndex(definitions: VersionDefinition[], state: State, version: number): number {
+  const { protocol, metadata } = state;
+  const newest = definitions.at(-1);
+  if (newest?.protocol !== protocol || newest.metadata !== metadata)
+    definitions.push({ version, protocol, metadata, schema: parseSchema(metadata.schemaString) });
+  return definitions.length - 1;
 }
 
 /**
@@ -118,7 +148,10 @@ function checkFeed({ protocol, metadata }: State, version: number): void {
   );
 }
 
-type DerivedFile = Omit<ChangedFile, "version" | "timestamp">;
+interface DerivedFile extends Omit<ChangedFile, "version" | "timestamp" | "definition"> {
+  /** Whether the commit removes the file, which others wrote before. */
+  readonly isRemoved: boolean;
+}
 
 /**
  * Inserts and deletes of a commit without change files: whole files, or the rows by which a file's deletion
@@ -128,6 +161,7 @@ async function derivedFiles(
   last: LogSnapshot,
   actions: readonly Action[],
   version: number,
+  before: State,
 ): Promise<DerivedFile[]> {
   const keyOf = pathKeyer(last.context.store.uri);
   const adds = new Map<string, AddAction>();
@@ -139,7 +173,7 @@ async function derivedFiles(
   const files: DerivedFile[] = [];
   for (const [key, add] of adds) {
     const removed = removes.get(key);
-    const [now, before] = await vectorRows(last, [
+    const [now, earlier] = await vectorRows(last, [
       add,
       { path: add.path, deletionVector: removed?.deletionVector },
     ]);
@@ -148,15 +182,24 @@ async function derivedFiles(
         path: add.path,
         partitionValues: add.partitionValues,
         changeType: "insert",
+        isRemoved: false,
         ...without(now),
       });
-    else appendAll(files, vectorChanges(add, now, before));
+    else appendAll(files, vectorChanges(add, now, earlier));
   }
   for (const [key, remove] of removes) {
     if (adds.has(key)) continue;
     const [deleted] = await vectorRows(last, [remove]);
-    const partitionValues = await partitionValuesOf(last, remove, keyOf, version);
-    files.push({ path: remove.path, partitionValues, changeType: "delete", ...without(deleted) });
+    const isPartitioned = before.metadata.partitionColumns.length > 0;
+    const partitionValues =
+      remove.partitionValues ?? (isPartitioned ? await partitionValuesOf(last, remove, keyOf, version) : {});
+    files.push({
+      path: remove.path,
+      partitionValues,
+      changeType: "delete",
+      isRemoved: true,
+      ...without(deleted),
+    });
   }
   return files;
 }
@@ -187,7 +230,13 @@ function vectorChanges(
     ...(deleted === undefined
       ? []
       : [
-          { path, partitionValues, changeType: "delete", selection: { bits: deleted, keep: "set" } } as const,
+          {
+            path,
+            partitionValues,
+            changeType: "delete",
+            isRemoved: false,
+            selection: { bits: deleted, keep: "set" },
+          } as const,
         ]),
     ...(restored === undefined
       ? []
@@ -196,6 +245,7 @@ function vectorChanges(
             path,
             partitionValues,
             changeType: "insert",
+            isRemoved: false,
             selection: { bits: restored, keep: "set" },
           } as const,
         ]),
@@ -209,7 +259,7 @@ function minus(a: BitSet | undefined, b: BitSet | undefined): BitSet | undefined
 }
 
 /**
- * Older writers leave out a removed file's partition values; then its add is looked up in the version before.
+ * The partition values of a removed file, by its add in the version before: older writers leave them out.
  */
 async function partitionValuesOf(
   last: LogSnapshot,
@@ -217,8 +267,6 @@ async function partitionValuesOf(
   keyOf: (path: string) => string,
   version: number,
 ): Promise<AddAction["partitionValues"]> {
-  if (remove.partitionValues !== undefined || last.metadata.partitionColumns.length === 0)
-    return remove.partitionValues ?? {};
   const before = await openLog(last.context, { version: version - 1 });
   const key = keyOf(remove.path);
   for await (const chunk of (await before.files()).all()) {

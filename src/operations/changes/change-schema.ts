@@ -1,53 +1,56 @@
 import { VarveError } from "../../errors.ts";
-import type { LogSnapshot } from "../../log/contract.ts";
-import type { MetadataAction } from "../../protocol/actions.ts";
-import { columnId, columnMappingKeys, physicalName } from "../../schema/column-mapping.ts";
+import { type ColumnMappingMode, columnId, columnMappingKeys } from "../../schema/column-mapping.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive, pathText, typeText } from "../../schema/type-names.ts";
 import { canReadWidened } from "../../schema/type-widening.ts";
-import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
+import type { DeltaType, StructField } from "../../schema/types.ts";
 import { isUntypedField } from "../../schema/untyped-columns.ts";
 import { mappingModeOf } from "../../table/scan/scan.ts";
+import type { VersionDefinition } from "./change-files.ts";
 
 /**
- * Why the changes of a version cannot be shown under the schema of the range's last version; `undefined` if
- * they can.
- *
- * Added columns are no obstacle, nor are renamed and dropped ones with column mapping. Other types (except
- * widened ones) and other partition columns are.
+ * Why rows that were written under one definition of a table cannot be read under another; `undefined` if they can:
+ * columns were added, renamed or dropped with column mapping, made wider, or mapped in place.
  */
-export function schemaObstacle(
-  last: LogSnapshot,
-  schema: StructType,
-  metadata: MetadataAction,
-  version: number,
-): VarveError | undefined {
-  const mode = mappingModeOf(last);
-  const same = (a: StructField, b: StructField): boolean =>
-    mode === "id"
-      ? columnId(a) === columnId(b)
-      : mode === "name"
-        ? physicalName(a, mode) === physicalName(b, mode)
-        : foldName(a.name) === foldName(b.name);
-  const partitions = (names: readonly string[], from: StructType): string =>
-    names
-      .map((name) => from.fields.findIndex((field) => field.name === name))
-      .map((index) => (from.fields[index] === undefined ? "" : keyOf(from.fields[index])))
+export function obstacleBetween(earlier: VersionDefinition, later: VersionDefinition): string | undefined {
+  const [before, after] = [mappingModeOf(earlier), mappingModeOf(later)];
+  if (before !== after && !(before === "none" && after === "name")) return "its column mapping is another";
+  const partitions = ({ metadata, schema }: VersionDefinition): string =>
+    metadata.partitionColumns
+      .map((name) => schema.fields.find((field) => field.name === name))
+      .map((field) => (field === undefined ? "" : foldName(fileName(field))))
       .join("\0");
-  const keyOf = (field: StructField): string =>
-    mode === "none" ? foldName(field.name) : physicalOrName(field);
-  if (
-    partitions(metadata.partitionColumns, schema) !== partitions(last.metadata.partitionColumns, last.schema)
-  ) {
-    return unavailable(version, last.version, "the table was partitioned by other columns");
-  }
-  const changed = firstChange(schema, last.schema, same, []);
-  return changed === undefined ? undefined : unavailable(version, last.version, changed);
+  if (partitions(earlier) !== partitions(later)) return "the table was partitioned by other columns";
+  // With ids, names are not compared; else a column is found by its name in files.
+  const same = (a: StructField, b: StructField): boolean =>
+    after === "id" ? columnId(a) === columnId(b) : fileKey(a, after) === fileKey(b, after);
+  if (before !== after && !isMappedInPlace(earlier, later)) return "its columns have other names in files";
+  return firstChange(earlier.schema, later.schema, same, []);
 }
 
-function physicalOrName(field: StructField): string {
+/** The name of a field in data files, whether or not it is mapped. */
+export function fileName(field: StructField): string {
   const name = field.metadata[columnMappingKeys.physicalName];
   return typeof name === "string" ? name : field.name;
+}
+
+function fileKey(field: StructField, mode: ColumnMappingMode): string {
+  return mode === "none" ? foldName(field.name) : fileName(field);
+}
+
+/** Whether the columns that a table had when it was mapped kept their names in files. */
+function isMappedInPlace(earlier: VersionDefinition, later: VersionDefinition): boolean {
+  const names = new Set(later.schema.fields.map(fileName));
+  return earlier.schema.fields.some(({ name }) => names.has(name));
+}
+
+/** The error for changes that the last version of a range cannot show. */
+export function unavailable(version: number, last: number, why: string): VarveError {
+  return new VarveError(
+    "CHANGES_UNAVAILABLE",
+    `Cannot show the changes of version ${version} with the schema of version ${last}: ${why}. Read the versions before and after that change separately.`,
+    { version, last, reason: why },
+  );
 }
 
 function firstChange(
@@ -82,12 +85,4 @@ function firstChange(
   return typeText(before) === typeText(now) || canReadWidened(before, now)
     ? undefined
     : `column ${pathText(path)} was ${typeText(before)} and is ${typeText(now)}`;
-}
-
-function unavailable(version: number, last: number, why: string): VarveError {
-  return new VarveError(
-    "CHANGES_UNAVAILABLE",
-    `Cannot show the changes of version ${version} with the schema of version ${last}: ${why}. Read the versions before and after that change separately.`,
-    { version, last, reason: why },
-  );
 }

@@ -6,12 +6,14 @@ import { listLog } from "../../log/segment/listing.ts";
 import { latestVersion, openLog } from "../../log/snapshot/open-log.ts";
 import { fileTimes } from "../../log/snapshot/time-travel.ts";
 import { type SqlSelect, sql } from "../../sql/sql.ts";
-import { feedClash } from "../../table/rules/feed-columns.ts";
+import { quoteName } from "../../sql/sql-text.ts";
+import { feedClash, feedColumns } from "../../table/rules/feed-columns.ts";
 import { locateFiles } from "../../table/scan/data-files.ts";
 import { mappingModeOf, scanColumns, scanFile } from "../../table/scan/scan.ts";
 import type { ScanColumn, ScanFile } from "../../table/scan/scan-columns.ts";
 import { type FileRelation, scanFiles } from "../../table/scan/scan-files.ts";
-import { type ChangedFile, changedFiles } from "./change-files.ts";
+import { columnsThen, erasOf } from "./change-eras.ts";
+import { type ChangedFile, changedFiles, type VersionDefinition } from "./change-files.ts";
 
 /** A version, or the time of one. */
 export type ChangePoint = number | Date;
@@ -58,26 +60,67 @@ export async function planChanges(
   const last = await openLog(context, { version: to });
   if (last.readObstacle !== undefined) throw last.readObstacle;
   checkColumnNames(last);
-  const mode = mappingModeOf(last);
-  const files = await changedFiles(last, from, listing, signal);
+  const { files, definitions } = await changedFiles(last, from, listing, signal);
   const local = await locateFiles(
     context,
     files.map((file) => file.path),
     signal,
   );
-  const columns = scanColumns(last, mode, {});
-  const scanned = files.map((file, index): ScanFile => changeFile(last, file, local[index] ?? ""));
-  const fromVectors = scanned.filter((_, index) => files[index]?.changeType !== undefined);
-  const fromFeed = scanned.filter((_, index) => files[index]?.changeType === undefined);
-  const stored = await scanFiles(session, context, [...columns, ...feed(false)], fromFeed, mode);
-  const derived = await scanFiles(session, context, [...columns, ...feed(true)], fromVectors, mode);
+  const eras = erasOf(definitions);
+  const parts: SqlSelect[] = [];
+  for (const [index, era] of eras.entries()) {
+    const then = definitions[era.last];
+    const own = files.flatMap((file, number) =>
+      file.definition >= era.first && file.definition <= era.last
+        ? [{ file, local: local[number] ?? "" }]
+        : [],
+    );
+    if (then === undefined || own.length === 0) continue;
+    const columns = [
+      ...columnsThen(definitions, eras, index, own[0]?.file.version ?? then.version),
+      ...feedNames,
+    ];
+    for (const relation of await scanEra(session, context, then, own))
+      parts.push(sql`SELECT ${columns} FROM (${relation.sql})`);
+  }
+  const empty = await scanFiles(
+    session,
+    context,
+    [...scanColumns(last, mappingModeOf(last), {}), ...feed(true)],
+    [],
+    mappingModeOf(last),
+  );
   return {
-    sql: sql`(${stored.sql}) UNION ALL (${derived.sql})`,
-    columns: derived.columns,
+    sql: parts.length === 0 ? empty.sql : parts.reduce((all, part) => sql`(${all}) UNION ALL (${part})`),
+    columns: empty.columns,
     files: [...new Set(local)],
     from,
     to,
   };
+}
+
+interface LocalFile {
+  readonly file: ChangedFile;
+  readonly local: string;
+}
+
+/** The rows of files that are read under one definition, with the columns of the feed: stored and derived ones. */
+async function scanEra(
+  session: Session,
+  context: TableContext,
+  then: VersionDefinition,
+  files: readonly LocalFile[],
+): Promise<FileRelation[]> {
+  const mode = mappingModeOf(then);
+  const columns = scanColumns(then, mode, {});
+  const relations: FileRelation[] = [];
+  for (const derived of [false, true]) {
+    const own = files.filter(({ file }) => (file.changeType !== undefined) === derived);
+    if (own.length === 0) continue;
+    const scanned = own.map(({ file, local }): ScanFile => changeFile(then, file, local));
+    relations.push(await scanFiles(session, context, [...columns, ...feed(derived)], scanned, mode));
+  }
+  return relations;
 }
 
 /** The row changes of a range, oldest version first, as plain objects. @throws as {@link planChanges} */
@@ -95,6 +138,8 @@ export function ordered(changes: ChangesRelation): SqlSelect {
   return sql`SELECT * FROM (${changes.sql}) ORDER BY _commit_version`;
 }
 
+const feedNames = feedColumns.map((name) => quoteName(name));
+
 function feed(derived: boolean): ScanColumn[] {
   return [
     derived
@@ -110,8 +155,8 @@ function feed(derived: boolean): ScanColumn[] {
   ];
 }
 
-function changeFile(last: LogSnapshot, file: ChangedFile, local: string): ScanFile {
-  const own = scanFile(last, mappingModeOf(last), { partitionValues: file.partitionValues }, local);
+function changeFile(then: VersionDefinition, file: ChangedFile, local: string): ScanFile {
+  const own = scanFile(then, mappingModeOf(then), { partitionValues: file.partitionValues }, local);
   const constants = {
     ...own.constants,
     _change_type: file.changeType ?? null,

@@ -5,7 +5,7 @@ import { pathText } from "../../schema/type-names.ts";
 import type { StructType } from "../../schema/types.ts";
 
 /** Columns that the change data feed adds to those of the table. */
-const feedColumns = ["_change_type", "_commit_version", "_commit_timestamp"] as const;
+export const feedColumns = ["_change_type", "_commit_version", "_commit_timestamp"] as const;
 
 /** Columns and properties of a table. */
 export interface FedTable {

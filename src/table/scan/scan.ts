@@ -57,6 +57,9 @@ export interface ScanRelation extends Relation {
   readonly report: ScanReport;
 }
 
+/** What of a version its scans depend on, besides its files. */
+export type ScannedVersion = Pick<LogSnapshot, "schema" | "metadata" | "version">;
+
 /** How a version's files name their columns: PROTOCOL.md "Reader Requirements for Column Mapping". */
 export function mappingModeOf(snapshot: Pick<LogSnapshot, "protocol" | "metadata">): ColumnMappingMode {
   return readerHas(snapshot.protocol, "columnMapping")
@@ -123,7 +126,7 @@ export async function planFiles(
 
 /** The columns of a version as {@link scanFiles} takes them. */
 export function scanColumns(
-  snapshot: LogSnapshot,
+  snapshot: ScannedVersion,
   mode: ColumnMappingMode,
   options: Pick<ScanOptions, "columns" | "rowTracking" | "typedVariants" | "place">,
 ): ScanColumn[] {
@@ -143,7 +146,7 @@ export function scanColumns(
 
 /** A file of the log with its partition values, ready for {@link scanFiles}. */
 export function scanFile(
-  snapshot: LogSnapshot,
+  snapshot: ScannedVersion,
   mode: ColumnMappingMode,
   add: Pick<AddAction, "partitionValues" | "baseRowId" | "defaultRowCommitVersion">,
   file: string,
@@ -163,11 +166,11 @@ export function scanFile(
   };
 }
 
-function partitionFields(snapshot: LogSnapshot): StructField[] {
+function partitionFields(snapshot: ScannedVersion): StructField[] {
   return snapshot.metadata.partitionColumns.map((name) => requireColumn(snapshot.schema, name));
 }
 
-function rowTrackingColumn(snapshot: LogSnapshot): ScanColumn {
+function rowTrackingColumn(snapshot: ScannedVersion): ScanColumn {
   const { configuration } = snapshot.metadata;
   if (!propertyOf(configuration, "enableRowTracking")) {
     throw new VarveError(
