@@ -73,6 +73,7 @@ export type {
   SqlSource,
 } from "./api/shared/table-options.ts";
 export type { Timestamp, VersionArgument, VersionPoint } from "./api/shared/table-uri.ts";
+export type { VacuumOptions } from "./api/shared/vacuum-options.ts";
 export { Table } from "./api/table.ts";
 export type { TableReader } from "./api/table-reader.ts";
 export { type SinkCommit, type SinkOptions, TableSink } from "./api/table-sink.ts";
@@ -184,6 +185,8 @@ export type { TidyReport } from "./table/commit/log-maintenance.ts";
 export type { ScanReport } from "./table/scan/scan.ts";
 export type { JsonObject, JsonValue } from "./util/json.ts";
 export { realWorld, type World } from "./util/world.ts";
+export type { VacuumPlan, VacuumResult, VacuumSettings } from "./vacuum/contract.ts";
+export type { VersionRange } from "./vacuum/file-history.ts";
 export type {
   QuarantinePlace,
   TypedColumnName,

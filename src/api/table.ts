@@ -7,6 +7,7 @@ import type { RestoreOptions, RestoreResult } from "../operations/restore.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import type { StatementResult, StatementTable } from "../statements/contract.ts";
 import { quarantinedName } from "../table/idempotence/application-ids.ts";
+import type { VacuumResult } from "../vacuum/contract.ts";
 import type { WriteOptions, WriteOutcome, WriteResult } from "../write/plan/write-options.ts";
 import type { RewriteOutcome } from "../write/rewrite/commit-rewrite.ts";
 import type { RewriteResult } from "../write/rewrite/rewrite-plan.ts";
@@ -35,6 +36,7 @@ import { statementTable } from "./shared/statement-table.ts";
 import type { AppendOptions, OverwriteOptions, Source } from "./shared/table-options.ts";
 import { TableState } from "./shared/table-state.ts";
 import { splitTableUri, type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
+import { toVacuumRequest, type VacuumOptions } from "./shared/vacuum-options.ts";
 import { toAppendOptions, toOverwriteOptions } from "./shared/write-options.ts";
 import { TableReader } from "./table-reader.ts";
 import { type SinkOptions, TableSink } from "./table-sink.ts";
@@ -289,6 +291,31 @@ export class Table extends TableReader implements AsyncDisposable {
     const { maintenance, ...result } = await cloneTable(source, split.uri, verbOptions);
     await maintenance;
     return result;
+  }
+
+  /**
+   * Deletes files that no version of the retention needs: those that were removed from the table longer ago than
+   * `delta.deletedFileRetentionDuration`, and those that no version names and nobody has modified since. The result says
+   * which earlier versions cannot be read any more; `confirm` is asked with the same before anything is deleted.
+   *
+   * The newest version, staged batches, the tables that varve keeps below this one, and files outside the table's
+   * folder are left alone. A vacuum that is interrupted is finished by the next one.
+   *
+   * @throws `INVALID_ARGUMENT` for a retention below the table's own, unless `retentionCheck` is false;
+   * `VACUUM_LITE_UNAVAILABLE`, `UNSUPPORTED_FEATURE`, `SOURCE_UNREADABLE`, `CONFLICT_…`, `CANCELLED`
+   *
+   * @example
+   * ```ts
+   * const { files, bytes, unreadableVersions } = await orders.vacuum({ dryRun: true });
+   * console.log(files.length, bytes, unreadableVersions);
+   * await orders.vacuum({ confirm: ({ unreadableVersions }) => unreadableVersions.length === 0 });
+   * ```
+   */
+  async vacuum(options: VacuumOptions = {}): Promise<VacuumResult> {
+    const request = toVacuumRequest(options);
+    const { vacuum } = await import("../vacuum/vacuum.ts");
+    const outcome = await vacuum(await this.#state.newest(), request);
+    return this.#state.committed(outcome);
   }
 
   /**

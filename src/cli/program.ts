@@ -7,8 +7,9 @@ import { addClone } from "./commands/copies/clone.ts";
 import { addCreate } from "./commands/create.ts";
 import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
-import { addFsck } from "./commands/fsck.ts";
 import { addHistory } from "./commands/history.ts";
+import { addFsck } from "./commands/maintenance/fsck.ts";
+import { addVacuum } from "./commands/maintenance/vacuum.ts";
 import { addMetrics } from "./commands/metrics.ts";
 import { addOptimize } from "./commands/optimize.ts";
 import { addProfile, addSuggest } from "./commands/profile.ts";
@@ -48,6 +49,7 @@ export function buildProgram(): Command {
     addOptimize,
     addAlter,
     addClone,
+    addVacuum,
     addShow,
     addQuery,
     addSql,

@@ -14,6 +14,7 @@ import { sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { LogPaths } from "../table/scan/data-files.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
+import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { type Finding, type FsckOptions, pathFinding } from "./fsck-finding.ts";
 
 type Report = (finding: Finding) => void;
@@ -96,6 +97,8 @@ class History {
   readonly #keyOf: (path: string) => string;
   readonly #missing = new Map<string, { path: string; from: number }>();
   readonly #past: PastFile[] = [];
+  /** What was removed before this time may be gone, as the history tells of its vacuums. */
+  #vacuumedBefore = Number.NEGATIVE_INFINITY;
 
   constructor(latest: LogSnapshot, present: ReadonlySet<string>) {
     this.latest = latest;
@@ -115,6 +118,7 @@ class History {
       actions.flatMap((action) => (action.kind === "add" ? pathsOf(action).map(this.#keyOf) : [])),
     );
     for (const action of actions) {
+      if (action.kind === "commitInfo") this.#vacuumed(action.info, time);
       if (action.kind === "remove" && isNew)
         this.#removed(action, version, action.deletionTimestamp ?? time, readded);
       if (action.kind === "add" && isNew) this.added(action, version);
@@ -133,11 +137,19 @@ class History {
     }
   }
 
+  /** A vacuum may have retained less than the table's own retention. */
+  #vacuumed({ operation, operationParameters }: JsonObject, time: number): void {
+    if (operation !== "VACUUM START" || !isJsonObject(operationParameters)) return;
+    const retained = Number(operationParameters["specifiedRetentionMillis"] ?? Number.NaN);
+    if (retained >= 0) this.#vacuumedBefore = Math.max(this.#vacuumedBefore, time - retained);
+  }
+
   /** Whether a file that has not been needed since a time may be gone. */
   isExpired(since: number): boolean {
     return (
+      since <= this.#vacuumedBefore ||
       this.latest.context.world.now() - since >
-      maintenanceProperties(this.latest.metadata).deletedFileRetention
+        maintenanceProperties(this.latest.metadata).deletedFileRetention
     );
   }
 

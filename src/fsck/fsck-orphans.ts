@@ -1,15 +1,10 @@
 import { isStoreRefusal } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import { pathKeyer } from "../log/segment/file-key.ts";
-import type { AddAction, RemoveAction } from "../protocol/actions.ts";
-import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
-import { listStaged } from "../staging/staged-batch.ts";
 import { listStagedLeftovers } from "../staging/staged-leftovers.ts";
-import { isHiddenPath } from "../storage/contract/paths.ts";
+import { listedFiles } from "../vacuum/candidates.ts";
+import { referencedFiles, stagedFiles } from "../vacuum/referenced-files.ts";
+import { tablePaths } from "../vacuum/table-paths.ts";
 import type { Finding } from "./fsck-finding.ts";
-
-/** The one folder with a hidden name that holds files of the table. PROTOCOL.md "Change Data Files". */
-const changeFolder = /^_change_data\//;
 
 /**
  * Reports files that are named neither by the version, its tombstones or a staged batch, nor by a commit as a
@@ -22,10 +17,11 @@ export async function findOrphans(
   report: (finding: Finding) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const known = await knownPaths(snapshot);
-  const options = { signal };
-  for await (const { path, size } of snapshot.context.store.list("", options)) {
-    if (isHiddenPath(path.replace(changeFolder, "")) || known.has(path) || changeFiles.has(path)) continue;
+  const known = await referencedFiles(snapshot, () => true, signal);
+  for (const key of await stagedFiles(snapshot.context)) known.add(key);
+  for (const key of changeFiles) known.add(key);
+  const search = { snapshot, kept: known, paths: tablePaths(snapshot), signal };
+  for (const { path, size } of (await listedFiles(search)).values()) {
     const message = `${path} (${size} bytes) does not belong to any version in the log.`;
     report({ code: "ORPHAN_FILE", severity: "info", message, path });
   }
@@ -63,19 +59,3 @@ export async function findAbandoned(
 }
 
 const day = 24 * 60 * 60 * 1000;
-
-async function knownPaths(snapshot: LogSnapshot): Promise<ReadonlySet<string>> {
-  const keyOf = pathKeyer(snapshot.context.store.uri);
-  const known = new Set<string>();
-  const note = ({ path, deletionVector }: AddAction | RemoveAction): void => {
-    known.add(keyOf(path));
-    if (deletionVector === undefined) return;
-    const place = deletionVectorPlace(deletionVector);
-    if (place.kind === "file") known.add(keyOf(place.path));
-  };
-  const files = await snapshot.files();
-  for await (const chunk of files.all()) chunk.forEach(note);
-  for await (const chunk of files.tombstones()) chunk.forEach(note);
-  for (const batch of await listStaged(snapshot.context)) batch.files.forEach(note);
-  return known;
-}

@@ -55,6 +55,8 @@ export interface StatementContext {
   readonly dynamicPartitions: boolean;
   /** INSERT and MERGE may add columns, as WITH SCHEMA EVOLUTION says. */
   readonly mergeSchema: boolean;
+  /** False: VACUUM may retain less than the table's own retention. */
+  readonly retentionCheck: boolean;
   /** ALTER TABLE may add features to the protocol. */
   readonly upgradeProtocol: boolean;
   /** Called after each statement, before the next; the rows of a SELECT are then not collected. */

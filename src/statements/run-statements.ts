@@ -11,6 +11,7 @@ import { insertRows } from "./insert-rows.ts";
 import { optimizeTable } from "./optimize-table.ts";
 import { restoreTable } from "./restore-table.ts";
 import { selectRows } from "./select-rows.ts";
+import { vacuumTable } from "./vacuum-table.ts";
 
 type Executors = {
   readonly [Kind in StatementBody["kind"]]?: Executor<Extract<StatementBody, { readonly kind: Kind }>>;
@@ -23,6 +24,7 @@ const executors: Executors = {
   DELETE: deleteRows,
   UPDATE: updateRows,
   OPTIMIZE: optimizeTable,
+  VACUUM: vacuumTable,
   "RESTORE TABLE": restoreTable,
   "CREATE TABLE CLONE": createClone,
   "ALTER TABLE": alterTable,

@@ -11,7 +11,7 @@ import { childUri } from "./open-store.ts";
 export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
   const base = `${checkPath(folder)}/`;
   const pathOf = (path: string): string => base + checkPath(path);
-  const { localPath, flushFile } = store;
+  const { localPath, flushFile, deleteMany } = store;
   return {
     uri: childUri(store.uri, folder),
     identity: store.identity === undefined ? undefined : childUri(store.identity, folder),
@@ -23,14 +23,20 @@ export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
       return info === undefined ? undefined : below(info, base);
     },
     list: async function* (prefix, options = {}) {
-      const after = options.startAfter === undefined ? {} : { startAfter: base + options.startAfter };
-      for await (const info of store.list(base + checkPrefix(prefix), { ...options, ...after }))
-        yield below(info, base);
+      const { startAfter, ignores, signal } = options;
+      const within = {
+        signal,
+        ignores: ignores === undefined ? undefined : (path: string) => ignores(path.slice(base.length)),
+        ...(startAfter === undefined ? {} : { startAfter: base + startAfter }),
+      };
+      for await (const info of store.list(base + checkPrefix(prefix), within)) yield below(info, base);
     },
     put: async (path, bytes, options) => await store.put(pathOf(path), bytes, options),
     putFile: async (path, localFile, options) => await store.putFile(pathOf(path), localFile, options),
     putIfAbsent: async (path, bytes, options) => await store.putIfAbsent(pathOf(path), bytes, options),
     delete: async (path, options) => await store.delete(pathOf(path), options),
+    deleteMany:
+      deleteMany === undefined ? undefined : (paths, options) => deleteMany(paths.map(pathOf), options),
     flushFile: flushFile === undefined ? undefined : (localFile: string) => flushFile(localFile),
     localPath: localPath === undefined ? undefined : (path) => localPath(pathOf(path)),
     stagingFolder: () => store.stagingFolder(),

@@ -211,6 +211,8 @@ describe("names and values that a terminal would obey", () => {
       ["alter", table, "--description", evil],
       ["clone", table, `${table}-clone`, "--property", `x=${evil}`, "--message", evil],
       ["clone", table, `no${evil}://x`],
+      ["vacuum", table, "--list", "--message", evil],
+      ["vacuum", table, "--inventory", evil],
       ["restore", table, evil],
       ["restore", table, "1", "--message", evil],
       ["tail", table, "--from", "latest"],

@@ -90,9 +90,9 @@ const isOfKind = {
 const kinds: ReadonlyMap<string, Kind> = new Map(
   Object.entries({
     "true or false":
-      "mergeSchema upgradeProtocol recordRejection dynamicPartitions overwriteSchema ifNotExists dryRun deep data orphans checkFiles registerConstraints extended changes follow skipChangeCommits ignoreDeletes",
+      "mergeSchema upgradeProtocol recordRejection dynamicPartitions overwriteSchema ifNotExists dryRun deep data orphans checkFiles registerConstraints extended changes follow skipChangeCommits ignoreDeletes retentionCheck record",
     text: "userMetadata description messageContains batch exportFolder",
-    "a function": "onProgress openStore onCommit",
+    "a function": "onProgress openStore onCommit confirm",
     "an AbortSignal": "signal",
     "an object of texts": "properties addConstraints set",
     "an array of texts": "unset dropConstraints dropFeatures",

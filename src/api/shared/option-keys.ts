@@ -152,6 +152,18 @@ export const restoreKeys = {
   userMetadata: true,
   signal: true,
 } satisfies OptionKeys<RestoreOptions>;
+export const vacuumKeys = {
+  mode: true,
+  retainHours: true,
+  retentionCheck: true,
+  inventory: true,
+  dryRun: true,
+  confirm: true,
+  record: true,
+  userMetadata: true,
+  onProgress: true,
+  signal: true,
+} as const;
 export const setSuiteKeys = {
   registerConstraints: true,
   upgradeProtocol: true,

@@ -24,6 +24,11 @@ export interface StatementOptions extends ContextOptions {
   /** Every INSERT may add columns and widen types, as INSERT WITH SCHEMA EVOLUTION does. */
   readonly mergeSchema?: boolean | undefined;
   /**
+   * Refuse a VACUUM that retains less than the table's `delta.deletedFileRetentionDuration`; default true. What Spark
+   * calls `spark.databricks.delta.retentionDurationCheck.enabled`.
+   */
+  readonly retentionCheck?: boolean | undefined;
+  /**
    * Allow ALTER TABLE to add features to the protocol; older readers or writers may lose access. Default:
    * refuse, naming them.
    */
@@ -43,6 +48,7 @@ const statementKeys = {
   tables: true,
   dynamicPartitions: true,
   mergeSchema: true,
+  retentionCheck: true,
   upgradeProtocol: true,
   onResult: true,
   userMetadata: true,
@@ -51,7 +57,7 @@ const statementKeys = {
 
 /**
  * Runs statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT, DELETE,
- * UPDATE, RESTORE, CREATE TABLE … CLONE, ALTER TABLE, DESCRIBE HISTORY, DESCRIBE DETAIL, SELECT (spec/statements.md). Tables are named as they
+ * UPDATE, OPTIMIZE, VACUUM, RESTORE, CREATE TABLE … CLONE, ALTER TABLE, DESCRIBE HISTORY, DESCRIBE DETAIL, SELECT (spec/statements.md). Tables are named as they
  * are bound, or by their path: delta.`./orders`.
  *
  * The whole text is read before anything is run, so that a mistake in it changes nothing.
@@ -77,6 +83,7 @@ export async function runSql(text: string, options: StatementOptions = {}): Prom
     tables = {},
     dynamicPartitions,
     mergeSchema,
+    retentionCheck,
     upgradeProtocol,
     onResult,
     userMetadata,
@@ -109,6 +116,7 @@ export async function runSql(text: string, options: StatementOptions = {}): Prom
       place: (name, location) => placeOf(name, location, { named, table }),
       dynamicPartitions: dynamicPartitions === true,
       mergeSchema: mergeSchema === true,
+      retentionCheck: retentionCheck !== false,
       upgradeProtocol: upgradeProtocol === true,
       onResult,
       userMetadata,

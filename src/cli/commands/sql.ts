@@ -17,13 +17,14 @@ export function addSql(program: Command): void {
     .command("sql")
     .summary("run statements that read and change tables")
     .description(
-      "Run statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT INTO and OVERWRITE, DELETE, UPDATE, RESTORE, ALTER TABLE, DESCRIBE HISTORY and DETAIL, SELECT (spec/statements.md). All of the text is read before anything is run.\nTables are named as --table binds them, or by their path: delta.`./orders`.",
+      "Run statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT INTO and OVERWRITE, DELETE, UPDATE, OPTIMIZE, VACUUM, RESTORE, ALTER TABLE, DESCRIBE HISTORY and DETAIL, SELECT (spec/statements.md). All of the text is read before anything is run.\nTables are named as --table binds them, or by their path: delta.`./orders`.",
     )
     .argument("[statements]", "the statements; without them and --file, standard input is read")
     .option("-t, --table <name=uri>", "bind a name in the statements to a table; repeat for more", keyValue)
     .option("--file <file>", "read the statements from a file")
     .option("--dynamic-partitions", "INSERT OVERWRITE replaces only the partitions that its rows belong to")
     .option("--merge-schema", "let INSERT add columns, as INSERT WITH SCHEMA EVOLUTION does")
+    .option("--no-retention-check", "let VACUUM retain less than the table's own retention")
     .option("--upgrade-protocol", "let ALTER TABLE add features to the protocol")
     .option("-m, --message <text>", "kept in the history of the versions that the statements commit")
     .addOption(
@@ -41,6 +42,7 @@ interface SqlFlags extends StoreFlags {
   readonly file?: string | undefined;
   readonly dynamicPartitions?: boolean | undefined;
   readonly mergeSchema?: boolean | undefined;
+  readonly retentionCheck: boolean;
   readonly upgradeProtocol?: boolean | undefined;
   readonly message?: string | undefined;
   readonly format: "table" | "json";
@@ -60,6 +62,7 @@ async function runStatements(statements: string | undefined, flags: SqlFlags): P
       memoryLimit,
       dynamicPartitions: flags.dynamicPartitions,
       mergeSchema: flags.mergeSchema,
+      retentionCheck: flags.retentionCheck ? undefined : false,
       upgradeProtocol: flags.upgradeProtocol,
       userMetadata: flags.message,
       onResult: async (result, rows) => {
@@ -121,6 +124,7 @@ function summaryOf({ statement, table, outcome, version, metrics }: StatementRes
   const what = `${statement} ${table ?? ""}`;
   if (outcome === "unchanged") return `${what}: nothing to do, still version ${version}`;
   const { rows, rowsDeleted = 0, rowsUpdated = 0, filesAdded, filesRemoved, restoredVersion } = metrics ?? {};
+  if (statement === "VACUUM") return `${what}: version ${version}, files -${metrics?.["filesDeleted"] ?? 0}`;
   const changed = rows ?? (metrics === undefined ? undefined : rowsDeleted + rowsUpdated);
   const parts = [
     ...(restoredVersion === undefined ? [] : [`as version ${restoredVersion}`]),

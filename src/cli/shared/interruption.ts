@@ -28,19 +28,27 @@ export function listenForSignals(): void {
     });
 }
 
+/** What work leaves that ends before its commit. */
+const unchanged =
+  "before the commit: the table is unchanged, and nothing is left behind. Rows that the tests had set aside already stay in the quarantine; a repeated batch finds them there by its --batch-id.";
+
 /**
  * Runs work that ends early, and cleans up behind itself, if a signal arrives.
  *
- * @throws `CANCELLED` then, which says that nothing was committed
+ * @param state what is left of the work then, as the rest of a sentence
+ * @throws `CANCELLED` then, which says that nothing was committed, or `state`
  */
-export async function stoppedBySignals<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function stoppedBySignals<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  state = unchanged,
+): Promise<T> {
   const controller = new AbortController();
   stoppable = controller;
   try {
     return await work(controller.signal);
   } catch (error) {
     if (!controller.signal.aborted || !isVarveError(error, "CANCELLED")) throw error;
-    const text = `Stopped by ${received} before the commit: the table is unchanged, and nothing is left behind. Rows that the tests had set aside already stay in the quarantine; a repeated batch finds them there by its --batch-id.`;
+    const text = `Stopped by ${received} ${state}`;
     throw new VarveError("CANCELLED", text, { signal: received }, error);
   } finally {
     stoppable = undefined;

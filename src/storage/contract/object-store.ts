@@ -74,6 +74,20 @@ export interface ObjectStore {
   delete(path: string, options?: ReadOptions): Promise<void>;
 
   /**
+   * Deletes objects as {@link ObjectStore.delete} does, in few requests; after a failure, some may be gone. Absent in
+   * stores that delete one object at a time.
+   */
+  readonly deleteMany?: ((paths: readonly string[], options?: ReadOptions) => Promise<void>) | undefined;
+
+  /**
+   * Removes folders below the root that have been empty since before `before` (milliseconds since 1970-01-01 UTC) and
+   * for which `isRemovable` is true; returns how many. Absent in stores without folders.
+   */
+  readonly removeEmptyFolders?:
+    | ((before: number, isRemovable: (folder: string) => boolean, options?: ReadOptions) => Promise<number>)
+    | undefined;
+
+  /**
    * Removes what killed writers left unfinished before `before` (milliseconds since 1970-01-01 UTC):
    * temporary files, staging folders, uploads. Never touches a listed object. Choose a time that no live
    * writer's work can be older than. Returns how many were removed.
@@ -139,4 +153,9 @@ export interface ReadOptions {
 /** Options of {@link ObjectStore.list}. */
 export interface ListOptions extends ReadOptions {
   readonly startAfter?: string | undefined;
+  /**
+   * Objects for which this is true may be left out, because the caller does not look at them; local disk then need not
+   * ask for their size and time.
+   */
+  readonly ignores?: ((path: string) => boolean) | undefined;
 }

@@ -23,13 +23,19 @@ export async function* listLocal(
 ): AsyncIterable<ObjectInfo> {
   checkPrefix(prefix);
   const folder = prefix.slice(0, prefix.lastIndexOf("/") + 1);
-  yield* listFolder(root, folder, { prefix, after: options.startAfter ?? "", signal: options.signal });
+  yield* listFolder(root, folder, {
+    prefix,
+    after: options.startAfter ?? "",
+    signal: options.signal,
+    ignores: options.ignores,
+  });
 }
 
 interface Range {
   readonly prefix: string;
   readonly after: string;
   readonly signal: AbortSignal | undefined;
+  readonly ignores: ListOptions["ignores"];
 }
 
 /** `folder` is empty or ends with a slash. */
@@ -38,7 +44,7 @@ async function* listFolder(root: LocalRoot, folder: string, range: Range): Async
   const paths = await entriesOf(root, folder, range);
   let files: string[] = [];
   for (const path of paths) {
-    if (!path.endsWith("/")) files.push(path);
+    if (!path.endsWith("/") && range.ignores?.(path) !== true) files.push(path);
     if (files.length === statBatch || path.endsWith("/")) {
       yield* await describe(root, files, range.signal);
       files = [];

@@ -13,6 +13,7 @@ import {
   stagingPrefix,
   stagingPrefixAbove,
 } from "./local-disk-abandoned.ts";
+import { removeEmptyFolders } from "./local-disk-folders.ts";
 import { listLocal } from "./local-disk-list.ts";
 import {
   copyDurably,
@@ -64,6 +65,8 @@ export function localDiskStore(folder: string, world: World = realWorld): Object
     copyFrom: (source, from, to, options) => copyLocal(root, world, { source, from, to }, options),
     putIfAbsent: (path, bytes, options) => createOnce(root, world, path, bytes, options),
     delete: (path, options) => remove(root, path, options),
+    removeEmptyFolders: (before, isRemovable, options) =>
+      removeEmptyFolders(root, before, isRemovable, options),
     removeAbandoned: (before, options) => removeAbandonedLocal(root, before, options),
     listAbandoned: (before, options) => listAbandonedLocal(root, before, options),
     flushFile: (localFile) => flush(root, localFile),
@@ -155,7 +158,14 @@ async function adopt(
 ): Promise<void> {
   const target = await prepareTarget(root, path, options);
   try {
-    await moveDurably(localFile, target, world.uuid());
+    try {
+      await moveDurably(localFile, target, world.uuid());
+    } catch (error) {
+      if (!isSystemError(error, "ENOENT")) throw error;
+      // A vacuum may have removed the folder, which was empty.
+      await prepareTarget(root, path, options);
+      await moveDurably(localFile, target, world.uuid());
+    }
   } catch (error) {
     throw localError(root, path, `move ${localFile} to`, error);
   }

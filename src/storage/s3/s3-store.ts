@@ -8,6 +8,7 @@ import { listAbandonedUploads, removeAbandonedUploads } from "./s3-abandoned.ts"
 import { abortable, ConditionalPut, payer, purposeOf, type S3Location } from "./s3-conditional-put.ts";
 import { attemptDefinitely, attemptRepeatedly, connect, type S3Connection } from "./s3-connection.ts";
 import { copyOnServer } from "./s3-copy.ts";
+import { removeObject, removeObjects } from "./s3-delete.ts";
 import { failureError, type S3Failure } from "./s3-errors.ts";
 import type { S3Options } from "./s3-options.ts";
 import { putObject, uploadFile } from "./s3-upload.ts";
@@ -56,7 +57,8 @@ export async function s3Store(
       await uploadFile(location, checkPath(path), localFile, write);
     },
     putIfAbsent: (path, bytes, write) => conditional.create(path, bytes, write),
-    delete: (path, write) => remove(location, path, write),
+    delete: (path, write) => removeObject(location, path, write),
+    deleteMany: (paths, write) => removeObjects(location, paths, write),
     removeAbandoned: (before, write) => removeAbandonedUploads(location, before, write),
     listAbandoned: (before, read) => listAbandonedUploads(location, before, read),
     stagingFolder: () => temporaryStagingFolder(),
@@ -215,20 +217,6 @@ async function* listObjects(
 /** Leaves out folder markers, names that the contract cannot address, and varve's own probes. */
 function isObjectPath(path: string): boolean {
   return !(/(^|\/)(\.{0,2})(\/|$)/.test(path) || isPrivateName(path.slice(path.lastIndexOf("/") + 1)));
-}
-
-async function remove(location: S3Location, path: string, options?: ReadOptions): Promise<void> {
-  const { connection, bucket, keyPrefix, world } = location;
-  const command = { Bucket: bucket, Key: keyPrefix + checkPath(path), ...payer(connection) };
-  const outcome = await attemptRepeatedly(
-    connection,
-    world,
-    purposeOf(location, "delete", path),
-    options?.signal,
-    () => connection.client.send(new connection.sdk.DeleteObjectCommand(command), abortable(options?.signal)),
-  );
-  if (!outcome.ok && outcome.failure.kind !== "missing")
-    throw failureError(outcome.failure, location.uri, "delete", path);
 }
 
 function outOfOrder(location: S3Location, previous: string, key: string): VarveError {

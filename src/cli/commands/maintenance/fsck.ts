@@ -1,12 +1,17 @@
 import type { Command } from "commander";
-import { counted, shownNumber } from "../../api/counted.ts";
-import { exitCodes } from "../shared/exit.ts";
-import { openOptions } from "../shared/open-options.ts";
-import { openedTable } from "../shared/opened-table.ts";
-import { type ListOutputFlags, type StoreFlags, withListOutput, withStoreFlags } from "../shared/options.ts";
-import { printError } from "../shared/print.ts";
-import { withProgressLine } from "../shared/progress.ts";
-import { printRecords } from "../shared/records.ts";
+import { counted, shownNumber } from "../../../api/counted.ts";
+import { exitCodes } from "../../shared/exit.ts";
+import { openOptions } from "../../shared/open-options.ts";
+import { openedTable } from "../../shared/opened-table.ts";
+import {
+  type ListOutputFlags,
+  type StoreFlags,
+  withListOutput,
+  withStoreFlags,
+} from "../../shared/options.ts";
+import { printError } from "../../shared/print.ts";
+import { withProgressLine } from "../../shared/progress.ts";
+import { printRecords } from "../../shared/records.ts";
 
 /** `varve fsck TABLE`: checks a table against the protocol. */
 export function addFsck(program: Command): void {
@@ -42,7 +47,7 @@ interface FsckFlags extends StoreFlags, ListOutputFlags {
 }
 
 async function fsck(uri: string, flags: FsckFlags): Promise<void> {
-  const { fsck: check } = await import("../../api/fsck.ts");
+  const { fsck: check } = await import("../../../api/fsck.ts");
   const report = await withProgressLine({ stage: "checking", share: 0 }, flags.quiet === true, (update) =>
     check(uri, {
       ...openOptions(flags),

@@ -1,0 +1,206 @@
+import { isVarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { fileKeyer, pathKeyer } from "../log/segment/file-key.ts";
+import type { LogListing } from "../log/segment/listing.ts";
+import { readableVersions } from "../log/segment/segment.ts";
+import { readCommit } from "../log/segment/tail-read.ts";
+import { openLog } from "../log/snapshot/open-log.ts";
+import { fileTimes } from "../log/snapshot/time-travel.ts";
+import type { Action, AddAction, RemoveAction } from "../protocol/actions.ts";
+import { throwIfCancelled } from "../util/cancel.ts";
+import { pathsOf } from "./referenced-files.ts";
+
+/** Consecutive versions, with the times of the first and the last. */
+export interface VersionRange {
+  readonly from: number;
+  readonly to: number;
+  readonly fromTime: Date;
+  readonly toTime: Date;
+}
+
+/** What the history needs to know of a file: that it is to be deleted, that it is gone already, or neither. */
+export type FileFate = "doomed" | "gone" | undefined;
+
+/** Versions in which a file was part of the table. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Which versions and which changes need files that a vacuum is about to delete, read from the whole log. */
+export class FileHistory {
+  readonly #keyOf: (path: string) => string;
+  readonly #fileKeyOf: ReturnType<typeof fileKeyer>;
+  readonly #fateOf: (key: string) => FileFate;
+  readonly #times = new Map<number, number>();
+  /** Spans by the key of a doomed file. */
+  readonly #spans = new Map<string, Span[]>();
+  /** Spans of files that are gone. */
+  readonly #gone: Span[] = [];
+  /** When a doomed file was last removed, in milliseconds since 1970-01-01 UTC. */
+  readonly #removed = new Map<string, number>();
+  /** Versions by the key of a doomed change file, or by `undefined` for one that is gone. */
+  readonly #changes = new Map<string | undefined, number[]>();
+  readonly #open = new Map<string, { readonly from: number; readonly keys: readonly string[] }>();
+
+  private constructor({ context }: LogSnapshot, fateOf: (key: string) => FileFate) {
+    this.#keyOf = pathKeyer(context.store.uri);
+    this.#fileKeyOf = fileKeyer(context.store.uri);
+    this.#fateOf = fateOf;
+  }
+
+  /**
+   * Reads every version of a listing that can be rebuilt. Where the log is damaged, the versions behind the damage
+   * cannot be read anyway, and are left out.
+   */
+  static async read(
+    snapshot: LogSnapshot,
+    listing: LogListing,
+    fateOf: (key: string) => FileFate,
+    signal?: AbortSignal,
+  ): Promise<FileHistory> {
+    const history = new FileHistory(snapshot, fateOf);
+    for (const { version, timestamp } of fileTimes(listing)) history.#times.set(version, timestamp);
+    for (const range of readableVersions(listing)) await history.#readRange(snapshot, range, signal);
+    return history;
+  }
+
+  /** When a doomed file was last removed from the table, as far as the log tells. */
+  removedAt(key: string): number | undefined {
+    return this.#removed.get(key);
+  }
+
+  /** The versions that can be read now, and not without the files for which `isDeleted` is true. */
+  versionsNeeding(isDeleted: (key: string) => boolean): VersionRange[] {
+    const spans = [...this.#spans].flatMap(([key, found]) => (isDeleted(key) ? found : []));
+    const lost = new Set(versionsOf(this.#gone));
+    return this.#ranges(versionsOf(spans).filter((version) => !lost.has(version)));
+  }
+
+  /** The versions whose change files are among those for which `isDeleted` is true, and none is gone already. */
+  changesNeeding(isDeleted: (key: string) => boolean): VersionRange[] {
+    const lost = new Set(this.#changes.get(undefined));
+    const versions = [...this.#changes].flatMap(([key, found]) =>
+      key !== undefined && isDeleted(key) ? found.filter((version) => !lost.has(version)) : [],
+    );
+    return this.#ranges([...new Set(versions)].sort((a, b) => a - b));
+  }
+
+  async #readRange(
+    { context }: LogSnapshot,
+    [first, last]: readonly [number, number],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    let reached = first;
+    try {
+      const files = await (await openLog(context, { version: first, signal })).files({
+        ignoreFeatures: true,
+      });
+      for await (const chunk of files.all()) for (const add of chunk) this.#add(add, first);
+      for (let version = first + 1; version <= last; version++) {
+        throwIfCancelled(signal, "reading the table's history");
+        this.#commit(await readCommit(context.store, version, { signal }), version);
+        reached = version;
+      }
+      await this.#firstChanges(context.store, first, signal);
+    } catch (error) {
+      if (!isLogDamage(error)) throw error;
+    }
+    for (const [key, { from, keys }] of this.#open) {
+      this.#close({ from, to: reached }, keys);
+      this.#open.delete(key);
+    }
+  }
+
+  /** The change files of a range's first version, whose commit may be gone. */
+  async #firstChanges(store: LogSnapshot["context"]["store"], first: number, signal?: AbortSignal) {
+    try {
+      this.#noteChanges(await readCommit(store, first, { signal }), first);
+    } catch (error) {
+      if (!isVarveError(error, "VERSION_NOT_FOUND")) throw error;
+    }
+  }
+
+  #commit(actions: readonly Action[], version: number): void {
+    this.#noteChanges(actions, version);
+    for (const action of actions) if (action.kind === "remove") this.#remove(action, version);
+    for (const action of actions) if (action.kind === "add") this.#add(action, version);
+  }
+
+  #noteChanges(actions: readonly Action[], version: number): void {
+    for (const action of actions) {
+      if (action.kind === "commitInfo" && typeof action.info["inCommitTimestamp"] === "number")
+        this.#times.set(version, action.info["inCommitTimestamp"]);
+      if (action.kind !== "cdc") continue;
+      const key = this.#keyOf(action.path);
+      const fate = this.#fateOf(key);
+      if (fate === "doomed") append(this.#changes, key, version);
+      if (fate === "gone") append(this.#changes, undefined, version);
+    }
+  }
+
+  #add(add: AddAction, version: number): void {
+    const keys = pathsOf(add)
+      .map(this.#keyOf)
+      .filter((key) => this.#fateOf(key) !== undefined);
+    const file = this.#fileKeyOf(add);
+    if (keys.length > 0 && !this.#open.has(file)) this.#open.set(file, { from: version, keys });
+  }
+
+  #remove(remove: RemoveAction, version: number): void {
+    const removed = remove.deletionTimestamp ?? this.#times.get(version) ?? 0;
+    for (const key of pathsOf(remove).map(this.#keyOf))
+      if (this.#fateOf(key) === "doomed")
+        this.#removed.set(key, Math.max(removed, this.#removed.get(key) ?? 0));
+    const file = this.#fileKeyOf(remove);
+    const open = this.#open.get(file);
+    if (open === undefined) return;
+    this.#close({ from: open.from, to: version - 1 }, open.keys);
+    this.#open.delete(file);
+  }
+
+  #close(span: Span, keys: readonly string[]): void {
+    for (const key of keys) {
+      if (this.#fateOf(key) === "gone") this.#gone.push(span);
+      else append(this.#spans, key, span);
+    }
+  }
+
+  #ranges(versions: readonly number[]): VersionRange[] {
+    const ranges: { from: number; to: number }[] = [];
+    for (const version of versions) {
+      const last = ranges.at(-1);
+      if (last !== undefined && last.to === version - 1) last.to = version;
+      else ranges.push({ from: version, to: version });
+    }
+    const timeOf = (version: number) => new Date(this.#times.get(version) ?? 0);
+    return ranges.map(({ from, to }) => ({ from, to, fromTime: timeOf(from), toTime: timeOf(to) }));
+  }
+}
+
+function isLogDamage(error: unknown): boolean {
+  return isVarveError(
+    error,
+    "LOG_CORRUPT",
+    "CHECKPOINT_CORRUPT",
+    "VERSION_NOT_FOUND",
+    "LOG_GAP",
+    "CATALOG_MANAGED",
+  );
+}
+
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
+}
+
+/** All versions of spans, ascending, each once. */
+function versionsOf(spans: readonly Span[]): number[] {
+  const sorted = spans.toSorted((a, b) => a.from - b.from);
+  const versions: number[] = [];
+  for (const { from, to } of sorted)
+    for (let version = Math.max(from, (versions.at(-1) ?? -1) + 1); version <= to; version++)
+      versions.push(version);
+  return versions;
+}

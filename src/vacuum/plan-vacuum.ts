@@ -1,0 +1,201 @@
+import { assertInternal, VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import type { LogListing } from "../log/segment/listing.ts";
+import { listWhole } from "../log/snapshot/open-log.ts";
+import { fileTimes } from "../log/snapshot/time-travel.ts";
+import { requireWritable } from "../protocol/obstacles.ts";
+import { propertyKey, propertyOf } from "../protocol/properties.ts";
+import type { ObjectInfo } from "../storage/contract/object-store.ts";
+import { sumOf } from "../util/sum.ts";
+import {
+  type CandidateSearch,
+  type Candidates,
+  inventoryFiles,
+  isAbsolute,
+  listedFiles,
+  removedFiles,
+} from "./candidates.ts";
+import type { VacuumRequest, VacuumWork } from "./contract.ts";
+import { FileHistory } from "./file-history.ts";
+import { readLastVacuum } from "./last-vacuum-info.ts";
+import { referencedFiles } from "./referenced-files.ts";
+import { earlierClock } from "./store-clock.ts";
+import { tablePaths } from "./table-paths.ts";
+
+const hour = 60 * 60 * 1000;
+
+/**
+ * Finds what a vacuum deletes, and what cannot be read afterwards.
+ *
+ * @param staged keys of files of staged batches
+ * @throws as `vacuum`
+ */
+export async function planVacuum(
+  snapshot: LogSnapshot,
+  staged: ReadonlySet<string>,
+  request: VacuumRequest,
+): Promise<VacuumWork> {
+  requireUsable(snapshot);
+  const { context, version } = snapshot;
+  const { signal } = request;
+  const retention = retentionOf(snapshot, request);
+  const now = await earlierClock(context, request);
+  const before = now - (retention.requested ?? retention.table);
+  const kept = await referencedFiles(
+    snapshot,
+    ({ deletionTimestamp }) => (deletionTimestamp ?? 0) >= before,
+    signal,
+  );
+  for (const key of staged) kept.add(key);
+  const listing = await listWhole(context, version, { signal });
+  const times = fileTimes(listing);
+  const lastExpired = times.findLast(({ timestamp }) => timestamp < before)?.version;
+  const paths = tablePaths(snapshot);
+  const search = { snapshot, kept, paths, signal };
+  const present = await findCandidates(search, { request, listing, lastExpired });
+  const old = [...present.values()].filter(({ modified }) => modified < before);
+  const deleted = new Set(withoutTwins(old, kept).map(({ path }) => path));
+  const history =
+    deleted.size === 0
+      ? undefined
+      : await FileHistory.read(
+          snapshot,
+          listing,
+          (key) => {
+            if (deleted.has(key)) return "doomed";
+            return kept.has(key) || present.has(key) || isAbsolute(key) || !paths.isVisible(key)
+              ? undefined
+              : "gone";
+          },
+          signal,
+        );
+  // Checkpoints forget removals after the table's retention, which may be shorter than the one that is asked for.
+  for (const key of deleted) if ((history?.removedAt(key) ?? 0) >= before) deleted.delete(key);
+  const isDeleted = (key: string) => deleted.has(key);
+  const files = old.filter(({ path }) => deleted.has(path));
+  const unreadableVersions = history?.versionsNeeding(isDeleted) ?? [];
+  assertInternal(
+    unreadableVersions.every(({ to }) => to < version),
+    "a vacuum would delete a file of the newest version",
+  );
+  return {
+    request,
+    plan: {
+      version,
+      files: files.map(({ path }) => path),
+      bytes: sumOf(files, ({ size }) => size),
+      before: new Date(before),
+      unreadableVersions,
+      unreadableChanges: history?.changesNeeding(isDeleted) ?? [],
+    },
+    before,
+    retention,
+    staged,
+    files,
+    folders: foldersOf([...kept, ...present.keys()].filter((path) => paths.isVisible(path))),
+    lastExpired,
+  };
+}
+
+/** PROTOCOL.md "VACUUM Protocol Check": both protocols are checked before anything else. */
+export function requireUsable({ readObstacle, protocol, metadata }: LogSnapshot): void {
+  if (readObstacle !== undefined) throw readObstacle;
+  requireWritable(protocol, metadata);
+}
+
+/** @throws `INVALID_ARGUMENT` */
+function retentionOf(
+  { metadata }: LogSnapshot,
+  { retainHours, retentionCheck }: VacuumRequest,
+): VacuumWork["retention"] {
+  const table = propertyOf(metadata.configuration, "deletedFileRetentionDuration");
+  const key = propertyKey("deletedFileRetentionDuration");
+  if (retainHours === undefined) {
+    if (Number.isFinite(table)) return { table };
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `The table's property ${key} is not a duration: ${metadata.configuration[key]}. Set it, or say how many hours to retain.`,
+      { property: key },
+    );
+  }
+  if (typeof retainHours !== "number" || Number.isNaN(retainHours))
+    throw new VarveError("INVALID_ARGUMENT", "retainHours must be a number of hours.", { retainHours });
+  const requested = Math.max(0, retainHours * hour);
+  if (retentionCheck !== false && retainHours * hour < table)
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `A retention of ${retainHours} hours is shorter than the table's own of ${table / hour} (${key}). Files that running writers are about to commit, and versions that readers are reading, could be deleted. Retain more, or switch the check off with retentionCheck: false if no one else uses the table.`,
+      { retainHours, tableHours: table / hour, property: key },
+    );
+  return { table, requested };
+}
+
+async function findCandidates(
+  search: CandidateSearch,
+  {
+    request: { mode = "full", inventory },
+    listing,
+    lastExpired,
+  }: {
+    readonly request: VacuumRequest;
+    readonly listing: LogListing;
+    readonly lastExpired: number | undefined;
+  },
+): Promise<Candidates> {
+  if (mode !== "full" && mode !== "lite")
+    throw new VarveError("INVALID_ARGUMENT", `Unknown mode ${JSON.stringify(mode)}: use full or lite.`, {
+      mode,
+    });
+  if (inventory !== undefined && mode === "lite")
+    throw new VarveError("INVALID_ARGUMENT", "Use either an inventory or the mode lite, not both.", { mode });
+  if (inventory !== undefined) return inventoryFiles(search, inventory);
+  if (mode === "full") return listedFiles(search);
+  if (lastExpired === undefined) return new Map();
+  const { context } = search.snapshot;
+  const from = liteStart(
+    listing,
+    await readLastVacuum(context.store, search),
+    lastExpired,
+    context.store.uri,
+  );
+  return removedFiles(search, listing, from, lastExpired);
+}
+
+/** The first version whose removals a lite vacuum has to read. @throws `VACUUM_LITE_UNAVAILABLE` */
+function liteStart(listing: LogListing, last: number | undefined, to: number, store: string): number {
+  const from = last === undefined ? 0 : last + 1;
+  for (let version = from; version <= to; version++) {
+    if (listing.commits.has(version)) continue;
+    const since =
+      last === undefined
+        ? "no vacuum has recorded how far it came"
+        : `the last vacuum came to version ${last}`;
+    throw new VarveError(
+      "VACUUM_LITE_UNAVAILABLE",
+      `The log of ${store} has no commit of version ${version} any more, and ${since}: the files that were removed since then are not known. Run a full vacuum once; lite ones are possible afterwards.`,
+      { missing: version, last },
+    );
+  }
+  return from;
+}
+
+/** Without files whose paths differ only in case or in Unicode form from one that is kept: on some disks they are one. */
+function withoutTwins(files: readonly ObjectInfo[], kept: ReadonlySet<string>): readonly ObjectInfo[] {
+  if (files.length === 0) return files;
+  const fold = (path: string) => path.normalize("NFC").toLowerCase();
+  const folded = new Set<string>();
+  for (const path of kept) folded.add(fold(path));
+  return files.filter(({ path }) => !folded.has(fold(path)));
+}
+
+/** Number of folders that hold files, with the root, as Spark counts them. */
+function foldersOf(paths: readonly string[]): number {
+  const folders = new Set<string>();
+  for (const path of paths)
+    for (let cut = path.lastIndexOf("/"); cut > 0; cut = path.lastIndexOf("/", cut - 1)) {
+      const folder = path.slice(0, cut);
+      if (folders.has(folder)) break;
+      folders.add(folder);
+    }
+  return folders.size + 1;
+}
