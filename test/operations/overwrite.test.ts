@@ -31,6 +31,29 @@ const ids = async (table: Awaited<ReturnType<typeof sales>>) =>
   (await rowsOf(table, ["id"])).map((row) => Number(row["id"]));
 
 describe("overwrite", () => {
+  it("by a condition leaves files alone that hold no such row, whatever their statistics allow", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: schema().long("id").string("s") });
+    for (const [first, last] of [
+      [1, 9],
+      [2, 8],
+      [3, 5],
+    ])
+      await table.append([
+        { id: first, s: "a" },
+        { id: last, s: "b" },
+      ]);
+    const result = await table.overwrite([{ id: 5, s: "new" }], { replaceWhere: "id = 5" });
+    expect(result).toMatchObject({ version: 4, filesAdded: 1, filesRemoved: 1 });
+    const [{ operationMetrics } = {}] = await table.history({ limit: 1 });
+    expect(operationMetrics).toMatchObject({ numCopiedRows: "1" });
+    expect(await rowsOf(table, ["id", "s"])).toHaveLength(6);
+    expect(await table.overwrite([], { replaceWhere: "id = 4" })).toMatchObject({
+      outcome: "unchanged",
+      version: 4,
+    });
+  });
+
   it("replaces the whole table in one commit, and older versions stay", async () => {
     const folder = join(freshFolder(), "t");
     const table = await sales(folder);

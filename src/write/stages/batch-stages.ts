@@ -5,7 +5,7 @@ import type { Predicate } from "../../protocol/predicate.ts";
 import type { Gate } from "../../quality/gate/gate.ts";
 import type { SetAside } from "../../quality/gate/gate-context.ts";
 import type { GateOutcome } from "../../quality/gate/verdict.ts";
-import type { SqlSelect } from "../../sql/sql.ts";
+import type { SqlName, SqlSelect } from "../../sql/sql.ts";
 import type { ReadSet } from "../../table/commit/commit-request.ts";
 import type { RowCount } from "../../table/commit/table-change.ts";
 import type { StagedData } from "../../table/data-files/write-data-files.ts";
@@ -43,7 +43,9 @@ export interface MatchingRows {
   readonly where: string;
   readonly predicate: Predicate;
   readonly files: readonly AddAction[];
-  /** SELECT of the files' rows, with `_metadata` if their ids are to be kept. */
+  /** Name of the column that has each row's file (its index in `files`) and its position there. */
+  readonly place: SqlName;
+  /** SELECT of the files' rows, with their place, and `_metadata` if their ids are to be kept. */
   readonly scan: SqlSelect;
 }
 

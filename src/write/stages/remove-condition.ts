@@ -9,7 +9,7 @@ import { typeText } from "../../schema/type-names.ts";
 import type { StructType } from "../../schema/types.ts";
 import { untypedAsVoid } from "../../schema/untyped-columns.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
-import { quoteName } from "../../sql/sql-text.ts";
+import { plainName, quoteName } from "../../sql/sql-text.ts";
 import { predicateFromSql } from "../../table/scan/predicate-from-sql.ts";
 import { planScan } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
@@ -45,10 +45,11 @@ export async function matchingRows(
   assertInternal(snapshot !== undefined, "rows of a new table are to be replaced");
   const predicate = await predicateFromSql(session, where, snapshot.schema);
   const rowTracking = keptRowIds(target) !== undefined;
-  const scan = await planScan(session, snapshot, { predicate, rowTracking, typedVariants: true });
+  const place = `${freePrefix([...snapshot.schema.fields.map(({ name }) => name), "_metadata"])}place`;
+  const scan = await planScan(session, snapshot, { predicate, rowTracking, typedVariants: true, place });
   appendAll(readable, scan.files);
   const { files } = await (await snapshot.files()).prune(predicate);
-  return { kind: "condition", where, predicate, files, scan: scan.sql };
+  return { kind: "condition", where, predicate, files, place: plainName(place), scan: scan.sql };
 }
 
 /** The table's rows that do not meet the condition; unknown counts as not met. */
@@ -74,13 +75,16 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
   const condition = await rowCondition(fenced, where, target.schema);
   await refuseOutside(fenced, clean, condition, where);
   const whole = await matchingPartitions(fenced, plan.target, matching);
-  const files = whole ?? matching.files;
+  const all = inTypesOf(target.schema, plan.target.schema, matching.scan);
+  const touched = whole === undefined ? await touchedFiles(fenced, matching, all, condition) : [];
+  const files = whole ?? matching.files.filter((_, index) => touched.includes(index));
   const reads = { predicates: [matching.predicate], files: files.map((file) => file.path) };
   const removed = { files, reads };
-  if (whole !== undefined) return { rows: clean, removed };
+  if (files.length === 0 || whole !== undefined) return { rows: clean, removed };
   const ids = keptRowIds(plan.target);
   const items = ids === undefined ? sql`*` : sql`* EXCLUDE (_metadata), ${ids.items}`;
-  const scanned = inTypesOf(target.schema, plan.target.schema, matching.scan);
+  const { place } = matching;
+  const scanned = sql`SELECT * EXCLUDE (${place}) FROM (${all}) WHERE ${place}.file IN (${touched.map((index) => sql`${index}`)})`;
   const kept = sql`SELECT ${items} FROM (${scanned}) WHERE NOT ${condition}`;
   const [count] = await fenced.rows(sql`SELECT count(*) AS n FROM (${kept})`);
   const copied = Number(count?.["n"] ?? 0);
@@ -94,6 +98,19 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
     removed,
     changes: plan.changeFeed ? changes : undefined,
   };
+}
+
+/** Indexes of the files that hold rows that meet the condition: the others stay as they are. */
+async function touchedFiles(
+  fenced: FencedSession,
+  { place }: Pick<MatchingRows, "place">,
+  rows: SqlSelect,
+  condition: SqlExpression,
+): Promise<number[]> {
+  const found = await fenced.rows(
+    sql`SELECT DISTINCT ${place}.file AS file FROM (${rows}) WHERE ${condition}`,
+  );
+  return found.map(({ file }) => Number(file));
 }
 
 /**
