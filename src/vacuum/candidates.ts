@@ -12,7 +12,7 @@ import { throwIfCancelled } from "../util/cancel.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
-import { pathsOf } from "./referenced-files.ts";
+import { isAbsolute, pathsOf } from "./referenced-files.ts";
 import type { TablePaths } from "./table-paths.ts";
 
 /** How files are looked for. */
@@ -74,11 +74,6 @@ function splitPoints(kept: ReadonlySet<string>): string[] {
 function isBelow(path: string, folders: ReadonlySet<string>): boolean {
   for (const folder of folders) if (path.startsWith(folder)) return true;
   return false;
-}
-
-/** Whether a key is of a file outside the table's root. */
-export function isAbsolute(key: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\//.test(key);
 }
 
 /**

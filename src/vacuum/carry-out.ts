@@ -9,6 +9,7 @@ import { throwIfCancelled } from "../util/cancel.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { defined } from "../util/defined.ts";
 import type { JsonValue } from "../util/json.ts";
+import { cloneFiles } from "./clone-files.ts";
 import type { VacuumOutcome, VacuumWork } from "./contract.ts";
 import { writeLastVacuum } from "./last-vacuum-info.ts";
 import { requireUsable } from "./plan-vacuum.ts";
@@ -61,19 +62,21 @@ export async function carryOut(snapshot: LogSnapshot, work: VacuumWork): Promise
 }
 
 /**
- * The files of a plan without those that a version which came after it needs: a restore may have brought them back.
+ * The files of a plan without those that a version or clone which came after it needs: a restore may have brought them
+ * back.
  *
  * @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL` if the protocol changed meanwhile
  */
 async function stillUnneeded(
   snapshot: LogSnapshot,
-  { plan, request: { signal } }: VacuumWork,
+  { plan, before, request: { signal } }: VacuumWork,
 ): Promise<readonly string[]> {
   const newest = await refreshLog(snapshot, { signal });
-  if (newest.version === snapshot.version) return plan.files;
-  requireUsable(newest);
-  const needed = await referencedFiles(newest, () => false, signal);
-  return plan.files.filter((path) => !needed.has(path));
+  const clones = await cloneFiles(snapshot.context, before, signal);
+  const isNew = newest.version !== snapshot.version;
+  if (isNew) requireUsable(newest);
+  const needed = isNew ? await referencedFiles(newest, () => false, signal) : new Set();
+  return plan.files.filter((path) => !needed.has(path) && !clones.keys.has(path));
 }
 
 async function deleteFiles(

@@ -11,14 +11,14 @@ import {
   type CandidateSearch,
   type Candidates,
   inventoryFiles,
-  isAbsolute,
   listedFiles,
   removedFiles,
 } from "./candidates.ts";
+import { cloneFiles } from "./clone-files.ts";
 import type { VacuumRequest, VacuumWork } from "./contract.ts";
 import { FileHistory } from "./file-history.ts";
 import { readLastVacuum } from "./last-vacuum-info.ts";
-import { referencedFiles } from "./referenced-files.ts";
+import { isAbsolute, referencedFiles } from "./referenced-files.ts";
 import { earlierClock } from "./store-clock.ts";
 import { tablePaths } from "./table-paths.ts";
 
@@ -47,6 +47,8 @@ export async function planVacuum(
     signal,
   );
   for (const key of staged) kept.add(key);
+  const clones = await cloneFiles(context, before, signal);
+  for (const key of clones.keys) kept.add(key);
   const listing = await listWhole(context, version, { signal });
   const times = fileTimes(listing);
   const lastExpired = times.findLast(({ timestamp }) => timestamp < before)?.version;
@@ -70,7 +72,10 @@ export async function planVacuum(
           signal,
         );
   // Checkpoints forget removals after the table's retention, which may be shorter than the one that is asked for.
-  for (const key of deleted) if ((history?.removedAt(key) ?? 0) >= before) deleted.delete(key);
+  for (const key of deleted) {
+    const removed = history?.removedAt(key);
+    if (removed !== undefined && (removed >= before || clones.isCloning)) deleted.delete(key);
+  }
   const isDeleted = (key: string) => deleted.has(key);
   const files = old.filter(({ path }) => deleted.has(path));
   const unreadableVersions = history?.versionsNeeding(isDeleted) ?? [];

@@ -12,6 +12,11 @@ export function pathsOf({ path, deletionVector }: AddAction | RemoveAction): str
   return place.kind === "file" ? [path, place.path] : [path];
 }
 
+/** Whether a key is of a file outside the table's root. */
+export function isAbsolute(key: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\//.test(key);
+}
+
 /**
  * Keys (paths relative to the table's root) of the files and deletion vectors of a version, and of its tombstones
  * for which `isKept` is true.

@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
+import { VarveError } from "../../errors.ts";
 import type { ObjectStore, ReadOptions } from "../../storage/contract/object-store.ts";
 import { canonicalUri } from "../../storage/open-store.ts";
-import { stringifyJson } from "../../util/json.ts";
+import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../../util/json.ts";
+
+const folder = "_clones";
 
 /** What a table keeps about a shallow clone that reads its files; spec/formats.md, "Clones". */
 export interface CloneRecord {
@@ -28,6 +31,42 @@ export async function recordClone(
   await store.put(recordPath(record.clone), new TextEncoder().encode(`${text}\n`), options);
 }
 
+/**
+ * The records of a table's shallow clones, by their paths, oldest clones first.
+ *
+ * @throws `LOG_CORRUPT` for a record that cannot be read, because a vacuum must not guess what it says
+ */
+export async function listClones(
+  store: ObjectStore,
+  options?: ReadOptions,
+): Promise<ReadonlyMap<string, CloneRecord>> {
+  const records: [string, CloneRecord][] = [];
+  for await (const { path } of store.list(`${folder}/`, options)) {
+    if (/^_clones\/[0-9a-f]{40}\.json$/.test(path))
+      records.push([path, recordOf(await store.get(path, options), path)]);
+  }
+  return new Map(records.sort(([, a], [, b]) => a.createdTime - b.createdTime));
+}
+
+function recordOf(bytes: Uint8Array, path: string): CloneRecord {
+  let json: JsonValue | undefined;
+  try {
+    json = parseJson(new TextDecoder().decode(bytes));
+  } catch {
+    json = undefined;
+  }
+  if (isJsonObject(json)) {
+    const { clone, tableId, createdTime } = json;
+    if (typeof clone === "string" && typeof tableId === "string" && typeof createdTime === "number")
+      return { clone, tableId, createdTime };
+  }
+  throw new VarveError(
+    "LOG_CORRUPT",
+    `The record ${path} of a shallow clone cannot be read, so the files that the clone needs are not known. Clone the table to the same place again with --replace, or delete the record if the clone is gone.`,
+    { path },
+  );
+}
+
 /** Whether the table at a store's root has a record of the clone at `clone`. */
 export async function hasCloneRecord(store: ObjectStore, clone: string): Promise<boolean> {
   return (await store.head(recordPath(clone))) !== undefined;
@@ -36,5 +75,5 @@ export async function hasCloneRecord(store: ObjectStore, clone: string): Promise
 /** Named by the clone's address, so that a clone that is made again replaces its record. */
 function recordPath(clone: string): string {
   const name = createHash("sha256").update(canonicalUri(clone)).digest("hex").slice(0, 40);
-  return `_clones/${name}.json`;
+  return `${folder}/${name}.json`;
 }

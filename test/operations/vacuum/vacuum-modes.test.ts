@@ -257,3 +257,49 @@ describe("a vacuum of a table on S3", () => {
     expect(await ids(table)).toEqual([8]);
   });
 });
+
+describe("a vacuum of a table with shallow clones", () => {
+  it("keeps the files that they need, until they need them no more", async () => {
+    const root = freshFolder();
+    const folder = join(root, "t");
+    await using table = await createTable(folder, {
+      schema: schema().long("id").string("p q"),
+      partitionBy: ["p q"],
+      properties: { "delta.enableDeletionVectors": "true" },
+    });
+    await table.append([1, 2, 3].map((id) => ({ id, "p q": "x y%" })));
+    await table.delete("id = 2");
+    await table.clone(join(root, "c"), { version: 2 });
+    await table.overwrite([{ id: 4, "p q": "z" }]);
+    makeOlder(root, 1);
+    expect(await table.vacuum(now)).toMatchObject({ outcome: "unchanged", files: [] });
+    await using clone = await openTable(join(root, "c"));
+    expect(await ids(clone)).toEqual([1, 3]);
+    expect(await clone.vacuum(now)).toMatchObject({ outcome: "unchanged" });
+    await clone.overwrite([{ id: 5, "p q": "z" }]);
+    expect((await table.vacuum()).files).toEqual([]);
+    rmSync(join(root, "c"), { recursive: true });
+    const record = join(folder, "_clones", filesBelow(join(folder, "_clones"))[0] ?? "");
+    const text = readFileSync(record, "utf8");
+    expect((await table.vacuum(now)).files, "it may be in the making").toEqual([]);
+    writeFileSync(record, text.replace(/"createdTime": \d+/, '"createdTime": 0'));
+    expect((await table.vacuum(now)).files).toHaveLength(2);
+    writeFileSync(record, "{");
+    await expect(table.vacuum(now)).rejects.toMatchObject({ code: "LOG_CORRUPT" });
+  });
+
+  it("stops if a clone cannot be read", async () => {
+    const root = freshFolder();
+    await using table = await overwritten(join(root, "t"));
+    await table.clone(join(root, "c"));
+    await table.overwrite([{ id: 9, v: "z" }]);
+    makeOlder(root, 1);
+    writeFileSync(join(root, "c", "_delta_log", `${"0".repeat(20)}.json`), "{");
+    const before = dataFiles(join(root, "t"));
+    await expect(table.vacuum(now)).rejects.toMatchObject({
+      code: "LOG_CORRUPT",
+      message: expect.stringContaining("_clones/"),
+    });
+    expect(dataFiles(join(root, "t"))).toEqual(before);
+  });
+});

@@ -1,0 +1,76 @@
+import { isVarveError, VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { pathKeyer } from "../log/segment/file-key.ts";
+import { openLog } from "../log/snapshot/open-log.ts";
+import type { AddAction, RemoveAction } from "../protocol/actions.ts";
+import { decodeLogPath } from "../schema/paths.ts";
+import { listClones } from "../table/clones/clone-records.ts";
+import { contextAt } from "../table/definition/open-context.ts";
+import { isAbsolute, pathsOf } from "./referenced-files.ts";
+
+/** What the shallow clones of a table need of its files. */
+export interface CloneFiles {
+  /** Keys of files of the table that clones need. */
+  readonly keys: ReadonlySet<string>;
+  /** Whether a clone is being made, of a version that is not known: then no file goes that a version ever named. */
+  readonly isCloning: boolean;
+}
+
+/** How long the making of a clone may take, from its record to its first commit, in milliseconds. */
+const patience = 24 * 60 * 60 * 1000;
+
+/**
+ * The files that the recorded shallow clones of a table need: those of their newest versions, and those that they removed
+ * at `since` (milliseconds since 1970-01-01 UTC) or later. A record whose clone is gone keeps nothing.
+ *
+ * @throws the error of a clone that cannot be read, because its files must stay
+ */
+export async function cloneFiles(
+  context: TableContext,
+  since: number,
+  signal?: AbortSignal,
+): Promise<CloneFiles> {
+  const keys = new Set<string>();
+  let isCloning = false;
+  for (const [path, { clone, createdTime }] of await listClones(context.store, { signal })) {
+    try {
+      const snapshot = await openLog(await contextAt(context, clone), { signal });
+      await noteFiles(snapshot, context, since, keys);
+    } catch (error) {
+      if (!isVarveError(error)) throw error;
+      if (error.code !== "NOT_A_TABLE") throw unreadable(error, clone, path);
+      if (context.world.now() - createdTime < patience) isCloning = true;
+    }
+  }
+  return { keys, isCloning };
+}
+
+async function noteFiles(
+  clone: LogSnapshot,
+  { store }: TableContext,
+  since: number,
+  keys: Set<string>,
+): Promise<void> {
+  const keyOf = pathKeyer(store.uri);
+  const note = (action: AddAction | RemoveAction): void => {
+    for (const path of pathsOf(action)) {
+      if (decodeLogPath(path).kind === "relative") continue;
+      const key = keyOf(path);
+      if (!isAbsolute(key)) keys.add(key);
+    }
+  };
+  const files = await clone.files({ ignoreFeatures: true });
+  for await (const chunk of files.all()) chunk.forEach(note);
+  for await (const chunk of files.tombstones())
+    for (const tombstone of chunk) if ((tombstone.deletionTimestamp ?? 0) >= since) note(tombstone);
+}
+
+function unreadable(error: VarveError, clone: string, path: string): VarveError {
+  if (error.code === "CANCELLED") return error;
+  return new VarveError(
+    error.code,
+    `Cannot read the shallow clone ${clone}, whose files must stay: ${error.message} Nothing was deleted. If the clone is gone for good, delete its record ${path}.`,
+    { ...error.data, clone, path },
+    error,
+  );
+}
