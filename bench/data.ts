@@ -8,16 +8,16 @@ import { unchecked } from "../test/support/unchecked-sql.ts";
  *
  * Ten columns: int64, timestamp, int32, double, three texts, boolean, float, int32 with nulls.
  */
-const columns = `i AS id,
-  TIMESTAMPTZ '2024-01-01 00:00:00Z' + to_microseconds(i * 1000003) AS placed,
-  (i * 7919 % 100000)::INTEGER AS amount,
-  (hash(i) % 1000000) / 997.0 AS price,
-  'class ' || (hash(i) % 12) AS class,
-  'customer number ' || (hash(i + 1) % 200) AS customer,
-  'order ' || md5(i::VARCHAR)[:18] AS reference,
-  i % 3 = 0 AS paid,
-  ((i % 1000) / 7.0)::FLOAT AS share,
-  CASE WHEN i % 5 = 0 THEN NULL ELSE (i % 50000)::INTEGER END AS discount`;
+export const factColumns = (i: string): string => `${i} AS id,
+  TIMESTAMPTZ '2024-01-01 00:00:00Z' + to_microseconds(${i} * 1000003) AS placed,
+  (${i} * 7919 % 100000)::INTEGER AS amount,
+  (hash(${i}) % 1000000) / 997.0 AS price,
+  'class ' || (hash(${i}) % 12) AS class,
+  'customer number ' || (hash(${i} + 1) % 200) AS customer,
+  'order ' || md5(${i}::VARCHAR)[:18] AS reference,
+  ${i} % 3 = 0 AS paid,
+  ((${i} % 1000) / 7.0)::FLOAT AS share,
+  CASE WHEN ${i} % 5 = 0 THEN NULL ELSE (${i} % 50000)::INTEGER END AS discount`;
 
 /** Writes `rows` rows to one Parquet file and returns its name. */
 export async function makeParquet(folder: string, rows: number): Promise<string> {
@@ -25,7 +25,7 @@ export async function makeParquet(folder: string, rows: number): Promise<string>
   const session = await openSession();
   try {
     await session.execute(
-      unchecked(`COPY (SELECT ${columns} FROM range(${rows}) t(i)) TO '${file}' (FORMAT parquet)`),
+      unchecked(`COPY (SELECT ${factColumns("i")} FROM range(${rows}) t(i)) TO '${file}' (FORMAT parquet)`),
     );
   } finally {
     await session.close();

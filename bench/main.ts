@@ -9,6 +9,7 @@ import { type Figure, holds, processorRatioOf, ratioOf, type Workload } from "./
 import { cliWorkloads } from "./workloads/cli.ts";
 import { commitWorkloads } from "./workloads/commits.ts";
 import { eventLoopWorkloads } from "./workloads/event-loop.ts";
+import { mergeWorkloads } from "./workloads/merge.ts";
 import { qualityWorkloads } from "./workloads/quality.ts";
 import { readWorkloads } from "./workloads/read.ts";
 import { stagingWorkloads } from "./workloads/staging.ts";
@@ -20,6 +21,7 @@ const workloads: readonly Workload[] = [
   ...stagingWorkloads,
   ...readWorkloads,
   ...commitWorkloads,
+  ...mergeWorkloads,
   ...cliWorkloads,
   ...qualityWorkloads,
   ...eventLoopWorkloads,

@@ -2,6 +2,7 @@ import { assertInternal, isVarveError, type VarveError } from "../errors.ts";
 import type { GateOutcome } from "../quality/gate/verdict.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
 import { type BatchName, batchTransaction } from "../table/idempotence/application-ids.ts";
+import { bothOf } from "../util/both-of.ts";
 import type { BatchTarget } from "./plan/batch-target.ts";
 import { sourceFiles } from "./plan/fetched-source.ts";
 import type { WriteOutcome, WriteResult } from "./plan/write-options.ts";
@@ -127,12 +128,4 @@ async function setAside(written: WrittenBatch, quarantine: OpenQuarantine | unde
     "rows are set aside, and nobody takes them",
   );
   return undefined;
-}
-
-/** Waits for both, whatever happens, so that neither continues after a failure of the other. */
-async function bothOf<A, B>(first: Promise<A>, second: Promise<B> | undefined): Promise<[A, B | undefined]> {
-  const [a, b] = await Promise.allSettled([first, second]);
-  if (a.status === "rejected") throw a.reason;
-  if (b.status === "rejected") throw b.reason;
-  return [a.value, b.value];
 }

@@ -2,7 +2,7 @@ import { isVarveError, type VarveError } from "../errors.ts";
 import type { Suite } from "../quality/model/suite.ts";
 import type { BatchName } from "../table/idempotence/application-ids.ts";
 import type { QuarantinePlace } from "./plan/write-options.ts";
-import type { WrittenBatch } from "./stages/batch-stages.ts";
+import type { SetAsideBatch } from "./stages/batch-stages.ts";
 import type { StageServices } from "./stages/write-room.ts";
 
 /** Services of a write, in addition to its plan. */
@@ -59,5 +59,5 @@ export interface OpenQuarantine {
    *
    * @returns their location; `undefined` if the batch sets none aside
    */
-  setAside(batch: WrittenBatch): Promise<QuarantinePlace | undefined>;
+  setAside(batch: SetAsideBatch): Promise<QuarantinePlace | undefined>;
 }

@@ -35,6 +35,7 @@ const verdict: GateOutcome = {
   untouched: false,
   tagColumn: null,
   quarantineSql: null,
+  disposedSql: null,
   aside: { rows: 1, places: 1, hash: "7" },
 };
 

@@ -78,6 +78,10 @@ function verdictOfRows(
     cleanSql,
     untouched,
     tagColumn: tagging ? suite.tagColumn : null,
+    disposedSql:
+      disposing.length === 0
+        ? null
+        : sql`SELECT ${position.file} AS file, ${position.row} AS row FROM ${maskedSource(batch, disposing)} WHERE ${anyFails(disposing)}`,
     quarantineSql:
       split.quarantined === 0
         ? null

@@ -99,6 +99,11 @@ export interface GateOutcome extends GateVerdict {
    * `null` if there are none.
    */
   readonly quarantineSql: SqlSelect | null;
+  /**
+   * SELECT of the places, `file` and `row`, of the staged rows that are quarantined or dropped; `null` if there are
+   * none.
+   */
+  readonly disposedSql: SqlSelect | null;
   /** The places of the quarantined rows. */
   readonly aside: Places;
 }

@@ -7,7 +7,7 @@ import { asStep, openSideTable, type SideTable } from "../../sidetables/side-tab
 import { type SqlSelect, sql } from "../../sql/sql.ts";
 import type { AppTransaction } from "../../table/idempotence/app-transaction.ts";
 import { quarantineTransaction } from "../../table/idempotence/application-ids.ts";
-import type { WrittenBatch } from "../../write/stages/batch-stages.ts";
+import type { SetAsideBatch } from "../../write/stages/batch-stages.ts";
 import type { QuarantineSink } from "../../write/write-services.ts";
 import { compareEarlier, earlierTry, type RepeatedBatch, withoutEarlier } from "./earlier-try.ts";
 import { keepSuite } from "./kept-suites.ts";
@@ -53,7 +53,7 @@ interface KnownRows {
 
 /** @returns the quarantine's version with the batch's rows; `undefined` if the batch has none to set aside */
 async function setAsideRows(
-  batch: WrittenBatch,
+  batch: SetAsideBatch,
   side: SideTable,
   { earlier, before }: KnownRows,
 ): Promise<number | undefined> {
@@ -100,7 +100,7 @@ interface EarlierTry {
 
 /** Replaces the rows of a batch's earlier attempt by those that it sets aside now, if they differ. */
 async function replaceEarlier(
-  batch: WrittenBatch,
+  batch: SetAsideBatch,
   side: SideTable,
   { txn, repeated, quarantine: known }: EarlierTry,
 ): Promise<number | undefined> {
@@ -127,7 +127,7 @@ async function progressOf(quarantine: LogSnapshot, { appId }: AppTransaction): P
 
 /** The rows that a batch sets aside. */
 function selectedRows(
-  batch: WrittenBatch,
+  batch: SetAsideBatch,
   gateSql: SqlSelect,
   txn: AppTransaction | undefined,
 ): SelectedRows {

@@ -11,7 +11,7 @@ import { quarantinedName } from "../../table/idempotence/application-ids.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { timeOrderedUuid } from "../../util/world.ts";
 import { requireSamePlaces } from "../../write/stages/accounted-rows.ts";
-import type { WrittenBatch } from "../../write/stages/batch-stages.ts";
+import type { SetAsideBatch } from "../../write/stages/batch-stages.ts";
 import { quarantineColumns, quarantineNames, rowIdSql } from "./quarantine-table.ts";
 
 /** Compares the files for a quarantine with the rows that the gate set aside. @throws `ROWS_UNACCOUNTED` */
@@ -26,7 +26,7 @@ export async function requireAside(session: Session, aside: Places, files: reado
  * The rows of a quarantine, from the gate's query, whose first columns are `file`, `row` and `errors`,
  * followed by the table's.
  */
-export function quarantineSql(batch: WrittenBatch, gateSql: SqlSelect, quarantine: StructType): SqlSelect {
+export function quarantineSql(batch: SetAsideBatch, gateSql: SqlSelect, quarantine: StructType): SqlSelect {
   const { verdict, target, source, fitted, room, plan } = batch;
   const columns = fitted.columns;
   const values = findField(quarantine, quarantineColumns.values);
@@ -83,7 +83,7 @@ export function quarantineSql(batch: WrittenBatch, gateSql: SqlSelect, quarantin
 }
 
 /** The quarantine's id of a batch; a batch without an id from the caller gets a new one each time. */
-export function batchIdOf({ target, plan }: WrittenBatch): string {
+export function batchIdOf({ target, plan }: SetAsideBatch): string {
   return quarantinedName(plan.batch) ?? timeOrderedUuid(target.context.world);
 }
 

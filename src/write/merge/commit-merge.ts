@@ -3,9 +3,12 @@ import { maintainLog } from "../../table/commit/log-maintenance.ts";
 import { commitChange } from "../../table/commit/table-change.ts";
 import { commitOrWithdraw, withdrawData } from "../../table/data-files/publish-data-files.ts";
 import { batchTransaction } from "../../table/idempotence/application-ids.ts";
+import { defined } from "../../util/defined.ts";
+import type { QuarantinePlace } from "../plan/write-options.ts";
 import { publishFiles } from "../rewrite/commit-rewrite.ts";
 import type { RewrittenFiles } from "../rewrite/rewrite-files.ts";
 import { fileChanges } from "../rewrite/rewrite-metrics.ts";
+import { batchMarks, placeOf } from "../stages/commit-batch.ts";
 import type { MergeActions } from "./merge-actions.ts";
 import { mergeMetrics, mergeParameters } from "./merge-metrics.ts";
 import type { MergeOutcome, MergePlan, MergeResult } from "./merge-plan.ts";
@@ -16,6 +19,8 @@ export interface Merged {
   readonly files: RewrittenFiles;
   /** Verdict on the new rows; absent without tests. */
   readonly verdict: GateOutcome | undefined;
+  /** Location of the rows that were set aside. */
+  readonly quarantine: QuarantinePlace | undefined;
   /** Whether the tests read the table's rows. */
   readonly comparesWithTable: boolean;
   /** What the merge is about. */
@@ -30,11 +35,16 @@ export interface Merged {
  */
 export async function commitMerge(
   plan: MergePlan,
-  { actions, files, verdict, comparesWithTable, found }: Merged,
+  { actions, files, verdict, quarantine, comparesWithTable, found }: Merged,
   signal: AbortSignal | undefined,
 ): Promise<MergeOutcome> {
   const { context } = plan.target;
   const published = await publishFiles(context, files, signal);
+  const own = batchMarks(plan.batch, verdict !== undefined && verdict.quarantineSql !== null);
+  const gate =
+    verdict === undefined
+      ? undefined
+      : defined({ ...summarizeVerdict(verdict), batchId: plan.batch.batchId, ...placeOf(quarantine) });
   const result = { ...found, rowsCopied: files.rowsCopied };
   const done = await commitOrWithdraw(context, published, () =>
     commitChange(plan.target, {
@@ -50,9 +60,10 @@ export async function commitMerge(
         marked: files.marked,
       },
       txn: batchTransaction(plan.batch),
-      reads: { predicates: [actions.predicate] },
+      marks: own.marks,
+      reads: { predicates: [actions.predicate], appIds: own.rivals },
       judgedByTable: comparesWithTable,
-      commitInfo: verdict === undefined ? undefined : { gate: summarizeVerdict(verdict) },
+      commitInfo: gate === undefined ? undefined : { gate },
       userMetadata: plan.userMetadata,
       signal,
     }),
@@ -72,6 +83,7 @@ export async function commitMerge(
     outcome: "committed",
     version: done.version,
     gate: verdict === undefined ? undefined : plainVerdict(verdict),
+    quarantine,
     maintenance: maintainLog(context, done, { base: plan.snapshot }),
   };
 }

@@ -10,11 +10,14 @@ import { planFiles } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { type ComparedTables, openCompared } from "../plan/compared-tables.ts";
 import type { BatchTests } from "../plan/write-plan.ts";
+import { requireAllRows } from "../stages/accounted-rows.ts";
+import type { SetAsideBatch } from "../stages/batch-stages.ts";
 import { requireAccepted } from "../stages/judge-rows.ts";
 import { liveFiles } from "../stages/live-files.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
-import { type MergeActions, placeItem } from "./merge-actions.ts";
-import { imagesSql, mergeRows } from "./merge-images.ts";
+import { type MergeActions, placeItem, withoutInserts } from "./merge-actions.ts";
+import { mergeCounts } from "./merge-files.ts";
+import { imagesBatch, imagesSql, mergeRows } from "./merge-images.ts";
 import type { MergePlan, MergeRun } from "./merge-plan.ts";
 import type { MergeValues } from "./merge-values.ts";
 
@@ -46,8 +49,18 @@ export async function openMergeTests(
   return { tests, compared, comparesWithTable };
 }
 
+/** A merge of which the tests have set rows aside. */
+export interface JudgedMerge {
+  readonly verdict: GateOutcome;
+  /** Without the inserts of rows that were set aside or dropped. */
+  readonly actions: MergeActions;
+  /** For the quarantine. */
+  readonly batch: Omit<SetAsideBatch, "services">;
+}
+
 /**
- * Tests the rows that a merge updates and inserts, which are accepted or rejected as a whole.
+ * Tests the rows that a merge updates and inserts. Rows that would be inserted can be set aside or dropped like
+ * those of an append; the others are accepted or rejected as a whole, because the old rows are the table's own.
  *
  * @throws `BATCH_REJECTED`
  */
@@ -59,20 +72,19 @@ export async function judgeMerge(
     values,
     tests: { tests, compared, comparesWithTable },
   }: { readonly actions: MergeActions; readonly values: MergeValues; readonly tests: MergeTests },
-  { history }: Pick<MergeRun, "history">,
-): Promise<GateOutcome> {
+  { history, quarantine }: Pick<MergeRun, "history" | "quarantine">,
+): Promise<JudgedMerge> {
   const { session, fence } = room;
   const { names, clauses } = actions;
   const rows = await mergeRows(room, plan, actions, values, actions.files);
-  const columns = rows.schema.fields.map(({ name }) => quoteName(name));
   const written = values.clauses.map(({ index }) => index);
-  const select = sql`SELECT ${columns} FROM (${imagesSql(rows, { changedOnly: true, guarded: false })}) WHERE ${written.length === 0 ? sql`FALSE` : sql`${names.clause} IN (${written})`}`;
-  const relation = { sql: select, columns: await session.describe(select) };
-  const batch = await session.stage({ kind: "relation", relation });
+  const images = sql`SELECT * FROM (${imagesSql(rows, { changedOnly: true, guarded: false })}) WHERE ${written.length === 0 ? sql`FALSE` : sql`${names.clause} IN (${written})`}`;
+  const columns = rows.schema.fields.map(({ name }) => quoteName(name));
+  const fitted = imagesBatch(rows, images, await session.describe(sql`SELECT ${columns} FROM (${images})`));
   const others = comparesWithTable
     ? { ...compared, [thisTable]: await otherRows(room, plan, actions) }
     : compared;
-  const gate = await Gate.open(session, tests.suite, batch, {
+  const gate = await Gate.open(session, tests.suite, fitted, {
     now: clauses.target.context.world.now(),
     relations: others,
     functions: tests.functions,
@@ -81,8 +93,38 @@ export async function judgeMerge(
   });
   const verdict = await gate.verdict();
   requireAccepted(verdict);
-  if (!verdict.untouched) throw changesRows(verdict);
-  return verdict;
+  const batch = {
+    verdict,
+    target: clauses.target,
+    plan: { tests, batch: plan.batch },
+    room,
+    // The rows that would have been inserted are set aside, not those of the source, which a clause may change.
+    source: fitted,
+    fitted,
+  };
+  if (verdict.untouched) return { verdict, actions, batch };
+  const left = await keptActions(room, plan, actions, verdict);
+  if (left === undefined || (verdict.quarantineSql !== null && quarantine === undefined))
+    throw changesRows(verdict);
+  const { inserted, updated } = mergeCounts(left);
+  const { rows: all, quarantined, dropped } = verdict;
+  requireAllRows({ rows: all, clean: inserted + updated, quarantined, dropped });
+  return { verdict, actions: left, batch };
+}
+
+/** Actions without the inserts that a verdict sets aside or drops; `undefined` if it does more than that. */
+async function keptActions(
+  room: WriteRoom,
+  plan: MergePlan,
+  actions: MergeActions,
+  { disposedSql, tagColumn, checks }: GateOutcome,
+): Promise<MergeActions | undefined> {
+  if (disposedSql === null || tagColumn !== null || checks.some(({ repaired }) => repaired > 0))
+    return undefined;
+  const [row] = await room.session.rows(
+    sql`SELECT count(*) AS n FROM (${disposedSql}) AS d WHERE d.row IS NULL OR EXISTS (SELECT 1 FROM ${actions.table} AS a WHERE a.source = d.row AND a.place IS NOT NULL)`,
+  );
+  return row?.["n"] === 0n ? withoutInserts(room, plan, actions, disposedSql) : undefined;
 }
 
 /** The table's rows that a merge leaves as they are. */
@@ -103,7 +145,7 @@ function changesRows(verdict: GateOutcome): VarveError {
   const failed = verdict.checks.filter(({ success }) => !success).map(({ id }) => id);
   return new VarveError(
     "BATCH_REJECTED",
-    `The gate ${verdict.suite.name} would set aside, drop, tag or repair rows of the merge, which can only be accepted or rejected as a whole: ${failed.join(", ") || "a check changes values"}. Nothing was written. Correct the source.`,
+    `The gate ${verdict.suite.name} would set aside or drop rows that the merge updates, or tag or repair rows, and a merge can only set inserted rows aside: ${failed.join(", ") || "a check changes values"}. Nothing was written. Correct the source.`,
     { reasons: failed, gate: summarizeVerdict(verdict) },
   );
 }

@@ -202,6 +202,20 @@ async function matchesTable(
   return table;
 }
 
+/** Actions without those that insert some rows of the source, by `row` of a query. */
+export async function withoutInserts(
+  { session }: WriteRoom,
+  plan: MergePlan,
+  actions: MergeActions,
+  rows: SqlSelect,
+): Promise<MergeActions> {
+  const table = tableName(plan);
+  await session.execute(
+    sql`CREATE TABLE ${table} AS SELECT * FROM ${actions.table} AS a WHERE a.place IS NOT NULL OR NOT EXISTS (SELECT 1 FROM (${rows}) AS d WHERE d.row = a.source)`,
+  );
+  return { ...actions, table, counts: await countsOf(session, table, actions.clauses.clauses) };
+}
+
 async function countsOf(
   session: Session,
   table: SqlName,

@@ -21,7 +21,7 @@ import { keptRowIds } from "../stages/kept-row-ids.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
 import { refuseFailingValues } from "./failing-values.ts";
 import type { MergeActions } from "./merge-actions.ts";
-import { imagesSql, type MergeRows, mergeRows } from "./merge-images.ts";
+import { imagesBatch, imagesSql, type MergeRows, mergeRows } from "./merge-images.ts";
 import type { MergePlan } from "./merge-plan.ts";
 import type { MergeValues } from "./merge-values.ts";
 
@@ -97,7 +97,7 @@ async function writeRows(
   expected: number,
 ): Promise<{ readonly data: StagedData; readonly target: BatchTarget }> {
   const { session } = room;
-  const { names, clauses } = actions;
+  const { clauses } = actions;
   const ids = idItems(plan, rows);
   const columns = rows.schema.fields.map(({ name }) => quoteName(name));
   const select = (guarded: boolean) =>
@@ -114,15 +114,9 @@ async function writeRows(
     signal: services.signal,
     onProgress: services.onShare,
   };
-  const located = {
-    sql: select(false),
-    located: {
-      sql: select(false),
-      columns: await session.describe(sql`SELECT ${columns} FROM (${select(false)})`),
-      positionedSql: sql`SELECT ${columns}, CAST(NULL AS VARCHAR) AS ${quoteName(`${names.prefix}file`)}, ${names.number} FROM (${imagesSql(rows, { changedOnly: marks, guarded: false })}) WHERE ${isWritten(actions)}`,
-      positionColumns: { file: `${names.prefix}file`, row: `${names.prefix}number` },
-    },
-  };
+  const images = sql`SELECT * FROM (${imagesSql(rows, { changedOnly: marks, guarded: false })}) WHERE ${isWritten(actions)}`;
+  const described = await session.describe(sql`SELECT ${columns} FROM (${images})`);
+  const located = { sql: select(false), located: imagesBatch(rows, images, described) };
   const explain = async (error: unknown) => {
     if (!isGuardStop(error)) return;
     await refuseFailingValues(session, rows, marks);

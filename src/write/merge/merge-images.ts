@@ -1,10 +1,11 @@
 import type { EnforcementCheck } from "../../dialects/enforcement.ts";
 import { engineTypeText } from "../../dialects/engine-types.ts";
+import type { EngineColumn, StagedRelation } from "../../engine/core/contract.ts";
 import { guardSql } from "../../engine/fence/row-guard.ts";
 import { assertInternal } from "../../errors.ts";
 import type { StructField, StructType } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
-import { quoteName } from "../../sql/sql-text.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import { firstIdentity } from "../../table/rules/write-rules.ts";
 import { planFiles } from "../../table/scan/scan.ts";
 import type { MatchedFile } from "../rewrite/rewrite-plan.ts";
@@ -92,6 +93,23 @@ export function imagesSql(rows: MergeRows, options: ImageOptions): SqlSelect {
   ];
   const all = sql`SELECT ${columns} FROM (${images})`;
   return computed.length === 0 ? all : sql`SELECT * REPLACE (${computed}) FROM (${all})`;
+}
+
+/** Images as a batch, of which each row has the place of the source's. */
+export function imagesBatch(
+  { actions: { names, source } }: MergeRows,
+  images: SqlSelect,
+  columns: readonly EngineColumn[],
+): StagedRelation {
+  const items = columns.map(({ name }) => quoteName(name));
+  const file = source.file === undefined ? sql`CAST(NULL AS VARCHAR)` : quoteText(source.file);
+  const positionColumns = { file: `${names.prefix}file`, row: `${names.prefix}number` };
+  return {
+    sql: sql`SELECT ${items} FROM (${images})`,
+    columns,
+    positionedSql: sql`SELECT ${[...items, sql`${file} AS ${quoteName(positionColumns.file)}`, names.number]} FROM (${images})`,
+    positionColumns,
+  };
 }
 
 /** One kind of rows: those of the table, or those that are inserted. */

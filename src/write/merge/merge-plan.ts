@@ -4,10 +4,11 @@ import type { StructType } from "../../schema/types.ts";
 import type { MaintenanceOutcome } from "../../table/commit/log-maintenance.ts";
 import type { BatchName } from "../../table/idempotence/application-ids.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
+import type { QuarantinePlace } from "../plan/write-options.ts";
 import type { BatchTests } from "../plan/write-plan.ts";
 import type { WriteSource } from "../plan/write-source.ts";
 import type { Assignment, RewriteOptions, RewriteResult } from "../rewrite/rewrite-plan.ts";
-import type { StageServices } from "../stages/write-room.ts";
+import type { WriteServices } from "../write-services.ts";
 
 /** A merge as data. */
 export interface MergePlan {
@@ -76,13 +77,15 @@ export type MergeClause =
 
 /** How a merge is carried out. */
 export type MergeRun = Pick<RewriteOptions, "dryRun"> &
-  Pick<StageServices, "history" | "onProgress" | "signal">;
+  Pick<WriteServices, "history" | "quarantine" | "onProgress" | "signal">;
 
 /** Result of a merge. */
 export interface MergeResult extends RewriteResult {
   /** Rows of the source. */
   readonly sourceRows: number;
   readonly rowsInserted: number;
+  /** Where the rows are that would have been inserted, and that the tests set aside; absent if there are none. */
+  readonly quarantine?: QuarantinePlace | undefined;
 }
 
 /** Result of a merge, with the maintenance that follows. */

@@ -20,6 +20,8 @@ export interface MergeSource {
   readonly rows: number;
   /** Its columns. */
   readonly sql: SqlSelect;
+  /** The file that all rows come from, if it is one. */
+  readonly file: string | undefined;
   /** Its columns, and a number of each row, the same in each scan. */
   readonly numbered: (number: SqlExpression) => SqlSelect;
 }
@@ -49,7 +51,9 @@ export async function stageMergeSource(
   });
   appendAll(room.readable, staged.files);
   const { relation } = staged;
-  const isMany = staged.files.length > 1 && !["sql", "relation"].includes(staged.kind);
+  const [file] = staged.files;
+  const isFile = file !== undefined && !["sql", "relation"].includes(staged.kind);
+  const isMany = isFile && staged.files.length > 1;
   const own = relation.columns.filter(({ name }) => name !== place);
   const items = own.map(({ name }) => quoteName(name));
   const [from, value] = numberOf(relation, { place, isMany });
@@ -58,6 +62,7 @@ export async function stageMergeSource(
     columns: own,
     schema: schemaOfEngine(own),
     rows: relation.rows ?? (await countRows(room, select)),
+    file: isFile && !isMany ? (fileNames?.get(file) ?? file) : undefined,
     sql: select,
     numbered: (number) => sql`SELECT ${[...items, sql`${value} AS ${number}`]} FROM (${from})`,
   };

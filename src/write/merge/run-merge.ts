@@ -1,17 +1,18 @@
-import type { GateOutcome } from "../../quality/gate/verdict.ts";
 import { isApplied } from "../../table/idempotence/app-transaction.ts";
 import { batchTransaction } from "../../table/idempotence/application-ids.ts";
+import { bothOf } from "../../util/both-of.ts";
 import { throwIfCancelled } from "../../util/cancel.ts";
 import { withFetchedFiles } from "../plan/fetched-source.ts";
 import type { WriteProgress } from "../plan/write-options.ts";
+import type { RewrittenFiles } from "../rewrite/rewrite-files.ts";
 import { inRoom, type WriteRoom } from "../stages/write-room.ts";
 import { commitMerge, nothingMerged } from "./commit-merge.ts";
-import { judgeMerge, openMergeTests } from "./judge-merge.ts";
+import { type JudgedMerge, judgeMerge, type MergeTests, openMergeTests } from "./judge-merge.ts";
 import { type MergeActions, mergeActions } from "./merge-actions.ts";
 import { mergeCounts, mergeFiles } from "./merge-files.ts";
 import type { MergeOutcome, MergePlan, MergeResult, MergeRun } from "./merge-plan.ts";
 import { stageMergeSource } from "./merge-source.ts";
-import { mergeValues } from "./merge-values.ts";
+import { type MergeValues, mergeValues } from "./merge-values.ts";
 
 /**
  * Carries out a plan in one commit: stages the source, finds what becomes of which rows, tests the new ones,
@@ -46,25 +47,39 @@ async function mergeIn(room: WriteRoom, plan: MergePlan, run: MergeRun): Promise
     actions.clauses.target.changes.length === 0 &&
     batchTransaction(plan.batch) === undefined;
   if (isIdle) return found;
-  let verdict: GateOutcome | undefined;
-  if (tests !== undefined) {
-    begin(run, "checking");
-    verdict = await judgeMerge(room, plan, { actions, values, tests }, run);
-  }
-  begin(run, "writing");
-  const { onProgress, signal } = run;
-  const files = await mergeFiles(
-    room,
-    plan,
-    { actions, values },
-    {
-      onShare: onProgress === undefined ? undefined : (share) => onProgress({ phase: "writing", share }),
-      signal,
-    },
-  );
+  const quarantine = tests === undefined ? undefined : run.quarantine?.open(plan.batch);
+  const merging = writeMerge(room, plan, { actions, values, tests }, run);
+  const [merged, ready] = await bothOf(merging, quarantine);
+  const { judged, files } = merged;
+  const place = judged === undefined ? undefined : await ready?.setAside({ ...judged.batch, services: run });
   begin(run, "committing");
   const comparesWithTable = tests?.comparesWithTable === true;
-  return commitMerge(plan, { actions, files, verdict, found, comparesWithTable }, signal);
+  const { verdict, actions: left = actions } = judged ?? {};
+  const merge = { actions: left, files, verdict, quarantine: place, comparesWithTable };
+  return commitMerge(plan, { ...merge, found: foundIn(plan, left) }, run.signal);
+}
+
+/** Tests the new rows and writes the files of a merge. */
+async function writeMerge(
+  room: WriteRoom,
+  plan: MergePlan,
+  found: {
+    readonly actions: MergeActions;
+    readonly values: MergeValues;
+    readonly tests: MergeTests | undefined;
+  },
+  run: MergeRun,
+): Promise<{ readonly judged: JudgedMerge | undefined; readonly files: RewrittenFiles }> {
+  const { actions, values, tests } = found;
+  if (tests !== undefined) begin(run, "checking");
+  const judged =
+    tests === undefined ? undefined : await judgeMerge(room, plan, { actions, values, tests }, run);
+  begin(run, "writing");
+  const { onProgress, signal } = run;
+  const onShare =
+    onProgress === undefined ? undefined : (share: number) => onProgress({ phase: "writing", share });
+  const left = judged?.actions ?? actions;
+  return { judged, files: await mergeFiles(room, plan, { actions: left, values }, { onShare, signal }) };
 }
 
 function begin({ onProgress, signal }: MergeRun, phase: WriteProgress["phase"]): void {

@@ -93,6 +93,12 @@ export interface WrittenBatch extends FencedRows {
   readonly count: RowCount;
 }
 
+/** What the quarantine needs to know of a batch of which it takes rows. */
+export interface SetAsideBatch
+  extends Pick<WrittenBatch, "verdict" | "target" | "source" | "fitted" | "room" | "services"> {
+  readonly plan: Pick<RowsPlan, "tests" | "batch">;
+}
+
 /** Files that a commit removes, and the reads that determined them. */
 export interface RemovedFiles {
   readonly files: readonly AddAction[];

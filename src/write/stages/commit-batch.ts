@@ -141,9 +141,7 @@ function changeOf(
   { adds, changeFiles, removed, rows, setsAside, judgedByTable, gate }: Landing,
 ): TableChange {
   const partitionBy = JSON.stringify(target.metadata.partitionColumns);
-  // Rows that another attempt of the batch set aside may have landed meanwhile; this attempt would land them
-  // again.
-  const rivals = setsAside ? [] : ownMarks(plan.batch, resubmittedMark);
+  const own = batchMarks(plan.batch, setsAside);
   // Another writer may fill an untyped column with text meanwhile.
   const setsTypes = target.typed?.some(({ type }) => type !== "string") === true;
   const reads = { ...plan.reads, ...removed?.reads };
@@ -152,14 +150,32 @@ function changeOf(
     operationParameters: { ...plan.operation.parameters, partitionBy },
     definition: target.changes,
     files: { adds, removes: removed?.files, changeFiles, rows },
-    marks: [...(plan.marks ?? []), ...(setsAside ? ownMarks(plan.batch, asideMark) : [])],
+    marks: [...(plan.marks ?? []), ...own.marks],
     txn: batchTransaction(plan.batch),
-    reads: { ...reads, appIds: [...(reads.appIds ?? []), ...rivals] },
+    reads: { ...reads, appIds: [...(reads.appIds ?? []), ...own.rivals] },
     judgedByTable: judgedByTable === true || setsTypes,
     commitInfo: gate === undefined ? undefined : { gate },
     userMetadata: plan.userMetadata,
     signal,
   };
+}
+
+/** Marks of a batch whose rows may be set aside, so that none of them lands twice. */
+export interface BatchMarks {
+  /** Application ids that the commit records. */
+  readonly marks: readonly string[];
+  /** Application ids that no other commit may have recorded meanwhile. */
+  readonly rivals: readonly string[];
+}
+
+/**
+ * Rows that another attempt of a batch set aside may have landed meanwhile; an attempt that sets none aside would
+ * land them again.
+ */
+export function batchMarks(batch: BatchName, setsAside: boolean): BatchMarks {
+  return setsAside
+    ? { marks: ownMarks(batch, asideMark), rivals: [] }
+    : { marks: [], rivals: ownMarks(batch, resubmittedMark) };
 }
 
 function ownMarks(batch: BatchName, markOf: (batchId: string) => string): string[] {
@@ -186,6 +202,6 @@ function landed(
 }
 
 /** Location of rows that were set aside, as in `commitInfo.gate`. */
-function placeOf(quarantine: QuarantinePlace | undefined): JsonObject {
+export function placeOf(quarantine: QuarantinePlace | undefined): JsonObject {
   return quarantine === undefined ? {} : { quarantine: { uri: quarantine.uri, version: quarantine.version } };
 }

@@ -171,6 +171,59 @@ describe.each([
   });
 });
 
+it("sets rows aside that would be inserted, which can be repaired and land later", async () => {
+  const folder = join(freshFolder(), "t");
+  await using table = await createTable(folder, {
+    source: [
+      { id: 1, n: 1 },
+      { id: 2, n: 2 },
+    ],
+    properties: feed,
+  });
+  const tests = suite(
+    "positive",
+    [
+      check.between("n", { min: 0, max: 100 }, { onFail: "quarantine" }),
+      check.between("id", { max: 1000 }, { onFail: "drop" }),
+    ],
+    { maxBadShare: 1 },
+  );
+  await table.suite.set(tests);
+  const clauses = [
+    { when: "matched", set: { n: "s.n" } },
+    { when: "new", insert: { id: "s.id", n: "s.n * 2" } },
+  ] as const;
+  const source = [
+    { id: 2, n: 20 },
+    { id: 3, n: 3 },
+    { id: 4, n: -4 },
+    { id: 5000, n: 5 },
+  ];
+  const options = { batch: { batchId: "monday" } };
+  const result = await merge(table, source, { on, clauses, options });
+  expect(result).toMatchObject({
+    rowsInserted: 1,
+    rowsUpdated: 1,
+    gate: { rows: 4, clean: 2, quarantined: 1, dropped: 1 },
+    quarantine: { rows: 1 },
+  });
+  expect(await texts(table)).toEqual(["1 1", "2 20", "3 6"]);
+  const changed: string[] = [];
+  for await (const row of (await table.changes({ from: result.version })).rows())
+    changed.push(`${String(row["id"])} ${String(row["_change_type"])}`);
+  expect(changed.sort()).toEqual(["2 update_postimage", "2 update_preimage", "3 insert"]);
+  expect(await table.quarantine.list()).toMatchObject([{ batchId: "monday", open: 1 }]);
+  await table.quarantine.repair({ batchId: "monday" }, { n: "abs(n)" });
+  await table.quarantine.resubmit({ all: true });
+  await table.refresh();
+  expect(await texts(table)).toEqual(["1 1", "2 20", "3 6", "4 8"]);
+  expect(await merge(table, source, { on, clauses, options })).toMatchObject({ outcome: "alreadyApplied" });
+  await expect(
+    merge(table, [{ id: 1, n: -1 }], { on, clauses, options: { batch: { batchId: "tuesday" } } }),
+  ).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+  expect((await fsck(folder, { data: true, orphans: true, deep: true })).findings).toEqual([]);
+});
+
 it("does nothing twice under one name", async () => {
   await using table = await createTable(join(freshFolder(), "t"), { source: [{ id: 1, n: 1 }] });
   const clauses = [{ when: "matched", set: { n: "t.n + s.n" } }] as const;

@@ -1,4 +1,5 @@
 import type { Table } from "../../../src/api/table.ts";
+import { writeServices } from "../../../src/operations/write-services.ts";
 import type { MergeClause, MergeOutcome, MergePlan, MergeRun } from "../../../src/write/merge/merge-plan.ts";
 import { runMerge } from "../../../src/write/merge/run-merge.ts";
 import { existingTarget } from "../../../src/write/plan/batch-target.ts";
@@ -47,7 +48,7 @@ export async function merge(
       batch: {},
       ...plan,
     },
-    { dryRun, onProgress, signal, history },
+    { ...writeServices(target, { onProgress, signal }), history, dryRun },
   );
   await outcome.maintenance;
   await table.refresh();
