@@ -1,3 +1,4 @@
+export { type ConvertTableOptions, convertTable } from "./api/convert-table.ts";
 export { createTable } from "./api/create-table.ts";
 export { setEngineLimits } from "./api/engine-limits.ts";
 export { fsck } from "./api/fsck.ts";
@@ -95,6 +96,7 @@ export type {
 export type { SetSuiteResult } from "./operations/alter/set-suite.ts";
 export type { CloneProgress } from "./operations/clone/deep-files.ts";
 export type { CloneResult, CloneVerbOptions } from "./operations/clone.ts";
+export type { ConvertOptions, ConvertResult } from "./operations/convert.ts";
 export type { PropertyDifference, SchemaDifference, VersionDiff } from "./operations/diff.ts";
 export type { RowDifference } from "./operations/diff-rows.ts";
 export type { HistoryEntry } from "./operations/history.ts";

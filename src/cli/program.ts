@@ -4,6 +4,7 @@ import { addDelete, addUpdate } from "./commands/change-rows.ts";
 import { addChanges } from "./commands/changes.ts";
 import { addCheck } from "./commands/check.ts";
 import { addClone } from "./commands/copies/clone.ts";
+import { addConvert } from "./commands/copies/convert.ts";
 import { addCreate } from "./commands/create.ts";
 import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
@@ -50,6 +51,7 @@ export function buildProgram(): Command {
     addAlter,
     addClone,
     addVacuum,
+    addConvert,
     addShow,
     addQuery,
     addSql,

@@ -1,6 +1,6 @@
 import type { Statement, StatementBody, StatementPoint, TableName } from "../dialects/statements/syntax.ts";
 import type { Engine, EngineColumn, EngineRow, SessionOptions } from "../engine/core/contract.ts";
-import type { LogSnapshot } from "../log/contract.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import type { MaintenanceOutcome } from "../table/commit/log-maintenance.ts";
 
@@ -49,6 +49,8 @@ export interface StatementContext {
    * @throws `INVALID_ARGUMENT` for a name that is bound to another place; `SQL_FAILED` for one without a place
    */
   readonly place: (name: TableName, location?: string) => Promise<string>;
+  /** Opens a folder that a statement makes a table of, without reading it. */
+  readonly folder: (name: TableName) => Promise<TableContext>;
   /** Names of the bound tables. */
   readonly names: readonly string[];
   /** INSERT OVERWRITE replaces the partitions that its rows belong to. */

@@ -6,6 +6,7 @@ import { alterTable } from "./alter-table.ts";
 import { deleteRows, updateRows } from "./change-rows.ts";
 import { createClone } from "./clone-table.ts";
 import type { Executor, StatementContext, StatementResult } from "./contract.ts";
+import { convertFolder } from "./convert-folder.ts";
 import { describeTable } from "./describe-table.ts";
 import { insertRows } from "./insert-rows.ts";
 import { optimizeTable } from "./optimize-table.ts";
@@ -27,6 +28,7 @@ const executors: Executors = {
   VACUUM: vacuumTable,
   "RESTORE TABLE": restoreTable,
   "CREATE TABLE CLONE": createClone,
+  "CONVERT TO DELTA": convertFolder,
   "ALTER TABLE": alterTable,
   "DESCRIBE HISTORY": describeTable,
   "DESCRIBE DETAIL": describeTable,

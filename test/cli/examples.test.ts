@@ -68,6 +68,8 @@ beforeAll(() => {
   writeFileSync(join(start, "correct.sql"), "DELETE FROM flights WHERE id = 1;\n");
   const steps = [
     "cp april.parquet in/",
+    "mkdir -p exports exports-by-day/day=2001-06-01",
+    "cp june.parquet exports && cp june.parquet exports-by-day/day=2001-06-01",
     "varve create ./flights --from january.parquet --property delta.enableChangeDataFeed=true",
     "varve append ./flights february.csv --suite suite.json --batch-id flights-2001-02",
     "varve append ./flights march.csv --suite suite.json --batch-id flights-2001-01",

@@ -1,8 +1,9 @@
 import type { Mistake } from "./mistake.ts";
 
+const converting = "operations/convert.test.ts";
 const cloning = "operations/clone.test.ts";
 
-/** Mistakes in clones. */
+/** Mistakes in clones and conversions. */
 export const copiesMistakes: readonly Mistake[] = [
   {
     what: "A clone is not recorded with the table whose files it reads.",
@@ -44,5 +45,37 @@ export const copiesMistakes: readonly Mistake[] = [
     replace: "",
     test: cloning,
     name: "of an older version, of a clone, and of a time",
+  },
+  {
+    what: "A conversion takes the upper bound of a column with NaN for that of its numbers.",
+    file: "scanned-statistics.ts",
+    find: 'hasNan: typeof nan === "boolean" ? nan : undefined,',
+    replace: "hasNan: typeof nan === 'boolean' ? false : undefined,",
+    test: converting,
+    name: "makes a table of them where they are",
+  },
+  {
+    what: "A conversion takes partition columns in any order.",
+    file: "parquet-files.ts",
+    find: 'found.every((name, index) => foldName(name) === foldName(columns[index]?.name ?? ""))',
+    replace: "found.every((name) => columns.some((column) => foldName(name) === foldName(column.name)))",
+    test: converting,
+    name: "refuses folders that are not those of the partition columns",
+  },
+  {
+    what: "A conversion takes times without a zone for moments.",
+    file: "merged-schema.ts",
+    find: 'if (type === "timestamp" && isLocalTime === true) return "timestamp_ntz";',
+    replace: "void isLocalTime;",
+    test: converting,
+    name: "reads files of other programs",
+  },
+  {
+    what: "A conversion reads a column of the files in the place of a partition column.",
+    file: "operations/convert.ts",
+    find: "found.fields.filter(({ name }) => !partitions.has(foldName(name)))",
+    replace: "found.fields.filter(() => partitions.size >= 0)",
+    test: converting,
+    name: "takes partition values from folders",
   },
 ];

@@ -57,7 +57,8 @@ const statementKeys = {
 
 /**
  * Runs statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT, DELETE,
- * UPDATE, OPTIMIZE, VACUUM, RESTORE, CREATE TABLE … CLONE, ALTER TABLE, DESCRIBE HISTORY, DESCRIBE DETAIL, SELECT (spec/statements.md). Tables are named as they
+ * UPDATE, OPTIMIZE, VACUUM, RESTORE, CREATE TABLE … CLONE, CONVERT TO DELTA,
+ * ALTER TABLE, DESCRIBE HISTORY, DESCRIBE DETAIL, SELECT (spec/statements.md). Tables are named as they
  * are bound, or by their path: delta.`./orders`.
  *
  * The whole text is read before anything is run, so that a mistake in it changes nothing.
@@ -114,6 +115,7 @@ export async function runSql(text: string, options: StatementOptions = {}): Prom
       },
       table,
       place: (name, location) => placeOf(name, location, { named, table }),
+      folder: async (name) => openContext(await placeOf(name, undefined, { named, table }), open),
       dynamicPartitions: dynamicPartitions === true,
       mergeSchema: mergeSchema === true,
       retentionCheck: retentionCheck !== false,

@@ -1,10 +1,11 @@
-import type { StatementReader } from "./statement-reader.ts";
+import { StatementReader } from "./statement-reader.ts";
 import type {
   CloneStatement,
   ConvertStatement,
   DescribeStatement,
   GenerateStatement,
   OptimizeStatement,
+  PartitionColumn,
   ReorgStatement,
   RestoreStatement,
   VacuumStatement,
@@ -95,10 +96,24 @@ export function parseConvert(reader: StatementReader): ConvertStatement {
   reader.expect("to", "delta");
   const source = reader.table();
   const statistics = !reader.take("no", "statistics");
-  const partitionedBy = reader.take("partitioned", "by")
-    ? reader.list(() => ({ name: reader.name("a partition column"), type: reader.type().type }))
-    : [];
+  const partitionedBy = reader.take("partitioned", "by") ? partitionColumns(reader) : [];
   return { kind: "CONVERT TO DELTA", source, statistics, partitionedBy };
+}
+
+/**
+ * Reads partition columns with their types, as PARTITIONED BY has them: `d date, n int`.
+ *
+ * @throws `SQL_FAILED` with the position
+ */
+export function parsePartitionColumns(text: string): readonly PartitionColumn[] {
+  const reader = new StatementReader(`(${text})`);
+  const columns = partitionColumns(reader);
+  if (!reader.atEnd) throw reader.unexpected("a comma, or the end");
+  return columns;
+}
+
+function partitionColumns(reader: StatementReader): PartitionColumn[] {
+  return reader.list(() => ({ name: reader.name("a partition column"), type: reader.type().type }));
 }
 
 /** `DESCRIBE HISTORY t [LIMIT n]` and `DESCRIBE DETAIL t`; DESCRIBE was read. */

@@ -205,7 +205,13 @@ export interface ConvertStatement {
   readonly kind: "CONVERT TO DELTA";
   readonly source: TableName;
   readonly statistics: boolean;
-  readonly partitionedBy: readonly { readonly name: string; readonly type: DeltaType }[];
+  readonly partitionedBy: readonly PartitionColumn[];
+}
+
+/** A partition column that is declared with its type. */
+export interface PartitionColumn {
+  readonly name: string;
+  readonly type: DeltaType;
 }
 
 export interface DescribeStatement {

@@ -18,7 +18,13 @@ export interface PhysicalField {
 }
 
 export type PhysicalType =
-  | { readonly kind: "leaf"; readonly engineType: string; readonly parquetType: string }
+  | {
+      readonly kind: "leaf";
+      readonly engineType: string;
+      readonly parquetType: string;
+      /** Whether the file says that its timestamps have no zone. */
+      readonly isLocalTime?: boolean | undefined;
+    }
   | { readonly kind: "struct"; readonly fields: readonly PhysicalField[] }
   | { readonly kind: "list"; readonly element: PhysicalType; readonly unwrapped: PhysicalField | undefined }
   | { readonly kind: "map"; readonly key: PhysicalType; readonly value: PhysicalType };
@@ -43,6 +49,7 @@ interface Element {
   readonly annotation: string;
   readonly fieldId: number | undefined;
   readonly engineType: string;
+  readonly isLocalTime: boolean;
 }
 
 /**
@@ -104,7 +111,10 @@ class FooterReader {
 
   #type(own: Element, parent: Element): PhysicalType {
     if (own.children === 0) {
-      const leaf: PhysicalType = { kind: "leaf", engineType: own.engineType, parquetType: own.type };
+      const { engineType, type: parquetType } = own;
+      const leaf: PhysicalType = own.isLocalTime
+        ? { kind: "leaf", engineType, parquetType, isLocalTime: true }
+        : { kind: "leaf", engineType, parquetType };
       return own.repeated ? { kind: "list", element: leaf, unwrapped: undefined } : leaf;
     }
     const fields = this.#fields(own.children, own);
@@ -170,6 +180,7 @@ function element(row: EngineRow): Element {
             : "",
     fieldId: integer(row["field_id"]),
     engineType: text(row["duckdb_type"]),
+    isLocalTime: logical.startsWith("TimestampType(isAdjustedToUTC=0"),
   };
 }
 
