@@ -37,6 +37,8 @@ export interface TableFeature {
    * corrected when it is rebased.
    */
   readonly soft?: true | undefined;
+  /** Whether earlier versions need it of readers, so that dropping it protects a checkpoint after them. */
+  readonly needsHistory?: true | undefined;
   /**
    * Why varve does not drop it from a table, as the end of a sentence; absent if it can be dropped when
    * nothing uses it.
@@ -51,6 +53,7 @@ const redirected = "its content was moved to another table";
 const notWritten = "this version of varve does not know it";
 const history =
   "readers must know it for versions that time travel can still reach, and varve does not truncate history";
+const historical = { undroppable: undefined, needsHistory: true } as const;
 
 const reader = (name: string, more: Omit<TableFeature, "name" | "side">): TableFeature => ({
   name,
@@ -77,11 +80,21 @@ const iceberg = (version: string): TableFeature =>
  * refused by its name.
  */
 export const tableFeatures: readonly TableFeature[] = Object.freeze([
-  reader("columnMapping", { write: "enforced", legacy: { writer: 5, reader: 2 }, soft: true }),
-  reader("deletionVectors", { write: "enforced", soft: true }),
+  reader("columnMapping", {
+    write: "enforced",
+    legacy: { writer: 5, reader: 2 },
+    soft: true,
+    ...historical,
+  }),
+  reader("deletionVectors", { write: "enforced", soft: true, ...historical }),
   reader("timestampNtz", { write: "enforced", soft: true }),
-  reader("typeWidening", { preview: "typeWidening-preview", write: "enforced", soft: true }),
-  reader("v2Checkpoint", { write: "enforced", soft: true }),
+  reader("typeWidening", {
+    preview: "typeWidening-preview",
+    write: "enforced",
+    soft: true,
+    ...historical,
+  }),
+  reader("v2Checkpoint", { write: "enforced", soft: true, ...historical }),
   // Readers need not do anything for it: versions that list it are read the same way.
   reader("vacuumProtocolCheck", { write: "enforced", soft: true, undroppable: undefined }),
   reader("variantType", { preview: "variantType-preview", write: "enforced" }),

@@ -1,4 +1,5 @@
 import type { AlterChange, AlterStatement, ColumnChange } from "../dialects/statements/syntax.ts";
+import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { alterTable as alter } from "../operations/alter/alter.ts";
 import type { AlterOptions, ColumnAlteration } from "../operations/alter/alter-options.ts";
@@ -37,6 +38,7 @@ function alterOptions(change: AlterChange, snapshot: LogSnapshot): AlterOptions 
       return exists || !change.ifExists ? { dropConstraints: [change.name] } : {};
     }
     case "DROP FEATURE":
+      if (change.truncatesHistory) throw truncates(change.feature);
       return { dropFeatures: [change.feature] };
     case "ADD COLUMNS":
       return { addColumns: change.columns.map(({ source }) => source.text) };
@@ -82,4 +84,12 @@ function alterationOf(change: ColumnChange): ColumnAlteration {
     case "identity":
       return { syncIdentity: true };
   }
+}
+
+function truncates(feature: string): VarveError {
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `varve does not truncate history to drop the feature ${feature}. Leave out TRUNCATE HISTORY: earlier versions stay, behind a protected checkpoint.`,
+    { features: [feature] },
+  );
 }

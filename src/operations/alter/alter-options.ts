@@ -43,7 +43,11 @@ export interface AlterOptions {
   readonly addConstraints?: Readonly<Record<string, string>> | undefined;
   /** Names of CHECK constraints to remove. */
   readonly dropConstraints?: readonly string[] | undefined;
-  /** Features to remove from the protocol; nothing in the table may use them. */
+  /**
+   * Features to remove from the protocol; nothing in the table may use them. What the newest version has of
+   * `deletionVectors`, `columnMapping`, `typeWidening` and `v2Checkpoint` is taken off in a commit before, and the
+   * feature `checkpointProtection` then keeps earlier versions readable.
+   */
   readonly dropFeatures?: readonly string[] | undefined;
   /** Columns to add, each as an object or as SQL such as `"total DECIMAL(10,2) COMMENT 'net' AFTER id"`. */
   readonly addColumns?: readonly (AddedColumn | string)[] | undefined;

@@ -26,12 +26,14 @@ import { type ClusteredTable, logicalColumns, type NewClustering, newClustering 
 import { type ColumnChanges, columnChanges } from "./column-options.ts";
 import { readsRows, rowChanges, setsNotNull } from "./column-rows.ts";
 import { withoutFeatures } from "./drop-features.ts";
+import { dropReaderFeatures, readerFeaturesOf } from "./drop-reader-features.ts";
 import { configurationOf, type Definition, nextMetadata, withProperties } from "./next-definition.ts";
 import { type Rewrite, type RewrittenTable, requireAlone, rewriteOf, rewriteTable } from "./rewrite-table.ts";
 import { requireSuiteFits } from "./set-suite.ts";
 
 /**
- * Changes a table's columns, properties, constraints, clustering, description and protocol in one commit.
+ * Changes a table's columns, properties, constraints, clustering, description and protocol in one commit; only
+ * features that readers must know take more (`dropReaderFeatures`).
  *
  * The protocol is never raised as a side effect: without `upgradeProtocol`, the change is refused. Enabling
  * row tracking assigns row ids to every file in the same commit.
@@ -44,6 +46,8 @@ export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): 
   // The change may be meant to repair a property with an invalid value, so the commit checks only the
   // resulting properties.
   requireWritableFeatures(snapshot.protocol, snapshot.metadata);
+  if (readerFeaturesOf(snapshot, options.dropFeatures ?? []).length > 0)
+    return dropReaderFeatures(snapshot, options);
   const change = await plan(snapshot, options);
   if (change.definition.length + change.relisted.length === 0)
     return { outcome: "unchanged", version: snapshot.version, featuresAdded: [], featuresDropped: [] };

@@ -69,9 +69,8 @@ const uses: Readonly<Record<string, Use>> = {
 };
 
 /**
- * The protocol without some features. Only writer features can be dropped, and only if nothing uses them:
- * earlier versions stay readable by the rules of their own protocol, which is safe if the feature requires
- * nothing from readers.
+ * The protocol without some features, which nothing may use: earlier versions stay readable by the rules of their
+ * own protocol. For features that require something of readers, the caller takes care of the versions that need them.
  *
  * A protocol of an old version becomes the list of all features that it implied; the caller makes sure that
  * this is allowed.
@@ -91,13 +90,13 @@ export function withoutFeatures(table: FeatureUse, names: readonly string[]): Wi
   const kept = (listed: ReadonlySet<string>): string[] =>
     [...listed].filter((name) => !dropped.has(name)).sort();
   const readerFeatures = kept(readers);
-  const keepsReader = protocol.minReaderVersion >= 3 && readerFeatures.length > 0;
+  const keepsReader = readerFeatures.length > 0;
   return {
     protocol: {
       kind: "protocol",
-      minReaderVersion: protocol.minReaderVersion >= 3 && !keepsReader ? 1 : protocol.minReaderVersion,
+      minReaderVersion: keepsReader ? protocol.minReaderVersion : 1,
       minWriterVersion: 7,
-      readerFeatures: keepsReader ? readerFeatures : undefined,
+      readerFeatures: keepsReader && protocol.minReaderVersion >= 3 ? readerFeatures : undefined,
       writerFeatures: kept(writers),
     },
     unset: names.flatMap((name) => (findFeature(name)?.bookkeeping ?? []).map(propertyKey)),

@@ -15,7 +15,7 @@ import type { CommittedResult } from "../../table/commit/commit-request.ts";
 import { commitChange } from "../../table/commit/table-change.ts";
 import { commitOrWithdraw, publishData } from "../../table/data-files/publish-data-files.ts";
 import { checkPartitioning } from "../../table/data-files/writable-schema.ts";
-import { stageData } from "../../table/data-files/write-data-files.ts";
+import { type StagedData, stageData } from "../../table/data-files/write-data-files.ts";
 import { writeRequirements } from "../../table/rules/write-requirements.ts";
 import { planFiles } from "../../table/scan/scan.ts";
 import { sumOf } from "../../util/sum.ts";
@@ -23,7 +23,7 @@ import { type BatchTarget, dataTarget } from "../../write/plan/batch-target.ts";
 import { requireAllRows } from "../../write/stages/accounted-rows.ts";
 import { keptRowIds } from "../../write/stages/kept-row-ids.ts";
 import { liveFiles } from "../../write/stages/live-files.ts";
-import { inRoom } from "../../write/stages/write-room.ts";
+import { inRoom, type WriteRoom } from "../../write/stages/write-room.ts";
 import { hasSpecialCharacter } from "./alter-columns.ts";
 import type { AlterOperation } from "./alter-operation.ts";
 import type { AlterOptions } from "./alter-options.ts";
@@ -34,6 +34,8 @@ export interface RewrittenTable {
   readonly snapshot: LogSnapshot;
   readonly after: Definition;
   readonly definition: readonly (ProtocolAction | MetadataAction | DomainMetadataAction)[];
+  /** Files to write again; default: all. */
+  readonly files?: readonly AddAction[] | undefined;
   /** The clustering as it will be. */
   readonly clustering: DomainMetadataAction | undefined;
   readonly operation: AlterOperation;
@@ -76,7 +78,8 @@ export function rewriteOf(
   return { partitionColumns, why, operation };
 }
 
-function requirePlainNames(schema: StructType): void {
+/** @throws `INVALID_ARGUMENT` for a name that data files cannot have without column mapping */
+export function requirePlainNames(schema: StructType): void {
   const special = [...allFields(schema)].find(({ field }) => hasSpecialCharacter(field.name));
   if (special === undefined) return;
   throw new VarveError(
@@ -121,57 +124,74 @@ export async function rewriteTable(
   table: RewrittenTable,
   { userMetadata, signal }: AlterOptions,
 ): Promise<CommittedResult> {
-  const { snapshot, after, operation, definition } = table;
+  const { snapshot, operation, definition } = table;
   const { context } = snapshot;
-  const removes = await liveFiles(snapshot);
-  return inRoom(context, signal, async ({ session, staging }) => {
-    const target: BatchTarget = {
-      ...after,
-      context,
-      snapshot,
-      requirements: writeRequirements({ ...after, clustering: table.clustering }),
-      changes: [],
-    };
-    const ids = keptRowIds(target);
-    const scan = await planFiles(session, snapshot, removes, {
-      typedVariants: true,
-      rowTracking: ids !== undefined,
-      signal,
-    });
-    const columns = snapshot.schema.fields.map(({ name }) => quoteName(name));
-    const [count] = await session.rows(sql`SELECT count(*) AS n FROM (${scan.sql})`);
-    const rows = Number(count?.["n"] ?? 0);
-    const select = sql`SELECT ${[...columns, ...(ids?.items ?? [])]} FROM (${scan.sql})`;
-    const data = await stageData(session, dataTarget(target), select, staging, {
-      hiddenColumns: ids?.columns,
-      signal,
-    });
-    requireAllRows({ rows, clean: data.rows, quarantined: 0, dropped: 0 });
-    const adds = (await publishData(context, data, signal)).map((add) => ({ ...add, dataChange: false }));
-    const result = await commitOrWithdraw(context, data, () =>
-      commitChange(
-        { context, snapshot },
-        {
-          operation: operation.name,
-          operationParameters: operation.parameters,
-          definition,
-          files: {
-            adds,
-            removes,
-            rearranges: true,
-            rows: { written: rows, copied: rows, idsKept: ids !== undefined },
-            metrics: metricsOf(adds, removes, rows),
-          },
-          // A commit with metadata that read the whole table yields even to a blind append.
-          reads: { wholeTable: true, files: removes.map(({ path }) => path) },
-          userMetadata,
-          signal,
+  const removes = table.files ?? (await liveFiles(snapshot));
+  const commit = async (
+    adds: readonly AddAction[],
+    rows: number,
+    idsKept: boolean,
+  ): Promise<CommittedResult> => {
+    const result = await commitChange(
+      { context, snapshot },
+      {
+        operation: operation.name,
+        operationParameters: operation.parameters,
+        definition,
+        files: {
+          adds,
+          removes,
+          rearranges: true,
+          rows: { written: rows, copied: rows, idsKept },
+          metrics: metricsOf(adds, removes, rows),
         },
-      ),
+        // A commit with metadata that read the whole table yields even to a blind append.
+        reads: { wholeTable: true, files: removes.map(({ path }) => path) },
+        userMetadata,
+        signal,
+      },
     );
     assertInternal(result.outcome === "committed", "an alteration carries no application transaction");
     return result;
+  };
+  if (removes.length === 0) return commit([], 0, true);
+  return inRoom(context, signal, async (room) => {
+    const { data, rows, idsKept } = await stagedRows(room, table, removes, signal);
+    const adds = (await publishData(context, data, signal)).map((add) => ({ ...add, dataChange: false }));
+    return commitOrWithdraw(context, data, () => commit(adds, rows, idsKept));
   });
+}
+
+/** Writes the rows of files to new ones that fit the definition. @throws `ROWS_UNACCOUNTED` */
+async function stagedRows(
+  { session, staging }: WriteRoom,
+  { snapshot, after, clustering }: RewrittenTable,
+  files: readonly AddAction[],
+  signal: AbortSignal | undefined,
+): Promise<{ readonly data: StagedData; readonly rows: number; readonly idsKept: boolean }> {
+  const target: BatchTarget = {
+    ...after,
+    context: snapshot.context,
+    snapshot,
+    requirements: writeRequirements({ ...after, clustering }),
+    changes: [],
+  };
+  const ids = keptRowIds(target);
+  const scan = await planFiles(session, snapshot, files, {
+    typedVariants: true,
+    rowTracking: ids !== undefined,
+    signal,
+  });
+  const columns = snapshot.schema.fields.map(({ name }) => quoteName(name));
+  const [count] = await session.rows(sql`SELECT count(*) AS n FROM (${scan.sql})`);
+  const rows = Number(count?.["n"] ?? 0);
+  const select = sql`SELECT ${[...columns, ...(ids?.items ?? [])]} FROM (${scan.sql})`;
+  const data = await stageData(session, dataTarget(target), select, staging, {
+    hiddenColumns: ids?.columns,
+    signal,
+  });
+  requireAllRows({ rows, clean: data.rows, quarantined: 0, dropped: 0 });
+  return { data, rows, idsKept: ids !== undefined };
 }
 
 function metricsOf(

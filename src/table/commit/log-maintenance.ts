@@ -28,6 +28,8 @@ export interface MaintainOptions {
   readonly base?: LogSnapshot | undefined;
   readonly protectors?: readonly VersionProtector[] | undefined;
   readonly checkpoint?: CheckpointOptions | undefined;
+  /** Write a checkpoint whether or not one is due. */
+  readonly checkpointNow?: boolean | undefined;
   /** Steps to leave out. */
   readonly skip?: readonly ("checksum" | "checkpoint" | "cleanup")[] | undefined;
 }
@@ -77,7 +79,8 @@ export async function maintainLog(
     }
   };
   const checksum = await attempt("checksum", () => keepChecksum(context, committed));
-  const due = version > 0 && version % properties.checkpointInterval === 0;
+  const due =
+    options.checkpointNow === true || (version > 0 && version % properties.checkpointInterval === 0);
   const snapshot = due
     ? await attempt("checkpoint", () => snapshotAt(context, version, options.base))
     : undefined;

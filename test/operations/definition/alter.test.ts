@@ -29,7 +29,7 @@ describe("features that are dropped", () => {
     name: string,
     change: { properties?: Record<string, string>; schema?: string } = {},
   ) => {
-    const readers = features.filter((one) => ["vacuumProtocolCheck", "deletionVectors"].includes(one));
+    const readers = features.filter((one) => ["vacuumProtocolCheck", "variantType"].includes(one));
     const context = await table([
       protocol(
         features.filter((one) => !readers.includes(one)),
@@ -91,7 +91,7 @@ describe("features that are dropped", () => {
     expect((await openLog(context)).version).toBe(0);
   });
 
-  it.each(["deletionVectors", "rowTracking"])(
+  it.each(["variantType", "rowTracking"])(
     "%s is refused with the reason: old versions or files depend on it",
     async (name) => {
       const { result } = await drop(["domainMetadata", name], name);
@@ -309,11 +309,6 @@ describe("alterTable", () => {
     expect(after.configuration["delta.columnMapping.maxColumnId"]).toBe("2");
     await expect(
       alterTable(await openLog(context), { set: { "delta.columnMapping.mode": "id" } }),
-    ).rejects.toMatchObject({
-      code: "INVALID_ARGUMENT",
-    });
-    await expect(
-      alterTable(await openLog(context), { unset: ["delta.columnMapping.mode"] }),
     ).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
     });
