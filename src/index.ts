@@ -189,6 +189,7 @@ export type { JsonObject, JsonValue } from "./util/json.ts";
 export { realWorld, type World } from "./util/world.ts";
 export type { VacuumPlan, VacuumResult, VacuumSettings } from "./vacuum/contract.ts";
 export type { VersionRange } from "./vacuum/file-history.ts";
+export type { LayoutKind } from "./write/layout/layout-plan.ts";
 export type {
   QuarantinePlace,
   TypedColumnName,

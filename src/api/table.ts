@@ -210,17 +210,25 @@ export class Table extends TableReader implements AsyncDisposable {
   }
 
   /**
-   * Writes small files, and files of which many rows are deleted, together into larger ones, in one commit that
-   * changes no row: row ids stay, the change feed tells of nothing, and earlier versions keep their files until a
-   * vacuum. It yields to a writer that changes the same files meanwhile.
+   * Puts the table's rows into other files, in one commit that changes no row: row ids stay, the change feed tells of
+   * nothing, and earlier versions keep their files until a vacuum. It yields to a writer that changes the same files
+   * meanwhile.
    *
-   * @throws `INVALID_ARGUMENT` for a condition on columns that do not partition the table; `CONFLICT_…`,
+   * By default, small files, and files of which many rows are deleted, become larger ones. With `zorderBy`, rows are
+   * laid out by columns, so that a condition on any of them skips most files; a clustered table is laid out by its
+   * clustering columns, new rows first. With `purge`, exactly the files that hold deleted rows or dropped columns are
+   * written again.
+   *
+   * @throws `INVALID_ARGUMENT` for a condition on columns that do not partition the table, for columns that cannot
+   * order files, and for options that exclude each other; `COLUMN_NOT_FOUND`; `CONFLICT_…`,
    * `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
    *
    * @example
    * ```ts
    * const { filesRemoved, filesAdded } = await orders.optimize();
    * console.log(filesRemoved, filesAdded);
+   * await orders.optimize({ zorderBy: ["id", "amount"] });
+   * await orders.optimize({ purge: true });
    * ```
    */
   async optimize(options: OptimizeOptions = {}): Promise<OptimizeResult> {

@@ -1,36 +1,46 @@
-import { VarveError } from "../errors.ts";
+import { assertInternal } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { AddAction } from "../protocol/actions.ts";
-import { propertyOf } from "../protocol/properties.ts";
-import { recordsOf } from "../protocol/record-count.ts";
-import { foldName } from "../schema/schema-json.ts";
-import { sql } from "../sql/sql.ts";
-import { quoteName } from "../sql/sql-text.ts";
+import type { CommittedResult } from "../table/commit/commit-request.ts";
 import { type MaintenanceOutcome, maintainLog } from "../table/commit/log-maintenance.ts";
 import { commitChange } from "../table/commit/table-change.ts";
-import { commitOrWithdraw, publishData, withdrawData } from "../table/data-files/publish-data-files.ts";
-import { type StagedDataFile, stageData } from "../table/data-files/write-data-files.ts";
-import { namesOnly, predicateFromSql } from "../table/scan/predicate-from-sql.ts";
-import { planFiles } from "../table/scan/scan.ts";
+import { commitOrWithdraw, publishData } from "../table/data-files/publish-data-files.ts";
 import { appendAll } from "../util/append-all.ts";
-import { throwIfCancelled } from "../util/cancel.ts";
 import { sumOf } from "../util/sum.ts";
-import { type BatchTarget, dataTarget, existingTarget } from "../write/plan/batch-target.ts";
-import { requireAllRows } from "../write/stages/accounted-rows.ts";
+import { chosenFiles } from "../write/layout/chosen-files.ts";
+import { type Bin, sizeOf } from "../write/layout/file-bins.ts";
+import { layoutMetrics } from "../write/layout/layout-metrics.ts";
+import { type LayoutKind, type LayoutPlan, planLayout } from "../write/layout/layout-plan.ts";
+import { type WrittenBin, writeBins } from "../write/layout/write-bins.ts";
+import { type BatchTarget, existingTarget } from "../write/plan/batch-target.ts";
 import { keptRowIds } from "../write/stages/kept-row-ids.ts";
-import { liveFiles } from "../write/stages/live-files.ts";
-import { filesOfPartitions } from "../write/stages/remove-condition.ts";
-import { rowCondition } from "../write/stages/row-condition.ts";
 import { inRoom, type WriteRoom } from "../write/stages/write-room.ts";
 
-/** Which files are written together, and how large. */
+/** Which files are written together, how large they become, and in which order their rows lie. */
 export interface OptimizeOptions {
   /** SQL condition over partition columns; only files of these partitions are looked at. Default: all. */
   readonly where?: string | undefined;
+  /**
+   * Columns, or fields of structs (`"address.city"`), by which rows are laid out, so that a condition on any of them
+   * skips most files (Z-order). All files of a partition are written again, unless they are laid out so already.
+   */
+  readonly zorderBy?: readonly string[] | undefined;
+  /** For a clustered table: also files that were clustered by other columns. */
+  readonly full?: boolean | undefined;
+  /**
+   * Instead, write exactly those files again that hold rows which deletion vectors mark, or values of dropped
+   * columns, so that a vacuum removes these from disk.
+   */
+  readonly purge?: boolean | undefined;
   /** Size of the new files in bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
   readonly targetFileBytes?: number | undefined;
   /** Files of fewer bytes are written together; default: `targetFileBytes`. */
   readonly minFileBytes?: number | undefined;
+  /**
+   * Commit whenever about this many bytes of files were written again, instead of once at the end: what was committed
+   * stays if a later part fails or is stopped, and a second run continues from there.
+   */
+  readonly maxCommitBytes?: number | undefined;
   /** Say what would be written together, and write nothing. */
   readonly dryRun?: boolean | undefined;
   /** Kept in the version's history. */
@@ -42,12 +52,17 @@ export interface OptimizeOptions {
 
 /** Result of an optimization. */
 export interface OptimizeResult {
-  /** `unchanged`: no two files of a partition can be one, and nothing was committed. */
+  /** `unchanged`: there is nothing to write again, and nothing was committed. */
   readonly outcome: "committed" | "unchanged" | "dryRun";
+  /** What was done: a clustered table is clustered, another one compacted unless the options say otherwise. */
+  readonly kind: LayoutKind;
   /** The version that it became, or else the one that was looked at. */
   readonly version: number;
+  /** Number of versions that it became: more than one only with `maxCommitBytes`. */
+  readonly commits: number;
   /** Number of files that were looked at. */
   readonly filesConsidered: number;
+  /** Number of new files; for a dry run, about as many. */
   readonly filesAdded: number;
   readonly filesRemoved: number;
   readonly bytesAdded: number;
@@ -61,217 +76,144 @@ export interface OptimizeOutcome extends OptimizeResult {
   readonly maintenance?: Promise<MaintenanceOutcome> | undefined;
 }
 
-const defaultTargetBytes = 256 * 1024 * 1024;
-/** Share of deleted rows above which a file of any size is written again together with others. */
-const deletedShare = 0.05;
-
 /**
- * Writes small files, and files of which many rows are deleted, together into larger ones, in one commit without
- * a change of rows: readers, the change feed and appends are not affected, row ids stay, and earlier versions keep
- * their files until a vacuum.
+ * Lays out a table's files anew without a change of rows: compacts small ones, orders rows by columns (Z-order, or
+ * the table's clustering), or purges deleted rows. Readers, the change feed and appends are not affected, row ids
+ * stay, and earlier versions keep their files until a vacuum.
  *
- * Files of a partition are taken in order of their size until they fill a new one; a file that stays alone stays
- * as it is.
- *
- * @throws `INVALID_ARGUMENT` for a condition on other columns; `CONFLICT_…` if another writer changed one of the
+ * @throws `INVALID_ARGUMENT` as `planLayout` and `chosenFiles`; `CONFLICT_…` if another writer changed one of the
  * files meanwhile; `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
  */
 export async function optimize(
   snapshot: LogSnapshot,
-  options: OptimizeOptions = {},
+  options: OptimizeOptions & { readonly auto?: boolean | undefined } = {},
 ): Promise<OptimizeOutcome> {
   const target = await existingTarget(snapshot);
-  const { context } = snapshot;
-  const size =
-    options.targetFileBytes ??
-    propertyOf(snapshot.metadata.configuration, "targetFileSize") ??
-    defaultTargetBytes;
-  return inRoom(context, options.signal, async (room) => {
-    const files = await chosenFiles(target, snapshot, options);
-    const bins = binsOf(files, { size, below: options.minFileBytes ?? size });
-    const removed = bins.flat();
+  const plan = planLayout(target, snapshot, options);
+  return inRoom(snapshot.context, options.signal, async (room) => {
+    const files = await chosenFiles(target, snapshot, options.where, options.signal);
+    const bins = await plan.bins(room, files);
     const found: OptimizeResult = {
       outcome: "unchanged",
+      kind: plan.kind,
       version: snapshot.version,
+      commits: 0,
       filesConsidered: files.length,
-      filesAdded: options.dryRun === true ? bins.length : 0,
-      filesRemoved: removed.length,
+      filesAdded: 0,
+      filesRemoved: sumOf(bins, (bin) => bin.length),
       bytesAdded: 0,
-      bytesRemoved: sizeOf(removed),
-      rowsPurged: sumOf(removed, ({ deletionVector }) => deletionVector?.cardinality ?? 0),
+      bytesRemoved: sumOf(bins, sizeOf),
+      rowsPurged: sumOf(bins.flat(), ({ deletionVector }) => deletionVector?.cardinality ?? 0),
     };
     if (bins.length === 0) return found;
-    if (options.dryRun === true) return { ...found, outcome: "dryRun" };
-    const data = await writtenBins(room, target, snapshot, bins, options);
-    const adds = (await publishData(context, data, options.signal)).map((add) => ({
-      ...add,
-      dataChange: false,
-    }));
-    const result = { ...found, filesAdded: adds.length, bytesAdded: sizeOf(adds) };
-    const done = await commitOrWithdraw(context, data, () =>
-      commitChange(target, {
-        operation: "OPTIMIZE",
-        operationParameters: {
-          predicate: JSON.stringify(options.where === undefined ? [] : [options.where]),
-          zOrderBy: "[]",
-          clusterBy: "[]",
-          auto: "false",
-        },
-        files: {
-          adds,
-          removes: removed,
-          rearranges: true,
-          rows: { written: data.rows, copied: data.rows, idsKept: keptRowIds(target) !== undefined },
-          metrics: metricsOf(result, adds, removed),
-        },
-        reads: { files: removed.map(({ path }) => path) },
-        userMetadata: options.userMetadata,
-        signal: options.signal,
-      }),
-    );
-    if (done.outcome === "alreadyApplied") {
-      await withdrawData(context, data);
-      return found;
-    }
-    const maintenance = maintainLog(context, done, { base: snapshot });
-    return { ...result, outcome: "committed", version: done.version, maintenance };
+    if (options.dryRun === true)
+      return { ...found, outcome: "dryRun", filesAdded: sumOf(bins, (bin) => expectedFiles(plan, bin)) };
+    return { ...found, ...(await rewriteBins({ room, target, snapshot, plan, options }, bins)) };
   });
 }
 
-/** The live files of the partitions that a condition selects. */
-async function chosenFiles(
-  target: BatchTarget,
-  snapshot: LogSnapshot,
-  { where, signal }: OptimizeOptions,
-): Promise<readonly AddAction[]> {
-  if (where === undefined) return liveFiles(snapshot);
-  // In a session of its own, which reads no file: those of the table are fetched once they are chosen.
-  await using session = await (await snapshot.context.engine()).open({ signal });
-  const partitions = new Set(target.metadata.partitionColumns.map(foldName));
-  if (!(await namesOnly(session, where, partitions)) || partitions.size === 0)
-    throw notPartitions(target, where);
-  const predicate = await predicateFromSql(session, where, snapshot.schema);
-  const { files } = await (await snapshot.files()).prune(predicate);
-  const fenced = await session.fence({ files: [] });
-  const condition = await rowCondition(fenced, where, snapshot.schema);
-  return await filesOfPartitions(fenced, target, files, condition);
+interface Rewriting {
+  readonly room: WriteRoom;
+  readonly target: BatchTarget;
+  readonly snapshot: LogSnapshot;
+  readonly plan: LayoutPlan;
+  readonly options: OptimizeOptions;
 }
 
-function notPartitions({ metadata }: BatchTarget, where: string): VarveError {
-  const names = metadata.partitionColumns;
-  const advice =
-    names.length === 0 ? "The table has none: leave the condition out." : `These are: ${names.join(", ")}.`;
-  return new VarveError(
-    "INVALID_ARGUMENT",
-    `The condition ${where} does not select whole files: it may name partition columns only. ${advice}`,
-    { option: "where", condition: where },
-  );
-}
-
-/** Groups of at least two files of one partition that are written to one file each. */
-function binsOf(
-  files: readonly AddAction[],
-  { size, below }: { readonly size: number; readonly below: number },
-): AddAction[][] {
-  const partitions = new Map<string, AddAction[]>();
-  for (const file of files) {
-    if (file.size >= below && !isSparse(file)) continue;
-    const key = JSON.stringify(Object.entries(file.partitionValues).sort(([a], [b]) => (a < b ? -1 : 1)));
-    const group = partitions.get(key);
-    if (group === undefined) partitions.set(key, [file]);
-    else group.push(file);
-  }
-  const bins: AddAction[][] = [];
-  for (const group of partitions.values()) {
-    let [bin, bytes]: [AddAction[], number] = [[], 0];
-    for (const file of group.sort((a, b) => a.size - b.size)) {
-      if (bin.length > 0 && bytes + file.size > size) {
-        bins.push(bin);
-        [bin, bytes] = [[], 0];
-      }
-      bin.push(file);
-      bytes += file.size;
-    }
-    bins.push(bin);
-  }
-  return bins.filter((bin) => bin.length > 1);
-}
-
-function isSparse({ deletionVector, stats }: AddAction): boolean {
-  if (deletionVector === undefined) return false;
-  const records = recordsOf(stats);
-  return records === undefined || deletionVector.cardinality > records * deletedShare;
-}
-
-/** Writes each group of files to new files, one group after the other. @throws `ROWS_UNACCOUNTED` */
-async function writtenBins(
-  { session, staging }: WriteRoom,
-  target: BatchTarget,
-  snapshot: LogSnapshot,
-  bins: readonly (readonly AddAction[])[],
-  { signal, onProgress }: OptimizeOptions,
-): Promise<{ readonly files: readonly StagedDataFile[]; readonly rows: number }> {
-  const total = sizeOf(bins.flat());
-  const files: StagedDataFile[] = [];
-  let written = 0;
-  const ids = keptRowIds(target);
-  let done = 0;
-  for (const bin of bins) {
-    throwIfCancelled(signal, "optimizing the table");
-    const scan = await planFiles(session, snapshot, bin, {
-      typedVariants: true,
-      rowTracking: ids !== undefined,
-      signal,
-    });
-    const columns = snapshot.schema.fields.map(({ name }) => quoteName(name));
-    const [count] = await session.rows(sql`SELECT count(*) AS n FROM (${scan.sql})`);
-    const rows = Number(count?.["n"] ?? 0);
-    const bytes = sizeOf(bin);
-    const data = await stageData(
-      session,
-      dataTarget(target),
-      sql`SELECT ${[...columns, ...(ids?.items ?? [])]} FROM (${scan.sql})`,
-      staging,
-      {
-        rows,
-        targetFileBytes: bytes * 2,
-        hiddenColumns: ids?.columns,
-        signal,
+/** Writes the bins again and commits them, together or a part at a time. */
+async function rewriteBins(
+  rewriting: Rewriting,
+  bins: readonly Bin[],
+): Promise<
+  Pick<OptimizeOutcome, "outcome" | "version" | "commits" | "filesAdded" | "bytesAdded" | "maintenance">
+> {
+  const { room, target, snapshot, plan, options } = rewriting;
+  const total = sumOf(bins, sizeOf);
+  const adds: AddAction[] = [];
+  let [commits, version, done] = [0, snapshot.version, 0];
+  let maintenance: Promise<MaintenanceOutcome> | undefined;
+  for (const part of partsOf(bins, options.maxCommitBytes)) {
+    const written = await writeBins(room, part, {
+      target,
+      snapshot,
+      layout: plan.layout,
+      targetFileBytes: plan.targetFileBytes,
+      onBytes: (bytes) => {
+        done += bytes;
+        options.onProgress?.(total === 0 ? 1 : done / total);
       },
-    );
-    requireAllRows({ rows, clean: data.rows, quarantined: 0, dropped: 0 });
-    appendAll(files, data.files);
-    written += data.rows;
-    done += bytes;
-    onProgress?.(done / total);
+      signal: options.signal,
+    });
+    await maintenance;
+    const landed = await commitBins(rewriting, written);
+    appendAll(adds, landed.adds);
+    maintenance = maintainLog(snapshot.context, landed.commit, { base: snapshot });
+    version = landed.commit.version;
+    commits++;
   }
-  return { files, rows: written };
-}
-
-/** PROTOCOL.md "Commit Provenance Information", under the names of Spark. */
-function metricsOf(
-  result: OptimizeResult,
-  adds: readonly AddAction[],
-  removed: readonly AddAction[],
-): Record<string, string> {
-  const sizes = adds.map(({ size }) => size).sort((a, b) => a - b);
-  const at = (share: number) => String(sizes[Math.floor((sizes.length - 1) * share)] ?? 0);
   return {
-    numAddedFiles: String(result.filesAdded),
-    numRemovedFiles: String(result.filesRemoved),
-    numAddedBytes: String(result.bytesAdded),
-    numRemovedBytes: String(result.bytesRemoved),
-    minFileSize: at(0),
-    p25FileSize: at(0.25),
-    p50FileSize: at(0.5),
-    p75FileSize: at(0.75),
-    maxFileSize: at(1),
-    numDeletionVectorsRemoved: String(
-      removed.filter(({ deletionVector }) => deletionVector !== undefined).length,
-    ),
+    outcome: "committed",
+    version,
+    commits,
+    filesAdded: adds.length,
+    bytesAdded: sizeOf(adds),
+    maintenance,
   };
 }
 
-function sizeOf(files: readonly AddAction[]): number {
-  return sumOf(files, ({ size }) => size);
+async function commitBins(
+  { target, snapshot, plan, options }: Rewriting,
+  written: readonly WrittenBin[],
+): Promise<{ readonly commit: CommittedResult; readonly adds: readonly AddAction[] }> {
+  const { context } = snapshot;
+  const data = { files: written.flatMap(({ files }) => files) };
+  const published = await publishData(context, data, options.signal);
+  const marks = written.flatMap(({ files }) => {
+    const id = context.world.uuid();
+    const own = plan.marks(() => id);
+    return files.map(() => own);
+  });
+  const adds = published.map((add, index) => ({ ...add, ...marks[index], dataChange: false }));
+  const removes = written.flatMap(({ bin }) => bin);
+  const rows = sumOf(written, (bin) => bin.rows);
+  const commit = await commitOrWithdraw(context, data, () =>
+    commitChange(target, {
+      operation: plan.operation,
+      operationParameters: plan.operationParameters,
+      files: {
+        adds,
+        removes,
+        rearranges: true,
+        rows: { written: rows, copied: rows, idsKept: keptRowIds(target) !== undefined },
+        metrics: layoutMetrics(adds, removes),
+      },
+      reads: { files: removes.map(({ path }) => path) },
+      userMetadata: options.userMetadata,
+      signal: options.signal,
+    }),
+  );
+  // Only a commit of an application can have been applied before, and this is of none.
+  assertInternal(commit.outcome === "committed", "an optimization that was applied before");
+  return { commit, adds };
+}
+
+/** Bins in parts that are committed together. */
+function partsOf(bins: readonly Bin[], maxBytes: number | undefined): (readonly Bin[])[] {
+  if (maxBytes === undefined) return [bins];
+  const parts: Bin[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const bin of bins) {
+    const size = sizeOf(bin);
+    if (bytes + size > maxBytes) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1)?.push(bin);
+    bytes += size;
+  }
+  return parts;
+}
+
+function expectedFiles({ layout, targetFileBytes }: LayoutPlan, bin: Bin): number {
+  return layout === undefined ? 1 : Math.max(1, Math.ceil(sizeOf(bin) / targetFileBytes));
 }

@@ -9,7 +9,7 @@ import type { Executor, StatementContext, StatementResult } from "./contract.ts"
 import { convertFolder } from "./convert-folder.ts";
 import { describeTable } from "./describe-table.ts";
 import { insertRows } from "./insert-rows.ts";
-import { optimizeTable } from "./optimize-table.ts";
+import { optimizeTable, reorgTable } from "./optimize-table.ts";
 import { restoreTable } from "./restore-table.ts";
 import { selectRows } from "./select-rows.ts";
 import { vacuumTable } from "./vacuum-table.ts";
@@ -26,6 +26,7 @@ const executors: Executors = {
   UPDATE: updateRows,
   OPTIMIZE: optimizeTable,
   VACUUM: vacuumTable,
+  "REORG TABLE": reorgTable,
   "RESTORE TABLE": restoreTable,
   "CREATE TABLE CLONE": createClone,
   "CONVERT TO DELTA": convertFolder,
@@ -91,19 +92,11 @@ async function located<T>(
   }
 }
 
-function requireSupported(body: StatementBody): void {
-  const missing = missingPart(body);
-  if (executors[body.kind] !== undefined && missing === undefined) return;
-  const statement = missing === undefined ? body.kind : `${body.kind} ${missing}`;
+function requireSupported({ kind }: StatementBody): void {
+  if (executors[kind] !== undefined) return;
   throw new VarveError(
     "UNSUPPORTED_FEATURE",
-    `varve does not support the statement ${statement} yet. Nothing of the text was run.`,
-    { statement },
+    `varve does not support the statement ${kind} yet. Nothing of the text was run.`,
+    { statement: kind },
   );
-}
-
-/** What a statement asks for that its kind does not do yet. */
-function missingPart(body: StatementBody): string | undefined {
-  if (body.kind !== "OPTIMIZE") return undefined;
-  return body.full ? "FULL" : body.zorderBy.length > 0 ? "ZORDER BY" : undefined;
 }

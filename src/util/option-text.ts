@@ -1,12 +1,15 @@
 /** Options of the library that the command line has under another name. */
 const flags = {
   batchId: "--batch-id",
+  full: "--full",
   gate: "--suite",
   "header to false": "--no-header",
   memoryLimit: "--memory-limit",
   mergeSchema: "--merge-schema",
+  minFileBytes: "--min-file-size",
   overwriteSchema: "--overwrite-schema",
   partitionBy: "--partition-by",
+  purge: "--purge",
   registerConstraints: "--constraints",
   replaceWhere: "--where",
   tables: "--table",
@@ -14,6 +17,8 @@ const flags = {
   txn: "--txn",
   untested: "--untested",
   upgradeProtocol: "--upgrade-protocol",
+  where: "--where",
+  zorderBy: "--zorder",
 } as const;
 
 /**

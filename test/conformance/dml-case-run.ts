@@ -7,11 +7,12 @@ import { runSql } from "../../src/api/shared/run-sql.ts";
 import type { Table } from "../../src/api/table.ts";
 import type { EngineRow } from "../../src/engine/core/contract.ts";
 import { isVarveError } from "../../src/errors.ts";
+import type { OptimizeOptions } from "../../src/operations/optimize.ts";
 import { constraintPrefix } from "../../src/protocol/constraint-names.ts";
 import { columnMetadata } from "../../src/schema/column-metadata.ts";
 import { findField, mapFields } from "../../src/schema/fields.ts";
 import { parseSchema, serializeSchema } from "../../src/schema/schema-json.ts";
-import { typeText } from "../../src/schema/type-names.ts";
+import { pathText, typeText } from "../../src/schema/type-names.ts";
 import type { StructField, StructType } from "../../src/schema/types.ts";
 import type { StatementResult } from "../../src/statements/contract.ts";
 import type { JsonObject } from "../../src/util/json.ts";
@@ -23,8 +24,6 @@ import { codesOf } from "./dml-errors.ts";
 /** Settings of Spark for things that varve does not do yet. */
 const settingsNotYet: Readonly<Record<string, string>> = {
   "spark.databricks.delta.autoCompact.minNumFiles": "automatic compaction",
-  "spark.databricks.delta.optimize.minFileSize": "OPTIMIZE",
-  "spark.databricks.delta.optimize.maxFileSize": "OPTIMIZE",
   "spark.sql.files.ignoreMissingFiles": "RESTORE TABLE",
 };
 
@@ -103,6 +102,11 @@ async function runStep(step: DmlStep, scope: StepScope): Promise<boolean> {
   let results: readonly StatementResult[] = [];
   const failure = await failureOf(async () => {
     if (await scope.made.prepare(text)) return;
+    const sizes = sizeOptions(settings);
+    if (sizes !== undefined) {
+      await table.optimize(sizes);
+      return;
+    }
     results = await runSql(text, {
       tables: scope.tables,
       upgradeProtocol: true,
@@ -150,7 +154,25 @@ async function runStep(step: DmlStep, scope: StepScope): Promise<boolean> {
   return false;
 }
 
-async function setUp({ schema, partitionColumns, properties, setup }: DmlTable, uri: string): Promise<Table> {
+/** Bytes of a file of a few rows here, where Spark's takes one. */
+const bytesHere = 0.4;
+
+/** Settings of Spark for the sizes of OPTIMIZE, which are options of varve's method. */
+function sizeOptions(settings: DmlStep["settings"] = {}): OptimizeOptions | undefined {
+  const [least, most] = ["min", "max"].map(
+    (end) => settings[`spark.databricks.delta.optimize.${end}FileSize`],
+  );
+  if (least === undefined && most === undefined) return undefined;
+  return {
+    minFileBytes: least === undefined ? undefined : Number(least) * bytesHere,
+    targetFileBytes: most === undefined ? undefined : Number(most) * bytesHere,
+  };
+}
+
+async function setUp(
+  { schema, partitionColumns, properties, setup, domains }: DmlTable,
+  uri: string,
+): Promise<Table> {
   const constraints = (key: string) => key.startsWith(constraintPrefix);
   const own = /^delta\.(?:columnMapping\.maxColumnId|rowTracking\.materialized)/;
   const table = await createTable(uri, {
@@ -160,6 +182,11 @@ async function setUp({ schema, partitionColumns, properties, setup }: DmlTable, 
       Object.entries(properties).filter(([key]) => !constraints(key) && !own.test(key)),
     ),
   });
+  const clustering = domains?.["delta.clustering"];
+  if (clustering !== undefined) {
+    const { clusteringColumns } = JSON.parse(String(clustering)) as { clusteringColumns: string[][] };
+    await table.alter({ clusterBy: clusteringColumns.map(pathText), upgradeProtocol: true });
+  }
   for (const statement of setup.slice(1))
     await runSql(statement.replace(/\brange\((\d+), (\d+), 1, 1\)/g, "range($1, $2) AS r(id)"), {
       tables: { t: table },

@@ -140,8 +140,12 @@ export const alterKeys = {
 } satisfies OptionKeys<AlterOptions>;
 export const optimizeKeys = {
   where: true,
+  zorderBy: true,
+  full: true,
+  purge: true,
   targetFileBytes: true,
   minFileBytes: true,
+  maxCommitBytes: true,
   dryRun: true,
   userMetadata: true,
   onProgress: true,

@@ -3,12 +3,16 @@ import { counted } from "../../api/counted.ts";
 import type { OptimizeResult } from "../../index.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
-import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { byteSize, nameList, type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
 import { megabytes, withProgressLine } from "../shared/progress.ts";
 
 interface OptimizeFlags extends StoreFlags {
   readonly where?: string | undefined;
+  readonly zorder?: readonly string[] | undefined;
+  readonly full?: boolean | undefined;
+  readonly purge?: boolean | undefined;
+  readonly batchBytes?: number | undefined;
   readonly targetFileSize?: number | undefined;
   readonly minFileSize?: number | undefined;
   readonly dryRun?: boolean | undefined;
@@ -20,24 +24,31 @@ interface OptimizeFlags extends StoreFlags {
 export function addOptimize(program: Command): void {
   const command = program
     .command("optimize")
-    .summary("write small files together")
+    .summary("compact, order or purge a table's files")
     .description(
-      "Write small files, and files of which many rows are deleted, together into larger ones, in one commit that changes no row.",
+      "Write small files, and files of which many rows are deleted, together into larger ones, in a commit that changes no row. A clustered table is clustered. With --zorder, rows are laid out by columns, so that a condition on any of them skips most files.",
     )
     .argument("<table>", "folder or URI of the table")
     .option("--where <condition>", "look only at partitions that match")
+    .option("--zorder <columns>", "lay out rows by these columns, separated by commas", nameList)
+    .option("--full", "of a clustered table, also files that were clustered by other columns")
+    .option(
+      "--purge",
+      "write exactly the files again that hold deleted rows or dropped columns, without these",
+    )
     .option("--target-file-size <size>", "size of the new files, e.g. 256MB", byteSize)
     .option(
       "--min-file-size <size>",
       "write files of less than this together; default: the target size",
       byteSize,
     )
+    .option("--batch-bytes <size>", "commit after about this much, e.g. 4GB, instead of once", byteSize)
     .option("--dry-run", "say what would be written together, and write nothing")
     .option("-m, --message <text>", "message for the version's history")
     .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve optimize ./flights --dry-run\n  $ varve optimize ./flights --target-file-size 128MB",
+      "\nExamples:\n  $ varve optimize ./flights --dry-run\n  $ varve optimize ./flights --target-file-size 128MB\n  $ varve optimize ./flights --zorder origin,delay\n  $ varve optimize ./flights --purge",
     );
   withStoreFlags(command).action(async (uri: string, flags: OptimizeFlags) => {
     await using table = await openedTable(uri, flags);
@@ -45,6 +56,10 @@ export function addOptimize(program: Command): void {
       stoppedBySignals((signal) =>
         table.optimize({
           where: flags.where,
+          zorderBy: flags.zorder,
+          full: flags.full,
+          purge: flags.purge,
+          maxCommitBytes: flags.batchBytes,
           targetFileBytes: flags.targetFileSize,
           minFileBytes: flags.minFileSize,
           dryRun: flags.dryRun === true ? true : undefined,
@@ -65,15 +80,23 @@ async function printOptimize(result: OptimizeResult, { json }: OptimizeFlags): P
     print(`${stringifyJson(toJsonValue(result), 2)}\n`);
     return;
   }
-  const { outcome, version, filesConsidered, filesAdded, filesRemoved, rowsPurged } = result;
+  const { outcome, version, commits, kind, filesConsidered, filesAdded, filesRemoved, rowsPurged } = result;
   const before = `${counted(filesRemoved, "file")} (${megabytes(result.bytesRemoved)} MB)`;
   const purged = rowsPurged === 0 ? "" : `, without ${counted(rowsPurged, "deleted row")}`;
   if (outcome === "unchanged")
-    print(`nothing changed: of ${counted(filesConsidered, "file")}, no two can be one\n`);
+    print(`nothing changed: of ${counted(filesConsidered, "file")}, ${nothingToDo[kind]}\n`);
   else if (outcome === "dryRun")
     print(`${before} would become ${counted(filesAdded, "file")}${purged}; nothing was written\n`);
-  else
-    print(
-      `version ${version}: ${before} became ${counted(filesAdded, "file")} (${megabytes(result.bytesAdded)} MB)${purged}\n`,
-    );
+  else {
+    const versions = commits === 1 ? `version ${version}` : `${commits} versions, the last is ${version}`;
+    const after = `${counted(filesAdded, "file")} (${megabytes(result.bytesAdded)} MB)`;
+    print(`${versions}: ${before} became ${after}${purged}\n`);
+  }
 }
+
+const nothingToDo: Readonly<Record<OptimizeResult["kind"], string>> = {
+  compaction: "no two can be one",
+  zorder: "all are in this order already",
+  clustering: "all are clustered",
+  purge: "none holds deleted rows or dropped columns",
+};

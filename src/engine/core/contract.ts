@@ -201,6 +201,8 @@ export interface ParquetWriteOptions {
   readonly partitionBy?: readonly string[] | undefined;
   /** Split files near this many bytes. */
   readonly targetFileBytes?: number | undefined;
+  /** Sort the rows over all files, by columns of the query that are left out of the files. */
+  readonly sort?: RowSort | undefined;
   /**
    * The number of rows, if known, so that they need not be counted, which would evaluate every condition on
    * them once more.
@@ -216,6 +218,14 @@ export interface ParquetWriteOptions {
   readonly namePrefix?: string | undefined;
   readonly onProgress?: ((share: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** An order of rows over several files, of which each takes a range. The sort spills to disk. */
+export interface RowSort {
+  /** Name of the column by which the rows are sorted, nulls first. */
+  readonly key: string;
+  /** Name of the column that numbers the file of each row; it does not fall as the key rises. */
+  readonly file: string;
 }
 
 export type FieldIds = {

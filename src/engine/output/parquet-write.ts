@@ -5,13 +5,13 @@ import { joinSql, type SqlSelect, type SqlText, sql } from "../../sql/sql.ts";
 import { plainName, quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
-import type { EngineRow, FieldIds, ParquetWriteOptions, WrittenFile } from "../core/contract.ts";
+import type { EngineRow, FieldIds, ParquetWriteOptions, RowSort, WrittenFile } from "../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../core/core.ts";
 import { followProgress } from "../core/follow-progress.ts";
 import { plainConverter } from "../core/plain-values.ts";
 import { withNan } from "./file-nan.ts";
 import { minusZeroLost, noDictionary } from "./minus-zero.ts";
-import { rowGroupSetting } from "./row-groups.ts";
+import { engineRowGroup, rowGroupSetting } from "./row-groups.ts";
 import { partitionNumber, textOrNull, type WrittenRelation, writtenFile } from "./written-file.ts";
 
 /** Bytes that one value takes in a file, on the safe side for all but long texts. */
@@ -45,7 +45,9 @@ export function writeParquet(
   return run(options.signal, async (connection) => {
     const stopProgress = followProgress(connection, options.onProgress);
     try {
-      const columns = await core.typedColumns(select);
+      const { sort } = options;
+      const all = await core.typedColumns(select);
+      const columns = all.filter(({ name }) => name !== sort?.key && name !== sort?.file);
       const writer: Writer = { core, connection, options, columns };
       const partitionBy = options.partitionBy ?? [];
       return partitionBy.length === 0
@@ -72,6 +74,8 @@ async function copyPlain(
   folder: string,
   partitionValues: readonly (string | null)[],
 ): Promise<WrittenFile[]> {
+  const { sort } = writer.options;
+  if (sort !== undefined) return copySorted(writer, select, { folder, partitionValues, sort });
   const target = writer.options.targetFileBytes;
   const split = target !== undefined && !(await fitsOneFile(writer, select, target));
   const files = await copyFiles(writer, select, folder, partitionValues, split);
@@ -97,6 +101,45 @@ async function copyFiles(
     : [];
   const rows = await copy(writer, select, target, layout);
   return withNan(writer, await keepFilled(rows.map((row) => writtenFile(writer, row, partitionValues))));
+}
+
+/**
+ * Writes rows in the order of a key, each file a range of it. The engine splits the sorted rows by the number of
+ * their file; it holds the rows of a row group or so for each of its threads.
+ */
+async function copySorted(
+  writer: Writer,
+  select: SqlSelect,
+  {
+    folder,
+    partitionValues,
+    sort,
+  }: {
+    readonly folder: string;
+    readonly partitionValues: readonly (string | null)[];
+    readonly sort: RowSort;
+  },
+): Promise<WrittenFile[]> {
+  const { options, connection } = writer;
+  const key = quoteName(sort.key);
+  const sorted = sql`SELECT * EXCLUDE (${key}) FROM (${select}) ORDER BY ${key} NULLS FIRST`;
+  const layout = [
+    sql`PARTITION_BY (${quoteName(sort.file)})`,
+    sql`FILENAME_PATTERN ${quoteText(`${options.namePrefix ?? "part-"}{i}`)}`,
+    sql`OVERWRITE_OR_IGNORE`,
+  ];
+  await connection.run(
+    sql`SET partitioned_write_flush_threshold = ${options.rowGroupRows ?? engineRowGroup}`,
+  );
+  try {
+    const rows = await copy(writer, select, folder, layout, sorted);
+    return await withNan(
+      writer,
+      await keepFilled(rows.map((row) => writtenFile(writer, row, partitionValues))),
+    );
+  } finally {
+    await connection.run(sql`RESET partitioned_write_flush_threshold`);
+  }
 }
 
 async function fitsOneFile(writer: Writer, select: SqlSelect, targetFileBytes: number): Promise<boolean> {
@@ -183,11 +226,13 @@ async function splitLarge(writer: Writer, files: readonly WrittenFile[]): Promis
   return result;
 }
 
+/** @param sorted the rows of `select` in the order in which they are written, which looking at them does not need */
 async function copy(
   writer: Writer,
   select: SqlSelect,
   target: string,
   layout: readonly SqlText[],
+  sorted: SqlSelect = select,
 ): Promise<EngineRow[]> {
   const { options } = writer;
   const settings = [
@@ -201,11 +246,11 @@ async function copy(
       : [sql`FIELD_IDS ${fieldIdsSql(options.fieldIds)}`]),
     ...layout,
   ];
-  const rows = await runCopy(writer, select, target, settings);
+  const rows = await runCopy(writer, sorted, target, settings);
   const files = rows.map((row) => writtenFile(writer, row, []));
   if (!(await minusZeroLost(writer, writer.connection, select, files))) return rows;
   for (const { file } of files) await rm(file);
-  return await runCopy(writer, select, target, [...settings, noDictionary]);
+  return await runCopy(writer, sorted, target, [...settings, noDictionary]);
 }
 
 async function runCopy(

@@ -3,7 +3,7 @@ import type { EngineCore } from "../core/core.ts";
 import { threadsOf } from "../core/instance-pool.ts";
 
 /** Rows of a row group that the engine writes by itself. */
-const engineRowGroup = 122_880;
+export const engineRowGroup = 122_880;
 /** Rows that a row group holds at least, where it is not the last. */
 export const engineVector = 2048;
 

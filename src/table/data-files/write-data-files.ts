@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Session, WrittenFile } from "../../engine/core/contract.ts";
+import type { RowSort, Session, WrittenFile } from "../../engine/core/contract.ts";
 import { guardSql } from "../../engine/fence/row-guard.ts";
 import { VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
@@ -42,6 +42,8 @@ export interface DataWriteOptions {
   readonly targetFileBytes?: number | undefined;
   /** The number of rows, if it is known. */
   readonly rows?: number | undefined;
+  /** Sort the rows over all files, by further columns of the query, which are not written. */
+  readonly sort?: RowSort | undefined;
   /** Upper bound of the number of rows, if it is known. */
   readonly rowsAtMost?: number | undefined;
   /** Default: the table's `delta.parquet.compression.codec`, else zstd. */
@@ -103,9 +105,11 @@ export async function stageData(
   const partitions = target.partitionColumns.map((name) => requireColumn(target.schema, name));
   const data = dataFields(target, partitions);
   const hidden = options.hiddenColumns ?? [];
+  const sortBy = options.sort === undefined ? [] : [options.sort.key, options.sort.file];
   const prefix = freePrefix([
     ...data.flatMap((field) => [field.name, physicalName(field, target.mode)]),
     ...hidden,
+    ...sortBy,
   ]);
   const partitionKey = (index: number) => plainName(`${prefix}partition_value_${index}`);
   const keys = partitions.map(
@@ -115,7 +119,11 @@ export async function stageData(
   const output = join(folder, target.context.world.uuid());
   await mkdir(output);
   const compression = options.compression ?? codecOf(target.configuration);
-  const items = [...physicalSelectItems(data, target.mode), ...hidden.map(quoteName), ...keys];
+  const items = [
+    ...physicalSelectItems(data, target.mode),
+    ...[...hidden, ...sortBy].map(quoteName),
+    ...keys,
+  ];
   const guarded = options.guard === undefined ? sql`` : sql` WHERE ${guardSql(options.guard)}`;
   const files = await session.writeParquet(sql`SELECT ${items} FROM (${rows})${guarded}`, {
     folder: output,
@@ -124,6 +132,7 @@ export async function stageData(
       options.targetFileBytes ?? propertyOf(target.configuration, "targetFileSize") ?? defaultTargetBytes,
     rows: options.rows,
     rowsAtMost: options.rowsAtMost,
+    sort: options.sort,
     partitionBy: keys.length === 0 ? undefined : keys.map((_, index) => partitionKey(index)),
     fieldIds: hasIds(data)
       ? physicalFieldIds(

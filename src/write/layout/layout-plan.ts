@@ -1,0 +1,153 @@
+import { VarveError } from "../../errors.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
+import type { AddAction } from "../../protocol/actions.ts";
+import { propertyOf } from "../../protocol/properties.ts";
+import type { JsonValue } from "../../util/json.ts";
+import { optionText } from "../../util/option-text.ts";
+import type { BatchTarget } from "../plan/batch-target.ts";
+import type { WriteRoom } from "../stages/write-room.ts";
+import { clusteringBins, cubeTags, isOrdered, liquidProvider } from "./cubes.ts";
+import type { Layout } from "./curve-key.ts";
+import { type Bin, compactionBins, partitionsOf, purgeBins } from "./file-bins.ts";
+import { clusteringLayout, zOrderColumns } from "./layout-columns.ts";
+import { filesToPurge } from "./purged-files.ts";
+
+/** What an optimization does to the files of a table. */
+export type LayoutKind = "compaction" | "zorder" | "clustering" | "purge";
+
+/** What a caller wants of the layout of a table's files. */
+export interface LayoutRequest {
+  readonly where?: string | undefined;
+  readonly zorderBy?: readonly string[] | undefined;
+  readonly full?: boolean | undefined;
+  readonly purge?: boolean | undefined;
+  readonly targetFileBytes?: number | undefined;
+  readonly minFileBytes?: number | undefined;
+  /** Whether varve itself began it, after a write. */
+  readonly auto?: boolean | undefined;
+}
+
+/** A layout as data: which files are written together, how, and how the history shows it. */
+export interface LayoutPlan {
+  readonly kind: LayoutKind;
+  readonly layout?: Layout | undefined;
+  /** Size of a new file in bytes. */
+  readonly targetFileBytes: number;
+  readonly bins: (room: WriteRoom, files: readonly AddAction[]) => Promise<readonly Bin[]> | readonly Bin[];
+  /** What the new files of a bin carry besides their statistics. */
+  readonly marks: (cubeId: () => string) => Pick<AddAction, "tags" | "clusteringProvider">;
+  readonly operation: "OPTIMIZE" | "REORG";
+  readonly operationParameters: Readonly<Record<string, JsonValue>>;
+}
+
+const defaultTargetBytes = 256 * 1024 * 1024;
+
+/**
+ * Decides how a table's files are laid out: a clustered table is clustered, any other is compacted, Z-ordered or
+ * purged.
+ *
+ * @throws `INVALID_ARGUMENT` for options that exclude each other or that the table excludes, and as `zOrderColumns`
+ */
+export function planLayout(target: BatchTarget, snapshot: LogSnapshot, request: LayoutRequest): LayoutPlan {
+  const { where, zorderBy = [], full = false, purge = false, auto = false } = request;
+  const predicate = JSON.stringify(where === undefined ? [] : [where]);
+  const size =
+    request.targetFileBytes ??
+    propertyOf(snapshot.metadata.configuration, "targetFileSize") ??
+    defaultTargetBytes;
+  const columns = clusteringLayout(target);
+  const clustered = columns.map(({ name }) => name);
+  refuseMixed(request, clustered);
+  const plain = { targetFileBytes: size, marks: () => ({}) } as const;
+  if (purge)
+    return {
+      ...plain,
+      kind: "purge",
+      bins: async (room, files) => purgeBins(await filesToPurge(room, snapshot, files), { target: size }),
+      operation: "REORG",
+      operationParameters: { predicate, applyPurge: true },
+    };
+  const operation = "OPTIMIZE";
+  if (columns.length > 0)
+    return {
+      targetFileBytes: size,
+      kind: "clustering",
+      layout: { columns, curve: "hilbert" },
+      bins: (_, files) => clusteringBins(files, { columns: clustered, target: size, full }),
+      marks: (cubeId) => ({
+        tags: cubeTags({ id: cubeId(), columns: clustered, curve: "hilbert" }),
+        clusteringProvider: liquidProvider,
+      }),
+      operation,
+      operationParameters: {
+        predicate,
+        zOrderBy: "[]",
+        clusterBy: JSON.stringify(clustered),
+        auto,
+        isFull: full,
+      },
+    };
+  const parameters = { predicate, zOrderBy: "[]", clusterBy: "[]", auto };
+  if (zorderBy.length === 0)
+    return {
+      ...plain,
+      kind: "compaction",
+      bins: (_, files) => compactionBins(files, { target: size, below: request.minFileBytes ?? size }),
+      operation,
+      operationParameters: parameters,
+    };
+  const ordered = zOrderColumns(target, zorderBy);
+  const names = ordered.map(({ name }) => name);
+  return {
+    targetFileBytes: size,
+    kind: "zorder",
+    layout: { columns: ordered, curve: "zorder" },
+    bins: (_, files) => partitionsOf(files).filter((group) => !isOrdered(group, names, "zorder")),
+    marks: (cubeId) => ({ tags: cubeTags({ id: cubeId(), columns: names, curve: "zorder" }) }),
+    operation,
+    operationParameters: { ...parameters, zOrderBy: JSON.stringify(names) },
+  };
+}
+
+/** Options that exclude each other, or that a clustered table excludes. */
+function refuseMixed(
+  { where, zorderBy, full, purge, minFileBytes }: LayoutRequest,
+  clustered: readonly string[],
+) {
+  const isClustered = clustered.length > 0;
+  const by = `The table is clustered by ${clustered.join(", ")}`;
+  const zorder = zorderBy !== undefined && zorderBy.length > 0;
+  if (zorderBy?.length === 0)
+    throw refused("zorderBy", "names no column", "Name at least one, or leave the option out.");
+  if (purge === true) {
+    if (zorder) throw refused("zorderBy", `excludes ${optionText("purge")}`, "Use one of them at a time.");
+    if (full === true) throw refused("full", `excludes ${optionText("purge")}`, "Use one of them at a time.");
+    return;
+  }
+  if (isClustered && zorder)
+    throw refused(
+      "zorderBy",
+      "excludes clustering",
+      `${by}: leave the option out, or change the clustering columns (ALTER TABLE … CLUSTER BY).`,
+    );
+  if (isClustered && where !== undefined)
+    throw refused("where", "excludes clustering", `${by}, so it has no partitions: leave the option out.`);
+  if (isClustered && minFileBytes !== undefined)
+    throw refused(
+      "minFileBytes",
+      "excludes clustering",
+      `${by}, whatever the size of a file: leave the option out.`,
+    );
+  if (!isClustered && full === true)
+    throw refused(
+      "full",
+      "needs a clustered table",
+      "Leave it out, or cluster the table (ALTER TABLE … CLUSTER BY).",
+    );
+}
+
+function refused(option: Parameters<typeof optionText>[0], problem: string, advice: string): VarveError {
+  return new VarveError("INVALID_ARGUMENT", `The option ${optionText(option)} ${problem}. ${advice}`, {
+    option,
+  });
+}
