@@ -70,7 +70,7 @@ function replacementOf(target: BatchTarget, options: OverwriteOptions): Replacem
     return { removes: { kind: "condition", where }, parameters: { predicate: JSON.stringify([where]) } };
   if (dynamicPartitions === true) {
     if (target.metadata.partitionColumns.length === 0) throw noPartitions();
-    return { removes: { kind: "partitions" }, parameters: { partitionOverwriteMode: "dynamic" } };
+    return { removes: { kind: "partitions" }, parameters: { isDynamicPartitionOverwrite: "true" } };
   }
   if (overwriteSchema !== true) return { removes: { kind: "all" }, parameters: {} };
   return {

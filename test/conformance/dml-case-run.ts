@@ -17,6 +17,7 @@ import type { StructField, StructType } from "../../src/schema/types.ts";
 import type { StatementResult } from "../../src/statements/contract.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 import { canonicalRow } from "./canonical.ts";
+import { compareCommit, RowIds } from "./dml-case-facts.ts";
 import { CaseTables } from "./dml-case-tables.ts";
 import type { DmlCase, DmlStep, DmlTable, DmlView, ExpectedStep } from "./dml-cases.ts";
 import { codesOf } from "./dml-errors.ts";
@@ -66,9 +67,12 @@ export async function runDmlCase(item: DmlCase, folder: string): Promise<void> {
   expect(before, "rows after the set-up").toEqual(wantedTexts(table, item.tables.t.rows));
   const made = new CaseTables(tables);
   const versions = new Map([[item.tables.t.version, table.snapshot().version]]);
+  for (let version = 0; version < item.tables.t.version; version++) versions.set(version, version);
+  const ids = new RowIds();
+  await ids.compare(table, item.tables.t.rowIds, versions, "the set-up");
   for (const step of item.steps) {
     // What was done in spite of Spark's refusal leaves another table than the next steps are about.
-    if (await runStep(step, { folder, table, tables, made, before, versions })) return;
+    if (await runStep(step, { folder, table, tables, made, ids, before, versions })) return;
     await table.refresh();
     if (step.expect.readError === undefined) before = rowTexts(table, await rowsOf(table));
   }
@@ -79,6 +83,7 @@ interface StepScope {
   readonly table: Table;
   readonly tables: Readonly<Record<string, Table>>;
   readonly made: CaseTables;
+  readonly ids: RowIds;
   /** Canonical texts of the rows before the step. */
   readonly before: readonly string[];
   /**
@@ -151,6 +156,14 @@ async function runStep(step: DmlStep, scope: StepScope): Promise<boolean> {
   else
     for (const { changes = [] } of wanted.commits ?? [])
       expect(changes, `${sql} changes rows in Spark`).toEqual([]);
+  if (wanted.error === undefined && version > versionBefore)
+    for (const commit of wanted.commits ?? []) {
+      const own = versions.get(commit.version);
+      if (own !== undefined && commits === version - versionBefore)
+        compareCommit(join(scope.folder, "t"), own, commit, sql);
+    }
+  await scope.ids.compare(table, wanted.rowIds, versions, sql);
+  if (wanted.properties !== undefined) compareProperties(table, wanted.properties, sql);
   return false;
 }
 
@@ -169,17 +182,25 @@ function sizeOptions(settings: DmlStep["settings"] = {}): OptimizeOptions | unde
   };
 }
 
+/** Properties of which each implementation has its own values. */
+const ownProperties = /^delta\.(?:columnMapping\.maxColumnId|rowTracking\.materialized)/;
+
+function compareProperties(table: Table, wanted: Readonly<Record<string, string>>, sql: string): void {
+  const fixed = (properties: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(properties).filter(([key]) => !ownProperties.test(key)));
+  expect(fixed(table.snapshot().properties), `properties after ${sql}`).toEqual(fixed(wanted));
+}
+
 async function setUp(
   { schema, partitionColumns, properties, setup, domains }: DmlTable,
   uri: string,
 ): Promise<Table> {
   const constraints = (key: string) => key.startsWith(constraintPrefix);
-  const own = /^delta\.(?:columnMapping\.maxColumnId|rowTracking\.materialized)/;
   const table = await createTable(uri, {
     schema: serializeSchema(withoutSparkIds(parseSchema(stringifyJson(schema)))),
     partitionBy: partitionColumns,
     properties: Object.fromEntries(
-      Object.entries(properties).filter(([key]) => !constraints(key) && !own.test(key)),
+      Object.entries(properties).filter(([key]) => !constraints(key) && !ownProperties.test(key)),
     ),
   });
   const clustering = domains?.["delta.clustering"];

@@ -2,11 +2,24 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type JsonObject, parseJson } from "../../src/util/json.ts";
 
+/** A commit that Spark made; of values that vary, such as times, the text is `*`. */
+export interface ExpectedCommit {
+  readonly version: number;
+  readonly changes?: readonly JsonObject[];
+  readonly operation?: string;
+  readonly operationParameters?: Readonly<Record<string, string>>;
+  readonly operationMetrics?: Readonly<Record<string, string>>;
+}
+
 /** What Spark did in one step; absent members say nothing. */
 export interface ExpectedStep {
   readonly version?: number | undefined;
   readonly error?: { readonly condition: string | null; readonly message: string } | undefined;
-  readonly commits?: readonly { readonly version: number; readonly changes?: readonly JsonObject[] }[];
+  readonly commits?: readonly ExpectedCommit[];
+  /** Every row with `__row_id` and `__row_commit_version`. */
+  readonly rowIds?: readonly JsonObject[];
+  /** All properties and features of the table, where the step changed them. */
+  readonly properties?: Readonly<Record<string, string>>;
   readonly rows?: readonly JsonObject[];
   readonly rowsUnchanged?: boolean;
   readonly schema?: JsonObject;
@@ -32,6 +45,7 @@ export interface DmlTable {
   readonly setup: readonly string[];
   readonly version: number;
   readonly rows: readonly JsonObject[];
+  readonly rowIds?: readonly JsonObject[] | undefined;
   readonly domains?: JsonObject | undefined;
 }
 
@@ -75,7 +89,7 @@ export function underVariant(item: DmlCase, variant: string): DmlCase {
     ...(parts.has("rt") ? { "delta.enableRowTracking": "true" } : {}),
     ...(parts.has("name") ? { "delta.columnMapping.mode": "name" } : {}),
   };
-  const steps = parts.has("cdf") ? item.steps : item.steps.map(withoutChanges);
+  const steps = item.steps.map((step) => underOther(step, parts.has("cdf")));
   return {
     ...item,
     id: `${item.id} under ${variant}`,
@@ -84,8 +98,11 @@ export function underVariant(item: DmlCase, variant: string): DmlCase {
   };
 }
 
-/** The step on a table without a change feed. */
-function withoutChanges(step: DmlStep): DmlStep {
-  const commits = step.expect.commits?.map(({ version }) => ({ version }));
+/** The step under other properties than Spark's: what its commits say of themselves is Spark's own. */
+function underOther(step: DmlStep, feeds: boolean): DmlStep {
+  const commits = step.expect.commits?.map(
+    ({ version, changes }): ExpectedCommit =>
+      feeds && changes !== undefined ? { version, changes } : { version },
+  );
   return commits === undefined ? step : { ...step, expect: { ...step.expect, commits } };
 }

@@ -79,12 +79,35 @@ describe("a change of a table", () => {
     ],
     [
       "rewritten rows, which are no output",
-      { adds: [add("new", { size: 4 })], removes: [old], rows: { written: 8, copied: 6 } },
-      { numFiles: "1", numOutputRows: "2", numOutputBytes: "4", numRemovedFiles: "1", numCopiedRows: "6" },
+      {
+        adds: [add("new", { size: 4 })],
+        removes: [{ ...old, stats: '{"numRecords":7}' }],
+        rows: { written: 8, copied: 6 },
+      },
+      {
+        numFiles: "1",
+        numOutputRows: "2",
+        numOutputBytes: "4",
+        numRemovedFiles: "1",
+        numCopiedRows: "6",
+        numDeletedRows: "1",
+      },
     ],
     [
       "removed files alone",
-      { adds: [], removes: [old], rows: { written: 0 } },
+      { adds: [], removes: [{ ...old, stats: '{"numRecords":7}' }], rows: { written: 0 } },
+      {
+        numFiles: "0",
+        numOutputRows: "0",
+        numOutputBytes: "0",
+        numRemovedFiles: "1",
+        numCopiedRows: "0",
+        numDeletedRows: "7",
+      },
+    ],
+    [
+      "removed files whose statistics do not count their rows",
+      { adds: [], removes: [{ ...old, stats: undefined }], rows: { written: 0 } },
       { numFiles: "0", numOutputRows: "0", numOutputBytes: "0", numRemovedFiles: "1", numCopiedRows: "0" },
     ],
     ["files that are only described anew", { adds: [add("old", { dataChange: false })] }, undefined],

@@ -7,6 +7,7 @@ import type {
   MetadataAction,
   ProtocolAction,
 } from "../../protocol/actions.ts";
+import { recordsOf } from "../../protocol/record-count.ts";
 import { removeAction } from "../../protocol/remove-action.ts";
 import { defined } from "../../util/defined.ts";
 import type { JsonValue } from "../../util/json.ts";
@@ -120,7 +121,19 @@ function metricsOf({ adds, removes = [] }: FileChange, rows: RowCount): Readonly
     numOutputBytes: String(adds.reduce((sum, file) => sum + file.size, 0)),
     numRemovedFiles: removes.length === 0 ? undefined : String(removes.length),
     numCopiedRows: removes.length === 0 ? undefined : String(copied),
+    numDeletedRows: removes.length === 0 ? undefined : deletedRows(removes, copied),
   });
+}
+
+/** How many rows of removed files are nowhere else; `undefined` where their statistics do not say. */
+function deletedRows(removes: readonly AddAction[], copied: number): string | undefined {
+  let rows = -copied;
+  for (const { stats, deletionVector } of removes) {
+    const records = recordsOf(stats);
+    if (records === undefined) return undefined;
+    rows += records - (deletionVector?.cardinality ?? 0);
+  }
+  return String(rows);
 }
 
 /** New rows have no row ids to keep. */

@@ -52,12 +52,13 @@ export function rewriteMetrics(
   actions: readonly Action[],
 ): Metrics {
   const changes = fileChanges(actions);
-  const changed =
-    plan.set === undefined
-      ? { numDeletedRows: String(rows.rowsDeleted) }
-      : { numUpdatedRows: String(rows.rowsUpdated) };
+  const deletes = plan.set === undefined;
+  const changed = deletes
+    ? { numDeletedRows: String(rows.rowsDeleted) }
+    : { numUpdatedRows: String(rows.rowsUpdated) };
   return {
-    numRemovedFiles: String(changes.filesRemoved),
+    // Of an update, Spark counts marked files too.
+    numRemovedFiles: String(changes.filesRemoved + (deletes ? 0 : changes.filesMarked)),
     numRemovedBytes: String(changes.bytesRemoved),
     numAddedFiles: String(changes.filesAdded),
     numAddedBytes: String(changes.bytesAdded),
