@@ -1,19 +1,22 @@
 import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
-import type { ArrayType, DeltaType, MapType, StructType } from "../../schema/types.ts";
+import type { ArrayType, DeltaType, MapType, StructField, StructType } from "../../schema/types.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { engineTypeText } from "../engine-types.ts";
 import { castTo } from "./casts.ts";
 import { anyOf, surely, type Term, term, typed } from "./term.ts";
 
-/** How the fields of a struct find those of the column: Spark's UPDATE and MERGE by name, INSERT by place. */
-export type StructMatching = "name" | "place";
+/**
+ * How the fields of a struct find those of the column: Spark's UPDATE and MERGE by name, INSERT by place. Where
+ * MERGE may change the schema, fields that the struct lacks are null.
+ */
+export type StructMatching = "name" | "place" | "name or null";
 
 /**
  * Casts a value to the type of the column that it is assigned to, as Spark stores it: an ANSI cast, of nested
- * types part by part. A struct must have exactly the fields of the column's; matched by place, they must also
- * have their names.
+ * types part by part. A struct must have no fields but the column's, and all of them unless they may be null;
+ * matched by place, they must also have their names.
  *
  * @returns `undefined` for a type that cannot be assigned, or whose cast is not proved
  */
@@ -77,12 +80,15 @@ function assignStruct(
   to: StructType,
   structs: StructMatching,
 ): Term | undefined {
-  if (from.fields.length !== to.fields.length) return undefined;
+  const isKnown = ({ name }: StructField) => to.fields.some((field) => foldName(field.name) === foldName(name));
+  const mayLack = structs === "name or null";
+  if (mayLack ? !from.fields.every(isKnown) : from.fields.length !== to.fields.length) return undefined;
   const parts = to.fields.map((field, index) => {
     const given =
-      structs === "name"
-        ? from.fields.find(({ name }) => foldName(name) === foldName(field.name))
-        : from.fields[index];
+      structs === "place"
+        ? from.fields[index]
+        : from.fields.find(({ name }) => foldName(name) === foldName(field.name));
+    if (given === undefined && mayLack) return { name: field.name, value: nullOf(field.type) };
     if (given === undefined || foldName(given.name) !== foldName(field.name)) return undefined;
     const value = term(given.type, sql`struct_extract(${operand.sql}, ${quoteText(given.name)})`);
     return { name: field.name, value: assignTo(value, field.type, structs) };
@@ -96,6 +102,10 @@ function assignStruct(
   }
   const packed = items.length === 0 ? sql`CAST(NULL AS ${engineTypeText(to)})` : sql`struct_pack(${items})`;
   return typed(to, sql`CASE WHEN ${operand.sql} IS NOT NULL THEN ${packed} END`, anyOf(fails));
+}
+
+function nullOf(type: DeltaType): Term {
+  return typed(type, sql`NULL`);
 }
 
 /** SQL that is TRUE where a condition is, for some element of a list. */

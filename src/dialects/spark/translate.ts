@@ -1,8 +1,9 @@
+import { VarveError } from "../../errors.ts";
 import { formatTimestamp } from "../../schema/calendar.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { typeText } from "../../schema/type-names.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
-import { sql } from "../../sql/sql.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import { castTo } from "./casts.ts";
 import { constructors, structOf } from "./constructors.ts";
@@ -15,7 +16,7 @@ import { dateRules } from "./rules-dates.ts";
 import { logicRules } from "./rules-logic.ts";
 import { numberRules } from "./rules-numbers.ts";
 import { textRules } from "./rules-text.ts";
-import type { CallSyntax, Syntax } from "./syntax.ts";
+import type { CallSyntax, FieldSyntax, Syntax } from "./syntax.ts";
 import { type Form, kindOf, literalTerm, type Rule, type Term, term } from "./term.ts";
 
 /**
@@ -87,10 +88,26 @@ export interface TranslationOptions extends ParseOptions {
   readonly qualifiers?: readonly string[] | undefined;
 }
 
+/** One of the relations whose columns an expression sees. */
+export interface SparkRelation {
+  /** Names with which its columns may be qualified. */
+  readonly names: readonly string[];
+  readonly schema: StructType;
+  /** What its columns are qualified with in the engine's SQL; absent: nothing. */
+  readonly engineName?: string | undefined;
+}
+
 interface Scope extends TranslationOptions {
-  readonly columns: ReadonlyMap<string, Term>;
+  readonly relations: readonly ScopeRelation[];
+  /** Parameters of the lambdas around, by their names in lower case. */
+  readonly variables: ReadonlyMap<string, Term>;
   /** Number of lambdas around. */
   readonly depth: number;
+}
+
+interface ScopeRelation {
+  readonly names: readonly string[];
+  readonly columns: ReadonlyMap<string, Term>;
 }
 
 /**
@@ -103,12 +120,36 @@ interface Scope extends TranslationOptions {
 export function translateSpark(
   expression: string,
   schema: StructType,
-  { now, qualifiers, ...options }: TranslationOptions = {},
+  { qualifiers = [], ...options }: TranslationOptions = {},
 ): Term {
-  const columns = new Map(
-    schema.fields.map((field) => [foldName(field.name), term(field.type, quoteName(field.name))]),
-  );
-  return translate(parseExpression(expression, options), { columns, now, qualifiers, depth: 0 });
+  return translateOver(expression, [{ names: qualifiers, schema }], options);
+}
+
+/**
+ * Translates an expression over the columns of several relations, as {@link translateSpark} does one over a table's.
+ *
+ * @throws `SQL_FAILED` for a name that more than one of them has
+ */
+export function translateOver(
+  expression: string,
+  relations: readonly SparkRelation[],
+  { now, ...options }: Omit<TranslationOptions, "qualifiers"> = {},
+): Term {
+  const scope = { relations: relations.map(scopeRelation), variables: new Map(), now, depth: 0 };
+  return translate(parseExpression(expression, options), scope);
+}
+
+function scopeRelation({ names, schema, engineName }: SparkRelation): ScopeRelation {
+  const columns = schema.fields.map(({ name, type }): [string, Term] => {
+    const column = engineName === undefined ? quoteName(name) : columnOf(engineName, name);
+    return [foldName(name), term(type, column)];
+  });
+  return { names: names.map(foldName), columns: new Map(columns) };
+}
+
+/** A column of a relation in the engine's SQL. */
+export function columnOf(relation: string, column: string): SqlExpression {
+  return sql`${quoteName(relation)}.${quoteName(column)}`;
 }
 
 function translate(syntax: Syntax, scope: Scope): Term {
@@ -126,9 +167,7 @@ function translatePart(syntax: Syntax, scope: Scope): Term {
     case "name":
       return columnTerm(syntax.name, scope);
     case "field":
-      if (syntax.operand.kind === "name" && isQualified(syntax.operand.name, syntax.name, scope))
-        return columnTerm(syntax.name, scope);
-      return fieldTerm(translate(syntax.operand, scope), syntax.name);
+      return qualifiedTerm(syntax, scope) ?? fieldTerm(translate(syntax.operand, scope), syntax.name);
     case "cast":
       return castTerm(translate(syntax.operand, scope), syntax.type);
     case "call":
@@ -144,17 +183,38 @@ function castTerm(operand: Term, type: DeltaType): Term {
   return cast;
 }
 
-/** Whether a column is meant by the name of its table; that comes before a struct of the same name. */
-function isQualified(table: string, column: string, { qualifiers = [], columns }: Scope): boolean {
-  return columns.has(foldName(column)) && qualifiers.some((name) => foldName(name) === foldName(table));
+/** A column by the name of its relation; that comes before a struct of the same name. */
+function qualifiedTerm({ operand, name }: FieldSyntax, { relations }: Scope): Term | undefined {
+  if (operand.kind !== "name") return undefined;
+  const qualifier = foldName(operand.name);
+  const named = relations.filter(({ names }) => names.includes(qualifier));
+  return oneOf(`${operand.name}.${name}`, named, foldName(name));
 }
 
 function columnTerm(name: string, scope: Scope): Term {
-  const column = scope.columns.get(foldName(name));
+  const { relations, variables } = scope;
+  const column = variables.get(foldName(name)) ?? oneOf(name, relations, foldName(name));
   if (column !== undefined) return column;
   const clock = clockTerm(name, scope);
   if (clock !== undefined) return clock;
   throw bareFunctions.has(name.toLowerCase()) ? unsupported(`the function ${name}`) : unknownColumn(name);
+}
+
+/** The column that only one of the relations has. @throws `SQL_FAILED` */
+function oneOf(shown: string, relations: readonly ScopeRelation[], folded: string): Term | undefined {
+  const owners = relations.filter(({ columns }) => columns.has(folded));
+  if (owners.length > 1) throw ambiguous(shown, owners);
+  return owners[0]?.columns.get(folded);
+}
+
+function ambiguous(name: string, owners: readonly ScopeRelation[]): VarveError {
+  const names = owners.flatMap((owner) => owner.names.slice(0, 1));
+  const advice = names.length === 0 ? "" : `, as in ${names.map((owner) => `${owner}.${name}`).join(" or ")}`;
+  return new VarveError(
+    "SQL_FAILED",
+    `The name ${name} is ambiguous: ${names.join(" and ") || "both sides"} have such a column. Qualify it${advice}.`,
+    { column: [name] },
+  );
 }
 
 function clockTerm(name: string, { now }: Scope): Term | undefined {
@@ -206,8 +266,8 @@ function lambdaTerm({ name, args }: CallSyntax, scope: Scope): Term {
     throw unsupported(`the function ${name} without one lambda of one parameter`);
   const depth = scope.depth + 1;
   const inside = (element: Term) => {
-    const columns = new Map([...scope.columns, [foldName(body.parameter), element]]);
-    return translate(body.body, { ...scope, columns, depth });
+    const variables = new Map([...scope.variables, [foldName(body.parameter), element]]);
+    return translate(body.body, { ...scope, variables, depth });
   };
   const result = applyLambda(name, translate(array, scope), inside, `x${depth}`);
   if (result === undefined) throw unsupported(`the function ${name} of these types`);
