@@ -18,6 +18,14 @@ export { serializeSchema, typeText } from "./api/schema.ts";
 export type { CloneOptions } from "./api/shared/clone-options.ts";
 export type { MaintenanceReport, MaintenanceWarning } from "./api/shared/maintenance.ts";
 export type {
+  MergeAllColumns,
+  MergeBuilder,
+  MergeCondition,
+  MergeInsert,
+  MergeUpdate,
+} from "./api/shared/merge-builder.ts";
+export type { MergeOptions } from "./api/shared/merge-options.ts";
+export type {
   ApplicationTransaction,
   BatchOptions,
   BatchWriteOptions,
@@ -190,6 +198,7 @@ export { realWorld, type World } from "./util/world.ts";
 export type { VacuumPlan, VacuumResult, VacuumSettings } from "./vacuum/contract.ts";
 export type { VersionRange } from "./vacuum/file-history.ts";
 export type { LayoutKind } from "./write/layout/layout-plan.ts";
+export type { MergeResult } from "./write/merge/merge-plan.ts";
 export type {
   QuarantinePlace,
   TypedColumnName,

@@ -21,6 +21,8 @@ import { type CloneOptions, toCloneOptions } from "./shared/clone-options.ts";
 import { knownOptions } from "./shared/known-options.ts";
 import { openLog } from "./shared/lazy-log.ts";
 import type { MaintenanceReport } from "./shared/maintenance.ts";
+import { MergeBuilder } from "./shared/merge-builder.ts";
+import { type MergeOptions, toMergeOptions } from "./shared/merge-options.ts";
 import * as keys from "./shared/option-keys.ts";
 import {
   type DeleteOptions,
@@ -207,6 +209,33 @@ export class Table extends TableReader implements AsyncDisposable {
     const { request, options: verbOptions } = toUpdateOptions(options);
     const { updateRows } = await import("../operations/update-rows.ts");
     return this.#rewrote(await updateRows(await this.#state.writable(), request, verbOptions));
+  }
+
+  /**
+   * Merges a source into the table, in one commit: changes or deletes rows that a row of the source matches, inserts
+   * rows that only the source has, and changes or deletes rows that it lacks, by the clauses of the builder that is
+   * returned. The table's constraints and suite hold for the new rows.
+   *
+   * @throws `INVALID_ARGUMENT` for options; {@link MergeBuilder.execute} throws the others
+   *
+   * @example
+   * ```ts
+   * const batch = [{ id: 1n, customer: "acme", amount: 4 }, { id: 9n, customer: "zenith", amount: 5 }];
+   * const { rowsUpdated, rowsInserted } = await orders
+   *   .merge(batch, { on: "target.id = source.id" })
+   *   .whenMatchedUpdate({ set: { amount: "source.amount" }, condition: "source.amount > target.amount" })
+   *   .whenNotMatchedInsertAll()
+   *   .execute();
+   * console.log(rowsUpdated, rowsInserted);
+   * ```
+   */
+  merge(source: Source, options: MergeOptions): MergeBuilder {
+    const [rows, { request, options: verbOptions }] = [toWriteSource(source), toMergeOptions(options)];
+    return MergeBuilder.of(async (clauses) => {
+      const { mergeRows } = await import("../operations/merge/merge-rows.ts");
+      const snapshot = await this.#state.writable();
+      return this.#rewrote(await mergeRows(snapshot, rows, { ...request, clauses }, verbOptions));
+    });
   }
 
   /**
@@ -428,7 +457,7 @@ export class Table extends TableReader implements AsyncDisposable {
     return this.#state.pinned ? Promise.resolve(this.#state.log) : this.#state.refresh();
   }
 
-  async #rewrote(outcome: RewriteOutcome): Promise<RewriteResult> {
+  async #rewrote<Outcome extends RewriteOutcome>(outcome: Outcome): Promise<Omit<Outcome, "maintenance">> {
     return outcome.outcome === "unchanged" || outcome.outcome === "dryRun"
       ? outcome
       : this.#state.committed(outcome);

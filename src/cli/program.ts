@@ -1,6 +1,5 @@
 import { Command } from "commander";
 import { addAlter } from "./commands/alter.ts";
-import { addDelete, addUpdate } from "./commands/change-rows.ts";
 import { addChanges } from "./commands/changes.ts";
 import { addCheck } from "./commands/check.ts";
 import { addClone } from "./commands/copies/clone.ts";
@@ -18,6 +17,8 @@ import { addQuarantine } from "./commands/quarantine.ts";
 import { addQuery } from "./commands/query.ts";
 import { addRejections } from "./commands/rejections.ts";
 import { addRestore } from "./commands/restore.ts";
+import { addDelete, addUpdate } from "./commands/rows/change-rows.ts";
+import { addMerge } from "./commands/rows/merge.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addShow } from "./commands/show.ts";
 import { addSql } from "./commands/sql.ts";
@@ -46,6 +47,7 @@ export function buildProgram(): Command {
     addOverwrite,
     addDelete,
     addUpdate,
+    addMerge,
     addRestore,
     addOptimize,
     addAlter,

@@ -1,9 +1,5 @@
-import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { columnMetadata } from "../schema/column-metadata.ts";
-import { findField, requireColumn } from "../schema/fields.ts";
-import { isPrimitive, pathText, typeText } from "../schema/type-names.ts";
-import type { DeltaType, StructField, StructType } from "../schema/types.ts";
+import type { StructType } from "../schema/types.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 import { writeTests } from "../write/plan/plan-rows.ts";
 import type { WriteOptions } from "../write/plan/write-options.ts";
@@ -17,6 +13,7 @@ import type {
 import { runRewrite } from "../write/rewrite/run-rewrite.ts";
 import { isRefusal } from "../write/write-services.ts";
 import { refuseAppendOnly } from "./append-only.ts";
+import { assignedPath, refuseIdentity, refuseTwice, requirePath } from "./assigned-paths.ts";
 import { writeServices } from "./write-services.ts";
 
 /** Which rows are updated, and how. */
@@ -85,11 +82,10 @@ export async function updateRows(
 function assignmentsOf({ schema }: LogSnapshot, set: UpdateRequest["set"]): Assignment[] {
   const assignments: Assignment[] = [];
   for (const [path, value] of pathsOf(schema, set)) {
-    const other = assignments.find(({ path: before }) => begins(before, path) || begins(path, before));
-    if (other !== undefined) throw assignedTwice(other.path, path);
-    refuseIdentity(schema, path);
+    refuseIdentity("update", schema, path);
     assignments.push({ path, value });
   }
+  refuseTwice("update", assignments);
   return assignments;
 }
 
@@ -102,63 +98,4 @@ function pathsOf(schema: StructType, set: UpdateRequest["set"]): readonly Pair[]
 
 function isList(set: UpdateRequest["set"]): set is readonly Assignment[] {
   return Array.isArray(set);
-}
-
-/** The column that a name means, or else the field of a struct, as in `address.city`. @throws `COLUMN_NOT_FOUND` */
-function assignedPath(schema: StructType, name: string): string[] {
-  const parts = name.split(".");
-  return requirePath(schema, findField(schema, name) === undefined ? parts : [name]);
-}
-
-/** The path in the table's spelling. @throws `COLUMN_NOT_FOUND` */
-function requirePath(schema: StructType, parts: readonly string[]): string[] {
-  const [name = ""] = parts;
-  if (parts.length === 1) return [requireColumn(schema, name).name];
-  const path: string[] = [];
-  let type: DeltaType = schema;
-  for (const part of parts) {
-    const field: StructField | undefined =
-      isPrimitive(type) || type.type !== "struct" ? undefined : findField(type, part);
-    if (field === undefined) throw noSuchField(parts.join("."), path, type);
-    path.push(field.name);
-    type = field.type;
-  }
-  return path;
-}
-
-function noSuchField(name: string, path: readonly string[], type: DeltaType): VarveError {
-  const known = isPrimitive(type) || type.type !== "struct" ? [] : type.fields.map((field) => field.name);
-  const where =
-    path.length === 0 ? "the table has no such column" : `${pathText(path)} is a ${typeText(type)}`;
-  const advice =
-    known.length === 0
-      ? "Only columns and fields of structs can be set."
-      : `Its fields are: ${known.join(", ")}.`;
-  return new VarveError("COLUMN_NOT_FOUND", `Cannot set ${name}: ${where}. ${advice}`, { column: [name] });
-}
-
-function begins(path: readonly string[], start: readonly string[]): boolean {
-  return start.every((name, index) => path[index] === name);
-}
-
-function assignedTwice(first: readonly string[], second: readonly string[]): VarveError {
-  const [a, b] = [pathText(first), pathText(second)];
-  return new VarveError(
-    "INVALID_ARGUMENT",
-    a === b
-      ? `The update sets the column ${a} twice (names are compared ignoring case). Set it once.`
-      : `The update sets ${a} and ${b}, of which one is a part of the other. Set one of them.`,
-    { column: [...second] },
-  );
-}
-
-/** The numbers of an identity column are the table's. */
-function refuseIdentity(schema: StructType, [name = ""]: readonly string[]): void {
-  const field = requireColumn(schema, name);
-  if (columnMetadata(field).identity === undefined) return;
-  throw new VarveError(
-    "INVALID_ARGUMENT",
-    `The update sets the identity column ${pathText([name])}, whose values the table numbers itself. Leave it out.`,
-    { column: [name] },
-  );
 }

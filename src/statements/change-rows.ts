@@ -1,4 +1,5 @@
 import { assignTo } from "../dialects/spark/assign.ts";
+import { sparkPartitionText } from "../dialects/spark/partition-text.ts";
 import type { Term } from "../dialects/spark/term.ts";
 import { translateSpark } from "../dialects/spark/translate.ts";
 import { engineText } from "../dialects/statements/engine-text.ts";
@@ -15,6 +16,7 @@ import { deleteRows as deleteFrom } from "../operations/delete-rows.ts";
 import { updateRows as update } from "../operations/update-rows.ts";
 import { columnMetadata } from "../schema/column-metadata.ts";
 import { findField } from "../schema/fields.ts";
+import { foldName } from "../schema/schema-json.ts";
 import { isPrimitive, pathText, typeText } from "../schema/type-names.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
 import type { RewriteOutcome } from "../write/rewrite/commit-rewrite.ts";
@@ -187,12 +189,22 @@ function newValue(
     return subqueries?.texts.get(slice) ?? unqualified(slice, target, snapshot.schema);
   const assigned = assignTo(given, type, "name");
   const [expected, found] = [typeText(type), typeText(given.type)];
-  if (assigned !== undefined) return { ...assigned, shown: given.sql, found, expected };
+  if (assigned !== undefined) {
+    const { partitionColumns } = snapshot.metadata;
+    const isPartitionText =
+      type === "string" && path.length === 1 && holdsName(partitionColumns, path[0] ?? "");
+    const stored = isPartitionText ? sparkPartitionText(assigned.sql) : assigned.sql;
+    return { ...assigned, sql: stored, shown: given.sql, found, expected };
+  }
   throw new VarveError(
     "SCHEMA_MISMATCH",
     `Column ${pathText(path)} is a ${expected}, to which a ${found} cannot be assigned. Nothing was written. Cast it to the column's type.`,
     { column: [...path], expected, found, reason: "type" },
   );
+}
+
+function holdsName(names: readonly string[], name: string): boolean {
+  return names.some((other) => foldName(other) === foldName(name));
 }
 
 function typeAt(schema: StructType, path: readonly string[]): DeltaType | undefined {

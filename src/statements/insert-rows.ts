@@ -1,5 +1,6 @@
 import { engineTypeText, schemaOfEngine } from "../dialects/engine-types.ts";
 import { literal } from "../dialects/spark/literals.ts";
+import { sparkPartitionText } from "../dialects/spark/partition-text.ts";
 import { literalTerm, type Term, typed } from "../dialects/spark/term.ts";
 import { translateSpark } from "../dialects/spark/translate.ts";
 import { engineText } from "../dialects/statements/engine-text.ts";
@@ -9,12 +10,10 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { append } from "../operations/append.ts";
 import { type OverwriteOptions, overwrite } from "../operations/overwrite.ts";
 import { findField, requireColumn } from "../schema/fields.ts";
-import { hiveNull } from "../schema/paths.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { pathText, typeText } from "../schema/type-names.ts";
 import type { StructField } from "../schema/types.ts";
-import { sql } from "../sql/sql.ts";
-import { quoteName, quoteSparkName, quoteText } from "../sql/sql-text.ts";
+import { quoteName, quoteSparkName } from "../sql/sql-text.ts";
 import { type Assign, type AssignedColumn, NoRows } from "../write/plan/assigned-rows.ts";
 import type { AssignedSource } from "../write/plan/write-source.ts";
 import { type StatementContext, type StatementResult, tableText } from "./contract.ts";
@@ -178,15 +177,13 @@ function wrongArity(columns: readonly StructField[], found: number, row: number)
   );
 }
 
-/** As Spark writes them, an empty partition value and Hive's name for null are null. */
+/** With the partition values of Spark. */
 function withNullPartitions(assign: Assign, { metadata, schema }: LogSnapshot): Assign {
   const texts = metadata.partitionColumns.filter((name) => findField(schema, name)?.type === "string");
   const isText = (name: string) => texts.some((other) => foldName(other) === foldName(name));
   return (given) =>
     assign(given).map((column) =>
-      isText(column.name)
-        ? { ...column, sql: sql`nullif(nullif(${column.sql}, ''), ${quoteText(hiveNull)})` }
-        : column,
+      isText(column.name) ? { ...column, sql: sparkPartitionText(column.sql) } : column,
     );
 }
 

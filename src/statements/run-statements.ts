@@ -9,6 +9,7 @@ import type { Executor, StatementContext, StatementResult } from "./contract.ts"
 import { convertFolder } from "./convert-folder.ts";
 import { describeTable } from "./describe-table.ts";
 import { insertRows } from "./insert-rows.ts";
+import { mergeRows } from "./merge-rows.ts";
 import { optimizeTable, reorgTable } from "./optimize-table.ts";
 import { restoreTable } from "./restore-table.ts";
 import { selectRows } from "./select-rows.ts";
@@ -24,6 +25,7 @@ const executors: Executors = {
   INSERT: insertRows,
   DELETE: deleteRows,
   UPDATE: updateRows,
+  MERGE: mergeRows,
   OPTIMIZE: optimizeTable,
   VACUUM: vacuumTable,
   "REORG TABLE": reorgTable,

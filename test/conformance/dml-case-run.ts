@@ -32,6 +32,7 @@ const settingsNotYet: Readonly<Record<string, string>> = {
 const allowedHere: Readonly<Record<string, string>> = {
   DELTA_UNSUPPORTED_NON_EMPTY_CLONE: "varve replaces tables that have rows too, as a new version of them",
   DELTA_FEATURE_DROP_NONREMOVABLE_FEATURE: "varve drops every feature that nothing in the table uses",
+  DELTA_MERGE_RESOLVED_ATTRIBUTE_MISSING_FROM_INPUT: "Spark fails where rows are matched by a CHAR column",
   DELTA_UNSUPPORTED_SUBQUERY: "varve evaluates subqueries in conditions, as Spark does in values",
   DELTA_FEATURES_REQUIRE_MANUAL_ENABLEMENT: "upgradeProtocol lists the features that a change needs",
   DELTA_ALTER_TABLE_CLUSTER_BY_NOT_ALLOWED: "upgradeProtocol lists the features that a change needs",

@@ -76,7 +76,7 @@ export function toUpdateOptions(given: UpdateOptions): {
   const { txn, batchId, userMetadata, targetFileBytes, signal, gate, gateOptions } = toCommitOptions(rest);
   if (where !== undefined) requireCondition("update", where);
   return {
-    request: { set: requireExpressions(set), where },
+    request: { set: requireExpressions("update", "set", set), where },
     options: {
       txn,
       batchId,
@@ -102,20 +102,25 @@ export function requireCondition(verb: string, where: unknown): string {
   );
 }
 
-function requireExpressions(set: unknown): Readonly<Record<string, string>> {
+/** @throws `INVALID_ARGUMENT` for anything but texts by the names of columns, and for none */
+export function requireExpressions(
+  verb: string,
+  option: string,
+  set: unknown,
+): Readonly<Record<string, string>> {
   const entries = typeof set === "object" && set !== null && !Array.isArray(set) ? Object.entries(set) : [];
   const bad = entries.find(([, value]) => typeof value !== "string");
   if (bad !== undefined)
     throw new VarveError(
       "INVALID_ARGUMENT",
       `The new value of ${JSON.stringify(bad[0])} must be an SQL expression as text, such as "amount * 2" or "'paid'", not a ${typeof bad[1]}.`,
-      { option: "set", column: [bad[0]] },
+      { option, column: [bad[0]] },
     );
   if (entries.length === 0)
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `update needs the new values in set, such as { set: { state: "'paid'" } }.`,
-      { option: "set" },
+      `${verb} needs the new values in ${option}, such as { ${option}: { state: "'paid'" } }.`,
+      { option },
     );
   return Object.fromEntries(entries) as Record<string, string>;
 }

@@ -21,7 +21,7 @@ export interface StatementOptions extends ContextOptions {
   readonly tables?: Readonly<Record<string, StatementTableInput>> | undefined;
   /** INSERT OVERWRITE replaces only the partitions that its rows belong to; default: the whole table. */
   readonly dynamicPartitions?: boolean | undefined;
-  /** Every INSERT may add columns and widen types, as INSERT WITH SCHEMA EVOLUTION does. */
+  /** INSERT and MERGE may add columns and widen types, as WITH SCHEMA EVOLUTION does. */
   readonly mergeSchema?: boolean | undefined;
   /**
    * Refuse a VACUUM that retains less than the table's `delta.deletedFileRetentionDuration`; default true. What Spark
@@ -29,8 +29,8 @@ export interface StatementOptions extends ContextOptions {
    */
   readonly retentionCheck?: boolean | undefined;
   /**
-   * Allow ALTER TABLE to add features to the protocol; older readers or writers may lose access. Default:
-   * refuse, naming them.
+   * Allow ALTER TABLE, and INSERT and MERGE that add columns, to add features to the protocol; older readers or
+   * writers may lose access. Default: refuse, naming them.
    */
   readonly upgradeProtocol?: boolean | undefined;
   /**
@@ -57,7 +57,7 @@ const statementKeys = {
 
 /**
  * Runs statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT, DELETE,
- * UPDATE, OPTIMIZE, VACUUM, RESTORE, CREATE TABLE … CLONE, CONVERT TO DELTA,
+ * UPDATE, MERGE, OPTIMIZE, VACUUM, RESTORE, CREATE TABLE … CLONE, CONVERT TO DELTA,
  * ALTER TABLE, DESCRIBE HISTORY, DESCRIBE DETAIL, SELECT (spec/statements.md). Tables are named as they
  * are bound, or by their path: delta.`./orders`.
  *

@@ -80,7 +80,8 @@ function assignStruct(
   to: StructType,
   structs: StructMatching,
 ): Term | undefined {
-  const isKnown = ({ name }: StructField) => to.fields.some((field) => foldName(field.name) === foldName(name));
+  const isKnown = ({ name }: StructField) =>
+    to.fields.some((field) => foldName(field.name) === foldName(name));
   const mayLack = structs === "name or null";
   if (mayLack ? !from.fields.every(isKnown) : from.fields.length !== to.fields.length) return undefined;
   const parts = to.fields.map((field, index) => {

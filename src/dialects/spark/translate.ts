@@ -1,16 +1,16 @@
-import { VarveError } from "../../errors.ts";
 import { formatTimestamp } from "../../schema/calendar.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { typeText } from "../../schema/type-names.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
-import { type SqlExpression, sql } from "../../sql/sql.ts";
-import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import { sql } from "../../sql/sql.ts";
+import { quoteText } from "../../sql/sql-text.ts";
 import { castTo } from "./casts.ts";
 import { constructors, structOf } from "./constructors.ts";
 import { applyLambda, lambdaFunctions } from "./lambdas.ts";
 import { literal } from "./literals.ts";
 import { type ParseOptions, parseExpression } from "./parse.ts";
 import { unknownColumn, unsupported } from "./refusal.ts";
+import { oneOf, type ScopeRelation, type SparkRelation, scopeRelation } from "./relations.ts";
 import { collectionRules } from "./rules-collections.ts";
 import { dateRules } from "./rules-dates.ts";
 import { logicRules } from "./rules-logic.ts";
@@ -88,26 +88,12 @@ export interface TranslationOptions extends ParseOptions {
   readonly qualifiers?: readonly string[] | undefined;
 }
 
-/** One of the relations whose columns an expression sees. */
-export interface SparkRelation {
-  /** Names with which its columns may be qualified. */
-  readonly names: readonly string[];
-  readonly schema: StructType;
-  /** What its columns are qualified with in the engine's SQL; absent: nothing. */
-  readonly engineName?: string | undefined;
-}
-
 interface Scope extends TranslationOptions {
   readonly relations: readonly ScopeRelation[];
   /** Parameters of the lambdas around, by their names in lower case. */
   readonly variables: ReadonlyMap<string, Term>;
   /** Number of lambdas around. */
   readonly depth: number;
-}
-
-interface ScopeRelation {
-  readonly names: readonly string[];
-  readonly columns: ReadonlyMap<string, Term>;
 }
 
 /**
@@ -135,21 +121,25 @@ export function translateOver(
   relations: readonly SparkRelation[],
   { now, ...options }: Omit<TranslationOptions, "qualifiers"> = {},
 ): Term {
-  const scope = { relations: relations.map(scopeRelation), variables: new Map(), now, depth: 0 };
-  return translate(parseExpression(expression, options), scope);
+  return translate(parseExpression(expression, options), outerScope(relations, now));
 }
 
-function scopeRelation({ names, schema, engineName }: SparkRelation): ScopeRelation {
-  const columns = schema.fields.map(({ name, type }): [string, Term] => {
-    const column = engineName === undefined ? quoteName(name) : columnOf(engineName, name);
-    return [foldName(name), term(type, column)];
-  });
-  return { names: names.map(foldName), columns: new Map(columns) };
+/** The parts of a condition that are joined by AND, each as {@link translateOver} translates it. */
+export function translateConjuncts(
+  condition: string,
+  relations: readonly SparkRelation[],
+  { now, ...options }: Omit<TranslationOptions, "qualifiers"> = {},
+): Term[] {
+  const scope = outerScope(relations, now);
+  return conjunctsOf(parseExpression(condition, options)).map((part) => translate(part, scope));
 }
 
-/** A column of a relation in the engine's SQL. */
-export function columnOf(relation: string, column: string): SqlExpression {
-  return sql`${quoteName(relation)}.${quoteName(column)}`;
+function conjunctsOf(syntax: Syntax): Syntax[] {
+  return syntax.kind === "call" && syntax.name === "and" ? syntax.args.flatMap(conjunctsOf) : [syntax];
+}
+
+function outerScope(relations: readonly SparkRelation[], now: number | undefined): Scope {
+  return { relations: relations.map(scopeRelation), variables: new Map(), now, depth: 0 };
 }
 
 function translate(syntax: Syntax, scope: Scope): Term {
@@ -198,23 +188,6 @@ function columnTerm(name: string, scope: Scope): Term {
   const clock = clockTerm(name, scope);
   if (clock !== undefined) return clock;
   throw bareFunctions.has(name.toLowerCase()) ? unsupported(`the function ${name}`) : unknownColumn(name);
-}
-
-/** The column that only one of the relations has. @throws `SQL_FAILED` */
-function oneOf(shown: string, relations: readonly ScopeRelation[], folded: string): Term | undefined {
-  const owners = relations.filter(({ columns }) => columns.has(folded));
-  if (owners.length > 1) throw ambiguous(shown, owners);
-  return owners[0]?.columns.get(folded);
-}
-
-function ambiguous(name: string, owners: readonly ScopeRelation[]): VarveError {
-  const names = owners.flatMap((owner) => owner.names.slice(0, 1));
-  const advice = names.length === 0 ? "" : `, as in ${names.map((owner) => `${owner}.${name}`).join(" or ")}`;
-  return new VarveError(
-    "SQL_FAILED",
-    `The name ${name} is ambiguous: ${names.join(" and ") || "both sides"} have such a column. Qualify it${advice}.`,
-    { column: [name] },
-  );
 }
 
 function clockTerm(name: string, { now }: Scope): Term | undefined {

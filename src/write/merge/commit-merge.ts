@@ -61,7 +61,7 @@ export async function commitMerge(
       },
       txn: batchTransaction(plan.batch),
       marks: own.marks,
-      reads: { predicates: [actions.predicate], appIds: own.rivals },
+      reads: { wholeTable: plan.readsTable, predicates: [actions.predicate], appIds: own.rivals },
       judgedByTable: comparesWithTable,
       commitInfo: gate === undefined ? undefined : { gate },
       userMetadata: plan.userMetadata,

@@ -25,6 +25,8 @@ export interface MergePlan {
   readonly tests?: BatchTests | undefined;
   /** Whether the source's columns may become the table's, so that they are read with their own types. */
   readonly evolves?: boolean | undefined;
+  /** Whether conditions or values are based on other rows of the table than those that match. */
+  readonly readsTable?: boolean | undefined;
   /** Names of files in the places of rows, by the local files that they were fetched to. */
   readonly fileNames?: ReadonlyMap<string, string> | undefined;
   readonly batch: BatchName;

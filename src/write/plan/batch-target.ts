@@ -133,8 +133,13 @@ export function mergedTarget(
   upgrade: boolean,
 ): BatchTarget {
   checkNames(incoming, [], "SCHEMA_MISMATCH");
+  return mergedWith(target, schemaOfEngine(incoming), upgrade);
+}
+
+/** Like {@link mergedTarget}, for columns with the table's types. */
+export function mergedWith(target: BatchTarget, incoming: StructType, upgrade: boolean): BatchTarget {
   const { metadata, schema } = target;
-  const merged = mergeSchema(schema, schemaOfEngine(incoming), { widen: widens(target) });
+  const merged = mergeSchema(schema, incoming, { widen: widens(target) });
   return sameSchema(merged.schema, schema)
     ? target
     : withSchema(target, merged.schema, metadata.partitionColumns, upgrade);

@@ -114,7 +114,8 @@ export async function stageWriteSource(
   if (typeof source === "object" && source !== null && "assigned" in source)
     return stageAssigned(session, source, options);
   const { engineSource, files } = await engineSourceOf(session, source, options);
-  if (options.positions === true) refuseTwice(files);
+  // A query may name a file often: its rows are those of its result.
+  if (options.positions === true && engineSource.kind !== "sql") refuseTwice(files);
   const relation = await session.stage(engineSource, {
     columns: options.columns,
     badCells: options.badCells,

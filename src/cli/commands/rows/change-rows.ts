@@ -1,14 +1,14 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { counted } from "../../api/counted.ts";
-import type { DeleteOptions, RewriteResult } from "../../index.ts";
-import { visible } from "../../report/visible-text.ts";
-import { stoppedBySignals } from "../shared/interruption.ts";
-import { openedTable, printWarnings } from "../shared/opened-table.ts";
-import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts";
-import { print } from "../shared/print.ts";
-import { phaseStates, withProgressLine } from "../shared/progress.ts";
-import { readSuite } from "../shared/suite-file.ts";
-import { printRejection } from "./write.ts";
+import { counted } from "../../../api/counted.ts";
+import type { DeleteOptions, RewriteResult } from "../../../index.ts";
+import { visible } from "../../../report/visible-text.ts";
+import { stoppedBySignals } from "../../shared/interruption.ts";
+import { openedTable, printWarnings } from "../../shared/opened-table.ts";
+import { byteSize, type StoreFlags, withStoreFlags } from "../../shared/options.ts";
+import { print } from "../../shared/print.ts";
+import { phaseStates, withProgressLine } from "../../shared/progress.ts";
+import { readSuite } from "../../shared/suite-file.ts";
+import { printRejection } from "../write.ts";
 
 interface ChangeFlags extends StoreFlags {
   readonly where?: string | undefined;
@@ -31,7 +31,8 @@ interface Done {
   readonly done: "deleted" | "updated";
 }
 
-type Assignment = readonly [column: string, value: string];
+/** A column and the SQL of its new value. */
+export type Assignment = readonly [column: string, value: string];
 
 /** `varve delete TABLE --where CONDITION` */
 export function addDelete(program: Command): void {
@@ -92,7 +93,7 @@ Exit code 3 when the tests reject the new rows; nothing is written then.`,
   withChangeFlags(command, "update").action(async (uri: string, flags: UpdateFlags) => {
     const gate = flags.suite === undefined ? undefined : await readSuite(flags.suite);
     const set = Object.fromEntries(flags.set);
-    if (Object.keys(set).length !== flags.set.length) command.error("error: --set names a column twice.");
+    requireOnce(command, flags.set);
     await change(command, uri, { ...flags, done: "updated" }, (table, where, options) =>
       table.update({ ...options, set, where, gate, recordRejection: flags.recordRejection }),
     );
@@ -143,8 +144,8 @@ async function change(command: Command, uri: string, flags: ChangeFlags & Done, 
 async function printRewrite(result: RewriteResult, flags: Pick<ChangeFlags, "json"> & Done): Promise<void> {
   if (flags.json === true) {
     const [{ stringifyJson, toJsonValue }, { summarizeVerdict }] = await Promise.all([
-      import("../../api/json.ts"),
-      import("../../api/verdict.ts"),
+      import("../../../api/json.ts"),
+      import("../../../api/verdict.ts"),
     ]);
     const { gate, ...rest } = result;
     const plain = gate === undefined ? rest : { ...rest, gate: summarizeVerdict(gate) };
@@ -171,7 +172,13 @@ function printDryRun(result: RewriteResult, done: Done): void {
     print(`  ${changed} of ${counted(rows, "row")} of ${visible(path)}\n`);
 }
 
-function filesText({ filesAdded, filesRemoved, filesMarked, rowsCopied }: RewriteResult): string {
+/** What a change of rows did to files. */
+export function filesText({
+  filesAdded,
+  filesRemoved,
+  filesMarked,
+  rowsCopied,
+}: Pick<RewriteResult, "filesAdded" | "filesRemoved" | "filesMarked" | "rowsCopied">): string {
   const parts = [
     filesMarked > 0 ? `${counted(filesMarked, "file")} marked` : "",
     filesRemoved > 0 ? `${counted(filesRemoved, "file")} removed` : "",
@@ -181,7 +188,14 @@ function filesText({ filesAdded, filesRemoved, filesMarked, rowsCopied }: Rewrit
   return parts.join(", ") || "no file changed";
 }
 
-function assignment(text: string, before: readonly Assignment[]): readonly Assignment[] {
+/** Ends the command for a column that is set twice. */
+export function requireOnce(command: Command, set: readonly Assignment[]): void {
+  if (new Set(set.map(([column]) => column)).size !== set.length)
+    command.error("error: --set names a column twice.");
+}
+
+/** Adds `column=value` of a command line to those before it. */
+export function assignment(text: string, before: readonly Assignment[]): readonly Assignment[] {
   const match = /^([^=]*[^=\s])\s*=(?!=)(.*)$/s.exec(text);
   const [column, value] = [match?.[1]?.trim(), match?.[2]?.trim()];
   if (column === undefined || value === undefined || column === "" || value === "")

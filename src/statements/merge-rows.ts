@@ -1,0 +1,131 @@
+import { engineText } from "../dialects/statements/engine-text.ts";
+import type {
+  AssignedValue,
+  MergeClause,
+  MergeStatement,
+  SqlSlice,
+  TableReference,
+} from "../dialects/statements/syntax.ts";
+import type {
+  AllColumns,
+  MergeAssignment,
+  MergeClauseRequest,
+  MergeExpression,
+  MergeRequest,
+} from "../operations/merge/merge-request.ts";
+import { mergeRows as merge } from "../operations/merge/merge-rows.ts";
+import { foldName } from "../schema/schema-json.ts";
+import { quoteSparkName } from "../sql/sql-text.ts";
+import type { WriteSource } from "../write/plan/write-source.ts";
+import { type StatementContext, type StatementResult, tableText } from "./contract.ts";
+import { querySource } from "./query-tables.ts";
+import { Subqueries } from "./subqueries.ts";
+
+/** MERGE INTO. */
+export async function mergeRows(
+  statement: MergeStatement,
+  context: StatementContext,
+): Promise<StatementResult> {
+  const { kind, target, on, clauses, evolves } = statement;
+  const table = await context.table(target.table);
+  const snapshot = await table.writable();
+  const { mergeSchema, upgradeProtocol, userMetadata, signal } = context;
+  const subqueries = new Subqueries(context, snapshot);
+  const requested: MergeClauseRequest[] = [];
+  for (const clause of clauses) requested.push(await clauseRequest(clause, subqueries));
+  const request: MergeRequest = {
+    names: namesOf(statement),
+    on: expression(await subqueries.resolve(on)),
+    clauses: requested,
+    assignment: "spark",
+    evolves: evolves || mergeSchema,
+    upgradeProtocol,
+    readsTable: subqueries.readsTarget,
+  };
+  const source = await sourceOf(statement, context);
+  const result = await merge(snapshot, source, request, { userMetadata, signal });
+  const named = { statement: kind, table: tableText(target.table), version: result.version };
+  if (result.outcome !== "committed") return { ...named, outcome: "unchanged" };
+  await table.committed(result);
+  const { sourceRows, rowsInserted, rowsUpdated, rowsDeleted, rowsCopied } = result;
+  const { filesAdded, filesRemoved, filesMarked } = result;
+  const metrics = {
+    sourceRows,
+    rowsInserted,
+    rowsUpdated,
+    rowsDeleted,
+    rowsCopied,
+    filesAdded,
+    filesRemoved,
+    filesMarked,
+  };
+  return { ...named, outcome: "committed", metrics };
+}
+
+/** The names by which expressions qualify columns: aliases, or those of the tables. */
+function namesOf({ target, source }: MergeStatement) {
+  const own = nameOf(target) ?? "target";
+  const theirs = "query" in source ? source.alias : nameOf(source);
+  // Without a name, none can be written either.
+  return { target: own, source: theirs ?? (foldName(own) === "source" ? "source_rows" : "source") };
+}
+
+function nameOf({ table, alias }: TableReference): string | undefined {
+  return alias ?? (table.kind === "bound" ? table.name : undefined);
+}
+
+function sourceOf({ source, common }: MergeStatement, context: StatementContext): Promise<WriteSource> {
+  if (common === undefined && !("query" in source))
+    return context.table(source.table).then((table) => table.read(source.point));
+  const rows = "query" in source ? source.query.text : selected(source);
+  const text = common === undefined ? rows : `${common.text} SELECT * FROM ${inParentheses(rows, source)}`;
+  return querySource({ text, start: 0 }, context);
+}
+
+/** The rows of a table, which may be one of the statement's common tables. */
+function selected({ table, point }: TableReference): string {
+  const name = table.kind === "bound" ? quoteSparkName(table.name) : tableText(table);
+  if (point === undefined) return name;
+  return "version" in point
+    ? `${name} VERSION AS OF ${point.version}`
+    : `${name} TIMESTAMP AS OF '${point.timestamp}'`;
+}
+
+function inParentheses(rows: string, source: MergeStatement["source"]): string {
+  return "query" in source ? `(${rows}\n)` : rows;
+}
+
+function expression(slice: SqlSlice): MergeExpression {
+  return { text: engineText(slice).sql, spark: slice.text };
+}
+
+async function assignedValue(
+  value: AssignedValue,
+  subqueries: Subqueries,
+): Promise<MergeAssignment["value"]> {
+  return value === "default" ? value : expression(await subqueries.resolve(value));
+}
+
+const all: AllColumns = { except: [] };
+
+async function clauseRequest(
+  { when, condition: given, action }: MergeClause,
+  subqueries: Subqueries,
+): Promise<MergeClauseRequest> {
+  const condition = given && expression(await subqueries.resolve(given));
+  if (action.kind === "insert") {
+    const { columns, values } = action;
+    const assigned: MergeAssignment[] = [];
+    if (columns !== "*")
+      for (const [index, path] of columns.entries())
+        assigned.push({ path, value: await assignedValue(values[index] ?? "default", subqueries) });
+    return { when: "not matched", condition, action: "insert", values: columns === "*" ? all : assigned };
+  }
+  const kind = when === "matched" ? when : "not matched by source";
+  if (action.kind === "delete") return { when: kind, condition, action: "delete" };
+  const assigned: MergeAssignment[] = [];
+  if (action.set !== "*")
+    for (const { path, value } of action.set)
+      assigned.push({ path, value: await assignedValue(value, subqueries) });
+  return { when: kind, condition, action: "update", set: action.set === "*" ? all : assigned };
+}

@@ -1,0 +1,216 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import { runSql } from "../../src/api/shared/run-sql.ts";
+import type { Table } from "../../src/api/table.ts";
+import { isVarveError, type VarveError } from "../../src/errors.ts";
+import { schema } from "../../src/schema/builder.ts";
+import { freshFolder, rowsOf } from "../operations/table-folder.ts";
+
+interface Both {
+  readonly t: Table;
+  readonly s: Table;
+}
+
+async function tables(): Promise<Both> {
+  const folder = freshFolder();
+  const t = await createTable(join(folder, "t"), {
+    schema: schema().integer("id").string("v").integer("n").build(),
+  });
+  const s = await createTable(join(folder, "s"), {
+    schema: schema().integer("id").string("v").long("n").build(),
+  });
+  await runSql(
+    "INSERT INTO t VALUES (1, 'a', 10), (2, 'b', 20), (3, 'c', 30); INSERT INTO s VALUES (1, 'A', 100), (4, 'D', 400)",
+    { tables: { t, s } },
+  );
+  return { t, s };
+}
+
+async function rows(table: Table): Promise<readonly unknown[]> {
+  await table.refresh();
+  return (await rowsOf(table)).map(({ id, v, n }) => [id, v, n]).sort();
+}
+
+async function failing(run: Promise<unknown>): Promise<VarveError> {
+  const error = await run.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (isVarveError(error)) return error;
+  throw error ?? new Error("nothing failed");
+}
+
+const upsert = "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *";
+const merged = [
+  [1, "A", 100],
+  [2, "b", 20],
+  [3, "c", 30],
+  [4, "D", 400],
+];
+
+describe("MERGE INTO", () => {
+  it("is one commit, with the counts of its rows", async () => {
+    const { t, s } = await tables();
+    const [result] = await runSql(`MERGE INTO t USING s ON t.id = s.id ${upsert}`, { tables: { t, s } });
+    expect(result).toMatchObject({
+      statement: "MERGE",
+      outcome: "committed",
+      table: "t",
+      version: 2,
+      metrics: {
+        sourceRows: 2,
+        rowsUpdated: 1,
+        rowsInserted: 1,
+        rowsDeleted: 0,
+        rowsCopied: 2,
+        filesRemoved: 1,
+      },
+    });
+    expect(await rows(t)).toEqual(merged);
+    const [again] = await runSql("MERGE INTO t USING s ON t.id = s.id WHEN MATCHED AND s.n < 0 THEN DELETE", {
+      tables: { t, s },
+    });
+    expect(again).toMatchObject({ outcome: "unchanged", version: 2 });
+  });
+
+  it("takes its source from a table under an alias, a path, a version, a query and common tables", async () => {
+    const { s } = await tables();
+    const path = s.uri.replace("file://", "");
+    for (const text of [
+      `MERGE INTO t AS x USING s y ON x.id = y.id ${upsert}`,
+      `MERGE INTO t USING delta.\`${path}\` AS p ON t.id = p.id ${upsert}`,
+      `MERGE INTO t USING s VERSION AS OF 1 AS old ON t.id = old.id ${upsert}`,
+      `MERGE INTO t USING (SELECT id, v, n FROM s) AS q ON t.id = q.id ${upsert}`,
+      `WITH q AS (SELECT * FROM s) MERGE INTO t USING q ON t.id = q.id ${upsert}`,
+      `WITH q AS (SELECT * FROM s) MERGE INTO t USING (SELECT * FROM q) AS r ON t.id = r.id ${upsert}`,
+      `WITH q AS (SELECT 1 AS one) MERGE INTO t USING s@v1 ON t.id = s.id ${upsert}`,
+    ]) {
+      const { t } = await tables();
+      await runSql(text, { tables: { t, s } });
+      expect([text, await rows(t)]).toEqual([text, merged]);
+    }
+  });
+
+  it("names columns that only one side has without the side, and fields before sides", async () => {
+    const folder = freshFolder();
+    const t = await createTable(join(folder, "t"), {
+      source: { sql: "SELECT 1 AS id, {'a': 1, 'b': 'x'} AS s" },
+    });
+    const s = await createTable(join(folder, "s"), { source: { sql: "SELECT 1 AS k, 5 AS c, 7 AS a" } });
+    await runSql(
+      "MERGE INTO t USING s AS q ON id = k WHEN MATCHED AND s.a < c THEN UPDATE SET s.a = c + q.a",
+      {
+        tables: { t, s },
+      },
+    );
+    await t.refresh();
+    expect(await rowsOf(t)).toEqual([{ id: 1, s: { a: 12, b: "x" } }]);
+  });
+
+  it("assigns as Spark does: casts, DEFAULT and what a list leaves out", async () => {
+    const { t, s } = await tables();
+    await runSql("ALTER TABLE t ALTER COLUMN n SET DEFAULT 7", { tables: { t }, upgradeProtocol: true });
+    await runSql(
+      `MERGE INTO t USING s ON t.id = s.id
+       WHEN MATCHED THEN UPDATE SET n = '12', v = s.n
+       WHEN NOT MATCHED THEN INSERT (id, n, v) VALUES (s.id, DEFAULT, concat(s.v, '!'))`,
+      { tables: { t, s } },
+    );
+    expect(await rows(t)).toEqual([
+      [1, "100", 12],
+      [2, "b", 20],
+      [3, "c", 30],
+      [4, "D!", 7],
+    ]);
+    await runSql(
+      "MERGE INTO t USING s ON t.id = s.id WHEN MATCHED THEN DELETE; MERGE INTO t USING s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)",
+      { tables: { t, s } },
+    );
+    expect(await rows(t)).toContainEqual([4, null, 7]);
+  });
+
+  it("adds columns WITH SCHEMA EVOLUTION, and where the options say so", async () => {
+    for (const [text, mergeSchema] of [
+      ["MERGE WITH SCHEMA EVOLUTION INTO t", false],
+      ["MERGE INTO t", true],
+    ] as const) {
+      const { t, s } = await tables();
+      const source = "(SELECT id, v, n, n > 100 AS big, 1 AS unused FROM s) AS q";
+      await runSql(
+        `${text} USING ${source} ON t.id = q.id WHEN MATCHED THEN UPDATE SET big = q.big, v = q.v`,
+        {
+          tables: { t, s },
+          mergeSchema,
+        },
+      );
+      await t.refresh();
+      expect(t.snapshot().schema.fields.map(({ name }) => name)).toEqual(["id", "v", "n", "big"]);
+      expect((await rowsOf(t)).map(({ big }) => big).sort()).toEqual([false, null, null]);
+    }
+  });
+
+  it("evaluates subqueries that use nothing of the row around them", async () => {
+    const { t, s } = await tables();
+    await runSql(
+      `MERGE INTO t USING s ON t.id = s.id
+       WHEN MATCHED AND t.n < (SELECT avg(n) FROM t) THEN UPDATE SET n = (SELECT max(n) FROM s)
+       WHEN NOT MATCHED BY SOURCE AND t.v IN (SELECT lower(chr(67))) THEN DELETE`,
+      { tables: { t, s } },
+    );
+    expect(await rows(t)).toEqual([
+      [1, "a", 400],
+      [2, "b", 20],
+    ]);
+  });
+
+  it.each([
+    [
+      "USING s ON id = s.id WHEN MATCHED THEN DELETE",
+      "SQL_FAILED",
+      /The name id is ambiguous.*t\.id or s\.id/,
+    ],
+    ["USING s ON t.id = s.id WHEN MATCHED AND n > 1 THEN DELETE", "SQL_FAILED", /ambiguous/],
+    ["USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET n = n", "SQL_FAILED", /ambiguous/],
+    ["USING s ON t.id WHEN MATCHED THEN DELETE", "SQL_FAILED", /of type integer, not true or false/],
+    ["USING s ON t.nope = s.id WHEN MATCHED THEN DELETE", "SQL_FAILED", /nope/],
+    ["USING s ON t.id = s.id WHEN NOT MATCHED AND t.id > 0 THEN INSERT *", "SQL_FAILED", /t/],
+    ["USING s ON t.id = s.id WHEN NOT MATCHED BY SOURCE AND s.id > 0 THEN DELETE", "SQL_FAILED", /s/],
+    ["USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET nope = 1", "COLUMN_NOT_FOUND", /nope/],
+    ["USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET s.v = 'x'", "COLUMN_NOT_FOUND", /s\.v/],
+    ["USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = 'x', V = 'y'", "INVALID_ARGUMENT", /twice/],
+    [
+      "USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET n = s.n * 1000000000",
+      "SCHEMA_MISMATCH",
+      /100000000000/,
+    ],
+    [
+      "USING s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id, ID) VALUES (1, 2)",
+      "INVALID_ARGUMENT",
+      /twice/,
+    ],
+    [
+      "USING (SELECT id FROM s) AS q ON t.id = q.id WHEN MATCHED THEN UPDATE SET *",
+      "COLUMN_NOT_FOUND",
+      /no column v/,
+    ],
+    ["USING s AS T ON t.id = s.id WHEN MATCHED THEN DELETE", "INVALID_ARGUMENT", /could not tell them apart/],
+    ["USING nope ON t.id = nope.id WHEN MATCHED THEN DELETE", "SQL_FAILED", /nope/],
+    ["USING s ON t.id = s.id WHEN MATCHED AND rand() < 2 THEN DELETE", "SQL_FAILED", /rand/],
+    ["USING s ON max(s.id) = t.id WHEN MATCHED THEN DELETE", "SQL_REFUSED", /max/],
+  ])("is refused, and changes nothing: %s", async (text, code, message) => {
+    const { t, s } = await tables();
+    const error = await failing(runSql(`MERGE INTO t ${text}`, { tables: { t, s } }));
+    expect([error.code, error.message]).toEqual([code, expect.stringMatching(message)]);
+    expect(t.snapshot().version).toBe(1);
+    expect(await rows(t)).toHaveLength(3);
+  });
+
+  it("may not write to a table that is bound to a version", async () => {
+    const { t, s } = await tables();
+    const merge = runSql(`MERGE INTO t USING s ON t.id = s.id ${upsert}`, {
+      tables: { t: await t.at(1), s },
+    });
+    expect((await failing(merge)).code).toBe("INVALID_ARGUMENT");
+  });
+});
