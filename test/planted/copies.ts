@@ -49,8 +49,8 @@ export const copiesMistakes: readonly Mistake[] = [
   {
     what: "A conversion takes the upper bound of a column with NaN for that of its numbers.",
     file: "scanned-statistics.ts",
-    find: 'hasNan: typeof nan === "boolean" ? nan : undefined,',
-    replace: "hasNan: typeof nan === 'boolean' ? false : undefined,",
+    find: "sql`CAST(max(${value}) AS VARCHAR)`",
+    replace: "sql`CAST(max(CASE WHEN CAST(${value} AS VARCHAR) <> 'nan' THEN ${value} END) AS VARCHAR)`",
     test: converting,
     name: "makes a table of them where they are",
   },

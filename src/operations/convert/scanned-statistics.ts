@@ -78,7 +78,7 @@ async function aggregates(
   );
 }
 
-type Aggregate = readonly ["count" | "low" | "high" | "cut" | "nan", SqlExpression];
+type Aggregate = readonly ["count" | "low" | "high", SqlExpression];
 
 function aggregatesOf(type: DeltaType, value: SqlExpression): Aggregate[] {
   const count: Aggregate = ["count", sql`count(${value})`];
@@ -88,15 +88,9 @@ function aggregatesOf(type: DeltaType, value: SqlExpression): Aggregate[] {
       count,
       ["low", sql`left(min(${value}), ${textBound})`],
       ["high", sql`left(max(${value}), ${textBound})`],
-      ["cut", sql`length(max(${value})) > ${textBound}`],
     ];
-  const bounds: Aggregate[] = [
-    ["low", sql`CAST(min(${value}) AS VARCHAR)`],
-    ["high", sql`CAST(max(${value}) AS VARCHAR)`],
-  ];
-  const nan: Aggregate[] =
-    type === "float" || type === "double" ? [["nan", sql`coalesce(bool_or(isnan(${value})), false)`]] : [];
-  return [count, ...bounds, ...nan];
+  // NaN is the greatest of its column for the engine, and its text is no number.
+  return [count, ["low", sql`CAST(min(${value}) AS VARCHAR)`], ["high", sql`CAST(max(${value}) AS VARCHAR)`]];
 }
 
 function hasBounds(type: DeltaType): boolean {
@@ -109,13 +103,11 @@ function columnStatistics({ path }: IndexedColumn, row: EngineRow, index: number
     const value = row[`${name}${index}`];
     return typeof value === "string" ? value : undefined;
   };
-  const [min, high] = [text("low"), text("high")];
-  const nan = row[`nan${index}`];
   return {
     path,
-    min,
-    ...(row[`cut${index}`] === true ? { maxPrefix: high } : { max: high }),
+    min: text("low"),
+    max: text("high"),
     nullCount: Number(row["n"] ?? 0) - Number(row[`count${index}`] ?? 0),
-    hasNan: typeof nan === "boolean" ? nan : undefined,
+    hasNan: false,
   };
 }
