@@ -107,6 +107,7 @@ export type { CloneResult, CloneVerbOptions } from "./operations/clone.ts";
 export type { ConvertOptions, ConvertResult } from "./operations/convert.ts";
 export type { PropertyDifference, SchemaDifference, VersionDiff } from "./operations/diff.ts";
 export type { RowDifference } from "./operations/diff-rows.ts";
+export type { GenerateMode, GenerateOptions, GenerateResult } from "./operations/generate.ts";
 export type { HistoryEntry } from "./operations/history.ts";
 export type { OptimizeOptions, OptimizeResult } from "./operations/optimize.ts";
 export type { RestoreOptions, RestoreResult } from "./operations/restore.ts";

@@ -2,6 +2,7 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { AlterOptions, AlterResult } from "../operations/alter/alter-options.ts";
 import type { CloneResult } from "../operations/clone.ts";
+import type { GenerateMode, GenerateOptions, GenerateResult } from "../operations/generate.ts";
 import type { OptimizeOptions, OptimizeResult } from "../operations/optimize.ts";
 import type { RestoreOptions, RestoreResult } from "../operations/restore.ts";
 import type { QueryResult } from "../query/query-result.ts";
@@ -353,6 +354,26 @@ export class Table extends TableReader implements AsyncDisposable {
     const { vacuum } = await import("../vacuum/vacuum.ts");
     const outcome = await vacuum(await this.#state.newest(), request);
     return this.#state.committed(outcome);
+  }
+
+  /**
+   * Writes lists of the newest version's data files, by which engines that do not read Delta (Presto, Athena, Hive)
+   * read it: `_symlink_format_manifest/manifest`, or one in a folder for each partition. Generate them again after each
+   * change.
+   *
+   * @throws `INVALID_ARGUMENT` for another mode; `UNSUPPORTED_FEATURE` for a table with deletion vectors or mapped
+   * columns
+   *
+   * @example
+   * ```ts
+   * const { manifests, files } = await orders.generate("symlink_format_manifest");
+   * console.log(manifests, files);
+   * ```
+   */
+  async generate(mode: GenerateMode, options: GenerateOptions = {}): Promise<GenerateResult> {
+    const known = knownOptions("generate", options, keys.generateKeys);
+    const { generate } = await import("../operations/generate.ts");
+    return generate(await this.#state.newest(), mode, known);
   }
 
   /**

@@ -4,6 +4,7 @@ import { addChanges } from "./commands/changes.ts";
 import { addCheck } from "./commands/check.ts";
 import { addClone } from "./commands/copies/clone.ts";
 import { addConvert } from "./commands/copies/convert.ts";
+import { addGenerate } from "./commands/copies/generate.ts";
 import { addCreate } from "./commands/create.ts";
 import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
@@ -54,6 +55,7 @@ export function buildProgram(): Command {
     addClone,
     addVacuum,
     addConvert,
+    addGenerate,
     addShow,
     addQuery,
     addSql,

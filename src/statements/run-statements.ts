@@ -8,6 +8,7 @@ import { createClone } from "./clone-table.ts";
 import type { Executor, StatementContext, StatementResult } from "./contract.ts";
 import { convertFolder } from "./convert-folder.ts";
 import { describeTable } from "./describe-table.ts";
+import { generateManifests } from "./generate-manifests.ts";
 import { insertRows } from "./insert-rows.ts";
 import { mergeRows } from "./merge-rows.ts";
 import { optimizeTable, reorgTable } from "./optimize-table.ts";
@@ -32,6 +33,7 @@ const executors: Executors = {
   "RESTORE TABLE": restoreTable,
   "CREATE TABLE CLONE": createClone,
   "CONVERT TO DELTA": convertFolder,
+  GENERATE: generateManifests,
   "ALTER TABLE": alterTable,
   "DESCRIBE HISTORY": describeTable,
   "DESCRIBE DETAIL": describeTable,

@@ -215,6 +215,7 @@ describe("names and values that a terminal would obey", () => {
       ["clone", table, `${table}-clone`, "--property", `x=${evil}`, "--message", evil],
       ["convert", table, "--partition-by", evil],
       ["convert", table, "--message", evil],
+      ["generate", table],
       ["clone", table, `${table}-${evil}`],
       ["vacuum", table, "--list", "--message", evil],
       ["vacuum", table, "--inventory", evil],

@@ -1,5 +1,6 @@
 import type { EngineLimits } from "../../engine/core/turns.ts";
 import type { AlterOptions } from "../../operations/alter/alter-options.ts";
+import type { GenerateOptions } from "../../operations/generate.ts";
 import type { OptimizeOptions } from "../../operations/optimize.ts";
 import type { RestoreOptions } from "../../operations/restore.ts";
 import type { S3Options } from "../../storage/s3/s3-options.ts";
@@ -151,6 +152,7 @@ export const optimizeKeys = {
   onProgress: true,
   signal: true,
 } satisfies OptionKeys<OptimizeOptions>;
+export const generateKeys = { signal: true } satisfies OptionKeys<GenerateOptions>;
 export const restoreKeys = {
   dryRun: true,
   userMetadata: true,
