@@ -70,6 +70,7 @@ export async function mergeActions(
   room: WriteRoom,
   plan: MergePlan,
   source: MergeSource,
+  signal: AbortSignal | undefined,
 ): Promise<MergeActions> {
   const { session } = room;
   const { snapshot } = plan;
@@ -89,7 +90,7 @@ export async function mergeActions(
   );
   if (adds.length > 1) await session.keepFooters();
   const scope = mergeScope(await room.fence(), plan, engineColumns(snapshot.schema), source.columns);
-  const pass: FirstPass = { room, plan, names, scope, clauses, source, adds };
+  const pass: FirstPass = { room, plan, names, scope, clauses, source, adds, signal };
   const table = await actionsTable(pass);
   const counts = await countsOf(session, table, clauses.clauses);
   const files = await changedFiles(pass, table);
@@ -100,10 +101,11 @@ interface FirstPass extends Pick<MergeActions, "names" | "scope" | "clauses" | "
   readonly room: WriteRoom;
   readonly plan: MergePlan;
   readonly adds: readonly AddAction[];
+  readonly signal: AbortSignal | undefined;
 }
 
 async function actionsTable(pass: FirstPass): Promise<SqlName> {
-  const { room, plan, names, scope, clauses, source } = pass;
+  const { room, plan, names, scope, clauses, source, signal } = pass;
   const on = await joinCondition(scope, clauses.on);
   const acts = {
     matched: await actingClause(pass, "matched"),
@@ -135,7 +137,7 @@ async function actionsTable(pass: FirstPass): Promise<SqlName> {
   const table = tableName(plan);
   const select =
     arms.length === 0 ? sql`SELECT * FROM ${matches} WHERE FALSE` : joinSql(arms, sql` UNION ALL `);
-  await room.session.execute(sql`CREATE TABLE ${table} AS ${select}`);
+  await room.session.execute(sql`CREATE TABLE ${table} AS ${select}`, [], { signal });
   await room.session.execute(sql`DROP TABLE ${matches}`);
   return table;
 }
@@ -177,7 +179,7 @@ export function placeItem({ scanned, place }: MergeNames): SqlExpression {
 
 /** A table with each pair of rows that match, and the clause that acts on it. */
 async function matchesTable(
-  { room, plan, names, clauses: { clauses } }: FirstPass,
+  { room, plan, names, clauses: { clauses }, signal }: FirstPass,
   {
     target,
     source,
@@ -198,7 +200,7 @@ async function matchesTable(
   const select = insertsOnly
     ? sql`SELECT CAST(NULL AS BIGINT) AS place, ${number}, CAST(NULL AS INTEGER) AS clause FROM ${s} SEMI JOIN ${t} ON ${on}`
     : sql`SELECT ${names.target}.${names.place} AS place, ${number}, ${acts ?? sql`CAST(NULL AS INTEGER)`} AS clause FROM ${t} JOIN ${s} ON ${on}`;
-  await room.session.execute(sql`CREATE TABLE ${table} AS ${select}`);
+  await room.session.execute(sql`CREATE TABLE ${table} AS ${select}`, [], { signal });
   return table;
 }
 

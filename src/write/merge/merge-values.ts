@@ -2,7 +2,7 @@ import { type Mismatch, planConversion } from "../../dialects/conversion.ts";
 import { type ColumnPlan, planColumn, refuseMismatches } from "../../dialects/enforcement.ts";
 import { engineTypeText, openTypeText, parseEngineType } from "../../dialects/engine-types.ts";
 import { assertInternal } from "../../errors.ts";
-import { findField } from "../../schema/fields.ts";
+import { findField, holdsVariant } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { typeText } from "../../schema/type-names.ts";
 import type { StructField, StructType } from "../../schema/types.ts";
@@ -64,6 +64,7 @@ export async function mergeValues(
   actions: MergeActions,
 ): Promise<MergeValues> {
   const { target } = actions.clauses;
+  if (holdsVariant(target.schema)) room.session.enableVariants();
   const old = oldValues(snapshotSchema, target.schema, actions);
   const clauses: ClauseValues[] = [];
   for (const [index, clause] of actions.clauses.clauses.entries())

@@ -38,7 +38,7 @@ async function mergeIn(room: WriteRoom, plan: MergePlan, run: MergeRun): Promise
   begin(run, "reading");
   const tests = await openMergeTests(room, plan, run.signal);
   const source = await stageMergeSource(room, plan, run);
-  const actions = await mergeActions(room, plan, source);
+  const actions = await mergeActions(room, plan, source, run.signal);
   const values = await mergeValues(room, plan.snapshot.schema, actions);
   const found = foundIn(plan, actions);
   if (run.dryRun === true) return { ...found, outcome: "dryRun" };

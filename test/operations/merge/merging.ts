@@ -1,4 +1,5 @@
 import type { Table } from "../../../src/api/table.ts";
+import type { LogSnapshot } from "../../../src/log/contract.ts";
 import { writeServices } from "../../../src/operations/write-services.ts";
 import type { MergeClause, MergeOutcome, MergePlan, MergeRun } from "../../../src/write/merge/merge-plan.ts";
 import { runMerge } from "../../../src/write/merge/run-merge.ts";
@@ -20,6 +21,8 @@ export type ClauseText =
 export interface MergeText {
   readonly on: string;
   readonly clauses: readonly ClauseText[];
+  /** Default: the newest version. */
+  readonly base?: LogSnapshot;
   readonly options?: Partial<
     Pick<MergePlan, "onDuplicate" | "tests" | "batch" | "names" | "targetFileBytes">
   > &
@@ -30,10 +33,10 @@ export interface MergeText {
 export async function merge(
   table: Table,
   source: WriteSource,
-  { on, clauses, options = {} }: MergeText,
+  { on, clauses, base, options = {} }: MergeText,
 ): Promise<MergeOutcome> {
   await table.refresh();
-  const snapshot = table.snapshot().log;
+  const snapshot = base ?? table.snapshot().log;
   const target = await existingTarget(snapshot);
   const { dryRun, onProgress, signal, history, ...plan } = options;
   const outcome = await runMerge(

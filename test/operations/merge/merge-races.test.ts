@@ -1,0 +1,145 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../../src/api/create-table.ts";
+import type { Table } from "../../../src/api/table.ts";
+import { schema } from "../../../src/schema/builder.ts";
+import { feed, numbers, vectors } from "../rewrite/numbers.ts";
+import { filesBelow, freshFolder, rowsOf } from "../table-folder.ts";
+import { merge } from "./merging.ts";
+
+const on = "t.id = s.id";
+const upsert = [
+  { when: "matched", set: { name: "s.name" } },
+  { when: "new", insert: { id: "s.id", name: "s.name" } },
+] as const;
+
+/** Files apart from those of the log, which is kept in the background. */
+const dataBelow = (folder: string) => filesBelow(folder).filter((file) => !file.startsWith("_delta_log"));
+
+const names = async (table: Table) =>
+  (await rowsOf(table)).map(({ id, name }) => `${String(id)} ${String(name)}`);
+
+describe.each([
+  ["by writing files again", {}],
+  ["by deletion vectors", vectors],
+])("a merge %s beside other writers", (_, properties) => {
+  it("meets rows that it would have matched, and leaves no file behind", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await numbers(folder, properties);
+    const base = table.snapshot().log;
+    await table.update({ set: { id: "7" }, where: "id = 5" });
+    const before = dataBelow(folder);
+    await expect(merge(table, [{ id: 7, name: "G" }], { on, clauses: upsert, base })).rejects.toMatchObject({
+      code: "CONFLICT_CONCURRENT_APPEND",
+    });
+    expect(dataBelow(folder)).toEqual(before);
+  });
+
+  it("lands beside rows that its source's keys cannot match", async () => {
+    await using table = await numbers(join(freshFolder(), "t"), properties);
+    const base = table.snapshot().log;
+    await table.append([{ id: 700, name: "g", n: 7 }]);
+    await merge(
+      table,
+      [
+        { id: 2, name: "B" },
+        { id: 8, name: "h" },
+      ],
+      { on, clauses: upsert, base },
+    );
+    expect(await names(table)).toEqual(["1 a", "2 B", "3 c", "4 d", "5 e", "8 h", "700 g"]);
+  });
+
+  it("meets any row where rows that the source lacks are changed", async () => {
+    const strict = { ...properties, "delta.isolationLevel": "Serializable" };
+    await using table = await numbers(join(freshFolder(), "t"), strict);
+    const base = table.snapshot().log;
+    await table.append([{ id: 700, name: "g", n: 7 }]);
+    await expect(
+      merge(table, [{ id: 2, name: "B" }], { on, clauses: [{ when: "missing", delete: true }], base }),
+    ).rejects.toMatchObject({ code: "CONFLICT_CONCURRENT_APPEND" });
+  });
+
+  it("conflicts with a change of the same rows", async () => {
+    await using table = await numbers(join(freshFolder(), "t"), properties);
+    const base = table.snapshot().log;
+    await table.delete("id = 2");
+    const failure = await merge(table, [{ id: 2, name: "B" }], { on, clauses: upsert, base }).catch(
+      (error: unknown) => error,
+    );
+    expect(failure).toMatchObject({ code: expect.stringMatching(/^CONFLICT_CONCURRENT_/) });
+  });
+
+  it("stops when it is cancelled, and leaves no file behind", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await numbers(folder, properties);
+    const before = dataBelow(folder);
+    for (const phase of ["reading", "writing", "committing"]) {
+      const controller = new AbortController();
+      const options = {
+        signal: controller.signal,
+        onProgress: (progress: { readonly phase: string }) => {
+          if (progress.phase === phase) controller.abort();
+        },
+      };
+      await expect(
+        merge(table, [{ id: 2, name: "B" }], { on, clauses: upsert, options }),
+      ).rejects.toMatchObject({ code: "CANCELLED" });
+      expect(dataBelow(folder)).toEqual(before);
+    }
+  });
+
+  it("gives a column its first values, and tests the rows of every partition", async () => {
+    await using untyped = await createTable(join(freshFolder(), "u"), {
+      source: [{ id: 1, v: null }],
+      properties: { ...properties, ...feed },
+    });
+    await merge(
+      untyped,
+      { sql: "SELECT 1 AS id, 'first' AS v UNION ALL SELECT 2, 'second'" },
+      {
+        on,
+        clauses: [
+          { when: "matched", set: { v: "s.v" } },
+          { when: "new", insert: { id: "s.id", v: "s.v" } },
+        ],
+      },
+    );
+    expect(await rowsOf(untyped)).toEqual([
+      { id: 1n, v: "first" },
+      { id: 2n, v: "second" },
+    ]);
+    await using table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id").string("p").byte("n"),
+      partitionBy: ["p"],
+      properties,
+    });
+    await table.append([
+      { id: 1, p: "a", n: 1 },
+      { id: 2, p: null, n: 2 },
+    ]);
+    await table.alter({ addConstraints: { small: "n < 50" }, upgradeProtocol: true });
+    const source = [
+      { id: 2, p: "b", n: 30 },
+      { id: 3, p: "c", n: 4 },
+    ];
+    const clauses = (value: string) =>
+      [
+        { when: "matched", set: { n: value, p: "s.p" } },
+        { when: "new", insert: { id: "s.id", p: "s.p", n: "s.n" } },
+      ] as const;
+    await expect(merge(table, source, { on, clauses: clauses("s.n + 20") })).rejects.toMatchObject({
+      code: "CONSTRAINT_VIOLATED",
+      data: { constraint: "small", row: 0 },
+    });
+    await expect(
+      merge(table, source, { on, clauses: clauses("CAST(s.n AS INTEGER) + 200") }),
+    ).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { column: ["n"], found: "230", row: 0 } });
+    await merge(table, source, { on, clauses: clauses("s.n + 1") });
+    expect((await rowsOf(table)).map((row) => Object.values(row).map(String).join(" "))).toEqual([
+      "1 a 1",
+      "2 b 31",
+      "3 c 4",
+    ]);
+  });
+});
