@@ -32,6 +32,12 @@ say("The tests' report, as a page to open in a browser");
 await writeReport();
 say("The same question as of March (version 3) and as of June (version 6)");
 await compareVersions(flights);
+say("A correction: in June, Honolulu's clocks were an hour fast");
+await correct(flights);
+say("A deletion request: in June, nothing that left from Fayetteville");
+await forget(flights);
+say("What was deleted is on disk until a vacuum, which says what is lost with it");
+await vacuum(flights);
 say("Every version, with what its tests said");
 await showHistory(flights);
 await flights.close();
@@ -94,6 +100,44 @@ async function compareVersions(table: Table): Promise<void> {
   await printResult(await query(sql, { tables: { flights: table } }));
 }
 
+/** The first correction goes the wrong way, and is taken back. */
+async function correct(table: Table): Promise<void> {
+  const where = "month = '2001-06' AND origin = 'HNL'";
+  const wrong = await table.update({ set: { delay: "delay + 60" }, where });
+  print(`${count(wrong.rowsUpdated)} flights are an hour later in version ${wrong.version}: the wrong way`);
+  const restored = await table.restore(6, { userMetadata: "the correction went the wrong way" });
+  print(`version ${restored.version} is version ${restored.restoredVersion} again; nothing was copied`);
+  const right = await table.update({ set: { delay: "delay - 60" }, where });
+  print(`${count(right.rowsUpdated)} flights are an hour earlier in version ${right.version}`);
+}
+
+async function forget(table: Table): Promise<void> {
+  const { rowsDeleted, version } = await table.delete("month = '2001-06' AND origin = 'XNA'");
+  print(`${count(rowsDeleted)} flights are gone from version ${version}`);
+}
+
+/** Without the retention of seven days, because nobody else uses the table. */
+async function vacuum(table: Table): Promise<void> {
+  const result = await table.vacuum({
+    retainHours: 0,
+    retentionCheck: false,
+    confirm: ({ files, bytes, unreadableVersions }) => {
+      const lost = unreadableVersions.map(({ from, to }) =>
+        from === to ? String(from) : `${from} to ${to}`,
+      );
+      print(
+        `${files.length} files of ${(bytes / 1e6).toFixed(1)} MB would go; then the versions ${lost.join(", ")} cannot be read any more`,
+      );
+      return true;
+    },
+  });
+  print(`${result.files.length} files deleted; versions 0 to 5 and the newest stay readable`);
+}
+
+function count(rows: number): string {
+  return rows.toLocaleString("en");
+}
+
 async function showHistory(table: Table): Promise<void> {
   const rows = (await table.history()).map((entry) => {
     const gate = entry.gate ?? {};
@@ -104,11 +148,12 @@ async function showHistory(table: Table): Promise<void> {
       entry.timestamp.toISOString().slice(0, 19),
       entry.operation ?? "",
       entry.rowsAdded ?? 0,
+      entry.readable.ok ? "" : "vacuumed",
       tests,
     ];
   });
   print(
-    textTable(["version", "time", "operation", "rows added", "tests"], rows, {
+    textTable(["version", "time", "operation", "rows added", "files", "tests"], rows, {
       width,
       rightAligned: new Set([0, 3]),
     }),

@@ -7,7 +7,9 @@ import { readCommit } from "../log/segment/tail-read.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import { fileTimes } from "../log/snapshot/time-travel.ts";
 import type { Action, AddAction, RemoveAction } from "../protocol/actions.ts";
+import type { ObjectStore } from "../storage/contract/object-store.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
+import { type PlainFile, readBriefly } from "./brief-commit.ts";
 import { pathsOf } from "./referenced-files.ts";
 
 /** Consecutive versions, with the times of the first and the last. */
@@ -99,7 +101,7 @@ export class FileHistory {
       for await (const chunk of files.all()) for (const add of chunk) this.#add(add, first);
       for (let version = first + 1; version <= last; version++) {
         throwIfCancelled(signal, "reading the table's history");
-        this.#commit(await readCommit(context.store, version, { signal }), version);
+        await this.#commit(context.store, version, signal);
         reached = version;
       }
       await this.#firstChanges(context.store, first, signal);
@@ -121,10 +123,22 @@ export class FileHistory {
     }
   }
 
-  #commit(actions: readonly Action[], version: number): void {
+  async #commit(store: ObjectStore, version: number, signal?: AbortSignal): Promise<void> {
+    const { actions, plain } = await readBriefly(store, version, { signal });
     this.#noteChanges(actions, version);
     for (const action of actions) if (action.kind === "remove") this.#remove(action, version);
+    for (const file of plain) if (file.kind === "remove") this.#removePlain(file, version);
     for (const action of actions) if (action.kind === "add") this.#add(action, version);
+    for (const { kind, path } of plain)
+      if (kind === "add" && this.#fateOf(path) !== undefined && !this.#open.has(path))
+        this.#open.set(path, { from: version, keys: [path] });
+  }
+
+  #removePlain({ path, deletionTimestamp }: PlainFile, version: number): void {
+    const fate = this.#fateOf(path);
+    if (fate === undefined) return;
+    if (fate === "doomed") this.#noteRemoval(path, deletionTimestamp, version);
+    this.#closeFile(path, version);
   }
 
   #noteChanges(actions: readonly Action[], version: number): void {
@@ -148,11 +162,17 @@ export class FileHistory {
   }
 
   #remove(remove: RemoveAction, version: number): void {
-    const removed = remove.deletionTimestamp ?? this.#times.get(version) ?? 0;
     for (const key of pathsOf(remove).map(this.#keyOf))
-      if (this.#fateOf(key) === "doomed")
-        this.#removed.set(key, Math.max(removed, this.#removed.get(key) ?? 0));
-    const file = this.#fileKeyOf(remove);
+      if (this.#fateOf(key) === "doomed") this.#noteRemoval(key, remove.deletionTimestamp, version);
+    this.#closeFile(this.#fileKeyOf(remove), version);
+  }
+
+  #noteRemoval(key: string, deletionTimestamp: number | undefined, version: number): void {
+    const removed = deletionTimestamp ?? this.#times.get(version) ?? 0;
+    this.#removed.set(key, Math.max(removed, this.#removed.get(key) ?? 0));
+  }
+
+  #closeFile(file: string, version: number): void {
     const open = this.#open.get(file);
     if (open === undefined) return;
     this.#close({ from: open.from, to: version - 1 }, open.keys);

@@ -187,10 +187,20 @@ function liteStart(listing: LogListing, last: number | undefined, to: number, st
 /** Without files whose paths differ only in case or in Unicode form from one that is kept: on some disks they are one. */
 function withoutTwins(files: readonly ObjectInfo[], kept: ReadonlySet<string>): readonly ObjectInfo[] {
   if (files.length === 0) return files;
-  const fold = (path: string) => path.normalize("NFC").toLowerCase();
   const folded = new Set<string>();
-  for (const path of kept) folded.add(fold(path));
-  return files.filter(({ path }) => !folded.has(fold(path)));
+  for (const path of kept) if (!isFolded(path)) folded.add(fold(path));
+  return files.filter(({ path }) => {
+    const key = isFolded(path) ? path : fold(path);
+    return !kept.has(key) && !folded.has(key);
+  });
+}
+
+function isFolded(path: string): boolean {
+  return !/[^ -@[-~]/.test(path);
+}
+
+function fold(path: string): string {
+  return path.normalize("NFC").toLowerCase();
 }
 
 /** Number of folders that hold files, with the root, as Spark counts them. */

@@ -24,7 +24,11 @@ beforeAll(() => {
 test("deltalake counts the same rows in every version of the demo's table", async () => {
   const peers = sharedPeers();
   await using table = await openTable(path);
-  for (let version = 0; version <= table.snapshot().version; version++) {
+  const history = await table.history();
+  const lost = history.filter(({ readable }) => !readable.ok).map(({ version }) => version);
+  expect(lost, "named by the demo's vacuum").toEqual([9, 8, 7, 6]);
+  for (const { version, readable } of history) {
+    if (!readable.ok) continue;
     const own = await (await table.at(version)).count();
     expect([version, await peers.call("deltalake", "count", { path, version })]).toEqual([version, own]);
   }
@@ -43,5 +47,7 @@ test("parquetjs-lite reads the demo's data files and finds the rows that the log
       await reader.close();
     }
   }
-  expect(rows).toBe(2_999_850);
+  const deleted = (await table.history()).reduce((sum, { rowsDeleted = 0 }) => sum + rowsDeleted, 0);
+  expect(deleted).toBeGreaterThan(0);
+  expect(rows).toBe(2_999_850 - deleted);
 });
