@@ -77,6 +77,12 @@ export interface OptimizeOutcome extends OptimizeResult {
 }
 
 /**
+ * Bytes of memory for a sort where the table has no limit: more does not make it faster, because what does not fit
+ * is written to disk once.
+ */
+const sortMemory = 640 * 1024 * 1024;
+
+/**
  * Lays out a table's files anew without a change of rows: compacts small ones, orders rows by columns (Z-order, or
  * the table's clustering), or purges deleted rows. Readers, the change feed and appends are not affected, row ids
  * stay, and earlier versions keep their files until a vacuum.
@@ -90,7 +96,8 @@ export async function optimize(
 ): Promise<OptimizeOutcome> {
   const target = await existingTarget(snapshot);
   const plan = planLayout(target, snapshot, options);
-  return inRoom(snapshot.context, options.signal, async (room) => {
+  const memoryLimit = snapshot.context.memoryLimit ?? sortMemory;
+  const work = async (room: WriteRoom): Promise<OptimizeOutcome> => {
     const files = await chosenFiles(target, snapshot, options.where, options.signal);
     const bins = await plan.bins(room, files);
     const found: OptimizeResult = {
@@ -108,8 +115,11 @@ export async function optimize(
     if (bins.length === 0) return found;
     if (options.dryRun === true)
       return { ...found, outcome: "dryRun", filesAdded: sumOf(bins, (bin) => expectedFiles(plan, bin)) };
-    return { ...found, ...(await rewriteBins({ room, target, snapshot, plan, options }, bins)) };
-  });
+    const rewriting = { room, target, snapshot, plan, options, memoryLimit };
+    return { ...found, ...(await rewriteBins(rewriting, bins)) };
+  };
+  const { context } = snapshot;
+  return inRoom(context, options.signal, work, plan.layout === undefined ? undefined : memoryLimit);
 }
 
 interface Rewriting {
@@ -118,6 +128,7 @@ interface Rewriting {
   readonly snapshot: LogSnapshot;
   readonly plan: LayoutPlan;
   readonly options: OptimizeOptions;
+  readonly memoryLimit: number;
 }
 
 /** Writes the bins again and commits them, together or a part at a time. */
@@ -127,7 +138,7 @@ async function rewriteBins(
 ): Promise<
   Pick<OptimizeOutcome, "outcome" | "version" | "commits" | "filesAdded" | "bytesAdded" | "maintenance">
 > {
-  const { room, target, snapshot, plan, options } = rewriting;
+  const { room, target, snapshot, plan, options, memoryLimit } = rewriting;
   const total = sumOf(bins, sizeOf);
   const adds: AddAction[] = [];
   let [commits, version, done] = [0, snapshot.version, 0];
@@ -138,6 +149,7 @@ async function rewriteBins(
       snapshot,
       layout: plan.layout,
       targetFileBytes: plan.targetFileBytes,
+      memoryLimit,
       onBytes: (bytes) => {
         done += bytes;
         options.onProgress?.(total === 0 ? 1 : done / total);

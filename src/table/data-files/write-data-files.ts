@@ -44,6 +44,8 @@ export interface DataWriteOptions {
   readonly rows?: number | undefined;
   /** Sort the rows over all files, by further columns of the query, which are not written. */
   readonly sort?: RowSort | undefined;
+  /** Rows of a row group; default: what the engine and its memory limit allow for rows of up to 2 KiB. */
+  readonly rowGroupRows?: number | undefined;
   /** Upper bound of the number of rows, if it is known. */
   readonly rowsAtMost?: number | undefined;
   /** Default: the table's `delta.parquet.compression.codec`, else zstd. */
@@ -133,6 +135,7 @@ export async function stageData(
     rows: options.rows,
     rowsAtMost: options.rowsAtMost,
     sort: options.sort,
+    rowGroupRows: options.rowGroupRows,
     partitionBy: keys.length === 0 ? undefined : keys.map((_, index) => partitionKey(index)),
     fieldIds: hasIds(data)
       ? physicalFieldIds(

@@ -1,5 +1,6 @@
+import type { Session } from "../../engine/core/contract.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
-import { sql } from "../../sql/sql.ts";
+import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { type StagedDataFile, stageData } from "../../table/data-files/write-data-files.ts";
 import { planFiles } from "../../table/scan/scan.ts";
@@ -21,6 +22,8 @@ export interface BinWriting {
   readonly targetFileBytes: number;
   /** Called with the bytes of the files that were written again. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
+  /** Bytes of memory that the engine may use to sort. */
+  readonly memoryLimit: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -67,8 +70,43 @@ async function writeBin({ session, staging }: WriteRoom, bin: Bin, writing: BinW
     dataTarget(target),
     sql`SELECT ${[...columns, ...(ids?.items ?? []), ...sortColumns]} FROM (${keyed?.sql ?? scan.sql})`,
     staging,
-    { rows, targetFileBytes: sizeOf(bin) * 2, sort: keyed?.sort, hiddenColumns: ids?.columns, signal },
+    {
+      rows,
+      targetFileBytes: sizeOf(bin) * 2,
+      sort: keyed?.sort,
+      rowGroupRows:
+        keyed === undefined
+          ? undefined
+          : rowGroupRows(await bytesOfRow(session, scan.sql), writing.memoryLimit),
+      hiddenColumns: ids?.columns,
+      signal,
+    },
   );
   requireAllRows({ rows, clean: data.rows, quarantined: 0, dropped: 0 });
   return { bin, files: data.files, rows };
+}
+
+/** Rows of a row group that the engine writes by itself. */
+const engineRowGroup = 122_880;
+/** A row group holds a multiple of this many rows. */
+const engineVector = 2048;
+/** Rows that are looked at for the size of a row. */
+const measuredRows = 2048;
+/** Row groups that must fit the memory: those that threads sort, collect for their file, and write. */
+const groupsInMemory = 16;
+
+/** About how many bytes a row takes in memory, by the texts of the first rows. */
+async function bytesOfRow(session: Session, rows: SqlSelect): Promise<number> {
+  const [measured] = await session.rows(
+    sql`SELECT avg(strlen(CAST(varve_row AS VARCHAR))) AS bytes FROM (
+      SELECT varve_row FROM (${rows}) AS varve_row LIMIT ${measuredRows})`,
+  );
+  return Number(measured?.["bytes"] ?? 0);
+}
+
+/** Rows of a row group of sorted rows. */
+function rowGroupRows(rowBytes: number, memoryLimit: number): number {
+  const fitting = memoryLimit / groupsInMemory / Math.max(64, rowBytes);
+  const vectors = Math.floor(Math.min(engineRowGroup, fitting) / engineVector);
+  return Math.max(1, vectors) * engineVector;
 }

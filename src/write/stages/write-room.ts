@@ -43,15 +43,20 @@ export async function inWriteRoom<T>(
   );
 }
 
-/** Runs work with the resources of a write to a table, and releases them whatever happens. */
+/**
+ * Runs work with the resources of a write to a table, and releases them whatever happens.
+ *
+ * @param memoryLimit default: the table's
+ */
 export async function inRoom<T>(
   context: TableContext,
   signal: AbortSignal | undefined,
   work: (room: WriteRoom) => Promise<T>,
+  memoryLimit?: number,
 ): Promise<T> {
   const staging = await context.store.stagingFolder();
   try {
-    await using session = await (await context.engine()).open({ signal });
+    await using session = await (await context.engine()).open({ signal, memoryLimit });
     const readable: string[] = [];
     const fence = lazyFence(session, () => ({ files: readable, writableFolders: [staging] }));
     return await work({ session, staging, readable, fence });
