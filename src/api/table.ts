@@ -7,9 +7,10 @@ import type { OptimizeOptions, OptimizeResult } from "../operations/optimize.ts"
 import type { RestoreOptions, RestoreResult } from "../operations/restore.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import type { StatementResult, StatementTable } from "../statements/contract.ts";
-import { quarantinedName } from "../table/idempotence/application-ids.ts";
+import { type BatchName, quarantinedName } from "../table/idempotence/application-ids.ts";
 import type { VacuumResult } from "../vacuum/contract.ts";
-import type { WriteOptions, WriteOutcome, WriteResult } from "../write/plan/write-options.ts";
+import type { MergeOutcome } from "../write/merge/merge-plan.ts";
+import type { WriteOutcome, WriteResult } from "../write/plan/write-options.ts";
 import type { RewriteOutcome } from "../write/rewrite/commit-rewrite.ts";
 import type { RewriteResult } from "../write/rewrite/rewrite-plan.ts";
 import { TableLog } from "./groups/table-log.ts";
@@ -146,7 +147,7 @@ export class Table extends TableReader implements AsyncDisposable {
   async append(source: Source, options: AppendOptions = {}): Promise<WriteResult> {
     const [rows, verbOptions] = [toWriteSource(source), toAppendOptions(options)];
     const { append } = await import("../operations/append.ts");
-    return this.#wrote(await append(await this.#state.writable(), rows, verbOptions), verbOptions);
+    return this.#landed(await append(await this.#state.writable(), rows, verbOptions), verbOptions);
   }
 
   /**
@@ -164,7 +165,7 @@ export class Table extends TableReader implements AsyncDisposable {
   async overwrite(source: Source, options: OverwriteOptions = {}): Promise<WriteResult> {
     const [rows, verbOptions] = [toWriteSource(source), toOverwriteOptions(options)];
     const { overwrite } = await import("../operations/overwrite.ts");
-    return this.#wrote(await overwrite(await this.#state.writable(), rows, verbOptions), verbOptions);
+    return this.#landed(await overwrite(await this.#state.writable(), rows, verbOptions), verbOptions);
   }
 
   /**
@@ -235,7 +236,9 @@ export class Table extends TableReader implements AsyncDisposable {
     return MergeBuilder.of(async (clauses) => {
       const { mergeRows } = await import("../operations/merge/merge-rows.ts");
       const snapshot = await this.#state.writable();
-      return this.#rewrote(await mergeRows(snapshot, rows, { ...request, clauses }, verbOptions));
+      const outcome = await mergeRows(snapshot, rows, { ...request, clauses }, verbOptions);
+      if (outcome.outcome === "unchanged" || outcome.outcome === "dryRun") return outcome;
+      return this.#landed(outcome, verbOptions);
     });
   }
 
@@ -466,7 +469,11 @@ export class Table extends TableReader implements AsyncDisposable {
     return this.close();
   }
 
-  async #wrote(outcome: WriteOutcome, options: WriteOptions): Promise<WriteResult> {
+  /** Takes note of a batch that landed; one that landed before may have left rows in the quarantine. */
+  async #landed<Outcome extends WriteOutcome | MergeOutcome>(
+    outcome: Outcome,
+    options: BatchName,
+  ): Promise<Omit<Outcome, "maintenance">> {
     const result = await this.#state.committed(outcome);
     if (result.outcome === "alreadyApplied")
       await this.#state.discardSuperseded(result.version, quarantinedName(options));
@@ -478,7 +485,7 @@ export class Table extends TableReader implements AsyncDisposable {
     return this.#state.pinned ? Promise.resolve(this.#state.log) : this.#state.refresh();
   }
 
-  async #rewrote<Outcome extends RewriteOutcome>(outcome: Outcome): Promise<Omit<Outcome, "maintenance">> {
+  async #rewrote(outcome: RewriteOutcome): Promise<RewriteResult> {
     return outcome.outcome === "unchanged" || outcome.outcome === "dryRun"
       ? outcome
       : this.#state.committed(outcome);

@@ -8,7 +8,7 @@ import { requireOptions } from "./table-uri.ts";
 import { toCommitOptions } from "./write-options.ts";
 
 /** Options of {@link Table.merge}. */
-export interface MergeOptions extends Omit<AppendOptions, "quarantine"> {
+export interface MergeOptions extends AppendOptions {
   /**
    * Which row of the table a row of the source is: an SQL condition over both, such as
    * `target.id = source.id`, or names of columns that must be equal. Where it is null, the rows do not match.
@@ -27,9 +27,8 @@ export interface MergeOptions extends Omit<AppendOptions, "quarantine"> {
   readonly dryRun?: boolean | undefined;
 }
 
-const { quarantine: _, ...ownKeys } = appendKeys;
 const mergeKeys = {
-  ...ownKeys,
+  ...appendKeys,
   on: true,
   targetAlias: true,
   sourceAlias: true,

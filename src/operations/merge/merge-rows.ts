@@ -12,7 +12,7 @@ import { bindClauses } from "./merge-clauses.ts";
 import { type MergeRequest, requireClauses } from "./merge-request.ts";
 
 /** Options of a merge: its new rows are tested like those of an append. */
-export type MergeOptions = Omit<WriteOptions, "mergeSchema" | "upgradeProtocol" | "quarantine"> & {
+export type MergeOptions = Omit<WriteOptions, "mergeSchema" | "upgradeProtocol"> & {
   /** Count what would change, and write nothing. */
   readonly dryRun?: boolean | undefined;
   /**
@@ -53,10 +53,10 @@ export async function mergeRows(
     userMetadata,
     targetFileBytes,
   };
-  const { history, rejections } = writeServices(target, options);
+  const { history, quarantine, rejections } = writeServices(target, options);
   const { onProgress, signal } = options;
   try {
-    return await runMerge(plan, { history, dryRun, onProgress, signal });
+    return await runMerge(plan, { history, quarantine, dryRun, onProgress, signal });
   } catch (error) {
     const { tests, batch } = plan;
     if (tests === undefined || rejections === undefined || dryRun === true || !isRefusal(error)) throw error;

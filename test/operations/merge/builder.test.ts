@@ -223,6 +223,31 @@ describe("table.merge", () => {
     expect(await table.rejections.list()).toMatchObject([{ operation: "MERGE", batchId: "bad" }]);
   });
 
+  it("sets aside rows that it would insert, which land later", async () => {
+    await using table = await orders();
+    const gate = suite("amounts", [check.positive("amount", { onFail: "quarantine" })]);
+    const batch = [
+      { id: 1n, state: "paid", amount: 9 },
+      { id: 7n, state: "bad", amount: -7 },
+      { id: 8n, state: "good", amount: 8 },
+    ];
+    const result = await table
+      .merge(batch, { on: ["id"], gate, batchId: "june" })
+      .whenMatchedUpdateAll()
+      .whenNotMatchedInsertAll()
+      .execute();
+    expect(result).toMatchObject({ rowsUpdated: 1, rowsInserted: 1, quarantine: { rows: 1 } });
+    await table.quarantine.repair({ batchId: "june" }, { amount: "abs(amount)" });
+    await table.quarantine.resubmit({ all: true });
+    expect(await sorted(table)).toEqual([
+      [1n, "paid", 9],
+      [2n, "paid", 2],
+      [3n, "open", 3],
+      [7n, "bad", 7],
+      [8n, "good", 8],
+    ]);
+  });
+
   it("counts without writing, and refuses several matches unless only one acts", async () => {
     await using table = await orders();
     const twice = [

@@ -161,7 +161,7 @@ async function printMerge(result: MergeResult, { json }: MergeFlags): Promise<vo
     print(`${stringifyJson(toJsonValue(plain), 2)}\n`);
     return;
   }
-  const { outcome, version, files } = result;
+  const { outcome, version, files, quarantine } = result;
   if (outcome === "unchanged") print(`nothing changed: no clause acts on a row (version ${version})\n`);
   else if (outcome === "alreadyApplied")
     print(`nothing changed: this change was already committed (version ${version} or earlier)\n`);
@@ -170,6 +170,8 @@ async function printMerge(result: MergeResult, { json }: MergeFlags): Promise<vo
     for (const { path, rows, changed } of files)
       print(`  ${changed} of ${counted(rows, "row")} of ${visible(path)}\n`);
   } else print(`version ${version}: ${rowsText(result)} (${filesText(result)})\n`);
+  if (quarantine !== undefined)
+    print(`  ${counted(quarantine.rows, "row")} quarantined in ${visible(quarantine.uri)}\n`);
 }
 
 function rowsText({ rowsUpdated, rowsInserted, rowsDeleted }: MergeResult): string {
