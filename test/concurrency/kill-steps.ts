@@ -5,26 +5,38 @@ import { openTable } from "../../src/api/open-table.ts";
 import { startProcess, untilEnd } from "./writers.ts";
 
 /**
- * Every step in continuous integration and in the long run (`VARVE_STRESS`), else every third, beginning with
- * another one each time.
+ * Every step in continuous integration and in the long run (`VARVE_STRESS`), else some, beginning with another
+ * one each time.
  */
-const stride = process.env["CI"] === "true" || process.env["VARVE_STRESS"] !== undefined ? 1 : 3;
-const first = Number(process.env["VARVE_SEED"] ?? Math.floor(Math.random() * stride)) % stride;
+const isWhole = process.env["CI"] === "true" || process.env["VARVE_STRESS"] !== undefined;
+const seed = Number(process.env["VARVE_SEED"] ?? Math.floor(Math.random() * 1000));
 
-/** The steps at which this run kills; says which, so that a failure can be repeated. */
-export function chosenSteps<T>(steps: readonly T[]): T[] {
-  console.log(`steps ${first}, ${first + stride} … of ${steps.length} (VARVE_SEED=${first})`);
+/**
+ * The steps at which this run kills; says which, so that a failure can be repeated.
+ *
+ * @param sparsely for many operations of one kind: one step in nine instead of one in three
+ */
+export function chosenSteps<T>(steps: readonly T[], sparsely = false): T[] {
+  const stride = isWhole ? 1 : sparsely ? 9 : 3;
+  const first = seed % stride;
+  console.log(`steps ${first}, ${first + stride} … of ${steps.length} (VARVE_SEED=${seed})`);
   return steps.filter((_, index) => index % stride === first);
 }
 
 /**
  * Runs a process on a copy of the table in `folder/base` that is killed before its change `beforeCall`, or
- * ends by itself where there are fewer.
+ * ends by itself where there are fewer; `job` is what it is told besides.
  */
-export async function runKilled(script: string, folder: string, name: string, beforeCall: number) {
+export async function runKilled(
+  script: string,
+  folder: string,
+  name: string,
+  beforeCall: number,
+  job: object = {},
+) {
   const root = join(folder, name);
   await cp(join(folder, "base"), root, { recursive: true });
-  const child = startProcess(script, { uri: root, kill: { below: root, beforeCall } }, folder);
+  const child = startProcess(script, { ...job, uri: root, kill: { below: root, beforeCall } }, folder);
   const [output, ended] = await Promise.all([text(child.stdout), untilEnd(child)]);
   if (ended.code !== 0 && ended.signal !== "SIGKILL")
     throw new Error(`${script} failed by itself: ${ended.errors}`);
