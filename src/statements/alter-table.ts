@@ -1,4 +1,9 @@
-import type { AlterChange, AlterStatement, ColumnChange } from "../dialects/statements/syntax.ts";
+import type {
+  AlterChange,
+  AlterStatement,
+  ChangedColumn,
+  ColumnChange,
+} from "../dialects/statements/syntax.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { alterTable as alter } from "../operations/alter/alter.ts";
@@ -50,21 +55,32 @@ function alterOptions(change: AlterChange, snapshot: LogSnapshot): AlterOptions 
       return { dropColumns: paths.map(pathText) };
     }
     case "ALTER COLUMN":
-      return columnOptions(change.path, change.changes);
+      return columnOptions(change.columns);
     case "CLUSTER BY":
       return { clusterBy: change.columns.map(pathText) };
   }
 }
 
-function columnOptions(path: readonly string[], changes: readonly ColumnChange[]): AlterOptions {
-  const name = changes.find((change) => change.set === "name")?.name;
-  let alteration: ColumnAlteration = {};
-  for (const change of changes) alteration = { ...alteration, ...alterationOf(change) };
-  const column = pathText(path);
-  return {
-    alterColumns: Object.keys(alteration).length === 0 ? undefined : { [column]: alteration },
-    renameColumns: name === undefined ? undefined : { [column]: name },
-  };
+function columnOptions(columns: readonly ChangedColumn[]): AlterOptions {
+  const alterations = new Map<string, ColumnAlteration>();
+  const names = new Map<string, string>();
+  for (const { path, changes } of columns) {
+    const column = pathText(path);
+    if (alterations.has(column)) throw namedTwice(path);
+    let alteration: ColumnAlteration = {};
+    for (const change of changes) {
+      alteration = { ...alteration, ...alterationOf(change) };
+      if (change.set === "name") names.set(column, change.name);
+    }
+    if (Object.keys(alteration).length > 0) alterations.set(column, alteration);
+  }
+  return { alterColumns: Object.fromEntries(alterations), renameColumns: Object.fromEntries(names) };
+}
+
+function namedTwice(path: readonly string[]): VarveError {
+  return new VarveError("INVALID_ARGUMENT", `ALTER COLUMN changes ${pathText(path)} twice. Change it once.`, {
+    column: [...path],
+  });
 }
 
 function alterationOf(change: ColumnChange): ColumnAlteration {

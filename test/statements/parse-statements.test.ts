@@ -113,22 +113,40 @@ describe("statements are read", () => {
     ],
     [
       "ALTER TABLE t ALTER COLUMN a TYPE BIGINT",
-      { change: { path: ["a"], changes: [{ set: "type", type: "long" }] } },
+      { change: { columns: [{ path: ["a"], changes: [{ set: "type", type: "long" }] }] } },
     ],
     [
       "ALTER TABLE t ALTER COLUMN a SET DEFAULT 1 + 2",
-      { change: { changes: [{ set: "default", expression: { text: "1 + 2" } }] } },
+      { change: { columns: [{ changes: [{ set: "default", expression: { text: "1 + 2" } }] }] } },
     ],
     [
       "ALTER TABLE t ALTER COLUMN a DROP NOT NULL",
-      { change: { changes: [{ set: "nullable", nullable: true }] } },
+      { change: { columns: [{ changes: [{ set: "nullable", nullable: true }] }] } },
     ],
-    ["ALTER TABLE t ALTER COLUMN a SYNC IDENTITY", { change: { changes: [{ set: "identity" }] } }],
+    [
+      "ALTER TABLE t ALTER COLUMN a SYNC IDENTITY",
+      { change: { columns: [{ changes: [{ set: "identity" }] }] } },
+    ],
+    [
+      "ALTER TABLE t ALTER COLUMN a SET DEFAULT coalesce(1, 2), b.c COMMENT 'x'",
+      {
+        change: {
+          columns: [
+            { path: ["a"], changes: [{ set: "default", expression: { text: "coalesce(1, 2)" } }] },
+            { path: ["b", "c"], changes: [{ set: "comment", comment: "x" }] },
+          ],
+        },
+      },
+    ],
     [
       "ALTER TABLE t CHANGE COLUMN a b INT COMMENT 'c' FIRST",
       {
         change: {
-          changes: [{ set: "name", name: "b" }, { set: "type" }, { set: "comment" }, { set: "position" }],
+          columns: [
+            {
+              changes: [{ set: "name", name: "b" }, { set: "type" }, { set: "comment" }, { set: "position" }],
+            },
+          ],
         },
       },
     ],

@@ -2,6 +2,7 @@ import type { StatementReader } from "./statement-reader.ts";
 import type {
   AlterChange,
   AlterStatement,
+  ChangedColumn,
   ColumnChange,
   ColumnDefinition,
   ColumnPosition,
@@ -97,18 +98,33 @@ function removal(reader: StatementReader): AlterChange {
   return { change: "DROP COLUMNS", paths, ifExists };
 }
 
-/** ALTER COLUMN with one change, or Hive's CHANGE COLUMN with a name and type and perhaps more. */
+/** ALTER COLUMN with a change of each of some columns, or Hive's CHANGE COLUMN with a name and type and perhaps more. */
 function columnChange(reader: StatementReader): AlterChange {
   const path = reader.path();
   const one = oneChange(reader);
-  if (one !== undefined) return { change: "ALTER COLUMN", path, changes: [one] };
-  const name = reader.name("TYPE, SET, DROP, COMMENT, FIRST, AFTER or SYNC IDENTITY");
+  if (one === undefined) return { change: "ALTER COLUMN", columns: [hiveChange(reader, path)] };
+  const columns: ChangedColumn[] = [{ path, changes: [one] }];
+  while (reader.take(",")) columns.push(nextChange(reader));
+  return { change: "ALTER COLUMN", columns };
+}
+
+function nextChange(reader: StatementReader): ChangedColumn {
+  const path = reader.path();
+  const change = oneChange(reader);
+  if (change === undefined) throw reader.unexpected(columnWords);
+  return { path, changes: [change] };
+}
+
+const columnWords = "TYPE, SET, DROP, COMMENT, FIRST, AFTER or SYNC IDENTITY";
+
+function hiveChange(reader: StatementReader, path: readonly string[]): ChangedColumn {
+  const name = reader.name(columnWords);
   const changes: ColumnChange[] = [];
   if (name !== path.at(-1)) changes.push({ set: "name", name });
   changes.push({ set: "type", ...reader.type() });
   for (;;) {
     const change = oneChange(reader);
-    if (change === undefined) return { change: "ALTER COLUMN", path, changes };
+    if (change === undefined) return { path, changes };
     changes.push(change);
   }
 }
@@ -120,7 +136,8 @@ function oneChange(reader: StatementReader): ColumnChange | undefined {
   if (reader.take("drop", "not", "null")) return { set: "nullable", nullable: true };
   if (reader.take("drop", "default")) return { set: "default", expression: undefined };
   if (reader.take("sync", "identity")) return { set: "identity" };
-  if (reader.take("set", "default")) return { set: "default", expression: reader.rest("a default") };
+  if (reader.take("set", "default"))
+    return { set: "default", expression: reader.expression([","], "a default") };
   const position = columnPosition(reader);
   return position === undefined ? undefined : { set: "position", position };
 }

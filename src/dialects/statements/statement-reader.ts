@@ -120,7 +120,11 @@ export class StatementReader extends TokenReader {
 
   text(what = "a string"): string {
     if (this.peek().kind !== "text") throw this.unexpected(what);
-    return this.advance().value;
+    let { value } = this.advance();
+    // Spark 4 reads a quote in `'it''s'`.
+    for (let next = this.peek(); next.doubled !== undefined; next = this.peek())
+      value += next.doubled + this.advance().value;
+    return value;
   }
 
   /** A non-negative whole number. */
@@ -161,13 +165,13 @@ export class StatementReader extends TokenReader {
         const { kind } = this.peek();
         if (kind !== "text" && kind !== "number" && !this.isNext("true") && !this.isNext("false"))
           throw this.unexpected("a property's value");
-        return [key, this.advance().value];
+        return [key, kind === "text" ? this.text() : this.advance().value];
       }),
     );
   }
 
   propertyKey(): string {
-    return this.peek().kind === "text" ? this.advance().value : this.path("a property's key").join(".");
+    return this.peek().kind === "text" ? this.text() : this.path("a property's key").join(".");
   }
 
   /** A table by its name or path, without a version. */

@@ -135,6 +135,12 @@ export type ColumnChange =
   | { readonly set: "nullable"; readonly nullable: boolean }
   | { readonly set: "identity" };
 
+/** What changes of the column at a path. */
+export interface ChangedColumn {
+  readonly path: readonly string[];
+  readonly changes: readonly ColumnChange[];
+}
+
 /** What an ALTER TABLE changes. */
 export type AlterChange =
   | { readonly change: "SET TBLPROPERTIES"; readonly properties: Readonly<Record<string, string>> }
@@ -149,11 +155,7 @@ export type AlterChange =
       readonly paths: readonly (readonly string[])[];
       readonly ifExists: boolean;
     }
-  | {
-      readonly change: "ALTER COLUMN";
-      readonly path: readonly string[];
-      readonly changes: readonly ColumnChange[];
-    }
+  | { readonly change: "ALTER COLUMN"; readonly columns: readonly ChangedColumn[] }
   | { readonly change: "CLUSTER BY"; readonly columns: readonly (readonly string[])[] };
 
 export interface AlterStatement {

@@ -474,3 +474,52 @@ describe("a change of columns beside other writers", () => {
     expect(new Set((await rowsOf(table)).map((row) => row["label"]))).toEqual(new Set(["a", null, "c"]));
   });
 });
+
+describe("ALTER TABLE in SQL", () => {
+  it("changes columns as the options do, each statement in a commit of its own", async () => {
+    const { folder, table } = await filled({ ...mapped, "delta.enableTypeWidening": "true" });
+    const results = await table.sql(
+      `ALTER TABLE t ADD COLUMNS (n INT COMMENT 'it''s' FIRST, s.c varchar(5) AFTER a);
+       ALTER TABLE t RENAME COLUMN name TO label;
+       ALTER TABLE t ALTER COLUMN n TYPE BIGINT, label COMMENT 'text', s.a AFTER b;
+       ALTER TABLE t CHANGE COLUMN label title STRING COMMENT 'shown' AFTER id;
+       ALTER TABLE t DROP COLUMNS IF EXISTS (nope, s.c);
+       ALTER TABLE t DROP COLUMN IF EXISTS nope;
+       ALTER TABLE t ALTER COLUMN title SET DEFAULT 'a, b';
+       ALTER TABLE t CLUSTER BY (id)`,
+      { upgradeProtocol: true },
+    );
+    expect(results.map(({ outcome, version }) => `${outcome} ${version}`)).toEqual([
+      "committed 2",
+      "committed 3",
+      "committed 4",
+      "committed 5",
+      "committed 6",
+      "unchanged 6",
+      "committed 7",
+      "committed 8",
+    ]);
+    expect(shape(table).slice(0, 4)).toEqual([
+      "n long",
+      "id long",
+      "title string",
+      "s struct<b: string, a: integer>",
+    ]);
+    const [n, , title] = table.snapshot().schema.fields;
+    expect(n?.metadata["comment"]).toBe("it's");
+    expect(title?.metadata).toMatchObject({ comment: "shown", CURRENT_DEFAULT: "'a, b'" });
+    expect([2, 3, 4, 5, 6, 7, 8].map((version) => infoOf(folder, version)?.["operation"])).toEqual([
+      "ADD COLUMNS",
+      "RENAME COLUMN",
+      "CHANGE COLUMNS",
+      "ALTER TABLE",
+      "DROP COLUMNS",
+      "CHANGE COLUMN",
+      "CLUSTER BY",
+    ]);
+    expect((await rowsOf(table))[0]).toMatchObject({ id: 1n, title: "a", s: { a: 1, b: "x" } });
+    await expect(
+      table.sql("ALTER TABLE t ALTER COLUMN id COMMENT 'a', id COMMENT 'b'", {}),
+    ).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+});
