@@ -123,6 +123,8 @@ describe("the files that a clustering takes", () => {
       [...paths(loose), ...paths(small), ...paths(large)],
     ]);
     expect(taken([...complete, ...large, ...loose])).toEqual([paths(loose)]);
+    const many = Array.from({ length: 10 }, () => file(10));
+    expect(taken([...complete, ...many])).toEqual([paths(many)]);
     expect(taken([...complete, ...small])).toEqual([]);
     expect(taken([...small, ...large])).toEqual([]);
     expect(taken(complete, true)).toEqual([]);
