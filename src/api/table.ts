@@ -216,7 +216,8 @@ export class Table extends TableReader implements AsyncDisposable {
   /**
    * Merges a source into the table, in one commit: changes or deletes rows that a row of the source matches, inserts
    * rows that only the source has, and changes or deletes rows that it lacks, by the clauses of the builder that is
-   * returned. The table's constraints and suite hold for the new rows.
+   * returned. The table's constraints and suite hold for the new rows; those that would be inserted can be set
+   * aside, like those of an append.
    *
    * @throws `INVALID_ARGUMENT` for options; {@link MergeBuilder.execute} throws the others
    *
