@@ -10,6 +10,7 @@ import type {
   TableReference,
   UpdateStatement,
 } from "../dialects/statements/syntax.ts";
+import { unlikeInEngine } from "../dialects/statements/unlike-engine.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { deleteRows as deleteFrom } from "../operations/delete-rows.ts";
@@ -163,14 +164,28 @@ function mayHaveSubquery(slice: SqlSlice): boolean {
 }
 
 /** An expression as Spark evaluates it; `undefined` where that is not known, so that the engine evaluates it. */
-function translated({ text }: SqlSlice, target: TableReference, snapshot: LogSnapshot): Term | undefined {
+function translated(slice: SqlSlice, target: TableReference, snapshot: LogSnapshot): Term | undefined {
+  const { text } = slice;
   const { schema, context } = snapshot;
-  const options = { now: context.world.now(), doubledQuotes: true, qualifiers: qualifiers(target) };
+  const options = {
+    now: context.world.now(),
+    doubledQuotes: true,
+    padsChars: true,
+    qualifiers: qualifiers(target),
+  };
   try {
     return translateSpark(text, schema, options);
   } catch (error) {
     if (!isVarveError(error, "UNSUPPORTED_FEATURE")) throw error;
-    return undefined;
+    if (error.data["reason"] === "type") throw new VarveError("SQL_FAILED", error.message, error.data, error);
+    const unlike = mayHaveSubquery(slice) ? undefined : unlikeInEngine(text);
+    if (unlike === undefined) return undefined;
+    throw new VarveError(
+      "UNSUPPORTED_FEATURE",
+      `Cannot evaluate ${text.slice(0, 200)} as Spark does: ${error.message} The engine computes ${unlike} otherwise than Spark, so it is not asked. Nothing was changed.`,
+      { ...error.data, unlike },
+      error,
+    );
   }
 }
 

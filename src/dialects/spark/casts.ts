@@ -1,12 +1,10 @@
 import type { DecimalType, DeltaType } from "../../schema/types.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
-import { quoteText } from "../../sql/sql-text.ts";
 import { engineTypeText } from "../engine-types.ts";
 import { doubleText, literal, momentText } from "./literals.ts";
 import {
   anyOf,
   isDecimal,
-  isWhole,
   kindOf,
   literalTerm,
   surely,
@@ -15,6 +13,19 @@ import {
   term,
   typed,
 } from "./term.ts";
+import {
+  binaryToText,
+  dateToText,
+  floatToText,
+  momentToText,
+  nestedToText,
+  textToBoolean,
+  textToDate,
+  textToDecimal,
+  textToFloat,
+  textToMoment,
+  textToWhole,
+} from "./text-casts.ts";
 
 /**
  * A cast of Spark under ANSI (`spark.sql.ansi.enabled`, the default since Spark 4), or one that no setting
@@ -34,10 +45,6 @@ const two63 = sql`9223372036854775808.0`;
 
 /** Years that every part of Spark and the engine writes alike, as days since 1970-01-01. */
 export const ordinaryDay = (days: SqlExpression): SqlExpression => sql`${days} BETWEEN -719162 AND 2932896`;
-export const ordinaryDate = (date: SqlExpression): SqlExpression =>
-  sql`${date} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'`;
-const ordinaryMoment = (moment: SqlExpression): SqlExpression =>
-  sql`epoch_us(${moment}) BETWEEN -62135596800000000 AND 253402300799999999`;
 
 /** The decimal type that holds every value of a whole type. */
 export function decimalOfWhole(type: DeltaType): DecimalType {
@@ -61,7 +68,17 @@ export const castRules: readonly CastRule[] = [
     to: ["boolean"],
     build: (x) => term("boolean", sql`${x.sql} <> 0`, x.fails),
   },
+  {
+    from: ["float", "double", "decimal"],
+    to: ["boolean"],
+    build: (x) => term("boolean", sql`${x.sql} <> 0`, x.fails),
+  },
   { from: ["boolean"], to: ["byte", "short", "integer", "long", "float", "double"], build: plain },
+  {
+    from: ["boolean"],
+    to: ["decimal"],
+    build: (x, type) => tried({ ...x, sql: sql`CAST(${x.sql} AS INTEGER)` }, type),
+  },
   { from: ["float"], to: ["double"], build: plain },
   { from: ["float", "double"], to: ["byte", "short", "integer", "long"], build: floatToWhole },
   { from: ["decimal"], to: ["decimal"], build: tried },
@@ -96,7 +113,7 @@ export const castRules: readonly CastRule[] = [
     domain: "digits with or without a sign",
     build: textToWhole,
   },
-  { from: ["string"], to: ["date"], domain: "yyyy-MM-dd", build: textToDate },
+  { from: ["string"], to: ["date"], domain: "yyyy, yyyy-MM and yyyy-MM-dd", build: textToDate },
   {
     from: ["string"],
     to: ["float", "double"],
@@ -104,7 +121,7 @@ export const castRules: readonly CastRule[] = [
     build: textToFloat,
   },
   { from: ["string"], to: ["decimal"], domain: "digits with a point", build: textToDecimal },
-  { from: ["string"], to: ["boolean"], domain: "words without white space", build: textToBoolean },
+  { from: ["string"], to: ["boolean"], build: textToBoolean },
   {
     from: ["string"],
     to: ["timestamp", "timestamp_ntz"],
@@ -112,21 +129,27 @@ export const castRules: readonly CastRule[] = [
     build: textToMoment,
   },
   { from: ["double"], to: ["float"], build: doubleToFloat },
+  { from: ["float", "double"], to: ["decimal"], domain: "up to 10^15", build: floatToDecimal },
   {
-    from: ["double"],
+    from: ["float", "double"],
     to: ["string"],
-    domain: "0, NaN, infinities, and from 0.001 to 10^15",
-    build: doubleToText,
+    domain: "0, NaN, infinities, from 0.001 to 10^15 (float: 10^7), and up to 10^20 with few digits",
+    build: floatToText,
   },
+  { from: ["timestamp"], to: ["byte", "short", "integer", "long"], build: momentToWhole },
+  { from: ["timestamp"], to: ["float", "double", "decimal"], build: momentToFraction },
   {
-    from: ["timestamp"],
-    to: ["long"],
-    build: (x, type) =>
-      typed(
-        type,
-        sql`(epoch_us(${x.sql}) - ((epoch_us(${x.sql}) % 1000000) + 1000000) % 1000000) // 1000000`,
-        x.fails,
-      ),
+    from: ["byte", "short", "integer", "long"],
+    to: ["timestamp"],
+    domain: "years 1 to 9999",
+    build: wholeToMoment,
+  },
+  { from: ["binary"], to: ["string"], domain: "UTF-8", build: binaryToText },
+  {
+    from: ["array", "map", "struct"],
+    to: ["string"],
+    domain: "that of the parts",
+    build: (x) => nestedToText(x, (part) => castTo(part, "string")),
   },
   { from: ["string"], to: ["binary"], build: (x) => term("binary", sql`encode(${x.sql})`, x.fails) },
   { from: ["date"], to: ["string"], domain: "years 1 to 9999", build: dateToText },
@@ -186,68 +209,6 @@ function floatToWhole(x: Term, type: DeltaType): Term {
   return { type, sql: sql`CASE WHEN ${isEdge} THEN 9223372036854775807::BIGINT ELSE ${cut.sql} END`, fails };
 }
 
-function textToWhole(x: Term, type: DeltaType): Term | undefined {
-  if (!isWhole(type)) return undefined;
-  const cast = tried(x, type);
-  return { ...cast, fails: anyOf([cast.fails, surely(sql`NOT regexp_full_match(${x.sql}, '[+-]?[0-9]+')`)]) };
-}
-
-function textToDate(x: Term, type: DeltaType): Term {
-  const cast = tried(x, type);
-  const shape = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
-  return {
-    ...cast,
-    fails: anyOf([
-      cast.fails,
-      surely(sql`NOT regexp_full_match(${x.sql}, ${quoteText(shape)}) OR ${x.sql} < '0001'`),
-    ]),
-  };
-}
-
-const floatWords = "(?i)[+-]?(?:inf|infinity)|nan";
-const floatDigits = "[+-]?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?";
-
-function textToFloat(x: Term, type: DeltaType): Term {
-  const isWord = sql`regexp_full_match(${x.sql}, ${quoteText(floatWords)})`;
-  const isNumber = sql`regexp_full_match(${x.sql}, ${quoteText(floatDigits)})`;
-  const infinity = sql`CAST(CASE WHEN ${x.sql} LIKE '-%' THEN '-inf' WHEN ${isWord} AND lower(${x.sql}) = 'nan' THEN 'nan' ELSE 'inf' END AS ${engineTypeText(type)})`;
-  // The engine fails for numbers that are too big, which Spark takes for infinite ones.
-  const number = sql`coalesce(TRY_CAST(${x.sql} AS ${engineTypeText(type)}), ${infinity})`;
-  const value = sql`CASE WHEN ${isWord} THEN ${infinity} WHEN ${isNumber} THEN ${number} END`;
-  return {
-    type,
-    sql: value,
-    fails: anyOf([x.fails, surely(sql`NOT (${isWord} OR ${isNumber})`)]),
-  };
-}
-
-function textToDecimal(x: Term, type: DeltaType): Term {
-  const cast = tried(x, type);
-  const shape = quoteText("[+-]?[0-9]{1,38}(?:[.][0-9]{1,38})?");
-  return { ...cast, fails: anyOf([cast.fails, surely(sql`NOT regexp_full_match(${x.sql}, ${shape})`)]) };
-}
-
-function textToBoolean(x: Term, type: DeltaType): Term {
-  const word = sql`lower(${x.sql})`;
-  const value = sql`CASE WHEN ${word} IN ('t', 'true', 'y', 'yes', '1') THEN TRUE WHEN ${word} IN ('f', 'false', 'n', 'no', '0') THEN FALSE END`;
-  return { type, sql: value, fails: anyOf([x.fails, sql`(${x.sql} IS NOT NULL AND ${value} IS NULL)`]) };
-}
-
-function textToMoment(x: Term, type: DeltaType): Term {
-  const zone = type === "timestamp" ? "(?:Z|[+-][0-9]{2}:[0-9]{2})?" : "";
-  const shape = `[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,6})?${zone})?`;
-  const cast = tried(x, type);
-  return {
-    ...cast,
-    fails: anyOf([
-      cast.fails,
-      surely(
-        sql`NOT regexp_full_match(${x.sql}, ${quoteText(shape)}) OR ${x.sql} < '0001' OR NOT (${ordinaryMoment(cast.sql)})`,
-      ),
-    ]),
-  };
-}
-
 /** A number beyond a float's range becomes infinite, where the engine fails. */
 function doubleToFloat(x: Term, type: DeltaType): Term {
   const cast = sql`TRY_CAST(${x.sql} AS FLOAT)`;
@@ -255,30 +216,41 @@ function doubleToFloat(x: Term, type: DeltaType): Term {
   return { type, sql: value, fails: x.fails };
 }
 
-/** Java writes doubles from 10^7 on with an exponent; both write the shortest digits. */
-function doubleToText(x: Term, type: DeltaType): Term {
-  const text = sql`CAST(abs(${x.sql}) AS VARCHAR)`;
-  const digits = sql`rtrim(replace(${text}, '.', ''), '0')`;
-  const sign = sql`CASE WHEN ${x.sql} < 0 THEN '-' ELSE '' END`;
-  const exponent = sql`strpos(${text}, '.') - 2`;
-  const long = sql`${sign} || left(${digits}, 1) || '.' || CASE WHEN length(${digits}) > 1 THEN substr(${digits}, 2) ELSE '0' END || 'E' || (${exponent})`;
-  const value = sql`CASE WHEN isnan(${x.sql}) THEN 'NaN' WHEN isinf(${x.sql}) THEN ${sign} || 'Infinity' WHEN abs(${x.sql}) < 10000000 THEN CAST(${x.sql} AS VARCHAR) ELSE ${long} END`;
-  const isKnown = sql`${x.sql} = 0 OR isnan(${x.sql}) OR isinf(${x.sql}) OR abs(${x.sql}) BETWEEN 0.001 AND 1e15`;
-  return typed(type, value, anyOf([x.fails, surely(sql`NOT (${isKnown})`)]));
-}
-
-function dateToText(x: Term): Term {
-  return typed("string", x.sql, anyOf([x.fails, surely(sql`NOT ${ordinaryDate(x.sql)}`)]));
-}
-
 /**
- * Spark writes a timestamp in the session's zone, which is UTC here, and cuts zeros at the end of a fraction,
- * as the engine does.
+ * By the digits that Java writes of a double; NaN and infinities become null. Versions of Java write other last
+ * digits of long ones.
  */
-function momentToText(x: Term): Term {
-  return typed(
-    "string",
-    sql`CAST(${x.sql} AS TIMESTAMP)`,
-    anyOf([x.fails, surely(sql`NOT (${ordinaryMoment(x.sql)})`)]),
+function floatToDecimal(x: Term, type: DeltaType): Term {
+  const double = sql`CAST(${x.sql} AS DOUBLE)`;
+  const isNumber = surely(sql`isfinite(${double})`);
+  const isKnown = sql`abs(${double}) < 1e15`;
+  // The engine takes 1e-300 for 0.01.
+  const digits = sql`CASE WHEN abs(${double}) < 1e-40 THEN '0' WHEN ${isNumber} AND ${isKnown} THEN CAST(${double} AS VARCHAR) END`;
+  const value = sql`TRY_CAST(${digits} AS ${engineTypeText(type)})`;
+  return { type, sql: value, fails: anyOf([x.fails, sql`(${isNumber} AND ${value} IS NULL)`]) };
+}
+
+/** Whole seconds since 1970, rounded down. */
+function momentToWhole(x: Term, type: DeltaType): Term {
+  const micros = sql`epoch_us(${x.sql})`;
+  const seconds = typed(
+    "long",
+    sql`(${micros} - ((${micros} % 1000000) + 1000000) % 1000000) // 1000000`,
+    x.fails,
   );
+  return type === "long" ? seconds : tried(seconds, type);
+}
+
+/** Seconds since 1970: a decimal has all of them, a double those that it holds. */
+function momentToFraction(x: Term, type: DeltaType): Term | undefined {
+  const micros = sql`epoch_us(${x.sql})`;
+  if (isDecimal(type))
+    return tried({ ...x, sql: sql`(CAST(${micros} AS DECIMAL(19,0)) * 0.000001::DECIMAL(7,6))` }, type);
+  return castTo(term("double", sql`CAST(${micros} AS DOUBLE) / 1000000::DOUBLE`, x.fails), type);
+}
+
+function wholeToMoment(x: Term, type: DeltaType): Term {
+  const isKnown = sql`${x.sql} BETWEEN -62135596800 AND 253402300799`;
+  const value = sql`CASE WHEN ${isKnown} THEN make_timestamp(CAST(${x.sql} AS BIGINT) * 1000000) END`;
+  return typed(type, value, anyOf([x.fails, surely(sql`NOT (${isKnown})`)]));
 }

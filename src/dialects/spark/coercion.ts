@@ -1,22 +1,34 @@
 import type { DecimalType, DeltaType } from "../../schema/types.ts";
+import { sql } from "../../sql/sql.ts";
 import { engineTypeText } from "../engine-types.ts";
 import { castTo, decimalOfWhole } from "./casts.ts";
-import { isDecimal, isWhole, kindOf, type Term } from "./term.ts";
+import { literal } from "./literals.ts";
+import { mismatched } from "./refusal.ts";
+import type { LiteralSyntax } from "./syntax.ts";
+import { isDecimal, isWhole, kindOf, literalTerm, padded, type Term } from "./term.ts";
 
 const wholeOrder = ["byte", "short", "integer", "long"] as const;
 const moments: readonly string[] = ["date", "timestamp_ntz", "timestamp"];
 
 /**
- * Terms cast to the type that Spark (ANSI) compares or merges them in; `undefined` where it has none, or a
- * cast to it is not proved.
+ * Terms cast to the type that Spark (ANSI) compares or merges them in; `undefined` where a cast to it is not
+ * proved.
  *
- * Text is never compared with numbers: Spark would cast it, and versions differ in how.
+ * @param castsText text beside a value of another type is cast to it, beside a number to a bigint or a double
+ * @throws `UNSUPPORTED_FEATURE` with the reason `type` for types that Spark does not compare
  */
-export function commonTerms(terms: readonly Term[], literalsAreNarrow: boolean): readonly Term[] | undefined {
+export function commonTerms(
+  terms: readonly Term[],
+  literalsAreNarrow: boolean,
+  castsText = false,
+): readonly Term[] | undefined {
   const widened = literalsAreNarrow ? narrowLiterals(terms) : terms;
   let type: DeltaType = "void";
   for (const operand of widened) {
-    const next = commonType(type, momentTypeOf(operand, widened));
+    const own = momentTypeOf(operand, widened);
+    const next: DeltaType | undefined =
+      commonType(type, own) ?? (castsText ? typeBesideText(type, own) : undefined);
+    if (next === undefined && areApart(type, own)) throw mismatched(type, own);
     if (next === undefined) return undefined;
     type = next;
   }
@@ -49,6 +61,50 @@ function commonType(left: DeltaType, right: DeltaType): DeltaType | undefined {
     return isFloat(a) || isFloat(b) ? "double" : widerDecimal(left, right);
   if (!moments.includes(a) || !moments.includes(b)) return undefined;
   return moments.indexOf(a) < moments.indexOf(b) ? right : left;
+}
+
+/** CHAR columns and constants compared with them, padded to one length. */
+export function paddedTerms(terms: readonly Term[]): readonly Term[] {
+  if (!terms.some(({ charLength }) => charLength !== undefined)) return terms;
+  const length = terms.reduce(
+    (longest, { charLength, literal }) => Math.max(longest, charLength ?? [...textOf(literal)].length),
+    0,
+  );
+  return terms.map((operand) => {
+    if (operand.charLength === length) return operand;
+    if (operand.charLength !== undefined) return { ...operand, sql: sql`(${padded(operand.sql, length)})` };
+    if (operand.literal?.type !== "string" || operand.literal.value === null) return operand;
+    const text = operand.literal.value;
+    return literalTerm(literal("string", text + " ".repeat(Math.max(length - [...text].length, 0))));
+  });
+}
+
+function textOf(constant: LiteralSyntax | undefined): string {
+  return constant?.type === "string" ? (constant.value ?? "") : "";
+}
+
+/** Whether Spark compares no values of these types; text it casts to whatever is one value. */
+function areApart(left: DeltaType, right: DeltaType): boolean {
+  const families = [familyOf(left), familyOf(right)];
+  const isText =
+    families.includes("string") && !["array", "map", "struct"].some((kind) => families.includes(kind));
+  return !isText && families[0] !== families[1];
+}
+
+/** Kinds of values that Spark compares with each other. */
+function familyOf(type: DeltaType): string {
+  const kind = kindOf(type);
+  if (isWhole(type) || kind === "float" || kind === "double" || kind === "decimal") return "number";
+  return moments.includes(kind) ? "moment" : kind;
+}
+
+function typeBesideText(left: DeltaType, right: DeltaType): DeltaType | undefined {
+  if (left !== "string" && right !== "string") return undefined;
+  const type = left === "string" ? right : left;
+  if (isWhole(type)) return "long";
+  const family = familyOf(type);
+  if (family === "number") return "double";
+  return family === "moment" || family === "boolean" || family === "binary" ? type : undefined;
 }
 
 export function asDecimal(type: DeltaType): DecimalType {

@@ -17,7 +17,7 @@ export const constructors: Readonly<Record<string, (args: readonly Term[]) => Te
 };
 
 /** A struct of these fields. */
-export function structOf(names: readonly string[], values: readonly Term[]): Term {
+function structOf(names: readonly string[], values: readonly Term[]): Term {
   const fields = values.map((value, index) => ({
     name: names[index] ?? `col${index + 1}`,
     type: value.type,

@@ -131,9 +131,27 @@ class Parser {
       isToken(this.#token, "not") &&
       ["between", "in", "like", "ilike", "rlike", "regexp"].some((word) => isToken(this.#next, word));
     if (negated) this.#reader.advance();
+    const several = this.#likeSeveral(operand, negated);
+    if (several !== undefined) return several;
     const test = this.#rangeOrMatch(operand);
     if (test === undefined) return operand;
     return negated ? this.#call("not", [test]) : test;
+  }
+
+  /** `LIKE ANY (…)` and `LIKE ALL (…)`; NOT is of each pattern. */
+  #likeSeveral(operand: Syntax, negated: boolean): Syntax | undefined {
+    const name = ["like", "ilike"].find((word) => isToken(this.#token, word));
+    const how = ["any", "some", "all"].find((word) => isToken(this.#next, word));
+    if (name === undefined || how === undefined || !isToken(this.#reader.peek(2), "(")) return undefined;
+    for (let token = 0; token < 3; token++) this.#reader.advance();
+    const tests = this.#list().map((pattern) => {
+      const test = this.#call(name, [operand, pattern]);
+      return negated ? this.#call("not", [test]) : test;
+    });
+    const [first] = tests;
+    return tests.length === 1 && first !== undefined
+      ? first
+      : this.#call(how === "all" ? "and" : "or", tests);
   }
 
   #rangeOrMatch(operand: Syntax): Syntax | undefined {
@@ -148,8 +166,6 @@ class Parser {
     }
     for (const name of ["like", "ilike"]) {
       if (!this.#take(name)) continue;
-      if (["any", "some", "all"].some((word) => isToken(this.#token, word)))
-        throw unsupported(`${name} ${this.#token.value}`);
       const pattern = this.#value(3);
       return this.#call(name, this.#take("escape") ? [operand, pattern, this.#value(3)] : [operand, pattern]);
     }
@@ -196,9 +212,7 @@ class Parser {
         syntax = this.#call("[]", [syntax, this.#value(3)]);
         this.#expect("]");
       } else if (this.#take(".")) {
-        const name = this.#reader.advance();
-        if (name.kind !== "word" && name.kind !== "name") throw unexpected(name);
-        syntax = this.#measured({ kind: "field", operand: syntax, name: name.value }, [syntax]);
+        syntax = this.#measured({ kind: "field", operand: syntax, name: this.#name() }, [syntax]);
       } else if (this.#take("::")) {
         syntax = this.#measured({ kind: "cast", operand: syntax, type: this.#type() }, [syntax]);
       } else return syntax;
@@ -241,9 +255,10 @@ class Parser {
     if (word === "null") return literal("void", null);
     if (word === "case") return this.#case();
     if (!this.#isCall()) return undefined;
-    if (word === "cast") return this.#cast();
+    if (word === "cast" || word === "try_cast") return this.#cast(word === "try_cast");
     if (word === "extract" && this.#next.kind !== "end") return this.#extract();
     if (word === "position") return this.#position();
+    if (word === "trim") return this.#trim();
     return undefined;
   }
 
@@ -262,13 +277,13 @@ class Parser {
     return this.#call("case", args);
   }
 
-  #cast(): Syntax {
+  #cast(tried: boolean): Syntax {
     this.#expect("(");
     const operand = this.condition();
     this.#expect("as");
     const type = this.#type();
     this.#expect(")");
-    return this.#measured({ kind: "cast", operand, type }, [operand]);
+    return this.#measured({ kind: "cast", operand, type, tried }, [operand]);
   }
 
   #extract(): Syntax {
@@ -278,6 +293,19 @@ class Parser {
     const source = this.condition();
     this.#expect(")");
     return this.#call(part === "week" ? "weekofyear" : part === "doy" ? "dayofyear" : part, [source]);
+  }
+
+  /** `trim([BOTH | LEADING | TRAILING] [characters] FROM text)`; `undefined` for the function. */
+  #trim(): Syntax | undefined {
+    const side = ["both", "leading", "trailing"].find((word) => isToken(this.#next, word));
+    if (side === undefined) return undefined;
+    this.#expect("(");
+    this.#reader.advance();
+    const characters = isToken(this.#token, "from") ? literal("string", " ") : this.#value(3);
+    this.#expect("from");
+    const text = this.#value(3);
+    this.#expect(")");
+    return this.#call(`trim ${side}`, [characters, text]);
   }
 
   #position(): Syntax {
@@ -295,20 +323,55 @@ class Parser {
   #function(name: string): Syntax {
     this.#expect("(");
     if (this.#take(")")) return this.#call(name.toLowerCase(), []);
+    if (name.toLowerCase() === "struct") return this.#struct();
     const args = [this.#argument()];
     while (this.#take(",")) args.push(this.#argument());
     this.#expect(")");
     return this.#call(name.toLowerCase(), args);
   }
 
-  /** An expression, or a lambda of one parameter. */
+  /** `struct(a, 1 AS b)`: a field is named by its alias, its column or its place. */
+  #struct(): Syntax {
+    const args: Syntax[] = [];
+    do {
+      const value = this.condition();
+      const place = `col${args.length / 2 + 1}`;
+      const own = value.kind === "name" || value.kind === "field" ? value.name : place;
+      args.push(literal("string", this.#take("as") ? this.#name() : own), value);
+    } while (this.#take(","));
+    this.#expect(")");
+    return this.#call("named_struct", args);
+  }
+
+  #name(): string {
+    const token = this.#reader.advance();
+    if (token.kind !== "word" && token.kind !== "name") throw unexpected(token);
+    return token.value;
+  }
+
+  /** An expression, or a lambda. */
   #argument(): Syntax {
-    const { kind, value } = this.#token;
-    if ((kind !== "word" && kind !== "name") || !isToken(this.#next, "->")) return this.condition();
-    this.#reader.advance();
-    this.#expect("->");
+    const parameters = this.#parameters();
+    if (parameters === undefined) return this.condition();
     const body = this.condition();
-    return this.#measured({ kind: "lambda", parameter: value, body }, [body]);
+    return this.#measured({ kind: "lambda", parameters, body }, [body]);
+  }
+
+  /** The parameters of a lambda up to its arrow: `x ->` or `(x, y) ->`. */
+  #parameters(): string[] | undefined {
+    const isName = ({ kind }: SparkToken) => kind === "word" || kind === "name";
+    if (isName(this.#token) && isToken(this.#next, "->")) {
+      const name = this.#reader.advance().value;
+      this.#expect("->");
+      return [name];
+    }
+    if (!isToken(this.#token, "(") || !isName(this.#next)) return undefined;
+    let end = 1;
+    while (isName(this.#reader.peek(end)) && isToken(this.#reader.peek(end + 1), ",")) end += 2;
+    const closes = isName(this.#reader.peek(end)) && isToken(this.#reader.peek(end + 1), ")");
+    if (!closes || !isToken(this.#reader.peek(end + 2), "->")) return undefined;
+    const names = Array.from({ length: end + 3 }, () => this.#reader.advance());
+    return names.filter(isName).map(({ value }) => value);
   }
 
   /** Expressions up to the closing parenthesis. */

@@ -1,4 +1,6 @@
 import { VarveError } from "../../errors.ts";
+import { typeText } from "../../schema/type-names.ts";
+import type { DeltaType } from "../../schema/types.ts";
 
 /** The error for a name that no column has. */
 export function unknownColumn(name: string): VarveError {
@@ -19,4 +21,13 @@ export function unsupported(what: string): VarveError {
       what: shown,
     },
   );
+}
+
+/** The error for values of types that Spark does not compare or merge: its data have the reason `type`. */
+export function mismatched(left: DeltaType, right: DeltaType): VarveError {
+  const what = `a ${typeText(left)} with a ${typeText(right)}`;
+  return new VarveError("UNSUPPORTED_FEATURE", `It compares or merges ${what}. Cast one of them.`, {
+    what,
+    reason: "type",
+  });
 }

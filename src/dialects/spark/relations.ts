@@ -1,9 +1,10 @@
 import { VarveError } from "../../errors.ts";
+import { columnMetadata } from "../../schema/column-metadata.ts";
 import { foldName } from "../../schema/schema-json.ts";
-import type { StructType } from "../../schema/types.ts";
+import type { StructField, StructType } from "../../schema/types.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
-import { type Term, term } from "./term.ts";
+import { padded, type Term, term } from "./term.ts";
 
 /** One of the relations whose columns an expression sees. */
 export interface SparkRelation {
@@ -12,6 +13,8 @@ export interface SparkRelation {
   readonly schema: StructType;
   /** What its columns are qualified with in the engine's SQL; absent: nothing. */
   readonly engineName?: string | undefined;
+  /** CHAR columns are padded with spaces, as Spark reads them from a table. Default: as they are stored. */
+  readonly padsChars?: boolean | undefined;
 }
 
 /** A relation with its columns as terms, by their names in lower case. */
@@ -21,12 +24,19 @@ export interface ScopeRelation {
 }
 
 /** A relation as expressions see it. */
-export function scopeRelation({ names, schema, engineName }: SparkRelation): ScopeRelation {
-  const columns = schema.fields.map(({ name, type }): [string, Term] => {
-    const column = engineName === undefined ? quoteName(name) : columnOf(engineName, name);
-    return [foldName(name), term(type, column)];
+export function scopeRelation({ names, schema, engineName, padsChars }: SparkRelation): ScopeRelation {
+  const columns = schema.fields.map((field): [string, Term] => {
+    const { name, type } = field;
+    const column = term(type, engineName === undefined ? quoteName(name) : columnOf(engineName, name));
+    return [foldName(name), padsChars === true ? paddedColumn(field, column) : column];
   });
   return { names: names.map(foldName), columns: new Map(columns) };
+}
+
+function paddedColumn(field: StructField, column: Term): Term {
+  const { charLength: limit } = columnMetadata(field);
+  if (limit?.kind !== "char") return column;
+  return { ...column, sql: sql`(${padded(column.sql, limit.length)})`, charLength: limit.length };
 }
 
 /** A column of a relation in the engine's SQL. */

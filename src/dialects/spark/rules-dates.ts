@@ -1,17 +1,20 @@
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
-import { castTo, ordinaryDate, ordinaryDay } from "./casts.ts";
+import { castTo, ordinaryDay } from "./casts.ts";
 import {
   anyOf,
   failsInOrder,
   intKinds,
   type Parameter,
   type Rule,
+  sqlsOf,
   surely,
   type Term,
   term,
   typed,
+  wholeKinds,
 } from "./term.ts";
+import { ordinaryDate } from "./text-casts.ts";
 
 const moment: Parameter = { kinds: ["date", "timestamp", "timestamp_ntz"] };
 const clock: Parameter = { kinds: ["timestamp", "timestamp_ntz"] };
@@ -95,6 +98,13 @@ export const dateRules: readonly Rule[] = [
     names: ["date_sub"],
     forms: [{ takes: [date, int], domain: ordinary, build: (args) => shifted(args, "-") }],
   },
+  ...(["+", "-"] as const).map(
+    (name): Rule => ({
+      names: [name],
+      spell: (_, [x, count]) => `${x} ${name} ${count}`,
+      forms: [{ takes: [date, int], domain: ordinary, build: (args) => shifted(args, name) }],
+    }),
+  ),
   { names: ["datediff", "date_diff"], forms: [{ takes: [date, date], build: (args) => difference(args) }] },
   {
     names: ["unix_date"],
@@ -116,6 +126,42 @@ export const dateRules: readonly Rule[] = [
         build: ([x]) => x && term("long", sql`epoch_us(${x.sql})`, x.fails),
       },
     ],
+  },
+  {
+    names: ["unix_timestamp", "to_unix_timestamp"],
+    // Unlike unix_seconds, it drops the fraction.
+    forms: [
+      {
+        takes: [{ kinds: ["timestamp"] }],
+        build: ([x]) => x && typed("long", sql`epoch_us(${x.sql}) // 1000000`, x.fails),
+      },
+    ],
+  },
+  {
+    names: ["timestamp_seconds"],
+    forms: [
+      { takes: [{ kinds: wholeKinds }], domain: ordinary, build: ([x]) => x && castTo(x, "timestamp") },
+    ],
+  },
+  {
+    names: ["to_timestamp"],
+    forms: [
+      {
+        takes: [{ kinds: ["date", "timestamp", "timestamp_ntz", "string"] }],
+        domain: "text as in a cast",
+        build: ([x]) => x && castTo(x, "timestamp"),
+      },
+    ],
+  },
+  {
+    names: ["add_months"],
+    forms: [
+      { takes: [date, int], domain: ordinary, build: ([x, count]) => x && count && monthsLater(x, count) },
+    ],
+  },
+  {
+    names: ["make_date"],
+    forms: [{ takes: [int, int, int], domain: ordinary, build: madeDate }],
   },
   {
     names: ["to_date"],
@@ -204,6 +250,26 @@ function shifted(args: readonly Term[], sign: "+" | "-"): Term | undefined {
 
 function difference([end, start]: readonly Term[]): Term | undefined {
   return end && start && typed("integer", sql`(${end.sql} - ${start.sql})`, failsInOrder([end, start]));
+}
+
+/** The same day of another month, or its last. */
+function monthsLater(x: Term, count: Term): Term {
+  const months = sql`(CAST(year(${x.sql}) AS BIGINT) * 12 + month(${x.sql}) - 1 + ${count.sql})`;
+  const isKnown = sql`(${ordinaryDate(x.sql)} AND ${months} BETWEEN 12 AND 119999)`;
+  const first = sql`make_date(${months} // 12, ${months} % 12 + 1, 1)`;
+  const value = sql`CASE WHEN ${isKnown} THEN least(${first} + (day(${x.sql}) - 1)::INTEGER, last_day(${first})) END`;
+  return typed("date", value, failsInOrder([x, count], sql`NOT ${isKnown}`));
+}
+
+function madeDate(args: readonly Term[]): Term {
+  const [year = sql`NULL`, month = sql`NULL`, day = sql`NULL`] = sqlsOf(args);
+  const value = sql`TRY_CAST(lpad(CAST(${year} AS VARCHAR), 4, '0') || '-' || ${month} || '-' || ${day} AS DATE)`;
+  const isKnown = sql`(${year} BETWEEN 1 AND 9999 AND ${value} IS NOT NULL)`;
+  return typed(
+    "date",
+    sql`CASE WHEN ${year} BETWEEN 1 AND 9999 THEN ${value} END`,
+    failsInOrder(args, sql`NOT ${isKnown}`),
+  );
 }
 
 /** Whole units since 1970, rounded down. */

@@ -4,7 +4,7 @@ import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import { engineTypeText } from "../engine-types.ts";
 import { castTo } from "./casts.ts";
-import { commonTerms } from "./coercion.ts";
+import { commonTerms, paddedTerms } from "./coercion.ts";
 import { lowered } from "./letter-case.ts";
 import {
   anyOf,
@@ -27,6 +27,9 @@ const text: Parameter = { kinds: ["string"] };
 const scalarKinds: readonly TypeKind[] = [...numberKinds, ...momentKinds, "string", "boolean", "binary"];
 const scalar: Parameter = { kinds: [...scalarKinds, "void"] };
 const anything: Parameter = { kinds: [...scalarKinds, "void", "array", "map", "struct"] };
+/** What text is cast to beside it. */
+const besides: Parameter = { kinds: [...numberKinds, ...momentKinds, "boolean", "binary"] };
+const textDomain = "text as in a cast";
 const infix = (name: string, [left, right]: readonly string[]): string => `${left} ${name} ${right}`;
 const joined = (name: string, args: readonly string[]): string =>
   args.map((arg) => `(${arg})`).join(` ${name} `);
@@ -43,6 +46,7 @@ export const logicRules: readonly Rule[] = [
       names: [name],
       spell: infix,
       forms: [
+        ...besideText((args) => comparison(symbol, args)),
         { takes: [scalar, scalar], build: (args) => comparison(symbol, args) },
         ...nestedForms((left, right) => sql`${left} ${symbol} ${right}`, name === "=" || name === "<>"),
       ],
@@ -52,6 +56,7 @@ export const logicRules: readonly Rule[] = [
     names: ["<=>"],
     spell: infix,
     forms: [
+      ...besideText(sameOrNull),
       { takes: [scalar, scalar], build: sameOrNull },
       ...nestedForms((left, right) => sql`${left} IS NOT DISTINCT FROM ${right}`, true),
     ],
@@ -89,18 +94,25 @@ export const logicRules: readonly Rule[] = [
   {
     names: ["between"],
     spell: (_, [x, low, high]) => `${x} BETWEEN ${low} AND ${high}`,
-    forms: [{ takes: [scalar, scalar, scalar], build: between }],
+    forms: [
+      { takes: [besides, text, text], domain: textDomain, exact: true, build: between },
+      { takes: [text, besides, besides], domain: textDomain, exact: true, build: between },
+      { takes: [scalar, scalar, scalar], build: between },
+    ],
   },
   {
     names: ["in"],
     spell: (_, [x, ...items]) => `${x} IN (${items.join(", ")})`,
-    forms: [{ takes: [scalar, scalar], repeats: true, build: memberOf }],
+    forms: [
+      ...besideText(memberOf).map((form) => ({ ...form, repeats: true })),
+      { takes: [scalar, scalar], repeats: true, build: memberOf },
+    ],
   },
   { names: ["case"], spell: spellCase, forms: [caseForm(2), caseForm(3)] },
   { names: ["if"], forms: [caseForm(3)] },
   { names: ["coalesce"], forms: [{ takes: [scalar, scalar], repeats: true, build: firstPresent }] },
   { names: ["nvl", "ifnull"], forms: [{ takes: [scalar, scalar], build: firstPresent }] },
-  { names: ["nullif"], forms: [{ takes: [scalar, scalar], build: nullIf }] },
+  { names: ["nullif"], forms: [...besideText(nullIf), { takes: [scalar, scalar], build: nullIf }] },
   {
     names: ["nvl2"],
     forms: [
@@ -159,6 +171,14 @@ export const logicRules: readonly Rule[] = [
   },
 ];
 
+/** Forms that compare text with other values, to whose type it is cast. */
+function besideText(build: Form["build"]): readonly Form[] {
+  return [
+    { takes: [besides, text], domain: textDomain, exact: true, build },
+    { takes: [text, besides], domain: textDomain, exact: true, build },
+  ];
+}
+
 function nullTest(test: SqlExpression): Form {
   return { takes: [anything], build: ([x]) => x && term("boolean", sql`${x.sql} ${test}`, x.fails) };
 }
@@ -191,14 +211,14 @@ function holdsMap(type: DeltaType): boolean {
 }
 
 function comparison(symbol: SqlExpression, args: readonly Term[]): Term | undefined {
-  const [left, right] = commonTerms(args, true) ?? [];
+  const [left, right] = commonTerms(paddedTerms(args), true, true) ?? [];
   return (
     left && right && term("boolean", sql`${left.sql} ${symbol} ${right.sql}`, failsInOrder([left, right]))
   );
 }
 
 function sameOrNull(args: readonly Term[]): Term | undefined {
-  const [left, right] = commonTerms(args, true) ?? [];
+  const [left, right] = commonTerms(paddedTerms(args), true, true) ?? [];
   return (
     left &&
     right &&
@@ -221,10 +241,15 @@ function between([x, low, high]: readonly Term[]): Term | undefined {
   return above && below && connected("AND", [above, below]);
 }
 
+/** Items are looked at in their order up to the first that is equal, and none for a null. */
 function memberOf(args: readonly Term[]): Term | undefined {
-  const [x, ...items] = commonTerms(args, false) ?? [];
-  if (x === undefined || items.some(({ fails }) => fails !== undefined)) return undefined;
-  return term("boolean", sql`${x.sql} IN (${sqlsOf(items)})`, x.fails);
+  const [x, ...items] = commonTerms(paddedTerms(args), false, true) ?? [];
+  if (x === undefined) return undefined;
+  const fails = items.map((item, index) => {
+    const before = items.slice(0, index).map((other) => sql`(${x.sql} = ${other.sql}) IS NOT TRUE`);
+    return item.fails && sql`(${joinSql([sql`${x.sql} IS NOT NULL`, ...before, item.fails], sql` AND `)})`;
+  });
+  return term("boolean", sql`${x.sql} IN (${sqlsOf(items)})`, anyOf([x.fails, ...fails]));
 }
 
 function spellCase(_: string, args: readonly string[]): string {

@@ -1,4 +1,4 @@
-import type { DeltaType } from "../../schema/types.ts";
+import type { DecimalType, DeltaType } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { engineTypeText } from "../engine-types.ts";
 import { castTo } from "./casts.ts";
@@ -6,6 +6,7 @@ import { asDecimal, commonTerms, narrowLiterals } from "./coercion.ts";
 import {
   anyOf,
   failsInOrder,
+  intKinds,
   isDecimal,
   isWhole,
   kindOf,
@@ -104,6 +105,7 @@ function bitRules(): Rule[] {
   return [...rules, inverted];
 }
 
+/** `+`, `-` and `*`. */
 function arithmetic(symbol: SqlExpression, args: readonly Term[]): Term | undefined {
   const [a, b] = narrowLiterals(args);
   if (a === undefined || b === undefined) return undefined;
@@ -159,6 +161,7 @@ function failsDividing(
   return failsInOrder([divisor, dividend], isZero);
 }
 
+/** `/` of all numbers but decimals. */
 function quotient(args: readonly Term[]): Term | undefined {
   const [left, right] = narrowLiterals(args);
   if (left === undefined || right === undefined) return undefined;
@@ -263,4 +266,108 @@ function sign([x]: readonly Term[]): Term | undefined {
     sql`CASE WHEN ${value.sql} IS NOT NULL THEN ${expression} END`,
     anyOf([value.fails]),
   );
+}
+
+const exact: Parameter = { kinds: ["byte", "short", "integer", "long", "decimal"] };
+const double: Parameter = { kinds: ["double"] };
+const shiftable: Parameter = { kinds: ["integer", "long"] };
+const int: Parameter = { kinds: intKinds };
+
+const tried = {
+  try_add: (args: readonly Term[]) => arithmetic(operators["+"], args),
+  try_subtract: (args: readonly Term[]) => arithmetic(operators["-"], args),
+  try_multiply: (args: readonly Term[]) => arithmetic(operators["*"], args),
+  try_divide: (args: readonly Term[]) => quotient(args) ?? decimalQuotient(args),
+};
+
+/** Division of decimals, shifts, and arithmetic that is null where it fails. */
+export const moreNumberRules: readonly Rule[] = [
+  {
+    names: ["/"],
+    spell: (_, [x, y]) => `${x} / ${y}`,
+    forms: [{ takes: [exact, exact], build: decimalQuotient }],
+  },
+  ...Object.entries(tried).map(
+    ([name, compute]): Rule => ({
+      names: [name],
+      forms: [{ takes: [number, number], build: (args) => nullFor(args, compute) }],
+    }),
+  ),
+  { names: ["shiftleft"], forms: [{ takes: [shiftable, int], build: (args) => shifted(args, "left") }] },
+  { names: ["shiftright"], forms: [{ takes: [shiftable, int], build: (args) => shifted(args, "right") }] },
+  {
+    names: ["round"],
+    forms: [
+      { takes: [double], domain: "up to 10^15", build: ([x]) => x && roundedDouble(x, 0) },
+      {
+        takes: [double, { kinds: ["integer"], constants: ["0", "1", "2"] }],
+        domain: "up to 10^15",
+        build: ([x, digits]) => x && roundedDouble(x, Number(digits?.literal?.value ?? -1)),
+      },
+    ],
+  },
+];
+
+/** What fails in its arguments fails still; what fails in the function is null. */
+function nullFor(
+  args: readonly Term[],
+  compute: (own: readonly Term[]) => Term | undefined,
+): Term | undefined {
+  const result = compute(args.map((arg) => ({ ...arg, fails: undefined })));
+  if (result === undefined) return undefined;
+  const value =
+    result.fails === undefined ? result.sql : sql`CASE WHEN ${result.fails} THEN NULL ELSE ${result.sql} END`;
+  return typed(result.type, value, failsInOrder(args));
+}
+
+/** Spark's type and digits of a quotient of decimals, rounded half up; one of more than 38 digits is left out. */
+function decimalQuotient(args: readonly Term[]): Term | undefined {
+  const [x, y] = narrowLiterals(args);
+  if (x === undefined || y === undefined || !(isDecimal(x.type) || isDecimal(y.type))) return undefined;
+  const [a, b] = [asDecimal(x.type), asDecimal(y.type)];
+  const scale = Math.max(6, a.scale + b.precision + 1);
+  const type: DeltaType = { type: "decimal", precision: a.precision - a.scale + b.scale + scale, scale };
+  const shift = scale - a.scale + b.scale;
+  // Its digits, which are doubled to round, must fit in the engine's widest whole number.
+  const widths = [a.precision + shift + 1, a.precision + a.scale + 1, b.precision + b.scale + 1];
+  if (type.precision > 38 || widths.some((width) => width > 37)) return undefined;
+  const dividend = sql`(abs(${digitsOf(x, a)}) * CAST(${10n ** BigInt(shift)} AS HUGEINT))`;
+  const divisor = digitsOf(y, b);
+  const rounded = sql`CAST((${dividend} * 2 + abs(${divisor})) // (abs(${divisor}) * 2) AS VARCHAR)`;
+  const digits = sql`(repeat('0', greatest(${scale + 1} - length(${rounded}), 0)) || ${rounded})`;
+  const sign = sql`CASE WHEN (${x.sql} < 0) <> (${y.sql} < 0) THEN '-' ELSE '' END`;
+  const text = sql`${sign} || left(${digits}, length(${digits}) - ${scale}) || '.' || right(${digits}, ${scale})`;
+  const value = sql`CASE WHEN ${y.sql} <> 0 THEN ${text} END`;
+  return { type, sql: sql`TRY_CAST(${value} AS ${engineTypeText(type)})`, fails: failsDividing(x, y) };
+}
+
+/** The digits of a decimal or a whole number, without a point. The engine multiplies short decimals in 64 bits. */
+function digitsOf({ sql: value }: Term, { scale }: DecimalType): SqlExpression {
+  const decimal = sql`CAST(${value} AS DECIMAL(${37 - scale},${scale}))`;
+  return sql`CAST(${decimal} * CAST(${10n ** BigInt(scale)} AS DECIMAL(${scale + 1},0)) AS HUGEINT)`;
+}
+
+/** As Java shifts: by as many places as the type has bits at most, and dropping what goes beyond it. */
+function shifted([x, count]: readonly Term[], way: "left" | "right"): Term | undefined {
+  if (x === undefined || count === undefined || !isWhole(x.type)) return undefined;
+  const bits = x.type === "long" ? 64 : 32;
+  const wide = sql`CAST(${x.sql} AS HUGEINT)`;
+  const factor = sql`(CAST(1 AS HUGEINT) << (${count.sql} & ${bits - 1}))`;
+  const size = sql`(CAST(1 AS HUGEINT) << ${bits})`;
+  const floor = (value: SqlExpression, by: SqlExpression) => sql`((${value} % ${by}) + ${by}) % ${by}`;
+  const half = sql`(CAST(1 AS HUGEINT) << ${bits - 1})`;
+  const value =
+    way === "right"
+      ? sql`(${wide} - (${floor(wide, factor)})) // ${factor}`
+      : sql`(${floor(sql`(${wide} * ${factor} + ${half})`, size)}) - ${half}`;
+  return typed(x.type, value, failsInOrder([x, count]));
+}
+
+/** By the digits that Java writes of it, half up. */
+function roundedDouble(x: Term, digits: number): Term | undefined {
+  if (!Number.isInteger(digits) || digits < 0 || digits > 15) return undefined;
+  const decimal = castTo({ ...x, fails: undefined }, { type: "decimal", precision: 38, scale: digits });
+  if (decimal === undefined) return undefined;
+  const value = sql`CASE WHEN isfinite(${x.sql}) THEN CAST(CAST(${decimal.sql} AS VARCHAR) AS DOUBLE) ELSE ${x.sql} END`;
+  return typed("double", value, anyOf([x.fails, decimal.fails]));
 }

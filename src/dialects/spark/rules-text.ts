@@ -6,12 +6,15 @@ import {
   failsInOrder,
   intKinds,
   literalTerm,
+  momentKinds,
+  numberKinds,
   type Parameter,
   type Rule,
   sqlsOf,
   type Term,
   term,
   typed,
+  wholeKinds,
 } from "./term.ts";
 
 const text: Parameter = { kinds: ["string"] };
@@ -19,8 +22,9 @@ const textOrBinary: Parameter = { kinds: ["string", "binary"] };
 const int: Parameter = { kinds: intKinds };
 /** What `concat` casts to text. */
 const writable: Parameter = {
-  kinds: ["string", "void", "byte", "short", "integer", "long", "boolean", "date", "decimal"],
+  kinds: ["string", "void", ...wholeKinds, "decimal", ...momentKinds, "boolean"],
 };
+const writableNumber: Parameter = { kinds: [...writable.kinds, "float", "double"] };
 const caseDomain = "letters whose case is known to map to the same";
 /** Text as Spark counts it: in code points. */
 export const textRules: readonly Rule[] = [
@@ -32,6 +36,14 @@ export const textRules: readonly Rule[] = [
         build: ([x]) =>
           x &&
           typed("integer", sql`${x.type === "binary" ? sql`octet_length` : sql`length`}(${x.sql})`, x.fails),
+      },
+      {
+        takes: [{ kinds: [...numberKinds, ...momentKinds, "boolean"] }],
+        domain: "that of the cast to text",
+        build: ([x]) => {
+          const written = x && castTo(x, "string");
+          return written && typed("integer", sql`length(${written.sql})`, written.fails);
+        },
       },
     ],
   },
@@ -103,7 +115,18 @@ export const textRules: readonly Rule[] = [
       },
     ],
   },
-  { names: ["concat"], forms: [{ takes: [writable, writable], repeats: true, build: concatenated }] },
+  {
+    names: ["concat"],
+    forms: [
+      { takes: [writable, writable], repeats: true, build: concatenated },
+      {
+        takes: [writableNumber, writableNumber],
+        repeats: true,
+        domain: "that of the casts of floats",
+        build: concatenated,
+      },
+    ],
+  },
   { names: ["concat_ws"], forms: [{ takes: [text, text], repeats: true, build: joinedWith }] },
   {
     names: ["reverse"],

@@ -38,11 +38,13 @@ export interface CastSyntax {
   readonly kind: "cast";
   readonly operand: Syntax;
   readonly type: DeltaType;
+  /** `try_cast`: null where the cast fails. */
+  readonly tried?: boolean | undefined;
 }
 
-/** `x -> body`, the argument of a function of arrays. */
+/** `x -> body` or `(x, y) -> body`, the argument of a function of arrays and maps. */
 export interface LambdaSyntax {
   readonly kind: "lambda";
-  readonly parameter: string;
+  readonly parameters: readonly string[];
   readonly body: Syntax;
 }

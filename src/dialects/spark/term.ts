@@ -20,6 +20,8 @@ export interface Term {
   readonly fails?: SqlExpression | undefined;
   /** The value of a constant, as {@link LiteralSyntax.value}. */
   readonly literal?: LiteralSyntax | undefined;
+  /** The length in characters of a CHAR column, to which it is padded with spaces. */
+  readonly charLength?: number | undefined;
 }
 
 /** A kind of types that a rule takes: a type's name, regardless of its parameters. */
@@ -59,6 +61,8 @@ export interface Form {
   readonly repeats?: boolean | undefined;
   /** The values for which it is proved, where these are not all: for others the term fails. */
   readonly domain?: string | undefined;
+  /** No argument of another type is cast to what it takes. */
+  readonly exact?: boolean | undefined;
   readonly build: (args: readonly Term[]) => Term | undefined;
 }
 
@@ -129,6 +133,11 @@ export function failsInOrder(args: readonly Term[], own?: SqlExpression): SqlExp
     return arg.fails === undefined ? undefined : sql`(${joinSql([...present, arg.fails], sql` AND `)})`;
   });
   return anyOf([...conditions, own === undefined ? undefined : surely(own)]);
+}
+
+/** Text with spaces behind it up to a length in characters. */
+export function padded(text: SqlExpression, length: number): SqlExpression {
+  return sql`CASE WHEN length(${text}) < ${length} THEN rpad(${text}, ${length}, ' ') ELSE ${text} END`;
 }
 
 /** A constant as a term. */

@@ -1,23 +1,36 @@
 import { formatTimestamp } from "../../schema/calendar.ts";
 import { foldName } from "../../schema/schema-json.ts";
-import { typeText } from "../../schema/type-names.ts";
-import type { DeltaType, StructType } from "../../schema/types.ts";
+import { isPrimitive, typeText } from "../../schema/type-names.ts";
+import type { ArrayType, DeltaType, StructField, StructType } from "../../schema/types.ts";
 import { sql } from "../../sql/sql.ts";
-import { quoteText } from "../../sql/sql-text.ts";
+import { lambda, quoteText } from "../../sql/sql-text.ts";
 import { castTo } from "./casts.ts";
-import { constructors, structOf } from "./constructors.ts";
+import { constructors } from "./constructors.ts";
 import { applyLambda, lambdaFunctions } from "./lambdas.ts";
 import { literal } from "./literals.ts";
 import { type ParseOptions, parseExpression } from "./parse.ts";
-import { unknownColumn, unsupported } from "./refusal.ts";
+import { mismatched, unknownColumn, unsupported } from "./refusal.ts";
 import { oneOf, type ScopeRelation, type SparkRelation, scopeRelation } from "./relations.ts";
+import { arrayRules } from "./rules-arrays.ts";
 import { collectionRules } from "./rules-collections.ts";
 import { dateRules } from "./rules-dates.ts";
 import { logicRules } from "./rules-logic.ts";
-import { numberRules } from "./rules-numbers.ts";
+import { moreNumberRules, numberRules } from "./rules-numbers.ts";
+import { moreTextRules, patternRules } from "./rules-patterns.ts";
 import { textRules } from "./rules-text.ts";
-import type { CallSyntax, FieldSyntax, Syntax } from "./syntax.ts";
-import { type Form, kindOf, literalTerm, type Rule, type Term, term } from "./term.ts";
+import type { CallSyntax, CastSyntax, FieldSyntax, Syntax } from "./syntax.ts";
+import {
+  type Form,
+  kindOf,
+  literalTerm,
+  momentKinds,
+  numberKinds,
+  type Rule,
+  type Term,
+  type TypeKind,
+  term,
+  typed,
+} from "./term.ts";
 
 /**
  * Every function and operator that is translated; each form is proved against Spark
@@ -26,9 +39,13 @@ import { type Form, kindOf, literalTerm, type Rule, type Term, term } from "./te
 export const rules: readonly Rule[] = [
   ...logicRules,
   ...numberRules,
+  ...moreNumberRules,
   ...textRules,
+  ...moreTextRules,
+  ...patternRules,
   ...dateRules,
   ...collectionRules,
+  ...arrayRules,
 ];
 
 /**
@@ -48,6 +65,10 @@ const bareFunctions: ReadonlySet<string> = new Set(
     " ",
   ),
 );
+
+const connectives: ReadonlySet<string> = new Set(["and", "or", "not"]);
+/** What Spark casts to text unasked. */
+const writable: readonly TypeKind[] = [...numberKinds, ...momentKinds, "boolean"];
 
 const byName = new Map<string, readonly Form[]>();
 for (const { names, forms } of rules)
@@ -86,6 +107,8 @@ export interface TranslationOptions extends ParseOptions {
   readonly now?: number | undefined;
   /** Names of the table, with which columns may be qualified. */
   readonly qualifiers?: readonly string[] | undefined;
+  /** CHAR columns are padded with spaces, as Spark reads them from a table. Default: as they are stored. */
+  readonly padsChars?: boolean | undefined;
 }
 
 interface Scope extends TranslationOptions {
@@ -106,9 +129,9 @@ interface Scope extends TranslationOptions {
 export function translateSpark(
   expression: string,
   schema: StructType,
-  { qualifiers = [], ...options }: TranslationOptions = {},
+  { qualifiers = [], padsChars, ...options }: TranslationOptions = {},
 ): Term {
-  return translateOver(expression, [{ names: qualifiers, schema }], options);
+  return translateOver(expression, [{ names: qualifiers, schema, padsChars }], options);
 }
 
 /**
@@ -159,7 +182,7 @@ function translatePart(syntax: Syntax, scope: Scope): Term {
     case "field":
       return qualifiedTerm(syntax, scope) ?? fieldTerm(translate(syntax.operand, scope), syntax.name);
     case "cast":
-      return castTerm(translate(syntax.operand, scope), syntax.type);
+      return castTerm(translate(syntax.operand, scope), syntax);
     case "call":
       return lambdaFunctions.has(syntax.name) ? lambdaTerm(syntax, scope) : callTerm(syntax, scope);
     case "lambda":
@@ -167,10 +190,14 @@ function translatePart(syntax: Syntax, scope: Scope): Term {
   }
 }
 
-function castTerm(operand: Term, type: DeltaType): Term {
-  const cast = castTo(operand, type);
+function castTerm(operand: Term, { type, tried = false }: Pick<CastSyntax, "type" | "tried">): Term {
+  const given = tried ? { ...operand, fails: undefined } : operand;
+  const cast = castTo(given, type);
   if (cast === undefined) throw unsupported(`a cast of ${typeText(operand.type)} to ${typeText(type)}`);
-  return cast;
+  if (!tried) return cast;
+  const value =
+    cast.fails === undefined ? cast.sql : sql`CASE WHEN ${cast.fails} THEN NULL ELSE ${cast.sql} END`;
+  return typed(cast.type, value, operand.fails);
 }
 
 /** A column by the name of its relation; that comes before a struct of the same name. */
@@ -201,48 +228,77 @@ function clockTerm(name: string, { now }: Scope): Term | undefined {
 
 function fieldTerm(operand: Term, name: string): Term {
   const { type } = operand;
-  const fields = typeof type !== "string" && type.type === "struct" ? type.fields : [];
-  const field = fields.find((candidate) => foldName(candidate.name) === foldName(name));
+  if (!isPrimitive(type) && type.type === "array") return fieldsTerm(operand, type, name);
+  const field = fieldOf(type, name);
   if (field === undefined) throw unsupported(`the field ${name} of a ${typeText(type)}`);
   return term(field.type, sql`struct_extract(${operand.sql}, ${quoteText(field.name)})`, operand.fails);
+}
+
+/** A field of each element of an array. */
+function fieldsTerm(operand: Term, { elementType }: ArrayType, name: string): Term {
+  const field = fieldOf(elementType, name);
+  if (field === undefined) throw unsupported(`the field ${name} of an array of ${typeText(elementType)}`);
+  const values = sql`list_transform(${operand.sql}, ${lambda("x", (x) => sql`struct_extract(${x}, ${quoteText(field.name)})`)})`;
+  return term({ type: "array", elementType: field.type, containsNull: true }, values, operand.fails);
+}
+
+function fieldOf(type: DeltaType, name: string): StructField | undefined {
+  const fields = !isPrimitive(type) && type.type === "struct" ? type.fields : [];
+  return fields.find((candidate) => foldName(candidate.name) === foldName(name));
 }
 
 function callTerm({ name, args: syntaxes }: CallSyntax, scope: Scope): Term {
   const clock = syntaxes.length === 0 ? clockTerm(name, scope) : undefined;
   if (clock !== undefined) return clock;
   const construct = Object.hasOwn(constructors, name) ? constructors[name] : undefined;
-  const isSpecial = construct !== undefined || name === "struct" || Object.hasOwn(castFunctions, name);
+  const isSpecial = construct !== undefined || Object.hasOwn(castFunctions, name);
   const forms = isSpecial ? [] : byName.get(name);
   if (forms === undefined) throw unsupported(`the function or operator ${name}`);
   const args = syntaxes.map((arg) => translate(arg, scope));
   const castType = args.length === 1 && Object.hasOwn(castFunctions, name) ? castFunctions[name] : undefined;
-  if (castType !== undefined) return castTerm(args[0] ?? literalTerm(literal("void", null)), castType);
-  const constructed = name === "struct" ? structOf(syntaxes.map(fieldName), args) : construct?.(args);
+  if (castType !== undefined)
+    return castTerm(args[0] ?? literalTerm(literal("void", null)), { type: castType });
+  const constructed = name === "[]" ? namedField(args) : construct?.(args);
   if (constructed !== undefined) return constructed;
   for (const form of forms) {
     const result = covers(form, name, args) ? form.build(args) : undefined;
     if (result !== undefined) return result;
   }
+  for (const form of forms) {
+    const cast = implicitlyCast(form, args);
+    const result = cast !== undefined && covers(form, name, cast) ? form.build(cast) : undefined;
+    if (result !== undefined) return result;
+  }
+  const notTrue = connectives.has(name) ? args.find(({ type }) => type !== "boolean") : undefined;
+  if (notTrue !== undefined) throw mismatched(notTrue.type, "boolean");
   throw unsupported(
     `${describe(name)} with ${args.map(({ type }) => typeText(type)).join(", ") || "no arguments"}`,
   );
 }
 
-/** The name of a field that is made of an expression. */
-function fieldName(syntax: Syntax, index: number): string {
-  return syntax.kind === "name" || syntax.kind === "field" ? syntax.name : `col${index + 1}`;
+/** `struct['field']`. */
+function namedField([struct, name]: readonly Term[]): Term | undefined {
+  const field = name?.literal?.type === "string" ? name.literal.value : null;
+  return struct === undefined || kindOf(struct.type) !== "struct" || field === null
+    ? undefined
+    : fieldTerm(struct, field);
 }
 
 function lambdaTerm({ name, args }: CallSyntax, scope: Scope): Term {
-  const [array, body, ...more] = args;
-  if (array === undefined || body?.kind !== "lambda" || more.length > 0)
-    throw unsupported(`the function ${name} without one lambda of one parameter`);
+  const [collection, body, ...more] = args;
+  if (collection === undefined || body?.kind !== "lambda" || more.length > 0)
+    throw unsupported(`the function ${name} without one lambda`);
   const depth = scope.depth + 1;
-  const inside = (element: Term) => {
-    const variables = new Map([...scope.variables, [foldName(body.parameter), element]]);
-    return translate(body.body, { ...scope, variables, depth });
+  const { parameters } = body;
+  const of = (values: readonly Term[]) => {
+    const named = parameters.flatMap((parameter, index): [string, Term][] => {
+      const value = values[index];
+      return value === undefined ? [] : [[foldName(parameter), value]];
+    });
+    return translate(body.body, { ...scope, variables: new Map([...scope.variables, ...named]), depth });
   };
-  const result = applyLambda(name, translate(array, scope), inside, `x${depth}`);
+  const inner = { parameters: parameters.length, of };
+  const result = applyLambda(name, translate(collection, scope), inner, `x${depth}`);
   if (result === undefined) throw unsupported(`the function ${name} of these types`);
   return result;
 }
@@ -256,6 +312,31 @@ function covers(form: Form, name: string, args: readonly Term[]): boolean {
     if (parameter === undefined || !parameter.kinds.includes(kindOf(arg.type))) return false;
     return parameter.constants === undefined || (arg.literal !== undefined && arg.literal.value !== null);
   });
+}
+
+/** Arguments cast as Spark does unasked: values to text, text to dates, and NULL to whatever is expected. */
+function implicitlyCast({ takes, exact }: Form, args: readonly Term[]): readonly Term[] | undefined {
+  if (exact === true) return undefined;
+  let isOther = false;
+  const cast = args.map((arg, index) => {
+    const { kinds = [], constants } = takes[index] ?? takes.at(-1) ?? {};
+    const type = constants === undefined ? implicitType(arg, kinds) : undefined;
+    const value = type && castTo(arg, type);
+    isOther ||= value !== undefined;
+    return value ?? arg;
+  });
+  return isOther ? cast : undefined;
+}
+
+function implicitType({ type }: Term, kinds: readonly TypeKind[]): DeltaType | undefined {
+  const [first] = kinds;
+  const kind = kindOf(type);
+  if (kinds.includes(kind)) return undefined;
+  if (first === "string" && kinds.length === 1 && (kind === "void" || writable.includes(kind)))
+    return "string";
+  if (first === "boolean" && kind === "void") return "boolean";
+  const isMoment = first === "date" || first === "timestamp";
+  return isMoment && (kind === "string" || kind === "void") ? first : undefined;
 }
 
 function describe(name: string): string {

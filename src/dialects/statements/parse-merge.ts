@@ -9,7 +9,7 @@ const kinds = ["matched", "not matched", "not matched by source"] as const;
 export function parseMerge(reader: StatementReader, common: SqlSlice | undefined): MergeStatement {
   const evolves = reader.take("with", "schema", "evolution");
   reader.expect("into");
-  const target = reader.reference(["using"]);
+  const target = reader.target(["using"]);
   reader.expect("using");
   const source = reader.isNext("(")
     ? { query: reader.queryInParentheses(), alias: reader.alias(["on"]) }

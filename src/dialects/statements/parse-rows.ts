@@ -32,13 +32,13 @@ const afterItems = [
 /** `DELETE FROM t [WHERE condition]`; DELETE was read. */
 export function parseDelete(reader: StatementReader): DeleteStatement {
   reader.expect("from");
-  const target = reader.reference(["where", "limit", "order"]);
+  const target = reader.target(["where", "limit", "order"]);
   return { kind: "DELETE", target, where: whereClause(reader) };
 }
 
 /** `UPDATE t SET a = expression, … [WHERE condition]`; UPDATE was read. */
 export function parseUpdate(reader: StatementReader): UpdateStatement {
-  const target = reader.reference(["set"]);
+  const target = reader.target(["set"]);
   reader.expect("set");
   const set = assignments(reader, ["where"]);
   return { kind: "UPDATE", target, set, where: whereClause(reader) };

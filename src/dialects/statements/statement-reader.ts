@@ -198,6 +198,12 @@ export class StatementReader extends TokenReader {
     return { table, point, alias: this.alias(stops) };
   }
 
+  /** A table that is changed: its newest version, and a name for it. */
+  target(stops: readonly string[]): TableReference {
+    const table = this.table();
+    return { table, alias: this.alias(stops) };
+  }
+
   alias(stops: readonly string[]): string | undefined {
     if (this.take("as")) return this.name("an alias");
     const { kind } = this.peek();

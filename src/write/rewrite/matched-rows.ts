@@ -4,7 +4,9 @@ import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
 import { recordsOf } from "../../protocol/record-count.ts";
+import { columnMetadata } from "../../schema/column-metadata.ts";
 import { foldName } from "../../schema/schema-json.ts";
+import type { StructType } from "../../schema/types.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName, quoteText } from "../../sql/sql-text.ts";
 import { locateFiles } from "../../table/scan/data-files.ts";
@@ -51,7 +53,7 @@ export async function matchedRows(room: WriteRoom, plan: RewritePlan, marks: boo
   const predicate =
     where === undefined
       ? always
-      : await predicateFromSql(room.session, where, snapshot.schema, subqueries?.rowName);
+      : await predicateFromSql(room.session, where, prunable(plan), subqueries?.rowName);
   const { files: adds } = await (await snapshot.files()).prune(predicate);
   if (subqueries !== undefined) {
     const translated = where === undefined ? undefined : translatedCondition(plan, where);
@@ -88,6 +90,15 @@ export async function matchedRows(room: WriteRoom, plan: RewritePlan, marks: boo
   const condition = translated ?? (await rowCondition(fenced, where, snapshot.schema));
   const files = await countedFiles(room.session, adds, { scan: scan.sql, place, condition, marks });
   return { predicate, condition, files, wholeFiles: false };
+}
+
+/** The columns by which files may be left out: Spark pads CHAR columns, of which the log knows what is stored. */
+function prunable({ condition, snapshot: { schema } }: RewritePlan): StructType {
+  if (condition === undefined) return schema;
+  return {
+    ...schema,
+    fields: schema.fields.filter((field) => columnMetadata(field).charLength?.kind !== "char"),
+  };
 }
 
 /** The plan's translated condition, which fails for a row for which it cannot be evaluated. */

@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import type { Table } from "../../src/api/table.ts";
+import { isVarveError } from "../../src/errors.ts";
+import { schema } from "../../src/schema/builder.ts";
+import { parseSchema } from "../../src/schema/schema-json.ts";
+import { freshFolder, rowsOf } from "../operations/table-folder.ts";
+
+async function filled(): Promise<Table> {
+  const table = await createTable(join(freshFolder(), "t"), {
+    schema: schema().integer("id").string("v").boolean("b").date("d").build(),
+  });
+  await table.sql(
+    "INSERT INTO t VALUES (1, 'a', true, DATE'2024-01-01'), (2, 'b1', false, DATE'9998-12-31'), (3, NULL, NULL, NULL)",
+    {},
+  );
+  return table;
+}
+
+async function codeOf(run: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await run;
+    return undefined;
+  } catch (error) {
+    if (!isVarveError(error)) throw error;
+    return error.code;
+  }
+}
+
+describe("expressions of DELETE and UPDATE", () => {
+  it.each(["b = 1", "d = 5", "d > true", "id = 1 AND v", "id = 1 OR id", "b IN (1, 2)"])(
+    "%s compares types that Spark does not compare, and nothing is changed",
+    async (where) => {
+      await using table = await filled();
+      expect(await codeOf(table.sql(`DELETE FROM t WHERE ${where}`, {}))).toBe("SQL_FAILED");
+      expect((await rowsOf(table)).length).toBe(3);
+    },
+  );
+
+  it.each([
+    ["v RLIKE '^[a-z]$'", [2, 3]],
+    ["v LIKE ANY ('a%', '%1')", [3]],
+    ["split(concat(v, ',z'), ',')[0] = 'a'", [2, 3]],
+    ["concat(v, 'x') IS NULL", [1, 2]],
+    ["regexp_replace(v, '[0-9]', '') = 'b'", [1, 3]],
+    ["id = ' 2 '", [1, 3]],
+    ["d + 1 = '2024-01-02T10:00:00'", [2, 3]],
+    ["try_cast(v AS INT) IS NULL", []],
+    ["lpad(id, 3, '0') = '002'", [1, 3]],
+    ["id / 2.0 = 1", [1, 3]],
+  ])("%s is true for the rows of Spark", async (where, left) => {
+    await using table = await filled();
+    await table.sql(`DELETE FROM t WHERE ${where}`, {});
+    expect((await rowsOf(table)).map(({ id }) => id)).toEqual(left);
+  });
+
+  it("become text of arrays, maps, structs and floats as Spark writes it", async () => {
+    await using table = await filled();
+    await table.sql(
+      "UPDATE t SET v = array(1, NULL) WHERE id = 1; UPDATE t SET v = map('k', 1.5F) WHERE id = 2; UPDATE t SET v = struct(id AS a, 1e-4D) WHERE id = 3",
+      {},
+    );
+    expect((await rowsOf(table)).map(({ v }) => v)).toEqual(["[1, null]", "{k -> 1.5}", "{3, 1.0E-4}"]);
+  });
+
+  it("are refused where the engine would compute them otherwise than Spark", async () => {
+    await using table = await filled();
+    const refused = ["soundex(v) || concat(v, 'x') = 'a'", "string_split_regex(v, 'x')[1] = 'a'"];
+    for (const where of refused)
+      expect(await codeOf(table.sql(`DELETE FROM t WHERE ${where}`, {}))).toBe("UNSUPPORTED_FEATURE");
+    expect(await codeOf(table.sql("UPDATE t SET v = hash(v)", {}))).toBe("UNSUPPORTED_FEATURE");
+  });
+
+  it("take no version of the table to change", async () => {
+    await using table = await filled();
+    expect(await codeOf(table.sql("DELETE FROM t VERSION AS OF 0 WHERE id = 1", {}))).toBe("SQL_FAILED");
+    expect(await codeOf(table.sql("UPDATE t VERSION AS OF 0 SET id = 1", {}))).toBe("SQL_FAILED");
+  });
+
+  it("compare CHAR columns padded with spaces, as Spark reads them", async () => {
+    const text = JSON.stringify({
+      type: "struct",
+      fields: [
+        { name: "id", type: "integer", nullable: true, metadata: {} },
+        { name: "c", type: "string", nullable: true, metadata: { __CHAR_VARCHAR_TYPE_STRING: "char(3)" } },
+      ],
+    });
+    const charSchema = parseSchema(text);
+    await using table = await createTable(join(freshFolder(), "t"), { schema: charSchema });
+    await table.sql("INSERT INTO t VALUES (1, 'a'), (2, 'ab'), (3, 'abc')", {});
+    await table.sql("DELETE FROM t WHERE c = 'a  '", {});
+    await table.sql("DELETE FROM t WHERE c IN ('ab ', 'x')", {});
+    expect((await rowsOf(table)).map(({ id }) => id)).toEqual([3]);
+    await table.sql("UPDATE t SET id = length(c) WHERE c > 'ab'", {});
+    expect((await rowsOf(table)).map(({ id }) => id)).toEqual([3]);
+  });
+});
