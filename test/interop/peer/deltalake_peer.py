@@ -79,8 +79,8 @@ class DeltalakePeer:
         result = DeltaTable(path).optimize.compact()
         return {"filesAdded": result["numFilesAdded"], "filesRemoved": result["numFilesRemoved"]}
 
-    def vacuum(self, path):
-        return DeltaTable(path).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    def vacuum(self, path, dry_run=False, full=False):
+        return DeltaTable(path).vacuum(retention_hours=0, dry_run=dry_run, enforce_retention_duration=False, full=full)
 
     def checkpoint(self, path):
         DeltaTable(path).create_checkpoint()
