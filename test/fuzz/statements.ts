@@ -101,7 +101,7 @@ const types = [
   "nosuch",
 ];
 
-export function expression(random: Random, depth = 0): string {
+function expression(random: Random, depth = 0): string {
   const inner = () => expression(random, depth + 1);
   if (depth > 3 || random.below(3) === 0)
     return random.below(2) === 0 ? random.of(columns) : random.of(literals);

@@ -30,7 +30,7 @@ const changesOf = (type: ModelChange["type"], rows: readonly Tracked[]): ModelCh
   rows.map(({ values }) => ({ type, values }));
 
 /** Rows with values of every column. */
-export function newRows(random: Random, columns: readonly string[], count: number): ModelRow[] {
+function newRows(random: Random, columns: readonly string[], count: number): ModelRow[] {
   const letter = () => random.of(["a", "b", "c", null, "d'\"`\\"]);
   const value: Readonly<Record<string, () => unknown>> = {
     id: () => (random.below(12) === 0 ? null : BigInt(random.below(40))),
@@ -167,6 +167,57 @@ const maintainLog: Operation = async ({ table, state }) => {
   return { told: "checkpoint", rows: state.rows, changes: [], commits: false };
 };
 
+/** The clauses of a merge: the table's rows that match a row of the source or none, and the source's that match none. */
+const merge: Operation = async ({ table, random, state }) => {
+  const { columns } = state;
+  const drawn = newRows(random, columns, 2 + random.below(10));
+  const source = drawn.filter(({ id }, index) => id === null || drawn.findIndex((row) => row["id"] === id) === index);
+  const matchOf = ({ id }: ModelRow) => (id === null ? undefined : source.find((row) => row["id"] === id));
+  const first = condition(random, columns, "target.");
+  const unmatched = condition(random, columns, "source.");
+  const alone = condition(random, columns, "target.");
+  const deletesFirst = random.below(2) === 0;
+  const insertsAll = random.below(2) === 0;
+  const changesAlone = random.below(3) === 0;
+  let builder = table.merge(source, { on: "target.id = source.id" });
+  builder = deletesFirst
+    ? builder.whenMatchedDelete({ condition: first.sql }).whenMatchedUpdateAll()
+    : builder.whenMatchedUpdate({ set: { id: "source.id + 100" }, condition: first.sql });
+  builder = builder.whenNotMatchedInsertAll(insertsAll ? {} : { condition: unmatched.sql });
+  if (changesAlone)
+    builder = builder
+      .whenNotMatchedBySourceUpdate({ set: { id: "target.id + 1000" }, condition: alone.sql })
+      .whenNotMatchedBySourceDelete();
+  await builder.execute();
+  const changes: ModelChange[] = [];
+  const rows: Tracked[] = [];
+  const become = (row: Tracked, values: ModelRow) => {
+    changes.push({ type: "update_preimage", values: row.values }, { type: "update_postimage", values });
+    rows.push({ ...row, values });
+  };
+  for (const row of state.rows) {
+    const { values } = row;
+    const match = matchOf(values);
+    const chosen = match !== undefined && first.of(values) === true;
+    if (match !== undefined && deletesFirst) {
+      if (chosen) changes.push({ type: "delete", values });
+      else become(row, match);
+    } else if (chosen) become(row, { ...values, id: (match["id"] as bigint) + 100n });
+    else if (match !== undefined || !changesAlone) rows.push(row);
+    else if (alone.of(values) === true)
+      become(row, { ...values, id: values["id"] === null ? null : (values["id"] as bigint) + 1000n });
+    else changes.push({ type: "delete", values });
+  }
+  for (const values of source) {
+    const isMatched = values["id"] !== null && state.rows.some((row) => row.values["id"] === values["id"]);
+    if (isMatched || !(insertsAll || unmatched.of(values) === true)) continue;
+    changes.push({ type: "insert", values });
+    rows.push({ values });
+  }
+  const told = `merge of ${source.length} rows (${deletesFirst ? "delete" : "update"} where ${first.sql}; insert ${insertsAll ? "all" : `where ${unmatched.sql}`}${changesAlone ? `; others update where ${alone.sql}, or delete` : ""})`;
+  return { told, rows, changes, commits: changes.length > 0 };
+};
+
 /** Every operation by its share of the steps. */
 export const operations: readonly Operation[] = [
   append,
@@ -177,6 +228,9 @@ export const operations: readonly Operation[] = [
   remove,
   update,
   update,
+  merge,
+  merge,
+  merge,
   overwrite,
   replaceWhere,
   replacePartitions,
