@@ -8,7 +8,7 @@ export interface Step {
   readonly table: Table;
   readonly random: Random;
   readonly state: ModelVersion;
-  /** Every version so far, the newest last. */
+  /** Every version so far whose rows can still be read, the newest last. */
   readonly past: readonly ModelVersion[];
 }
 
@@ -19,8 +19,10 @@ export interface Expected {
   readonly columns?: readonly string[] | undefined;
   /** Rows of the feed; absent if only their effect is known, because a file stands for its rows. */
   readonly changes?: readonly ModelChange[] | undefined;
-  /** Whether a commit was made; default true. */
-  readonly commits?: boolean | undefined;
+  /** Whether a commit was made, or how many; default true. */
+  readonly commits?: boolean | number | undefined;
+  /** Versions whose rows can be read no more. */
+  readonly unreadable?: readonly number[] | undefined;
 }
 
 /** One operation, carried out on the table and on the model. */
@@ -223,6 +225,55 @@ const merge: Operation = async ({ table, random, state }) => {
   return { told, rows, changes, commits: changes.length > 0 };
 };
 
+const vacuum: Operation = async ({ table, random, state }) => {
+  const record = random.below(2) === 0;
+  const { outcome, unreadableVersions, files } = await table.vacuum({
+    retainHours: 0,
+    retentionCheck: false,
+    record,
+  });
+  const unreadable = unreadableVersions.flatMap(({ from, to }) =>
+    Array.from({ length: to - from + 1 }, (_, index) => from + index),
+  );
+  return {
+    told: `vacuum of ${files.length} files, after which ${unreadable.join(", ") || "no version"} cannot be read (${outcome})`,
+    rows: state.rows,
+    changes: [],
+    commits: record && outcome === "deleted" ? 2 : 0,
+    unreadable,
+  };
+};
+
+/** Changes of the columns that {@link addColumn} adds. */
+const alterColumns: Operation = async (step) => {
+  const { table, random, state } = step;
+  const extra = state.columns.filter((name) => name.startsWith("extra"));
+  if (table.snapshot().properties["delta.columnMapping.mode"] !== "name" || extra.length === 0)
+    return addColumn(step);
+  const chosen = random.of(extra);
+  const rows = (from: string, to?: string): Tracked[] =>
+    state.rows.map((row) => {
+      const { [from]: moved, ...rest } = row.values;
+      return { ...row, values: to === undefined ? rest : { ...rest, [to]: moved } };
+    });
+  if (random.below(2) === 0) {
+    const columns = state.columns.filter((name) => name !== chosen);
+    await table.alter({ dropColumns: [chosen] });
+    return { told: `drop column ${chosen}`, columns, rows: rows(chosen), changes: [] };
+  }
+  const renamed = `extra${state.version}r`;
+  const columns = state.columns.map((name) => (name === chosen ? renamed : name));
+  await table.alter({ renameColumns: { [chosen]: renamed } });
+  return { told: `rename column ${chosen}`, columns, rows: rows(chosen, renamed), changes: [] };
+};
+
+const enableVectors: Operation = async ({ table, state }) => {
+  const isOn = table.snapshot().properties["delta.enableDeletionVectors"] === "true";
+  const value = isOn ? "false" : "true";
+  await table.alter({ set: { "delta.enableDeletionVectors": value }, upgradeProtocol: true });
+  return { told: `deletion vectors ${value}`, rows: state.rows, changes: [] };
+};
+
 /** Every operation by its share of the steps. */
 export const operations: readonly Operation[] = [
   append,
@@ -241,5 +292,8 @@ export const operations: readonly Operation[] = [
   replacePartitions,
   optimize,
   restore,
+  vacuum,
+  alterColumns,
+  enableVectors,
   maintainLog,
 ];
