@@ -78,9 +78,13 @@ function columnOptions(columns: readonly ChangedColumn[]): AlterOptions {
 }
 
 function namedTwice(path: readonly string[]): VarveError {
-  return new VarveError("INVALID_ARGUMENT", `ALTER COLUMN changes ${pathText(path)} twice. Change it once.`, {
-    column: [...path],
-  });
+  return new VarveError(
+    "INVALID_ARGUMENT",
+    `Column ${pathText(path)} is changed twice by ALTER COLUMN. Change it once.`,
+    {
+      column: [...path],
+    },
+  );
 }
 
 function alterationOf(change: ColumnChange): ColumnAlteration {
