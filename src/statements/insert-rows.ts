@@ -145,7 +145,12 @@ function targetColumns(
   fixed: readonly FixedValue[],
   given: number,
 ): readonly StructField[] {
-  if (columns !== undefined && columns !== "name") return listedColumns(columns, schema.fields);
+  if (columns === "name") {
+    // Rows of VALUES have the names col1, col2, …
+    const names = Array.from({ length: given }, (_, index) => `col${index + 1}`);
+    return listedColumns(names, schema.fields);
+  }
+  if (columns !== undefined) return listedColumns(columns, schema.fields);
   const open = schema.fields.filter((field) => !fixed.some((one) => one.field === field));
   if (given === open.length || (evolves && given > open.length)) return open;
   throw wrongArity(open, given, 0);

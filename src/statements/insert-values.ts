@@ -33,13 +33,21 @@ export interface InsertedValues {
  * cannot evaluate as Spark would
  */
 export function valuesSource({ columns, rows, now }: InsertedValues): AssignedSource {
-  const used = columns.flatMap((field, index) => {
-    const values = rows.map((row) => row[index] ?? "default");
-    if (!values.every((value) => value === "default"))
+  const given = columns.map((field, index) => ({
+    field,
+    values: rows.map((row) => row[index] ?? "default"),
+  }));
+  const isGiven = ({ values }: GivenColumn) => values.some((value) => value !== "default");
+  // Rows have at least one column.
+  const first = given.some(isGiven) ? undefined : given.find(({ field }) => !isComputed(field));
+  const used = given.flatMap((column) => {
+    const { field, values } = column;
+    if (column === first || isGiven(column))
       return [{ field, cells: values.map((value, row) => cellOf(value, field, { now, row })) }];
     requireNotAlways(field);
     return [];
   });
+  if (used.length === 0) throw onlyComputed(columns);
   const names = used.map((_, index) => ({
     value: plainName(`v${index}`),
     fails: plainName(`f${index}`),
@@ -53,8 +61,7 @@ export function valuesSource({ columns, rows, now }: InsertedValues): AssignedSo
       })}, ${row})`,
   );
   const heads = [...names.flatMap(({ value, fails, text }) => [value, fails, text]), plainName("n")];
-  const select =
-    used.length === 0 ? onlyDefaults(rows.length) : sql`SELECT * FROM (VALUES ${lines}) AS v(${heads})`;
+  const select = sql`SELECT * FROM (VALUES ${lines}) AS v(${heads})`;
   const assigned = used.map(({ field, cells }, index): AssignedColumn => {
     const { value, fails, text } = names[index] ?? { value: sql`NULL`, fails: sql`FALSE`, text: sql`NULL` };
     const found = [...new Set(cells.map((cell) => cell.type))].join(" or ");
@@ -79,8 +86,23 @@ export function valuesSource({ columns, rows, now }: InsertedValues): AssignedSo
   return { assigned: { sql: select, columns: columnsOfRows }, assign: () => assigned, needsRows: false };
 }
 
-function onlyDefaults(rows: number) {
-  return sql`SELECT CAST(range AS INTEGER) AS n FROM range(${rows})`;
+interface GivenColumn {
+  readonly field: StructField;
+  readonly values: readonly AssignedValue[];
+}
+
+function isComputed(field: StructField): boolean {
+  const { generation, identity } = columnMetadata(field);
+  return generation !== undefined || identity !== undefined;
+}
+
+function onlyComputed(columns: readonly StructField[]): VarveError {
+  const names = columns.map(({ name }) => pathText([name])).join(", ");
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `The INSERT has DEFAULT alone for ${names}, which are computed. Give a value for at least one other column. Nothing was written.`,
+    { columns: columns.map(({ name }) => name) },
+  );
 }
 
 interface Cell {
@@ -119,8 +141,8 @@ function constantOf(text: string, field: StructField, row: number): Term {
 /** The default of a column in a row where other rows have values. */
 function defaultOf(field: StructField, now: number): Term {
   requireNotAlways(field);
-  const { default: expression, generation, identity } = columnMetadata(field);
-  if (generation !== undefined || identity !== undefined)
+  const { default: expression } = columnMetadata(field);
+  if (isComputed(field))
     throw new VarveError(
       "UNSUPPORTED_FEATURE",
       `Column ${pathText([field.name])} is computed, so an INSERT has DEFAULT for it in all of its rows or in none. Insert the others separately. Nothing was written.`,

@@ -17,10 +17,10 @@ import { selectRows } from "./select-rows.ts";
 import { vacuumTable } from "./vacuum-table.ts";
 
 type Executors = {
-  readonly [Kind in StatementBody["kind"]]?: Executor<Extract<StatementBody, { readonly kind: Kind }>>;
+  readonly [Kind in StatementBody["kind"]]: Executor<Extract<StatementBody, { readonly kind: Kind }>>;
 };
 
-/** What runs each kind of statement; those that are not here are read, and refused by name. */
+/** What runs each kind of statement. */
 const executors: Executors = {
   SELECT: selectRows,
   INSERT: insertRows,
@@ -43,13 +43,11 @@ const executors: Executors = {
  * Runs statements in their order, each a commit of its own. All of the text is read first, so that a mistake in
  * it changes nothing.
  *
- * @throws `SQL_FAILED` with the position for a text that cannot be read, `UNSUPPORTED_FEATURE` naming a
- * statement that is not supported, before anything is run; then the errors of the statements, with the index
- * of the statement (`statement`) in `data`
+ * @throws `SQL_FAILED` with the position for a text that cannot be read, before anything is run; then the errors of
+ * the statements, with the index of the statement (`statement`) in `data`
  */
 export async function runStatements(text: string, context: StatementContext): Promise<StatementResult[]> {
   const statements = parseStatements(text);
-  for (const { body } of statements) requireSupported(body);
   const results: StatementResult[] = [];
   for (const [index, statement] of statements.entries()) {
     throwIfCancelled(context.signal, "running statements");
@@ -94,13 +92,4 @@ async function located<T>(
       error,
     );
   }
-}
-
-function requireSupported({ kind }: StatementBody): void {
-  if (executors[kind] !== undefined) return;
-  throw new VarveError(
-    "UNSUPPORTED_FEATURE",
-    `varve does not support the statement ${kind} yet. Nothing of the text was run.`,
-    { statement: kind },
-  );
 }

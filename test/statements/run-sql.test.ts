@@ -87,12 +87,6 @@ describe("statements on tables", () => {
       code: "SQL_FAILED",
       data: { line: 1, column: 42, found: "t", expected: "FROM" },
     });
-    expect(
-      await failing(table.sql(`${insert}; GENERATE symlink_format_manifest FOR TABLE t`, {})),
-    ).toMatchObject({
-      code: "UNSUPPORTED_FEATURE",
-      data: { statement: "GENERATE" },
-    });
     expect((await table.refresh()).version).toBe(1);
   });
 

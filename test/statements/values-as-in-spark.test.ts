@@ -64,6 +64,29 @@ describe("expressions of DELETE and UPDATE", () => {
     expect((await rowsOf(table)).map(({ v }) => v)).toEqual(["[1, null]", "{k -> 1.5}", "{3, 1.0E-4}"]);
   });
 
+  it.each([
+    ["'5' + 1", "6"],
+    ["id - '2'", "-1"],
+    ["id * '1.5'", "SCHEMA_MISMATCH"],
+    ["'1.5' * 2.0", "3.0"],
+    ["'7' / 2", "3.5"],
+    ["'7' % id", "0"],
+    ["NULL + 1", null],
+    ["id + NULL", null],
+    ["NULL / 2", null],
+  ])("%s is computed among numbers", async (value, expected) => {
+    await using table = await filled();
+    const run = table.sql(`UPDATE t SET v = ${value} WHERE id = 1`, {});
+    if (expected === "SCHEMA_MISMATCH") expect(await codeOf(run)).toBe(expected);
+    else {
+      await run;
+      expect((await rowsOf(table))[0]?.["v"]).toBe(expected);
+    }
+    expect(
+      await codeOf(table.sql(`INSERT INTO t VALUES (4, ${value.replace("id", "1")}, true, NULL)`, {})),
+    ).toBe(expected === "SCHEMA_MISMATCH" ? expected : undefined);
+  });
+
   it("are refused where the engine would compute them otherwise than Spark", async () => {
     await using table = await filled();
     const refused = ["soundex(v) || concat(v, 'x') = 'a'", "string_split_regex(v, 'x')[1] = 'a'"];
@@ -94,5 +117,32 @@ describe("expressions of DELETE and UPDATE", () => {
     expect((await rowsOf(table)).map(({ id }) => id)).toEqual([3]);
     await table.sql("UPDATE t SET id = length(c) WHERE c > 'ab'", {});
     expect((await rowsOf(table)).map(({ id }) => id)).toEqual([3]);
+  });
+});
+
+describe("VALUES of an INSERT", () => {
+  it("may be DEFAULT alone", async () => {
+    await using table = await filled();
+    await table.sql(
+      "INSERT INTO t VALUES (DEFAULT, DEFAULT, DEFAULT, DEFAULT), (DEFAULT, DEFAULT, DEFAULT, DEFAULT)",
+      {},
+    );
+    await table.sql("INSERT INTO t (v) VALUES (DEFAULT)", {});
+    const empty = (await rowsOf(table)).filter(({ id, v, b, d }) =>
+      [id, v, b, d].every((value) => value === null),
+    );
+    expect(empty.length).toBe(3);
+  });
+
+  it("have the names col1, col2, … where columns are matched by name", async () => {
+    await using table = await filled();
+    expect(await codeOf(table.sql("INSERT INTO t BY NAME VALUES (4, 'x', true, NULL)", {}))).toBe(
+      "COLUMN_NOT_FOUND",
+    );
+    await using named = await createTable(join(freshFolder(), "t"), {
+      schema: schema().integer("col2").string("col1").build(),
+    });
+    await named.sql("INSERT INTO t BY NAME VALUES ('x', 4)", {});
+    expect(await rowsOf(named)).toMatchObject([{ col1: "x", col2: 4 }]);
   });
 });

@@ -102,7 +102,8 @@ export const dateRules: readonly Rule[] = [
     (name): Rule => ({
       names: [name],
       spell: (_, [x, count]) => `${x} ${name} ${count}`,
-      forms: [{ takes: [date, int], domain: ordinary, build: (args) => shifted(args, name) }],
+      // Text beside a number is a number.
+      forms: [{ takes: [date, int], domain: ordinary, exact: true, build: (args) => shifted(args, name) }],
     }),
   ),
   { names: ["datediff", "date_diff"], forms: [{ takes: [date, date], build: (args) => difference(args) }] },

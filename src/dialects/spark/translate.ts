@@ -5,6 +5,7 @@ import type { ArrayType, DeltaType, StructField, StructType } from "../../schema
 import { sql } from "../../sql/sql.ts";
 import { lambda, quoteText } from "../../sql/sql-text.ts";
 import { castTo } from "./casts.ts";
+import { commonTerms } from "./coercion.ts";
 import { constructors } from "./constructors.ts";
 import { applyLambda, lambdaFunctions } from "./lambdas.ts";
 import { literal } from "./literals.ts";
@@ -67,6 +68,7 @@ const bareFunctions: ReadonlySet<string> = new Set(
 );
 
 const connectives: ReadonlySet<string> = new Set(["and", "or", "not"]);
+const arithmetic: ReadonlySet<string> = new Set(["+", "-", "*", "/", "%", "div", "mod", "pmod"]);
 /** What Spark casts to text unasked. */
 const writable: readonly TypeKind[] = [...numberKinds, ...momentKinds, "boolean"];
 
@@ -254,7 +256,8 @@ function callTerm({ name, args: syntaxes }: CallSyntax, scope: Scope): Term {
   const isSpecial = construct !== undefined || Object.hasOwn(castFunctions, name);
   const forms = isSpecial ? [] : byName.get(name);
   if (forms === undefined) throw unsupported(`the function or operator ${name}`);
-  const args = syntaxes.map((arg) => translate(arg, scope));
+  const given = syntaxes.map((arg) => translate(arg, scope));
+  const args = arithmetic.has(name) ? asNumbers(given) : given;
   const castType = args.length === 1 && Object.hasOwn(castFunctions, name) ? castFunctions[name] : undefined;
   if (castType !== undefined)
     return castTerm(args[0] ?? literalTerm(literal("void", null)), { type: castType });
@@ -274,6 +277,14 @@ function callTerm({ name, args: syntaxes }: CallSyntax, scope: Scope): Term {
   throw unsupported(
     `${describe(name)} with ${args.map(({ type }) => typeText(type)).join(", ") || "no arguments"}`,
   );
+}
+
+/** Operands of arithmetic: text beside a number is a bigint or a double, as in a comparison, and NULL has its type. */
+function asNumbers(args: readonly Term[]): readonly Term[] {
+  const isNumber = ({ type }: Term) => numberKinds.some((kind) => kind === kindOf(type));
+  const isOther = ({ type }: Term) => type === "string" || type === "void";
+  const casts = args.length === 2 && args.some(isNumber) && args.some(isOther);
+  return (casts ? commonTerms(args, false, true) : undefined) ?? args;
 }
 
 /** `struct['field']`. */

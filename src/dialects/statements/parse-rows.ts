@@ -75,7 +75,6 @@ export function parseInsert(reader: StatementReader): InsertStatement {
   const partition = reader.take("partition") ? reader.list(() => partitionEntry(reader)) : [];
   const columns = insertColumns(reader);
   const replace = overwrite ? undefined : replaceClause(reader);
-  if (columns === "name" && reader.isNext("values")) throw reader.unexpected("a query with named columns");
   const source = insertSource(reader);
   return { kind: "INSERT", target, overwrite, evolves, partition, columns, replace, source };
 }
