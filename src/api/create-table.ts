@@ -40,7 +40,7 @@ export async function createTableWith(
   options: CreateTableOptions,
 ): Promise<{ readonly table: Table; readonly written?: WriteResult | undefined }> {
   const known = knownOptions("createTable", options, createTableKeys);
-  const { schema, source, ifNotExists, partitionBy, properties, name, description } = known;
+  const { schema, source, ifNotExists, partitionBy, clusterBy, properties, name, description } = known;
   const { s3, openStore, memoryLimit, threads, temporaryFolder, world, cache, allowedPrefixes } = known;
   const split = splitTableUri(uri);
   if (split.point !== undefined)
@@ -65,6 +65,7 @@ export async function createTableWith(
     const written = await createVerb(context, {
       ...write,
       partitionBy,
+      clusterBy,
       properties,
       name,
       description,

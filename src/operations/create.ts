@@ -30,7 +30,7 @@ export interface CreateOptions
  * Creates a table in version 0, with its first rows if a source is given.
  *
  * @throws `TABLE_EXISTS`; `INVALID_ARGUMENT` without schema and source; `SCHEMA_INVALID`, `COLUMN_NOT_FOUND`
- * for partition columns; for a source as `append`
+ * for partition and clustering columns; for a source as `append`
  */
 export async function createTable(context: TableContext, options: CreateOptions): Promise<WriteOutcome> {
   await refuseExisting(context);
@@ -51,12 +51,8 @@ function createFromSource(
   const about = { txn, batchId, userMetadata, targetFileBytes };
   const definition = definitionOf(options, schema ?? { type: "struct", fields: [] });
   // Without a schema, an empty table stands in until the columns of the source are known.
-  const {
-    protocol,
-    metadata,
-    schema: defined,
-  } = defineTable(context.world, schema === undefined ? { schema: definition.schema } : definition);
-  const target = newTarget(context, protocol, metadata, defined);
+  const table = defineTable(context.world, schema === undefined ? { schema: definition.schema } : definition);
+  const target = newTarget(context, table);
   const { partitionBy: _, ...parameters } = createParameters([], definition);
   const plan: RowsPlan = {
     ...addedRows(target, { source, tests: writeTests(definition.properties ?? {}, options) }, about),
@@ -67,10 +63,11 @@ function createFromSource(
 }
 
 function definitionOf(options: CreateOptions, schema: StructType): TableDefinition {
-  const { partitionBy, properties, name, description } = options;
+  const { partitionBy, clusterBy, properties, name, description } = options;
   return {
     schema,
     partitionBy,
+    clusterBy,
     properties,
     name,
     description,

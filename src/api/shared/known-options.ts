@@ -109,7 +109,7 @@ function wrongKind(verb: string, option: string, kind: Kind): VarveError {
 }
 
 /** Options of every verb that are lists of columns' names. */
-const nameLists: ReadonlySet<string> = new Set(["columns", "partitionBy", "except"]);
+const nameLists: ReadonlySet<string> = new Set(["columns", "partitionBy", "clusterBy", "except"]);
 
 function requireNames(verb: string, option: string, value: unknown): void {
   if (Array.isArray(value) && value.every((name) => typeof name === "string")) return;

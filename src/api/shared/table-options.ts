@@ -201,6 +201,11 @@ export interface CreateTableOptions extends ContextOptions, BatchCommitOptions {
   readonly source?: Source | undefined;
   /** Names of partition columns. */
   readonly partitionBy?: readonly string[] | undefined;
+  /**
+   * Up to four columns, or fields of structs (`"address.city"`), by which {@link Table.optimize} clusters files, so
+   * that a condition on any of them skips most; instead of partitions.
+   */
+  readonly clusterBy?: readonly string[] | undefined;
   /** Table properties such as `delta.appendOnly`; `delta.feature.NAME` = `supported` lists a feature. */
   readonly properties?: Readonly<Record<string, string>> | undefined;
   readonly name?: string | undefined;
@@ -261,6 +266,7 @@ export const createTableKeys = {
   schema: true,
   source: true,
   partitionBy: true,
+  clusterBy: true,
   properties: true,
   name: true,
   description: true,

@@ -21,6 +21,7 @@ export function addCreate(program: Command): void {
     )
     .option("--schema <file>", "Delta schema as JSON, as printed by varve schema --format json")
     .option("-p, --partition-by <columns>", "partition columns, separated by commas", nameList)
+    .option("--cluster-by <columns>", "columns by which files are clustered, separated by commas", nameList)
     .option(
       "--property <name=value>",
       "table property such as delta.appendOnly=true; repeat for more",
@@ -30,7 +31,7 @@ export function addCreate(program: Command): void {
     .option("--description <text>", "description in the table's metadata")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve create ./flights --from january.parquet --partition-by origin\n  $ varve create ./orders --schema schema.json --property delta.enableChangeDataFeed=true",
+      "\nExamples:\n  $ varve create ./flights --from january.parquet --partition-by origin\n  $ varve create ./delays --from january.parquet --cluster-by origin,delay\n  $ varve create ./orders --schema schema.json --property delta.enableChangeDataFeed=true",
     );
   withStoreFlags(withWriteFlags(command)).action(create);
 }
@@ -39,6 +40,7 @@ interface CreateFlags extends WriteFlags {
   readonly from?: readonly string[] | undefined;
   readonly schema?: string | undefined;
   readonly partitionBy?: readonly string[] | undefined;
+  readonly clusterBy?: readonly string[] | undefined;
   readonly property?: Readonly<Record<string, string>> | undefined;
   readonly name?: string | undefined;
   readonly description?: string | undefined;
@@ -57,6 +59,7 @@ async function create(uri: string, flags: CreateFlags): Promise<void> {
       schema,
       source: flags.from === undefined ? undefined : fileSource(input.files, flags),
       partitionBy: flags.partitionBy,
+      clusterBy: flags.clusterBy,
       properties: flags.property,
       name: flags.name,
       description: flags.description,

@@ -5,10 +5,10 @@ import { metadataKeys } from "../../schema/column-metadata.ts";
 import { typeToJson } from "../../schema/schema-json.ts";
 import { pathText } from "../../schema/type-names.ts";
 import type { StructField } from "../../schema/types.ts";
+import type { NewClustering } from "../../table/definition/cluster-by.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { PlannedConstraints } from "./alter-constraints.ts";
 import type { AlterOptions } from "./alter-options.ts";
-import type { NewClustering } from "./cluster-by.ts";
 import type { ColumnChanges, NewColumn, PathAlteration } from "./column-options.ts";
 import type { Definition } from "./next-definition.ts";
 

@@ -16,13 +16,18 @@ import type { CommittedResult, ReadSet } from "../../table/commit/commit-request
 import { maintainLog } from "../../table/commit/log-maintenance.ts";
 import { nameRowTrackingColumns } from "../../table/commit/row-ids.ts";
 import { commitChange } from "../../table/commit/table-change.ts";
+import {
+  type ClusteredTable,
+  logicalColumns,
+  type NewClustering,
+  newClustering,
+} from "../../table/definition/cluster-by.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
 import { requireFeedNames } from "../../table/rules/feed-columns.ts";
 import { changedColumns, type TableColumns } from "./alter-columns.ts";
 import { planConstraints, requireConstraints } from "./alter-constraints.ts";
 import { type AlterOperation, operationOf } from "./alter-operation.ts";
 import type { AlterOptions, AlterOutcome } from "./alter-options.ts";
-import { type ClusteredTable, logicalColumns, type NewClustering, newClustering } from "./cluster-by.ts";
 import { type ColumnChanges, columnChanges } from "./column-options.ts";
 import { readsRows, rowChanges, setsNotNull } from "./column-rows.ts";
 import { withoutFeatures } from "./drop-features.ts";

@@ -14,13 +14,13 @@ export function createEmpty(
   definition: TableDefinition,
   { userMetadata, signal }: Pick<TableChange, "userMetadata" | "signal"> = {},
 ): Promise<CommitResult> {
-  const { protocol, metadata } = defineTable(context.world, definition);
+  const { protocol, metadata, clustering } = defineTable(context.world, definition);
   return commitChange(
     { context },
     {
       operation: "CREATE TABLE",
       operationParameters: createParameters(metadata.partitionColumns, definition),
-      definition: [protocol, metadata],
+      definition: [protocol, metadata, ...(clustering === undefined ? [] : [clustering])],
       userMetadata,
       signal,
     },
@@ -30,10 +30,11 @@ export function createEmpty(
 /** How the history shows a table's creation, under Spark's names. */
 export function createParameters(
   partitionColumns: readonly string[],
-  { properties, description }: Pick<TableDefinition, "properties" | "description">,
+  { clusterBy, properties, description }: Pick<TableDefinition, "clusterBy" | "properties" | "description">,
 ): Readonly<Record<string, string>> {
   return defined({
     partitionBy: JSON.stringify(partitionColumns),
+    clusterBy: clusterBy === undefined ? undefined : JSON.stringify(clusterBy),
     properties: JSON.stringify(properties ?? {}),
     description,
     isManaged: "false",

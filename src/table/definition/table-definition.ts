@@ -1,5 +1,5 @@
 import { VarveError } from "../../errors.ts";
-import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import type { DomainMetadataAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { constraintNames } from "../../protocol/constraint-names.ts";
 import {
   featuresOfProperties,
@@ -18,21 +18,26 @@ import type { World } from "../../util/world.ts";
 import { nameRowTrackingColumns } from "../commit/row-ids.ts";
 import { checkPartitioning } from "../data-files/writable-schema.ts";
 import { requireFeedNames } from "../rules/feed-columns.ts";
+import { newClustering } from "./cluster-by.ts";
 
 /** Definition of a new table. */
 export interface TableDefinition {
   readonly schema: StructType;
   readonly partitionBy?: readonly string[] | undefined;
+  /** Columns, or fields of structs (`"address.city"`), by which files are clustered. */
+  readonly clusterBy?: readonly string[] | undefined;
   /** Table properties such as `delta.appendOnly`; `delta.feature.NAME` = `supported` lists a feature. */
   readonly properties?: Readonly<Record<string, string>> | undefined;
   readonly name?: string | undefined;
   readonly description?: string | undefined;
 }
 
-/** The first two actions of a table, and its schema as in these. */
+/** The first actions of a table, and its schema as in these. */
 export interface NewTable {
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
+  /** Absent unless the table is clustered. */
+  readonly clustering?: DomainMetadataAction | undefined;
   readonly schema: StructType;
 }
 
@@ -46,7 +51,7 @@ const baseFeatures: readonly string[] = ["appendOnly", "invariants"];
  * names if columns are mapped.
  *
  * @throws `INVALID_ARGUMENT` for properties as `requestedProperties`, `UNSUPPORTED_FEATURE` for a feature that
- * varve does not write, `COLUMN_NOT_FOUND` and `SCHEMA_INVALID` for partition columns
+ * varve does not write, `COLUMN_NOT_FOUND` and `SCHEMA_INVALID` for partition columns, and as `newClustering`
  */
 export function defineTable(world: World, definition: TableDefinition): NewTable {
   const { features: listed, properties } = requestedProperties(definition.properties ?? {});
@@ -56,20 +61,28 @@ export function defineTable(world: World, definition: TableDefinition): NewTable
     ? nameRowTrackingColumns(properties, world)
     : properties;
   const mapped = mapColumns(world, definition.schema, tracked);
-  const features = [...new Set([...listed, ...neededFeatures(mapped.schema, mapped.properties)])];
+  const metadata: MetadataAction = {
+    kind: "metaData",
+    id: world.uuid(),
+    name: definition.name,
+    description: definition.description,
+    format: { provider: "parquet", options: {} },
+    schemaString: serializeSchema(mapped.schema),
+    partitionColumns,
+    configuration: mapped.properties,
+    createdTime: world.now(),
+  };
+  const table = { schema: mapped.schema, metadata, domain: undefined, before: [] };
+  const clustering = newClustering(table, definition.clusterBy ?? []).domain;
+  const features = new Set([
+    ...listed,
+    ...neededFeatures(mapped.schema, mapped.properties),
+    ...(clustering === undefined ? [] : ["clustering"]),
+  ]);
   return {
-    protocol: protocolWith({ kind: "protocol", minReaderVersion: 1, minWriterVersion: 2 }, features),
-    metadata: {
-      kind: "metaData",
-      id: world.uuid(),
-      name: definition.name,
-      description: definition.description,
-      format: { provider: "parquet", options: {} },
-      schemaString: serializeSchema(mapped.schema),
-      partitionColumns,
-      configuration: mapped.properties,
-      createdTime: world.now(),
-    },
+    protocol: protocolWith({ kind: "protocol", minReaderVersion: 1, minWriterVersion: 2 }, [...features]),
+    metadata,
+    clustering,
     schema: mapped.schema,
   };
 }

@@ -2,7 +2,7 @@ import { openTypeText, schemaOfEngine } from "../../dialects/engine-types.ts";
 import type { EngineColumn } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
-import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import type { DomainMetadataAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { clusteringDomain } from "../../protocol/domains.ts";
 import { isFeatureActive } from "../../protocol/features.ts";
 import { requireWritable } from "../../protocol/obstacles.ts";
@@ -22,7 +22,7 @@ import {
 } from "../../schema/untyped-columns.ts";
 import { checkPartitioning } from "../../table/data-files/writable-schema.ts";
 import type { DataTarget } from "../../table/data-files/write-data-files.ts";
-import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
+import { missingFeatures, type NewTable, protocolWith } from "../../table/definition/table-definition.ts";
 import { type WriteRequirements, writeRequirements } from "../../table/rules/write-requirements.ts";
 import { optionText } from "../../util/option-text.ts";
 import type { World } from "../../util/world.ts";
@@ -36,8 +36,11 @@ export interface BatchTarget {
   readonly metadata: MetadataAction;
   readonly schema: StructType;
   readonly requirements: WriteRequirements;
-  /** Actions that the commit needs to change the schema: none, metadata, or protocol and metadata. */
-  readonly changes: readonly (ProtocolAction | MetadataAction)[];
+  /**
+   * Actions that the commit needs to change the schema: none, metadata, or protocol and metadata; for a new
+   * table also its clustering.
+   */
+  readonly changes: readonly (ProtocolAction | MetadataAction | DomainMetadataAction)[];
   /** Untyped columns to which the batch gives their types. */
   readonly typed?: readonly TypedColumn[] | undefined;
 }
@@ -58,9 +61,7 @@ export async function existingTarget(snapshot: LogSnapshot): Promise<BatchTarget
 /** The target of a table's first commit. */
 export function newTarget(
   context: TableContext,
-  protocol: ProtocolAction,
-  metadata: MetadataAction,
-  schema: StructType,
+  { protocol, metadata, schema, clustering }: NewTable,
 ): BatchTarget {
   requireWritable(protocol, metadata);
   return {
@@ -68,8 +69,8 @@ export function newTarget(
     protocol,
     metadata,
     schema,
-    requirements: writeRequirements({ protocol, metadata, schema }),
-    changes: [protocol, metadata],
+    requirements: writeRequirements({ protocol, metadata, schema, clustering }),
+    changes: [protocol, metadata, ...(clustering === undefined ? [] : [clustering])],
   };
 }
 
@@ -199,14 +200,15 @@ function withSchema(
   const protocol = protocolWith(target.protocol, missing);
   requireWritable(protocol, metadata);
   const requirements = writeRequirements({ protocol, metadata, schema: mapped.schema });
-  const changes = missing.length === 0 && target.snapshot !== undefined ? [metadata] : [protocol, metadata];
+  const domains = target.changes.filter((action) => action.kind === "domainMetadata");
+  const raised = missing.length > 0 || target.snapshot === undefined;
   return {
     ...target,
     protocol,
     metadata,
     schema: mapped.schema,
     requirements: { ...requirements, clusteringColumns: target.requirements.clusteringColumns },
-    changes,
+    changes: [...(raised ? [protocol] : []), metadata, ...domains],
   };
 }
 
@@ -231,7 +233,7 @@ function checkClustering(
   if (why === undefined) return;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `The table is clustered by ${columns.map(pathText).join(", ")}, so its schema cannot be replaced: ${why}. Keep the columns, or remove the clustering with Spark first (ALTER TABLE … CLUSTER BY NONE).`,
+    `The table is clustered by ${columns.map(pathText).join(", ")}, so its schema cannot be replaced: ${why}. Keep the columns, or remove the clustering first (ALTER TABLE … CLUSTER BY NONE).`,
     { clusteringColumns: columns.map((path) => [...path]) },
   );
 }

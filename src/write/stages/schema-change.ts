@@ -34,8 +34,7 @@ export function adaptedTarget(
     case "define": {
       const { context } = target;
       const schema = voidAsUntyped(schemaOfEngine(columns), change.table.partitionBy);
-      const table = defineTable(context.world, { ...change.table, schema });
-      return newTarget(context, table.protocol, table.metadata, table.schema);
+      return newTarget(context, defineTable(context.world, { ...change.table, schema }));
     }
   }
 }

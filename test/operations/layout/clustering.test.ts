@@ -2,9 +2,13 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../../src/api/create-table.ts";
 import { fsck } from "../../../src/api/fsck.ts";
+import { openTable } from "../../../src/api/open-table.ts";
+import type { CreateTableOptions } from "../../../src/api/shared/table-options.ts";
 import type { Table } from "../../../src/api/table.ts";
 import type { AddAction } from "../../../src/protocol/actions.ts";
 import { schema } from "../../../src/schema/builder.ts";
+import { check, suite } from "../../../src/suite.ts";
+import { logicalColumns } from "../../../src/table/definition/cluster-by.ts";
 import { clusteringBins, cubeOf } from "../../../src/write/layout/cubes.ts";
 import { freshFolder } from "../table-folder.ts";
 import { filesOf, firstDifference, rowTexts, shareRead } from "./layout-table.ts";
@@ -142,5 +146,61 @@ describe("the files that a clustering takes", () => {
     const odd = { ...file(5, "d"), tags: { ZCUBE_ID: "d", ZCUBE_ZORDER_BY: "{" } };
     expect(taken([sparse])).toEqual([[sparse.path]]);
     expect(taken([odd])).toEqual([[odd.path]]);
+  });
+});
+
+describe("creating a clustered table", () => {
+  const source = {
+    sql: "SELECT i AS id, {'a': i % 7, 'n': CAST(i AS VARCHAR)} AS s FROM range(100) AS r(i)",
+  };
+  const columns = schema().long("id").struct("s", schema().long("a").string("n"));
+  const mapped = { "delta.columnMapping.mode": "name" };
+
+  it.each<[string, CreateTableOptions]>([
+    ["without rows", { schema: columns }],
+    ["with a schema and rows", { schema: columns, source }],
+    ["with rows alone", { source }],
+    ["with mapped columns", { source, properties: mapped }],
+    [
+      "with tagged rows",
+      { source, gate: suite("tags", [check.between("id", { max: 5 }, { onFail: "tag" })]) },
+    ],
+  ])("names its columns from the first version on, %s", async (_, options) => {
+    const folder = join(freshFolder(), "t");
+    await using table = await createTable(folder, { ...options, clusterBy: ["ID", "s.a"] });
+    const { log } = table.snapshot();
+    expect(log.version).toBe(0);
+    const domain = (await log.domainMetadata()).get("delta.clustering");
+    expect(logicalColumns(log, domain)).toEqual([["id"], ["s", "a"]]);
+    expect(log.protocol.writerFeatures).toEqual(expect.arrayContaining(["clustering", "domainMetadata"]));
+    const [entry] = await table.history();
+    expect(entry?.operationParameters).toMatchObject({ clusterBy: '["ID","s.a"]' });
+    await table.append(source);
+    await table.append(source);
+    expect(await table.optimize()).toMatchObject({ outcome: "committed", kind: "clustering" });
+    expect((await fsck(folder)).findings).toEqual([]);
+  });
+
+  it("has statistics of its columns in the first version already", async () => {
+    const many = Array.from({ length: 40 }, (_, index) => `i + ${index} AS c${index}`).join(", ");
+    await using table = await createTable(join(freshFolder(), "t"), {
+      source: { sql: `SELECT ${many} FROM range(10) AS r(i)` },
+      properties: { "delta.dataSkippingStatsColumns": "c39" },
+      clusterBy: ["c39"],
+    });
+    expect(await shareRead(table, "c39", 5)).toBe(0);
+  });
+
+  it.each([
+    [{ clusterBy: ["id"], partitionBy: ["id"] }, "INVALID_ARGUMENT"],
+    [{ clusterBy: ["none"] }, "COLUMN_NOT_FOUND"],
+    [{ clusterBy: ["s"] }, "INVALID_ARGUMENT"],
+    [{ clusterBy: ["id", "ID"] }, "INVALID_ARGUMENT"],
+    [{ clusterBy: "id" as unknown as string[] }, "INVALID_ARGUMENT"],
+  ])("is refused with %j, and no table is left", async (options, code) => {
+    const folder = join(freshFolder(), "t");
+    for (const given of [{ schema: columns }, { source }])
+      await expect(createTable(folder, { ...given, ...options })).rejects.toMatchObject({ code });
+    await expect(openTable(folder)).rejects.toMatchObject({ code: "NOT_A_TABLE" });
   });
 });

@@ -7,7 +7,7 @@ import { placedType } from "../../schema/change-fields.ts";
 import { type ColumnMappingMode, physicalName, physicalPath } from "../../schema/column-mapping.ts";
 import { isPrimitive, parsePath, pathText, typeText } from "../../schema/type-names.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
-import { indexedColumns } from "../../table/data-files/file-statistics.ts";
+import { indexedColumns } from "../data-files/file-statistics.ts";
 
 /** A table that is to be clustered. */
 export interface ClusteredTable {
