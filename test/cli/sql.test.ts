@@ -69,11 +69,6 @@ describe("varve sql", () => {
       /line 1, column 8: found orders, where FROM is expected/,
     ],
     ["for a table that is not bound", ["sql", "SELECT * FROM orders"], /--table orders=URI/],
-    [
-      "for a statement that is not supported yet",
-      ["sql", "GENERATE x FOR TABLE t"],
-      /does not support the statement GENERATE/,
-    ],
     ["for statements given twice", ["sql", "SELECT 1", "--file", "x.sql"], /not both/],
     ["for a file that is not there", ["sql", "--file", "nowhere.sql"], /Cannot read nowhere.sql/],
   ])("fails %s", async (_, args, message) => {
