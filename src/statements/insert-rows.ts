@@ -9,10 +9,11 @@ import { assertInternal, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { append } from "../operations/append.ts";
 import { type OverwriteOptions, overwrite } from "../operations/overwrite.ts";
+import { columnMetadata } from "../schema/column-metadata.ts";
 import { findField, requireColumn } from "../schema/fields.ts";
 import { foldName } from "../schema/schema-json.ts";
-import { pathText, typeText } from "../schema/type-names.ts";
-import type { StructField } from "../schema/types.ts";
+import { isPrimitive, pathText, typeText } from "../schema/type-names.ts";
+import type { DeltaType, StructField } from "../schema/types.ts";
 import { quoteName, quoteSparkName } from "../sql/sql-text.ts";
 import { type Assign, type AssignedColumn, NoRows } from "../write/plan/assigned-rows.ts";
 import type { AssignedSource } from "../write/plan/write-source.ts";
@@ -87,7 +88,7 @@ async function sourceOf(
 ): Promise<AssignedSource> {
   const { source } = statement;
   const replaced = replacement(statement, snapshot, context);
-  const fixed = fixedValues(statement, snapshot);
+  const fixed = [...fixedValues(statement, snapshot), ...omittedStructs(statement, snapshot)];
   const constants = constantRows(statement, snapshot);
   if (constants !== undefined) {
     const columns = targetColumns(statement, snapshot, fixed, constants[0]?.length ?? 0);
@@ -136,6 +137,21 @@ function fixedValues({ partition }: InsertStatement, { schema, metadata }: LogSn
       );
     return value === undefined ? [] : [{ field, value }];
   });
+}
+
+/** Structs that a list of columns leaves out, and that are not null because a field of theirs is not. */
+function omittedStructs({ columns }: InsertStatement, { schema }: LogSnapshot): FixedValue[] {
+  if (columns === undefined || columns === "name") return [];
+  const listed = new Set(columns.map(foldName));
+  return schema.fields
+    .filter(({ name, type }) => !listed.has(foldName(name)) && hasRequiredField(type))
+    .filter((field) => columnMetadata(field).default === undefined)
+    .map((field) => ({ field, value: { text: "NULL", start: 0 } }));
+}
+
+function hasRequiredField(type: DeltaType): boolean {
+  if (isPrimitive(type) || type.type !== "struct") return false;
+  return type.fields.some((field) => !field.nullable);
 }
 
 /** The columns that the values of a row are for, in their order. */

@@ -134,6 +134,28 @@ describe("VALUES of an INSERT", () => {
     expect(empty.length).toBe(3);
   });
 
+  it("may not leave out a struct with a field that is not null", async () => {
+    const text = JSON.stringify({
+      type: "struct",
+      fields: [
+        { name: "id", type: "integer", nullable: true, metadata: {} },
+        {
+          name: "s",
+          type: { type: "struct", fields: [{ name: "a", type: "integer", nullable: false, metadata: {} }] },
+          nullable: true,
+          metadata: {},
+        },
+      ],
+    });
+    await using table = await createTable(join(freshFolder(), "t"), { schema: parseSchema(text) });
+    const given = await codeOf(table.sql("INSERT INTO t VALUES (1, NULL)", {}));
+    expect(given).toBeDefined();
+    expect(await codeOf(table.sql("INSERT INTO t (id) VALUES (1)", {}))).toBe(given);
+    expect(await codeOf(table.sql("INSERT INTO t (id) SELECT 1 AS id", {}))).toBe(given);
+    await table.sql("INSERT INTO t (s) VALUES (named_struct('a', 1))", {});
+    expect(await rowsOf(table)).toEqual([{ id: null, s: { a: 1 } }]);
+  });
+
   it("have the names col1, col2, … where columns are matched by name", async () => {
     await using table = await filled();
     expect(await codeOf(table.sql("INSERT INTO t BY NAME VALUES (4, 'x', true, NULL)", {}))).toBe(
