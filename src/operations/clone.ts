@@ -4,7 +4,7 @@ import { fileKeyer } from "../log/segment/file-key.ts";
 import { latestVersion, openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import { canonicalUri } from "../storage/open-store.ts";
-import { recordClone } from "../table/clones/clone-records.ts";
+import { type CloneRecord, recordClone } from "../table/clones/clone-records.ts";
 import { type MaintenanceOutcome, maintainLog } from "../table/commit/log-maintenance.ts";
 import { commitChange } from "../table/commit/table-change.ts";
 import { contextAt } from "../table/definition/open-context.ts";
@@ -93,6 +93,7 @@ export async function cloneTable(
   const { adds, filesCopied, bytesCopied } = await placeFiles(source, context, files, {
     ...options,
     tableId: definition.metadata.id,
+    replacedVersion: replaced?.version,
   });
   throwIfCancelled(options.signal, "cloning the table");
   const difference = await changedFiles(replaced, adds);
@@ -135,11 +136,11 @@ async function placeFiles(
   source: LogSnapshot,
   context: TableContext,
   files: readonly AddAction[],
-  options: CloneVerbOptions & { readonly tableId: string },
+  options: CloneVerbOptions & Pick<CloneRecord, "tableId" | "replacedVersion">,
 ): Promise<PlacedFiles> {
-  const { deep = false, tableId, signal } = options;
+  const { deep = false, tableId, replacedVersion, signal } = options;
   if (deep) return copyFiles(source, context, files, options);
-  const record = { clone: context.store.uri, tableId, createdTime: context.world.now() };
+  const record = { clone: context.store.uri, tableId, createdTime: context.world.now(), replacedVersion };
   for (const store of await sourceTables(source, files)) await recordClone(store, record, { signal });
   // A vacuum that begins now keeps the files; an earlier one has removed only files of older versions.
   if ((await latestVersion(source.context)) > source.version) await requireFiles(source, files);

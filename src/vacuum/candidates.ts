@@ -2,11 +2,12 @@ import { fileURLToPath } from "node:url";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { pathKeyer } from "../log/segment/file-key.ts";
+import { logFolder } from "../log/segment/file-names.ts";
 import type { LogListing } from "../log/segment/listing.ts";
 import { readCommit } from "../log/segment/tail-read.ts";
 import { sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
-import type { ListOptions, ObjectInfo } from "../storage/contract/object-store.ts";
+import type { ListOptions, ObjectInfo, ObjectStore } from "../storage/contract/object-store.ts";
 import { compareUtf8, sortUtf8 } from "../storage/contract/paths.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { mapBounded } from "../util/concurrency.ts";
@@ -114,7 +115,6 @@ export async function inventoryFiles(
   const { context } = snapshot;
   const relative = relativePaths(context.store.uri);
   const keys = new Set<string>();
-  const nested = new Set<string>();
   await withFetchedFiles(inventory, { access: context.sources, signal }, async ({ source }) => {
     await using session = await (await context.engine()).open({ signal });
     const { relation } = await stageWriteSource(session, source, { signal });
@@ -132,16 +132,10 @@ export async function inventoryFiles(
     const query = sql`SELECT CAST(${quoteName(path)} AS VARCHAR) AS path FROM (${relation.sql}) WHERE ${files}`;
     for await (const row of session.rowStream(query)) {
       const key = relative(String(row["path"]));
-      const table = paths.nestedTable(key);
-      if (table !== undefined) nested.add(table);
       if (!kept.has(key) && paths.isVisible(key)) keys.add(key);
     }
   });
-  return existing(
-    context,
-    [...keys].filter((key) => !isBelow(key, nested)),
-    signal,
-  );
+  return existing(context, keys, signal);
 }
 
 function relativePaths(uri: string): (path: string) => string {
@@ -160,11 +154,45 @@ function relativePaths(uri: string): (path: string) => string {
   };
 }
 
+/** The files among some that exist and do not belong to another table below this one. */
 async function existing(
   { store }: TableContext,
   keys: Iterable<string>,
   signal: AbortSignal | undefined,
 ): Promise<Candidates> {
+  const found = await mapBounded(keys, atOnce, (key) => store.head(key, { signal }));
+  const files = found.filter((file) => file !== undefined);
+  const folders = new Set(files.flatMap(({ path }) => foldersAbove(path)));
+  const tables = await mapBounded(folders, atOnce, async (folder) =>
+    (await holdsTable(store, folder, signal)) ? [folder] : [],
+  );
+  const nested = new Set(tables.flat());
+  return new Map(files.filter(({ path }) => !isBelow(path, nested)).map((file) => [file.path, file]));
+}
+
+/** The keys of files that exist. */
+export async function presentFiles(
+  store: ObjectStore,
+  keys: Iterable<string>,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlySet<string>> {
   const files = await mapBounded(keys, atOnce, (key) => store.head(key, { signal }));
-  return new Map(files.filter((file) => file !== undefined).map((file) => [file.path, file]));
+  return new Set(files.flatMap((file) => (file === undefined ? [] : [file.path])));
+}
+
+/** Without the table's own; each ends with a slash. */
+function foldersAbove(path: string): string[] {
+  const folders: string[] = [];
+  for (let cut = path.indexOf("/"); cut >= 0; cut = path.indexOf("/", cut + 1))
+    folders.push(path.slice(0, cut + 1));
+  return folders;
+}
+
+async function holdsTable(
+  store: ObjectStore,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  for await (const _ of store.list(`${folder}${logFolder}/`, { signal })) return true;
+  return false;
 }

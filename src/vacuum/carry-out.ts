@@ -1,6 +1,7 @@
 import { isVarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
+import type { RemoveAction } from "../protocol/actions.ts";
 import type { ObjectStore } from "../storage/contract/object-store.ts";
 import type { CommitResult } from "../table/commit/commit-request.ts";
 import { maintainLog } from "../table/commit/log-maintenance.ts";
@@ -63,20 +64,23 @@ export async function carryOut(snapshot: LogSnapshot, work: VacuumWork): Promise
 
 /**
  * The files of a plan without those that a version or clone which came after it needs: a restore may have brought them
- * back.
+ * back, and a clone of an earlier version may be in the making.
  *
  * @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL` if the protocol changed meanwhile
  */
 async function stillUnneeded(
   snapshot: LogSnapshot,
-  { plan, before, request: { signal } }: VacuumWork,
+  { plan, before, named, request: { signal } }: VacuumWork,
 ): Promise<readonly string[]> {
   const newest = await refreshLog(snapshot, { signal });
   const clones = await cloneFiles(snapshot.context, before, signal);
   const isNew = newest.version !== snapshot.version;
   if (isNew) requireUsable(newest);
-  const needed = isNew ? await referencedFiles(newest, () => false, signal) : new Set();
-  return plan.files.filter((path) => !needed.has(path) && !clones.keys.has(path));
+  const isYoung = ({ deletionTimestamp }: RemoveAction) => (deletionTimestamp ?? 0) >= before;
+  const needed = isNew ? await referencedFiles(newest, isYoung, signal) : new Set();
+  return plan.files.filter(
+    (path) => !needed.has(path) && !clones.keys.has(path) && !(clones.isCloning && named.has(path)),
+  );
 }
 
 async function deleteFiles(

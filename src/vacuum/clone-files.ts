@@ -32,15 +32,17 @@ export async function cloneFiles(
 ): Promise<CloneFiles> {
   const keys = new Set<string>();
   let isCloning = false;
-  for (const [path, { clone, createdTime }] of await listClones(context.store, { signal })) {
+  for (const [path, { clone, createdTime, replacedVersion }] of await listClones(context.store, { signal })) {
+    let isMade = false;
     try {
       const snapshot = await openLog(await contextAt(context, clone), { signal });
+      isMade = snapshot.version !== replacedVersion;
       await noteFiles(snapshot, context, since, keys);
     } catch (error) {
       if (!isVarveError(error)) throw error;
       if (error.code !== "NOT_A_TABLE") throw unreadable(error, clone, path);
-      if (context.world.now() - createdTime < patience) isCloning = true;
     }
+    if (!isMade && context.world.now() - createdTime < patience) isCloning = true;
   }
   return { keys, isCloning };
 }

@@ -77,6 +77,8 @@ export interface VacuumWork {
   readonly retention: { readonly table: number; readonly requested?: number | undefined };
   readonly staged: ReadonlySet<string>;
   readonly files: readonly ObjectInfo[];
+  /** Those of the files that some version named. */
+  readonly named: ReadonlySet<string>;
   /** Folders that were looked at. */
   readonly folders: number;
   /** The newest version that was committed before `before`; absent if there is none. */

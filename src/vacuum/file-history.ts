@@ -37,12 +37,14 @@ export class FileHistory {
   readonly #times = new Map<number, number>();
   /** Spans by the key of a doomed file. */
   readonly #spans = new Map<string, Span[]>();
-  /** Spans of files that are gone. */
-  readonly #gone: Span[] = [];
+  /** Spans by the key of a file that is gone. */
+  readonly #gone = new Map<string, Span[]>();
   /** When a doomed file was last removed, in milliseconds since 1970-01-01 UTC. */
   readonly #removed = new Map<string, number>();
-  /** Versions by the key of a doomed change file, or by `undefined` for one that is gone. */
-  readonly #changes = new Map<string | undefined, number[]>();
+  /** Versions by the key of a doomed change file. */
+  readonly #changes = new Map<string, number[]>();
+  /** Versions by the key of a change file that is gone. */
+  readonly #goneChanges = new Map<string, number[]>();
   readonly #open = new Map<string, { readonly from: number; readonly keys: readonly string[] }>();
 
   private constructor({ context }: LogSnapshot, fateOf: (key: string) => FileFate) {
@@ -63,8 +65,35 @@ export class FileHistory {
   ): Promise<FileHistory> {
     const history = new FileHistory(snapshot, fateOf);
     for (const { version, timestamp } of fileTimes(listing)) history.#times.set(version, timestamp);
-    for (const range of readableVersions(listing)) await history.#readRange(snapshot, range, signal);
+    for (const [first, last] of readableVersions(listing)) {
+      const starts = listing.checkpoints.map(({ version }) => version).filter((start) => start <= last);
+      // Behind damage, versions can be read from the next checkpoint on.
+      for (let start: number | undefined = first; start !== undefined; ) {
+        const damaged = await history.#readRange(snapshot, [start, last], signal);
+        const behind = starts.filter((version) => damaged !== undefined && version >= damaged);
+        start = behind.length === 0 ? undefined : Math.min(...behind);
+      }
+    }
     return history;
+  }
+
+  /** Whether a version named a doomed file, as far as the log tells. */
+  isNamed(key: string): boolean {
+    return this.#spans.has(key) || this.#removed.has(key);
+  }
+
+  /** Corrects which files are gone, of those that versions need which also need files for which `isDeleted` is true. */
+  async forgetPresent(
+    isDeleted: (key: string) => boolean,
+    present: (keys: readonly string[]) => Promise<ReadonlySet<string>>,
+  ): Promise<void> {
+    const versions = this.#versionsWith(isDeleted);
+    const isNeeded = ({ from, to }: Span) => versions.some((version) => version >= from && version <= to);
+    const keys = [...this.#gone].flatMap(([key, spans]) => (spans.some(isNeeded) ? [key] : []));
+    for (const key of await present([...keys, ...this.#goneChanges.keys()])) {
+      this.#gone.delete(key);
+      this.#goneChanges.delete(key);
+    }
   }
 
   /** When a doomed file was last removed from the table, as far as the log tells. */
@@ -74,26 +103,30 @@ export class FileHistory {
 
   /** The versions that can be read now, and not without the files for which `isDeleted` is true. */
   versionsNeeding(isDeleted: (key: string) => boolean): VersionRange[] {
-    const spans = [...this.#spans].flatMap(([key, found]) => (isDeleted(key) ? found : []));
-    const lost = new Set(versionsOf(this.#gone));
-    return this.#ranges(versionsOf(spans).filter((version) => !lost.has(version)));
+    const lost = new Set(versionsOf([...this.#gone.values()].flat()));
+    return this.#ranges(this.#versionsWith(isDeleted).filter((version) => !lost.has(version)));
+  }
+
+  #versionsWith(isDeleted: (key: string) => boolean): number[] {
+    return versionsOf([...this.#spans].flatMap(([key, found]) => (isDeleted(key) ? found : [])));
   }
 
   /** The versions whose change files are among those for which `isDeleted` is true, and none is gone already. */
   changesNeeding(isDeleted: (key: string) => boolean): VersionRange[] {
-    const lost = new Set(this.#changes.get(undefined));
+    const lost = new Set([...this.#goneChanges.values()].flat());
     const versions = [...this.#changes].flatMap(([key, found]) =>
-      key !== undefined && isDeleted(key) ? found.filter((version) => !lost.has(version)) : [],
+      isDeleted(key) ? found.filter((version) => !lost.has(version)) : [],
     );
     return this.#ranges([...new Set(versions)].sort((a, b) => a - b));
   }
 
+  /** Returns the version that damage keeps it from reading, if there is one. */
   async #readRange(
     { context }: LogSnapshot,
     [first, last]: readonly [number, number],
     signal?: AbortSignal,
-  ): Promise<void> {
-    let reached = first;
+  ): Promise<number | undefined> {
+    let [reached, damaged]: [number, number | undefined] = [first, undefined];
     try {
       const files = await (await openLog(context, { version: first, signal })).files({
         ignoreFeatures: true,
@@ -107,11 +140,13 @@ export class FileHistory {
       await this.#firstChanges(context.store, first, signal);
     } catch (error) {
       if (!isLogDamage(error)) throw error;
+      damaged = reached + 1;
     }
     for (const [key, { from, keys }] of this.#open) {
       this.#close({ from, to: reached }, keys);
       this.#open.delete(key);
     }
+    return damaged;
   }
 
   /** The change files of a range's first version, whose commit may be gone. */
@@ -149,7 +184,7 @@ export class FileHistory {
       const key = this.#keyOf(action.path);
       const fate = this.#fateOf(key);
       if (fate === "doomed") append(this.#changes, key, version);
-      if (fate === "gone") append(this.#changes, undefined, version);
+      if (fate === "gone") append(this.#goneChanges, key, version);
     }
   }
 
@@ -181,8 +216,7 @@ export class FileHistory {
 
   #close(span: Span, keys: readonly string[]): void {
     for (const key of keys) {
-      if (this.#fateOf(key) === "gone") this.#gone.push(span);
-      else append(this.#spans, key, span);
+      append(this.#fateOf(key) === "gone" ? this.#gone : this.#spans, key, span);
     }
   }
 

@@ -12,17 +12,20 @@ import {
   type Candidates,
   inventoryFiles,
   listedFiles,
+  presentFiles,
   removedFiles,
 } from "./candidates.ts";
 import { cloneFiles } from "./clone-files.ts";
-import type { VacuumRequest, VacuumWork } from "./contract.ts";
-import { FileHistory } from "./file-history.ts";
+import type { VacuumPlan, VacuumRequest, VacuumWork } from "./contract.ts";
+import { type FileFate, FileHistory } from "./file-history.ts";
 import { readLastVacuum } from "./last-vacuum-info.ts";
 import { isAbsolute, referencedFiles } from "./referenced-files.ts";
 import { earlierClock } from "./store-clock.ts";
 import { tablePaths } from "./table-paths.ts";
 
 const hour = 60 * 60 * 1000;
+/** What a date can go back, in milliseconds. */
+const longest = 8.64e15;
 
 /**
  * Finds what a vacuum deletes, and what cannot be read afterwards.
@@ -57,32 +60,19 @@ export async function planVacuum(
   const present = await findCandidates(search, { request, listing, lastExpired });
   const old = [...present.values()].filter(({ modified }) => modified < before);
   const deleted = new Set(withoutTwins(old, kept).map(({ path }) => path));
-  const history =
-    deleted.size === 0
-      ? undefined
-      : await FileHistory.read(
-          snapshot,
-          listing,
-          (key) => {
-            if (deleted.has(key)) return "doomed";
-            return kept.has(key) || present.has(key) || isAbsolute(key) || !paths.isVisible(key)
-              ? undefined
-              : "gone";
-          },
-          signal,
-        );
+  const fateOf = (key: string): FileFate => {
+    if (deleted.has(key)) return "doomed";
+    return kept.has(key) || present.has(key) || isAbsolute(key) || !paths.isVisible(key) ? undefined : "gone";
+  };
+  const history = deleted.size === 0 ? undefined : await FileHistory.read(snapshot, listing, fateOf, signal);
   // Checkpoints forget removals after the table's retention, which may be shorter than the one that is asked for.
   for (const key of deleted) {
     const removed = history?.removedAt(key);
-    if (removed !== undefined && (removed >= before || clones.isCloning)) deleted.delete(key);
+    const isInUse = clones.isCloning && history?.isNamed(key) === true;
+    if (isInUse || (removed !== undefined && removed >= before)) deleted.delete(key);
   }
-  const isDeleted = (key: string) => deleted.has(key);
   const files = old.filter(({ path }) => deleted.has(path));
-  const unreadableVersions = history?.versionsNeeding(isDeleted) ?? [];
-  assertInternal(
-    unreadableVersions.every(({ to }) => to < version),
-    "a vacuum would delete a file of the newest version",
-  );
+  const losses = await lossesOf(snapshot, history, deleted, request);
   return {
     request,
     plan: {
@@ -90,16 +80,36 @@ export async function planVacuum(
       files: files.map(({ path }) => path),
       bytes: sumOf(files, ({ size }) => size),
       before: new Date(before),
-      unreadableVersions,
-      unreadableChanges: history?.changesNeeding(isDeleted) ?? [],
+      ...losses,
     },
     before,
     retention,
     staged,
     files,
+    named: new Set([...deleted].filter((key) => history?.isNamed(key))),
     folders: foldersOf([...kept, ...present.keys()].filter((path) => paths.isVisible(path))),
     lastExpired,
   };
+}
+
+/** What cannot be read without the deleted files. */
+async function lossesOf(
+  { context, version }: LogSnapshot,
+  history: FileHistory | undefined,
+  deleted: ReadonlySet<string>,
+  { mode, inventory, signal }: VacuumRequest,
+): Promise<Pick<VacuumPlan, "unreadableVersions" | "unreadableChanges">> {
+  if (history === undefined) return { unreadableVersions: [], unreadableChanges: [] };
+  const isDeleted = (key: string) => deleted.has(key);
+  // Only a full vacuum has seen every file that exists.
+  if (mode === "lite" || inventory !== undefined)
+    await history.forgetPresent(isDeleted, (keys) => presentFiles(context.store, keys, signal));
+  const unreadableVersions = history.versionsNeeding(isDeleted);
+  assertInternal(
+    unreadableVersions.every(({ to }) => to < version),
+    "a vacuum would delete a file of the newest version",
+  );
+  return { unreadableVersions, unreadableChanges: history.changesNeeding(isDeleted) };
 }
 
 /** PROTOCOL.md "VACUUM Protocol Check": both protocols are checked before anything else. */
@@ -125,7 +135,7 @@ function retentionOf(
   }
   if (typeof retainHours !== "number" || Number.isNaN(retainHours))
     throw new VarveError("INVALID_ARGUMENT", "retainHours must be a number of hours.", { retainHours });
-  const requested = Math.max(0, retainHours * hour);
+  const requested = Math.min(Math.max(0, retainHours * hour), longest);
   if (retentionCheck !== false && retainHours * hour < table)
     throw new VarveError(
       "INVALID_ARGUMENT",

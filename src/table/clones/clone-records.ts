@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { VarveError } from "../../errors.ts";
 import type { ObjectStore, ReadOptions } from "../../storage/contract/object-store.ts";
 import { canonicalUri } from "../../storage/open-store.ts";
+import { defined } from "../../util/defined.ts";
 import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../../util/json.ts";
 
 const folder = "_clones";
@@ -14,6 +15,8 @@ export interface CloneRecord {
   readonly tableId: string;
   /** Milliseconds since 1970-01-01 UTC. */
   readonly createdTime: number;
+  /** The version that the clone replaces, of a table that was there before. */
+  readonly replacedVersion?: number | undefined;
 }
 
 /**
@@ -27,7 +30,7 @@ export async function recordClone(
   record: CloneRecord,
   options?: ReadOptions,
 ): Promise<void> {
-  const text = stringifyJson({ ...record }, 2);
+  const text = stringifyJson(defined({ ...record }), 2);
   await store.put(recordPath(record.clone), new TextEncoder().encode(`${text}\n`), options);
 }
 
@@ -56,9 +59,14 @@ function recordOf(bytes: Uint8Array, path: string): CloneRecord {
     json = undefined;
   }
   if (isJsonObject(json)) {
-    const { clone, tableId, createdTime } = json;
-    if (typeof clone === "string" && typeof tableId === "string" && typeof createdTime === "number")
-      return { clone, tableId, createdTime };
+    const { clone, tableId, createdTime, replacedVersion } = json;
+    if (
+      typeof clone === "string" &&
+      typeof tableId === "string" &&
+      typeof createdTime === "number" &&
+      (replacedVersion === undefined || typeof replacedVersion === "number")
+    )
+      return { clone, tableId, createdTime, replacedVersion };
   }
   throw new VarveError(
     "LOG_CORRUPT",
