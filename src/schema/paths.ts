@@ -134,6 +134,8 @@ function percentDecode(text: string): string {
   });
 }
 
+/** Of an absolute path, in which several slashes mean one; this machine has the name `localhost` (RFC 8089). */
 function fileUri(path: string): string {
-  return `file:///${path.replace(/^\/+/, "")}`;
+  const local = path.replace(/^\/\/localhost(?=\/)/i, "");
+  return `file://${local.replace(/\/+/g, "/")}`;
 }

@@ -13,6 +13,7 @@ import type { JsonValue } from "../util/json.ts";
 import { cloneFiles } from "./clone-files.ts";
 import type { VacuumOutcome, VacuumWork } from "./contract.ts";
 import { writeLastVacuum } from "./last-vacuum-info.ts";
+import { linkedFiles } from "./linked-files.ts";
 import { requireUsable } from "./plan-vacuum.ts";
 import { referencedFiles } from "./referenced-files.ts";
 import { tablePaths } from "./table-paths.ts";
@@ -77,9 +78,14 @@ async function stillUnneeded(
   const isNew = newest.version !== snapshot.version;
   if (isNew) requireUsable(newest);
   const isYoung = ({ deletionTimestamp }: RemoveAction) => (deletionTimestamp ?? 0) >= before;
-  const needed = isNew ? await referencedFiles(newest, isYoung, signal) : new Set();
+  const needed = isNew ? await referencedFiles(newest, isYoung, signal) : new Set<string>();
+  const isLinked = await linkedFiles(snapshot.context.store, [...needed, ...clones.keys], { signal });
   return plan.files.filter(
-    (path) => !needed.has(path) && !clones.keys.has(path) && !(clones.isCloning && named.has(path)),
+    (path) =>
+      !isLinked(path) &&
+      !needed.has(path) &&
+      !clones.keys.has(path) &&
+      !(clones.isCloning && named.has(path)),
   );
 }
 

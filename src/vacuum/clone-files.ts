@@ -6,11 +6,11 @@ import type { AddAction, RemoveAction } from "../protocol/actions.ts";
 import { decodeLogPath } from "../schema/paths.ts";
 import { listClones } from "../table/clones/clone-records.ts";
 import { contextAt } from "../table/definition/open-context.ts";
-import { isAbsolute, pathsOf } from "./referenced-files.ts";
+import { pathsOf } from "./referenced-files.ts";
 
 /** What the shallow clones of a table need of its files. */
 export interface CloneFiles {
-  /** Keys of files of the table that clones need. */
+  /** Keys of files that clones need, of the table and of others: a clone may spell the table's root otherwise. */
   readonly keys: ReadonlySet<string>;
   /** Whether a clone is being made, of a version that is not known: then no file goes that a version ever named. */
   readonly isCloning: boolean;
@@ -57,8 +57,7 @@ async function noteFiles(
   const note = (action: AddAction | RemoveAction): void => {
     for (const path of pathsOf(action)) {
       if (decodeLogPath(path).kind === "relative") continue;
-      const key = keyOf(path);
-      if (!isAbsolute(key)) keys.add(key);
+      keys.add(keyOf(path));
     }
   };
   const files = await clone.files({ ignoreFeatures: true });

@@ -66,12 +66,11 @@ export class FileHistory {
     const history = new FileHistory(snapshot, fateOf);
     for (const { version, timestamp } of fileTimes(listing)) history.#times.set(version, timestamp);
     for (const [first, last] of readableVersions(listing)) {
-      const starts = listing.checkpoints.map(({ version }) => version).filter((start) => start <= last);
+      const starts = listing.checkpoints.map(({ version }) => version).sort((a, b) => a - b);
       // Behind damage, versions can be read from the next checkpoint on.
       for (let start: number | undefined = first; start !== undefined; ) {
         const damaged = await history.#readRange(snapshot, [start, last], signal);
-        const behind = starts.filter((version) => damaged !== undefined && version >= damaged);
-        start = behind.length === 0 ? undefined : Math.min(...behind);
+        start = starts.find((version) => damaged !== undefined && version >= damaged && version <= last);
       }
     }
     return history;

@@ -19,6 +19,7 @@ import { cloneFiles } from "./clone-files.ts";
 import type { VacuumPlan, VacuumRequest, VacuumWork } from "./contract.ts";
 import { type FileFate, FileHistory } from "./file-history.ts";
 import { readLastVacuum } from "./last-vacuum-info.ts";
+import { linkedFiles } from "./linked-files.ts";
 import { isAbsolute, referencedFiles } from "./referenced-files.ts";
 import { earlierClock } from "./store-clock.ts";
 import { tablePaths } from "./table-paths.ts";
@@ -59,7 +60,8 @@ export async function planVacuum(
   const search = { snapshot, kept, paths, signal };
   const present = await findCandidates(search, { request, listing, lastExpired });
   const old = [...present.values()].filter(({ modified }) => modified < before);
-  const deleted = new Set(withoutTwins(old, kept).map(({ path }) => path));
+  const isLinked = old.length === 0 ? () => false : await linkedFiles(context.store, kept, { signal });
+  const deleted = new Set(withoutTwins(old, kept).flatMap(({ path }) => (isLinked(path) ? [] : [path])));
   const fateOf = (key: string): FileFate => {
     if (deleted.has(key)) return "doomed";
     return kept.has(key) || present.has(key) || isAbsolute(key) || !paths.isVisible(key) ? undefined : "gone";
@@ -87,7 +89,9 @@ export async function planVacuum(
     staged,
     files,
     named: new Set([...deleted].filter((key) => history?.isNamed(key))),
-    folders: foldersOf([...kept, ...present.keys()].filter((path) => paths.isVisible(path))),
+    folders: foldersOf(
+      [...kept, ...present.keys()].filter((path) => !isAbsolute(path) && paths.isVisible(path)),
+    ),
     lastExpired,
   };
 }

@@ -3,6 +3,7 @@ import { pathKeyer } from "../log/segment/file-key.ts";
 import type { AddAction, RemoveAction } from "../protocol/actions.ts";
 import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
 import { listStaged } from "../staging/staged-batch.ts";
+import { checkLogPath } from "../table/scan/data-files.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 
 /** The data file of an action and the file of its deletion vector, as spelled in the log. */
@@ -20,6 +21,8 @@ export function isAbsolute(key: string): boolean {
 /**
  * Keys (paths relative to the table's root) of the files and deletion vectors of a version, and of its tombstones
  * for which `isKept` is true.
+ *
+ * @throws `LOG_CORRUPT` for a path of the version that is none, because what it means is not known
  */
 export async function referencedFiles(
   snapshot: LogSnapshot,
@@ -34,6 +37,7 @@ export async function referencedFiles(
     for (const action of chunk) for (const path of pathsOf(action)) keys.add(keyOf(path));
   };
   for await (const chunk of files.all()) note(chunk);
+  for (const key of keys) if (!isAbsolute(key)) checkLogPath(key, snapshot.context.store.uri);
   for await (const chunk of files.tombstones()) note(chunk.filter(isKept));
   return keys;
 }

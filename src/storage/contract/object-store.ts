@@ -88,6 +88,14 @@ export interface ObjectStore {
     | undefined;
 
   /**
+   * Paths below the root, of files and folders, that symbolic links below the root lead to, step by step, and those of
+   * `files` (absolute local names) whose folders turn out to be below it. Absent in stores where a file has one name.
+   */
+  readonly otherNames?:
+    | ((files: Iterable<string>, options?: ReadOptions) => Promise<ReadonlySet<string>>)
+    | undefined;
+
+  /**
    * Removes what killed writers left unfinished before `before` (milliseconds since 1970-01-01 UTC):
    * temporary files, staging folders, uploads. Never touches a listed object. Choose a time that no live
    * writer's work can be older than. Returns how many were removed.

@@ -14,6 +14,7 @@ import {
   stagingPrefixAbove,
 } from "./local-disk-abandoned.ts";
 import { removeEmptyFolders } from "./local-disk-folders.ts";
+import { otherNames } from "./local-disk-links.ts";
 import { listLocal } from "./local-disk-list.ts";
 import {
   copyDurably,
@@ -67,6 +68,7 @@ export function localDiskStore(folder: string, world: World = realWorld): Object
     delete: (path, options) => remove(root, path, options),
     removeEmptyFolders: (before, isRemovable, options) =>
       removeEmptyFolders(root, before, isRemovable, options),
+    otherNames: (files, options) => otherNames(root, files, options),
     removeAbandoned: (before, options) => removeAbandonedLocal(root, before, options),
     listAbandoned: (before, options) => listAbandonedLocal(root, before, options),
     flushFile: (localFile) => flush(root, localFile),

@@ -55,14 +55,7 @@ export class LogPaths {
   }
 
   #checked(path: string, logPath: string): string {
-    try {
-      return checkPath(path);
-    } catch (error) {
-      if (!isVarveError(error, "INVALID_ARGUMENT")) throw error;
-      const named = `The log of ${this.#context.store.uri} refers to the file ${JSON.stringify(logPath)}, which is not a valid path.`;
-      const what = `${named} The log is damaged or was written by a faulty program.`;
-      throw new VarveError("LOG_CORRUPT", what, { path: logPath, store: this.#context.store.uri }, error);
-    }
+    return checkLogPath(path, this.#context.store.uri, logPath);
   }
 
   #open(folder: string, uri: string) {
@@ -79,6 +72,22 @@ export class LogPaths {
       foreignStore(storeUri(folder)).then((store) => ({ store, localFile: localFiles(store) }));
     this.#foreign.set(folder, opened);
     return opened;
+  }
+}
+
+/**
+ * The path of a log, decoded, if it is one that stores take.
+ *
+ * @throws `LOG_CORRUPT`
+ */
+export function checkLogPath(path: string, table: string, logPath: string = path): string {
+  try {
+    return checkPath(path);
+  } catch (error) {
+    if (!isVarveError(error, "INVALID_ARGUMENT")) throw error;
+    const named = `The log of ${table} refers to the file ${JSON.stringify(logPath)}, which is not a valid path.`;
+    const what = `${named} The log is damaged or was written by a faulty program.`;
+    throw new VarveError("LOG_CORRUPT", what, { path: logPath, store: table }, error);
   }
 }
 
