@@ -4,6 +4,7 @@ import { VarveError } from "../errors.ts";
 import { MicroBatches } from "../util/micro-batches.ts";
 import type { World } from "../util/world.ts";
 import type { WriteResult } from "../write/plan/write-options.ts";
+import { afterConflicts } from "./after-conflicts.ts";
 import { knownOptions, type OptionKeys, requireAtLeast } from "./shared/known-options.ts";
 import { type AppendOptions, appendKeys } from "./shared/table-options.ts";
 
@@ -67,8 +68,9 @@ const defaults = { items: 100_000, bytes: 64 * 1024 * 1024, milliseconds: 10_000
  * A stream of rows into a table, which commits them batch by batch: a Node `Writable` in object mode. Its writer waits
  * while a batch is committed and another is complete.
  *
- * `end` commits the last batch; `finish` tells that all rows are in the table. A batch that fails (say, because its
- * tests reject it) destroys the stream with the error, and no later row lands. For a Web stream, use
+ * `end` commits the last batch; `finish` tells that all rows are in the table. A batch that conflicts with another
+ * writer is prepared again; one that fails (say, because its tests reject it) destroys the stream with the error, and
+ * no later row lands. For a Web stream, use
  * `Writable.toWeb(sink)`.
  */
 export class TableSink extends Writable {
@@ -192,7 +194,8 @@ export class TableSink extends Writable {
     const offset = placed.at(-1)?.offset;
     const txn = appId === undefined || offset === undefined ? undefined : { appId, version: offset };
     const rows = placed.map(({ row }) => row);
-    const result = await this.#host.append(rows, txn === undefined ? options : { ...options, txn });
+    const appendOptions = txn === undefined ? options : { ...options, txn };
+    const result = await afterConflicts(() => this.#host.append(rows, appendOptions));
     this.#rowsCommitted += rows.length;
     const { version, quarantine, gate } = result;
     onCommit?.({ version, rows: result.rows, quarantine, gate, offset });

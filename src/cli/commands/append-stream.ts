@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterConflicts } from "../../api/after-conflicts.ts";
 import { counted } from "../../api/counted.ts";
 import { MicroBatches } from "../../api/micro-batches.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../api/temporary-folders.ts";
@@ -66,7 +67,8 @@ async function commitLines({ table, flags, options, folder, uncommitted, signal 
     commit: async (batch) => {
       await writeFile(file, Buffer.concat(batch), { mode: 0o600 });
       const txn = appId === undefined ? undefined : { appId, version: lines + BigInt(batch.length) };
-      const result = await table.append({ ndjson: file }, txn === undefined ? options : { ...options, txn });
+      const appendOptions = txn === undefined ? options : { ...options, txn };
+      const result = await afterConflicts(() => table.append({ ndjson: file }, appendOptions));
       lines += BigInt(batch.length);
       uncommitted.splice(0, batch.length);
       if (quiet !== true) printFailure(`version ${result.version}: ${counted(result.rows, "row")}`);

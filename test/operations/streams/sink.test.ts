@@ -5,8 +5,13 @@ import { describe, expect, it } from "vitest";
 import { createTable } from "../../../src/api/create-table.ts";
 import { openTable } from "../../../src/api/open-table.ts";
 import type { Table } from "../../../src/api/table.ts";
+import { TableSink } from "../../../src/api/table-sink.ts";
+import type { SourceRow } from "../../../src/engine/core/contract.ts";
 import { check, suite } from "../../../src/index.ts";
+import { openLog } from "../../../src/log/snapshot/open-log.ts";
+import { append } from "../../../src/operations/append.ts";
 import { schema } from "../../../src/schema/builder.ts";
+import { openContext } from "../../../src/table/definition/open-context.ts";
 import { freshFolder } from "../table-folder.ts";
 
 const columns = schema().long("id").string("v");
@@ -101,6 +106,33 @@ describe("a sink", () => {
       code: "BATCH_REJECTED",
     });
     expect(await ids(table)).toEqual([1, 2, 3]);
+  });
+
+  it("prepares a batch again that conflicts with a change of the table", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await createTable(folder, { schema: columns });
+    const context = await openContext(folder);
+    const old = await openLog(context);
+    await table.alter({ set: { owner: "sales" } });
+    const snapshots = [old];
+    const codes: unknown[] = [];
+    const host = {
+      append: async (batch: readonly SourceRow[], options: object) => {
+        try {
+          return await append(snapshots.pop() ?? (await openLog(context)), [...batch], options);
+        } catch (error) {
+          codes.push(Object(error).code);
+          throw error;
+        }
+      },
+      landed: (appId: string) => table.transactionVersion(appId),
+      world: context.world,
+    };
+    const sink = TableSink.of(host, { appId: "s", offset: "count", everyRows: 2 });
+    await pipeline(Readable.from(rows(1, 3)), sink);
+    expect(codes).toEqual(["CONFLICT_METADATA_CHANGED"]);
+    expect(await ids(table)).toEqual(upTo(3));
+    expect(await table.transactionVersion("s")).toBe(3n);
   });
 
   it("takes a Web stream", async () => {
