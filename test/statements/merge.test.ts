@@ -50,6 +50,19 @@ const merged = [
 ];
 
 describe("MERGE INTO", () => {
+  it.each(["true", "s.id > 0"])("names rows that ON %s matches several times", async (on) => {
+    const { t, s } = await tables();
+    const merge = `MERGE INTO t USING s ON ${on} WHEN MATCHED THEN UPDATE SET v = s.v`;
+    const error = await failing(runSql(merge, { tables: { t, s } }));
+    expect(error).toMatchObject({ code: "MERGE_AMBIGUOUS", data: { rows: 3, target: "{'id': 1}" } });
+    await runSql(`DELETE FROM s WHERE id = 4; ${merge}`, { tables: { t, s } });
+    expect(await rows(t)).toEqual([
+      [1, "A", 10],
+      [2, "A", 20],
+      [3, "A", 30],
+    ]);
+  });
+
   it("is one commit, with the counts of its rows", async () => {
     const { t, s } = await tables();
     const [result] = await runSql(`MERGE INTO t USING s ON t.id = s.id ${upsert}`, { tables: { t, s } });

@@ -161,7 +161,9 @@ async function targetRows(
   { target: test }: JoinCondition,
 ): Promise<SqlSelect> {
   const { snapshot } = plan;
-  const needed = await columnsUsed(room.session, used, snapshot.schema);
+  const read = await columnsUsed(room.session, used, snapshot.schema);
+  // An error about a row shows what was read of it.
+  const needed = read.length > 0 ? read : snapshot.schema.fields.slice(0, 1).map(({ name }) => name);
   const scan = await planFiles(room.session, snapshot, adds, {
     columns: needed,
     place: names.scanned,
