@@ -8,7 +8,7 @@ import type { TailBatch, TailOptions as TailStartOptions } from "../operations/t
 import type { Profile } from "../quality/profile/profile.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { handOver } from "../util/hand-over.ts";
-import { knownOptions, requireAtLeast } from "./shared/known-options.ts";
+import { knownOptions, requireAtLeast, requireCount } from "./shared/known-options.ts";
 import { openLog, readHistory } from "./shared/lazy-log.ts";
 import * as keys from "./shared/option-keys.ts";
 import type {
@@ -267,7 +267,8 @@ export abstract class TableReader {
    */
   async *tail(options: TailOptions = {}): AsyncGenerator<TailBatch> {
     const { from, ...rest } = knownOptions("tail", options, keys.tailKeys);
-    requireAtLeast("tail", { pollMilliseconds: rest.pollMilliseconds, maxFiles: rest.maxFiles }, 1);
+    requireAtLeast("tail", { pollMilliseconds: rest.pollMilliseconds }, 1);
+    requireCount("tail", "maxFiles", rest.maxFiles);
     const { tail } = await import("../operations/tail/tail.ts");
     yield* tail(this.#state.log, { ...rest, from: tailStart(from) });
   }

@@ -25,6 +25,7 @@ import { openLog } from "./shared/lazy-log.ts";
 import type { MaintenanceReport } from "./shared/maintenance.ts";
 import { MergeBuilder } from "./shared/merge-builder.ts";
 import { type MergeOptions, toMergeOptions } from "./shared/merge-options.ts";
+import { toOptimizeOptions } from "./shared/optimize-options.ts";
 import * as keys from "./shared/option-keys.ts";
 import {
   type DeleteOptions,
@@ -266,7 +267,7 @@ export class Table extends TableReader implements AsyncDisposable {
    * ```
    */
   async optimize(options: OptimizeOptions = {}): Promise<OptimizeResult> {
-    const known = knownOptions("optimize", options, keys.optimizeKeys);
+    const known = toOptimizeOptions(options);
     const { optimize } = await import("../operations/optimize.ts");
     const outcome = await optimize(await this.#state.newest(), known);
     return outcome.outcome === "committed" ? this.#state.committed(outcome) : outcome;

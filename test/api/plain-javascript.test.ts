@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import {
   check,
+  convertTable,
   createTable,
   fsck,
   mapOf,
@@ -93,6 +94,42 @@ it.each(Object.keys(options))("%s refuses what is of another kind, by INVALID_AR
     ]);
   }
   expect((await table.refresh()).version).toBe(0);
+});
+
+it.each<readonly [string, Readonly<Record<string, readonly unknown[]>>]>([
+  [
+    "optimize",
+    {
+      where: [5, "", null],
+      zorderBy: ["id", [5]],
+      full: ["no"],
+      purge: [1],
+      targetFileBytes: [0, -1, Number.NaN, "1"],
+      minFileBytes: [-1, Number.NaN, "1"],
+      maxCommitBytes: [0, Number.NaN, "1"],
+    },
+  ],
+  ["alter", { clusterBy: ["id", [5]] }],
+  ["clone", { replace: ["no"] }],
+  ["convertTable", { statistics: ["no"] }],
+  ["tail", { maxFiles: [0, 1.5, "1"], pollMilliseconds: [0, Number.NaN] }],
+])("%s refuses options of another kind by INVALID_ARGUMENT naming them", async (verb, values) => {
+  await using table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id") });
+  const call = async (options: never): Promise<unknown> => {
+    if (verb === "convertTable") return convertTable(table.uri, options);
+    if (verb === "clone") return table.clone(`${table.uri}-clone`, options);
+    if (verb === "alter") return table.alter(options);
+    if (verb === "optimize") return table.optimize(options);
+    return table.tail(Object.assign({ follow: false }, options)).next();
+  };
+  for (const [option, wrongValues] of Object.entries(values))
+    for (const value of wrongValues) {
+      const error: unknown = await call(given({ [option]: value })).catch((caught: unknown) => caught);
+      expect([value, error]).toMatchObject([
+        value,
+        { name: "VarveError", code: "INVALID_ARGUMENT", data: { option } },
+      ]);
+    }
 });
 
 it("the options of writes and reads refuse null", async () => {

@@ -90,7 +90,7 @@ const isOfKind = {
 const kinds: ReadonlyMap<string, Kind> = new Map(
   Object.entries({
     "true or false":
-      "mergeSchema upgradeProtocol recordRejection dynamicPartitions overwriteSchema ifNotExists dryRun deep data orphans checkFiles registerConstraints extended changes follow skipChangeCommits ignoreDeletes retentionCheck record",
+      "mergeSchema upgradeProtocol recordRejection dynamicPartitions overwriteSchema ifNotExists dryRun deep data orphans checkFiles registerConstraints extended changes follow skipChangeCommits ignoreDeletes retentionCheck record full purge replace statistics",
     text: "userMetadata description messageContains batch exportFolder condition",
     "a function": "onProgress openStore onCommit confirm",
     "an AbortSignal": "signal",
@@ -101,6 +101,16 @@ const kinds: ReadonlyMap<string, Kind> = new Map(
   ),
 );
 
+/** Refuses an option that is no whole number of at least 1. @throws `INVALID_ARGUMENT` naming the option */
+export function requireCount(verb: string, option: string, value: number | undefined): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) return;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The option ${option} of ${verb} must be a whole number of at least 1, not ${String(value)}.`,
+    { verb, option },
+  );
+}
+
 function wrongKind(verb: string, option: string, kind: Kind): VarveError {
   return new VarveError("INVALID_ARGUMENT", `The option ${option} of ${verb} must be ${kind}.`, {
     verb,
@@ -109,7 +119,7 @@ function wrongKind(verb: string, option: string, kind: Kind): VarveError {
 }
 
 /** Options of every verb that are lists of columns' names. */
-const nameLists: ReadonlySet<string> = new Set(["columns", "partitionBy", "clusterBy", "except"]);
+const nameLists: ReadonlySet<string> = new Set(["columns", "partitionBy", "clusterBy", "zorderBy", "except"]);
 
 function requireNames(verb: string, option: string, value: unknown): void {
   if (Array.isArray(value) && value.every((name) => typeof name === "string")) return;
