@@ -3,7 +3,7 @@ import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import { listLog } from "../../log/segment/listing.ts";
 import { readCommit } from "../../log/segment/tail-read.ts";
 import { openLog, refreshLog } from "../../log/snapshot/open-log.ts";
-import { commitTime, fileTimes } from "../../log/snapshot/time-travel.ts";
+import { commitTime } from "../../log/snapshot/time-travel.ts";
 import type { Action, AddAction } from "../../protocol/actions.ts";
 import { QueryResult } from "../../query/query-result.ts";
 import { sql } from "../../sql/sql.ts";
@@ -12,6 +12,7 @@ import { planFiles } from "../../table/scan/scan.ts";
 import { throwIfCancelled } from "../../util/cancel.ts";
 import { handOver } from "../../util/hand-over.ts";
 import { type ChangePoint, planChanges, versionAfter } from "../changes/changes.ts";
+import { ListedTimes } from "./listed-times.ts";
 import { addedFiles, type RemovedRows } from "./tail-files.ts";
 import { requirePosition, requireSameTable, type TailPosition } from "./tail-position.ts";
 
@@ -60,9 +61,10 @@ export async function* tail(opened: LogSnapshot, options: TailOptions = {}): Asy
   const { follow = true, pollMilliseconds = defaultPoll, signal } = options;
   let newest = await refreshLog(opened, { signal });
   let position = await startOf(newest, options);
+  const times = new ListedTimes();
   for (;;) {
     requireSameTable(position, newest.metadata.id);
-    for await (const batch of batchesUpTo(newest, position, options)) {
+    for await (const batch of batchesUpTo(newest, { start: position, times }, options)) {
       await using _closed = batch.result;
       yield batch;
     }
@@ -106,15 +108,14 @@ function versionStart({ metadata }: Pick<LogSnapshot, "metadata">, version: numb
 
 async function* batchesUpTo(
   newest: LogSnapshot,
-  start: TailPosition,
+  { start, times: listed }: { readonly start: TailPosition; readonly times: ListedTimes },
   options: TailOptions,
 ): AsyncGenerator<TailBatch> {
   const { context, version: last } = newest;
   const { signal } = options;
   if (start.version > last) return;
   let reading = start.version === last ? newest : await versionOf(context, start.version, signal);
-  const listing = await listLog(context.store, 0, undefined, { signal });
-  const times = new Map(fileTimes(listing).map((time) => [time.version, time.timestamp]));
+  const times = await listed.from(newest, start.version, signal);
   if (start.whole) yield* wholeVersion(reading, start, options);
   for (let version = start.whole ? start.version + 1 : start.version; version <= last; version++) {
     throwIfCancelled(signal, "reading new versions");

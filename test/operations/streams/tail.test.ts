@@ -6,6 +6,8 @@ import { openTable } from "../../../src/api/open-table.ts";
 import type { Table } from "../../../src/api/table.ts";
 import type { TailOptions, TailPosition } from "../../../src/index.ts";
 import { schema } from "../../../src/schema/builder.ts";
+import { memoryStore } from "../../../src/store.ts";
+import { type CountingStore, countCalls } from "../../support/counting-store.ts";
 import { freshFolder } from "../table-folder.ts";
 
 const columns = schema().long("id").string("v");
@@ -57,6 +59,31 @@ describe("a tail of added rows", () => {
     await other.append(rows(2, 3));
     await ended;
     expect([...seen].sort()).toEqual([1n, 2n, 3n]);
+  });
+
+  it("lists only the new commits of the log when it looks again", async () => {
+    const stores: CountingStore[] = [];
+    const openStore = (uri: string) => {
+      if (!uri.startsWith("ram://")) return undefined;
+      const store = countCalls(memoryStore(`tail-${uri.slice("ram://".length)}`));
+      stores.push(store);
+      return store;
+    };
+    const listed = () => stores.reduce((sum, store) => sum + store.counts().listed, 0);
+    await using table = await createTable("ram://followed", { schema: columns, openStore });
+    for (let id = 0; id < 30; id++) await table.append(rows(id));
+    const tail = table.tail({ from: 30, pollMilliseconds: 1 });
+    await tail.next();
+    const costs: number[] = [];
+    for (let id = 30; id < 33; id++) {
+      await table.append(rows(id));
+      await table.settled();
+      const before = listed();
+      expect(await tail.next()).toMatchObject({ value: { version: id + 1 } });
+      costs.push(listed() - before);
+    }
+    await tail.return(undefined);
+    for (const cost of costs) expect(cost).toBeLessThan(30);
   });
 
   it("goes on from a position that was kept as JSON, within a version too", async () => {
