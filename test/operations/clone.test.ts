@@ -8,6 +8,8 @@ import { openTable } from "../../src/api/open-table.ts";
 import { runSql } from "../../src/api/shared/run-sql.ts";
 import type { Table } from "../../src/api/table.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { memoryStore } from "../../src/store.ts";
+import { type CountingStore, countCalls } from "../support/counting-store.ts";
 import { type S3Server, startS3Server } from "../support/s3-server.ts";
 import { actionsOf, dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
@@ -166,6 +168,28 @@ describe("a clone", () => {
     const bases = actionsOf(join(folder, "c"), 0, "add").map(({ baseRowId }) => Number(baseRowId));
     expect(Math.min(...bases)).toBe(0);
     expect(new Set(bases).size).toBe(bases.length);
+  });
+
+  it("looks once for the table of a folder, however many of its files are there", async () => {
+    const stores = new Map<string, CountingStore>();
+    const openStore = (uri: string) => {
+      if (!uri.startsWith("ram://")) return undefined;
+      const store = stores.get(uri) ?? countCalls({ ...memoryStore(`clone-${uri.slice(6)}`), uri });
+      stores.set(uri, store);
+      return store;
+    };
+    await using table = await createTable("ram://x/y/t", { schema: schema().long("id"), openStore });
+    for (let id = 0; id < 5; id++) await table.append([{ id }]);
+    await table.settled();
+    await table.clone("ram://x/c");
+    await using clone = await openTable("ram://x/c", { openStore });
+    const source = stores.get("ram://x/y/t");
+    for await (const { path } of source?.list("_delta_log/") ?? []) await source?.delete(path);
+    const calls = () =>
+      Object.values(stores.get("ram://x/y")?.counts().calls ?? {}).reduce((sum, count) => sum + count, 0);
+    const before = calls();
+    expect(await clone.clone("ram://x/d")).toMatchObject({ files: 5 });
+    expect(calls() - before).toBeLessThan(5);
   });
 
   it("of which another folder holds a copy may not read the files of the source", async () => {

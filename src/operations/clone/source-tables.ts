@@ -19,10 +19,14 @@ export async function sourceTables(
   const own = canonicalUri(context.store.uri);
   const tables = new Map<string, ObjectStore>([[own, context.store]]);
   const paths = new LogPaths(context);
+  const folders = new Set<string>();
   for (const logPath of filePaths(files)) {
     if (decodeLogPath(logPath).kind === "relative") continue;
     const { store } = await paths.resolve(logPath);
     const folder = canonicalUri(store.uri);
+    // Looking for a table asks the store for every folder above, so once for all files of a folder.
+    if (folders.has(folder)) continue;
+    folders.add(folder);
     if ([...tables.keys()].some((uri) => folder === uri || folder.startsWith(`${uri}/`))) continue;
     const table = await nearestTable(context, folder);
     if (table !== undefined) tables.set(canonicalUri(table.uri), table);
