@@ -74,7 +74,7 @@ async function aggregates(
     return aggregatesOf(type, value).map(([name, item]) => sql`${item} AS ${plainName(`${name}${index}`)}`);
   });
   return session.rows(
-    sql`SELECT r.${quoteName(place)}.file AS file, count(*) AS n${items.map((item) => sql`, ${item}`).length === 0 ? sql`` : sql`, ${joinSql(items)}`} FROM (${rows}) AS r GROUP BY ALL`,
+    sql`SELECT ${[sql`r.${quoteName(place)}.file AS file`, sql`count(*) AS n`, ...items]} FROM (${rows}) AS r GROUP BY ALL`,
   );
 }
 
