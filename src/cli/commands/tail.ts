@@ -94,6 +94,6 @@ async function readPosition(file: string): Promise<TailPosition | undefined> {
 }
 
 function unusable(file: string, reason: string, cause?: unknown): VarveError {
-  const message = `Cannot read a position of tail from ${file}: ${reason}. Name another file, or remove it to start anew.`;
+  const message = `Cannot read a position of tail from ${file}: ${reason}. Name another file, or remove it to start over.`;
   return new VarveError("INVALID_ARGUMENT", message, { file }, cause);
 }

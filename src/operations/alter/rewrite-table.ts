@@ -117,7 +117,7 @@ export function requireAlone(others: readonly string[], why: string): void {
  * Writes all rows of a table to new files that fit another definition, in one commit that changes no row: readers of
  * changes do not see it, and row ids stay. Earlier versions keep their files until a vacuum.
  *
- * @throws `CONFLICT_…` if another writer changed the table meanwhile, be it by an append, whose files would not fit;
+ * @throws `CONFLICT_…` if another writer changed the table meanwhile, even by an append, whose files would not fit;
  * `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
  */
 export async function rewriteTable(

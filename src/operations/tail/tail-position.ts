@@ -35,7 +35,7 @@ export function requireSameTable({ tableId, version }: TailPosition, id: string)
   if (tableId === id) return;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `The position of tail belongs to the table with the id ${tableId}, and this one has the id ${id}: it was created anew, or is another one. Start from a version of this table.`,
+    `The position of tail belongs to the table with the id ${tableId}, and this one has the id ${id}: it was recreated, or it is another table. Start from a version of this table.`,
     { tableId, version, found: id },
   );
 }
