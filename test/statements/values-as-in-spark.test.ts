@@ -28,6 +28,19 @@ async function codeOf(run: Promise<unknown>): Promise<string | undefined> {
   }
 }
 
+describe("text without a value", () => {
+  it.each([
+    "INSERT INTO t (id, d) SELECT 4, v FROM t WHERE v IS NULL",
+    "UPDATE t SET d = v WHERE v IS NULL",
+    "MERGE INTO t USING (SELECT id, v FROM t WHERE v IS NULL) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET d = s.v",
+    "UPDATE t SET d = to_date(v), b = v WHERE v IS NULL",
+  ])("is a column without one: %s", async (statement) => {
+    await using table = await filled();
+    await table.sql(statement, {});
+    expect((await rowsOf(table)).filter(({ v, d }) => v === null && d === null).length).toBeGreaterThan(0);
+  });
+});
+
 describe("expressions of DELETE and UPDATE", () => {
   it.each(["b = 1", "d = 5", "d > true", "id = 1 AND v", "id = 1 OR id", "b IN (1, 2)"])(
     "%s compares types that Spark does not compare, and nothing is changed",

@@ -43,7 +43,7 @@ export function textToDate(x: Term, type: DeltaType): Term {
   return {
     type,
     sql: sql`CASE WHEN ${known} THEN ${value} END`,
-    fails: anyOf([x.fails, surely(sql`NOT ${known}`)]),
+    fails: anyOf([x.fails, sql`(${x.sql} IS NOT NULL AND ${surely(sql`NOT ${known}`)})`]),
   };
 }
 
