@@ -44,7 +44,7 @@ export function mergeNames(
       `The table and the source of the merge are both called ${names.target}, so that their columns cannot be told apart. Give one of them another name.`,
       { name: names.target },
     );
-  const prefix = mergePrefix(target, source);
+  const prefix = mergePrefix(names, target, source);
   return {
     target: quoteName(names.target),
     source: quoteName(names.source),
@@ -57,6 +57,7 @@ export function mergeNames(
   };
 }
 
-function mergePrefix(target: StructType, source: readonly EngineColumn[]): string {
-  return freePrefix([...target.fields, ...source].map(({ name }) => name));
+function mergePrefix(names: MergePlan["names"], target: StructType, source: readonly EngineColumn[]): string {
+  const columns = [...target.fields, ...source].map(({ name }) => name);
+  return freePrefix([names.target, names.source, ...columns]);
 }

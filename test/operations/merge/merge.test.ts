@@ -251,6 +251,29 @@ describe.each([
     ]);
   });
 
+  it("takes names of both sides that begin like its own", async () => {
+    await using table = await createTable(join(freshFolder(), "t"), {
+      source: [{ id: 1, v: "a" }],
+      properties,
+    });
+    const result = await merge(
+      table,
+      [
+        { id: 1, v: "b" },
+        { id: 2, v: "c" },
+      ],
+      {
+        on: "__varve_a.id = __varve_s.id",
+        clauses: [
+          { when: "matched", set: { v: "__varve_a.v || __varve_s.v" } },
+          { when: "new", insert: { id: "__varve_s.id" } },
+        ],
+        options: { names: { target: "__varve_a", source: "__varve_s" } },
+      },
+    );
+    expect(result).toMatchObject({ rowsUpdated: 1, rowsInserted: 1 });
+  });
+
   it("refuses a value that its column cannot hold, with the source's row", async () => {
     await using table = await createTable(join(freshFolder(), "t"), {
       schema: schema().integer("id").byte("b", { nullable: false }),
