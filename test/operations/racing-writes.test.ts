@@ -62,11 +62,15 @@ const dynamic: Write = (snapshot) => overwrite(snapshot, [{ id: 7, part: "a" }],
 const dynamicNull: Write = (snapshot) =>
   overwrite(snapshot, [{ id: 7, part: null }], { dynamicPartitions: true });
 const gated: Write = (snapshot) => append(snapshot, [{ id: 9, part: "a" }], { gate: keys });
+const doubled: Write = (snapshot) =>
+  append(snapshot, { sql: "SELECT id + 10 AS id, part FROM x", tables: { x: snapshot } });
 const plain: Write = (snapshot) => append(snapshot, [{ id: 7, part: "a" }]);
 
 describe("a write that began before another one landed", () => {
   it.each<[string, string, string, Write, Write]>([
     ["a plain append", "rows added", "committed", plain, compared("a")],
+    ["an append of its own rows", "rows removed", "CONFLICT_CONCURRENT_APPEND", doubled, removal("b")],
+    ["an append of its own rows", "rows added blindly", "committed", doubled, blind("b")],
     [
       "an append compared with the table",
       "rows added blindly",

@@ -4,6 +4,7 @@ import { commitChange } from "../../table/commit/table-change.ts";
 import { commitOrWithdraw, withdrawData } from "../../table/data-files/publish-data-files.ts";
 import { batchTransaction } from "../../table/idempotence/application-ids.ts";
 import { defined } from "../../util/defined.ts";
+import { readsVersion } from "../plan/read-versions.ts";
 import type { QuarantinePlace } from "../plan/write-options.ts";
 import { publishFiles } from "../rewrite/commit-rewrite.ts";
 import type { RewrittenFiles } from "../rewrite/rewrite-files.ts";
@@ -40,6 +41,7 @@ export async function commitMerge(
 ): Promise<MergeOutcome> {
   const { context } = plan.target;
   const published = await publishFiles(context, files, signal);
+  const wholeTable = plan.readsTable === true || readsVersion(plan.source, plan.snapshot);
   const own = batchMarks(plan.batch, verdict !== undefined && verdict.quarantineSql !== null);
   const gate =
     verdict === undefined
@@ -61,7 +63,7 @@ export async function commitMerge(
       },
       txn: batchTransaction(plan.batch),
       marks: own.marks,
-      reads: { wholeTable: plan.readsTable, predicates: [actions.predicate], appIds: own.rivals },
+      reads: { wholeTable, predicates: [actions.predicate], appIds: own.rivals },
       judgedByTable: comparesWithTable,
       commitInfo: gate === undefined ? undefined : { gate },
       userMetadata: plan.userMetadata,

@@ -23,6 +23,7 @@ import {
 import { defined } from "../../util/defined.ts";
 import type { JsonObject } from "../../util/json.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
+import { readsVersion } from "../plan/read-versions.ts";
 import type { QuarantinePlace, WriteOutcome, WriteResult } from "../plan/write-options.ts";
 import type { FilesPlan, WritePlan } from "../plan/write-plan.ts";
 import type { RemovedFiles, WrittenBatch } from "./batch-stages.ts";
@@ -145,6 +146,9 @@ function changeOf(
   // Another writer may fill an untyped column with text meanwhile.
   const setsTypes = target.typed?.some(({ type }) => type !== "string") === true;
   const reads = { ...plan.reads, ...removed?.reads };
+  const readsOwn =
+    plan.kind === "rows" && target.snapshot !== undefined && readsVersion(plan.source, target.snapshot);
+  const wholeTable = reads.wholeTable === true || readsOwn;
   return {
     operation: plan.operation.name,
     operationParameters: { ...plan.operation.parameters, partitionBy },
@@ -152,7 +156,7 @@ function changeOf(
     files: { adds, removes: removed?.files, changeFiles, rows },
     marks: [...(plan.marks ?? []), ...own.marks],
     txn: batchTransaction(plan.batch),
-    reads: { ...reads, appIds: [...(reads.appIds ?? []), ...own.rivals] },
+    reads: { ...reads, wholeTable, appIds: [...(reads.appIds ?? []), ...own.rivals] },
     judgedByTable: judgedByTable === true || setsTypes,
     commitInfo: gate === undefined ? undefined : { gate },
     userMetadata: plan.userMetadata,

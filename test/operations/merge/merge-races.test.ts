@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../../src/api/create-table.ts";
 import type { Table } from "../../../src/api/table.ts";
+import { openLog } from "../../../src/log/snapshot/open-log.ts";
 import { schema } from "../../../src/schema/builder.ts";
 import { feed, numbers, vectors } from "../rewrite/numbers.ts";
 import { filesBelow, freshFolder, rowsOf } from "../table-folder.ts";
@@ -68,6 +69,23 @@ describe.each([
       (error: unknown) => error,
     );
     expect(failure).toMatchObject({ code: expect.stringMatching(/^CONFLICT_CONCURRENT_/) });
+  });
+
+  it("conflicts with a change of rows that its source reads, though of none that it changes", async () => {
+    await using table = await numbers(join(freshFolder(), "t"), properties);
+    const base = table.snapshot().log;
+    await table.update({ set: { n: "100" }, where: "id = 3" });
+    const highest = { sql: "SELECT 1 AS id, max(n) AS n FROM x", tables: { x: base } };
+    const raise = { on, clauses: [{ when: "matched", set: { n: "s.n" } }], base } as const;
+    await expect(merge(table, highest, raise)).rejects.toMatchObject({
+      code: expect.stringMatching(/^CONFLICT_CONCURRENT_/),
+    });
+    await expect(merge(table, base, raise)).rejects.toMatchObject({
+      code: expect.stringMatching(/^CONFLICT_CONCURRENT_/),
+    });
+    const old = await openLog(base.context, { version: base.version - 1 });
+    const fixed = { sql: "SELECT 4 AS id, max(n) AS n FROM x", tables: { x: old } };
+    expect(await merge(table, fixed, raise)).toMatchObject({ outcome: "committed", rowsUpdated: 1 });
   });
 
   it("stops when it is cancelled, and leaves no file behind", async () => {
