@@ -9,6 +9,7 @@ import { appendAll } from "../util/append-all.ts";
 import { sumOf } from "../util/sum.ts";
 import { chosenFiles } from "../write/layout/chosen-files.ts";
 import { type Bin, sizeOf } from "../write/layout/file-bins.ts";
+import { type LayoutGain, layoutGain } from "../write/layout/layout-gain.ts";
 import { layoutMetrics } from "../write/layout/layout-metrics.ts";
 import { type LayoutKind, type LayoutPlan, planLayout } from "../write/layout/layout-plan.ts";
 import { type WrittenBin, writeBins } from "../write/layout/write-bins.ts";
@@ -41,7 +42,7 @@ export interface OptimizeOptions {
    * stays if a later part fails or is stopped, and a second run continues from there.
    */
   readonly maxCommitBytes?: number | undefined;
-  /** Say what would be written together, and write nothing. */
+  /** Say what would be written together and what is gained by it, and write nothing. */
   readonly dryRun?: boolean | undefined;
   /** Kept in the version's history. */
   readonly userMetadata?: string | undefined;
@@ -69,6 +70,8 @@ export interface OptimizeResult {
   readonly bytesRemoved: number;
   /** Rows that deletion vectors had marked in files that are written again without them. */
   readonly rowsPurged: number;
+  /** Of a dry run, also where there is nothing to do. */
+  readonly gain?: LayoutGain | undefined;
 }
 
 /** An {@link OptimizeResult}, with the maintenance that follows. */
@@ -112,14 +115,33 @@ export async function optimize(
       bytesRemoved: sumOf(bins, sizeOf),
       rowsPurged: sumOf(bins.flat(), ({ deletionVector }) => deletionVector?.cardinality ?? 0),
     };
+    if (options.dryRun === true) return { ...found, ...dryRunOf({ target, plan, files, bins }) };
     if (bins.length === 0) return found;
-    if (options.dryRun === true)
-      return { ...found, outcome: "dryRun", filesAdded: sumOf(bins, (bin) => expectedFiles(plan, bin)) };
     const rewriting = { room, target, snapshot, plan, options, memoryLimit };
     return { ...found, ...(await rewriteBins(rewriting, bins)) };
   };
   const { context } = snapshot;
   return inRoom(context, options.signal, work, plan.layout === undefined ? undefined : memoryLimit);
+}
+
+/** What a dry run says besides the files that would be written together. */
+function dryRunOf({
+  target,
+  plan,
+  files,
+  bins,
+}: Pick<Rewriting, "target" | "plan"> & {
+  readonly files: readonly AddAction[];
+  readonly bins: readonly Bin[];
+}): Pick<OptimizeResult, "outcome" | "filesAdded" | "gain"> {
+  const newFiles = (bin: Bin) => expectedFiles(plan, bin);
+  const columns = (plan.layout?.columns ?? []).map(({ path }) => path);
+  const { targetFileBytes } = plan;
+  return {
+    outcome: bins.length === 0 ? "unchanged" : "dryRun",
+    filesAdded: sumOf(bins, newFiles),
+    gain: layoutGain({ target, files, bins, columns, targetFileBytes, newFiles }),
+  };
 }
 
 interface Rewriting {

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { counted } from "../../api/counted.ts";
-import type { OptimizeResult } from "../../index.ts";
+import type { OptimizeOptions, OptimizeResult } from "../../index.ts";
+import { visible } from "../../report/visible-text.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { byteSize, nameList, type StoreFlags, withStoreFlags } from "../shared/options.ts";
@@ -15,6 +16,7 @@ interface OptimizeFlags extends StoreFlags {
   readonly batchBytes?: number | undefined;
   readonly targetFileSize?: number | undefined;
   readonly minFileSize?: number | undefined;
+  readonly auto?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
   readonly message?: string | undefined;
   readonly json?: boolean | undefined;
@@ -43,35 +45,68 @@ export function addOptimize(program: Command): void {
       byteSize,
     )
     .option("--batch-bytes <size>", "commit after about this much, e.g. 4GB, instead of once", byteSize)
+    .option("--auto", "say first what is gained: small files, deleted rows, files that conditions skip")
     .option("--dry-run", "say what would be written together, and write nothing")
     .option("-m, --message <text>", "message for the version's history")
     .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve optimize ./flights --dry-run\n  $ varve optimize ./flights --target-file-size 128MB\n  $ varve optimize ./flights --zorder origin,delay\n  $ varve optimize ./flights --purge",
+      "\nExamples:\n  $ varve optimize ./flights --auto --dry-run\n  $ varve optimize ./flights --target-file-size 128MB\n  $ varve optimize ./flights --zorder origin,delay\n  $ varve optimize ./flights --purge",
     );
   withStoreFlags(command).action(async (uri: string, flags: OptimizeFlags) => {
     await using table = await openedTable(uri, flags);
+    const options = layoutOptions(flags);
+    const planned =
+      flags.auto === true || flags.dryRun === true
+        ? await stoppedBySignals((signal) => table.optimize({ ...options, dryRun: true, signal }))
+        : undefined;
+    if (planned !== undefined && flags.auto === true && flags.json !== true) print(gainText(planned));
+    if (planned !== undefined && (flags.dryRun === true || planned.outcome === "unchanged"))
+      return printOptimize(planned, flags);
     const result = await withProgressLine({ stage: "writing", share: 0 }, flags.quiet === true, (update) =>
       stoppedBySignals((signal) =>
         table.optimize({
-          where: flags.where,
-          zorderBy: flags.zorder,
-          full: flags.full,
-          purge: flags.purge,
-          maxCommitBytes: flags.batchBytes,
-          targetFileBytes: flags.targetFileSize,
-          minFileBytes: flags.minFileSize,
-          dryRun: flags.dryRun === true ? true : undefined,
-          userMetadata: flags.message,
+          ...options,
           onProgress: (share) => update({ stage: "writing", share }),
           signal,
         }),
       ),
     );
-    await printOptimize(result, flags);
+    await printOptimize({ ...result, gain: planned?.gain }, flags);
     await printWarnings(table);
   });
+}
+
+function layoutOptions(flags: OptimizeFlags): OptimizeOptions {
+  return {
+    where: flags.where,
+    zorderBy: flags.zorder,
+    full: flags.full,
+    purge: flags.purge,
+    maxCommitBytes: flags.batchBytes,
+    targetFileBytes: flags.targetFileSize,
+    minFileBytes: flags.minFileSize,
+    userMetadata: flags.message,
+  };
+}
+
+/** What is gained, a line each. */
+function gainText({ gain, filesConsidered, filesRemoved, filesAdded }: OptimizeResult): string {
+  if (gain === undefined) return "";
+  const { smallFiles, deletedShare, columns } = gain;
+  const lines = [
+    `files: ${filesConsidered}, of which ${smallFiles} are smaller than the target size; then ${filesConsidered - filesRemoved + filesAdded}`,
+    `deleted rows: ${percent(deletedShare)}`,
+    ...columns.map(({ column, skippedShare, expectedShare }) => {
+      const then = expectedShare === undefined ? "" : `; then about ${percent(expectedShare)}`;
+      return `files that a value of ${visible(column)} skips: ${percent(skippedShare)}${then}`;
+    }),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)}%`;
 }
 
 async function printOptimize(result: OptimizeResult, { json }: OptimizeFlags): Promise<void> {

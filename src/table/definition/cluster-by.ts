@@ -90,7 +90,11 @@ export function logicalColumns(
 }
 
 /** The path of logical names of a path of physical ones; a name that no field has stays. */
-function logicalPath(type: DeltaType, path: readonly string[], mode: ColumnMappingMode): readonly string[] {
+export function logicalPath(
+  type: DeltaType,
+  path: readonly string[],
+  mode: ColumnMappingMode,
+): readonly string[] {
   const [first, ...rest] = path;
   if (first === undefined || isPrimitive(type) || type.type !== "struct") return path;
   const field = type.fields.find((each) => physicalName(each, mode) === first);

@@ -49,6 +49,54 @@ async function scattered(
 }
 
 describe("a Z-order", () => {
+  it("says in a dry run what it gains, as the files then show", async () => {
+    await using table = await scattered(join(freshFolder(), "t"));
+    await table.delete("id < 5000");
+    const bytes = (await filesOf(table)).reduce((sum, { size }) => sum + size, 0);
+    const options = { zorderBy: ["a", "s.c"], targetFileBytes: Math.ceil(bytes / 16) };
+    const { gain } = await table.optimize({ ...options, dryRun: true });
+    expect(gain).toMatchObject({ smallFiles: 0, deletedShare: 0 });
+    expect(gain?.columns).toEqual(
+      ["a", "s.c"].map((column) => ({
+        column,
+        skippedShare: expect.closeTo(0, 1) as number,
+        expectedShare: expect.closeTo(0.75, 1) as number,
+      })),
+    );
+    await table.optimize(options);
+    const after = await table.optimize({ ...options, dryRun: true });
+    expect(after).toMatchObject({ outcome: "unchanged", filesAdded: 0 });
+    for (const { skippedShare, expectedShare } of after.gain?.columns ?? []) {
+      expect(skippedShare).toBeGreaterThan(0.55);
+      // There is nothing to do, so it stays as it is.
+      expect(expectedShare).toBeCloseTo(skippedShare, 10);
+    }
+  });
+
+  it("is not proposed where files are skipped already, and counts deleted rows", async () => {
+    await using table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id").double("d").string("s").date("day").binary("x"),
+      properties: { "delta.enableDeletionVectors": "true", "delta.columnMapping.mode": "name" },
+    });
+    for (const from of [0, 100, 200, 300])
+      await table.append({
+        sql: `SELECT i AS id, ${from / 1000} + 0.1 AS d, 'customer ' || lpad(i::VARCHAR, 4, '0') AS s,
+          CASE WHEN i < 200 THEN DATE '2024-01-01' ELSE DATE '2024-01-02' END AS day, NULL::BLOB AS x
+          FROM range(${from}, ${from + 100}) AS r(i)`,
+      });
+    await table.delete("id % 10 = 0");
+    expect((await table.optimize({ dryRun: true })).gain).toEqual({
+      smallFiles: 4,
+      deletedShare: 0.1,
+      columns: [
+        { column: "id", skippedShare: 0.75, expectedShare: undefined },
+        { column: "d", skippedShare: 0.75, expectedShare: undefined },
+        { column: "s", skippedShare: 0.75, expectedShare: undefined },
+        { column: "day", skippedShare: 0.5, expectedShare: undefined },
+      ],
+    });
+  });
+
   it("makes a condition on any of its columns skip most files, and changes no row", async () => {
     const folder = join(freshFolder(), "t");
     await using table = await scattered(folder);
