@@ -58,9 +58,10 @@ export interface ConvertOutcome extends ConvertResult {
  * Makes a folder of Parquet files a table, in one commit: the files stay as and where they are, and a log is written
  * beside them. A folder that is a table already is left alone.
  *
- * @throws `SOURCE_UNREADABLE` for a folder without files; `INVALID_ARGUMENT` for folders that are not those of the
- * declared partition columns; `SCHEMA_MISMATCH` for partition values, names and types that do not fit, naming the
- * files; `DATA_FILE_CORRUPT` naming a file that cannot be read; `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+ * @throws `SOURCE_UNREADABLE` for a folder without files; `INVALID_ARGUMENT` for a table below it, and for folders that
+ * are not those of the declared partition columns; `SCHEMA_MISMATCH` for partition values, names and types that do
+ * not fit, naming the files; `DATA_FILE_CORRUPT` naming a file that cannot be read; `COMMIT_OUTCOME_UNKNOWN`,
+ * `CANCELLED`
  */
 export async function convertTable(
   context: TableContext,

@@ -184,6 +184,21 @@ describe("converting a folder of Parquet files", () => {
     expect(filesBelow(folder)).toEqual(["a.parquet", "b.parquet"]);
   });
 
+  it("refuses a folder with another table in it, whose log says which of its files count", async () => {
+    const folder = freshFolder();
+    await write(folder, "a.parquet", "SELECT 1 AS id");
+    {
+      await using inner = await createTable(join(folder, "x", "inner"), { source: [{ id: 1 }] });
+      await inner.overwrite([{ id: 2 }]);
+    }
+    const before = filesBelow(folder);
+    await expect(convertTable(folder)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      data: { path: "x/inner" },
+    });
+    expect(filesBelow(folder)).toEqual(before);
+  });
+
   it("refuses what is no type of Delta's, names that differ by case, and what is no Parquet file", async () => {
     const folder = freshFolder();
     const queries = {

@@ -1,5 +1,6 @@
 import type { PartitionColumn } from "../../dialects/statements/syntax.ts";
 import { VarveError } from "../../errors.ts";
+import { logFolder } from "../../log/segment/file-names.ts";
 import { encodePartitionValue } from "../../schema/partition-values.ts";
 import { parseHiveSegment } from "../../schema/paths.ts";
 import { foldName } from "../../schema/schema-json.ts";
@@ -17,8 +18,8 @@ export interface ParquetFile extends ObjectInfo {
  * The files of a folder that is to be a table, with the partition values that their folders say. Names that begin
  * with `_` or `.` belong to other programs.
  *
- * @throws `SOURCE_UNREADABLE` for a folder without files; `INVALID_ARGUMENT` for folders that are not those of the
- * partition columns, naming the file; `SCHEMA_MISMATCH` for a value that is not of its column's type
+ * @throws `SOURCE_UNREADABLE` for a folder without files; `INVALID_ARGUMENT` for a table below it, and for folders that
+ * are not those of the partition columns, naming the file; `SCHEMA_MISMATCH` for a value that is not of its column's type
  */
 export async function parquetFiles(
   store: ObjectStore,
@@ -27,6 +28,8 @@ export async function parquetFiles(
 ): Promise<ParquetFile[]> {
   const files: ParquetFile[] = [];
   for await (const info of store.list("", options)) {
+    const log = info.path.indexOf(`/${logFolder}/`);
+    if (log > 0 && !isHiddenPath(info.path.slice(0, log))) throw otherTable(store, info.path.slice(0, log));
     if (isHiddenPath(info.path)) continue;
     files.push({ ...info, partitionValues: partitionValues(info.path, columns) });
   }
@@ -35,6 +38,15 @@ export async function parquetFiles(
     "SOURCE_UNREADABLE",
     `There are no files in ${store.uri} to make a table of (names that begin with _ or . do not count). Check the address.`,
     { uri: store.uri },
+  );
+}
+
+/** Its files are not all of its rows' files: its log says which. */
+function otherTable({ uri }: ObjectStore, folder: string): VarveError {
+  return new VarveError(
+    "INVALID_ARGUMENT",
+    `The folder ${folder} below ${uri} is a table of its own, with files that it may have removed rows of. Nothing was written. Move it elsewhere, or append its rows to the new table.`,
+    { uri, path: folder },
   );
 }
 
