@@ -5,9 +5,18 @@ import type { Table } from "../../src/api/table.ts";
 import type { ContextOptions } from "../../src/index.ts";
 import { schema } from "../../src/schema/builder.ts";
 import type { StructType } from "../../src/schema/types.ts";
-import { feedOf, type ModelVersion, rowsAt, textOf, textsOf, withRowIds } from "./history.ts";
-import { type Expected, operations } from "./operations.ts";
+import {
+  feedOf,
+  type ModelChange,
+  type ModelVersion,
+  rowsAt,
+  textOf,
+  textsOf,
+  withRowIds,
+} from "./history.ts";
+import { operations } from "./operations.ts";
 import { type Random, seeded } from "./random.ts";
+import type { Expected } from "./step.ts";
 
 /** A table of random columns and properties. */
 interface Made {
@@ -26,6 +35,7 @@ async function make(uri: string, random: Random, options: ContextOptions): Promi
     p: (before) => before.string("p"),
     b: (before) => before.boolean("b"),
     x: (before) => before.double("x"),
+    i: (before) => before.integer("i"),
     st: (before) => before.struct("st", parts),
   };
   const columns = ["id", ...Object.keys(own).filter(() => random.below(3) > 0)];
@@ -69,12 +79,22 @@ export async function runModel(
       const [state] = past.slice(-1);
       if (state === undefined) throw new Error("a model without versions");
       const readable = past.filter(({ version }) => !unreadable.has(version));
-      const expected = await random.of(operations)({ table, random, state, past: readable });
+      const expected = await random.of(operations)({
+        table,
+        random,
+        state,
+        past: readable,
+        uri,
+        options,
+      });
       log.push(expected.told);
       for (const version of expected.unreadable ?? []) unreadable.add(version);
-      const next = await held(made, table, state, expected);
+      const { earlier } = expected;
+      const before = earlier === undefined ? state : await heldEarlier(made, table, state, earlier);
+      if (before !== state) past.push(before);
+      const next = await held(made, table, before, expected);
       if (next !== undefined)
-        for (let version = state.version + 1; version <= next.version; version++)
+        for (let version = before.version + 1; version <= next.version; version++)
           past.push({ ...next, version });
       if (random.below(4) > 0) continue;
       await table.close();
@@ -115,8 +135,27 @@ async function held(
   if (!feeds) return next;
   const feed = await feedOf(table, version, columns);
   if (changes === undefined) expect(effectOf(feed, state, columns)).toEqual(textsOf(next));
-  else expect(feed).toEqual(changes.map(({ type, values }) => `${type} ${textOf(values, columns)}`).sort());
+  else expect(feed).toEqual(feedTexts(changes, columns));
   return next;
+}
+
+/** Holds the version before the newest one against the first of two commits that a step made. */
+async function heldEarlier(
+  { feeds }: Made,
+  table: Table,
+  { version: last, columns }: ModelVersion,
+  { rows, changes = [] }: Expected,
+): Promise<ModelVersion> {
+  const version = last + 1;
+  const before = { version, columns, rows };
+  expect(await rowsAt(await table.at(version), columns)).toEqual(textsOf(before));
+  if (feeds) expect(await feedOf(table, version, columns)).toEqual(feedTexts(changes, columns));
+  return before;
+}
+
+/** Changes as {@link feedOf} gives them. */
+function feedTexts(changes: readonly ModelChange[], columns: readonly string[]): string[] {
+  return changes.map(({ type, values }) => `${type} ${textOf(values, columns)}`).sort();
 }
 
 /** The rows that a feed of insertions and deletions makes of a version. */
