@@ -120,6 +120,18 @@ export function isStoreFailure(
   return isVarveError(error, "STORE_UNAVAILABLE") || isStoreRefusal(error);
 }
 
+/** Whether `error` says that a version cannot be read from the log, because of what the log holds or lacks. */
+export function isLogDamage(error: unknown): error is VarveError {
+  return isVarveError(
+    error,
+    "LOG_CORRUPT",
+    "CHECKPOINT_CORRUPT",
+    "VERSION_NOT_FOUND",
+    "LOG_GAP",
+    "CATALOG_MANAGED",
+  );
+}
+
 /** Throws a plain `Error` for a state that only a bug in varve can produce. */
 export function assertInternal(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`varve internal error: ${what}. Please report this.`);

@@ -1,5 +1,5 @@
 import type { Session } from "../engine/core/contract.ts";
-import { isStoreFailure, isVarveError, type VarveError } from "../errors.ts";
+import { isLogDamage, isStoreFailure, isVarveError, type VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { pathKeyer } from "../log/segment/file-key.ts";
 import type { LogListing } from "../log/segment/listing.ts";
@@ -71,17 +71,7 @@ async function readRange(
     }
   } catch (error) {
     // A version that cannot be read is reported where the log is checked.
-    if (
-      !isVarveError(
-        error,
-        "LOG_CORRUPT",
-        "CHECKPOINT_CORRUPT",
-        "VERSION_NOT_FOUND",
-        "LOG_GAP",
-        "CATALOG_MANAGED",
-      )
-    )
-      throw error;
+    if (!isLogDamage(error)) throw error;
   }
 }
 

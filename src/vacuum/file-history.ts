@@ -1,4 +1,4 @@
-import { isVarveError } from "../errors.ts";
+import { isLogDamage, isVarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { fileKeyer, pathKeyer } from "../log/segment/file-key.ts";
 import type { LogListing } from "../log/segment/listing.ts";
@@ -229,17 +229,6 @@ export class FileHistory {
     const timeOf = (version: number) => new Date(this.#times.get(version) ?? 0);
     return ranges.map(({ from, to }) => ({ from, to, fromTime: timeOf(from), toTime: timeOf(to) }));
   }
-}
-
-function isLogDamage(error: unknown): boolean {
-  return isVarveError(
-    error,
-    "LOG_CORRUPT",
-    "CHECKPOINT_CORRUPT",
-    "VERSION_NOT_FOUND",
-    "LOG_GAP",
-    "CATALOG_MANAGED",
-  );
 }
 
 function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
