@@ -56,6 +56,76 @@ describe("a table whose definition varve changed", () => {
   });
 });
 
+describe("columns that varve changed", () => {
+  test("are read and written by Spark after each change, at any depth", async () => {
+    const path = join(folder, "columns");
+    const columns = schema()
+      .integer("id")
+      .string("v")
+      .struct("s", schema().integer("a"))
+      .array("l", schema().integer("x"));
+    const properties = { "delta.columnMapping.mode": "name", "delta.enableTypeWidening": "true" };
+    await using table = await createTable(path, { schema: columns, properties });
+    await table.append([{ id: 1, v: "a", s: { a: 1 }, l: [{ x: 1 }] }]);
+    await table.alter({
+      addColumns: ["n INT COMMENT 'new' FIRST", "s.b STRING FIRST", "l.element.y BIGINT"],
+    });
+    await peers.sql(
+      path,
+      "INSERT INTO {table} VALUES (7, 2, 'b', named_struct('b', 'x', 'a', 2), array(named_struct('x', 2, 'y', 3L)))",
+    );
+    await expectAgreement(path);
+    await table.refresh();
+    await table.alter({ renameColumns: { v: "the text", "s.a": "aa" } });
+    await table.alter({ dropColumns: ["s.b"] });
+    await expectAgreement(path);
+    await table.alter({
+      alterColumns: { id: { type: "long", nullable: false, position: "first" }, "s.aa": { type: "BIGINT" } },
+    });
+    await table.alter({ alterColumns: { "the text": { default: "'none'" } }, upgradeProtocol: true });
+    await peers.sql(path, "INSERT INTO {table} (id, n) VALUES (9999999999, 1)");
+    await expect(peers.sql(path, "INSERT INTO {table} (n) VALUES (1)")).rejects.toThrow(
+      /id is not specified/,
+    );
+    await expectAgreement(path);
+    await table.refresh();
+    await table.alter({ clusterBy: ["id", "s.aa"], upgradeProtocol: true });
+    await peers.sql(path, "OPTIMIZE {table}", "ALTER TABLE {table} CLUSTER BY (n)");
+    await expectAgreement(path);
+    await table.refresh();
+    await table.alter({ clusterBy: [] });
+    await table.alter({ renameColumns: { "the text": "v" } });
+    await table.alter({ set: { "delta.columnMapping.mode": "none" } });
+    await table.alter({ partitionBy: ["v"] });
+    await peers.sql(path, "INSERT INTO {table} (id, v) VALUES (5, 'e')", "DELETE FROM {table} WHERE id = 1");
+    await expectAgreement(path);
+    expect(await peers.call("spark", "verify_checksum", { path })).toEqual([]);
+  });
+
+  test("of readers' features that were dropped: Spark reads and continues, and keeps the protected history", async () => {
+    const path = join(folder, "reader-features");
+    const properties = {
+      "delta.columnMapping.mode": "name",
+      "delta.enableTypeWidening": "true",
+      "delta.enableDeletionVectors": "true",
+    };
+    await using table = await createTable(path, { schema: schema().integer("id").string("v"), properties });
+    await table.append([1, 2, 3].map((id) => ({ id, v: `v${id}` })));
+    await table.delete("id = 2");
+    await table.alter({ alterColumns: { id: { type: "long" } }, renameColumns: { v: "w" } });
+    for (const feature of ["deletionVectors", "columnMapping", "typeWidening"]) {
+      await table.alter({ dropFeatures: [feature] });
+      await table.settled();
+      await expectAgreement(path);
+    }
+    await peers.sql(path, "INSERT INTO {table} VALUES (4, 'd')", "DELETE FROM {table} WHERE id = 1");
+    await expectAgreement(path);
+    await table.refresh();
+    await table.append([{ id: 5n, w: "e" }]);
+    await expectAgreement(path);
+  });
+});
+
 describe("rows that an overwrite copied", () => {
   test("have the row ids and commit versions in Spark that they had before", async () => {
     const path = join(folder, "row ids");
