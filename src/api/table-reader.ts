@@ -1,5 +1,6 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineRow } from "../engine/core/contract.ts";
+import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { ChangePoint } from "../operations/changes/changes.ts";
 import type { VersionDiff } from "../operations/diff.ts";
@@ -269,6 +270,11 @@ export abstract class TableReader {
     const { from, ...rest } = knownOptions("tail", options, keys.tailKeys);
     requireAtLeast("tail", { pollMilliseconds: rest.pollMilliseconds }, 1);
     requireCount("tail", "maxFiles", rest.maxFiles);
+    if (this.#state.pinned)
+      throw new VarveError(
+        "INVALID_ARGUMENT",
+        `This table was opened at version ${this.#state.log.version}, and tail reads newer ones. Open it without a version, and say where to start with from (--from).`,
+      );
     const { tail } = await import("../operations/tail/tail.ts");
     yield* tail(this.#state.log, { ...rest, from: tailStart(from) });
   }

@@ -180,7 +180,7 @@ async function requireFiles(source: LogSnapshot, files: readonly AddAction[]): P
   const { paths, text } = missing;
   throw new VarveError(
     "DATA_FILE_MISSING",
-    `Version ${source.version} of ${source.context.store.uri} cannot be cloned: ${paths.length} of its files are gone, probably removed by a vacuum: ${text}. No table was made. Clone a later version, or put the files back.`,
+    `Version ${source.version} of ${source.context.store.uri} cannot be cloned: ${paths.length} of its files ${paths.length === 1 ? "is" : "are"} gone, probably removed by a vacuum: ${text}. No table was made. Clone a later version, or put the files back.`,
     { version: source.version, path: paths[0], store: source.context.store.uri, missing: paths },
   );
 }

@@ -1,5 +1,5 @@
 import type { PartitionColumn } from "../dialects/statements/syntax.ts";
-import { isVarveError } from "../errors.ts";
+import { isVarveError, VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import { latestVersion } from "../log/snapshot/open-log.ts";
 import type { AddAction } from "../protocol/actions.ts";
@@ -70,7 +70,9 @@ export async function convertTable(
   if (await hasLog(context)) return unchanged(context);
   const { partitionBy = [], statistics = true, signal } = request;
   const files = await parquetFiles(context.store, partitionBy, { signal });
-  const { schema, stats, rows } = await readFiles(context, files, request);
+  const { schema, stats, rows } = await readFiles(context, files, request).catch((error: unknown) => {
+    throw ofOtherFormat(error);
+  });
   const { protocol, metadata } = defineTable(context.world, {
     schema,
     partitionBy: partitionBy.map(({ name }) => name),
@@ -135,6 +137,18 @@ async function unchanged(context: TableContext): Promise<ConvertResult> {
 }
 
 /** The table's schema, and the statistics of each file. */
+/** A file that cannot be read is not one of a table yet, so the advice for tables does not help. */
+function ofOtherFormat(error: unknown): unknown {
+  if (!isVarveError(error, "DATA_FILE_CORRUPT")) return error;
+  const file = String(error.data["file"]);
+  return new VarveError(
+    "DATA_FILE_CORRUPT",
+    `${file} is not a readable Parquet file, and convert makes tables of Parquet files only. Nothing was written. Move the file elsewhere, or create a table and append to it: varve create TABLE --from ${file}.`,
+    error.data,
+    error,
+  );
+}
+
 async function readFiles(
   context: TableContext,
   files: readonly ParquetFile[],

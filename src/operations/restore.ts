@@ -156,7 +156,7 @@ async function requireFiles(
   const { paths, text } = missing;
   throw new VarveError(
     "DATA_FILE_MISSING",
-    `Version ${version} cannot be restored: ${paths.length} of its files are gone, probably removed by a vacuum: ${text}. Nothing was written. Choose a later version, or put the files back.`,
+    `Version ${version} cannot be restored: ${paths.length} of its files ${paths.length === 1 ? "is" : "are"} gone, probably removed by a vacuum: ${text}. Nothing was written. Choose a later version, or put the files back.`,
     { version, path: paths[0], store: context.store.uri, missing: paths },
   );
 }

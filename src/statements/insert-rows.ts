@@ -15,6 +15,7 @@ import { foldName } from "../schema/schema-json.ts";
 import { isPrimitive, pathText, typeText } from "../schema/type-names.ts";
 import type { DeltaType, StructField } from "../schema/types.ts";
 import { quoteName, quoteSparkName } from "../sql/sql-text.ts";
+import { counted } from "../util/counted.ts";
 import { type Assign, type AssignedColumn, NoRows } from "../write/plan/assigned-rows.ts";
 import type { AssignedSource } from "../write/plan/write-source.ts";
 import { type StatementContext, type StatementResult, tableText } from "./contract.ts";
@@ -193,7 +194,7 @@ function wrongArity(columns: readonly StructField[], found: number, row: number)
   const expected = columns.map(({ name }) => pathText([name])).join(", ");
   return new VarveError(
     "SCHEMA_MISMATCH",
-    `Row ${row + 1} of the INSERT has ${found} values for ${columns.length} columns (${expected}). Give a value for each, or list the columns: INSERT INTO t (a, b) …. Nothing was written.`,
+    `Row ${row + 1} of the INSERT has ${counted(found, "value")} for ${counted(columns.length, "column")} (${expected}). Give a value for each, or list the columns: INSERT INTO t (a, b) …. Nothing was written.`,
     { expected: columns.length, found, row: row + 1, reason: "arity" },
   );
 }

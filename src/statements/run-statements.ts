@@ -80,7 +80,7 @@ async function located<T>(
       throw error;
     const before =
       index === 0
-        ? "No statement before it."
+        ? "No other statement was run."
         : index === 1
           ? "The one before it is done."
           : `The ${index} before it are done.`;

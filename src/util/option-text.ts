@@ -1,9 +1,11 @@
 /** Options of the library that the command line has under another name. */
 const flags = {
+  "changes: true": "--changes",
   batchId: "--batch-id",
   full: "--full",
   gate: "--suite",
   "header to false": "--no-header",
+  ignoreDeletes: "--ignore-deletes",
   memoryLimit: "--memory-limit",
   mergeSchema: "--merge-schema",
   minFileBytes: "--min-file-size",
@@ -12,6 +14,8 @@ const flags = {
   purge: "--purge",
   registerConstraints: "--constraints",
   replaceWhere: "--where",
+  "retentionCheck: false": "--no-retention-check",
+  skipChangeCommits: "--skip-change-commits",
   tables: "--table",
   targetFileBytes: "--target-file-size",
   txn: "--txn",

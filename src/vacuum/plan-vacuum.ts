@@ -6,6 +6,7 @@ import { fileTimes } from "../log/snapshot/time-travel.ts";
 import { requireWritable } from "../protocol/obstacles.ts";
 import { propertyKey, propertyOf } from "../protocol/properties.ts";
 import type { ObjectInfo } from "../storage/contract/object-store.ts";
+import { optionText } from "../util/option-text.ts";
 import { sumOf } from "../util/sum.ts";
 import {
   type CandidateSearch,
@@ -143,7 +144,7 @@ function retentionOf(
   if (retentionCheck !== false && retainHours * hour < table)
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `A retention of ${retainHours} hours is shorter than the table's own of ${table / hour} (${key}). Files that running writers are about to commit, and versions that readers are reading, could be deleted. Retain more, or switch the check off with retentionCheck: false if no one else uses the table.`,
+      `A retention of ${retainHours} hours is shorter than the table's own of ${table / hour} (${key}). Files that running writers are about to commit, and versions that readers are reading, could be deleted. Retain more, or switch the check off with ${optionText("retentionCheck: false")} if no one else uses the table.`,
       { retainHours, tableHours: table / hour, property: key },
     );
   return { table, requested };

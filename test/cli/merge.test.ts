@@ -122,7 +122,7 @@ describe("varve merge", () => {
 
   it.each([
     [[], "give --key COLUMNS, or --on CONDITION"],
-    [["--key", "id", "--on", "true", "--update-all"], "give --key COLUMNS, or --on CONDITION"],
+    [["--key", "id", "--on", "true", "--update-all"], "give --key or --on, not both"],
     [["--key", "id"], "give what to do"],
     [["--key", "id", "--update-all", "--set", "a=1"], "--update-all or --set, not both"],
     [["--key", "id", "--insert-all", "--update-when", "true"], "--update-when needs --update-all or --set"],

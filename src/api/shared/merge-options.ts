@@ -58,6 +58,7 @@ export function toMergeOptions(given: MergeOptions): {
     request: {
       names,
       on: { text: conditionText(on, names) },
+      keys: typeof on === "string" ? undefined : on,
       assignment: "append",
       evolves: mergeSchema === true,
       upgradeProtocol: upgradeProtocol === true,

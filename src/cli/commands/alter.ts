@@ -3,7 +3,7 @@ import { VarveError } from "../../api/errors.ts";
 import type { AlterOptions, AlterResult, ColumnAlteration } from "../../index.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
-import { keyValue, nameList, type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { keyValue, nameList, type StoreFlags, withJson, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
 
 type Pairs = Readonly<Record<string, string>>;
@@ -75,7 +75,6 @@ export function addAlter(program: Command): void {
     .option("--description <text>", "description in the table's metadata")
     .option("--upgrade-protocol", "allow features to be added; older readers or writers may lose access")
     .option("-m, --message <text>", "message for the version's history")
-    .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
       `
@@ -88,7 +87,7 @@ Examples:
   $ varve alter ./flights --set-comment "minutes=late on arrival" --move minutes=first
   $ varve alter ./flights --add-constraint "known=origin IS NOT NULL" --upgrade-protocol`,
     );
-  withStoreFlags(command).action(async (uri: string, flags: AlterFlags) => {
+  withStoreFlags(withJson(command)).action(async (uri: string, flags: AlterFlags) => {
     const options = optionsOf(flags);
     if (Object.values(options).every((value) => value === undefined))
       command.error("error: say what to change, such as --add-column or --set-property.");
@@ -162,9 +161,9 @@ async function printAlter(result: AlterResult, { json }: AlterFlags): Promise<vo
     return;
   }
   const { outcome, version, featuresAdded, featuresDropped } = result;
-  const added = featuresAdded.length === 0 ? "" : `, added to its protocol: ${featuresAdded.join(", ")}`;
+  const added = featuresAdded.length === 0 ? "" : `; added to its protocol: ${featuresAdded.join(", ")}`;
   const dropped =
-    featuresDropped.length === 0 ? "" : `, dropped from its protocol: ${featuresDropped.join(", ")}`;
+    featuresDropped.length === 0 ? "" : `; dropped from its protocol: ${featuresDropped.join(", ")}`;
   if (outcome === "unchanged") print(`nothing changed: version ${version} is already as requested\n`);
   else print(`version ${version}: the table was altered${added}${dropped}\n`);
 }

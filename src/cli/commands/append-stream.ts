@@ -6,14 +6,16 @@ import { counted } from "../../api/counted.ts";
 import { MicroBatches } from "../../api/micro-batches.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../api/temporary-folders.ts";
 import { realWorld } from "../../api/world.ts";
-import type { AppendOptions, Table } from "../../index.ts";
+import type { AppendOptions, Table, WriteResult } from "../../index.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
 import { printWarnings } from "../shared/opened-table.ts";
-import { printFailure } from "../shared/print.ts";
+import { print, printFailure } from "../shared/print.ts";
+import { nameInput } from "../shared/standard-input.ts";
 import type { StreamFlags } from "./stream-flags.ts";
 
 const batchBytes = 64 * 1024 * 1024;
 const defaultEvery = 10_000;
+const linesFile = "lines.ndjson";
 
 /**
  * Commits the JSON lines of standard input batch by batch, each read by the engine as a file of them would be. A signal
@@ -31,7 +33,7 @@ export async function appendStream(table: Table, flags: StreamFlags, options: Ap
   try {
     await stoppedBySignals((signal) => commitLines({ table, flags, options, folder, uncommitted, signal }));
   } catch (error) {
-    if (uncommitted.length > 0) await keep(uncommitted);
+    if (uncommitted.length > 0) nameInput(join(folder, linesFile), await keep(uncommitted));
     throw error;
   } finally {
     await removeTemporaryFolder(folder);
@@ -50,12 +52,12 @@ interface Streaming {
 }
 
 async function commitLines({ table, flags, options, folder, uncommitted, signal }: Streaming): Promise<void> {
-  const { every, everyRows, appId, quiet } = flags;
+  const { every, everyRows, appId, quiet, json } = flags;
   const landed = appId === undefined ? undefined : await table.transactionVersion(appId);
   let lines = landed ?? 0n;
   let skipped = 0n;
   let failure: { readonly error: unknown } | undefined;
-  const file = join(folder, "lines.ndjson");
+  const file = join(folder, linesFile);
   const input = process.stdin;
   const batches = new MicroBatches<Uint8Array>({
     world: realWorld,
@@ -71,7 +73,8 @@ async function commitLines({ table, flags, options, folder, uncommitted, signal 
       const result = await afterConflicts(() => table.append({ ndjson: file }, appendOptions));
       lines += BigInt(batch.length);
       uncommitted.splice(0, batch.length);
-      if (quiet !== true) printFailure(`version ${result.version}: ${counted(result.rows, "row")}`);
+      if (json === true) await printJson(result);
+      else if (quiet !== true) printFailure(`version ${result.version}: ${counted(result.rows, "row")}`);
     },
     onFailure: (error) => {
       failure ??= { error };
@@ -96,11 +99,24 @@ async function commitLines({ table, flags, options, folder, uncommitted, signal 
   await batches.end();
 }
 
+/** Prints the result of a commit as one line of JSON. */
+async function printJson({ gate, ...result }: WriteResult): Promise<void> {
+  const [{ stringifyJson, toJsonValue }, { summarizeVerdict }] = await Promise.all([
+    import("../../api/json.ts"),
+    import("../../api/verdict.ts"),
+  ]);
+  const plain = gate === undefined ? result : { ...result, gate: summarizeVerdict(gate) };
+  print(`${stringifyJson(toJsonValue(plain))}\n`);
+}
+
 /** Keeps lines that could not be committed, because standard input cannot be read again. */
-async function keep(lines: readonly Uint8Array[]): Promise<void> {
+async function keep(lines: readonly Uint8Array[]): Promise<string> {
   const file = join(tmpdir(), `varve-uncommitted-${realWorld.uuid()}.ndjson`);
   await writeFile(file, Buffer.concat(lines), { mode: 0o600 });
-  printFailure(`varve: ${counted(lines.length, "line")} of standard input not in the table kept in ${file}`);
+  printFailure(
+    `varve: ${counted(lines.length, "line")} of standard input ${lines.length === 1 ? "is" : "are"} not in the table, and kept in ${file}`,
+  );
+  return file;
 }
 
 /** The lines of a stream, each with its line feed; empty ones are left out. */

@@ -4,9 +4,9 @@ import type { OptimizeOptions, OptimizeResult } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
-import { byteSize, nameList, type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { byteSize, nameList, type StoreFlags, withJson, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
-import { megabytes, withProgressLine } from "../shared/progress.ts";
+import { sizeText, withProgressLine } from "../shared/progress.ts";
 
 interface OptimizeFlags extends StoreFlags {
   readonly where?: string | undefined;
@@ -48,12 +48,11 @@ export function addOptimize(program: Command): void {
     .option("--auto", "say first what is gained: small files, deleted rows, files that conditions skip")
     .option("--dry-run", "say what would be written together, and write nothing")
     .option("-m, --message <text>", "message for the version's history")
-    .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve optimize ./flights --auto --dry-run\n  $ varve optimize ./flights --target-file-size 128MB\n  $ varve optimize ./flights --zorder origin,delay\n  $ varve optimize ./flights --purge",
     );
-  withStoreFlags(command).action(async (uri: string, flags: OptimizeFlags) => {
+  withStoreFlags(withJson(command)).action(async (uri: string, flags: OptimizeFlags) => {
     await using table = await openedTable(uri, flags);
     const options = layoutOptions(flags);
     const planned =
@@ -116,7 +115,7 @@ async function printOptimize(result: OptimizeResult, { json }: OptimizeFlags): P
     return;
   }
   const { outcome, version, commits, kind, filesConsidered, filesAdded, filesRemoved, rowsPurged } = result;
-  const before = `${counted(filesRemoved, "file")} (${megabytes(result.bytesRemoved)} MB)`;
+  const before = `${counted(filesRemoved, "file")} (${sizeText(result.bytesRemoved)})`;
   const purged = rowsPurged === 0 ? "" : `, without ${counted(rowsPurged, "deleted row")}`;
   if (outcome === "unchanged")
     print(`nothing changed: of ${counted(filesConsidered, "file")}, ${nothingToDo[kind]}\n`);
@@ -124,7 +123,7 @@ async function printOptimize(result: OptimizeResult, { json }: OptimizeFlags): P
     print(`${before} would become ${counted(filesAdded, "file")}${purged}; nothing was written\n`);
   else {
     const versions = commits === 1 ? `version ${version}` : `${commits} versions, the last is ${version}`;
-    const after = `${counted(filesAdded, "file")} (${megabytes(result.bytesAdded)} MB)`;
+    const after = `${counted(filesAdded, "file")} (${sizeText(result.bytesAdded)})`;
     print(`${versions}: ${before} became ${after}${purged}\n`);
   }
 }

@@ -3,9 +3,9 @@ import { counted } from "../../api/counted.ts";
 import type { RestoreResult } from "../../index.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
-import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { type StoreFlags, withJson, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
-import { megabytes } from "../shared/progress.ts";
+import { sizeText } from "../shared/progress.ts";
 
 interface RestoreFlags extends StoreFlags {
   readonly dryRun?: boolean | undefined;
@@ -25,12 +25,11 @@ export function addRestore(program: Command): void {
     .argument("<version>", "a version such as 12, or a time such as 2024-06-01T00:00:00Z")
     .option("--dry-run", "say what would change, and write nothing")
     .option("-m, --message <text>", "message for the version's history")
-    .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve restore ./flights 0 --dry-run\n  $ varve restore ./flights 0 --message 'the load of June was wrong'",
     );
-  withStoreFlags(command).action(async (uri: string, version: string, flags: RestoreFlags) => {
+  withStoreFlags(withJson(command)).action(async (uri: string, version: string, flags: RestoreFlags) => {
     await using table = await openedTable(uri, flags);
     const result = await stoppedBySignals((signal) =>
       table.restore(version, {
@@ -51,7 +50,7 @@ async function printRestore(result: RestoreResult, { json }: RestoreFlags): Prom
     return;
   }
   const { outcome, version, restoredVersion, filesRestored, filesRemoved } = result;
-  const files = `${counted(filesRestored, "file")} (${megabytes(result.bytesRestored)} MB) restored, ${counted(filesRemoved, "file")} (${megabytes(result.bytesRemoved)} MB) removed`;
+  const files = `${counted(filesRestored, "file")} (${sizeText(result.bytesRestored)}) restored, ${counted(filesRemoved, "file")} (${sizeText(result.bytesRemoved)}) removed`;
   if (outcome === "unchanged") print(`nothing changed: version ${version} is the newest\n`);
   else if (outcome === "dryRun")
     print(`version ${restoredVersion} would be restored: ${files}; nothing was written\n`);

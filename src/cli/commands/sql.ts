@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { VarveError } from "../../api/errors.ts";
+import { counted } from "../../api/counted.ts";
+import { isVarveError, VarveError } from "../../api/errors.ts";
 import { type JsonValue, parseJson, stringifyJson, toJsonValue } from "../../api/json.ts";
 import { shownPath } from "../../api/source-paths.ts";
 import type { QueryResult, StatementResult, Table } from "../../index.ts";
@@ -17,13 +18,13 @@ export function addSql(program: Command): void {
     .command("sql")
     .summary("run statements that read and change tables")
     .description(
-      "Run statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT INTO and OVERWRITE, DELETE, UPDATE, MERGE INTO, OPTIMIZE, VACUUM, RESTORE, ALTER TABLE, DESCRIBE HISTORY and DETAIL, SELECT (spec/statements.md). All of the text is read before anything is run.\nTables are named as --table binds them, or by their path: delta.`./orders`.",
+      "Run statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT INTO and OVERWRITE, DELETE, UPDATE, MERGE INTO, ALTER TABLE, OPTIMIZE, REORG TABLE, VACUUM, RESTORE, CREATE TABLE … CLONE, CONVERT TO DELTA, GENERATE, DESCRIBE HISTORY and DETAIL, SELECT (spec/statements.md). All of the text is read before anything is run.\nTables are named as --table binds them, or by their path: delta.`./orders`.",
     )
     .argument("[statements]", "the statements; without them and --file, standard input is read")
     .option("-t, --table <name=uri>", "bind a name in the statements to a table; repeat for more", keyValue)
     .option("--file <file>", "read the statements from a file")
     .option("--dynamic-partitions", "INSERT OVERWRITE replaces only the partitions that its rows belong to")
-    .option("--merge-schema", "let INSERT add columns, as INSERT WITH SCHEMA EVOLUTION does")
+    .option("--merge-schema", "let INSERT and MERGE add columns, as WITH SCHEMA EVOLUTION does")
     .option("--no-retention-check", "let VACUUM retain less than the table's own retention")
     .option("--upgrade-protocol", "let ALTER TABLE add features to the protocol")
     .option("-m, --message <text>", "kept in the history of the versions that the statements commit")
@@ -52,12 +53,21 @@ async function runStatements(statements: string | undefined, flags: SqlFlags): P
   const text = await statementsOf(statements, flags.file);
   const { runSql } = await import("../../api/shared/run-sql.ts");
   const tables: Record<string, Table> = {};
+  const unmade: Record<string, string> = {};
   const json: JsonValue[] = [];
   try {
-    for (const [name, uri] of Object.entries(flags.table ?? {})) tables[name] = await openedTable(uri, flags);
+    for (const [name, uri] of Object.entries(flags.table ?? {})) {
+      const table = await openedTable(uri, flags).catch((error: unknown) => {
+        // CREATE TABLE … CLONE and CONVERT make a table at the address that its name is bound to.
+        if (isVarveError(error, "NOT_A_TABLE") && /\b(?:CLONE|CONVERT)\b/i.test(text)) return undefined;
+        throw error;
+      });
+      if (table === undefined) unmade[name] = uri;
+      else tables[name] = table;
+    }
     const { s3, memoryLimit } = openOptions(flags);
     await runSql(text, {
-      tables,
+      tables: { ...tables, ...unmade },
       s3,
       memoryLimit,
       dynamicPartitions: flags.dynamicPartitions,
@@ -109,6 +119,8 @@ async function jsonOf(result: StatementResult, rows: QueryResult | undefined): P
 
 async function printResult(result: StatementResult, rows: QueryResult | undefined): Promise<void> {
   if (rows !== undefined) return printTable(rows);
+  if (result.statement === "VACUUM" && result.rows?.length === 0)
+    return print("VACUUM DRY RUN: no file would be deleted\n");
   if (result.rows !== undefined) return printRecords(shownRows(result), { format: "table" });
   print(`${summaryOf(result)}\n`);
 }
@@ -122,16 +134,27 @@ function shownRows({ statement, rows = [] }: StatementResult): readonly Readonly
 
 function summaryOf({ statement, table, outcome, version, metrics }: StatementResult): string {
   const what = `${statement} ${table ?? ""}`;
+  if (statement === "GENERATE") {
+    const { manifests = 0, files = 0 } = metrics ?? {};
+    return `${what}: ${counted(manifests, "manifest")} of ${counted(files, "file")} of version ${version}`;
+  }
   if (outcome === "unchanged") return `${what}: nothing to do, still version ${version}`;
-  const { rows, rowsDeleted = 0, rowsUpdated = 0, filesAdded, filesRemoved, restoredVersion } = metrics ?? {};
-  if (statement === "VACUUM") return `${what}: version ${version}, files -${metrics?.["filesDeleted"] ?? 0}`;
-  const changed = rows ?? (metrics === undefined ? undefined : rowsDeleted + rowsUpdated);
-  const parts = [
-    ...(restoredVersion === undefined ? [] : [`as version ${restoredVersion}`]),
-    ...(changed === undefined || restoredVersion !== undefined
-      ? []
-      : [`${changed} ${changed === 1 ? "row" : "rows"}`]),
-    ...(filesAdded === undefined ? [] : [`files +${filesAdded} -${filesRemoved ?? 0}`]),
-  ];
-  return [`${what}: version ${version}`, ...parts].join(", ");
+  const { filesAdded, filesRemoved } = metrics ?? {};
+  const files = filesAdded === undefined ? [] : [`files +${filesAdded} -${filesRemoved ?? 0}`];
+  return [`${what}: version ${version}`, ...contentText(statement, metrics), ...files].join(", ");
+}
+
+type Metrics = NonNullable<StatementResult["metrics"]>;
+
+/** What a statement did with rows, or with files as wholes. */
+function contentText(statement: string, metrics: Metrics = {}): readonly string[] {
+  const { rows, rowsInserted = 0, rowsUpdated = 0, rowsDeleted = 0, restoredVersion } = metrics;
+  if (statement === "VACUUM") return [`files -${metrics["filesDeleted"] ?? 0}`];
+  if (restoredVersion !== undefined) return [`as version ${restoredVersion}`];
+  if (statement === "MERGE")
+    return [`${counted(rowsUpdated, "row")} updated, ${rowsInserted} inserted, ${rowsDeleted} deleted`];
+  if (statement === "CREATE TABLE CLONE")
+    return [`as version ${metrics["sourceVersion"]} of its source`, counted(metrics["files"] ?? 0, "file")];
+  if (rows !== undefined) return [counted(rows, "row")];
+  return statement === "DELETE" || statement === "UPDATE" ? [counted(rowsUpdated + rowsDeleted, "row")] : [];
 }

@@ -10,6 +10,7 @@ import {
   type RowOutputFlags,
   type StoreFlags,
   wholeNumber,
+  withJson,
   withListOutput,
   withRowOutput,
   withStoreFlags,
@@ -89,10 +90,11 @@ export function addStaged(program: Command): void {
   )
     .option("--suite <file>", "JSON file of data tests, in addition to the table's own suite")
     .action(audit);
-  withStoreFlags(on(group, "publish", "commit the staged rows, after testing them where that is due"))
+  withStoreFlags(
+    withJson(on(group, "publish", "commit the staged rows, after testing them where that is due")),
+  )
     .option("--suite <file>", "JSON file of data tests; default: those of the last audit")
     .addOption(noRecord())
-    .option("--json", "print the result as JSON")
     .action(publish);
   withStoreFlags(on(group, "discard", "give the staged rows up and delete their files")).action(discard);
 }

@@ -10,6 +10,7 @@ export interface StreamFlags {
   readonly batchId?: string | undefined;
   readonly txn?: unknown;
   readonly quiet?: boolean | undefined;
+  readonly json?: boolean | undefined;
 }
 
 /** Whether an append commits standard input as it comes. @throws `INVALID_ARGUMENT` for options that do not fit */

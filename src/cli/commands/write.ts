@@ -6,7 +6,14 @@ import type { AppendOptions, Source, Table, WriteResult } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
-import { byteSize, duration, positiveNumber, type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import {
+  byteSize,
+  duration,
+  positiveNumber,
+  type StoreFlags,
+  withJson,
+  withStoreFlags,
+} from "../shared/options.ts";
 import { print } from "../shared/print.ts";
 import { phaseStates, withProgressLine } from "../shared/progress.ts";
 import {
@@ -43,11 +50,11 @@ export function withWriteFlags(command: Command): Command {
 
 /** Adds those that select the rows to write, and how. */
 export function withRowFlags(command: Command): Command {
-  return withSourceFlags(command)
+  const written = withSourceFlags(command)
     .option("--suite <file>", "JSON file of data tests to run before the commit")
     .option("-m, --message <text>", "message for the version's history")
-    .option("--target-file-size <size>", "split data files near this size, e.g. 128MB", byteSize)
-    .option("--json", "print the result as JSON, the verdict of a rejected batch too");
+    .option("--target-file-size <size>", "split data files near this size, e.g. 128MB", byteSize);
+  return withJson(written, "how to print the result, and the verdict of a rejected batch");
 }
 
 /** The option of commands whose rejections are recorded. */

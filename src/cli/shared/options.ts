@@ -27,6 +27,17 @@ export function withStoreFlags(command: Command): Command {
     .addOption(new Option("-q, --quiet", "no progress"));
 }
 
+/** Adds `--format` with text or JSON, and `--json`, to a command that prints what it did. */
+export function withJson(command: Command, text = "how to print the result"): Command {
+  return command
+    .addOption(new Option("-f, --format <format>", text).choices(["text", "json"]).default("text"))
+    .option("--json", "the same as --format json")
+    .hook("preAction", (_, action) => {
+      if (action.getOptionValue("format") === "json")
+        action.setOptionValueWithSource("json", true, "implied");
+    });
+}
+
 /** Formats that rows can be printed in. */
 const rowFormats = ["table", "json", "jsonl", "csv", "parquet", "arrow"] as const;
 export type RowFormat = (typeof rowFormats)[number];

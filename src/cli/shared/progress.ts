@@ -91,6 +91,13 @@ function sizeOf({ rows, bytes, totalBytes }: WriteProgress): string | undefined 
   return rows === undefined ? undefined : counted(rows, "row");
 }
 
+/** A size for people, such as `715 bytes`, `3.6 kB` or `1.2 GB`. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1000) return counted(bytes, "byte");
+  const power = Math.min(Math.floor(Math.log10(bytes) / 3), 4);
+  return `${(bytes / 1000 ** power).toFixed(1)} ${["", "kB", "MB", "GB", "TB"][power]}`;
+}
+
 /** Bytes as megabytes, with one decimal. */
 export function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);

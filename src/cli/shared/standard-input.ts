@@ -27,10 +27,18 @@ export interface InputFiles extends AsyncDisposable {
 
 /** The file that holds standard input, if the process has read it. */
 let keptFile: string | undefined;
+let keptName = inputName;
+
+/** Has messages name another file, or standard input, instead of a temporary file. */
+export function nameInput(file: string, name = inputName): void {
+  keptFile = file;
+  keptName = name;
+}
 
 /** A message that names standard input instead of the temporary file that holds it. */
 export function namingInput(message: string): string {
   if (keptFile === undefined) return message;
+  if (keptName !== inputName) return message.replaceAll(keptFile, keptName);
   return message
     .replaceAll(`The file ${keptFile}`, "Standard input")
     .replaceAll(`the file ${keptFile}`, inputName)
@@ -79,7 +87,7 @@ export async function inputFiles(
   const dispose = () => removeTemporaryFolder(folder);
   try {
     const file = join(folder, `standard-input.${format}`);
-    keptFile = file;
+    nameInput(file);
     await keepInput(file, quiet === true);
     return {
       files: names.map((path) => (path === standardInput ? file : path)),

@@ -9,7 +9,7 @@ import type { ColumnDefinition } from "./syntax.ts";
  * @throws `SQL_FAILED` with the position
  */
 export function parseColumnDefinition(text: string): ColumnDefinition {
-  return whole(text, definition);
+  return whole(text, "the column definition", definition);
 }
 
 /**
@@ -18,11 +18,11 @@ export function parseColumnDefinition(text: string): ColumnDefinition {
  * @throws `SQL_FAILED` with the position
  */
 export function parseColumnType(text: string): { readonly type: DeltaType; readonly typeText: string } {
-  return whole(text, (reader) => reader.type());
+  return whole(text, "the type", (reader) => reader.type());
 }
 
-function whole<T>(text: string, read: (reader: StatementReader) => T): T {
-  const reader = new StatementReader(text);
+function whole<T>(text: string, subject: string, read: (reader: StatementReader) => T): T {
+  const reader = new StatementReader(text, subject);
   const value = read(reader);
   if (reader.peek().kind !== "end") throw reader.unexpected("the end");
   return value;

@@ -39,6 +39,8 @@ function alterChange(reader: StatementReader): AlterChange {
     const columns = reader.take("none") ? [] : reader.list(() => reader.path());
     return { change: "CLUSTER BY", columns };
   }
+  if (reader.take("rename")) throw reader.unexpected("COLUMN");
+  if (reader.take("unset")) throw reader.unexpected("TBLPROPERTIES");
   throw reader.unexpected(firstWords);
 }
 

@@ -106,14 +106,18 @@ export function parseConvert(reader: StatementReader): ConvertStatement {
  * @throws `SQL_FAILED` with the position
  */
 export function parsePartitionColumns(text: string): readonly PartitionColumn[] {
-  const reader = new StatementReader(`(${text})`);
-  const columns = partitionColumns(reader);
+  const reader = new StatementReader(text, "the partition columns");
+  const columns = reader.items(() => partitionColumn(reader));
   if (!reader.atEnd) throw reader.unexpected("a comma, or the end");
   return columns;
 }
 
 function partitionColumns(reader: StatementReader): PartitionColumn[] {
-  return reader.list(() => ({ name: reader.name("a partition column"), type: reader.type().type }));
+  return reader.list(() => partitionColumn(reader));
+}
+
+function partitionColumn(reader: StatementReader): PartitionColumn {
+  return { name: reader.name("a partition column"), type: reader.type().type };
 }
 
 /** `DESCRIBE HISTORY t [LIMIT n]` and `DESCRIBE DETAIL t`; DESCRIBE was read. */

@@ -13,10 +13,11 @@ const queryWords = ["select", "with", "values", "from", "table"];
 
 /** Reads statements of Delta's SQL from a text: names, tables, and the slices that others read. */
 export class StatementReader extends TokenReader {
-  readonly #text: string;
+  readonly #source: Source;
 
   /** @throws `SQL_FAILED` for a text that is too long, or cannot be cut into tokens */
-  constructor(text: string) {
+  /** @param subject what the text is, if it is not that of statements */
+  constructor(text: string, subject?: string) {
     if (text.length > maxStatementsLength) {
       throw new VarveError(
         "SQL_FAILED",
@@ -25,20 +26,20 @@ export class StatementReader extends TokenReader {
       );
     }
     const tokens = scan(text, ({ problem, index }) =>
-      failed(text, index, `found ${problem}`, { found: problem }),
+      failed({ text, subject }, index, `found ${problem}`, { found: problem }),
     );
-    super(tokens, (token, expected) => unexpectedToken(text, token, expected));
-    this.#text = text;
+    super(tokens, (token, expected) => unexpectedToken({ text, subject }, token, expected));
+    this.#source = { text, subject };
   }
 
   /** The text from an offset to the last token that was read. */
   sliceFrom(start: number): SqlSlice {
-    return { text: this.#text.slice(start, this.lastEnd), start };
+    return { text: this.#source.text.slice(start, this.lastEnd), start };
   }
 
   /** The error for something that stands at an offset, e.g. a clause too many. */
   refusalAt(start: number, problem: string): VarveError {
-    return failed(this.#text, start, problem, {});
+    return failed(this.#source, start, problem, {});
   }
 
   /** Whether nothing of the statement is left. */
@@ -80,7 +81,7 @@ export class StatementReader extends TokenReader {
         if (depth === 0) break;
         depth -= 1;
       }
-      const isField = this.lastEnd === token.start && this.#text[token.start - 1] === ".";
+      const isField = this.lastEnd === token.start && this.#source.text[token.start - 1] === ".";
       if (depth === 0 && !isField && isToken(token, "case")) cases += 1;
       if (depth === 0 && !isField && isToken(token, "end") && cases > 0) cases -= 1;
       this.advance();
@@ -239,14 +240,20 @@ export class StatementReader extends TokenReader {
   }
 }
 
-function unexpectedToken(text: string, token: SparkToken, expected: string | undefined): VarveError {
-  const found = token.kind === "end" ? "the end of the text" : text.slice(token.start, token.end);
+/** The text that is read, and what it is; without a subject, statements. */
+interface Source {
+  readonly text: string;
+  readonly subject?: string | undefined;
+}
+
+function unexpectedToken(source: Source, token: SparkToken, expected: string | undefined): VarveError {
+  const found = token.kind === "end" ? "the end of the text" : source.text.slice(token.start, token.end);
   const wanted = expected === undefined ? "" : `, where ${expected} is expected`;
-  return failed(text, token.start, `found ${found.slice(0, 100)}${wanted}`, { found, expected });
+  return failed(source, token.start, `found ${found.slice(0, 100)}${wanted}`, { found, expected });
 }
 
 function failed(
-  text: string,
+  { text, subject }: Source,
   position: number,
   problem: string,
   data: Readonly<Record<string, string | undefined>>,
@@ -255,7 +262,9 @@ function failed(
   const [line, column] = [before.length, (before.at(-1) ?? "").length + 1];
   return new VarveError(
     "SQL_FAILED",
-    `Cannot read the statement at line ${line}, column ${column}: ${problem}. Nothing of the text was run.`,
+    subject === undefined
+      ? `Cannot read the statement at line ${line}, column ${column}: ${problem}. Nothing of the text was run.`
+      : `Cannot read ${subject} ${JSON.stringify(text)} at column ${column}: ${problem}.`,
     { position, line, column, ...data },
   );
 }

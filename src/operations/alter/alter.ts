@@ -24,6 +24,7 @@ import {
 } from "../../table/definition/cluster-by.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
 import { requireFeedNames } from "../../table/rules/feed-columns.ts";
+import { optionText } from "../../util/option-text.ts";
 import { changedColumns, type TableColumns } from "./alter-columns.ts";
 import { planConstraints, requireConstraints } from "./alter-constraints.ts";
 import { type AlterOperation, operationOf } from "./alter-operation.ts";
@@ -170,7 +171,7 @@ function addedFeatures(
   throw new VarveError(
     "UNSUPPORTED_FEATURE",
     `This change needs the table feature ${added.join(", ")}, which the table's protocol (reader ${protocol.minReaderVersion}, writer ` +
-      `${protocol.minWriterVersion}) does not list. Engines without it will lose access; to accept that, pass upgradeProtocol.`,
+      `${protocol.minWriterVersion}) does not list. Engines without it will lose access; to accept that, pass ${optionText("upgradeProtocol")}.`,
     { features: [...added] },
   );
 }
@@ -205,6 +206,12 @@ function clusteringOf(
 ): NewClustering | undefined {
   const before = logicalColumns(snapshot, table.domain);
   const same = rewrite === undefined || before.length === 0 ? undefined : before.map(pathText);
+  if (texts === undefined && same !== undefined && table.metadata.partitionColumns.length > 0)
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `Cannot partition the table: it is clustered by ${same.join(", ")}, and a table is either partitioned or clustered. Drop the clustering first, in a change of its own.`,
+      { columns: same },
+    );
   const asked = texts ?? same;
   return asked && newClustering({ ...table, before }, asked);
 }
@@ -255,7 +262,7 @@ function needsListing(names: readonly string[], protocol: ProtocolAction): Varve
   return new VarveError(
     "UNSUPPORTED_FEATURE",
     `The table's writer version ${protocol.minWriterVersion} implies ${names.join(", ")}: dropping one raises the protocol to a list of features. ` +
-      "Older writers will lose access; to accept that, pass upgradeProtocol.",
+      `Older writers will lose access; to accept that, pass ${optionText("upgradeProtocol")}.`,
     { features: [...names] },
   );
 }

@@ -13,6 +13,7 @@ import { checkpointTable, maintainLog } from "../../table/commit/log-maintenance
 import { commitChange } from "../../table/commit/table-change.ts";
 import { logicalColumns, newClustering } from "../../table/definition/cluster-by.ts";
 import { protocolWith } from "../../table/definition/table-definition.ts";
+import { optionText } from "../../util/option-text.ts";
 import { liveFiles } from "../../write/stages/live-files.ts";
 import type { TableColumns } from "./alter-columns.ts";
 import type { AlterOptions, AlterOutcome } from "./alter-options.ts";
@@ -54,7 +55,7 @@ export async function dropReaderFeatures(
   if (snapshot.protocol.minWriterVersion < 7 && upgradeProtocol !== true)
     throw new VarveError(
       "UNSUPPORTED_FEATURE",
-      `The table's writer version ${snapshot.protocol.minWriterVersion} implies ${names.join(", ")}: dropping one raises the protocol to a list of features. Older writers will lose access; to accept that, pass upgradeProtocol.`,
+      `The table's writer version ${snapshot.protocol.minWriterVersion} implies ${names.join(", ")}: dropping one raises the protocol to a list of features. Older writers will lose access; to accept that, pass ${optionText("upgradeProtocol")}.`,
       { features: [...names] },
     );
   const clean = await withoutTraces(snapshot, names, options);

@@ -111,7 +111,7 @@ function definitionWith(
   if (!upgrade) {
     throw new VarveError(
       "UNSUPPORTED_FEATURE",
-      `CHECK constraints need the table feature ${missing.join(", ")}, which the table does not list. To list it, pass upgradeProtocol; older writers can then no longer write. Nothing was written.`,
+      `CHECK constraints need the table feature ${missing.join(", ")}, which the table does not list. To list it, pass ${optionText("upgradeProtocol")}; older writers can then no longer write. Nothing was written.`,
       { features: missing },
     );
   }

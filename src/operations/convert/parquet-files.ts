@@ -36,7 +36,7 @@ export async function parquetFiles(
   if (files.length > 0) return files;
   throw new VarveError(
     "SOURCE_UNREADABLE",
-    `There are no files in ${store.uri} to make a table of (names that begin with _ or . do not count). Check the address.`,
+    `There are no files in ${store.uri} to make a table of (names that begin with _ or . do not count). Check the address: it must be that of a folder.`,
     { uri: store.uri },
   );
 }
@@ -91,7 +91,7 @@ function otherColumns(
   const remedy =
     found.length === 0
       ? "Leave the partition columns out"
-      : `Declare those of the folders, each with its type, in their order: partition by ${example}`;
+      : `Declare those of the folders, each with its type, in their order, as in ${JSON.stringify(example)}`;
   return new VarveError(
     "INVALID_ARGUMENT",
     `The folders of ${path} have the partition columns ${names}, but the declared ones are: ${wanted}. Nothing was written. ${remedy}.`,

@@ -37,7 +37,8 @@ export function bindClauses(target: BatchTarget, source: StructType, request: Me
         request,
       )
     : target;
-  const { names, assignment, evolves } = request;
+  const { names, assignment, evolves, keys = [] } = request;
+  for (const key of keys) requireKey(key, target.schema, source);
   const now = target.context.world.now();
   const sides: MergeSides = {
     names,
@@ -54,6 +55,18 @@ export function bindClauses(target: BatchTarget, source: StructType, request: Me
     on: boundCondition(request.on, "matched", sides),
     clauses: request.clauses.map((clause, index) => bound(clause, paths[index] ?? [], sides)),
   };
+}
+
+/** @throws `COLUMN_NOT_FOUND` for a column that the table or the source does not have */
+function requireKey(key: string, schema: StructType, source: StructType): void {
+  requireColumn(schema, key);
+  if (findField(source, key) !== undefined) return;
+  const columns = source.fields.map(({ name }) => pathText([name]));
+  throw new VarveError(
+    "COLUMN_NOT_FOUND",
+    `The source has no column ${pathText([key])}, by which its rows are matched. It has: ${columns.join(", ")}. Nothing was written.`,
+    { column: [key], columns: source.fields.map(({ name }) => name) },
+  );
 }
 
 /** The paths that a clause assigns by name, as the table, or else the source, spells them. */

@@ -48,6 +48,8 @@ export interface MergeRequest {
   readonly names: { readonly target: string; readonly source: string };
   /** Whether a row of the source and one of the table belong together. */
   readonly on: MergeExpression;
+  /** The columns that the condition compares, if a caller named columns instead of it. */
+  readonly keys?: readonly string[] | undefined;
   /** In the order in which they are tried. */
   readonly clauses: readonly MergeClauseRequest[];
   /**

@@ -2,6 +2,7 @@ import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import { pathKeyer } from "../../log/segment/file-key.ts";
 import type { Action, AddAction, RemoveAction } from "../../protocol/actions.ts";
+import { optionText } from "../../util/option-text.ts";
 
 /** What a reader of added rows does with versions that remove rows. */
 export interface RemovedRows {
@@ -37,7 +38,7 @@ export function addedFiles(
   if (ignoreDeletes === true && fresh.length === 0) return [];
   throw new VarveError(
     "CHANGES_UNAVAILABLE",
-    `Version ${version} ${adds.length === 0 ? "removes" : "changes or removes"} rows, which a reader of added rows cannot show. Read changes instead, with changes: true, or pass over such versions with ${adds.length === 0 ? "ignoreDeletes or " : ""}skipChangeCommits.`,
+    `Version ${version} ${adds.length === 0 ? "removes" : "changes or removes"} rows, which a reader of added rows cannot show. Read changes instead, with ${optionText("changes: true")}, or pass over such versions with ${adds.length === 0 ? `${optionText("ignoreDeletes")} or ` : ""}${optionText("skipChangeCommits")}.`,
     { version, filesRemoved: removes.length, filesAdded: adds.length },
   );
 }

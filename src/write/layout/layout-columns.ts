@@ -68,10 +68,14 @@ function layoutColumn(target: BatchTarget, path: readonly string[], option: stri
   const found = path.map((_, depth) => fieldAt(target.schema, path.slice(0, depth + 1)));
   const field = found.at(-1);
   if (field === undefined || path.length === 0)
-    throw new VarveError("COLUMN_NOT_FOUND", `Unknown column ${pathText(path)}.`, {
-      column: [...path],
-      option,
-    });
+    throw new VarveError(
+      "COLUMN_NOT_FOUND",
+      `Unknown column ${pathText(path)}. The columns are: ${target.schema.fields.map(({ name }) => pathText([name])).join(", ")}.`,
+      {
+        column: [...path],
+        option,
+      },
+    );
   const own = path.map((name, depth) => found[depth]?.name ?? name);
   const partitions = target.metadata.partitionColumns;
   if (partitions.some((name) => foldName(name) === foldName(own[0] ?? "")))

@@ -3,9 +3,9 @@ import { counted } from "../../../api/counted.ts";
 import type { CloneResult } from "../../../index.ts";
 import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openedTable } from "../../shared/opened-table.ts";
-import { keyValue, type StoreFlags, withStoreFlags } from "../../shared/options.ts";
+import { keyValue, type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
-import { megabytes, withProgressLine } from "../../shared/progress.ts";
+import { sizeText, withProgressLine } from "../../shared/progress.ts";
 
 interface CloneFlags extends StoreFlags {
   readonly deep?: boolean | undefined;
@@ -35,12 +35,11 @@ export function addClone(program: Command): void {
     )
     .option("--if-not-exists", "do nothing if there is a table already")
     .option("-m, --message <text>", "message for the version's history")
-    .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve clone ./flights ./flights-test\n  $ varve clone ./flights@v0 ./flights-copy --deep",
     );
-  withStoreFlags(command).action(async (uri: string, target: string, flags: CloneFlags) => {
+  withStoreFlags(withJson(command)).action(async (uri: string, target: string, flags: CloneFlags) => {
     await using table = await openedTable(uri, flags);
     const result = await withProgressLine({ stage: "cloning" }, flags.quiet === true, (update) =>
       stoppedBySignals((signal) =>
@@ -71,8 +70,8 @@ async function printClone(result: CloneResult, { json, deep }: CloneFlags): Prom
     return;
   }
   const { outcome, uri, version, sourceVersion, files, bytes, filesCopied, bytesCopied } = result;
-  const all = `${counted(files, "file")}, ${megabytes(bytes)} MB`;
-  const copied = `${counted(filesCopied, "file")} (${megabytes(bytesCopied)} MB) copied`;
+  const all = `${counted(files, "file")}, ${sizeText(bytes)}`;
+  const copied = `${counted(filesCopied, "file")} (${sizeText(bytesCopied)}) copied`;
   if (outcome === "unchanged") print(`nothing changed: there is a table at ${uri}\n`);
   else
     print(

@@ -3,9 +3,9 @@ import { counted } from "../../../api/counted.ts";
 import type { ConvertResult } from "../../../index.ts";
 import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openOptions } from "../../shared/open-options.ts";
-import { type StoreFlags, withStoreFlags } from "../../shared/options.ts";
+import { type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
-import { megabytes, withProgressLine } from "../../shared/progress.ts";
+import { sizeText, withProgressLine } from "../../shared/progress.ts";
 
 interface ConvertFlags extends StoreFlags {
   readonly partitionBy?: string | undefined;
@@ -32,12 +32,11 @@ export function addConvert(program: Command): void {
     .option("--no-statistics", "do not read the files for statistics, by which queries skip files")
     .option("--dry-run", "say what the table would be, and write nothing")
     .option("-m, --message <text>", "message for the version's history")
-    .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
       '\nExamples:\n  $ varve convert ./exports --dry-run\n  $ varve convert ./exports-by-day --partition-by "day date"',
     );
-  withStoreFlags(command).action(async (uri: string, flags: ConvertFlags) => {
+  withStoreFlags(withJson(command)).action(async (uri: string, flags: ConvertFlags) => {
     const { convertTable } = await import("../../../api/convert-table.ts");
     const result = await withProgressLine({ stage: "reading" }, flags.quiet === true, (update) =>
       stoppedBySignals((signal) =>
@@ -63,7 +62,7 @@ async function printConvert(result: ConvertResult, { json }: ConvertFlags): Prom
     return;
   }
   const { outcome, uri, version, files, bytes, rows, partitionColumns } = result;
-  const content = `${counted(rows, "row")} in ${counted(files, "file")} (${megabytes(bytes)} MB)`;
+  const content = `${counted(rows, "row")} in ${counted(files, "file")} (${sizeText(bytes)})`;
   const partitions = partitionColumns.length === 0 ? "" : `, partitioned by ${partitionColumns.join(", ")}`;
   if (outcome === "unchanged") print(`nothing changed: ${uri} is a table already, at version ${version}\n`);
   else if (outcome === "dryRun")

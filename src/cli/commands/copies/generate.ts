@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { counted } from "../../../api/counted.ts";
 import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openedTable } from "../../shared/opened-table.ts";
-import { type StoreFlags, withStoreFlags } from "../../shared/options.ts";
+import { type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
 
 /** `varve generate TABLE` */
@@ -14,9 +14,8 @@ export function addGenerate(program: Command): void {
       "Write lists of the newest version's data files (_symlink_format_manifest), by which engines that do not read Delta read it: Presto, Athena, Hive. Generate them again after each change.",
     )
     .argument("<table>", "folder or URI of the table")
-    .option("--json", "print the result as JSON")
     .addHelpText("after", "\nExamples:\n  $ varve generate ./flights");
-  withStoreFlags(command).action(
+  withStoreFlags(withJson(command)).action(
     async (uri: string, flags: StoreFlags & { readonly json?: boolean | undefined }) => {
       await using table = await openedTable(uri, flags);
       const result = await stoppedBySignals((signal) =>

@@ -1,12 +1,12 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { counted } from "../../../api/counted.ts";
 import type { VacuumPlan, VacuumResult, VersionRange } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openedTable, printWarnings } from "../../shared/opened-table.ts";
-import { age, type StoreFlags, withStoreFlags } from "../../shared/options.ts";
+import { age, type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print, printError } from "../../shared/print.ts";
-import { megabytes, withProgressLine } from "../../shared/progress.ts";
+import { sizeText, withProgressLine } from "../../shared/progress.ts";
 import { fileSource } from "../../shared/source-files.ts";
 
 interface VacuumFlags extends StoreFlags {
@@ -17,7 +17,6 @@ interface VacuumFlags extends StoreFlags {
   readonly yes?: boolean | undefined;
   readonly list?: boolean | undefined;
   readonly message?: string | undefined;
-  readonly format: "text" | "json";
   readonly json?: boolean | undefined;
 }
 
@@ -46,17 +45,11 @@ export function addVacuum(program: Command): void {
     .option("-y, --yes", "delete without asking, also below the table's own retention if --retain says so")
     .option("--list", "print the path of each file")
     .option("-m, --message <text>", "message for the history")
-    .addOption(
-      new Option("-f, --format <format>", "how to print the result")
-        .choices(["text", "json"])
-        .default("text"),
-    )
-    .option("--json", "the same as --format json")
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve vacuum ./flights\n  $ varve vacuum ./flights --yes\n  $ varve vacuum ./flights --retain 30d --dry-run --list\n\nWith a --retain below the table's own, files that another writer is about to commit may be deleted.",
     );
-  withStoreFlags(command).action(vacuum);
+  withStoreFlags(withJson(command)).action(vacuum);
 }
 
 async function vacuum(uri: string, flags: VacuumFlags): Promise<void> {
@@ -98,7 +91,7 @@ async function ask(plan: VacuumPlan): Promise<boolean> {
 }
 
 async function printVacuum(result: VacuumResult, flags: VacuumFlags): Promise<void> {
-  if (flags.json === true || flags.format === "json") {
+  if (flags.json === true) {
     const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
     print(`${stringifyJson(toJsonValue(result), 2)}\n`);
     return;
@@ -121,7 +114,7 @@ function nothingText({ before }: VacuumPlan): string {
 function planText(plan: VacuumPlan, what: string): string {
   const { files, bytes, before, unreadableVersions, unreadableChanges } = plan;
   const lines = [
-    `${counted(files.length, "file")} (${megabytes(bytes)} MB) ${what}: no version since ${before.toISOString()} needs them`,
+    `${counted(files.length, "file")} (${sizeText(bytes)}) ${what}: no version since ${before.toISOString()} needs them`,
     ...lostText(unreadableVersions, "cannot be read any more", what),
     ...lostText(unreadableChanges, "lose their change files", what),
   ];

@@ -4,7 +4,7 @@ import type { DeleteOptions, RewriteResult } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openedTable, printWarnings } from "../../shared/opened-table.ts";
-import { byteSize, type StoreFlags, withStoreFlags } from "../../shared/options.ts";
+import { byteSize, type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
 import { phaseStates, withProgressLine } from "../../shared/progress.ts";
 import { readSuite } from "../../shared/suite-file.ts";
@@ -72,7 +72,6 @@ export function addUpdate(program: Command): void {
       "--set <column=value>",
       "column and the SQL of its new value, over the row's old values; give it once for each column",
       assignment,
-      [],
     )
     .option("--suite <file>", "JSON file of data tests that the new rows must pass")
     .option(
@@ -102,14 +101,15 @@ Exit code 3 when the tests reject the new rows; nothing is written then.`,
 
 function withChangeFlags(command: Command, verb: string): Command {
   return withStoreFlags(
-    command
-      .option("--where <condition>", `${verb} the rows for which this SQL condition is true`)
-      .option("--all", `${verb} every row`)
-      .option("--dry-run", "count the rows, file by file, and write nothing")
-      .option("--batch-id <id>", "name of the change; it is committed at most once")
-      .option("-m, --message <text>", "message for the version's history")
-      .option("--target-file-size <size>", "split data files near this size, e.g. 128MB", byteSize)
-      .option("--json", "print the result as JSON"),
+    withJson(
+      command
+        .option("--where <condition>", `${verb} the rows for which this SQL condition is true`)
+        .option("--all", `${verb} every row`)
+        .option("--dry-run", "count the rows, file by file, and write nothing")
+        .option("--batch-id <id>", "name of the change; it is committed at most once")
+        .option("-m, --message <text>", "message for the version's history")
+        .option("--target-file-size <size>", "split data files near this size, e.g. 128MB", byteSize),
+    ),
   );
 }
 
@@ -195,7 +195,7 @@ export function requireOnce(command: Command, set: readonly Assignment[]): void 
 }
 
 /** Adds `column=value` of a command line to those before it. */
-export function assignment(text: string, before: readonly Assignment[]): readonly Assignment[] {
+export function assignment(text: string, before: readonly Assignment[] = []): readonly Assignment[] {
   const match = /^([^=]*[^=\s])\s*=(?!=)(.*)$/s.exec(text);
   const [column, value] = [match?.[1]?.trim(), match?.[2]?.trim()];
   if (column === undefined || value === undefined || column === "" || value === "")

@@ -25,7 +25,7 @@ interface MergeFlags extends WriteFlags, SchemaFlags {
   readonly key?: readonly string[] | undefined;
   readonly deleteWhen?: string | undefined;
   readonly updateAll?: boolean | undefined;
-  readonly set: readonly Assignment[];
+  readonly set?: readonly Assignment[] | undefined;
   readonly updateWhen?: string | undefined;
   readonly insertAll?: boolean | undefined;
   readonly insertWhen?: string | undefined;
@@ -60,7 +60,6 @@ export function addMerge(program: Command): void {
       "--set <column=value>",
       "instead of --update-all: column and the SQL of its new value; give it once for each column",
       assignment,
-      [],
     )
     .option("--update-when <condition>", "update only matching rows for which this is true")
     .option("--insert-all", "insert rows that match none of the table, with all columns")
@@ -96,23 +95,34 @@ Examples:
 Exit code 3 when the tests reject the new rows; nothing is written then.`;
 
 function requireFlags(command: Command, flags: MergeFlags): void {
-  const { on, key, set, updateAll, updateWhen, insertAll, insertWhen, deleteMissing, deleteMissingWhen } =
-    flags;
+  const {
+    on,
+    key,
+    set = [],
+    updateAll,
+    updateWhen,
+    insertAll,
+    insertWhen,
+    deleteMissing,
+    deleteMissingWhen,
+  } = flags;
   const updates = updateAll === true || set.length > 0;
   const problem =
-    (on === undefined) === (key === undefined)
+    on === undefined && key === undefined
       ? "give --key COLUMNS, or --on CONDITION, to say which rows match."
-      : updateAll === true && set.length > 0
-        ? "give --update-all or --set, not both."
-        : updateWhen !== undefined && !updates
-          ? "--update-when needs --update-all or --set."
-          : insertWhen !== undefined && insertAll !== true
-            ? "--insert-when needs --insert-all."
-            : deleteMissingWhen !== undefined && deleteMissing !== true
-              ? "--delete-missing-when needs --delete-missing."
-              : !updates && insertAll !== true && deleteMissing !== true && flags.deleteWhen === undefined
-                ? "give what to do: --update-all, --set, --delete-when, --insert-all or --delete-missing."
-                : undefined;
+      : on !== undefined && key !== undefined
+        ? "give --key or --on, not both."
+        : updateAll === true && set.length > 0
+          ? "give --update-all or --set, not both."
+          : updateWhen !== undefined && !updates
+            ? "--update-when needs --update-all or --set."
+            : insertWhen !== undefined && insertAll !== true
+              ? "--insert-when needs --insert-all."
+              : deleteMissingWhen !== undefined && deleteMissing !== true
+                ? "--delete-missing-when needs --delete-missing."
+                : !updates && insertAll !== true && deleteMissing !== true && flags.deleteWhen === undefined
+                  ? "give what to do: --update-all, --set, --delete-when, --insert-all or --delete-missing."
+                  : undefined;
   if (problem !== undefined) command.error(`error: ${problem}`);
   requireOnce(command, set);
 }
@@ -138,8 +148,16 @@ async function merge(uri: string, sources: readonly string[], flags: MergeFlags)
 }
 
 function withClauses(builder: MergeBuilder, flags: MergeFlags): MergeBuilder {
-  const { deleteWhen, updateAll, set, updateWhen, insertAll, insertWhen, deleteMissing, deleteMissingWhen } =
-    flags;
+  const {
+    deleteWhen,
+    updateAll,
+    set = [],
+    updateWhen,
+    insertAll,
+    insertWhen,
+    deleteMissing,
+    deleteMissingWhen,
+  } = flags;
   let merge = builder;
   if (deleteWhen !== undefined) merge = merge.whenMatchedDelete({ condition: deleteWhen });
   if (updateAll === true) merge = merge.whenMatchedUpdateAll({ condition: updateWhen });
