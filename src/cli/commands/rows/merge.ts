@@ -92,7 +92,8 @@ Examples:
   $ varve merge ./flights february.csv --on "target.id = source.id" --set "delay=source.delay" --update-when "source.delay > target.delay"
   $ varve merge ./flights february.csv --key id --delete-when "source.delay IS NULL" --update-all --insert-all --delete-missing
 
-Exit code 3 when the tests reject the new rows; nothing is written then.`;
+Exit code 3 when the tests reject the new rows; nothing is written then. A suite can set rows aside that its checks fail,
+but not cells of a wrong type (onMisfit): the source must fit the types of the table.`;
 
 function requireFlags(command: Command, flags: MergeFlags): void {
   const {
