@@ -19,7 +19,9 @@ it("shows what would go and which versions cannot be read then, and deletes only
   const lines = shown.stdout.split("\n");
   expect(shown.code).toBe(0);
   expect(lines.slice(0, 2).every((line) => line.endsWith(".parquet"))).toBe(true);
-  expect(lines[2]).toMatch(/^2 files \([\d.]+ (?:kB|bytes)\) would be deleted: no version since \S+Z needs them$/);
+  expect(lines[2]).toMatch(
+    /^2 files \([\d.]+ (?:kB|bytes)\) would be deleted: no version since \S+Z needs them$/,
+  );
   expect(lines[3]).toMatch(/^versions 1 to 2 \(\S+Z to \S+Z\) then cannot be read any more$/);
   expect(lines[4]).toContain("--yes");
   expect(dataFiles(folder)).toHaveLength(3);
