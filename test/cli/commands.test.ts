@@ -484,9 +484,9 @@ describe("data tests without a table, and tests that a table carries", () => {
             params: { column: "code", max_value: 9 },
           },
           {
-            kind: "expect_column_values_to_match_regex",
-            id: "coded",
-            params: { column: "code", regex: "^c" },
+            kind: "expect_column_values_to_be_unique",
+            id: "unique",
+            params: { column: "code" },
           },
         ],
       }),
@@ -496,7 +496,7 @@ describe("data tests without a table, and tests that a table carries", () => {
     const { code, stdout } = await varve("suite", "set", own, file, "--constraints");
     expect({ code, lines: stdout.trimEnd().split("\n").slice(1) }).toEqual({
       code: 0,
-      lines: ["CHECK constraints, which other engines enforce too: short", "enforced by varve only: coded"],
+      lines: ["CHECK constraints, which other engines enforce too: short", "enforced by varve only: unique"],
     });
   });
 });
