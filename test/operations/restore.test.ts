@@ -169,7 +169,7 @@ describe("restore", () => {
     const dry = await varve("restore", folder, "2", "--dry-run");
     expect(dry).toMatchObject({ code: 0, stderr: "" });
     expect(dry.stdout).toMatch(
-      /^version 2 would be restored: 1 file \(0\.0 MB\) restored, 2 files .* removed; nothing was written\n$/,
+      /^version 2 would be restored: 1 file \(\d+ bytes\) restored, 2 files .* removed; nothing was written\n$/,
     );
     const done = await varve("restore", folder, "2");
     expect(done.stdout).toMatch(/^version 5: the table is as at version 2 \(/);
