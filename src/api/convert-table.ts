@@ -36,7 +36,12 @@ const convertKeys = {
  *
  * @example
  * ```ts
+ * import { mkdir } from "node:fs/promises";
  * import { convertTable, openTable } from "varve";
+ *
+ * await mkdir("exports/day=2024-06-01", { recursive: true });
+ * const june = await orders.snapshot().select({ exportFolder: "exports/day=2024-06-01" });
+ * await june.writeFile("parquet");
  *
  * const { files, rows } = await convertTable("./exports", { partitionBy: ["day date"] });
  * console.log(files, rows);

@@ -15,7 +15,7 @@ import type { VacuumOutcome, VacuumWork } from "./contract.ts";
 import { writeLastVacuum } from "./last-vacuum-info.ts";
 import { linkedFiles } from "./linked-files.ts";
 import { requireUsable } from "./plan-vacuum.ts";
-import { referencedFiles } from "./referenced-files.ts";
+import { referencedFiles, requirePaths } from "./referenced-files.ts";
 import { tablePaths } from "./table-paths.ts";
 
 const deletedTogether = 4000;
@@ -78,6 +78,7 @@ async function stillUnneeded(
   const isNew = newest.version !== snapshot.version;
   if (isNew) requireUsable(newest);
   const isYoung = ({ deletionTimestamp }: RemoveAction) => (deletionTimestamp ?? 0) >= before;
+  if (isNew) await requirePaths(newest);
   const needed = isNew ? await referencedFiles(newest, isYoung, signal) : new Set<string>();
   const isLinked = await linkedFiles(snapshot.context.store, [...needed, ...clones.keys], { signal });
   return plan.files.filter(

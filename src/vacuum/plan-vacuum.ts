@@ -21,7 +21,7 @@ import type { VacuumPlan, VacuumRequest, VacuumWork } from "./contract.ts";
 import { type FileFate, FileHistory } from "./file-history.ts";
 import { readLastVacuum } from "./last-vacuum-info.ts";
 import { linkedFiles } from "./linked-files.ts";
-import { isAbsolute, referencedFiles } from "./referenced-files.ts";
+import { isAbsolute, referencedFiles, requirePaths } from "./referenced-files.ts";
 import { earlierClock } from "./store-clock.ts";
 import { tablePaths } from "./table-paths.ts";
 
@@ -46,6 +46,7 @@ export async function planVacuum(
   const retention = retentionOf(snapshot, request);
   const now = await earlierClock(context, request);
   const before = now - (retention.requested ?? retention.table);
+  await requirePaths(snapshot);
   const kept = await referencedFiles(
     snapshot,
     ({ deletionTimestamp }) => (deletionTimestamp ?? 0) >= before,

@@ -21,8 +21,6 @@ export function isAbsolute(key: string): boolean {
 /**
  * Keys (paths relative to the table's root) of the files and deletion vectors of a version, and of its tombstones
  * for which `isKept` is true.
- *
- * @throws `LOG_CORRUPT` for a path of the version that is none, because what it means is not known
  */
 export async function referencedFiles(
   snapshot: LogSnapshot,
@@ -37,9 +35,24 @@ export async function referencedFiles(
     for (const action of chunk) for (const path of pathsOf(action)) keys.add(keyOf(path));
   };
   for await (const chunk of files.all()) note(chunk);
-  for (const key of keys) if (!isAbsolute(key)) checkLogPath(key, snapshot.context.store.uri);
   for await (const chunk of files.tombstones()) note(chunk.filter(isKept));
   return keys;
+}
+
+/**
+ * Holds the paths of a version against what a path may be: what another one means is not known, so no file may be
+ * deleted for not being named.
+ *
+ * @throws `LOG_CORRUPT`
+ */
+export async function requirePaths(snapshot: LogSnapshot): Promise<void> {
+  const { uri } = snapshot.context.store;
+  const keyOf = pathKeyer(uri);
+  for await (const chunk of (await snapshot.files()).all())
+    for (const path of chunk.flatMap(pathsOf)) {
+      const key = keyOf(path);
+      if (!isAbsolute(key)) checkLogPath(key, uri);
+    }
 }
 
 /** Keys of the files of staged batches, which no version names yet. */

@@ -150,7 +150,7 @@ export class MergeBuilder {
    * ```ts
    * await orders
    *   .merge([{ id: 8n }], { on: ["id"] })
-   *   .whenNotMatchedBySourceUpdate({ set: { amount: "0" } })
+   *   .whenNotMatchedBySourceUpdate({ set: { amount: "1" } })
    *   .execute();
    * ```
    */
