@@ -98,7 +98,7 @@ export function walk(): readonly Step[] {
       ...tour().map((command) => run(command)),
       run("varve append ./orders june.csv --suite suite.json --batch-id orders-2024-06"),
       ...more.map((command) => run(command)),
-      run("rm -r ./orders && node tour.mjs"),
+      run("rm -r ./orders ./orders-test && node tour.mjs"),
       ...mistakes.map(([command, expected]) => run(command, expected)),
     ];
   } finally {
