@@ -35,15 +35,25 @@ describe("varve append --every", () => {
     expect(await ids(folder)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it("commits what has come after a time, and the rest when a signal ends it", async () => {
+  it("commits what has come after a time, while its input stays open", async () => {
     const folder = await newTable();
     const child = startVarve(["append", folder, "-", "--every", "50ms"], { stdin: "pipe" });
     const run = ended(child);
     child.stdin?.write(lines(1, 2));
     await new Promise<void>((resolve) => child.stderr?.once("data", () => resolve()));
     expect(await ids(folder)).toEqual([1, 2]);
-    child.stdin?.write(lines(3, 3));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    child.stdin?.end();
+    expect((await run).code).toBe(0);
+  });
+
+  it("commits the lines that it has read when a signal ends it", async () => {
+    const folder = await newTable();
+    const flags = ["--every", "1h", "--every-rows", "2"];
+    const child = startVarve(["append", folder, "-", ...flags], { stdin: "pipe" });
+    const run = ended(child);
+    // One piece of input, so that the third line is read when the first two are committed.
+    child.stdin?.write(lines(1, 3));
+    await new Promise<void>((resolve) => child.stderr?.once("data", () => resolve()));
     child.kill("SIGTERM");
     await run;
     expect(await ids(folder)).toEqual([1, 2, 3]);
