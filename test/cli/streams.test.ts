@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
@@ -81,6 +81,50 @@ describe("varve append --every", () => {
     expect(run.stderr).toContain("SCHEMA_MISMATCH");
     const kept = /kept in (\S+)/.exec(run.stderr)?.[1] ?? "";
     expect(readFileSync(kept, "utf8")).toBe(`{"id":"x"}\n{"id":4}\n`);
+    expect(await ids(folder)).toEqual([1, 2]);
+  });
+
+  it("keeps every line that it had read when a batch failed", async () => {
+    const folder = await newTable();
+    const child = startVarve(["append", folder, "-", "--every-rows", "2"], { stdin: "pipe" });
+    child.stdin?.end(`{"id":"x"}\n${lines(2, 9)}{"id":10}`);
+    const run = await ended(child);
+    expect(run.code).not.toBe(0);
+    const kept = /kept in (\S+)/.exec(run.stderr)?.[1] ?? "";
+    expect(readFileSync(kept, "utf8")).toBe(`{"id":"x"}\n${lines(2, 9)}{"id":10}\n`);
+    rmSync(kept);
+    expect(await ids(folder)).toEqual([]);
+  });
+
+  it("commits what had been read when a signal comes, without half a line", async () => {
+    const folder = await newTable();
+    const child = startVarve(["append", folder, "-", "--every-rows", "1"], { stdin: "pipe" });
+    const run = ended(child);
+    child.stdin?.write(lines(1, 8));
+    await new Promise<void>((resolve) => child.stderr?.once("data", () => resolve()));
+    child.stdin?.write(`${lines(9, 10)}{"id":11`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    child.kill("SIGTERM");
+    await run;
+    expect(await ids(folder)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  it("names the failure, and the lines, if these cannot be kept either", async () => {
+    const folder = await newTable();
+    const temporary = freshFolder();
+    const child = startVarve(["append", folder, "-", "--every-rows", "2"], {
+      stdin: "pipe",
+      folder: temporary,
+    });
+    const run = ended(child);
+    child.stdin?.write(lines(1, 2));
+    await new Promise<void>((resolve) => child.stderr?.once("data", () => resolve()));
+    rmSync(temporary, { recursive: true });
+    child.stdin?.end(lines(3, 5));
+    const { code, stderr } = await run;
+    expect(code).toBe(2);
+    expect(stderr).toContain("3 lines of standard input are not in the table, and could not be kept");
+    expect(stderr).toMatch(/^varve: Cannot write .*TMPDIR. \[INVALID_ARGUMENT\]$/m);
     expect(await ids(folder)).toEqual([1, 2]);
   });
 

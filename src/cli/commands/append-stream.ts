@@ -3,14 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterConflicts } from "../../api/after-conflicts.ts";
 import { counted } from "../../api/counted.ts";
+import { isVarveError } from "../../api/errors.ts";
 import { MicroBatches } from "../../api/micro-batches.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../api/temporary-folders.ts";
 import { realWorld } from "../../api/world.ts";
 import type { AppendOptions, Table, WriteResult } from "../../index.ts";
+import { linesOf } from "../shared/input-lines.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
 import { printWarnings } from "../shared/opened-table.ts";
 import { print, printFailure } from "../shared/print.ts";
 import { nameInput } from "../shared/standard-input.ts";
+import { writing } from "../shared/write-output.ts";
 import type { StreamFlags } from "./stream-flags.ts";
 
 const batchBytes = 64 * 1024 * 1024;
@@ -33,11 +36,11 @@ export async function appendStream(table: Table, flags: StreamFlags, options: Ap
   try {
     await stoppedBySignals((signal) => commitLines({ table, flags, options, folder, uncommitted, signal }));
   } catch (error) {
+    await removeTemporaryFolder(folder); // makes room on a full disk
     if (uncommitted.length > 0) nameInput(join(folder, linesFile), await keep(uncommitted));
     throw error;
-  } finally {
-    await removeTemporaryFolder(folder);
   }
+  await removeTemporaryFolder(folder);
   await printWarnings(table);
 }
 
@@ -58,7 +61,7 @@ async function commitLines({ table, flags, options, folder, uncommitted, signal 
   let skipped = 0n;
   let failure: { readonly error: unknown } | undefined;
   const file = join(folder, linesFile);
-  const input = process.stdin;
+  const stop = new AbortController();
   const batches = new MicroBatches<Uint8Array>({
     world: realWorld,
     limits: {
@@ -67,7 +70,7 @@ async function commitLines({ table, flags, options, folder, uncommitted, signal 
       milliseconds: every ?? defaultEvery,
     },
     commit: async (batch) => {
-      await writeFile(file, Buffer.concat(batch), { mode: 0o600 });
+      await writeTemporaryFile(file, Buffer.concat(batch));
       const txn = appId === undefined ? undefined : { appId, version: lines + BigInt(batch.length) };
       const appendOptions = txn === undefined ? options : { ...options, txn };
       const result = await afterConflicts(() => table.append({ ndjson: file }, appendOptions));
@@ -78,22 +81,20 @@ async function commitLines({ table, flags, options, folder, uncommitted, signal 
     },
     onFailure: (error) => {
       failure ??= { error };
-      input.destroy();
+      stop.abort();
     },
   });
-  signal.addEventListener("abort", () => input.destroy());
-  try {
-    for await (const line of linesOf(input)) {
-      if (landed !== undefined && skipped < landed) {
-        skipped += 1n;
-        continue;
-      }
-      uncommitted.push(line);
-      await batches.add(line, line.length);
+  for await (const line of linesOf(process.stdin, AbortSignal.any([signal, stop.signal]))) {
+    if (landed !== undefined && skipped < landed) {
+      skipped += 1n;
+      continue;
     }
-  } catch (error) {
-    // A stream that is destroyed fails for its reader.
-    if (failure === undefined && !signal.aborted) throw error;
+    uncommitted.push(line);
+    // After a failed batch, the lines that had been read are only kept.
+    if (!stop.signal.aborted)
+      await batches.add(line, line.length).catch((error: unknown) => {
+        if (failure === undefined) throw error;
+      });
   }
   if (failure !== undefined) throw failure.error;
   await batches.end();
@@ -112,31 +113,19 @@ async function printJson({ gate, ...result }: WriteResult): Promise<void> {
 /** Keeps lines that could not be committed, because standard input cannot be read again. */
 async function keep(lines: readonly Uint8Array[]): Promise<string> {
   const file = join(tmpdir(), `varve-uncommitted-${realWorld.uuid()}.ndjson`);
-  await writeFile(file, Buffer.concat(lines), { mode: 0o600 });
-  printFailure(
-    `varve: ${counted(lines.length, "line")} of standard input ${lines.length === 1 ? "is" : "are"} not in the table, and kept in ${file}`,
-  );
+  const name = `${counted(lines.length, "line")} of standard input ${lines.length === 1 ? "is" : "are"}`;
+  const unread = process.stdin.readableEnded ? "" : "; what came after was not read";
+  try {
+    await writeTemporaryFile(file, Buffer.concat(lines));
+    printFailure(`varve: ${name} not in the table, and kept in ${file}${unread}`);
+  } catch (error) {
+    if (!isVarveError(error)) throw error;
+    printFailure(`varve: ${name} not in the table, and could not be kept: ${error.message}${unread}`);
+  }
   return file;
 }
 
-/** The lines of a stream, each with its line feed; empty ones are left out. */
-async function* linesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let rest: Buffer[] = [];
-  for await (const chunk of input) {
-    const bytes = Buffer.from(chunk);
-    let from = 0;
-    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from)) {
-      const line = Buffer.concat([...rest, bytes.subarray(from, end + 1)]);
-      rest = [];
-      from = end + 1;
-      if (!isBlank(line)) yield line;
-    }
-    if (from < bytes.length) rest.push(bytes.subarray(from));
-  }
-  const last = Buffer.concat(rest);
-  if (!isBlank(last)) yield Buffer.concat([last, Buffer.from("\n")]);
-}
-
-function isBlank(line: Buffer): boolean {
-  return line.every((byte) => byte === 32 || byte === 9 || byte === 10 || byte === 13);
+function writeTemporaryFile(file: string, bytes: Uint8Array): Promise<void> {
+  const remedy = "Name another folder for temporary files with TMPDIR";
+  return writing({ file, remedy }, () => writeFile(file, bytes, { mode: 0o600 }));
 }

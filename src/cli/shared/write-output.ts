@@ -22,14 +22,14 @@ export async function openOutput(file: string | undefined): Promise<Output> {
     const nothing = async (): Promise<void> => undefined;
     return { write: printExact, end: nothing, [Symbol.asyncDispose]: nothing };
   }
-  const target = await writing(file, () => targetOf(file));
+  const target = await writing({ file }, () => targetOf(file));
   if (target.kind !== "device") await refuseInTable(file, target.path);
-  const { handle, unfinished } = await writing(file, () => openTarget(target));
+  const { handle, unfinished } = await writing({ file }, () => openTarget(target));
   let ended = false;
   return {
-    write: (chunk) => writing(file, () => handle.writeFile(chunk)),
+    write: (chunk) => writing({ file }, () => handle.writeFile(chunk)),
     end: () =>
-      writing(file, async () => {
+      writing({ file }, async () => {
         ended = true;
         await handle.close();
         if (unfinished !== undefined) await rename(unfinished, target.path);
@@ -61,7 +61,7 @@ export async function copyToOutput(source: string, file: string): Promise<void> 
 
 /** Refuses a file in a table's folder, where readers may take it for data and a vacuum deletes it. */
 async function refuseInTable(file: string, path: string): Promise<void> {
-  const folder = await writing(file, () => realpath(dirname(path)));
+  const folder = await writing({ file }, () => realpath(dirname(path)));
   const table = await tableAbove(folder);
   if (table === undefined) return;
   throw new VarveError(
@@ -90,12 +90,15 @@ async function isFolder(path: string): Promise<boolean> {
 }
 
 /** The one line for an output that cannot be written. */
-function unwritable(file: string, error: unknown): VarveError {
+function unwritable(
+  { file, remedy = "Choose another file with --output" }: Written,
+  error: unknown,
+): VarveError {
   const system = systemErrorCode(error);
   const refusal = systemRefusal(system);
   const known = refusal?.code === "STORE_REFUSED" ? undefined : refusal;
   const reason = error instanceof Error ? error.message.replace(/, .*$/, "") : String(error);
-  const text = known === undefined ? `${reason}. Choose another file with --output` : known.why;
+  const text = known === undefined ? `${reason}. ${remedy}` : known.why;
   const code = known?.code ?? "INVALID_ARGUMENT";
   return new VarveError(code, `Cannot write ${file}: ${text}.`, { file, system }, error);
 }
@@ -137,10 +140,21 @@ async function openTarget({
   }
 }
 
-async function writing<T>(file: string, write: () => Promise<T>): Promise<T> {
+interface Written {
+  readonly file: string;
+  /** What to do if the file itself is at fault. */
+  readonly remedy?: string | undefined;
+}
+
+/**
+ * Writes a file, whose failure is told in one line.
+ *
+ * @throws `STORE_FULL` or `STORE_FORBIDDEN`; `INVALID_ARGUMENT` with the remedy
+ */
+export async function writing<T>(written: Written, write: () => Promise<T>): Promise<T> {
   try {
     return await write();
   } catch (error) {
-    throw unwritable(file, error);
+    throw unwritable(written, error);
   }
 }
