@@ -326,6 +326,22 @@ export const conflictsMistakes: readonly Mistake[] = [
     name: "leave no superseded vector",
   },
   {
+    what: "R6: a row that kept one of a merge's source from being inserted may be gone.",
+    file: "merge-actions.ts",
+    find: "return { rows: files.map(({ add: { path }, bits }) => ({ path, rows: requireBits(bits) })) };",
+    replace: "return {};",
+    test: "operations/merge/merge-races.test.ts",
+    name: "meets a deletion of the row that kept one",
+  },
+  {
+    what: "V6: marks of other rows than those that were read are a conflict.",
+    file: "table/commit/conflict.ts",
+    find: "marks.get(key)?.deleted ?? rows",
+    replace: "rows",
+    test: "operations/merge/merge-races.test.ts",
+    name: "both win, though the merge also matches",
+  },
+  {
     what: "V2: rows that both marked are no conflict.",
     file: "table/commit/conflict.ts",
     find: "if (rows === 0) continue;",

@@ -448,6 +448,30 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     },
   ],
   [
+    "R6 the file of a row that we read was removed",
+    "CONFLICT_CONCURRENT_DELETE_READ",
+    {
+      ours: { reads: { rows: [{ path: "f", rows: new Uint8Array([128]) }] } },
+      theirs: winner([remove("f")]),
+    },
+  ],
+  [
+    "R6 that file was only rearranged",
+    "accepted",
+    {
+      ours: { reads: { rows: [{ path: "f", rows: new Uint8Array([128]) }] } },
+      theirs: winner([remove("f", { dataChange: false }), add("g", { dataChange: false })]),
+    },
+  ],
+  [
+    "R6 another file was removed",
+    "accepted",
+    {
+      ours: { reads: { rows: [{ path: "g", rows: new Uint8Array([128]) }] } },
+      theirs: winner([remove("f")]),
+    },
+  ],
+  [
     "R3 rows removed, the whole table read",
     "CONFLICT_CONCURRENT_DELETE_READ",
     { ours: { reads: { wholeTable: true } }, theirs: winner([remove("f")]) },

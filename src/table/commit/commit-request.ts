@@ -6,6 +6,7 @@ import type {
   TxnAction,
 } from "../../protocol/actions.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
+import type { BitSet } from "../../util/bit-sets.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { MarkedFile } from "../data-files/deletion-vector-files.ts";
 import type { AppTransaction } from "../idempotence/app-transaction.ts";
@@ -30,8 +31,18 @@ export interface ReadSet {
   readonly predicates?: readonly Predicate[] | undefined;
   /** Paths, as in the log, of files whose rows were read. */
   readonly files?: readonly string[] | undefined;
+  /** Single rows that were read, where others may delete the other rows of their files by vectors. */
+  readonly rows?: readonly FileRows[] | undefined;
   /** Application ids whose progress was read. */
   readonly appIds?: readonly string[] | undefined;
+}
+
+/** Some rows of a file. */
+export interface FileRows {
+  /** As in the log. */
+  readonly path: string;
+  /** Their positions in the file. */
+  readonly rows: BitSet;
 }
 
 /** The numbers of an operation, under the names that the history gives them. */

@@ -171,6 +171,9 @@ function checkRemoved(transaction: ReadWriteSet, { winner, marks }: MarkingWinne
       throw readFileRemoved(winner, action, "adds the same file again");
     if (!action.dataChange) continue;
     if (transaction.readFiles.has(key)) throw readFileRemoved(winner, action, "read that file");
+    const rows = transaction.readRows.get(key);
+    if (rows !== undefined && commonCount(rows, marks.get(key)?.deleted ?? rows) > 0)
+      throw readFileRemoved(winner, action, "read rows of it that are gone");
     if (transaction.request.reads?.wholeTable === true && transaction.isolation !== "SnapshotIsolation") {
       throw readFileRemoved(winner, action, "read the whole table");
     }

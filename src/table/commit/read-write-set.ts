@@ -1,6 +1,7 @@
 import type { Action, AddAction } from "../../protocol/actions.ts";
 import { rowTrackingDomain } from "../../protocol/domains.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
+import type { BitSet } from "../../util/bit-sets.ts";
 import type { MarkedFile } from "../data-files/deletion-vector-files.ts";
 import {
   type CommitRequest,
@@ -35,6 +36,8 @@ export interface ReadWriteSet {
   readonly tools: ConflictTools;
   /** Keys of paths, as in the fields below. */
   readonly readFiles: ReadonlySet<string>;
+  /** Positions of the single rows that were read. */
+  readonly readRows: ReadonlyMap<string, BitSet>;
   readonly removed: ReadonlySet<string>;
   readonly added: ReadonlySet<string>;
   /** The files whose rows the transaction deletes by vectors, by key of their paths. */
@@ -58,6 +61,7 @@ export function readWriteSet(
     isolation: effectiveIsolation(request, tableLevel),
     tools,
     readFiles: new Set((request.reads?.files ?? []).map(tools.pathKey)),
+    readRows: new Map((request.reads?.rows ?? []).map(({ path, rows }) => [tools.pathKey(path), rows])),
     removed: paths("remove"),
     added: paths("add"),
     marked: new Map((request.marked ?? []).map((file) => [tools.pathKey(file.add.path), file])),
@@ -86,8 +90,8 @@ export function effectiveIsolation(request: CommitRequest, tableLevel: Isolation
  * files.
  */
 export function isBlindAppend(request: CommitRequest): boolean {
-  const { wholeTable, predicates, files } = request.reads ?? {};
-  const readRows = wholeTable === true || (predicates?.length ?? 0) > 0 || (files?.length ?? 0) > 0;
+  const { wholeTable, predicates = [], files = [], rows = [] } = request.reads ?? {};
+  const readRows = wholeTable === true || predicates.length + files.length + rows.length > 0;
   const addsOnly = request.actions.every((action: Action) => {
     if (action.kind === "add") return action.dataChange;
     return action.kind !== "remove" && action.kind !== "cdc";

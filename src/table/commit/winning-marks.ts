@@ -40,13 +40,15 @@ export async function winningMarks(
   state: CommitState,
   winner: WinningCommit,
 ): Promise<WinningMarks> {
-  const { isolation, request, tools, marked } = transaction;
+  const { isolation, request, tools, marked, readRows } = transaction;
   const { wholeTable = false, predicates = [] } = request.reads ?? {};
   if (isolation !== "WriteSerializable" || wholeTable) return noMarks;
-  if (marked.size === 0 && predicates.length === 0) return noMarks;
+  if (marked.size + readRows.size + predicates.length === 0) return noMarks;
   const pairs = [...markedPairs(winner, tools.pathKey)].filter(
     ([key, { add }]) =>
-      marked.has(key) || predicates.some((predicate) => tools.mayMatch(predicate, add, state)),
+      marked.has(key) ||
+      readRows.has(key) ||
+      predicates.some((predicate) => tools.mayMatch(predicate, add, state)),
   );
   const read = await mapBounded(pairs, READ_CONCURRENCY, async ([key, pair]) => {
     const mark = await readMark(context, pair, marked.get(key), request.signal);

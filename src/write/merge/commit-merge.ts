@@ -63,7 +63,7 @@ export async function commitMerge(
       },
       txn: batchTransaction(plan.batch),
       marks: own.marks,
-      reads: { wholeTable, predicates: [actions.predicate], appIds: own.rivals },
+      reads: { ...actions.withheld, wholeTable, predicates: [actions.predicate], appIds: own.rivals },
       judgedByTable: comparesWithTable,
       commitInfo: gate === undefined ? undefined : { gate },
       userMetadata: plan.userMetadata,

@@ -1,9 +1,11 @@
 import { engineColumns } from "../../dialects/engine-types.ts";
 import type { Session } from "../../engine/core/contract.ts";
+import { assertInternal } from "../../errors.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
 import { joinSql, type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName, quoteName } from "../../sql/sql-text.ts";
+import type { ReadSet } from "../../table/commit/commit-request.ts";
 import { locateFiles } from "../../table/scan/data-files.ts";
 import { planFiles } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
@@ -44,7 +46,12 @@ export interface MergeActions {
   readonly counts: readonly number[];
   /** Files that hold rows that change. */
   readonly files: readonly MatchedFile[];
+  /** Rows of the table that stay, and that rows of the source match which would be inserted without them. */
+  readonly withheld: WithheldInserts;
 }
+
+/** Where rows are that keep others from being inserted: each by itself, or all in files. */
+type WithheldInserts = Pick<ReadSet, "rows" | "files">;
 
 /** How the sides of a clause's condition and values are called. */
 export const sidesOf: Readonly<Record<MergeClause["when"], Sides>> = {
@@ -91,10 +98,10 @@ export async function mergeActions(
   if (adds.length > 1) await session.keepFooters();
   const scope = mergeScope(await room.fence(), plan, engineColumns(snapshot.schema), source.columns);
   const pass: FirstPass = { room, plan, names, scope, clauses, source, adds, signal };
-  const table = await actionsTable(pass);
+  const { table, withheld } = await actionsTable(pass);
   const counts = await countsOf(session, table, clauses.clauses);
   const files = await changedFiles(pass, table);
-  return { names, scope, clauses, source, predicate, adds, table, counts, files };
+  return { names, scope, clauses, source, predicate, adds, table, counts, files, withheld };
 }
 
 interface FirstPass extends Pick<MergeActions, "names" | "scope" | "clauses" | "source"> {
@@ -104,7 +111,7 @@ interface FirstPass extends Pick<MergeActions, "names" | "scope" | "clauses" | "
   readonly signal: AbortSignal | undefined;
 }
 
-async function actionsTable(pass: FirstPass): Promise<SqlName> {
+async function actionsTable(pass: FirstPass): Promise<Pick<MergeActions, "table" | "withheld">> {
   const { room, plan, names, scope, clauses, source, signal } = pass;
   const on = await joinCondition(scope, clauses.on);
   const acts = {
@@ -119,6 +126,7 @@ async function actionsTable(pass: FirstPass): Promise<SqlName> {
     on.source === undefined ? rows : sql`SELECT * FROM (${rows}) AS ${names.source} WHERE ${on.source}`;
   const matches = await matchesTable(pass, { target, source: guardedRows, on: on.on, acts: acts.matched });
   await refuseSeveralMatches({ room, plan, names, clauses, target, rows, matches });
+  const withheld = await withheldInserts(pass, matches);
   const arms: SqlSelect[] = [];
   if (acts.matched !== undefined)
     arms.push(
@@ -139,7 +147,36 @@ async function actionsTable(pass: FirstPass): Promise<SqlName> {
     arms.length === 0 ? sql`SELECT * FROM ${matches} WHERE FALSE` : joinSql(arms, sql` UNION ALL `);
   await room.session.execute(sql`CREATE TABLE ${table} AS ${select}`, [], { signal });
   await room.session.execute(sql`DROP TABLE ${matches}`);
-  return table;
+  return { table, withheld };
+}
+
+/**
+ * One row of the table for each row of the source that matches some, and on which no clause acts. If another
+ * writer deletes it, the row of the source has to be inserted.
+ */
+async function withheldInserts(
+  { room: { session }, clauses: { clauses }, adds }: FirstPass,
+  matches: SqlName,
+): Promise<WithheldInserts> {
+  const alwaysActs = clauses.some(({ when, condition }) => when === "matched" && condition === undefined);
+  if (alwaysActs || !clauses.some(({ when }) => when === "not matched")) return {};
+  if (insertsOnly(clauses)) {
+    // The matches do not say which rows of the table they are.
+    const [match] = await session.rows(sql`SELECT 1 FROM ${matches} LIMIT 1`);
+    return match === undefined ? {} : { files: adds.map(({ path }) => path) };
+  }
+  const idle = sql`SELECT min(place) AS place FROM ${matches} GROUP BY source HAVING count(clause) = 0`;
+  const files = await filesOfPlaces(session, adds, idle, true);
+  return { rows: files.map(({ add: { path }, bits }) => ({ path, rows: requireBits(bits) })) };
+}
+
+function insertsOnly(clauses: readonly MergeClause[]): boolean {
+  return clauses.every(({ when }) => when === "not matched");
+}
+
+function requireBits(bits: Uint8Array | undefined): Uint8Array {
+  assertInternal(bits !== undefined, "rows of a merge whose positions are not known");
+  return bits;
 }
 
 /** The index of the first clause of a kind whose condition is true; absent if there is no such clause. */
@@ -197,9 +234,8 @@ async function matchesTable(
   const table = tableName(plan);
   const [t, s] = [sql`(${target}) AS ${names.target}`, sql`(${source}) AS ${names.source}`];
   // Without clauses about matches, only those rows of the source matter that have any.
-  const insertsOnly = clauses.every(({ when }) => when === "not matched");
   const number = sql`${names.source}.${names.number} AS source`;
-  const select = insertsOnly
+  const select = insertsOnly(clauses)
     ? sql`SELECT CAST(NULL AS BIGINT) AS place, ${number}, CAST(NULL AS INTEGER) AS clause FROM ${s} SEMI JOIN ${t} ON ${on}`
     : sql`SELECT ${names.target}.${names.place} AS place, ${number}, ${acts ?? sql`CAST(NULL AS INTEGER)`} AS clause FROM ${t} JOIN ${s} ON ${on}`;
   await room.session.execute(sql`CREATE TABLE ${table} AS ${select}`, [], { signal });
@@ -237,15 +273,24 @@ async function changedFiles(
   table: SqlName,
 ): Promise<readonly MatchedFile[]> {
   const { snapshot, target } = plan;
-  const mask = 2n ** BigInt(rowBits) - 1n;
-  const scan = sql`SELECT struct_pack(file := place >> ${rowBits}, "row" := place & ${mask}) AS place FROM ${table} WHERE place IS NOT NULL`;
-  const marks = target.requirements.deletionVectors;
-  const counting = { scan, place: "place", condition: sql`TRUE`, marks };
-  const files = await countedFiles(room.session, adds, counting);
+  const places = sql`SELECT place FROM ${table} WHERE place IS NOT NULL`;
+  const files = await filesOfPlaces(room.session, adds, places, target.requirements.deletionVectors);
   const rows = await liveRowCounts(
     room.session,
     snapshot,
     files.map(({ add }) => add),
   );
   return files.map((file, index) => ({ ...file, rows: rows[index] ?? 0 }));
+}
+
+/** The files that hold rows at some places, and which they are if these are to be marked. */
+function filesOfPlaces(
+  session: Session,
+  adds: readonly AddAction[],
+  places: SqlSelect,
+  marks: boolean,
+): Promise<MatchedFile[]> {
+  const mask = 2n ** BigInt(rowBits) - 1n;
+  const scan = sql`SELECT struct_pack(file := place >> ${rowBits}, "row" := place & ${mask}) AS place FROM (${places})`;
+  return countedFiles(session, adds, { scan, place: "place", condition: sql`TRUE`, marks });
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../../src/api/create-table.ts";
+import { openTable } from "../../../src/api/open-table.ts";
 import type { Table } from "../../../src/api/table.ts";
 import { openLog } from "../../../src/log/snapshot/open-log.ts";
 import { schema } from "../../../src/schema/builder.ts";
@@ -69,6 +70,39 @@ describe.each([
       (error: unknown) => error,
     );
     expect(failure).toMatchObject({ code: expect.stringMatching(/^CONFLICT_CONCURRENT_/) });
+  });
+
+  it("meets a deletion of the row that kept one of its source from being inserted", async () => {
+    await using table = await numbers(join(freshFolder(), "t"), properties);
+    const base = table.snapshot().log;
+    const source = [
+      { id: 1, name: "A" },
+      { id: 4, name: "D" },
+      { id: 8, name: "h" },
+    ];
+    const [, insert] = upsert;
+    const renames = { when: "matched", if: "t.id > 1", set: { name: "s.name" } } as const;
+    const inserts = { on, clauses: [insert], base } as const;
+    const upserts = { on, clauses: [renames, insert], base } as const;
+    await table.delete("id = 1");
+    const met = { code: expect.stringMatching(/^CONFLICT_CONCURRENT_/) };
+    await expect(merge(table, source, upserts)).rejects.toMatchObject(met);
+    await expect(merge(table, source, inserts)).rejects.toMatchObject(met);
+    expect(await names(table)).toEqual(["2 b", "3 c", "4 d", "5 e"]);
+  });
+
+  it("meets the deletion of all rows of the file that holds such a row", async () => {
+    await using table = await numbers(join(freshFolder(), "t"), properties);
+    const base = table.snapshot().log;
+    const source = [
+      { id: 4, name: "D" },
+      { id: 8, name: "h" },
+    ];
+    await table.delete("id >= 4");
+    for (const clauses of [[upsert[1]], [{ ...upsert[0], if: "t.id > 4" }, upsert[1]]] as const)
+      await expect(merge(table, source, { on, clauses, base })).rejects.toMatchObject({
+        code: "CONFLICT_CONCURRENT_DELETE_READ",
+      });
   });
 
   it("conflicts with a change of rows that its source reads, though of none that it changes", async () => {
@@ -159,5 +193,55 @@ describe.each([
       "2 b 31",
       "3 c 4",
     ]);
+  });
+});
+
+describe("a merge and another writer that mark different rows of one file", () => {
+  const clauses = [{ when: "matched", if: "t.id <> 3", set: { name: "s.name" } }, upsert[1]] as const;
+  const source = [
+    { id: 1, name: "A" },
+    { id: 3, name: "C" },
+    { id: 0, name: "h" },
+  ];
+  const fed = async (table: Table, version: number) => {
+    const rows: string[] = [];
+    for await (const row of (await table.changes({ from: version, to: version })).rows())
+      rows.push(`${String(row["_change_type"])} ${String(row["id"])} ${String(row["name"])}`);
+    return rows.sort();
+  };
+
+  it("both win, though the merge also matches a row of the file that stays", async () => {
+    await using table = await numbers(join(freshFolder(), "t"), { ...vectors, ...feed });
+    const base = table.snapshot().log;
+    await table.delete("id = 2");
+    const { version } = await merge(table, source, { on, clauses, base });
+    expect(await names(table)).toEqual(["0 h", "1 A", "3 c", "4 d", "5 e"]);
+    expect(await fed(table, version)).toEqual(["insert 0 h", "update_postimage 1 A", "update_preimage 1 a"]);
+  });
+
+  it("both win if the merge comes first", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await numbers(folder, { ...vectors, ...feed });
+    await using late = await openTable(folder);
+    const { version } = await merge(table, source, { on, clauses });
+    await late.delete("id = 2");
+    await table.refresh();
+    expect(await names(table)).toEqual(["0 h", "1 A", "3 c", "4 d", "5 e"]);
+    expect(await fed(table, version + 1)).toEqual(["delete 2 b"]);
+  });
+
+  it("conflict over a row that both mark, and over one that the merge left as it was", async () => {
+    await using table = await numbers(join(freshFolder(), "t"), vectors);
+    const base = table.snapshot().log;
+    await table.delete("id = 1");
+    await expect(merge(table, source, { on, clauses, base })).rejects.toMatchObject({
+      code: "CONFLICT_CONCURRENT_DELETE_DELETE",
+      data: { rows: 1 },
+    });
+    const { log: next } = table.snapshot();
+    await table.delete("id = 3");
+    await expect(merge(table, source, { on, clauses, base: next })).rejects.toMatchObject({
+      code: "CONFLICT_CONCURRENT_DELETE_READ",
+    });
   });
 });
