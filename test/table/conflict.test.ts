@@ -153,6 +153,39 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     { ours: { actions: [add("a")] }, theirs: config({ "delta.enableDeletionVectors": "true" }) },
   ],
   [
+    "M2 a property of a user's own is set",
+    "accepted",
+    { ours: { actions: [add("a")] }, theirs: config({ "team.owner": "sales" }) },
+  ],
+  [
+    "M2 a property of a user's own is unset",
+    "accepted",
+    {
+      ours: { actions: [add("a")] },
+      theirs: config({}),
+      from: { ...state, metadata: metadata({ "team.owner": "sales" }) },
+    },
+  ],
+  [
+    "M3 an unknown property of the format, however it is spelled",
+    "CONFLICT_METADATA_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: config({ "Delta.notKnownYet": "1" }) },
+  ],
+  [
+    "M3 another suite",
+    "CONFLICT_METADATA_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: config({ "varve.suite": "{}" }) },
+  ],
+  [
+    "M3 the suite removed",
+    "CONFLICT_METADATA_CHANGED",
+    {
+      ours: { actions: [add("a")] },
+      theirs: config({}),
+      from: { ...state, metadata: metadata({ "varve.suite": "{}" }) },
+    },
+  ],
+  [
     "M3 deletion vectors disabled",
     "CONFLICT_METADATA_CHANGED",
     { ours: { actions: [add("a")] }, theirs: config({ "delta.enableDeletionVectors": "false" }) },

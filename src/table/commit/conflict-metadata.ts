@@ -70,12 +70,18 @@ function harmfulProperty(
   before: Readonly<Record<string, string>>,
   after: Readonly<Record<string, string>>,
 ): string | undefined {
-  for (const key of Object.keys(before)) if (after[key] === undefined) return `the property ${key} was unset`;
+  for (const key of Object.keys(before))
+    if (after[key] === undefined && !isForeign(key)) return `the property ${key} was unset`;
   for (const [key, value] of Object.entries(after)) {
-    if (before[key] === value) continue;
+    if (before[key] === value || isForeign(key)) continue;
     if (!isHarmless(key, value)) return `the property ${key}`;
   }
   return undefined;
+}
+
+/** Whether a property belongs to a user or another tool: neither the format nor varve gives it a meaning. */
+function isForeign(key: string): boolean {
+  return !/^(?:delta|varve)\./i.test(key);
 }
 
 function isHarmless(key: string, value: string): boolean {
