@@ -5,8 +5,10 @@ import { clusteringAction, clusteringColumns } from "../../protocol/domains.ts";
 import { propertyOf } from "../../protocol/properties.ts";
 import { placedType } from "../../schema/change-fields.ts";
 import { type ColumnMappingMode, physicalName, physicalPath } from "../../schema/column-mapping.ts";
+import { fieldAt } from "../../schema/fields.ts";
 import { isPrimitive, parsePath, pathText, typeText } from "../../schema/type-names.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
+import { isUntypedField } from "../../schema/untyped-columns.ts";
 import { indexedColumns } from "../data-files/file-statistics.ts";
 
 /** A table that is to be clustered. */
@@ -34,8 +36,8 @@ const mostColumns = 4;
  * The clustering of a table by other columns, or none. PROTOCOL.md "Writer Requirements for Clustered Table".
  *
  * @param texts paths of columns
- * @throws `INVALID_ARGUMENT` for a partitioned table, too many columns, one named twice, or one without statistics
- * that order its values; `COLUMN_NOT_FOUND`
+ * @throws `INVALID_ARGUMENT` for a partitioned table, too many columns, one named twice, one without statistics
+ * that order its values, or one that has no type yet; `COLUMN_NOT_FOUND`
  */
 export function newClustering(
   { schema, metadata, domain, before }: ClusteredTable,
@@ -59,6 +61,11 @@ export function newClustering(
     if (below.length > 0 || !isOrdered(type))
       throw invalid(
         `The column ${text} is a ${typeText(type)}: a table is clustered by numbers, dates, timestamps and strings.`,
+      );
+    const field = fieldAt(schema, owner);
+    if (field !== undefined && isUntypedField(field))
+      throw invalid(
+        `The column ${text} has no type yet, because it is null in every row. Cluster by it once it has values.`,
       );
     const path = physicalPath(schema, owner, mode);
     if (!indexed.has(JSON.stringify(path)))

@@ -181,6 +181,19 @@ describe("creating a clustered table", () => {
     expect((await fsck(folder)).findings).toEqual([]);
   });
 
+  it("is refused by a column that has no type yet, at any depth and later too", async () => {
+    const folder = join(freshFolder(), "t");
+    const untyped = { source: [{ id: 1, n: null, s: { a: 1, n: null } }] };
+    const refusal = { code: "INVALID_ARGUMENT", message: expect.stringContaining("no type yet") as string };
+    for (const by of ["n", "s.n"])
+      await expect(createTable(folder, { ...untyped, clusterBy: [by] })).rejects.toMatchObject(refusal);
+    await using table = await createTable(folder, untyped);
+    const cluster = (by: string) => table.alter({ clusterBy: [by], upgradeProtocol: true });
+    for (const by of ["n", "s.N"]) await expect(cluster(by)).rejects.toMatchObject(refusal);
+    await table.append([{ id: 2, n: 5 }]);
+    expect(await cluster("n")).toMatchObject({ outcome: "committed" });
+  });
+
   it("has statistics of its columns in the first version already", async () => {
     const many = Array.from({ length: 40 }, (_, index) => `i + ${index} AS c${index}`).join(", ");
     await using table = await createTable(join(freshFolder(), "t"), {
