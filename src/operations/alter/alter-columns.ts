@@ -53,14 +53,17 @@ export function changedColumns(
   return changes.adds.length === 0 ? added : mappedColumns(added, rules);
 }
 
-/** @throws `INVALID_ARGUMENT` for a column that is renamed and dropped, or dropped twice */
-function requireDistinct({ drops, renames }: ColumnChanges): void {
+/** @throws `INVALID_ARGUMENT` for a column that is changed twice, or dropped and changed too */
+function requireDistinct({ alters, drops, renames }: ColumnChanges): void {
   const seen = new Set<string>();
-  for (const path of [...drops, ...renames.map((rename) => rename.path)]) {
-    const key = pathText(path.map(foldName));
+  const requireNew = (path: readonly string[], kind: "alter" | "rename") => {
+    const key = `${kind} ${pathText(path.map(foldName))}`;
     if (seen.has(key)) throw invalid(path, `The column ${pathText(path)} is named twice. Change it once.`);
     seen.add(key);
-  }
+  };
+  for (const { path } of alters) requireNew(path, "alter");
+  for (const { path } of renames) requireNew(path, "rename");
+  for (const path of drops) for (const kind of ["alter", "rename"] as const) requireNew(path, kind);
 }
 
 function withAlteration(table: TableColumns, change: PathAlteration, rules: ColumnRules): TableColumns {

@@ -200,6 +200,8 @@ describe("columns that are renamed and dropped", () => {
     [{ dropColumns: ["lines.element.x"] }, /only column/],
     [{ dropColumns: ["name", "NAME"] }, /twice/],
     [{ dropColumns: ["name"], renameColumns: { name: "x" } }, /twice/],
+    [{ dropColumns: ["name"], alterColumns: { NAME: { comment: "c" } } }, /twice/],
+    [{ alterColumns: { name: { comment: "a" }, NAME: { comment: "b" } } }, /twice/],
   ])("are refused: %j", async (change, message) => {
     const { table } = await made(mapped);
     await expect(table.alter(change)).rejects.toMatchObject({
