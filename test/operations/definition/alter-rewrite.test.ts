@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createTable } from "../../../src/api/create-table.ts";
 import { openTable } from "../../../src/api/open-table.ts";
 import type { Table } from "../../../src/api/table.ts";
+import { alterTable } from "../../../src/operations/alter/alter.ts";
 import { schema } from "../../../src/schema/builder.ts";
 import { actionsOf, freshFolder } from "../table-folder.ts";
 
@@ -82,6 +83,18 @@ describe("the partitioning of a table", () => {
     await expect(table.alter({ partitionBy: ["region"] })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
     });
+  });
+
+  it("yields to an append since the files were chosen, which would not fit", async () => {
+    const { folder, table } = await filled({});
+    const { log } = table.snapshot();
+    await (await openTable(folder)).append([{ id: 4n, region: "east", s: null }]);
+    await expect(alterTable(log, { partitionBy: ["region"] })).rejects.toMatchObject({
+      code: "CONFLICT_CONCURRENT_APPEND",
+    });
+    await table.refresh();
+    expect(await rowsOf(table)).toHaveLength(4);
+    expect(actionsOf(folder, table.snapshot().version, "metaData")).toEqual([]);
   });
 
   it("yields to an append of the meantime, whose files would not fit", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createTable } from "../../../src/api/create-table.ts";
 import { openTable } from "../../../src/api/open-table.ts";
 import type { Table } from "../../../src/api/table.ts";
+import { alterTable } from "../../../src/operations/alter/alter.ts";
 import { schema } from "../../../src/schema/builder.ts";
 import { actionsOf, filesBelow, freshFolder } from "../table-folder.ts";
 
@@ -113,6 +114,22 @@ describe("features of readers that are dropped", () => {
     await expect(
       table.sql("ALTER TABLE t DROP FEATURE checkpointProtection TRUNCATE HISTORY", {}),
     ).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
+  });
+
+  it.each([
+    ["an append", "CONFLICT_CONCURRENT_APPEND", (table: Table) => table.append([{ id: 6, v: "v6" }])],
+    ["a deletion", "CONFLICT_CONCURRENT_DELETE_READ", (table: Table) => table.delete("id > 3")],
+    ["an optimization", undefined, (table: Table) => table.optimize()],
+  ])("that were found unused before %s meet %s", async (_, code, change) => {
+    const { folder, table } = await filled({ "delta.feature.deletionVectors": "supported" });
+    const { log } = table.snapshot();
+    await change(await openTable(folder));
+    const dropping = alterTable(log, { dropFeatures: ["deletionVectors"] });
+    if (code === undefined) expect(await dropping).toMatchObject({ outcome: "committed", version: 4 });
+    else await expect(dropping).rejects.toMatchObject({ code });
+    const { version } = await table.refresh();
+    const { writerFeatures = ["deletionVectors"] } = protocolOf(folder, version) ?? {};
+    expect((writerFeatures as string[]).includes("deletionVectors")).toBe(code !== undefined);
   });
 
   it("yield to a commit in between, which could use them", async () => {
