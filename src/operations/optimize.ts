@@ -35,7 +35,7 @@ export interface OptimizeOptions {
   readonly purge?: boolean | undefined;
   /** Size of the new files in bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
   readonly targetFileBytes?: number | undefined;
-  /** Files of fewer bytes are written together; default: `targetFileBytes`. */
+  /** For a compaction: files of fewer bytes are written together; default: `targetFileBytes`. */
   readonly minFileBytes?: number | undefined;
   /**
    * Commit whenever about this many bytes of files were written again, instead of once at the end: what was committed
@@ -95,7 +95,7 @@ const sortMemory = 640 * 1024 * 1024;
  */
 export async function optimize(
   snapshot: LogSnapshot,
-  options: OptimizeOptions & { readonly auto?: boolean | undefined } = {},
+  options: OptimizeOptions = {},
 ): Promise<OptimizeOutcome> {
   const target = await existingTarget(snapshot);
   const plan = planLayout(target, snapshot, options);

@@ -1,9 +1,9 @@
 import { VarveError } from "../../errors.ts";
-import { physicalName } from "../../schema/column-mapping.ts";
-import { fieldAt } from "../../schema/fields.ts";
+import { placedType } from "../../schema/change-fields.ts";
+import { physicalName, physicalPath } from "../../schema/column-mapping.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive, parsePath, pathText, typeText } from "../../schema/type-names.ts";
-import type { StructField, StructType } from "../../schema/types.ts";
+import type { StructField } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { indexedColumns } from "../../table/data-files/file-statistics.ts";
@@ -27,11 +27,34 @@ export interface LayoutColumn {
  * that has no order, and one that is named twice
  */
 export function zOrderColumns(target: BatchTarget, names: readonly string[]): LayoutColumn[] {
-  const columns = names.map((name) => layoutColumn(target, parsePath(name), "zorderBy"));
+  const columns = names.map((name) => zOrderColumn(target, parsePath(name)));
   const twice = columns.find(({ name }, index) => columns.findIndex((other) => other.name === name) < index);
-  if (twice !== undefined)
-    throw refused("zorderBy", twice.path, "it is named twice", "Name each column once.");
+  if (twice !== undefined) throw refused(twice.path, "it is named twice", "Name each column once.");
   return columns;
+}
+
+function zOrderColumn(target: BatchTarget, path: readonly string[]): LayoutColumn {
+  const { schema, metadata } = target;
+  const { owner, below, type } = placedType(schema, path);
+  const own = [...owner, ...below];
+  if (metadata.partitionColumns.some((name) => foldName(name) === foldName(own[0] ?? "")))
+    throw refused(own, "it partitions the table", "Its files hold one value each already: leave it out.");
+  const isOrdered = isPrimitive(type) ? type !== "variant" && type !== "void" : type.type === "decimal";
+  if (!isOrdered || below.length > 0)
+    throw refused(
+      own,
+      below.length > 0 ? "it is inside a list or map" : `its type ${typeText(type)} has no order`,
+      "Name a column, or a field of structs, of a primitive type.",
+    );
+  const source = dataTarget(target);
+  const physical = JSON.stringify(physicalPath(schema, own, source.mode));
+  if (!indexedColumns(source).some((column) => JSON.stringify(column.path) === physical))
+    throw refused(
+      own,
+      "the table keeps no statistics of it, so no file could be skipped by it",
+      "Add it to delta.dataSkippingStatsColumns, or raise delta.dataSkippingNumIndexedCols, and write the files again.",
+    );
+  return named(own);
 }
 
 /**
@@ -59,64 +82,6 @@ export function clusteringLayout({ schema, requirements }: BatchTarget): LayoutC
   });
 }
 
-/**
- * A column by which rows can be laid out, for an option that names it.
- *
- * @throws as {@link zOrderColumns}
- */
-function layoutColumn(target: BatchTarget, path: readonly string[], option: string): LayoutColumn {
-  const found = path.map((_, depth) => fieldAt(target.schema, path.slice(0, depth + 1)));
-  const field = found.at(-1);
-  if (field === undefined || path.length === 0)
-    throw new VarveError(
-      "COLUMN_NOT_FOUND",
-      `Unknown column ${pathText(path)}. The columns are: ${target.schema.fields.map(({ name }) => pathText([name])).join(", ")}.`,
-      {
-        column: [...path],
-        option,
-      },
-    );
-  const own = path.map((name, depth) => found[depth]?.name ?? name);
-  const partitions = target.metadata.partitionColumns;
-  if (partitions.some((name) => foldName(name) === foldName(own[0] ?? "")))
-    throw refused(
-      option,
-      own,
-      "it partitions the table",
-      "Its files hold one value each already: leave it out.",
-    );
-  const { type } = field;
-  const isOrdered = isPrimitive(type) ? type !== "variant" && type !== "void" : type.type === "decimal";
-  if (!isOrdered)
-    throw refused(
-      option,
-      own,
-      `its type ${typeText(type)} has no order`,
-      "Name a field of a primitive type.",
-    );
-  const source = dataTarget(target);
-  const physical = physicalOf(target.schema, own, source.mode);
-  if (!indexedColumns(source).some((column) => JSON.stringify(column.path) === JSON.stringify(physical)))
-    throw refused(
-      option,
-      own,
-      "the table keeps no statistics of it, so no file could be skipped by it",
-      "Add it to delta.dataSkippingStatsColumns, or raise delta.dataSkippingNumIndexedCols, and write the files again.",
-    );
-  return named(own);
-}
-
-function physicalOf(
-  schema: StructType,
-  path: readonly string[],
-  mode: Parameters<typeof physicalName>[1],
-): string[] {
-  return path.map((name, depth) => {
-    const field = fieldAt(schema, path.slice(0, depth + 1));
-    return field === undefined ? name : physicalName(field, mode);
-  });
-}
-
 function named(path: readonly string[]): LayoutColumn {
   return {
     path,
@@ -126,10 +91,10 @@ function named(path: readonly string[]): LayoutColumn {
   };
 }
 
-function refused(option: string, path: readonly string[], why: string, advice: string): VarveError {
+function refused(path: readonly string[], why: string, advice: string): VarveError {
   return new VarveError(
     "INVALID_ARGUMENT",
     `Rows cannot be laid out by column ${pathText(path)}: ${why}. ${advice}`,
-    { option, column: [...path] },
+    { option: "zorderBy", column: [...path] },
   );
 }

@@ -23,8 +23,6 @@ export interface LayoutRequest {
   readonly purge?: boolean | undefined;
   readonly targetFileBytes?: number | undefined;
   readonly minFileBytes?: number | undefined;
-  /** Whether varve itself began it, after a write. */
-  readonly auto?: boolean | undefined;
 }
 
 /** A layout as data: which files are written together, how, and how the history shows it. */
@@ -49,7 +47,7 @@ const defaultTargetBytes = 256 * 1024 * 1024;
  * @throws `INVALID_ARGUMENT` for options that exclude each other or that the table excludes, and as `zOrderColumns`
  */
 export function planLayout(target: BatchTarget, snapshot: LogSnapshot, request: LayoutRequest): LayoutPlan {
-  const { where, zorderBy = [], full = false, purge = false, auto = false } = request;
+  const { where, zorderBy = [], full = false, purge = false } = request;
   const predicate = JSON.stringify(where === undefined ? [] : [where]);
   const size =
     request.targetFileBytes ??
@@ -83,11 +81,11 @@ export function planLayout(target: BatchTarget, snapshot: LogSnapshot, request: 
         predicate,
         zOrderBy: "[]",
         clusterBy: JSON.stringify(clustered),
-        auto,
+        auto: false,
         isFull: full,
       },
     };
-  const parameters = { predicate, zOrderBy: "[]", clusterBy: "[]", auto };
+  const parameters = { predicate, zOrderBy: "[]", clusterBy: "[]", auto: false };
   if (zorderBy.length === 0)
     return {
       ...plain,
@@ -110,35 +108,37 @@ export function planLayout(target: BatchTarget, snapshot: LogSnapshot, request: 
 }
 
 /** Options that exclude each other, or that a clustered table excludes. */
-function refuseMixed(
-  { where, zorderBy, full, purge, minFileBytes }: LayoutRequest,
-  clustered: readonly string[],
-) {
-  const isClustered = clustered.length > 0;
-  const by = `The table is clustered by ${clustered.join(", ")}`;
-  const zorder = zorderBy !== undefined && zorderBy.length > 0;
+function refuseMixed(request: LayoutRequest, clustered: readonly string[]) {
+  const { where, zorderBy, full, purge, minFileBytes } = request;
   if (zorderBy?.length === 0)
     throw refused("zorderBy", "names no column", "Name at least one, or leave the option out.");
   if (purge === true) {
-    if (zorder) throw refused("zorderBy", `excludes ${optionText("purge")}`, "Use one of them at a time.");
-    if (full === true) throw refused("full", `excludes ${optionText("purge")}`, "Use one of them at a time.");
+    for (const option of ["zorderBy", "full", "minFileBytes"] as const)
+      if (request[option] !== undefined && request[option] !== false)
+        throw refused(option, `excludes ${optionText("purge")}`, "Use one of them at a time.");
     return;
   }
-  if (isClustered && zorder)
-    throw refused(
-      "zorderBy",
-      "excludes clustering",
-      `${by}: leave the option out, or change the clustering columns (ALTER TABLE … CLUSTER BY).`,
-    );
-  if (isClustered && where !== undefined)
-    throw refused("where", "excludes clustering", `${by}, so it has no partitions: leave the option out.`);
-  if (isClustered && minFileBytes !== undefined)
+  if (clustered.length > 0) {
+    const by = `The table is clustered by ${clustered.join(", ")}`;
+    const excluded = (option: Option, advice: string) =>
+      refused(option, "excludes clustering", `${by}${advice}`);
+    if (zorderBy !== undefined)
+      throw excluded(
+        "zorderBy",
+        ": leave the option out, or change the clustering columns (ALTER TABLE … CLUSTER BY).",
+      );
+    if (where !== undefined) throw excluded("where", ", so it has no partitions: leave the option out.");
+    if (minFileBytes !== undefined)
+      throw excluded("minFileBytes", ", whatever the size of a file: leave the option out.");
+    return;
+  }
+  if (zorderBy !== undefined && minFileBytes !== undefined)
     throw refused(
       "minFileBytes",
-      "excludes clustering",
-      `${by}, whatever the size of a file: leave the option out.`,
+      `excludes ${optionText("zorderBy")}`,
+      "A Z-order takes files of any size: leave it out.",
     );
-  if (!isClustered && full === true)
+  if (full === true)
     throw refused(
       "full",
       "needs a clustered table",
@@ -146,7 +146,9 @@ function refuseMixed(
     );
 }
 
-function refused(option: Parameters<typeof optionText>[0], problem: string, advice: string): VarveError {
+type Option = Parameters<typeof optionText>[0];
+
+function refused(option: Option, problem: string, advice: string): VarveError {
   return new VarveError("INVALID_ARGUMENT", `The option ${optionText(option)} ${problem}. ${advice}`, {
     option,
   });

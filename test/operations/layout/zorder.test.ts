@@ -171,6 +171,7 @@ describe("a Z-order", () => {
       [["b"], /no statistics of it/],
       [["l"], /array.* has no order/],
       [["s"], /struct.* has no order/],
+      [["l.element"], /inside a list or map/],
       [["a", "A"], /named twice/],
       [[], /names no column/],
     ] as const)
@@ -185,6 +186,15 @@ describe("a Z-order", () => {
     await expect(table.optimize({ full: true })).rejects.toThrow("needs a clustered table");
     await expect(table.optimize({ purge: true, zorderBy: ["a"] })).rejects.toThrow("excludes purge");
     await expect(table.optimize({ purge: true, full: true })).rejects.toThrow("excludes purge");
+    for (const [options, other] of [
+      [{ purge: true }, "purge"],
+      [{ zorderBy: ["a"] }, "zorderBy"],
+    ] as const)
+      await expect(table.optimize({ ...options, minFileBytes: 5 })).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringContaining(`excludes ${other}`) as string,
+        data: { option: "minFileBytes" },
+      });
     expect(table.snapshot().version).toBe(8);
   });
 });
