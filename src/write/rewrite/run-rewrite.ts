@@ -1,4 +1,3 @@
-import type { LogSnapshot } from "../../log/contract.ts";
 import type { GateOutcome } from "../../quality/gate/verdict.ts";
 import { thisTable } from "../../quality/model/expectation.ts";
 import { isApplied } from "../../table/idempotence/app-transaction.ts";
@@ -6,6 +5,7 @@ import { batchTransaction } from "../../table/idempotence/application-ids.ts";
 import { throwIfCancelled } from "../../util/cancel.ts";
 import { type ComparedTables, openCompared } from "../plan/compared-tables.ts";
 import { inRoom, type StageServices, type WriteRoom } from "../stages/write-room.ts";
+import { nothingChanged } from "./commit-files.ts";
 import { commitRewrite, type RewriteOutcome } from "./commit-rewrite.ts";
 import { type MatchedRows, matchedRows } from "./matched-rows.ts";
 import { judgeNewRows, type NewValues, newValues } from "./new-values.ts";
@@ -28,7 +28,7 @@ export async function runRewrite(plan: RewritePlan, run: RewriteRun): Promise<Re
   const { snapshot, target } = plan;
   const txn = batchTransaction(plan.batch);
   if (txn !== undefined && (await isApplied(snapshot, txn)))
-    return { ...nothingChanged(snapshot), outcome: "alreadyApplied" };
+    return nothingChanged("alreadyApplied", snapshot.version);
   return inRoom(target.context, run.signal, async (room) => {
     const { tests } = plan;
     const versions = { tables: tests?.tables, target: snapshot, signal: run.signal };
@@ -77,27 +77,11 @@ function begin({ onProgress, signal }: RewriteRun, phase: RewriteProgress["phase
   onProgress?.({ phase });
 }
 
-function nothingChanged({ version }: LogSnapshot): RewriteResult {
-  return {
-    outcome: "unchanged",
-    version,
-    rowsDeleted: 0,
-    rowsUpdated: 0,
-    rowsCopied: 0,
-    filesAdded: 0,
-    filesRemoved: 0,
-    filesMarked: 0,
-    bytesAdded: 0,
-    bytesRemoved: 0,
-    files: [],
-  };
-}
-
 /** What a plan would change, by the rows that were found. */
 function foundIn({ snapshot, set }: RewritePlan, { files }: MatchedRows): RewriteResult {
   const matched = files.reduce((rows, file) => rows + file.matched, 0);
   return {
-    ...nothingChanged(snapshot),
+    ...nothingChanged("unchanged", snapshot.version),
     rowsDeleted: set === undefined ? matched : 0,
     rowsUpdated: set === undefined ? 0 : matched,
     files: files.map(({ add, rows, matched: changed }) => ({ path: add.path, rows, changed })),
