@@ -288,6 +288,42 @@ describe("S3 store: deleting", () => {
     await store.delete("x");
     expect(await store.head("x")).toBeUndefined();
   });
+
+  const isDeletion = ({ method }: { method: string }) => method === "POST";
+  const failed = (key: string, code: string) =>
+    `<DeleteResult><Error>${key}<Code>${code}</Code><Message>Try again</Message></Error></DeleteResult>`;
+  const deleted = async (faults: readonly Fault[]) => {
+    const store = await open();
+    for (const path of ["x", "y"]) await store.put(path, utf8("x"));
+    for (const fault of faults) server.inject(fault, isDeletion);
+    await store.deleteMany?.(["x", "y"]);
+    return [await store.head("x"), await store.head("y")].map((info) => info === undefined);
+  };
+
+  it("asks again for the objects of a request that failed, and for all if it does not say which", async () => {
+    const named: Fault = { kind: "success", body: failed("<Key>table/y</Key>", "InternalError") };
+    expect(await deleted([named])).toEqual([false, true]);
+    const nameless: Fault = { kind: "success", body: failed("", "InternalError") };
+    expect(await deleted([nameless])).toEqual([true, true]);
+    expect(await deleted([named, nameless])).toEqual([false, true]);
+  });
+
+  it("says when one of many objects may not be deleted", async () => {
+    const denied: Fault = { kind: "success", body: failed("<Key>table/y</Key>", "AccessDenied") };
+    await expect(deleted([denied])).rejects.toMatchObject({ code: "STORE_FORBIDDEN" });
+  });
+
+  it.each([
+    [501, "NotImplemented"],
+    [405, "MethodNotAllowed"],
+    // Of servers that want a digest which the SDK does not send any more.
+    [400, "MissingContentMD5"],
+  ])(
+    "deletes objects one by one where a server answers their common request with %i %s",
+    async (status, code) => {
+      expect(await deleted([{ kind: "answer", status, code }])).toEqual([true, true]);
+    },
+  );
 });
 
 describe("S3 store: reading ranges", () => {

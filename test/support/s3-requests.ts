@@ -235,6 +235,8 @@ function deleteMany(bucket: Bucket, request: S3Request): S3Answer {
   const keys = elements(request.body.toString(), "Object").map((object) =>
     unescapeXml(elements(object, "Key")[0] ?? ""),
   );
+  if (keys.length === 0 || keys.length > 1000)
+    throw new S3Error(400, "MalformedXML", "The XML you provided was not well-formed");
   for (const key of keys) bucket.delete(key);
   return xml(
     `<DeleteResult>${keys.map((key) => `<Deleted><Key>${escapeXml(key)}</Key></Deleted>`).join("")}</DeleteResult>`,

@@ -25,6 +25,8 @@ export type Fault =
       readonly message?: string;
       readonly retryAfterSeconds?: number;
     }
+  /** Status 200 with this body, instead of carrying the request out. */
+  | { readonly kind: "success"; readonly body: string }
   /** The request is carried out, then answered with an error. */
   | { readonly kind: "answer-after"; readonly status: number; readonly code: string }
   /** The connection is reset, without or after carrying the request out. */
@@ -175,6 +177,12 @@ function answerOf(
     );
     if (problem !== undefined) throw new S3Error(problem.status, problem.code, problem.message);
     if (fault?.kind === "answer") throw new S3Error(fault.status, fault.code, fault.message ?? "Injected");
+    if (fault?.kind === "success")
+      return {
+        status: 200,
+        headers: { "Content-Type": "application/xml" },
+        body: Buffer.from(fault.body),
+      };
     const answer = perform(state.buckets, request, state.behaviour, () => new Bucket());
     if (fault?.kind === "answer-after")
       throw new S3Error(fault.status, fault.code, "Injected after the fact");

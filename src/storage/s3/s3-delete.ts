@@ -80,14 +80,22 @@ async function removePart(
       const failed = Errors.filter(({ Code }) => Code !== "NoSuchKey");
       const [first] = failed;
       if (first === undefined) return;
-      left = failed.flatMap(({ Key }) => (Key === undefined ? [] : [{ Key }]));
+      // A failure without a key may be that of any.
+      if (failed.every(({ Key }) => Key !== undefined && Key !== ""))
+        left = failed.map(({ Key = "" }) => ({ Key }));
       throw keyError(first);
     });
   } catch (error) {
-    const status = isVarveError(error) ? error.data["status"] : undefined;
-    if (status !== 501 && status !== 405) throw error;
+    if (!isUnknownRequest(error)) throw error;
     await removeSingly(location, part, options);
   }
+}
+
+/** Whether a server does not know DeleteObjects, or not with the checksum that the SDK sends instead of an MD5 digest. */
+function isUnknownRequest(error: unknown): boolean {
+  if (!isVarveError(error)) return false;
+  const { status, code } = error.data;
+  return status === 501 || status === 405 || code === "MissingContentMD5";
 }
 
 /** Why one key was not deleted, in the form of an error of the SDK, so that it is tried again or refused like one. */
