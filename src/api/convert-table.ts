@@ -29,8 +29,8 @@ const convertKeys = {
  * beside them. The schema is that of all files together; names that begin with `_` or `.` are left out. A folder that
  * is a table already is left alone (`outcome: "unchanged"`).
  *
- * @throws `SOURCE_UNREADABLE` for a folder without files; `INVALID_ARGUMENT` for a table below it, and for folders that
- * are not those of `partitionBy`; `SCHEMA_MISMATCH` for partition values and types that do not fit, naming the files;
+ * @throws `SOURCE_UNREADABLE` for a folder without files; `INVALID_ARGUMENT` for files of a table above it, for a
+ * table below it, and for folders that are not those of `partitionBy`; `SCHEMA_MISMATCH` for partition values and types that do not fit, naming the files;
  * `DATA_FILE_CORRUPT` naming a file that cannot be read; `SQL_FAILED` for types that cannot be read,
  * `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
  *

@@ -13,6 +13,7 @@ import { defineTable } from "../table/definition/table-definition.ts";
 import { locateFiles } from "../table/scan/data-files.ts";
 import { footerRows } from "../table/scan/file-groups.ts";
 import { sumOf } from "../util/sum.ts";
+import { outerFiles } from "../vacuum/outer-files.ts";
 import { mergedSchema } from "./convert/merged-schema.ts";
 import { type ParquetFile, parquetFiles } from "./convert/parquet-files.ts";
 import { scannedStatistics } from "./convert/scanned-statistics.ts";
@@ -58,8 +59,8 @@ export interface ConvertOutcome extends ConvertResult {
  * Makes a folder of Parquet files a table, in one commit: the files stay as and where they are, and a log is written
  * beside them. A folder that is a table already is left alone.
  *
- * @throws `SOURCE_UNREADABLE` for a folder without files; `INVALID_ARGUMENT` for a table below it, and for folders that
- * are not those of the declared partition columns; `SCHEMA_MISMATCH` for partition values, names and types that do
+ * @throws `SOURCE_UNREADABLE` for a folder without files; `INVALID_ARGUMENT` for files of a table above it, for a table
+ * below it, and for folders that are not those of the declared partition columns; `SCHEMA_MISMATCH` for partition values, names and types that do
  * not fit, naming the files; `DATA_FILE_CORRUPT` naming a file that cannot be read; `COMMIT_OUTCOME_UNKNOWN`,
  * `CANCELLED`
  */
@@ -70,6 +71,7 @@ export async function convertTable(
   if (await hasLog(context)) return unchanged(context);
   const { partitionBy = [], statistics = true, signal } = request;
   const files = await parquetFiles(context.store, partitionBy, { signal });
+  await refuseFilesOfTable(context, files, signal);
   const { schema, stats, rows } = await readFiles(context, files, request).catch((error: unknown) => {
     throw ofOtherFormat(error);
   });
@@ -136,7 +138,23 @@ async function unchanged(context: TableContext): Promise<ConvertResult> {
   };
 }
 
-/** The table's schema, and the statistics of each file. */
+/** A file belongs to one table, whose vacuum knows who needs it. */
+async function refuseFilesOfTable(
+  context: TableContext,
+  files: readonly ParquetFile[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const outer = await outerFiles(context, Number.NEGATIVE_INFINITY, signal);
+  const file = outer === undefined ? undefined : files.find(({ path }) => outer.keys.has(path));
+  if (outer === undefined || file === undefined) return;
+  const { uri } = context.store;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `Cannot convert ${uri}: its file ${file.path} belongs to the table ${outer.table}, in whose folder it lies. Nothing was written. Read that table, or clone it.`,
+    { uri, table: outer.table, path: file.path },
+  );
+}
+
 /** A file that cannot be read is not one of a table yet, so the advice for tables does not help. */
 function ofOtherFormat(error: unknown): unknown {
   if (!isVarveError(error, "DATA_FILE_CORRUPT")) return error;
@@ -149,6 +167,7 @@ function ofOtherFormat(error: unknown): unknown {
   );
 }
 
+/** The table's schema, and the statistics of each file. */
 async function readFiles(
   context: TableContext,
   files: readonly ParquetFile[],

@@ -3,10 +3,10 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { pathKeyer } from "../log/segment/file-key.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction, RemoveAction } from "../protocol/actions.ts";
-import { decodeLogPath } from "../schema/paths.ts";
+import { absoluteLogPath, decodeLogPath } from "../schema/paths.ts";
 import { listClones } from "../table/clones/clone-records.ts";
 import { contextAt } from "../table/definition/open-context.ts";
-import { pathsOf } from "./referenced-files.ts";
+import { isAbsolute, pathsOf } from "./referenced-files.ts";
 
 /** What the shallow clones of a table need of its files. */
 export interface CloneFiles {
@@ -47,20 +47,23 @@ export async function cloneFiles(
   return { keys, isCloning };
 }
 
-async function noteFiles(
-  clone: LogSnapshot,
+/** Collects what another table needs of a table's files; see `cloneFiles`. */
+export async function noteFiles(
+  other: LogSnapshot,
   { store }: TableContext,
   since: number,
   keys: Set<string>,
 ): Promise<void> {
   const keyOf = pathKeyer(store.uri);
+  const root = other.context.store.uri;
   const note = (action: AddAction | RemoveAction): void => {
     for (const path of pathsOf(action)) {
-      if (decodeLogPath(path).kind === "relative") continue;
-      keys.add(keyOf(path));
+      const key = keyOf(absoluteLogPath(root, path));
+      // The rest of what the other table has in its own folder is not this one's.
+      if (!isAbsolute(key) || decodeLogPath(path).kind === "absolute") keys.add(key);
     }
   };
-  const files = await clone.files({ ignoreFeatures: true });
+  const files = await other.files({ ignoreFeatures: true });
   for await (const chunk of files.all()) chunk.forEach(note);
   for await (const chunk of files.tombstones())
     for (const tombstone of chunk) if ((tombstone.deletionTimestamp ?? 0) >= since) note(tombstone);

@@ -21,6 +21,7 @@ import type { VacuumPlan, VacuumRequest, VacuumWork } from "./contract.ts";
 import { type FileFate, FileHistory } from "./file-history.ts";
 import { readLastVacuum } from "./last-vacuum-info.ts";
 import { linkedFiles } from "./linked-files.ts";
+import { outerFiles } from "./outer-files.ts";
 import { isAbsolute, referencedFiles, requirePaths } from "./referenced-files.ts";
 import { earlierClock } from "./store-clock.ts";
 import { tablePaths } from "./table-paths.ts";
@@ -55,6 +56,7 @@ export async function planVacuum(
   for (const key of staged) kept.add(key);
   const clones = await cloneFiles(context, before, signal);
   for (const key of clones.keys) kept.add(key);
+  for (const key of (await outerFiles(context, before, signal))?.keys ?? []) kept.add(key);
   const listing = await listWhole(context, version, { signal });
   const times = fileTimes(listing);
   const lastExpired = times.findLast(({ timestamp }) => timestamp < before)?.version;

@@ -199,6 +199,39 @@ describe("converting a folder of Parquet files", () => {
     expect(filesBelow(folder)).toEqual(before);
   });
 
+  it("refuses files that belong to the table around the folder, or belonged to it", async () => {
+    const folder = freshFolder();
+    await using outer = await createTable(folder, { source: [{ id: 1, d: 1 }], partitionBy: ["d"] });
+    await outer.append([{ id: 2, d: 2 }]);
+    await outer.delete("d = 2");
+    for (const inner of ["d=1", "d=2"]) {
+      await expect(convertTable(join(folder, inner), { dryRun: true })).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        data: { table: outer.uri },
+      });
+      expect(filesBelow(join(folder, inner))).toHaveLength(1);
+    }
+    await write(folder, "others/a.parquet", "SELECT 1 AS id");
+    expect(await convertTable(join(folder, "others"))).toMatchObject({ outcome: "committed", files: 1 });
+  });
+
+  it("takes a folder of a bucket whose other folders may not be listed", async () => {
+    const server = await startS3Server();
+    try {
+      const bucket = server.buckets.get("bucket");
+      const folder = freshFolder();
+      await write(folder, "a.parquet", "SELECT 1 AS id");
+      bucket?.put("x/y/a.parquet", readFileSync(join(folder, "a.parquet")), {});
+      const isAbove = ({ query }: { query: ReadonlyMap<string, string> }) =>
+        ["x/_delta_log/", "_delta_log/"].includes(query.get("prefix") ?? "");
+      server.inject({ kind: "answer", status: 403, code: "AccessDenied" }, isAbove, 9);
+      const options = { s3: server.options };
+      expect(await convertTable("s3://bucket/x/y", options)).toMatchObject({ files: 1, rows: 1 });
+    } finally {
+      await server.close();
+    }
+  });
+
   it("refuses what is no type of Delta's, names that differ by case, and what is no Parquet file", async () => {
     const folder = freshFolder();
     const queries = {

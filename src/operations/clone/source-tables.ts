@@ -1,11 +1,10 @@
-import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import { deletionVectorPlace } from "../../protocol/deletion-vector.ts";
 import { decodeLogPath } from "../../schema/paths.ts";
 import type { ObjectStore } from "../../storage/contract/object-store.ts";
-import { canonicalUri, parentUri } from "../../storage/open-store.ts";
-import { contextAt } from "../../table/definition/open-context.ts";
-import { hasLog } from "../../table/definition/refuse-existing.ts";
+import { canonicalUri } from "../../storage/open-store.ts";
+import { enclosingTable } from "../../table/definition/enclosing-table.ts";
 import { LogPaths } from "../../table/scan/data-files.ts";
 
 /**
@@ -28,8 +27,8 @@ export async function sourceTables(
     if (folders.has(folder)) continue;
     folders.add(folder);
     if ([...tables.keys()].some((uri) => folder === uri || folder.startsWith(`${uri}/`))) continue;
-    const table = await nearestTable(context, folder);
-    if (table !== undefined) tables.set(canonicalUri(table.uri), table);
+    const table = await enclosingTable(context, folder);
+    if (table !== undefined) tables.set(canonicalUri(table.store.uri), table.store);
   }
   return [...tables.values()];
 }
@@ -40,12 +39,4 @@ function* filePaths(files: readonly AddAction[]): Iterable<string> {
     const place = deletionVector === undefined ? undefined : deletionVectorPlace(deletionVector);
     if (place?.kind === "file") yield place.path;
   }
-}
-
-async function nearestTable(context: TableContext, folder: string): Promise<ObjectStore | undefined> {
-  for (let uri: string | undefined = folder; uri !== undefined; uri = parentUri(uri)) {
-    const { store } = await contextAt(context, uri);
-    if (await hasLog({ store })) return store;
-  }
-  return undefined;
 }

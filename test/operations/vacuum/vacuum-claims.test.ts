@@ -76,6 +76,21 @@ describe("a vacuum keeps", () => {
     expect(await ids(inner)).toEqual([1]);
   });
 
+  it("files of the table around this one", async () => {
+    const folder = join(freshFolder(), "t");
+    await using outer = await createTable(folder, {
+      schema: columns,
+      partitionBy: ["v"],
+      source: [{ id: 1, v: "a" }],
+    });
+    await using inner = await overwritten(join(folder, "v=a"), 2);
+    makeOlder(folder, 1);
+    const [lost, ...others] = (await inner.vacuum(now)).files;
+    expect([lost, others]).toEqual([expect.stringMatching(/^part-/), []]);
+    expect(await ids(outer)).toEqual([1]);
+    expect(await ids(inner)).toEqual([2]);
+  });
+
   it("what was restored and removed again between its listing and its deletions", async () => {
     const folder = join(freshFolder(), "t");
     await using table = await overwritten(folder, 3);
