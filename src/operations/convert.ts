@@ -8,12 +8,12 @@ import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import { type MaintenanceOutcome, maintainLog } from "../table/commit/log-maintenance.ts";
 import { commitChange } from "../table/commit/table-change.ts";
+import { outerFiles } from "../table/definition/outer-files.ts";
 import { hasLog } from "../table/definition/refuse-existing.ts";
 import { defineTable } from "../table/definition/table-definition.ts";
 import { locateFiles } from "../table/scan/data-files.ts";
 import { footerRows } from "../table/scan/file-groups.ts";
 import { sumOf } from "../util/sum.ts";
-import { outerFiles } from "../vacuum/outer-files.ts";
 import { mergedSchema } from "./convert/merged-schema.ts";
 import { type ParquetFile, parquetFiles } from "./convert/parquet-files.ts";
 import { scannedStatistics } from "./convert/scanned-statistics.ts";
@@ -151,7 +151,7 @@ async function refuseFilesOfTable(
   throw new VarveError(
     "INVALID_ARGUMENT",
     `Cannot convert ${uri}: its file ${file.path} belongs to the table ${outer.table}, in whose folder it lies. Nothing was written. Read that table, or clone it.`,
-    { uri, table: outer.table, path: file.path },
+    { uri, location: outer.table, path: file.path },
   );
 }
 

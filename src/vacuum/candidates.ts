@@ -9,11 +9,11 @@ import { sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import type { ListOptions, ObjectInfo, ObjectStore } from "../storage/contract/object-store.ts";
 import { compareUtf8, sortUtf8 } from "../storage/contract/paths.ts";
+import { isAbsolute, pathsOf } from "../table/scan/action-paths.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
-import { isAbsolute, pathsOf } from "./referenced-files.ts";
 import type { TablePaths } from "./table-paths.ts";
 
 /** How files are looked for. */

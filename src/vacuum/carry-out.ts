@@ -1,7 +1,6 @@
 import { isVarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
-import type { RemoveAction } from "../protocol/actions.ts";
 import type { ObjectStore } from "../storage/contract/object-store.ts";
 import type { CommitResult } from "../table/commit/commit-request.ts";
 import { maintainLog } from "../table/commit/log-maintenance.ts";
@@ -10,12 +9,9 @@ import { throwIfCancelled } from "../util/cancel.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { defined } from "../util/defined.ts";
 import type { JsonValue } from "../util/json.ts";
-import { cloneFiles } from "./clone-files.ts";
 import type { VacuumOutcome, VacuumWork } from "./contract.ts";
 import { writeLastVacuum } from "./last-vacuum-info.ts";
-import { linkedFiles } from "./linked-files.ts";
-import { requireUsable } from "./plan-vacuum.ts";
-import { referencedFiles, requirePaths } from "./referenced-files.ts";
+import { type LateNeeds, lateNeeds } from "./late-needs.ts";
 import { tablePaths } from "./table-paths.ts";
 
 const deletedTogether = 4000;
@@ -39,8 +35,7 @@ export async function carryOut(snapshot: LogSnapshot, work: VacuumWork): Promise
   const start = records ? await commitStart(snapshot, work) : undefined;
   let files: readonly string[] = [];
   try {
-    files = await stillUnneeded(snapshot, work);
-    await deleteFiles(context.store, files, request);
+    files = await deleteFiles(context.store, work, lateNeeds(snapshot, work, start?.version));
   } catch (error) {
     if (start !== undefined) await commitFailure(snapshot, work, error);
     throw error;
@@ -63,45 +58,23 @@ export async function carryOut(snapshot: LogSnapshot, work: VacuumWork): Promise
   };
 }
 
-/**
- * The files of a plan without those that a version or clone which came after it needs: a restore may have brought them
- * back, and a clone of an earlier version may be in the making.
- *
- * @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL` if the protocol changed meanwhile
- */
-async function stillUnneeded(
-  snapshot: LogSnapshot,
-  { plan, before, named, request: { signal } }: VacuumWork,
-): Promise<readonly string[]> {
-  const newest = await refreshLog(snapshot, { signal });
-  const clones = await cloneFiles(snapshot.context, before, signal);
-  const isNew = newest.version !== snapshot.version;
-  if (isNew) requireUsable(newest);
-  const isYoung = ({ deletionTimestamp }: RemoveAction) => (deletionTimestamp ?? 0) >= before;
-  if (isNew) await requirePaths(newest);
-  const needed = isNew ? await referencedFiles(newest, isYoung, signal) : new Set<string>();
-  const isLinked = await linkedFiles(snapshot.context.store, [...needed, ...clones.keys], { signal });
-  return plan.files.filter(
-    (path) =>
-      !isLinked(path) &&
-      !needed.has(path) &&
-      !clones.keys.has(path) &&
-      !(clones.isCloning && named.has(path)),
-  );
-}
-
+/** Deletes files in parts, each without what became needed since; returns those that were deleted. */
 async function deleteFiles(
   store: ObjectStore,
-  files: readonly string[],
-  { onProgress, signal }: VacuumWork["request"],
-): Promise<void> {
+  { plan: { files }, request: { onProgress, signal } }: VacuumWork,
+  stillUnneeded: LateNeeds,
+): Promise<string[]> {
+  const deleted: string[] = [];
   for (let start = 0; start < files.length; start += deletedTogether) {
     throwIfCancelled(signal, "deleting files");
-    const part = files.slice(start, start + deletedTogether);
+    const planned = files.slice(start, start + deletedTogether);
+    const part = await stillUnneeded(planned);
     if (store.deleteMany !== undefined) await store.deleteMany(part, { signal });
     else await mapBounded(part, deletesUnderWay, (path) => store.delete(path, { signal }));
-    onProgress?.((start + part.length) / files.length);
+    for (const path of part) deleted.push(path);
+    onProgress?.((start + planned.length) / files.length);
   }
+  return deleted;
 }
 
 /** Lite vacuums, Spark's too, begin where this one ends. One that read an inventory may have left files out. */

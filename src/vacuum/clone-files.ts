@@ -1,12 +1,9 @@
 import { isVarveError, VarveError } from "../errors.ts";
-import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import { pathKeyer } from "../log/segment/file-key.ts";
+import type { TableContext } from "../log/contract.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
-import type { AddAction, RemoveAction } from "../protocol/actions.ts";
-import { absoluteLogPath, decodeLogPath } from "../schema/paths.ts";
-import { listClones } from "../table/clones/clone-records.ts";
+import type { CloneRecord } from "../table/clones/clone-records.ts";
 import { contextAt } from "../table/definition/open-context.ts";
-import { isAbsolute, pathsOf } from "./referenced-files.ts";
+import { noteFiles } from "../table/definition/outer-files.ts";
 
 /** What the shallow clones of a table need of its files. */
 export interface CloneFiles {
@@ -27,12 +24,19 @@ const patience = 24 * 60 * 60 * 1000;
  */
 export async function cloneFiles(
   context: TableContext,
-  since: number,
-  signal?: AbortSignal,
+  {
+    records,
+    since,
+    signal,
+  }: {
+    readonly records: ReadonlyMap<string, CloneRecord>;
+    readonly since: number;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<CloneFiles> {
   const keys = new Set<string>();
   let isCloning = false;
-  for (const [path, { clone, createdTime, replacedVersion }] of await listClones(context.store, { signal })) {
+  for (const [path, { clone, createdTime, replacedVersion }] of records) {
     let isMade = false;
     try {
       const snapshot = await openLog(await contextAt(context, clone), { signal });
@@ -45,28 +49,6 @@ export async function cloneFiles(
     if (!isMade && context.world.now() - createdTime < patience) isCloning = true;
   }
   return { keys, isCloning };
-}
-
-/** Collects what another table needs of a table's files; see `cloneFiles`. */
-export async function noteFiles(
-  other: LogSnapshot,
-  { store }: TableContext,
-  since: number,
-  keys: Set<string>,
-): Promise<void> {
-  const keyOf = pathKeyer(store.uri);
-  const root = other.context.store.uri;
-  const note = (action: AddAction | RemoveAction): void => {
-    for (const path of pathsOf(action)) {
-      const key = keyOf(absoluteLogPath(root, path));
-      // The rest of what the other table has in its own folder is not this one's.
-      if (!isAbsolute(key) || decodeLogPath(path).kind === "absolute") keys.add(key);
-    }
-  };
-  const files = await other.files({ ignoreFeatures: true });
-  for await (const chunk of files.all()) chunk.forEach(note);
-  for await (const chunk of files.tombstones())
-    for (const tombstone of chunk) if ((tombstone.deletionTimestamp ?? 0) >= since) note(tombstone);
 }
 
 function unreadable(error: VarveError, clone: string, path: string): VarveError {

@@ -8,9 +8,9 @@ import { openLog } from "../log/snapshot/open-log.ts";
 import { fileTimes } from "../log/snapshot/time-travel.ts";
 import type { Action, AddAction, RemoveAction } from "../protocol/actions.ts";
 import type { ObjectStore } from "../storage/contract/object-store.ts";
+import { pathsOf } from "../table/scan/action-paths.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { type PlainFile, readBriefly } from "./brief-commit.ts";
-import { pathsOf } from "./referenced-files.ts";
 
 /** Consecutive versions, with the times of the first and the last. */
 export interface VersionRange {

@@ -6,6 +6,9 @@ import { fileTimes } from "../log/snapshot/time-travel.ts";
 import { requireWritable } from "../protocol/obstacles.ts";
 import { propertyKey, propertyOf } from "../protocol/properties.ts";
 import type { ObjectInfo } from "../storage/contract/object-store.ts";
+import { listClones } from "../table/clones/clone-records.ts";
+import { outerFiles } from "../table/definition/outer-files.ts";
+import { isAbsolute } from "../table/scan/action-paths.ts";
 import { optionText } from "../util/option-text.ts";
 import { sumOf } from "../util/sum.ts";
 import {
@@ -21,8 +24,7 @@ import type { VacuumPlan, VacuumRequest, VacuumWork } from "./contract.ts";
 import { type FileFate, FileHistory } from "./file-history.ts";
 import { readLastVacuum } from "./last-vacuum-info.ts";
 import { linkedFiles } from "./linked-files.ts";
-import { outerFiles } from "./outer-files.ts";
-import { isAbsolute, referencedFiles, requirePaths } from "./referenced-files.ts";
+import { referencedFiles, requirePaths } from "./referenced-files.ts";
 import { earlierClock } from "./store-clock.ts";
 import { tablePaths } from "./table-paths.ts";
 
@@ -54,7 +56,8 @@ export async function planVacuum(
     signal,
   );
   for (const key of staged) kept.add(key);
-  const clones = await cloneFiles(context, before, signal);
+  const records = await listClones(context.store, { signal });
+  const clones = await cloneFiles(context, { records, since: before, signal });
   for (const key of clones.keys) kept.add(key);
   for (const key of (await outerFiles(context, before, signal))?.keys ?? []) kept.add(key);
   const listing = await listWhole(context, version, { signal });

@@ -1,22 +1,10 @@
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { pathKeyer } from "../log/segment/file-key.ts";
 import type { AddAction, RemoveAction } from "../protocol/actions.ts";
-import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
 import { listStaged } from "../staging/staged-batch.ts";
+import { isAbsolute, pathsOf } from "../table/scan/action-paths.ts";
 import { checkLogPath } from "../table/scan/data-files.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
-
-/** The data file of an action and the file of its deletion vector, as spelled in the log. */
-export function pathsOf({ path, deletionVector }: AddAction | RemoveAction): string[] {
-  if (deletionVector === undefined) return [path];
-  const place = deletionVectorPlace(deletionVector);
-  return place.kind === "file" ? [path, place.path] : [path];
-}
-
-/** Whether a key is of a file outside the table's root. */
-export function isAbsolute(key: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\//.test(key);
-}
 
 /**
  * Keys (paths relative to the table's root) of the files and deletion vectors of a version, and of its tombstones

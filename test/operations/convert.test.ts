@@ -207,7 +207,7 @@ describe("converting a folder of Parquet files", () => {
     for (const inner of ["d=1", "d=2"]) {
       await expect(convertTable(join(folder, inner), { dryRun: true })).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",
-        data: { table: outer.uri },
+        data: { location: outer.uri },
       });
       expect(filesBelow(join(folder, inner))).toHaveLength(1);
     }

@@ -155,8 +155,8 @@ export const rewritesMistakes: readonly Mistake[] = [
   {
     what: "A restore does not look for the deletion vectors that it needs.",
     file: "table/scan/missing-files.ts",
-    find: 'if (place?.kind === "file") needed.add(place.path);',
-    replace: "",
+    find: "files.flatMap(pathsOf)",
+    replace: "files.map(({ path }) => path)",
     test: restoring,
     name: "names the files that are gone",
   },

@@ -1,10 +1,10 @@
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
-import { deletionVectorPlace } from "../../protocol/deletion-vector.ts";
 import { decodeLogPath } from "../../schema/paths.ts";
 import type { ObjectStore } from "../../storage/contract/object-store.ts";
 import { canonicalUri } from "../../storage/open-store.ts";
 import { enclosingTable } from "../../table/definition/enclosing-table.ts";
+import { pathsOf } from "../../table/scan/action-paths.ts";
 import { LogPaths } from "../../table/scan/data-files.ts";
 
 /**
@@ -19,7 +19,7 @@ export async function sourceTables(
   const tables = new Map<string, ObjectStore>([[own, context.store]]);
   const paths = new LogPaths(context);
   const folders = new Set<string>();
-  for (const logPath of filePaths(files)) {
+  for (const logPath of files.flatMap(pathsOf)) {
     if (decodeLogPath(logPath).kind === "relative") continue;
     const { store } = await paths.resolve(logPath);
     const folder = canonicalUri(store.uri);
@@ -31,12 +31,4 @@ export async function sourceTables(
     if (table !== undefined) tables.set(canonicalUri(table.store.uri), table.store);
   }
   return [...tables.values()];
-}
-
-function* filePaths(files: readonly AddAction[]): Iterable<string> {
-  for (const { path, deletionVector } of files) {
-    yield path;
-    const place = deletionVector === undefined ? undefined : deletionVectorPlace(deletionVector);
-    if (place?.kind === "file") yield place.path;
-  }
 }

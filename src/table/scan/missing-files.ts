@@ -1,7 +1,7 @@
 import type { TableContext } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
-import { deletionVectorPlace } from "../../protocol/deletion-vector.ts";
 import { mapBounded } from "../../util/concurrency.ts";
+import { pathsOf } from "./action-paths.ts";
 import { LogPaths } from "./data-files.ts";
 
 const probesUnderWay = 32;
@@ -21,12 +21,7 @@ export async function missingFiles(
   files: readonly AddAction[],
 ): Promise<MissingFiles | undefined> {
   const resolver = new LogPaths(context);
-  const needed = new Set<string>();
-  for (const { path, deletionVector } of files) {
-    needed.add(path);
-    const place = deletionVector === undefined ? undefined : deletionVectorPlace(deletionVector);
-    if (place?.kind === "file") needed.add(place.path);
-  }
+  const needed = new Set(files.flatMap(pathsOf));
   const found = await mapBounded(needed, probesUnderWay, async (logPath) => {
     const { store, path } = await resolver.resolve(logPath);
     return { logPath, exists: (await store.head(path)) !== undefined };

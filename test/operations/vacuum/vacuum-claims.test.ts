@@ -105,6 +105,32 @@ describe("a vacuum keeps", () => {
     expect(await ids(await table.at(4))).toEqual([2]);
   });
 
+  it("what is restored while it deletes other files", async () => {
+    const folder = join(freshFolder(), "t");
+    await (await overwritten(folder, 3)).close();
+    // Enough of them, before the table's own in their order, that those are not deleted together with them.
+    for (let index = 0; index < 4000; index++) writeFileSync(join(folder, `a${index}.parquet`), "");
+    makeOlder(folder, 1);
+    const store = localDiskStore(folder);
+    let restoring: Promise<unknown> | undefined;
+    const restore = async () => {
+      await using other = await openTable(folder);
+      await other.restore(2);
+    };
+    const restoresFirst = async (path: string) => {
+      if (!path.startsWith("a")) return store.delete(path);
+      restoring ??= restore();
+      await restoring;
+      await store.delete(path);
+    };
+    const openStore = () => ({ ...store, delete: restoresFirst });
+    await using table = await openTable(folder, { openStore });
+    const { files } = await table.vacuum({ ...now, record: false });
+    expect(files).toHaveLength(4001);
+    await table.refresh();
+    expect(await ids(table)).toEqual([2]);
+  });
+
   it("everything where a retention is longer than time itself", async () => {
     await using table = await overwritten(join(freshFolder(), "t"), 2);
     for (const retainHours of [1e12, Number.POSITIVE_INFINITY]) {

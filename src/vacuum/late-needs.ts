@@ -1,0 +1,51 @@
+import type { LogSnapshot } from "../log/contract.ts";
+import { refreshLog } from "../log/snapshot/open-log.ts";
+import type { RemoveAction } from "../protocol/actions.ts";
+import { type CloneRecord, listClones } from "../table/clones/clone-records.ts";
+import { cloneFiles } from "./clone-files.ts";
+import type { VacuumWork } from "./contract.ts";
+import { linkedFiles } from "./linked-files.ts";
+import { requireUsable } from "./plan-vacuum.ts";
+import { referencedFiles, requirePaths } from "./referenced-files.ts";
+
+/**
+ * Looks, each time it is called, for versions and clones that came after a plan, and returns the files that these do
+ * not need either: a restore may have brought some back, and a clone of an earlier version may be in the making.
+ *
+ * @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL` if the protocol changed meanwhile
+ */
+export type LateNeeds = (paths: readonly string[]) => Promise<readonly string[]>;
+
+/** @param start the version of the vacuum's own commit, which changes no file */
+export function lateNeeds(snapshot: LogSnapshot, work: VacuumWork, start: number | undefined): LateNeeds {
+  const { signal } = work.request;
+  const planned = start === snapshot.version + 1 ? start : snapshot.version;
+  let newest = snapshot;
+  let seen: string | undefined;
+  let isNeeded: (path: string) => boolean = () => true;
+  return async (paths) => {
+    newest = await refreshLog(newest, { signal });
+    const records = await listClones(snapshot.context.store, { signal });
+    const state = `${newest.version} ${[...records].map(([path, { createdTime }]) => `${path} ${createdTime}`).join(" ")}`;
+    if (state !== seen)
+      isNeeded = await needsOf(newest, work, { records, isNew: newest.version !== planned });
+    seen = state;
+    return paths.filter((path) => !isNeeded(path));
+  };
+}
+
+async function needsOf(
+  newest: LogSnapshot,
+  { before, named, request: { signal } }: VacuumWork,
+  { records, isNew }: { readonly records: ReadonlyMap<string, CloneRecord>; readonly isNew: boolean },
+): Promise<(path: string) => boolean> {
+  const { context } = newest;
+  const clones = await cloneFiles(context, { records, since: before, signal });
+  if (isNew) requireUsable(newest);
+  const isYoung = ({ deletionTimestamp }: RemoveAction) => (deletionTimestamp ?? 0) >= before;
+  if (isNew) await requirePaths(newest);
+  const needed = isNew ? await referencedFiles(newest, isYoung, signal) : new Set<string>();
+  const isLinked = await linkedFiles(context.store, [...needed, ...clones.keys], { signal });
+  return (path) =>
+    isLinked(path) || needed.has(path) || clones.keys.has(path) || (clones.isCloning && named.has(path));
+}
