@@ -20,7 +20,10 @@ export interface HistoryEntry {
   readonly operation?: string | undefined;
   readonly operationParameters: JsonObject;
   readonly operationMetrics: JsonObject;
-  /** Number of new rows, without those that the commit copied or updated. */
+  /**
+   * Number of new rows, without those that the commit copied or updated; absent if its files do not tell, as those
+   * that a restore lists again.
+   */
   readonly rowsAdded?: number | undefined;
   /** Number of rows that it deleted; absent if its writer did not count them. */
   readonly rowsDeleted?: number | undefined;
@@ -148,12 +151,13 @@ async function readCommit(context: TableContext, version: number, file: ObjectIn
   }
   const again = removes.flatMap(({ path }) => marked.get(logPathKey(path)) ?? []);
   const before = again.reduce((sum, rows) => sum + rows, 0) + rowsWrittenAgain(info);
+  const counted = info["operation"] === "RESTORE" ? undefined : rowsAdded;
   return {
     version,
     file,
     info,
     filesAdded: filesAdded - again.length,
-    rowsAdded: rowsAdded === undefined ? undefined : Math.max(0, rowsAdded - before),
+    rowsAdded: counted === undefined ? undefined : Math.max(0, counted - before),
     removes: removes.filter(({ path }) => !marked.has(logPathKey(path))),
     batch,
   };

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openTable } from "../../src/index.ts";
+import { createTable, openTable, schema } from "../../src/index.ts";
 import { varve } from "../support/cli.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-history-"));
@@ -125,5 +125,38 @@ describe("the history of a table", () => {
     expect(await orders.history({ messageContains: "NIGHT" })).toMatchObject([
       { version: 2, txn: { appId: "loader", version: 7n } },
     ]);
+  });
+});
+
+describe("the rows that a version tells of", () => {
+  it("are new ones, told apart from those updated, deleted or restored", async () => {
+    const uri = join(folder, "changed");
+    {
+      await using changed = await createTable(uri, { schema: schema().long("id").string("v") });
+      await changed.append([
+        { id: 1, v: "a" },
+        { id: 2, v: "b" },
+      ]);
+      const source = [
+        { id: 2, v: "c" },
+        { id: 3, v: "d" },
+      ];
+      await changed
+        .merge(source, { on: ["id"] })
+        .whenMatchedUpdateAll()
+        .whenNotMatchedInsertAll()
+        .execute();
+      await changed.restore(1);
+    }
+    const json = await varve("history", uri, "--format", "json");
+    expect(JSON.parse(json.stdout)).toMatchObject([
+      { operation: "RESTORE", rowsAdded: null },
+      { operation: "MERGE", rowsAdded: 1, rowsUpdated: 1, rowsDeleted: 0 },
+      { operation: "WRITE", rowsAdded: 2 },
+      { rowsAdded: 0 },
+    ]);
+    const { stdout } = await varve("history", uri);
+    expect(stdout).toMatch(/MERGE +1 added, 1 updated +\+1 -1/);
+    expect(stdout).toMatch(/RESTORE +\+1 -1/);
   });
 });

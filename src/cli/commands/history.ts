@@ -118,14 +118,16 @@ function summary(entry: HistoryEntry): Record<string, unknown> {
   };
 }
 
-/** The number of new rows, or what the commit did to others: `5`, `3 deleted`, `1, 2 updated`. */
+/** The number of new rows, or what the commit did to others: `5`, `3 deleted`, `1 added, 2 updated`. */
 function rowsText({ rowsAdded, rowsDeleted = 0, rowsUpdated = 0 }: HistoryEntry): string | number {
   const others = [
     rowsDeleted > 0 ? `${rowsDeleted} deleted` : "",
     rowsUpdated > 0 ? `${rowsUpdated} updated` : "",
   ].filter((text) => text !== "");
   if (others.length === 0) return rowsAdded ?? "";
-  return [...(rowsAdded === undefined || rowsAdded === 0 ? [] : [String(rowsAdded)]), ...others].join(", ");
+  return [...(rowsAdded === undefined || rowsAdded === 0 ? [] : [`${rowsAdded} added`]), ...others].join(
+    ", ",
+  );
 }
 
 /** The records without those of the fields that are empty in all of them. */
