@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { assert, expect } from "vitest";
 import type { Table } from "../../src/api/table.ts";
 import { stringifyJson, toJsonValue } from "../../src/util/json.ts";
 import type { ModelRow } from "./expressions.ts";
@@ -8,6 +8,8 @@ export interface Tracked {
   readonly values: ModelRow;
   /** Its id in a table with row tracking, once a read has told it. */
   readonly rowId?: bigint | undefined;
+  /** The version that last changed it, once a read has told it; absent if that is the newest one. */
+  readonly changedIn?: bigint | undefined;
 }
 
 /** A version of the model. */
@@ -45,29 +47,35 @@ export function textsOf({ rows, columns }: ModelVersion): string[] {
   return rows.map(({ values }) => textOf(values, columns)).sort();
 }
 
-/** Reads row ids, and holds those that the model knows against the table's: a row keeps its id while it lives. */
+/**
+ * Reads row ids and commit versions, and holds those that the model knows against the table's: a row keeps its id while
+ * it lives, and its commit version until it is changed.
+ */
 export async function withRowIds(table: Table, state: ModelVersion): Promise<ModelVersion> {
-  const found = new Map<bigint, string>();
+  const found = new Map<bigint, { readonly text: string; readonly changedIn: bigint }>();
   const unknown = new Map<string, bigint[]>();
   const known = new Set(state.rows.flatMap(({ rowId }) => (rowId === undefined ? [] : [rowId])));
   for await (const row of table.rows({ rowTracking: true })) {
-    const { row_id: id } = row["_metadata"] as unknown as { readonly row_id: bigint };
+    const { row_id: id, row_commit_version: changedIn } = row["_metadata"] as unknown as Metadata;
     expect(found.has(id), `row id ${id} twice`).toBe(false);
     const text = textOf(row, state.columns);
-    found.set(id, text);
+    found.set(id, { text, changedIn });
     if (!known.has(id)) unknown.set(text, [...(unknown.get(text) ?? []), id]);
   }
   const rows = state.rows.map((row): Tracked => {
     const text = textOf(row.values, state.columns);
-    if (row.rowId !== undefined) {
-      expect(found.get(row.rowId), `the row with id ${row.rowId}`).toBe(text);
-      return row;
-    }
-    const rowId = unknown.get(text)?.pop();
-    expect(rowId, `an id of the new row ${text}`).toBeDefined();
-    return { ...row, rowId };
+    const rowId = row.rowId ?? unknown.get(text)?.pop();
+    assert(rowId !== undefined, `no id of the new row ${text}`);
+    const changedIn = row.changedIn ?? BigInt(state.version);
+    expect(found.get(rowId), `the row with id ${rowId}`).toEqual({ text, changedIn });
+    return { ...row, rowId, changedIn };
   });
   return { ...state, rows };
+}
+
+interface Metadata {
+  readonly row_id: bigint;
+  readonly row_commit_version: bigint;
 }
 
 /** The feed of one version, as texts in order. */

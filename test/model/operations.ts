@@ -45,7 +45,7 @@ const update: Operation = async ({ table, random, state }) => {
     if (where.of(row.values) !== true) return row;
     const values = assigned(row.values, set);
     changes.push({ type: "update_preimage", values: row.values }, { type: "update_postimage", values });
-    return { ...row, values };
+    return { ...row, values, changedIn: undefined };
   });
   await table.update({
     set: Object.fromEntries(set.map(({ path, sql }) => [path.join("."), sql])),
@@ -140,7 +140,7 @@ const merge: Operation = async ({ table, random, state }) => {
   const rows: Tracked[] = [];
   const become = (row: Tracked, values: ModelRow) => {
     changes.push({ type: "update_preimage", values: row.values }, { type: "update_postimage", values });
-    rows.push({ ...row, values });
+    rows.push({ ...row, values, changedIn: undefined });
   };
   for (const row of state.rows) {
     const { values } = row;
@@ -235,6 +235,8 @@ export const operations: readonly Operation[] = [
   alterDefinition,
   clone,
   twoDeletions,
+  restore,
+  restore,
   restore,
   vacuum,
   alterColumns,
