@@ -88,8 +88,9 @@ describe("optimizing a table", () => {
       filesAdded: 2,
     });
     expect(await texts(table)).toEqual(before);
-    await expect(table.optimize({ where: "id = 1" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-    for (const where of ["nope(p)", "p = 'p1' LIMIT 1", "p", "p = = 'p1'", "nope = 1"])
+    for (const where of ["id = 1", "nope = 1"])
+      await expect(table.optimize({ where }), where).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    for (const where of ["nope(p)", "p = 'p1' LIMIT 1", "p", "p = = 'p1'"])
       await expect(table.optimize({ where }), where).rejects.toMatchObject({ code: "SQL_FAILED" });
     await using plain = await manyFiles(join(freshFolder(), "t"));
     await expect(plain.optimize({ where: "p = 'p1'" })).rejects.toThrow("leave the condition out");

@@ -68,7 +68,7 @@ export async function predicateFromSql(
 }
 
 /**
- * Whether a condition names no columns except some, whatever else it is. False for text that does not parse.
+ * Whether a condition names no columns except some, whatever else it is; `undefined` for text that is no condition.
  *
  * @param names folded by `foldName`
  */
@@ -76,17 +76,15 @@ export async function namesOnly(
   session: Session,
   where: string,
   names: ReadonlySet<string>,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const tree = await session.syntaxTree(`${rowsOfTable}${where}`);
   const parts = [...jsonObjects(tree)];
-  return (
-    parts.some((part) => isJsonObject(part["where_clause"])) &&
-    parts.every((part) => {
-      if (part["class"] === "STAR") return false;
-      const path = part["column_names"];
-      return part["class"] !== "COLUMN_REF" || (Array.isArray(path) && names.has(foldName(String(path[0]))));
-    })
-  );
+  if (!parts.some((part) => isJsonObject(part["where_clause"]))) return undefined;
+  return parts.every((part) => {
+    if (part["class"] === "STAR") return false;
+    const path = part["column_names"];
+    return part["class"] !== "COLUMN_REF" || (Array.isArray(path) && names.has(foldName(String(path[0]))));
+  });
 }
 
 function* jsonObjects(value: JsonValue | undefined): Generator<JsonObject> {

@@ -22,12 +22,14 @@ export async function chosenFiles(
   if (where === undefined) return liveFiles(snapshot);
   // In a session of its own, which reads no file: those of the table are fetched once they are chosen.
   await using session = await (await snapshot.context.engine()).open({ signal });
-  const predicate = await predicateFromSql(session, where, snapshot.schema);
   const partitions = new Set(target.metadata.partitionColumns.map(foldName));
-  const selectsFiles = partitions.size > 0 && (await namesOnly(session, where, partitions));
+  const selectsFiles = await namesOnly(session, where, partitions);
+  if (selectsFiles === false || partitions.size === 0) throw notPartitions(target, where);
+  const predicate = await predicateFromSql(session, where, snapshot.schema);
   const fenced = await session.fence({ files: [] });
+  // Text that is no condition is refused here, with its position.
   const condition = await rowCondition(fenced, where, snapshot.schema);
-  if (!selectsFiles) throw notPartitions(target, where);
+  if (selectsFiles === undefined) throw notPartitions(target, where);
   const { files } = await (await snapshot.files()).prune(predicate);
   return await filesOfPartitions(fenced, target, files, condition);
 }
