@@ -10,8 +10,8 @@ import type {
   TableReference,
   UpdateStatement,
 } from "../dialects/statements/syntax.ts";
-import { unlikeInEngine } from "../dialects/statements/unlike-engine.ts";
-import { isVarveError, VarveError } from "../errors.ts";
+import { mayHaveSubquery, termOrEngine } from "../dialects/statements/unlike-engine.ts";
+import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { deleteRows as deleteFrom } from "../operations/delete-rows.ts";
 import { updateRows as update } from "../operations/update-rows.ts";
@@ -158,14 +158,8 @@ async function perRowSubqueries(
   return texts.size === 0 ? undefined : { texts, read: { tables, rowName } };
 }
 
-function mayHaveSubquery(slice: SqlSlice): boolean {
-  const { names } = engineText(slice);
-  return names.has("select") || names.has("from");
-}
-
 /** An expression as Spark evaluates it; `undefined` where that is not known, so that the engine evaluates it. */
 function translated(slice: SqlSlice, target: TableReference, snapshot: LogSnapshot): Term | undefined {
-  const { text } = slice;
   const { schema, context } = snapshot;
   const options = {
     now: context.world.now(),
@@ -173,20 +167,7 @@ function translated(slice: SqlSlice, target: TableReference, snapshot: LogSnapsh
     padsChars: true,
     qualifiers: qualifiers(target),
   };
-  try {
-    return translateSpark(text, schema, options);
-  } catch (error) {
-    if (!isVarveError(error, "UNSUPPORTED_FEATURE")) throw error;
-    if (error.data["reason"] === "type") throw new VarveError("SQL_FAILED", error.message, error.data, error);
-    const unlike = mayHaveSubquery(slice) ? undefined : unlikeInEngine(text);
-    if (unlike === undefined) return undefined;
-    throw new VarveError(
-      "UNSUPPORTED_FEATURE",
-      `Cannot evaluate ${text.slice(0, 200)} as Spark does: ${error.message} The engine computes ${unlike} otherwise than Spark, so it is not asked. Nothing was changed.`,
-      { ...error.data, unlike },
-      error,
-    );
-  }
+  return termOrEngine(slice, () => translateSpark(slice.text, schema, options));
 }
 
 /** The value of an assignment, cast to the type of its column or field as Spark does. */

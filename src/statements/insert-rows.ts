@@ -5,6 +5,7 @@ import { literalTerm, type Term, typed } from "../dialects/spark/term.ts";
 import { translateSpark } from "../dialects/spark/translate.ts";
 import { engineText } from "../dialects/statements/engine-text.ts";
 import type { InsertStatement } from "../dialects/statements/syntax.ts";
+import { refuseUnlike } from "../dialects/statements/unlike-engine.ts";
 import { assertInternal, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { append } from "../operations/append.ts";
@@ -56,7 +57,10 @@ function replacement(
   { metadata, schema }: LogSnapshot,
   { dynamicPartitions }: StatementContext,
 ): Pick<OverwriteOptions, "replaceWhere" | "dynamicPartitions"> | undefined {
-  if (replace?.kind === "where") return { replaceWhere: engineText(replace.condition).sql };
+  if (replace?.kind === "where") {
+    refuseUnlike(replace.condition);
+    return { replaceWhere: engineText(replace.condition).sql };
+  }
   if (replace !== undefined)
     throw new VarveError(
       "UNSUPPORTED_FEATURE",

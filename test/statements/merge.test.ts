@@ -210,6 +210,18 @@ describe("MERGE INTO", () => {
     ["USING s AS T ON t.id = s.id WHEN MATCHED THEN DELETE", "INVALID_ARGUMENT", /could not tell them apart/],
     ["USING nope ON t.id = nope.id WHEN MATCHED THEN DELETE", "SQL_FAILED", /nope/],
     ["USING s ON t.id = s.id WHEN MATCHED AND rand() < 2 THEN DELETE", "SQL_FAILED", /rand/],
+    [
+      "USING s ON t.id = s.id WHEN MATCHED AND hash(s.v) <> 5 THEN DELETE",
+      "UNSUPPORTED_FEATURE",
+      /the function hash otherwise/,
+    ],
+    ["USING s ON hash(t.id) = hash(s.id) WHEN MATCHED THEN DELETE", "UNSUPPORTED_FEATURE", /hash/],
+    [
+      "USING s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (n) VALUES (hash(s.v) % 7)",
+      "UNSUPPORTED_FEATURE",
+      /hash/,
+    ],
+    ["USING s ON t.id = s.id WHEN MATCHED AND array(t.n) = t.n THEN DELETE", "SQL_FAILED", /array/],
     ["USING s ON max(s.id) = t.id WHEN MATCHED THEN DELETE", "SQL_REFUSED", /max/],
   ])("is refused, and changes nothing: %s", async (text, code, message) => {
     const { t, s } = await tables();

@@ -106,6 +106,8 @@ describe("expressions of DELETE and UPDATE", () => {
     for (const where of refused)
       expect(await codeOf(table.sql(`DELETE FROM t WHERE ${where}`, {}))).toBe("UNSUPPORTED_FEATURE");
     expect(await codeOf(table.sql("UPDATE t SET v = hash(v)", {}))).toBe("UNSUPPORTED_FEATURE");
+    const replaced = "INSERT INTO t REPLACE WHERE concat(v, 'x') = 'x' SELECT * FROM t WHERE v IS NULL";
+    expect(await codeOf(table.sql(replaced, {}))).toBe("UNSUPPORTED_FEATURE");
   });
 
   it("take no version of the table to change", async () => {

@@ -3,7 +3,8 @@ import { sparkPartitionText } from "../../dialects/spark/partition-text.ts";
 import { columnOf, type SparkRelation } from "../../dialects/spark/relations.ts";
 import { type Term, term } from "../../dialects/spark/term.ts";
 import { translateConjuncts, translateOver, translateSpark } from "../../dialects/spark/translate.ts";
-import { isVarveError, VarveError } from "../../errors.ts";
+import { termOrEngine } from "../../dialects/statements/unlike-engine.ts";
+import { VarveError } from "../../errors.ts";
 import { columnMetadata } from "../../schema/column-metadata.ts";
 import { fieldAt, findField } from "../../schema/fields.ts";
 import { isPrimitive, pathText, typeText } from "../../schema/type-names.ts";
@@ -60,12 +61,9 @@ export function boundCondition(
 /** An expression as Spark evaluates it; `undefined` where that is not known, so that the engine evaluates it. */
 function translation({ spark }: MergeExpression, when: ClauseKind, sides: MergeSides): Term | undefined {
   if (spark === undefined) return undefined;
-  try {
-    return translateOver(spark, relationsOf(when, sides), translationOptions(sides));
-  } catch (error) {
-    if (!isVarveError(error, "UNSUPPORTED_FEATURE")) throw error;
-    return undefined;
-  }
+  return termOrEngine({ text: spark, start: 0 }, () =>
+    translateOver(spark, relationsOf(when, sides), translationOptions(sides)),
+  );
 }
 
 /** The sides that the clauses of a kind see. */
