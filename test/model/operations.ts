@@ -97,7 +97,9 @@ const replacePartitions: Operation = async (step) => {
 };
 
 const restore: Operation = async ({ table, random, past }) => {
-  const target = random.of(past);
+  // Mostly a late version, of which files remain with other deletion vectors.
+  const late = past.slice(-4, -1);
+  const target = random.of(late.length > 0 && random.below(4) > 0 ? late : past);
   const { outcome } = await table.restore(target.version);
   return {
     told: `restore to version ${target.version}`,
