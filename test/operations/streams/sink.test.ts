@@ -113,7 +113,7 @@ describe("a sink", () => {
     await using table = await createTable(folder, { schema: columns });
     const context = await openContext(folder);
     const old = await openLog(context);
-    await table.alter({ set: { owner: "sales" } });
+    await table.alter({ set: { "delta.appendOnly": "true" } });
     const snapshots = [old];
     const codes: unknown[] = [];
     const host = {
