@@ -9,7 +9,7 @@ import { type MaintenanceOutcome, maintainLog } from "../table/commit/log-mainte
 import { commitChange } from "../table/commit/table-change.ts";
 import { contextAt } from "../table/definition/open-context.ts";
 import { hasLog, refuseExisting } from "../table/definition/refuse-existing.ts";
-import { missingFiles } from "../table/scan/missing-files.ts";
+import { isPastRetention, missingFiles } from "../table/scan/missing-files.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { sumOf } from "../util/sum.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
@@ -71,8 +71,8 @@ export interface CloneOutcome extends CloneResult {
  *
  * @throws `TABLE_EXISTS`; `INVALID_ARGUMENT` for a clone inside its source or around it, for a shallow clone in
  * another kind of store, and as `cloneDefinition`; `DATA_FILE_MISSING` naming files that are gone, before anything
- * is written; `UNSUPPORTED_FEATURE`, `TABLE_APPEND_ONLY`, `STORE_FORBIDDEN`, `CONFLICT_…`,
- * `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+ * is written, or after the commit if a vacuum deleted them meanwhile; `UNSUPPORTED_FEATURE`, `TABLE_APPEND_ONLY`,
+ * `STORE_FORBIDDEN`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
  */
 export async function cloneTable(
   source: LogSnapshot,
@@ -123,6 +123,9 @@ export async function cloneTable(
       signal: options.signal,
     },
   );
+  // A vacuum of the source that was deleting them has not seen this clone.
+  if (options.deep !== true && isPastRetention(source))
+    await requireFilesOfOld(source, files, change.version);
   return {
     ...result,
     version: change.version,
@@ -142,8 +145,7 @@ async function placeFiles(
   if (deep) return copyFiles(source, context, files, options);
   const record = { clone: context.store.uri, tableId, createdTime: context.world.now(), replacedVersion };
   for (const store of await sourceTables(source, files)) await recordClone(store, record, { signal });
-  // A vacuum that begins now keeps the files; an earlier one has removed only files of older versions.
-  if ((await latestVersion(source.context)) > source.version) await requireFiles(source, files);
+  await requireFilesOfOld(source, files);
   return { adds: shallowFiles(source, files), filesCopied: 0, bytesCopied: 0 };
 }
 
@@ -173,14 +175,28 @@ async function liveFiles(snapshot: LogSnapshot): Promise<AddAction[]> {
   return files;
 }
 
-/** Older versions may have lost files to a vacuum. @throws `DATA_FILE_MISSING` */
-async function requireFiles(source: LogSnapshot, files: readonly AddAction[]): Promise<void> {
+/**
+ * Older versions may have lost files to a vacuum; the newest one cannot.
+ *
+ * @param committed version of the clone, once it is made
+ * @throws `DATA_FILE_MISSING`
+ */
+async function requireFilesOfOld(
+  source: LogSnapshot,
+  files: readonly AddAction[],
+  committed?: number,
+): Promise<void> {
+  if ((await latestVersion(source.context)) === source.version) return;
   const missing = await missingFiles(source.context, files);
   if (missing === undefined) return;
   const { paths, text } = missing;
+  const outcome =
+    committed === undefined
+      ? "No table was made"
+      : `The clone was committed as version ${committed}, which cannot be read`;
   throw new VarveError(
     "DATA_FILE_MISSING",
-    `Version ${source.version} of ${source.context.store.uri} cannot be cloned: ${paths.length} of its files ${paths.length === 1 ? "is" : "are"} gone, probably removed by a vacuum: ${text}. No table was made. Clone a later version, or put the files back.`,
+    `Version ${source.version} of ${source.context.store.uri} cannot be cloned: ${paths.length} of its files ${paths.length === 1 ? "is" : "are"} gone, probably removed by a vacuum: ${text}. ${outcome}. Clone a later version, or put the files back.`,
     { version: source.version, path: paths[0], store: source.context.store.uri, missing: paths },
   );
 }

@@ -13,7 +13,7 @@ import type { StructField } from "../schema/types.ts";
 import { type MaintenanceOutcome, maintainLog } from "../table/commit/log-maintenance.ts";
 import { commitChange } from "../table/commit/table-change.ts";
 import { protocolWith } from "../table/definition/table-definition.ts";
-import { missingFiles } from "../table/scan/missing-files.ts";
+import { isPastRetention, missingFiles } from "../table/scan/missing-files.ts";
 import { sumOf } from "../util/sum.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 import { refuseAppendOnly } from "./append-only.ts";
@@ -58,7 +58,8 @@ export type RestorePoint = { readonly version: number } | { readonly timestamp: 
  * not given again.
  *
  * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`; `DATA_FILE_MISSING` naming files that are gone, before
- * anything is written; `TABLE_APPEND_ONLY`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+ * anything is written, or after the commit if a vacuum deleted them meanwhile; `TABLE_APPEND_ONLY`, `CONFLICT_…`,
+ * `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
  */
 export async function restore(
   snapshot: LogSnapshot,
@@ -111,6 +112,8 @@ export async function restore(
     },
   );
   if (change.outcome === "alreadyApplied") return { ...unchanged, version: change.version };
+  // A vacuum that was deleting them has not seen this version.
+  if (isPastRetention(earlier)) await requireFiles(snapshot, earlier.version, restored, change.version);
   return {
     ...result,
     outcome: "committed",
@@ -150,13 +153,18 @@ async function requireFiles(
   { context }: LogSnapshot,
   version: number,
   files: readonly AddAction[],
+  committed?: number,
 ): Promise<void> {
   const missing = await missingFiles(context, files);
   if (missing === undefined) return;
   const { paths, text } = missing;
+  const outcome =
+    committed === undefined
+      ? "Nothing was written"
+      : `The restore was committed as version ${committed}, which cannot be read`;
   throw new VarveError(
     "DATA_FILE_MISSING",
-    `Version ${version} cannot be restored: ${paths.length} of its files ${paths.length === 1 ? "is" : "are"} gone, probably removed by a vacuum: ${text}. Nothing was written. Choose a later version, or put the files back.`,
+    `Version ${version} cannot be restored: ${paths.length} of its files ${paths.length === 1 ? "is" : "are"} gone, probably removed by a vacuum: ${text}. ${outcome}. Choose a later version, or put the files back.`,
     { version, path: paths[0], store: context.store.uri, missing: paths },
   );
 }

@@ -1,5 +1,6 @@
-import type { TableContext } from "../../log/contract.ts";
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
+import { propertyOf } from "../../protocol/properties.ts";
 import { mapBounded } from "../../util/concurrency.ts";
 import { pathsOf } from "./action-paths.ts";
 import { LogPaths } from "./data-files.ts";
@@ -30,4 +31,10 @@ export async function missingFiles(
   if (paths.length === 0) return undefined;
   const more = paths.length > namedFiles ? ` and ${paths.length - namedFiles} more` : "";
   return { paths, text: `${paths.slice(0, namedFiles).join(", ")}${more}` };
+}
+
+/** Whether a vacuum by the table's own retention may be deleting files of this version. */
+export function isPastRetention({ context, metadata, timestamp }: LogSnapshot): boolean {
+  const retention = propertyOf(metadata.configuration, "deletedFileRetentionDuration");
+  return timestamp + retention <= context.world.now();
 }

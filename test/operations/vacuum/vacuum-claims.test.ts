@@ -1,5 +1,5 @@
 import { EventEmitter, once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -206,5 +206,44 @@ describe("a vacuum keeps what a clone in the making may need", () => {
     expect(await ids(clone)).toEqual([2]);
     expect((await table.vacuum(now)).files).toHaveLength(1);
     expect(await ids(clone)).toEqual([2]);
+  });
+});
+
+/** A table whose version 2 loses its files, as to a vacuum that has begun, just before a commit to one of its stores. */
+async function losingTable(folder: string): Promise<Table> {
+  await using table = await overwritten(folder, 3);
+  const lost = dataFiles(folder);
+  await table.overwrite([{ id: 4, v: "a" }]);
+  makeOlder(folder, 8);
+  const openStore = (uri: string): ObjectStore => {
+    const store = localDiskStore(fileURLToPath(canonicalUri(uri)));
+    return {
+      ...store,
+      putIfAbsent: async (path, bytes, options) => {
+        if (/^_delta_log\/0+[05]\.json$/.test(path))
+          for (const file of lost) rmSync(join(folder, file), { force: true });
+        return store.putIfAbsent(path, bytes, options);
+      },
+    };
+  };
+  return openTable(folder, { openStore });
+}
+
+describe("an old version whose files a vacuum deletes before the commit", () => {
+  it("fails a restore, which names the version that it became", async () => {
+    await using table = await losingTable(join(freshFolder(), "t"));
+    await expect(table.restore(2)).rejects.toMatchObject({
+      code: "DATA_FILE_MISSING",
+      message: expect.stringContaining("The restore was committed as version 5, which cannot be read"),
+    });
+  });
+
+  it("fails a clone, which names its version", async () => {
+    const root = freshFolder();
+    await using table = await losingTable(join(root, "t"));
+    await expect(table.clone(join(root, "c"), { version: 2 })).rejects.toMatchObject({
+      code: "DATA_FILE_MISSING",
+      message: expect.stringContaining("The clone was committed as version 0, which cannot be read"),
+    });
   });
 });
