@@ -276,10 +276,10 @@ export class Table extends TableReader implements AsyncDisposable {
   /**
    * Gives the table the rows, schema and properties of an earlier version (a number, `"v12"`, a time), as a new
    * version; the versions in between stay readable. Nothing is copied, so the earlier version's files must still be
-   * there.
+   * there; with `ignoreMissingFiles`, files that are gone are listed again all the same, and named in the result.
    *
    * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`; `DATA_FILE_MISSING` naming files that are gone, before
-   * anything is written; `TABLE_APPEND_ONLY`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+   * anything is written, unless they are ignored; `TABLE_APPEND_ONLY`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
    *
    * @example
    * ```ts

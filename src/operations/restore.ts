@@ -14,6 +14,7 @@ import { type MaintenanceOutcome, maintainLog } from "../table/commit/log-mainte
 import { commitChange } from "../table/commit/table-change.ts";
 import { protocolWith } from "../table/definition/table-definition.ts";
 import { isPastRetention, missingFiles } from "../table/scan/missing-files.ts";
+import { optionText } from "../util/option-text.ts";
 import { sumOf } from "../util/sum.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 import { refuseAppendOnly } from "./append-only.ts";
@@ -22,6 +23,12 @@ import { refuseAppendOnly } from "./append-only.ts";
 export interface RestoreOptions {
   /** Say what would change, and write nothing. */
   readonly dryRun?: boolean | undefined;
+  /**
+   * Restore the version even if the store does not have all of its files any more. They are listed again, as Spark
+   * does with `spark.sql.files.ignoreMissingFiles`, and named in the result: rows cannot be read from them until they
+   * are put back. Default: refuse.
+   */
+  readonly ignoreMissingFiles?: boolean | undefined;
   /** Kept in the version's history. */
   readonly userMetadata?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -40,6 +47,11 @@ export interface RestoreResult {
   readonly filesRemoved: number;
   readonly bytesRestored: number;
   readonly bytesRemoved: number;
+  /**
+   * Data files and deletion vectors that were listed again and are gone, with `ignoreMissingFiles`; absent if there
+   * are none.
+   */
+  readonly missingFiles?: readonly string[] | undefined;
 }
 
 /** A {@link RestoreResult}, with the maintenance that follows. */
@@ -58,8 +70,8 @@ export type RestorePoint = { readonly version: number } | { readonly timestamp: 
  * not given again.
  *
  * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`; `DATA_FILE_MISSING` naming files that are gone, before
- * anything is written, or after the commit if a vacuum deleted them meanwhile; `TABLE_APPEND_ONLY`, `CONFLICT_…`,
- * `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+ * anything is written, or after the commit if a vacuum deleted them meanwhile, unless they are ignored;
+ * `TABLE_APPEND_ONLY`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
  */
 export async function restore(
   snapshot: LogSnapshot,
@@ -70,25 +82,19 @@ export async function restore(
   const earlier = await openLog(context, point);
   if (earlier.readObstacle !== undefined) throw earlier.readObstacle;
   const target = await existingTarget(snapshot);
-  const unchanged: RestoreResult = {
-    outcome: "unchanged",
-    version: snapshot.version,
-    restoredVersion: earlier.version,
-    filesRestored: 0,
-    filesRemoved: 0,
-    bytesRestored: 0,
-    bytesRemoved: 0,
-  };
+  const unchanged = nothingRestored(snapshot, earlier);
   if (earlier.version >= snapshot.version) return unchanged;
   const { restored, removed, files, bytes } = await fileDifference(snapshot, earlier);
   if (removed.length > 0) refuseAppendOnly(target);
-  await requireFiles(snapshot, earlier.version, restored);
+  const ignored = options.ignoreMissingFiles === true;
+  const gone = await filesGone(snapshot, earlier.version, restored, { ignored });
   const result: RestoreResult = {
     ...unchanged,
     filesRestored: restored.length,
     filesRemoved: removed.length,
     bytesRestored: sizeOf(restored),
     bytesRemoved: sizeOf(removed),
+    ...gone,
   };
   if (options.dryRun === true) return { ...result, outcome: "dryRun" };
   const change = await commitChange(
@@ -113,12 +119,28 @@ export async function restore(
   );
   if (change.outcome === "alreadyApplied") return { ...unchanged, version: change.version };
   // A vacuum that was deleting them has not seen this version.
-  if (isPastRetention(earlier)) await requireFiles(snapshot, earlier.version, restored, change.version);
+  const { version: committed } = change;
+  const goneSince = isPastRetention(earlier)
+    ? await filesGone(snapshot, earlier.version, restored, { ignored, committed })
+    : {};
   return {
     ...result,
+    ...goneSince,
     outcome: "committed",
     version: change.version,
     maintenance: maintainLog(context, change, { base: snapshot }),
+  };
+}
+
+function nothingRestored(snapshot: LogSnapshot, earlier: LogSnapshot): RestoreResult {
+  return {
+    outcome: "unchanged",
+    version: snapshot.version,
+    restoredVersion: earlier.version,
+    filesRestored: 0,
+    filesRemoved: 0,
+    bytesRestored: 0,
+    bytesRemoved: 0,
   };
 }
 
@@ -148,23 +170,29 @@ async function fileDifference(now: LogSnapshot, earlier: LogSnapshot): Promise<F
   return { restored, removed: [...current.values()], files, bytes };
 }
 
-/** @throws `DATA_FILE_MISSING` naming data files and deletion vectors that the store does not have any more */
-async function requireFiles(
+/**
+ * Looks for data files and deletion vectors that the store does not have any more.
+ *
+ * @param committed the version that lists them again, once it is there
+ * @throws `DATA_FILE_MISSING` naming them, unless they are ignored
+ */
+async function filesGone(
   { context }: LogSnapshot,
   version: number,
   files: readonly AddAction[],
-  committed?: number,
-): Promise<void> {
+  { ignored, committed }: { readonly ignored: boolean; readonly committed?: number },
+): Promise<Pick<RestoreResult, "missingFiles">> {
   const missing = await missingFiles(context, files);
-  if (missing === undefined) return;
+  if (missing === undefined) return {};
   const { paths, text } = missing;
+  if (ignored) return { missingFiles: paths };
   const outcome =
     committed === undefined
       ? "Nothing was written"
       : `The restore was committed as version ${committed}, which cannot be read`;
   throw new VarveError(
     "DATA_FILE_MISSING",
-    `Version ${version} cannot be restored: ${paths.length} of its files ${paths.length === 1 ? "is" : "are"} gone, probably removed by a vacuum: ${text}. ${outcome}. Choose a later version, or put the files back.`,
+    `Version ${version} cannot be restored: ${paths.length} of its files ${paths.length === 1 ? "is" : "are"} gone, probably removed by a vacuum: ${text}. ${outcome}. Choose a later version, put the files back, or restore it without them: ${optionText("ignoreMissingFiles")}.`,
     { version, path: paths[0], store: context.store.uri, missing: paths },
   );
 }

@@ -59,6 +59,8 @@ export interface StatementContext {
   readonly mergeSchema: boolean;
   /** False: VACUUM may retain less than the table's own retention. */
   readonly retentionCheck: boolean;
+  /** RESTORE restores versions of which files are gone, too. */
+  readonly ignoreMissingFiles: boolean;
   /** ALTER TABLE may add features to the protocol. */
   readonly upgradeProtocol: boolean;
   /** Called after each statement, before the next; the rows of a SELECT are then not collected. */

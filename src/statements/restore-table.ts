@@ -10,11 +10,16 @@ export async function restoreTable(
   const table = await context.table(target.table);
   const snapshot = await table.writable();
   const { version: earlier } = await table.read(to);
-  const { userMetadata, signal } = context;
-  const result = await restore(snapshot, { version: earlier }, { userMetadata, signal });
+  const { ignoreMissingFiles, userMetadata, signal } = context;
+  const result = await restore(snapshot, { version: earlier }, { ignoreMissingFiles, userMetadata, signal });
   const named = { statement: kind, table: tableText(target.table), version: result.version };
   if (result.outcome !== "committed") return { ...named, outcome: "unchanged" };
   await table.committed(result);
-  const { restoredVersion, filesRestored, filesRemoved } = result;
-  return { ...named, outcome: "committed", metrics: { restoredVersion, filesRestored, filesRemoved } };
+  const { restoredVersion, filesRestored, filesRemoved, missingFiles } = result;
+  const missing = missingFiles === undefined ? {} : { filesMissing: missingFiles.length };
+  return {
+    ...named,
+    outcome: "committed",
+    metrics: { restoredVersion, filesRestored, filesRemoved, ...missing },
+  };
 }

@@ -6,6 +6,7 @@ const flags = {
   gate: "--suite",
   "header to false": "--no-header",
   ignoreDeletes: "--ignore-deletes",
+  ignoreMissingFiles: "--ignore-missing-files",
   memoryLimit: "--memory-limit",
   mergeSchema: "--merge-schema",
   minFileBytes: "--min-file-size",

@@ -25,7 +25,6 @@ import { codesOf } from "./dml-errors.ts";
 /** Settings of Spark for things that varve does not do yet. */
 const settingsNotYet: Readonly<Record<string, string>> = {
   "spark.databricks.delta.autoCompact.minNumFiles": "automatic compaction",
-  "spark.sql.files.ignoreMissingFiles": "RESTORE TABLE",
 };
 
 /** Refusals of Spark that varve does not follow, and why. */
@@ -121,6 +120,7 @@ async function runStep(step: DmlStep, scope: StepScope): Promise<boolean> {
       mergeSchema: settings?.["spark.databricks.delta.schema.autoMerge.enabled"] === "true",
       // Spark ran the cases with its check switched off.
       retentionCheck: settings?.["spark.databricks.delta.retentionDurationCheck.enabled"] === "true",
+      ignoreMissingFiles: settings?.["spark.sql.files.ignoreMissingFiles"] === "true",
       dynamicPartitions: settings?.["spark.sql.sources.partitionOverwriteMode"] === "dynamic",
     });
     await scope.made.made(text);

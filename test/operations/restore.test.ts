@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
@@ -133,6 +133,65 @@ describe("restore", () => {
       data: { version: 4, missing: [vector] },
     });
     expect(filesBelow(folder)).toEqual(before.filter((file) => file !== vector));
+  });
+
+  it("restores a version whose files are gone where the caller says so, and names them", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    await table.settled();
+    const [added] = actionsOf(folder, 1, "add") as { path: string }[];
+    const path = String(added?.path);
+    const bytes = readFileSync(join(folder, path));
+    rmSync(join(folder, path));
+    const options = { ignoreMissingFiles: true } as const;
+    expect(await table.restore(2, { ...options, dryRun: true })).toMatchObject({
+      outcome: "dryRun",
+      missingFiles: [path],
+    });
+    await expect(table.restore(2)).rejects.toMatchObject({
+      code: "DATA_FILE_MISSING",
+      message: expect.stringContaining("ignoreMissingFiles (--ignore-missing-files)") as unknown,
+    });
+    expect(await table.restore(2, options)).toMatchObject({
+      outcome: "committed",
+      version: 5,
+      filesRestored: 1,
+      missingFiles: [path],
+    });
+    await expect(ids(table)).rejects.toMatchObject({ code: "DATA_FILE_MISSING" });
+    // Once the file is back, so are its rows.
+    writeFileSync(join(folder, path), bytes);
+    expect(await ids(table)).toEqual([1, 2, 3]);
+    const complete = await table.restore(4, options);
+    expect(complete).not.toHaveProperty("missingFiles");
+  });
+
+  it("ignores missing files from SQL and the command line too, which say so", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    await table.settled();
+    const [added] = actionsOf(folder, 1, "add") as { path: string }[];
+    const path = String(added?.path);
+    rmSync(join(folder, path));
+    const statement = "RESTORE TABLE t TO VERSION AS OF 2";
+    await expect(table.sql(statement, {})).rejects.toMatchObject({ code: "DATA_FILE_MISSING" });
+    expect(await table.sql(statement, { ignoreMissingFiles: true })).toMatchObject([
+      { version: 5, metrics: { filesRestored: 1, filesMissing: 1 } },
+    ]);
+    await table.restore(4);
+    const refused = await varve("restore", folder, "2");
+    expect(refused.stderr).toContain("--ignore-missing-files");
+    const done = await varve("restore", folder, "2", "--ignore-missing-files");
+    expect(done).toMatchObject({ code: 0 });
+    expect(done.stdout).toMatch(/^version 7: the table is as at version 2 \(/);
+    expect(done.stderr).toContain(`1 file of version 2 is missing: ${path}`);
+    const run = await varve("sql", "RESTORE t TO VERSION AS OF 4", "-t", `t=${folder}`);
+    expect(run).toMatchObject({ code: 0, stdout: "RESTORE TABLE t: version 8, as version 4\n" });
+    const again = await varve("sql", statement, "-t", `t=${folder}`, "--ignore-missing-files");
+    expect(again).toMatchObject({
+      code: 0,
+      stdout: "RESTORE TABLE t: version 9, as version 2, 1 file missing\n",
+    });
   });
 
   it("says what it would do in a dry run, does nothing for the newest version, and refuses others", async () => {

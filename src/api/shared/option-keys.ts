@@ -155,6 +155,7 @@ export const optimizeKeys = {
 export const generateKeys = { signal: true } satisfies OptionKeys<GenerateOptions>;
 export const restoreKeys = {
   dryRun: true,
+  ignoreMissingFiles: true,
   userMetadata: true,
   signal: true,
 } satisfies OptionKeys<RestoreOptions>;

@@ -28,6 +28,8 @@ export interface StatementOptions extends ContextOptions {
    * calls `spark.databricks.delta.retentionDurationCheck.enabled`.
    */
   readonly retentionCheck?: boolean | undefined;
+  /** RESTORE restores versions of which files are gone, too (`ignoreMissingFiles` of `Table.restore`). */
+  readonly ignoreMissingFiles?: boolean | undefined;
   /**
    * Allow ALTER TABLE, and INSERT and MERGE that add columns, to add features to the protocol; older readers or
    * writers may lose access. Default: refuse, naming them.
@@ -49,6 +51,7 @@ const statementKeys = {
   dynamicPartitions: true,
   mergeSchema: true,
   retentionCheck: true,
+  ignoreMissingFiles: true,
   upgradeProtocol: true,
   onResult: true,
   userMetadata: true,
@@ -85,6 +88,7 @@ export async function runSql(text: string, options: StatementOptions = {}): Prom
     dynamicPartitions,
     mergeSchema,
     retentionCheck,
+    ignoreMissingFiles,
     upgradeProtocol,
     onResult,
     userMetadata,
@@ -119,6 +123,7 @@ export async function runSql(text: string, options: StatementOptions = {}): Prom
       dynamicPartitions: dynamicPartitions === true,
       mergeSchema: mergeSchema === true,
       retentionCheck: retentionCheck !== false,
+      ignoreMissingFiles: ignoreMissingFiles === true,
       upgradeProtocol: upgradeProtocol === true,
       onResult,
       userMetadata,

@@ -4,11 +4,12 @@ import type { RestoreResult } from "../../index.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { type StoreFlags, withJson, withStoreFlags } from "../shared/options.ts";
-import { print } from "../shared/print.ts";
+import { print, printError } from "../shared/print.ts";
 import { sizeText } from "../shared/progress.ts";
 
 interface RestoreFlags extends StoreFlags {
   readonly dryRun?: boolean | undefined;
+  readonly ignoreMissingFiles?: boolean | undefined;
   readonly message?: string | undefined;
   readonly json?: boolean | undefined;
 }
@@ -24,6 +25,7 @@ export function addRestore(program: Command): void {
     .argument("<table>", "folder or URI of the table")
     .argument("<version>", "a version such as 12, or a time such as 2024-06-01T00:00:00Z")
     .option("--dry-run", "say what would change, and write nothing")
+    .option("--ignore-missing-files", "restore the version even if some of its files are gone")
     .option("-m, --message <text>", "message for the version's history")
     .addHelpText(
       "after",
@@ -34,6 +36,7 @@ export function addRestore(program: Command): void {
     const result = await stoppedBySignals((signal) =>
       table.restore(version, {
         dryRun: flags.dryRun === true ? true : undefined,
+        ignoreMissingFiles: flags.ignoreMissingFiles,
         userMetadata: flags.message,
         signal,
       }),
@@ -55,4 +58,17 @@ async function printRestore(result: RestoreResult, { json }: RestoreFlags): Prom
   else if (outcome === "dryRun")
     print(`version ${restoredVersion} would be restored: ${files}; nothing was written\n`);
   else print(`version ${version}: the table is as at version ${restoredVersion} (${files})\n`);
+  printMissing(result);
+}
+
+const namedFiles = 10;
+
+function printMissing({ outcome, restoredVersion, missingFiles = [] }: RestoreResult): void {
+  if (missingFiles.length === 0) return;
+  const [verb, they] = missingFiles.length === 1 ? ["is", "it is"] : ["are", "they are"];
+  const more = missingFiles.length > namedFiles ? ` and ${missingFiles.length - namedFiles} more` : "";
+  const until = outcome === "dryRun" ? "" : ` Rows cannot be read from there until ${they} put back.`;
+  printError(
+    `${counted(missingFiles.length, "file")} of version ${restoredVersion} ${verb} missing: ${missingFiles.slice(0, namedFiles).join(", ")}${more}.${until}\n`,
+  );
 }

@@ -26,6 +26,7 @@ export function addSql(program: Command): void {
     .option("--dynamic-partitions", "INSERT OVERWRITE replaces only the partitions that its rows belong to")
     .option("--merge-schema", "let INSERT and MERGE add columns, as WITH SCHEMA EVOLUTION does")
     .option("--no-retention-check", "let VACUUM retain less than the table's own retention")
+    .option("--ignore-missing-files", "let RESTORE restore versions of which files are gone")
     .option("--upgrade-protocol", "let ALTER TABLE add features to the protocol")
     .option("-m, --message <text>", "kept in the history of the versions that the statements commit")
     .addOption(
@@ -44,6 +45,7 @@ interface SqlFlags extends StoreFlags {
   readonly dynamicPartitions?: boolean | undefined;
   readonly mergeSchema?: boolean | undefined;
   readonly retentionCheck: boolean;
+  readonly ignoreMissingFiles?: boolean | undefined;
   readonly upgradeProtocol?: boolean | undefined;
   readonly message?: string | undefined;
   readonly format: "table" | "json";
@@ -73,6 +75,7 @@ async function runStatements(statements: string | undefined, flags: SqlFlags): P
       dynamicPartitions: flags.dynamicPartitions,
       mergeSchema: flags.mergeSchema,
       retentionCheck: flags.retentionCheck ? undefined : false,
+      ignoreMissingFiles: flags.ignoreMissingFiles,
       upgradeProtocol: flags.upgradeProtocol,
       userMetadata: flags.message,
       onResult: async (result, rows) => {
@@ -150,7 +153,11 @@ type Metrics = NonNullable<StatementResult["metrics"]>;
 function contentText(statement: string, metrics: Metrics = {}): readonly string[] {
   const { rows, rowsInserted = 0, rowsUpdated = 0, rowsDeleted = 0, restoredVersion } = metrics;
   if (statement === "VACUUM") return [`files -${metrics["filesDeleted"] ?? 0}`];
-  if (restoredVersion !== undefined) return [`as version ${restoredVersion}`];
+  if (restoredVersion !== undefined) {
+    const { filesMissing = 0 } = metrics;
+    const missing = filesMissing === 0 ? [] : [`${counted(filesMissing, "file")} missing`];
+    return [`as version ${restoredVersion}`, ...missing];
+  }
   if (statement === "MERGE")
     return [`${counted(rowsUpdated, "row")} updated, ${rowsInserted} inserted, ${rowsDeleted} deleted`];
   if (statement === "CREATE TABLE CLONE")
