@@ -1,5 +1,5 @@
 import { isVarveError } from "../errors.ts";
-import type { LogSnapshot } from "../log/contract.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import type { ObjectStore } from "../storage/contract/object-store.ts";
 import type { CommitResult } from "../table/commit/commit-request.ts";
@@ -16,6 +16,8 @@ import { tablePaths } from "./table-paths.ts";
 
 const deletedTogether = 4000;
 const deletesUnderWay = 32;
+/** In milliseconds. */
+const day = 24 * 60 * 60 * 1000;
 
 /**
  * Deletes the files of a plan, between two commits that tell of it. A vacuum that is interrupted leaves the rest to the
@@ -25,8 +27,10 @@ export async function carryOut(snapshot: LogSnapshot, work: VacuumWork): Promise
   const { context } = snapshot;
   const { plan, request, before } = work;
   const isVisible = tablePaths(snapshot).isVisible;
-  const removeFolders = async () =>
-    (await context.store.removeEmptyFolders?.(before, isVisible, { signal: request.signal })) ?? 0;
+  const removeFolders = async () => {
+    await removeAbandoned(context, before, request.signal);
+    return (await context.store.removeEmptyFolders?.(before, isVisible, { signal: request.signal })) ?? 0;
+  };
   if (plan.files.length === 0) {
     await noteProgress(work, context.store);
     return { outcome: "unchanged", ...plan, foldersRemoved: await removeFolders() };
@@ -56,6 +60,16 @@ export async function carryOut(snapshot: LogSnapshot, work: VacuumWork): Promise
     foldersRemoved,
     maintenance: end?.outcome === "committed" ? maintainLog(context, end) : undefined,
   };
+}
+
+/** Removes what killed writers and vacuums left, as far as it is cheap to find; no writer works for more than a day. */
+async function removeAbandoned(
+  { store, world }: TableContext,
+  before: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const oldest = Math.min(before, world.now() - day);
+  await store.removeAbandoned?.(oldest, { nearby: true, signal });
 }
 
 /** Deletes files in parts, each without what became needed since; returns those that were deleted. */
