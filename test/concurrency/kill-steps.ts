@@ -23,6 +23,11 @@ export function chosenSteps<T>(steps: readonly T[], sparsely = false): T[] {
   return steps.filter((_, index) => index % stride === first);
 }
 
+/** The operations that this run kills: all of them where all steps are tried, else a third. */
+export function chosenOperations(names: readonly string[]): readonly string[] {
+  return isWhole ? names : names.filter((_, index) => index % 3 === seed % 3);
+}
+
 /**
  * Runs a process on a copy of the table in `folder/base` that is killed before its change `beforeCall`, or
  * ends by itself where there are fewer; `job` is what it is told besides.
