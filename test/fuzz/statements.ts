@@ -182,7 +182,8 @@ export function statement(random: Random): string {
     () => alter(random),
     () => `OPTIMIZE t${where(random)}${random.below(2) === 0 ? "" : ` ZORDER BY (${column(random)})`}`,
     () => `REORG TABLE t APPLY (PURGE)`,
-    () => `VACUUM t ${random.of(["", "LITE", "RETAIN 0 HOURS", "RETAIN 200 HOURS DRY RUN"])}`,
+    () =>
+      `VACUUM t ${random.of(["", "LITE", "RETAIN 0 HOURS", "RETAIN 200 HOURS DRY RUN", "USING INVENTORY (SELECT 'a' AS path) DRY RUN"])}`,
     () => `RESTORE TABLE t TO VERSION AS OF ${random.of(["0", "1", "99999", "-1"])}`,
     () => `DESCRIBE ${random.of(["HISTORY", "DETAIL"])} t`,
     () => `SELECT ${expression(random)} FROM t${where(random)}`,

@@ -175,6 +175,14 @@ describe("statements are read", () => {
     ["OPTIMIZE t FULL", { full: true }],
     ["REORG TABLE t WHERE p = 1 APPLY (PURGE)", { where: { text: "p = 1" } }],
     ["VACUUM t LITE RETAIN 0.5 HOURS DRY RUN", { mode: "lite", retainHours: 0.5, dryRun: true }],
+    [
+      "VACUUM t USING INVENTORY (SELECT path FROM s) RETAIN 1 HOURS",
+      { inventory: { query: { text: "SELECT path FROM s" } }, retainHours: 1 },
+    ],
+    ["VACUUM t USING INVENTORY inv DRY RUN", { inventory: { table: { name: "inv" } }, dryRun: true }],
+    ["VACUUM '/data/t'", { target: { table: { kind: "path", format: "delta", path: "/data/t" } } }],
+    ["OPTIMIZE '/data/t'", { target: { table: { kind: "path", path: "/data/t" } } }],
+    ["DESCRIBE DETAIL '/data/t'", { target: { table: { kind: "path", path: "/data/t" } } }],
     ["RESTORE TABLE t TO VERSION AS OF 12", { to: { version: 12 } }],
     ["RESTORE t TO TIMESTAMP AS OF '2024-06-01'", { to: { timestamp: "2024-06-01" } }],
     [
@@ -255,6 +263,7 @@ describe("a statement that is not understood is refused with its place", () => {
     ["ALTER TABLE t REPLACE COLUMNS (a INT)", 1, 15, "REPLACE", undefined],
     ["SELECT 1; DELETE\n  FROM", 2, 7, "the end of the text", "a table's name"],
     ["VACUUM t RETAIN 7 DAYS", 1, 19, "DAYS", "HOURS"],
+    ["VACUUM t DRY RUN USING INVENTORY s", 1, 18, "USING", undefined],
     ["ALTER TABLE t ADD COLUMN a FOO", 1, 28, "FOO", "a type"],
   ])("%s", (text, line, column, found, expected) => {
     const { data } = refusal(text);

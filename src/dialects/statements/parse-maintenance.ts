@@ -14,7 +14,7 @@ import type {
 /** `OPTIMIZE t [FULL] [WHERE condition] [ZORDER BY (a, b)]`; OPTIMIZE was read. */
 export function parseOptimize(reader: StatementReader): OptimizeStatement {
   reader.take("table");
-  const target = { table: reader.table() };
+  const target = { table: reader.tableOrPath() };
   const full = reader.take("full");
   const where = reader.take("where") ? reader.expression(["zorder"], "a condition") : undefined;
   const zorderBy = reader.take("zorder", "by") ? orderColumns(reader) : [];
@@ -34,20 +34,26 @@ export function parseReorg(reader: StatementReader): ReorgStatement {
   return { kind: "REORG TABLE", target, where };
 }
 
-/** `VACUUM t [LITE | FULL] [RETAIN n HOURS] [DRY RUN]`; VACUUM was read. */
+/** `VACUUM t [USING INVENTORY s | (query)] [LITE | FULL] [RETAIN n HOURS] [DRY RUN]`; VACUUM was read. */
 export function parseVacuum(reader: StatementReader): VacuumStatement {
   reader.take("table");
-  let statement: VacuumStatement = { kind: "VACUUM", target: { table: reader.table() }, dryRun: false };
+  const target = { table: reader.tableOrPath() };
+  const inventory = reader.take("using", "inventory") ? inventoryOf(reader) : undefined;
+  let statement: VacuumStatement = { kind: "VACUUM", target, inventory, dryRun: false };
   while (!reader.atEnd) {
     if (reader.take("dry", "run")) statement = { ...statement, dryRun: true };
     else if (reader.take("retain")) statement = { ...statement, retainHours: hours(reader) };
     else {
       if (!reader.isNext("lite") && !reader.isNext("full"))
-        throw reader.unexpected("LITE, FULL, RETAIN n HOURS or DRY RUN");
+        throw reader.unexpected("USING INVENTORY, LITE, FULL, RETAIN n HOURS or DRY RUN");
       statement = { ...statement, mode: reader.oneOf(["lite", "full"]) === "lite" ? "lite" : "full" };
     }
   }
   return statement;
+}
+
+function inventoryOf(reader: StatementReader): NonNullable<VacuumStatement["inventory"]> {
+  return reader.isNext("(") ? { query: reader.queryInParentheses() } : { table: reader.table() };
 }
 
 function hours(reader: StatementReader): number {
@@ -124,7 +130,7 @@ function partitionColumn(reader: StatementReader): PartitionColumn {
 export function parseDescribe(reader: StatementReader): DescribeStatement {
   const isHistory = reader.oneOf(["history", "detail"]) === "history";
   reader.take("table");
-  const target = { table: reader.table() };
+  const target = { table: reader.tableOrPath() };
   if (!isHistory) return { kind: "DESCRIBE DETAIL", target };
   const limit = reader.take("limit") ? reader.integer() : undefined;
   return { kind: "DESCRIBE HISTORY", target, limit };

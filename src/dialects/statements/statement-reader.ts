@@ -188,6 +188,12 @@ export class StatementReader extends TokenReader {
     return { kind: "bound", name: names.join("."), start };
   }
 
+  /** A table by its name, or by the path of its folder in quotes. */
+  tableOrPath(): TableName {
+    const { kind, start } = this.peek();
+    return kind === "text" ? { kind: "path", format: "delta", path: this.text(), start } : this.table();
+  }
+
   /**
    * A table with what may follow it: a version, and a name for it.
    *

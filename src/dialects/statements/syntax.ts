@@ -181,6 +181,8 @@ export interface ReorgStatement {
 export interface VacuumStatement {
   readonly kind: "VACUUM";
   readonly target: TableReference;
+  /** The table or the query that lists the files to look at. */
+  readonly inventory?: TableReference | { readonly query: SqlSlice } | undefined;
   readonly mode?: "full" | "lite" | undefined;
   readonly retainHours?: number | undefined;
   readonly dryRun: boolean;

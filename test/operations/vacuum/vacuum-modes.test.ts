@@ -106,6 +106,29 @@ describe("a vacuum from an inventory", () => {
       code: "INVALID_ARGUMENT",
     });
   });
+
+  it("may be a query or a table of a statement", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await overwritten(folder);
+    await using inventory = await createTable(join(freshFolder(), "inventory"), {
+      schema: schema().string("path").boolean("isDir"),
+    });
+    makeOlder(folder, 1);
+    const { files } = await table.vacuum({ ...now, dryRun: true });
+    await inventory.append(files.map((path) => ({ path, isDir: false })));
+    const run = (sql: string) => table.sql(sql, { tables: { inventory }, retentionCheck: false });
+    const first = `SELECT path FROM inventory WHERE path = '${files[0]}'`;
+    const text = `VACUUM t USING INVENTORY (${first}) RETAIN 0 HOURS`;
+    expect(await run(`${text} DRY RUN`)).toMatchObject([{ outcome: "read", rows: [{ path: files[0] }] }]);
+    expect(await run(text)).toMatchObject([{ outcome: "committed", metrics: { filesDeleted: 1 } }]);
+    expect(dataFiles(folder)).not.toContain(files[0]);
+    expect(dataFiles(folder)).toContain(files[1]);
+    expect(await run("VACUUM t USING INVENTORY inventory RETAIN 0 HOURS")).toMatchObject([
+      { outcome: "committed", metrics: { filesDeleted: 1 } },
+    ]);
+    expect(dataFiles(folder)).not.toContain(files[1]);
+    expect(await ids(table)).toEqual([3]);
+  });
 });
 
 describe("a vacuum that is interrupted", () => {
