@@ -18,6 +18,7 @@ import type { StatementResult } from "../../src/statements/contract.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 import { canonicalRow } from "./canonical.ts";
 import { compareCommit, RowIds } from "./dml-case-facts.ts";
+import { compareDisk, compareState, filesOnDisk } from "./dml-case-state.ts";
 import { CaseTables } from "./dml-case-tables.ts";
 import type { DmlCase, DmlStep, DmlTable, DmlView, ExpectedStep } from "./dml-cases.ts";
 import { codesOf } from "./dml-errors.ts";
@@ -106,6 +107,7 @@ async function runStep(step: DmlStep, scope: StepScope): Promise<boolean> {
       const here = versions.get(Number(version));
       return here === undefined ? whole : `VERSION AS OF ${here}`;
     });
+  const disk = filesOnDisk(join(scope.folder, "t"));
   let results: readonly StatementResult[] = [];
   const failure = await failureOf(async () => {
     if (await scope.made.prepare(text)) return;
@@ -168,6 +170,10 @@ async function runStep(step: DmlStep, scope: StepScope): Promise<boolean> {
     }
   await scope.ids.compare(table, wanted.rowIds, versions, sql);
   if (wanted.properties !== undefined) compareProperties(table, wanted.properties, sql);
+  if (wanted.error === undefined) {
+    await compareState(table, wanted, sql);
+    compareDisk(join(scope.folder, "t"), disk, wanted, sql);
+  }
   return false;
 }
 

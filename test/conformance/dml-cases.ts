@@ -11,6 +11,14 @@ export interface ExpectedCommit {
   readonly operationMetrics?: Readonly<Record<string, string>>;
 }
 
+/** Numbers of files below a table, without its log. */
+export interface DiskFiles {
+  readonly parquet: number;
+  readonly deletionVectors: number;
+  readonly changeFiles: number;
+  readonly other: number;
+}
+
 /** What Spark did in one step; absent members say nothing. */
 export interface ExpectedStep {
   readonly version?: number | undefined;
@@ -24,8 +32,19 @@ export interface ExpectedStep {
   readonly rowsUnchanged?: boolean;
   readonly schema?: JsonObject;
   readonly partitionColumns?: readonly string[];
+  readonly protocol?: {
+    readonly minReaderVersion: number;
+    readonly minWriterVersion: number;
+    readonly readerFeatures?: readonly string[];
+    readonly writerFeatures?: readonly string[];
+  };
+  /** Texts of the domains' configurations. */
+  readonly domains?: Readonly<Record<string, string>>;
   readonly liveFiles?: number;
   readonly liveFilesFixed?: boolean;
+  /** Around a VACUUM. */
+  readonly diskBefore?: DiskFiles;
+  readonly diskAfter?: DiskFiles;
   readonly result?: readonly JsonObject[];
   readonly readError?: JsonObject;
 }
