@@ -98,7 +98,7 @@ export const tableFeatures: readonly TableFeature[] = Object.freeze([
   // Readers need not do anything for it: versions that list it are read the same way.
   reader("vacuumProtocolCheck", { write: "enforced", soft: true, undroppable: undefined }),
   reader("variantType", { preview: "variantType-preview", write: "enforced" }),
-  reader("variantShredding", { preview: "variantShredding-preview", write: "kept" }),
+  reader("variantShredding", { preview: "variantShredding-preview", write: "enforced" }),
   unread("catalogManaged", "its newest commits are known to its catalog only", {
     preview: "catalogOwned-preview",
     unwritable: catalog,

@@ -92,7 +92,10 @@ const table = {
     harmless: "true",
   }),
   enableTypeWidening: featureFlag("typeWidening", "types of columns may become wider"),
-  enableVariantShredding: featureFlag("variantShredding", "variants may be written shredded"),
+  enableVariantShredding: featureFlag(
+    "variantShredding",
+    "variants are written shredded, except in columns with nulls",
+  ),
   enableInCommitTimestamps: featureFlag("inCommitTimestamp", "commits carry their own time", {
     harmless: "true",
   }),

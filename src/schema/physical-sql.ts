@@ -1,7 +1,7 @@
 import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
 import { lambda, quoteName, quoteText } from "../sql/sql-text.ts";
 import { type ColumnMappingMode, physicalName } from "./column-mapping.ts";
-import { encodedVariant } from "./encoded-variant.ts";
+import { encodedVariant, orderedVariant } from "./encoded-variant.ts";
 import { isPrimitive } from "./type-names.ts";
 import type { DeltaType, StructField, StructType } from "./types.ts";
 
@@ -9,18 +9,24 @@ import type { DeltaType, StructField, StructType } from "./types.ts";
  * The SELECT items that turn a table's columns into those of its data files: physical names at every level,
  * `void` left out. Those with variants need the session's variant functions.
  *
+ * @param shredded names of variant columns that the engine itself writes, and shreds
+ *
  * @throws `SCHEMA_INVALID` as {@link physicalName}
  */
 export function physicalSelectItems(
   fields: readonly StructField[],
   mode: ColumnMappingMode,
+  shredded: ReadonlySet<string> = new Set(),
 ): SqlExpression[] {
   return fields
     .filter((field) => field.type !== "void")
-    .map(
-      (field) =>
-        sql`${physicalValue(field.type, quoteName(field.name), mode, 0)} AS ${quoteName(physicalName(field, mode))}`,
-    );
+    .map((field) => {
+      const column = quoteName(field.name);
+      const value = shredded.has(field.name)
+        ? orderedVariant(column)
+        : physicalValue(field.type, column, mode, 0);
+      return sql`${value} AS ${quoteName(physicalName(field, mode))}`;
+    });
 }
 
 /** Whether a value is the same in data files as in the table. */

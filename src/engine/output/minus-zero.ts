@@ -23,6 +23,12 @@ export function dictionarySetting(driver: Driver, columns: readonly TypedColumn[
   return columns.some(({ type }) => mayHoldFloats(outputType(driver, type))) ? [noDictionary] : [];
 }
 
+/** {@link noDictionary} for variants, of which the engine may shred any into columns of floats. */
+export function variantSetting(driver: Driver, columns: readonly TypedColumn[]) {
+  const types = columns.map(({ type }) => outputType(driver, type));
+  return types.some((type) => mayHoldFloats(type) && !holdsFloats(type)) ? [noDictionary] : [];
+}
+
 /**
  * Whether the rows of `select` hold a -0 that these files of theirs, which were written with dictionaries, may
  * have lost. Looks only at columns of floats whose bounds include 0, and that have a dictionary.

@@ -10,7 +10,7 @@ import { assertNotAborted, type EngineCore } from "../core/core.ts";
 import { followProgress } from "../core/follow-progress.ts";
 import { plainConverter } from "../core/plain-values.ts";
 import { withNan } from "./file-nan.ts";
-import { minusZeroLost, noDictionary } from "./minus-zero.ts";
+import { minusZeroLost, noDictionary, variantSetting } from "./minus-zero.ts";
 import { engineRowGroup, rowGroupSetting } from "./row-groups.ts";
 import { partitionNumber, textOrNull, type WrittenRelation, writtenFile } from "./written-file.ts";
 
@@ -244,6 +244,7 @@ async function copy(
     ...(options.fieldIds === undefined || Object.keys(options.fieldIds).length === 0
       ? []
       : [sql`FIELD_IDS ${fieldIdsSql(options.fieldIds)}`]),
+    ...variantSetting(writer.core.driver, writer.columns),
     ...layout,
   ];
   const rows = await runCopy(writer, sorted, target, settings);

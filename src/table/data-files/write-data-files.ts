@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { RowSort, Session, WrittenFile } from "../../engine/core/contract.ts";
+import type { FieldIds, RowSort, Session, WrittenFile } from "../../engine/core/contract.ts";
 import { guardSql } from "../../engine/fence/row-guard.ts";
 import { VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
@@ -22,6 +22,7 @@ import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName, quoteName } from "../../sql/sql-text.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { indexedColumns, statisticsJson } from "./file-statistics.ts";
+import { shreddedColumns } from "./shredded-columns.ts";
 import { checkWritable } from "./writable-schema.ts";
 
 /** The table that files are written for, with the schema that the commit that adds them will leave. */
@@ -121,8 +122,9 @@ export async function stageData(
   const output = join(folder, target.context.world.uuid());
   await mkdir(output);
   const compression = options.compression ?? codecOf(target.configuration);
+  const shredded = await shreddedColumns(session, data, target.configuration, rows);
   const items = [
-    ...physicalSelectItems(data, target.mode),
+    ...physicalSelectItems(data, target.mode, shredded),
     ...[...hidden, ...sortBy].map(quoteName),
     ...keys,
   ];
@@ -137,12 +139,7 @@ export async function stageData(
     sort: options.sort,
     rowGroupRows: options.rowGroupRows,
     partitionBy: keys.length === 0 ? undefined : keys.map((_, index) => partitionKey(index)),
-    fieldIds: hasIds(data)
-      ? physicalFieldIds(
-          { type: "struct", fields: data.filter((field) => field.type !== "void") },
-          target.mode,
-        )
-      : undefined,
+    fieldIds: fieldIdsOf(data, target.mode),
     onProgress: options.onProgress,
     signal: options.signal,
   });
@@ -193,8 +190,9 @@ function dataFields(target: DataTarget, partitions: readonly StructField[]): rea
   return target.schema.fields.filter((field) => !left.has(foldName(field.name)));
 }
 
-function hasIds(fields: readonly StructField[]): boolean {
-  return fields.some((field) => field.metadata[columnMappingKeys.id] !== undefined);
+function fieldIdsOf(fields: readonly StructField[], mode: ColumnMappingMode): FieldIds | undefined {
+  if (fields.every((field) => field.metadata[columnMappingKeys.id] === undefined)) return undefined;
+  return physicalFieldIds({ type: "struct", fields: fields.filter((field) => field.type !== "void") }, mode);
 }
 
 function codecOf(configuration: Readonly<Record<string, string>>): "zstd" | "snappy" | "uncompressed" {

@@ -69,7 +69,7 @@ async function groupArms(
   checkFieldIds(group.fields, mode, sample);
   const variants = await variantTypes(session, columns, group.fields, mode, sample);
   await assertSoundVariants(
-    session,
+    context,
     files.map(({ file }) => file),
     annotatedColumns(columns, group.fields, mode, variants),
   );

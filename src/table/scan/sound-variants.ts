@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import type { Session } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
+import type { TableContext } from "../../log/contract.ts";
 
 /** Which columns of a file were found sound, valid as long as it is the same file. */
 interface KnownFile {
@@ -14,30 +15,37 @@ const mostKnown = 50_000;
 const known = new Map<string, KnownFile>();
 
 /**
- * Makes sure that variants which other writers annotated are what the engine can decode: it would cut moments
- * with nanoseconds and a zone, drop fields, and end the process where they are nested too deep.
+ * Makes sure that annotated variants are what the engine can decode: it would cut moments with nanoseconds and a
+ * zone, drop fields, and end the process where they are nested too deep. Looks at files in a session of its own,
+ * because a fenced one lets it not.
  *
  * @param columns of the files, by the names in them
  * @throws `DATA_FILE_CORRUPT` naming file and column for damage, `UNSUPPORTED_FEATURE` for sound variants that
  * the engine has no type for
  */
 export async function assertSoundVariants(
-  session: Session,
+  { engine }: Pick<TableContext, "engine">,
   files: readonly string[],
   columns: readonly string[],
 ): Promise<void> {
-  for (const file of files) {
-    const stats = statSync(file, { throwIfNoEntry: false });
-    const before = known.get(file);
-    const isSame = before?.size === stats?.size && before?.changed === stats?.mtimeMs;
-    const tested = isSame && before !== undefined ? before.columns : new Set<string>();
-    const untested = columns.filter((column) => !tested.has(column));
-    if (untested.length === 0) continue;
+  const states = files.map((file) => stateOf(file, columns)).filter(({ untested }) => untested.length > 0);
+  if (states.length === 0) return;
+  await using session = await (await engine()).open();
+  for (const { file, stats, tested, untested } of states) {
     await assertSoundFile(session, file, untested);
     for (const column of untested) tested.add(column);
     if (known.size >= mostKnown) known.clear();
     if (stats !== undefined) known.set(file, { size: stats.size, changed: stats.mtimeMs, columns: tested });
   }
+}
+
+/** A file as it is now, and which of some columns were found sound in it, or not looked at yet. */
+function stateOf(file: string, columns: readonly string[]) {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  const before = known.get(file);
+  const isSame = before?.size === stats?.size && before?.changed === stats?.mtimeMs;
+  const tested = isSame && before !== undefined ? before.columns : new Set<string>();
+  return { file, stats, tested, untested: columns.filter((column) => !tested.has(column)) };
 }
 
 async function assertSoundFile(session: Session, file: string, columns: readonly string[]): Promise<void> {
