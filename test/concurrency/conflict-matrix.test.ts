@@ -1,106 +1,196 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
-import { createTable } from "../../src/api/create-table.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { convertTable } from "../../src/api/convert-table.ts";
 import { fsck } from "../../src/api/fsck.ts";
+import { openTable } from "../../src/api/open-table.ts";
 import { isVarveError } from "../../src/errors.ts";
-import type { LogSnapshot } from "../../src/log/contract.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
-import { alterTable } from "../../src/operations/alter/alter.ts";
-import { append } from "../../src/operations/append.ts";
-import { deleteRows } from "../../src/operations/delete-rows.ts";
-import { optimize } from "../../src/operations/optimize.ts";
-import { overwrite } from "../../src/operations/overwrite.ts";
-import { restore } from "../../src/operations/restore.ts";
-import { updateRows } from "../../src/operations/update-rows.ts";
-import { schema } from "../../src/schema/builder.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { freshFolder } from "../operations/table-folder.ts";
+import {
+  cloneOf,
+  clusteredOperations,
+  clusteredRows,
+  copyOf,
+  createClusteredTable,
+  createMatrixTable,
+  type MatrixRow,
+  matrixRows,
+  operations,
+} from "./matrix-operations.ts";
+import { sample } from "./sample.ts";
 
-type Operation = (snapshot: LogSnapshot) => Promise<{ readonly maintenance?: Promise<unknown> | undefined }>;
-
-/** Two files in each of the partitions a and b; those of a hold the ids 1 to 4. */
-const operations: Readonly<Record<string, Operation>> = {
-  append: (snapshot) => append(snapshot, [{ id: 9, p: "a", n: 0 }]),
-  "delete 1": (snapshot) => deleteRows(snapshot, "p = 'a' AND id = 1"),
-  "delete 1 again": (snapshot) => deleteRows(snapshot, "p = 'a' AND id <= 1"),
-  "update 2": (snapshot) => updateRows(snapshot, { set: { n: "5" }, where: "p = 'a' AND id = 2" }),
-  "update b": (snapshot) => updateRows(snapshot, { set: { n: "5" }, where: "p = 'b' AND id = 6" }),
-  "optimize a": (snapshot) => optimize(snapshot, { where: "p = 'a'" }),
-  "overwrite a": (snapshot) => overwrite(snapshot, [{ id: 8, p: "a", n: 0 }], { replaceWhere: "p = 'a'" }),
-  restore: (snapshot) => restore(snapshot, { version: 1 }),
-  alter: (snapshot) => alterTable(snapshot, { set: { "delta.appendOnly": "false", note: "x" } }),
+/** What an operation says that another one came before; `spec/conflicts.md` has the rules. */
+const outcomes: Readonly<Record<string, string>> = {
+  ".": "committed",
+  A: "CONFLICT_CONCURRENT_APPEND",
+  D: "CONFLICT_CONCURRENT_DELETE_DELETE",
+  R: "CONFLICT_CONCURRENT_DELETE_READ",
+  M: "CONFLICT_METADATA_CHANGED",
+  P: "CONFLICT_PROTOCOL_CHANGED",
+  // A vacuum deleted what an earlier version needs.
+  F: "DATA_FILE_MISSING",
+  // Both make a clone at one address.
+  E: "TABLE_EXISTS",
 };
 
-const [ok, appended, deleted, changed] = [
-  "committed",
-  "CONFLICT_CONCURRENT_APPEND",
-  "CONFLICT_CONCURRENT_DELETE_DELETE",
-  "CONFLICT_METADATA_CHANGED",
-];
+/**
+ * By the later operation, one a line, and the earlier one, in the same order. Of two letters, the first is for a
+ * table with deletion vectors, and the second for one whose files are written again.
+ */
+const matrix = `
+                | ap d1 d2 d4 u2 u6 m2 m6 mn oa ov op zo pu re pr co ad dr ct pa va cl
+  append        | .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  M  M  P  M  .  .
+  delete 1      | .  D  D  .  .A .  .A .  .  D  D  D  D  .  DA .  .  M  M  P  M  .  .
+  delete 1-2    | .  DA D  .  A  .  A  .  .  D  D  D  D  .  A  .  .  M  M  P  M  .  .
+  delete 4      | .  .  .  D  .  .  .  .  .  D  D  D  D  .  .  .  .  M  M  P  M  .  .
+  update 2      | .  .A D  .  DA .  DA .  .  D  D  D  D  .  DA .  .  M  M  P  M  .  .
+  update 6      | .  .  .  .  .  DA .  DA .  .  D  .  .  D  .  .  .  M  M  P  M  .  .
+  merge 2       | .  .A D  .  DA .  DA .  .  D  D  D  D  .  DA .  .  M  M  P  M  .  .
+  merge 6       | .  .  .  .  .  DA .  DA .  .  D  .  .  D  .  .  .  M  M  P  M  .  .
+  merge new     | .  .  .  .  .  .  .  .  A  .  .  .  .  .  .  .  .  M  M  P  M  .  .
+  overwrite a   | .  DA D  D  A  .  A  .  A  A  A  D  D  .  A  .  .  M  M  P  M  .  .
+  overwrite     | .  A  D  D  A  A  A  A  A  A  A  D  D  D  A  .  .  M  M  P  M  .  .
+  optimize a    | .  D  D  D  D  .  D  .  .  D  D  D  D  .  D  .  .  M  M  P  M  .  .
+  z-order a     | .  D  D  D  D  .  D  .  .  D  D  D  D  .  D  .  .  M  M  P  M  .  .
+  purge b       | .  .  .  .  .  D  .  D  .  .  D  .  .  D  .  .  .  M  M  P  M  .  .
+  restore       | A  DA D  R  DA A  DA A  A  A  A  D  D  .  M  M  M  M  M  P  M  F  .
+  property      | .  .  .  .  .  .  .  .  .  .  .  .  .  .  M  M  M  M  M  P  M  .  .
+  comment       | .  .  .  .  .  .  .  .  .  .  .  .  .  .  M  M  M  M  M  P  M  .  .
+  add column    | .  .  .  .  .  .  .  .  .  .  .  .  .  .  M  M  M  M  M  P  M  .  .
+  drop column   | .  .  .  .  .  .  .  .  .  .  .  .  .  .  M  M  M  M  M  P  M  .  .
+  constraint    | A  A  R  R  A  A  A  A  A  A  A  .  .  .  M  M  M  M  M  P  M  .  .
+  partitioning  | A  A  D  D  A  A  A  A  A  A  A  D  D  D  M  M  M  M  M  P  M  .  .
+  vacuum        | .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .
+  clone         | .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  E
+`;
 
-/** By the later one, then by the earlier one; `spec/conflicts.md`. With vectors, and by writing files again. */
-const matrix: readonly (readonly [later: string, earlier: string, byVectors: string, byFiles: string])[] = [
-  ["append", "append", ok, ok],
-  ["append", "delete 1", ok, ok],
-  ["append", "optimize a", ok, ok],
-  ["append", "overwrite a", ok, ok],
-  ["append", "alter", changed, changed],
-  ["delete 1", "append", ok, ok],
-  ["delete 1", "delete 1 again", deleted, deleted],
-  ["delete 1", "update 2", ok, appended],
-  ["delete 1", "update b", ok, ok],
-  ["delete 1", "optimize a", deleted, deleted],
-  ["delete 1", "overwrite a", deleted, deleted],
-  ["delete 1", "alter", changed, changed],
-  ["update 2", "append", ok, ok],
-  ["update 2", "delete 1", ok, appended],
-  ["update 2", "update b", ok, ok],
-  ["update b", "overwrite a", ok, ok],
-  ["update b", "optimize a", ok, ok],
-  ["optimize a", "append", ok, ok],
-  ["optimize a", "delete 1", deleted, deleted],
-  ["optimize a", "update b", ok, ok],
-  ["optimize a", "optimize a", deleted, deleted],
-  ["optimize a", "alter", changed, changed],
-  ["overwrite a", "update b", ok, ok],
-  ["overwrite a", "delete 1", deleted, appended],
-  ["restore", "append", appended, appended],
-  ["restore", "alter", changed, changed],
-  ["alter", "append", ok, ok],
-  ["alter", "alter", changed, changed],
-];
+const names = Object.keys(operations);
 
-describe("an operation that another one came before", () => {
-  for (const [index, kind] of (["by vectors", "by writing files again"] as const).entries())
-    it.each(matrix.map((row) => [row[0], row[1], row[index + 2] ?? ""] as const))(
-      `${kind}: %s after %s: %s`,
-      async (later, earlier, expected) => {
-        const old = await table(kind === "by vectors");
-        await (await operations[earlier]?.(old))?.maintenance;
-        const outcome = await outcomeOf(operations[later]?.(old));
-        expect(outcome).toBe(expected);
-        expect((await fsck(old.context.store.uri, { data: true, orphans: true })).findings).toEqual([]);
-      },
-    );
-});
-
-async function table(vectors: boolean): Promise<LogSnapshot> {
-  const folder = join(freshFolder(), "t");
-  await using created = await createTable(folder, {
-    schema: schema().long("id").string("p").long("n"),
-    partitionBy: ["p"],
-    properties: { "delta.enableDeletionVectors": String(vectors) },
-  });
-  const rows = (ids: readonly number[], p: string) => ids.map((id) => ({ id, p, n: id }));
-  await created.append([...rows([1, 2, 3], "a"), ...rows([5, 6], "b")]);
-  await created.append([...rows([4], "a"), ...rows([7], "b")]);
-  await created.settled();
-  return openLog(await openContext(folder));
+interface Pair {
+  readonly later: string;
+  readonly earlier: string;
+  readonly vectors: boolean;
+  readonly outcome: string;
 }
 
-async function outcomeOf(work: ReturnType<Operation> | undefined): Promise<string> {
+const pairs = matrix
+  .trim()
+  .split("\n")
+  .slice(1)
+  .flatMap((line): Pair[] => {
+    const [later = "", cells = ""] = line.split("|").map((text) => text.trim());
+    return cells.split(/ +/).flatMap((cell, index) =>
+      [true, false].map((vectors) => {
+        const letter = (vectors ? cell[0] : (cell[1] ?? cell[0])) ?? "";
+        return { later, earlier: names[index] ?? "", vectors, outcome: outcomes[letter] ?? letter };
+      }),
+    );
+  });
+
+describe("an operation that another one came before", () => {
+  const folders = new Map<boolean, string>();
+  beforeAll(async () => {
+    for (const vectors of [true, false]) {
+      const folder = await mkdtemp(join(tmpdir(), "varve-matrix-"));
+      folders.set(vectors, folder);
+      await createMatrixTable(folder, vectors);
+    }
+  });
+  afterAll(async () => {
+    for (const folder of folders.values()) await rm(folder, { recursive: true });
+  });
+
+  it("is tried with each operation", () => {
+    expect(pairs).toHaveLength(2 * names.length ** 2);
+    expect(pairs.filter((_, index) => index % (2 * names.length) === 0).map(({ later }) => later)).toEqual(
+      names,
+    );
+  });
+
+  it.each(sample(pairs, 11))("$later after $earlier (vectors: $vectors): $outcome", async (pair) => {
+    const snapshot = await copyOf(folders.get(pair.vectors) ?? "");
+    const { uri } = snapshot.context.store;
+    const [later, earlier] = [operations[pair.later], operations[pair.earlier]];
+    const running = later?.run(snapshot, async () => earlier?.run(snapshot, async () => undefined));
+    expect(await outcomeOf(running)).toBe(pair.outcome);
+    expect(await rowsOf(uri)).toEqual(rowTexts(rowsAfter(pair)));
+    expect((await fsck(uri, { data: true, orphans: true })).findings).toEqual([]);
+    if (pair.later !== "clone" || pair.outcome !== "committed") return;
+    expect(await rowsOf(cloneOf(snapshot))).toEqual(rowTexts(matrixRows));
+  });
+});
+
+const clustered: readonly (readonly [later: string, earlier: string, outcome: string])[] = [
+  ["cluster", "append", "committed"],
+  ["cluster", "delete", "CONFLICT_CONCURRENT_DELETE_DELETE"],
+  ["cluster", "cluster", "CONFLICT_CONCURRENT_DELETE_DELETE"],
+  ["cluster", "other columns", "committed"],
+  ["append", "cluster", "committed"],
+  ["append", "other columns", "committed"],
+  ["delete", "cluster", "CONFLICT_CONCURRENT_DELETE_DELETE"],
+  ["delete", "other columns", "committed"],
+  ["other columns", "append", "committed"],
+  ["other columns", "cluster", "committed"],
+  ["other columns", "other columns", "CONFLICT_DOMAIN_METADATA"],
+];
+
+describe("an operation on a clustered table that another one came before", () => {
+  it.each(clustered)("%s after %s: %s", async (later, earlier, outcome) => {
+    const folder = join(freshFolder(), "t");
+    await createClusteredTable(folder);
+    const snapshot = await openLog(await openContext(folder));
+    await clusteredOperations[earlier]?.run(snapshot, async () => undefined);
+    expect(await outcomeOf(clusteredOperations[later]?.run(snapshot, async () => undefined))).toBe(outcome);
+    const effects = outcome === "committed" ? [earlier, later] : [earlier];
+    const rows = effects.reduce(
+      (before, name) => clusteredOperations[name]?.effect(before) ?? before,
+      clusteredRows,
+    );
+    expect(await rowsOf(folder)).toEqual(rowTexts(rows));
+    expect((await fsck(folder, { data: true, orphans: true })).findings).toEqual([]);
+  });
+});
+
+describe("conversions of one folder at the same time", () => {
+  it("make one table of it", async () => {
+    const folder = freshFolder();
+    const copy = join(folder, "copy");
+    await createClusteredTable(join(folder, "t"));
+    await using table = await openTable(join(folder, "t"), { threads: 1 });
+    await table.clone(copy, { deep: true });
+    await rm(join(copy, "_delta_log"), { recursive: true });
+    const results = await Promise.all([copy, copy, copy].map((uri) => convertTable(uri)));
+    expect(results.map(({ outcome }) => outcome).sort()).toEqual(["committed", "unchanged", "unchanged"]);
+    expect(results.map(({ version }) => version)).toEqual([0, 0, 0]);
+    expect(await rowsOf(copy)).toEqual(rowTexts(clusteredRows));
+  });
+});
+
+/** One after the other; an append that nobody read may come last. */
+function rowsAfter({ later, earlier, outcome }: Pair): readonly MatrixRow[] {
+  const [first, second] = [operations[earlier]?.effect, operations[later]?.effect];
+  if (outcome !== "committed") return first?.(matrixRows) ?? [];
+  const ordered = earlier === "append" ? [second, first] : [first, second];
+  return ordered.reduce((rows, effect) => effect?.(rows) ?? rows, matrixRows);
+}
+
+function rowTexts(rows: readonly MatrixRow[]): string[] {
+  return rows.map(({ id, p, n }) => `${id} ${p} ${n}`).sort();
+}
+
+async function rowsOf(uri: string): Promise<string[]> {
+  await using table = await openTable(uri, { threads: 1 });
+  const texts: string[] = [];
+  for await (const { id, p, n } of table.rows()) texts.push(`${String(id)} ${String(p)} ${String(n)}`);
+  return texts.sort();
+}
+
+async function outcomeOf(work: Promise<unknown> | undefined): Promise<string> {
   try {
-    await (await work)?.maintenance;
+    await work;
     return "committed";
   } catch (error) {
     if (isVarveError(error)) return error.code;

@@ -2,30 +2,18 @@ import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { openTable } from "../../src/api/open-table.ts";
+import { sample, sampleSeed } from "./sample.ts";
 import { startProcess, untilEnd } from "./writers.ts";
-
-/**
- * Every step in continuous integration and in the long run (`VARVE_STRESS`), else some, beginning with another
- * one each time.
- */
-const isWhole = process.env["CI"] === "true" || process.env["VARVE_STRESS"] !== undefined;
-const seed = Number(process.env["VARVE_SEED"] ?? Math.floor(Math.random() * 1000));
 
 /**
  * The steps at which this run kills; says which, so that a failure can be repeated.
  *
  * @param sparsely for many operations of one kind: one step in nine instead of one in three
  */
-export function chosenSteps<T>(steps: readonly T[], sparsely = false): T[] {
-  const stride = isWhole ? 1 : sparsely ? 9 : 3;
-  const first = seed % stride;
-  console.log(`steps ${first}, ${first + stride} … of ${steps.length} (VARVE_SEED=${seed})`);
-  return steps.filter((_, index) => index % stride === first);
-}
-
-/** The operations that this run kills: all of them where all steps are tried, else a third. */
-export function chosenOperations(names: readonly string[]): readonly string[] {
-  return isWhole ? names : names.filter((_, index) => index % 3 === seed % 3);
+export function chosenSteps<T>(steps: readonly T[], sparsely = false): readonly T[] {
+  const chosen = sample(steps, sparsely ? 9 : 3);
+  console.log(`${chosen.length} of ${steps.length} steps (VARVE_SEED=${sampleSeed})`);
+  return chosen;
 }
 
 /**
