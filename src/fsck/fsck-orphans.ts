@@ -17,7 +17,7 @@ export async function findOrphans(
   report: (finding: Finding) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const known = await referencedFiles(snapshot, () => true, signal);
+  const known = await referencedFiles(snapshot, { signal });
   for (const key of await stagedFiles(snapshot.context)) known.add(key);
   for (const key of changeFiles) known.add(key);
   const search = { snapshot, kept: known, paths: tablePaths(snapshot), signal };

@@ -93,6 +93,12 @@ export interface LiveFiles {
   all(): AsyncIterable<readonly AddAction[]>;
   /** Chunks of the live files' paths, as spelled in the log; does not allocate an object per file. */
   paths(): AsyncIterable<readonly string[]>;
+  /**
+   * Chunks of the paths, as spelled in the log, of the live files (`add`), or of the tombstones (`remove`) that are of
+   * `since` or later (milliseconds since 1970-01-01 UTC; those without a time are of 0), and of the deletion vectors of
+   * both; does not allocate an object per file.
+   */
+  references(kind: "add" | "remove", since?: number): AsyncIterable<readonly string[]>;
   /** Files that may hold a matching row; a file is left out only if it is proved that no row matches. */
   prune(predicate: Predicate): Promise<PrunedFiles>;
   /** Tombstones, unexpired and expired, that the log still holds. */

@@ -32,7 +32,7 @@ export function encodeLogPath(path: string): string {
  */
 export function decodeLogPath(logPath: string): LogPath {
   if (logPath === "") throw new VarveError("LOG_CORRUPT", "The log contains an empty data file path.", {});
-  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):(\/.*)$/su.exec(logPath);
+  const scheme = logPath.includes(":") ? /^([A-Za-z][A-Za-z0-9+.-]*):(\/.*)$/su.exec(logPath) : null;
   if (scheme === null) {
     const path = withoutDots(percentDecode(logPath));
     return path.startsWith("/") ? { kind: "absolute", uri: fileUri(path) } : { kind: "relative", path };

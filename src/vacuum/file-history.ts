@@ -3,14 +3,13 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { fileKeyer, pathKeyer } from "../log/segment/file-key.ts";
 import type { LogListing } from "../log/segment/listing.ts";
 import { readableVersions } from "../log/segment/segment.ts";
-import { readCommit } from "../log/segment/tail-read.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import { fileTimes } from "../log/snapshot/time-travel.ts";
 import type { Action, AddAction, RemoveAction } from "../protocol/actions.ts";
-import type { ObjectStore } from "../storage/contract/object-store.ts";
-import { pathsOf } from "../table/scan/action-paths.ts";
+import { pathsOf } from "../protocol/named-paths.ts";
+import type { ObjectInfo, ObjectStore } from "../storage/contract/object-store.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
-import { type PlainFile, readBriefly } from "./brief-commit.ts";
+import { readBriefly } from "./brief-commit.ts";
 
 /** Consecutive versions, with the times of the first and the last. */
 export interface VersionRange {
@@ -20,13 +19,20 @@ export interface VersionRange {
   readonly toTime: Date;
 }
 
-/** What the history needs to know of a file: that it is to be deleted, that it is gone already, or neither. */
-export type FileFate = "doomed" | "gone" | undefined;
+/** What the history needs to know of a file: that it is to be deleted, as it was found, that it is gone already, or neither. */
+export type FileFate = ObjectInfo | "gone" | undefined;
 
 /** Versions in which a file was part of the table. */
 interface Span {
   readonly from: number;
   readonly to: number;
+}
+
+/** A file of the versions from one on. */
+interface OpenFile {
+  readonly from: number;
+  /** Keys of its data file and its vector that matter; absent for a file without a vector, whose own key is meant. */
+  readonly keys?: readonly string[];
 }
 
 /** Which versions and which changes need files that a vacuum is about to delete, read from the whole log. */
@@ -36,16 +42,18 @@ export class FileHistory {
   readonly #fateOf: (key: string) => FileFate;
   readonly #times = new Map<number, number>();
   /** Spans by the key of a doomed file. */
-  readonly #spans = new Map<string, Span[]>();
+  readonly #spans = new Map<string, readonly Span[]>();
   /** Spans by the key of a file that is gone. */
-  readonly #gone = new Map<string, Span[]>();
+  readonly #gone = new Map<string, readonly Span[]>();
+  /** The lists of the spans that begin with a version, by their ends: files that came and went together share one. */
+  readonly #single = new Map<number, Map<number, readonly Span[]>>();
   /** When a doomed file was last removed, in milliseconds since 1970-01-01 UTC. */
   readonly #removed = new Map<string, number>();
   /** Versions by the key of a doomed change file. */
   readonly #changes = new Map<string, number[]>();
   /** Versions by the key of a change file that is gone. */
   readonly #goneChanges = new Map<string, number[]>();
-  readonly #open = new Map<string, { readonly from: number; readonly keys: readonly string[] }>();
+  readonly #open = new Map<string, OpenFile>();
 
   private constructor({ context }: LogSnapshot, fateOf: (key: string) => FileFate) {
     this.#keyOf = pathKeyer(context.store.uri);
@@ -102,12 +110,14 @@ export class FileHistory {
 
   /** The versions that can be read now, and not without the files for which `isDeleted` is true. */
   versionsNeeding(isDeleted: (key: string) => boolean): VersionRange[] {
-    const lost = new Set(versionsOf([...this.#gone.values()].flat()));
+    const lost = new Set(versionsOf(this.#gone.values()));
     return this.#ranges(this.#versionsWith(isDeleted).filter((version) => !lost.has(version)));
   }
 
   #versionsWith(isDeleted: (key: string) => boolean): number[] {
-    return versionsOf([...this.#spans].flatMap(([key, found]) => (isDeleted(key) ? found : [])));
+    const found = new Set<readonly Span[]>();
+    for (const [key, spans] of this.#spans) if (isDeleted(key)) found.add(spans);
+    return versionsOf(found);
   }
 
   /** The versions whose change files are among those for which `isDeleted` is true, and none is gone already. */
@@ -141,38 +151,35 @@ export class FileHistory {
       if (!isLogDamage(error)) throw error;
       damaged = reached + 1;
     }
-    for (const [key, { from, keys }] of this.#open) {
-      this.#close({ from, to: reached }, keys);
-      this.#open.delete(key);
-    }
+    for (const file of this.#open.keys()) this.#closeFile(file, reached + 1);
     return damaged;
   }
 
   /** The change files of a range's first version, whose commit may be gone. */
   async #firstChanges(store: LogSnapshot["context"]["store"], first: number, signal?: AbortSignal) {
     try {
-      this.#noteChanges(await readCommit(store, first, { signal }), first);
+      const { actions } = await readBriefly(store, first, () => undefined, { signal });
+      this.#noteChanges(actions, first);
     } catch (error) {
       if (!isVarveError(error, "VERSION_NOT_FOUND")) throw error;
     }
   }
 
   async #commit(store: ObjectStore, version: number, signal?: AbortSignal): Promise<void> {
-    const { actions, plain } = await readBriefly(store, version, { signal });
+    const kept = (path: string): string | undefined => {
+      const fate = this.#fateOf(path);
+      return fate === "gone" ? path : fate?.path;
+    };
+    const { added, removed, actions } = await readBriefly(store, version, kept, { signal });
     this.#noteChanges(actions, version);
     for (const action of actions) if (action.kind === "remove") this.#remove(action, version);
-    for (const file of plain) if (file.kind === "remove") this.#removePlain(file, version);
+    for (const { path, deletionTimestamp } of removed) {
+      if (this.#fateOf(path) !== "gone") this.#noteRemoval(path, deletionTimestamp, version);
+      this.#closeFile(path, version);
+    }
     for (const action of actions) if (action.kind === "add") this.#add(action, version);
-    for (const { kind, path } of plain)
-      if (kind === "add" && this.#fateOf(path) !== undefined && !this.#open.has(path))
-        this.#open.set(path, { from: version, keys: [path] });
-  }
-
-  #removePlain({ path, deletionTimestamp }: PlainFile, version: number): void {
-    const fate = this.#fateOf(path);
-    if (fate === undefined) return;
-    if (fate === "doomed") this.#noteRemoval(path, deletionTimestamp, version);
-    this.#closeFile(path, version);
+    const opened = { from: version };
+    for (const path of added) if (!this.#open.has(path)) this.#open.set(path, opened);
   }
 
   #noteChanges(actions: readonly Action[], version: number): void {
@@ -182,8 +189,7 @@ export class FileHistory {
       if (action.kind !== "cdc") continue;
       const key = this.#keyOf(action.path);
       const fate = this.#fateOf(key);
-      if (fate === "doomed") append(this.#changes, key, version);
-      if (fate === "gone") append(this.#goneChanges, key, version);
+      if (fate !== undefined) append(fate === "gone" ? this.#goneChanges : this.#changes, key, version);
     }
   }
 
@@ -196,8 +202,10 @@ export class FileHistory {
   }
 
   #remove(remove: RemoveAction, version: number): void {
-    for (const key of pathsOf(remove).map(this.#keyOf))
-      if (this.#fateOf(key) === "doomed") this.#noteRemoval(key, remove.deletionTimestamp, version);
+    for (const key of pathsOf(remove).map(this.#keyOf)) {
+      const fate = this.#fateOf(key);
+      if (fate !== undefined && fate !== "gone") this.#noteRemoval(key, remove.deletionTimestamp, version);
+    }
     this.#closeFile(this.#fileKeyOf(remove), version);
   }
 
@@ -209,14 +217,21 @@ export class FileHistory {
   #closeFile(file: string, version: number): void {
     const open = this.#open.get(file);
     if (open === undefined) return;
-    this.#close({ from: open.from, to: version - 1 }, open.keys);
+    const span = this.#spanOf(open.from, version - 1);
+    for (const key of open.keys ?? [file]) {
+      const spans = this.#fateOf(key) === "gone" ? this.#gone : this.#spans;
+      const earlier = spans.get(key);
+      spans.set(key, earlier === undefined ? span : [...earlier, ...span]);
+    }
     this.#open.delete(file);
   }
 
-  #close(span: Span, keys: readonly string[]): void {
-    for (const key of keys) {
-      append(this.#fateOf(key) === "gone" ? this.#gone : this.#spans, key, span);
-    }
+  #spanOf(from: number, to: number): readonly Span[] {
+    const byEnd = this.#single.get(from) ?? new Map<number, readonly Span[]>();
+    this.#single.set(from, byEnd);
+    const span = byEnd.get(to) ?? [{ from, to }];
+    byEnd.set(to, span);
+    return span;
   }
 
   #ranges(versions: readonly number[]): VersionRange[] {
@@ -237,11 +252,12 @@ function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   else list.push(value);
 }
 
-/** All versions of spans, ascending, each once. */
-function versionsOf(spans: readonly Span[]): number[] {
-  const sorted = spans.toSorted((a, b) => a.from - b.from);
+/** All versions of lists of spans, ascending, each once. */
+function versionsOf(lists: Iterable<readonly Span[]>): number[] {
+  const spans = new Set<Span>();
+  for (const list of lists) for (const span of list) spans.add(span);
   const versions: number[] = [];
-  for (const { from, to } of sorted)
+  for (const { from, to } of [...spans].sort((a, b) => a.from - b.from))
     for (let version = Math.max(from, (versions.at(-1) ?? -1) + 1); version <= to; version++)
       versions.push(version);
   return versions;

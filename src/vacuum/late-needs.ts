@@ -1,12 +1,11 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
-import type { RemoveAction } from "../protocol/actions.ts";
 import { type CloneRecord, listClones } from "../table/clones/clone-records.ts";
 import { cloneFiles } from "./clone-files.ts";
 import type { VacuumWork } from "./contract.ts";
 import { linkedFiles } from "./linked-files.ts";
 import { requireUsable } from "./plan-vacuum.ts";
-import { referencedFiles, requirePaths } from "./referenced-files.ts";
+import { neededFiles } from "./referenced-files.ts";
 
 /**
  * Looks, each time it is called, for versions and clones that came after a plan, and returns the files that these do
@@ -42,9 +41,7 @@ async function needsOf(
   const { context } = newest;
   const clones = await cloneFiles(context, { records, since: before, signal });
   if (isNew) requireUsable(newest);
-  const isYoung = ({ deletionTimestamp }: RemoveAction) => (deletionTimestamp ?? 0) >= before;
-  if (isNew) await requirePaths(newest);
-  const needed = isNew ? await referencedFiles(newest, isYoung, signal) : new Set<string>();
+  const needed = isNew ? await neededFiles(newest, { since: before, signal }) : new Set<string>();
   const isLinked = await linkedFiles(context.store, [...needed, ...clones.keys], { signal });
   return (path) =>
     isLinked(path) || needed.has(path) || clones.keys.has(path) || (clones.isCloning && named.has(path));

@@ -24,7 +24,7 @@ import type { VacuumPlan, VacuumRequest, VacuumWork } from "./contract.ts";
 import { type FileFate, FileHistory } from "./file-history.ts";
 import { readLastVacuum } from "./last-vacuum-info.ts";
 import { linkedFiles } from "./linked-files.ts";
-import { referencedFiles, requirePaths } from "./referenced-files.ts";
+import { neededFiles } from "./referenced-files.ts";
 import { earlierClock } from "./store-clock.ts";
 import { tablePaths } from "./table-paths.ts";
 
@@ -49,12 +49,7 @@ export async function planVacuum(
   const retention = retentionOf(snapshot, request);
   const now = await earlierClock(context, request);
   const before = now - (retention.requested ?? retention.table);
-  await requirePaths(snapshot);
-  const kept = await referencedFiles(
-    snapshot,
-    ({ deletionTimestamp }) => (deletionTimestamp ?? 0) >= before,
-    signal,
-  );
+  const kept = await neededFiles(snapshot, { since: before, signal });
   for (const key of staged) kept.add(key);
   const records = await listClones(context.store, { signal });
   const clones = await cloneFiles(context, { records, since: before, signal });
@@ -68,19 +63,21 @@ export async function planVacuum(
   const present = await findCandidates(search, { request, listing, lastExpired });
   const old = [...present.values()].filter(({ modified }) => modified < before);
   const isLinked = old.length === 0 ? () => false : await linkedFiles(context.store, kept, { signal });
-  const deleted = new Set(withoutTwins(old, kept).flatMap(({ path }) => (isLinked(path) ? [] : [path])));
+  const deleted = new Map<string, ObjectInfo>();
+  for (const file of withoutTwins(old, kept)) if (!isLinked(file.path)) deleted.set(file.path, file);
   const fateOf = (key: string): FileFate => {
-    if (deleted.has(key)) return "doomed";
+    const doomed = deleted.get(key);
+    if (doomed !== undefined) return doomed;
     return kept.has(key) || present.has(key) || isAbsolute(key) || !paths.isVisible(key) ? undefined : "gone";
   };
   const history = deleted.size === 0 ? undefined : await FileHistory.read(snapshot, listing, fateOf, signal);
   // Checkpoints forget removals after the table's retention, which may be shorter than the one that is asked for.
-  for (const key of deleted) {
+  for (const key of deleted.keys()) {
     const removed = history?.removedAt(key);
     const isInUse = clones.isCloning && history?.isNamed(key) === true;
     if (isInUse || (removed !== undefined && removed >= before)) deleted.delete(key);
   }
-  const files = old.filter(({ path }) => deleted.has(path));
+  const files = [...deleted.values()];
   const losses = await lossesOf(snapshot, history, deleted, request);
   return {
     request,
@@ -95,7 +92,7 @@ export async function planVacuum(
     retention,
     staged,
     files,
-    named: new Set([...deleted].filter((key) => history?.isNamed(key))),
+    named: new Set([...deleted.keys()].filter((key) => history?.isNamed(key))),
     folders: foldersOf(
       [...kept, ...present.keys()].filter((path) => !isAbsolute(path) && paths.isVisible(path)),
     ),
@@ -107,7 +104,7 @@ export async function planVacuum(
 async function lossesOf(
   { context, version }: LogSnapshot,
   history: FileHistory | undefined,
-  deleted: ReadonlySet<string>,
+  deleted: ReadonlyMap<string, ObjectInfo>,
   { mode, inventory, signal }: VacuumRequest,
 ): Promise<Pick<VacuumPlan, "unreadableVersions" | "unreadableChanges">> {
   if (history === undefined) return { unreadableVersions: [], unreadableChanges: [] };

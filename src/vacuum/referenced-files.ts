@@ -1,46 +1,60 @@
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { pathKeyer } from "../log/segment/file-key.ts";
-import type { AddAction, RemoveAction } from "../protocol/actions.ts";
+import { pathsOf } from "../protocol/named-paths.ts";
 import { listStaged } from "../staging/staged-batch.ts";
-import { isAbsolute, pathsOf } from "../table/scan/action-paths.ts";
+import { isAbsolute } from "../table/scan/action-paths.ts";
 import { checkLogPath } from "../table/scan/data-files.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 
+/** Which files of a version's log are looked at. */
+export interface ReferenceSearch {
+  /** Time of deletion from which on tombstones count, in milliseconds since 1970-01-01 UTC; default: all of them. */
+  readonly since?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Keys (paths relative to the table's root) of the files and deletion vectors of a version, and of its tombstones
- * for which `isKept` is true.
+ * Keys (paths relative to the table's root) of the files and deletion vectors of a version, and of its
+ * tombstones.
  */
-export async function referencedFiles(
+export async function referencedFiles(snapshot: LogSnapshot, search: ReferenceSearch): Promise<Set<string>> {
+  return collected(snapshot, search, () => undefined);
+}
+
+/**
+ * The same, where the files that are not among them are to be deleted: what a path of the version means that
+ * is none is not known, so that no file may be deleted for not being named.
+ *
+ * @throws `LOG_CORRUPT`
+ */
+export async function neededFiles(snapshot: LogSnapshot, search: ReferenceSearch): Promise<Set<string>> {
+  const { uri } = snapshot.context.store;
+  return collected(snapshot, search, (key) => {
+    if (!isAbsolute(key)) checkLogPath(key, uri);
+  });
+}
+
+async function collected(
   snapshot: LogSnapshot,
-  isKept: (tombstone: RemoveAction) => boolean,
-  signal?: AbortSignal,
+  { since, signal }: ReferenceSearch,
+  checkLive: (key: string) => void,
 ): Promise<Set<string>> {
   const keyOf = pathKeyer(snapshot.context.store.uri);
   const keys = new Set<string>();
   const files = await snapshot.files();
-  const note = (chunk: readonly (AddAction | RemoveAction)[]): void => {
+  for await (const chunk of files.references("add")) {
     throwIfCancelled(signal, "reading the table's files");
-    for (const action of chunk) for (const path of pathsOf(action)) keys.add(keyOf(path));
-  };
-  for await (const chunk of files.all()) note(chunk);
-  for await (const chunk of files.tombstones()) note(chunk.filter(isKept));
-  return keys;
-}
-
-/**
- * Holds the paths of a version against what a path may be: what another one means is not known, so no file may be
- * deleted for not being named.
- *
- * @throws `LOG_CORRUPT`
- */
-export async function requirePaths(snapshot: LogSnapshot): Promise<void> {
-  const { uri } = snapshot.context.store;
-  const keyOf = pathKeyer(uri);
-  for await (const chunk of (await snapshot.files()).all())
-    for (const path of chunk.flatMap(pathsOf)) {
+    for (const path of chunk) {
       const key = keyOf(path);
-      if (!isAbsolute(key)) checkLogPath(key, uri);
+      checkLive(key);
+      keys.add(key);
     }
+  }
+  for await (const chunk of files.references("remove", since)) {
+    throwIfCancelled(signal, "reading the table's files");
+    for (const path of chunk) keys.add(keyOf(path));
+  }
+  return keys;
 }
 
 /** Keys of the files of staged batches, which no version names yet. */

@@ -9,13 +9,15 @@ import { commitPath, compactionPath } from "../../src/log/segment/file-names.ts"
 import { closeLogSession } from "../../src/log/segment/log-session.ts";
 import { openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
 import { serializeActions } from "../../src/protocol/action-json.ts";
-import type { Action } from "../../src/protocol/actions.ts";
+import type { Action, DeletionVectorDescriptor } from "../../src/protocol/actions.ts";
+import { vectorFilePlace } from "../../src/protocol/encode-deletion-vector.ts";
 import type { Predicate } from "../../src/protocol/predicate.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 import {
   add,
   allFiles,
   allPaths,
+  allReferences,
   allTombstones,
   contextOf,
   firstActions,
@@ -63,6 +65,8 @@ async function told(files: LiveFiles): Promise<unknown> {
     paths: await allPaths(files),
     totals: await files.totals(),
     tombstones: sorted(await allTombstones(files)).map(({ path, size }) => [path, size]),
+    references: [await allReferences(files, "add"), await allReferences(files, "remove")],
+    recentReferences: await allReferences(files, "remove", 1_700_000_000_001),
     pruned: [pruned.files.map(({ path }) => path).sort(), pruned.listed, pruned.skipped],
   };
 }
@@ -156,6 +160,55 @@ describe("live files as objects and in the engine", () => {
     });
   });
 
+  it.each(["classic", "v2"] as const)(
+    "and their vectors are named alike, of tombstones those since a time (%s)",
+    async (kind) => {
+      const vector = (name: string, offset = 1): DeletionVectorDescriptor => ({
+        storageType: "u",
+        pathOrInlineDv: vectorFilePlace(`00000000-0000-4000-8000-00000000000${name}`).id,
+        offset,
+        sizeInBytes: 40,
+        cardinality: 1,
+      });
+      const inline: DeletionVectorDescriptor = {
+        storageType: "i",
+        pathOrInlineDv: "^Bg9^0rr910000000000iXQKl0rr91",
+        sizeInBytes: 24,
+        cardinality: 1,
+      };
+      const file = (name: string) => `deletion_vector_00000000-0000-4000-8000-00000000000${name}.bin`;
+      const features = { readerFeatures: ["v2Checkpoint", "deletionVectors"] };
+      const late = Date.now() + 1000;
+      await commit(
+        0,
+        ...firstActions(features),
+        add("a", { deletionVector: vector("1") }),
+        add("b", { deletionVector: vector("1", 53) }),
+        add("c", { deletionVector: inline }),
+        add("d"),
+        remove("e", { deletionVector: vector("2"), deletionTimestamp: late }),
+        remove("f", { deletionVector: vector("3"), deletionTimestamp: late - 1 }),
+      );
+      await writeCheckpoint(await openLog(small), { kind });
+      await commit(1, remove("a", { deletionVector: vector("1"), deletionTimestamp: late }), add("a"));
+      const told = [];
+      for (const context of [small, large]) {
+        const files = await (await openLog(context)).files();
+        told.push({
+          live: await allReferences(files, "add"),
+          removed: await allReferences(files, "remove"),
+          late: await allReferences(files, "remove", late - 0.5),
+        });
+      }
+      expect(told[1]).toEqual(told[0]);
+      expect(told[0]).toEqual({
+        live: ["a", "b", "c", "d", file("1")],
+        removed: ["a", file("1"), file("2"), file("3"), "e", "f"],
+        late: ["a", file("1"), file("2"), "e"],
+      });
+    },
+  );
+
   it("are told alike of a table without any", async () => {
     await commit(0, ...firstActions());
     expect(await toldAlike()).toEqual({
@@ -163,6 +216,8 @@ describe("live files as objects and in the engine", () => {
       paths: [],
       totals: { files: 0, bytes: 0 },
       tombstones: [],
+      references: [[], []],
+      recentReferences: [],
       pruned: [[], 0, 0],
     });
   });

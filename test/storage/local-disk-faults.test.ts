@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import fsPromises, {
   mkdir,
   mkdtemp,
@@ -40,7 +41,30 @@ async function listed(prefix = ""): Promise<string[]> {
   return paths;
 }
 
+/** Every answer about a file takes so long as over a network, if the event loop waits for it. */
+function slowDisk(): { readonly calls: () => number } {
+  const [original, pause] = [statSync, new Int32Array(new SharedArrayBuffer(4))];
+  let calls = 0;
+  replaceFs("statSync", (file: string) => {
+    calls++;
+    Atomics.wait(pause, 0, 0, 5);
+    return original(file);
+  });
+  return { calls: () => calls };
+}
+
 const isTemporary = (file: string): boolean => file.includes(".varve-tmp-");
+
+describe("a listing of a slow disk", () => {
+  it("soon stops blocking the event loop, and is the same", async () => {
+    const names = Array.from({ length: 100 }, (_, index) => `x/${index}`);
+    for (const name of names) await store.put(name, bytes);
+    const usual = await listed();
+    const slow = slowDisk();
+    expect(await listed()).toEqual(usual);
+    expect(slow.calls()).toBe(24);
+  });
+});
 
 describe("a failure of the local disk", () => {
   const calls: readonly (readonly [
@@ -53,7 +77,7 @@ describe("a failure of the local disk", () => {
     ['read "a/x"', "a/x", "open", () => store.getRange("a/x", 0, 1)],
     ['describe "a/x"', "a/x", "stat", () => store.head("a/x")],
     ["list", "", "readdir", () => listed()],
-    ['describe "a/x"', "a/x", "stat", () => listed()],
+    ['describe "a/x"', "a/x", "statSync", () => listed()],
     ['write "a/x"', "a/x", "open", () => store.put("a/x", bytes)],
     ['write "a/x"', "a/x", "rename", () => store.put("a/x", bytes)],
     ['make the folder of "b/x"', "b/x", "mkdir", () => store.put("b/x", bytes)],
@@ -133,7 +157,10 @@ describe("an object that is not there, whatever the system calls it", () => {
 
   it.each(["ENOENT", "ENOTDIR", "ELOOP"])("%s, when it vanished while it was listed", async (code) => {
     for (const name of ["a", "b", "c"]) await store.put(name, bytes);
+    failDisk("statSync", code, (file) => file.endsWith("/b"));
+    expect(await listed()).toEqual(["a", "c"]);
     failDisk("stat", code, (file) => file.endsWith("/b"));
+    slowDisk();
     expect(await listed()).toEqual(["a", "c"]);
   });
 

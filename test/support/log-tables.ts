@@ -105,6 +105,17 @@ export async function allPaths(files: LiveFiles): Promise<string[]> {
   return found.sort();
 }
 
+/** The paths that the log names of live files, or of tombstones since a time, and of their vectors, sorted. */
+export async function allReferences(
+  files: LiveFiles,
+  kind: "add" | "remove",
+  since?: number,
+): Promise<string[]> {
+  const found: string[] = [];
+  for await (const chunk of files.references(kind, since)) found.push(...chunk);
+  return found.sort();
+}
+
 /** All tombstones. */
 export async function allTombstones(files: LiveFiles): Promise<RemoveAction[]> {
   const found: RemoveAction[] = [];

@@ -3,18 +3,19 @@ import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import { actionFromJson } from "../../protocol/action-json.ts";
 import type { AddAction, RemoveAction } from "../../protocol/actions.ts";
 import { corrupt } from "../../protocol/json-fields.ts";
+import { pathsOf } from "../../protocol/named-paths.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import { isJsonObject, parseRoundedJson } from "../../util/json.ts";
-import { actionJsonSql, type EngineStruct } from "../checkpoint/action-sql.ts";
+import { actionJsonSql, type EngineStruct, fieldOf } from "../checkpoint/action-sql.ts";
 import type { LiveFiles, PrunedFiles } from "../contract.ts";
 import { fileTest, type LogSchema } from "../pruning/file-test.ts";
 import { testOfFiles } from "../pruning/pruning.ts";
 import { fileTestSql } from "../pruning/pruning-sql.ts";
 import type { FileKeyer } from "../segment/file-key.ts";
 import { pathKeySql, vectorKeySql } from "./file-key-sql.ts";
-import { type FileMap, filesPerChunk, replayInto } from "./memory-files.ts";
+import { type FileMap, filesPerChunk, references, replayInto } from "./memory-files.ts";
 
 /**
  * Rows of file actions in the engine: one Parquet file of a checkpoint, or the table into which big commits
@@ -94,9 +95,26 @@ export class EngineFiles implements LiveFiles {
   }
 
   async *paths(): AsyncIterable<readonly string[]> {
-    for (const source of this.#sources("add")) yield* this.#scanPaths(source);
+    for (const source of this.#sources("add")) yield* this.#scanPaths(source, "add");
     for (const chunk of inChunks([...this.#overlay.values()]))
       yield chunk.flatMap((action) => (action.kind === "add" ? [action.path] : []));
+  }
+
+  async *references(kind: "add" | "remove", since?: number): AsyncIterable<readonly string[]> {
+    for (const source of this.#sources(kind)) {
+      const column = quoteName(kind);
+      const type = source.columns.get(kind);
+      const time =
+        fieldOf(type, "deletionTimestamp") === undefined ? sql`0` : sql`${column}.deletionTimestamp`;
+      const isYoung =
+        kind === "add" || since === undefined ? sql`TRUE` : sql`coalesce(${time}, 0) >= ${Math.ceil(since)}`;
+      yield* this.#scanPaths(source, kind, isYoung);
+      if (fieldOf(type, "deletionVector") === undefined) continue;
+      const hasVector = sql`${isYoung} AND ${column}.deletionVector IS NOT NULL`;
+      for await (const chunk of this.#scan(source, kind, hasVector))
+        yield chunk.flatMap((action) => pathsOf(action).slice(1));
+    }
+    yield* references(this.#overlay.values(), kind, since);
   }
 
   async prune(predicate: Predicate): Promise<PrunedFiles> {
@@ -148,21 +166,22 @@ export class EngineFiles implements LiveFiles {
   async *#scan<K extends "add" | "remove">(
     source: FileSource,
     kind: K,
+    condition: SqlExpression = sql`TRUE`,
   ): AsyncIterable<readonly Extract<AddAction | RemoveAction, { kind: K }>[]> {
     for (let start = 0; start < source.rows; start += windowRows) {
-      const actions = await this.#select(
-        source,
-        kind,
-        sql`ordinal >= ${start} AND ordinal < ${start + windowRows}`,
-      );
-      yield* inChunks(actions);
+      const window = sql`ordinal >= ${start} AND ordinal < ${start + windowRows}`;
+      yield* inChunks(await this.#select(source, kind, sql`${window} AND ${condition}`));
     }
   }
 
-  async *#scanPaths(source: FileSource): AsyncIterable<readonly string[]> {
-    const live = await this.#live(source, "add");
+  async *#scanPaths(
+    source: FileSource,
+    kind: "add" | "remove",
+    condition: SqlExpression = sql`TRUE`,
+  ): AsyncIterable<readonly string[]> {
+    const live = await this.#live(source, kind);
     for (let start = 0; start < source.rows; start += pathWindowRows) {
-      const window = sql`SELECT "add".path AS path, ordinal FROM ${live} WHERE ordinal >= ${start} AND ordinal < ${start + pathWindowRows}`;
+      const window = sql`SELECT ${quoteName(kind)}.path AS path, ordinal FROM ${live} WHERE ordinal >= ${start} AND ordinal < ${start + pathWindowRows} AND ${condition}`;
       const part = sql`ordinal // ${filesPerChunk}`;
       const query = sql`SELECT CAST(to_json(list(path)) AS VARCHAR) AS batch FROM (${window}) GROUP BY ${part} ORDER BY ${part}`;
       for (const { batch } of await this.#base.session.rows(query, this.#parameters()))

@@ -1,4 +1,5 @@
 import type { AddAction, RemoveAction } from "../../protocol/actions.ts";
+import { pathsOf } from "../../protocol/named-paths.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
 import type { LiveFiles, PrunedFiles } from "../contract.ts";
 import type { LogSchema } from "../pruning/file-test.ts";
@@ -81,6 +82,10 @@ export class MemoryFiles implements LiveFiles {
     for await (const chunk of this.all()) yield chunk.map((add) => add.path);
   }
 
+  async *references(kind: "add" | "remove", since?: number): AsyncIterable<readonly string[]> {
+    yield* references(this.#actions(), kind, since);
+  }
+
   async prune(predicate: Predicate): Promise<PrunedFiles> {
     const mayMatch = mayMatchFile(predicate, this.#table);
     const files: AddAction[] = [];
@@ -101,6 +106,17 @@ export class MemoryFiles implements LiveFiles {
     for (const [key, action] of this.#base) if (!this.#overlay.has(key)) yield action;
     yield* this.#overlay.values();
   }
+}
+
+/** See {@link LiveFiles.references}. */
+export function* references(
+  actions: Iterable<AddAction | RemoveAction>,
+  kind: "add" | "remove",
+  since = -Infinity,
+): Iterable<readonly string[]> {
+  const wanted = (action: AddAction | RemoveAction): action is AddAction | RemoveAction =>
+    action.kind === kind && (action.kind === "add" || (action.deletionTimestamp ?? 0) >= since);
+  for (const chunk of chunks(actions, wanted)) yield chunk.flatMap(pathsOf);
 }
 
 function* chunks<T extends AddAction | RemoveAction>(

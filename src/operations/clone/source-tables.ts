@@ -1,10 +1,10 @@
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
+import { pathsOf } from "../../protocol/named-paths.ts";
 import { decodeLogPath } from "../../schema/paths.ts";
 import type { ObjectStore } from "../../storage/contract/object-store.ts";
 import { canonicalUri } from "../../storage/open-store.ts";
 import { enclosingTable } from "../../table/definition/enclosing-table.ts";
-import { pathsOf } from "../../table/scan/action-paths.ts";
 import { LogPaths } from "../../table/scan/data-files.ts";
 
 /**

@@ -3,9 +3,10 @@ import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import { pathKeyer } from "../../log/segment/file-key.ts";
 import { openLog } from "../../log/snapshot/open-log.ts";
 import type { AddAction, RemoveAction } from "../../protocol/actions.ts";
+import { pathsOf } from "../../protocol/named-paths.ts";
 import { absoluteLogPath, decodeLogPath } from "../../schema/paths.ts";
 import { canonicalUri, parentUri } from "../../storage/open-store.ts";
-import { isAbsolute, pathsOf } from "../scan/action-paths.ts";
+import { isAbsolute } from "../scan/action-paths.ts";
 import { enclosingTable } from "./enclosing-table.ts";
 
 /** What a table around another one needs of the other's folder. */

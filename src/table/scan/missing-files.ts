@@ -1,8 +1,8 @@
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
+import { pathsOf } from "../../protocol/named-paths.ts";
 import { propertyOf } from "../../protocol/properties.ts";
 import { mapBounded } from "../../util/concurrency.ts";
-import { pathsOf } from "./action-paths.ts";
 import { LogPaths } from "./data-files.ts";
 
 const probesUnderWay = 32;
