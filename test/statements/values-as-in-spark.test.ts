@@ -28,6 +28,32 @@ async function codeOf(run: Promise<unknown>): Promise<string | undefined> {
   }
 }
 
+describe("numbers with the suffix F", () => {
+  it("are the floats nearest to them", async () => {
+    await using table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().integer("id").float("f").double("d").build(),
+    });
+    await table.sql(
+      "INSERT INTO t VALUES (1, 0.1F, 0.1F), (2, -16777217F, 1e-45F), (3, 3.4028235e38F, 1.5F)",
+      {},
+    );
+    await table.sql("UPDATE t SET f = 0.7F, d = 0.7F WHERE f = 0.1F", {});
+    const [seven, tiny] = [Math.fround(0.7), Math.fround(1e-45)];
+    expect(await rowsOf(table)).toEqual([
+      { id: 1, f: seven, d: seven },
+      { id: 2, f: -16777216, d: tiny },
+      { id: 3, f: Math.fround(3.4028235e38), d: 1.5 },
+    ]);
+  });
+
+  it("are refused where rounding by way of a double could miss the nearest", async () => {
+    await using table = await filled();
+    const statement = "INSERT INTO t (id) VALUES (16777217.0000000001F)";
+    expect(await codeOf(table.sql(statement, {}))).toBe("UNSUPPORTED_FEATURE");
+    expect((await rowsOf(table)).length).toBe(3);
+  });
+});
+
 describe("text without a value", () => {
   it.each([
     "INSERT INTO t (id, d) SELECT 4, v FROM t WHERE v IS NULL",

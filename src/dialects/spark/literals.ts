@@ -54,11 +54,22 @@ function wholeLiteral(digits: string, type: DeltaType, token: string): LiteralSy
 }
 
 function floatLiteral(digits: string, type: DeltaType): LiteralSyntax {
-  const value = type === "float" ? Math.fround(Number(digits)) : Number(digits);
-  // Rounding twice, to a double and then to a float, may miss the nearest float.
-  if (!Number.isFinite(value) || (type === "float" && value !== Number(digits)))
-    throw unsupported(`the number ${digits}`);
+  const value = type === "float" ? nearestFloat(digits) : Number(digits);
+  if (value === undefined || !Number.isFinite(value)) throw unsupported(`the number ${digits}`);
   return literal(type, doubleText(value));
+}
+
+/**
+ * The float nearest to a number; `undefined` where rounding to a double first may miss it: beside the middle of two
+ * floats.
+ */
+function nearestFloat(digits: string): number | undefined {
+  const double = Number(digits);
+  const float = Math.fround(double);
+  const other = 2 * double - float;
+  const isMiddle = double !== float && Math.fround(other) === other;
+  if (isMiddle && !(/^-?\d+$/.test(digits) && BigInt(digits) === BigInt(double))) return undefined;
+  return float;
 }
 
 /** The text of a double, in which negative zero keeps its sign. */
