@@ -55,6 +55,11 @@ export interface ResubmitResult {
    * They stay open, and can only be discarded.
    */
   readonly ofRemovedTable: number;
+  /**
+   * Number of open rows of a merge's source that are not rows to insert. They stay open: merge them again, then
+   * discard them.
+   */
+  readonly needMerge: number;
   /** Why rows still fail, most rows first. */
   readonly failures: readonly ResubmitFailure[];
 }
@@ -98,12 +103,17 @@ export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}
   const removed = ofRemovedTable(newest);
   // counted first: what fails once rows have landed would hide that
   const rowsOfRemoved = await rowsOf(newest.context, sql`${selectionSql(selection)} AND ${removed}`);
+  const merging = sql`coalesce(${quarantineNames.needsMerge}, false)`;
+  const rowsToMerge = await rowsOf(
+    newest.context,
+    sql`${selectionSql(selection)} AND NOT ${removed} AND ${merging}`,
+  );
   const finished: LandedClaim[] = [];
   const land = async (claims: readonly string[]) => {
     for (const id of claims) finished.push(await landClaim(newest, id, tests, options));
   };
   await land(await openClaims(newest.context, options));
-  const open = sql`${selectionSql(selection)} AND NOT ${removed}`;
+  const open = sql`${selectionSql(selection)} AND NOT ${removed} AND NOT ${merging}`;
   const groups = await tests(await refreshLog(newest), open);
   for (const { problem } of groups) if (problem !== undefined) throw problem;
   const failures: ResubmitFailure[] = [];
@@ -121,6 +131,7 @@ export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}
     landed: finished.reduce((sum, { rows }) => sum + rows, 0),
     stillBad,
     ofRemovedTable: rowsOfRemoved,
+    needMerge: rowsToMerge,
     version: finished.findLast(({ version }) => version !== null)?.version ?? null,
     failures: summed(failures),
     unmarked: unmarked.length === 0 ? undefined : unmarked,

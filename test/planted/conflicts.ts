@@ -336,10 +336,18 @@ export const conflictsMistakes: readonly Mistake[] = [
   {
     what: "R6: a row that kept one of a merge's source from being inserted may be gone.",
     file: "merge-actions.ts",
-    find: "return { rows: files.map(({ add: { path }, bits }) => ({ path, rows: requireBits(bits) })) };",
+    find: "return { rows: readRows(files) };",
     replace: "return {};",
     test: "operations/merge/merge-races.test.ts",
     name: "meets a deletion of the row that kept one",
+  },
+  {
+    what: "R6: a row that a merge would have updated, but for its tests, may be gone.",
+    file: "write/merge/without-sources.ts",
+    find: "withheld: { ...withheld, rows: unitedRows(withheld.rows ?? [], readRows(read)) },",
+    replace: "withheld,",
+    test: "operations/merge/merge-quarantine.test.ts",
+    name: "that SQL assigns, and conflicts",
   },
   {
     what: "V6: marks of other rows than those that were read are a conflict.",

@@ -107,7 +107,8 @@ export class TableQuarantine {
    * crashes.
    *
    * Rows are tested by the suite that the table carries and by that of the write that set them aside, unless
-   * `gate` gives other tests, or `untested` says that there shall be none.
+   * `gate` gives other tests, or `untested` says that there shall be none. Rows of a merge's source that are not
+   * rows to insert (`needs_merge`) stay open.
    *
    * @throws `QUARANTINE_INVALID` for rows whose tests are not kept (those set aside by older versions of varve,
    * or tested by TypeScript functions that `gateOptions` lacks), and if the selection names rows, and none of

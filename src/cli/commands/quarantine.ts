@@ -286,6 +286,10 @@ async function resubmit(
     printFailure(
       `warning: ${result.ofRemovedTable} open rows are of another table, which was in this place and was removed; they stay, and can be discarded`,
     );
+  if (result.needMerge > 0)
+    printFailure(
+      `warning: ${result.needMerge} open rows are of a merge's source and only a merge can bring them into the table; they stay: merge them again, then discard them`,
+    );
   if (untested === true && result.landed > 0)
     printFailure("warning: the rows were appended without tests, as --untested says");
   await printWarnings(table);

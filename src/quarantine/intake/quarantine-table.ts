@@ -37,6 +37,7 @@ export const quarantineColumns = {
   resolvedAt: "resolved_at",
   repairedAt: "repaired_at",
   note: "note",
+  needsMerge: "needs_merge",
 } as const;
 
 /** {@link quarantineColumns} as SQL. */
@@ -158,5 +159,8 @@ function fixed(): StructType {
     .timestamp(quarantineColumns.resolvedAt)
     .timestamp(quarantineColumns.repairedAt, { comment: "When a repair last changed the payload" })
     .string(quarantineColumns.note)
+    .boolean(quarantineColumns.needsMerge, {
+      comment: "True for a row of a merge's source that only a merge can bring into the table",
+    })
     .build();
 }

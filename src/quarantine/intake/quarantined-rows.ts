@@ -1,6 +1,6 @@
 import { planConversion } from "../../dialects/conversion.ts";
 import { engineTypeText, parseEngineType } from "../../dialects/engine-types.ts";
-import type { Session } from "../../engine/core/contract.ts";
+import type { Session, StagedRelation } from "../../engine/core/contract.ts";
 import { payloadSql } from "../../quality/gate/payload.ts";
 import { type Places, placesOf, placesSql } from "../../quality/model/places.ts";
 import { findField, holdsVariant } from "../../schema/fields.ts";
@@ -27,7 +27,29 @@ export async function requireAside(session: Session, aside: Places, files: reado
  * followed by the table's.
  */
 export function quarantineSql(batch: SetAsideBatch, gateSql: SqlSelect, quarantine: StructType): SqlSelect {
-  const { verdict, target, source, fitted, room, plan } = batch;
+  const { merged, source } = batch;
+  if (merged === undefined) return rowsOfSource(batch, { source, gateSql, needsMerge: false }, quarantine);
+  const { inserts } = merged;
+  const part = (from: StagedRelation, isInsert: boolean) => {
+    const own = sql`SELECT * FROM (${gateSql}) WHERE ${isInsert ? sql`` : sql`NOT `}coalesce(row IN (${inserts}), false)`;
+    return rowsOfSource(batch, { source: from, gateSql: own, needsMerge: !isInsert }, quarantine);
+  };
+  return sql`${part(source, true)} UNION ALL ${part(merged.source, false)}`;
+}
+
+/** Rows that were set aside, and the source that has them as they came. */
+interface AsideRows {
+  readonly source: StagedRelation;
+  readonly gateSql: SqlSelect;
+  readonly needsMerge: boolean;
+}
+
+function rowsOfSource(
+  batch: SetAsideBatch,
+  { source, gateSql, needsMerge }: AsideRows,
+  quarantine: StructType,
+): SqlSelect {
+  const { verdict, target, fitted, room, plan } = batch;
   const columns = fitted.columns;
   const values = findField(quarantine, quarantineColumns.values);
   if (target.schema.fields.some((field) => holdsVariant(field.type))) room.session.enableVariants();
@@ -76,6 +98,7 @@ export function quarantineSql(batch: SetAsideBatch, gateSql: SqlSelect, quaranti
     [quarantineNames.resolvedAt, sql`CAST(NULL AS TIMESTAMPTZ)`],
     [quarantineNames.repairedAt, sql`CAST(NULL AS TIMESTAMPTZ)`],
     [quarantineNames.note, text(null)],
+    [quarantineNames.needsMerge, needsMerge ? sql`TRUE` : sql`CAST(NULL AS BOOLEAN)`],
   ];
   const from = sql`(${gateSql}) AS q(${aliases}) JOIN (${source.positionedSql}) AS s`;
   const on = sql`s.${quoteName(source.positionColumns.row)} = q.${place.row} AND s.${quoteName(source.positionColumns.file)} IS NOT DISTINCT FROM q.${place.file}`;

@@ -1,9 +1,12 @@
-import { VarveError } from "../../errors.ts";
+import type { Session, StagedRelation } from "../../engine/core/contract.ts";
+import { assertInternal, VarveError } from "../../errors.ts";
 import { Gate } from "../../quality/gate/gate.ts";
+import type { SetAside } from "../../quality/gate/gate-context.ts";
 import { type GateOutcome, summarizeVerdict } from "../../quality/gate/verdict.ts";
 import { thisTable } from "../../quality/model/expectation.ts";
+import { noPlaces, placesOf, placesSql } from "../../quality/model/places.ts";
 import { suiteNeeds } from "../../quality/suite/needs.ts";
-import { sql } from "../../sql/sql.ts";
+import { type SqlName, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { locateFiles } from "../../table/scan/data-files.ts";
 import { planFiles } from "../../table/scan/scan.ts";
@@ -15,11 +18,13 @@ import type { SetAsideBatch } from "../stages/batch-stages.ts";
 import { requireAccepted } from "../stages/judge-rows.ts";
 import { liveFiles } from "../stages/live-files.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
-import { type MergeActions, placeItem, withoutInserts } from "./merge-actions.ts";
+import { type MergeActions, placeItem, tableName } from "./merge-actions.ts";
 import { mergeCounts } from "./merge-files.ts";
 import { imagesBatch, imagesSql, mergeRows } from "./merge-images.ts";
+import { type FittingMerge, setMergeMisfitsAside } from "./merge-misfits.ts";
 import type { MergePlan, MergeRun } from "./merge-plan.ts";
 import type { MergeValues } from "./merge-values.ts";
+import { withoutSources } from "./without-sources.ts";
 
 /** The tests of a merge's new rows, with the tables that they compare with. */
 export interface MergeTests {
@@ -52,28 +57,74 @@ export async function openMergeTests(
 /** A merge of which the tests have set rows aside. */
 export interface JudgedMerge {
   readonly verdict: GateOutcome;
-  /** Without the inserts of rows that were set aside or dropped. */
+  /** Without what the rows of the source would have done that were set aside or dropped. */
   readonly actions: MergeActions;
   /** For the quarantine. */
   readonly batch: Omit<SetAsideBatch, "services">;
 }
 
+/** What a merge would do, and the tests of its new rows. */
+export interface MergeToJudge {
+  readonly actions: MergeActions;
+  readonly values: MergeValues;
+  readonly tests: MergeTests;
+}
+
 /**
- * Tests the rows that a merge updates and inserts. Rows that would be inserted can be set aside or dropped like
- * those of an append; the others are accepted or rejected as a whole, because the old rows are the table's own.
+ * Tests the rows that a merge updates and inserts. Where one fails, the row of the source that it comes from is
+ * set aside or dropped with all that it would have done, and the rows of the table that it would have changed stay.
  *
- * @throws `BATCH_REJECTED`
+ * @throws `BATCH_REJECTED`, also for a failing row that comes from no row of the source; `SCHEMA_MISMATCH`
  */
 export async function judgeMerge(
   room: WriteRoom,
   plan: MergePlan,
-  {
-    actions,
-    values,
-    tests: { tests, compared, comparesWithTable },
-  }: { readonly actions: MergeActions; readonly values: MergeValues; readonly tests: MergeTests },
+  { actions: found, values, tests }: MergeToJudge,
   { history, quarantine }: Pick<MergeRun, "history" | "quarantine">,
 ): Promise<JudgedMerge> {
+  const { suite } = tests.tests;
+  const { actions, setAside }: FittingMerge =
+    suite.onMisfit === "quarantine"
+      ? await setMergeMisfitsAside(room, plan, found, values)
+      : { actions: found };
+  const judging: Judging = { room, plan, values, tests, history };
+  const { fitted, verdict } = await verdictOn(judging, actions, setAside);
+  requireAccepted(verdict);
+  const left = verdict.disposedSql === null ? undefined : await withoutFailing(judging, actions, verdict);
+  const outcome = left?.verdict ?? verdict;
+  const isChanged = verdict.tagColumn !== null || verdict.checks.some(({ repaired }) => repaired > 0);
+  if (isChanged || (outcome.quarantineSql !== null && quarantine === undefined)) throw changesRows(verdict);
+  const { inserted, updated } = mergeCounts(left?.actions ?? actions);
+  const { rows: all, quarantined, dropped } = outcome;
+  requireAllRows({ rows: all, clean: inserted + updated, quarantined, dropped });
+  const batch = {
+    verdict: outcome,
+    target: actions.clauses.target,
+    plan: { tests: tests.tests, batch: plan.batch },
+    room,
+    // Rows are set aside as they would have been inserted: a clause may make them of those of the source.
+    source: fitted,
+    fitted,
+    merged: {
+      source: actions.source.whole,
+      inserts: sql`SELECT source FROM ${actions.table} WHERE place IS NULL`,
+    },
+  };
+  return { verdict: outcome, actions: left?.actions ?? actions, batch };
+}
+
+interface Judging extends Pick<MergeToJudge, "values" | "tests"> {
+  readonly room: WriteRoom;
+  readonly plan: MergePlan;
+  readonly history: MergeRun["history"];
+}
+
+/** Tests the new rows of some actions. */
+async function verdictOn(
+  { room, plan, values, tests: { tests, compared, comparesWithTable }, history }: Judging,
+  actions: MergeActions,
+  setAside: SetAside | undefined,
+): Promise<{ readonly fitted: StagedRelation; readonly verdict: GateOutcome }> {
   const { session, fence } = room;
   const { names, clauses } = actions;
   const rows = await mergeRows(room, plan, actions, values, actions.files);
@@ -81,50 +132,109 @@ export async function judgeMerge(
   const images = sql`SELECT * FROM (${imagesSql(rows, { changedOnly: true, guarded: false })}) WHERE ${written.length === 0 ? sql`FALSE` : sql`${names.clause} IN (${written})`}`;
   const columns = rows.schema.fields.map(({ name }) => quoteName(name));
   const fitted = imagesBatch(rows, images, await session.describe(sql`SELECT ${columns} FROM (${images})`));
-  const others = comparesWithTable
+  const relations = comparesWithTable
     ? { ...compared, [thisTable]: await otherRows(room, plan, actions) }
     : compared;
   const gate = await Gate.open(session, tests.suite, fitted, {
     now: clauses.target.context.world.now(),
-    relations: others,
+    relations,
     functions: tests.functions,
     history,
     fence,
+    setAside,
   });
-  const verdict = await gate.verdict();
-  requireAccepted(verdict);
-  const batch = {
-    verdict,
-    target: clauses.target,
-    plan: { tests, batch: plan.batch },
-    room,
-    // The rows that would have been inserted are set aside, not those of the source, which a clause may change.
-    source: fitted,
-    fitted,
-  };
-  if (verdict.untouched) return { verdict, actions, batch };
-  const left = await keptActions(room, plan, actions, verdict);
-  if (left === undefined || (verdict.quarantineSql !== null && quarantine === undefined))
-    throw changesRows(verdict);
-  const { inserted, updated } = mergeCounts(left);
-  const { rows: all, quarantined, dropped } = verdict;
-  requireAllRows({ rows: all, clean: inserted + updated, quarantined, dropped });
-  return { verdict, actions: left, batch };
+  return { fitted, verdict: await gate.verdict() };
 }
 
-/** Actions without the inserts that a verdict sets aside or drops; `undefined` if it does more than that. */
-async function keptActions(
-  room: WriteRoom,
-  plan: MergePlan,
+/** A verdict of which the failing rows were taken out. */
+interface Withdrawn {
+  readonly verdict: GateOutcome;
+  readonly actions: MergeActions;
+}
+
+/** Actions without those of the rows of the source that a verdict sets aside or drops. @throws `BATCH_REJECTED` */
+async function withoutFailing(
+  judging: Judging,
   actions: MergeActions,
-  { disposedSql, tagColumn, checks }: GateOutcome,
-): Promise<MergeActions | undefined> {
-  if (disposedSql === null || tagColumn !== null || checks.some(({ repaired }) => repaired > 0))
-    return undefined;
-  const [row] = await room.session.rows(
-    sql`SELECT count(*) AS n FROM (${disposedSql}) AS d WHERE d.row IS NULL OR EXISTS (SELECT 1 FROM ${actions.table} AS a WHERE a.source = d.row AND a.place IS NOT NULL)`,
+  verdict: GateOutcome,
+): Promise<Withdrawn> {
+  const { room, plan, tests } = judging;
+  const { session } = room;
+  const { disposedSql } = verdict;
+  assertInternal(disposedSql !== null, "no row of the merge fails");
+  const table = tableName(plan);
+  await session.execute(sql`CREATE TABLE ${table} AS SELECT row FROM (${disposedSql})`);
+  const [counted] = await session.rows(
+    sql`SELECT count(*) AS n, count(row) AS known, count(DISTINCT row) AS sources, count(DISTINCT row) FILTER (row IN (SELECT source FROM ${actions.table} WHERE place IS NOT NULL)) AS updates FROM ${table}`,
   );
-  return row?.["n"] === 0n ? withoutInserts(room, plan, actions, disposedSql) : undefined;
+  const [n, known, sources, updates] = ["n", "known", "sources", "updates"].map((key) =>
+    Number(counted?.[key]),
+  );
+  if (known !== n) throw changesRows(verdict);
+  const left = await withoutSources(room, plan, actions, sql`SELECT row FROM ${table}`);
+  // The old values of rows that stay may now meet new ones.
+  if (updates !== 0 && tests.comparesWithTable) await requireStillAccepted(judging, left);
+  const { inserted, updated } = mergeCounts(left);
+  const clean = inserted + updated;
+  const isEachOne = sources === n && clean === verdict.clean;
+  return {
+    actions: left,
+    verdict: isEachOne
+      ? verdict
+      : await bySource(session, { verdict, clean, failing: table, prefix: actions.names.prefix }),
+  };
+}
+
+/** @throws `BATCH_REJECTED` */
+async function requireStillAccepted(judging: Judging, left: MergeActions): Promise<void> {
+  const { verdict } = await verdictOn(judging, left, undefined);
+  requireAccepted(verdict);
+  if (verdict.disposedSql !== null) throw changesRows(verdict);
+}
+
+interface Failing {
+  readonly verdict: GateOutcome;
+  /** Rows that are left. */
+  readonly clean: number;
+  /** A table with the numbers of the failing rows of the source. */
+  readonly failing: SqlName;
+  readonly prefix: string;
+}
+
+/** The verdict on a merge in which one row of the source changes several of the table, with each of them once. */
+async function bySource(
+  session: Session,
+  { verdict, clean, failing, prefix }: Failing,
+): Promise<GateOutcome> {
+  const { quarantineSql } = verdict;
+  const [all, first] = [quoteName(`${prefix}all`), quoteName(`${prefix}first`)];
+  const once =
+    quarantineSql === null
+      ? null
+      : sql`SELECT * EXCLUDE (${[all, first]}) REPLACE (${all} AS errors) FROM (SELECT *, list_distinct(flatten(list(errors) OVER (PARTITION BY row))) AS ${all}, row_number() OVER (PARTITION BY row) AS ${first} FROM (${quarantineSql})) WHERE ${first} = 1`;
+  const aside =
+    once === null
+      ? noPlaces
+      : placesOf(
+          (await session.rows(sql`SELECT ${placesSql(sql`file`, sql`row`)} AS places FROM (${once})`))[0]?.[
+            "places"
+          ],
+        );
+  const isQuarantined = once === null ? sql`FALSE` : sql`row IN (SELECT row FROM (${once}))`;
+  const [counted] = await session.rows(
+    sql`SELECT count(DISTINCT row) FILTER (NOT ${isQuarantined}) AS n FROM ${failing}`,
+  );
+  const dropped = Number(counted?.["n"] ?? 0);
+  const quarantined = aside.rows;
+  return {
+    ...verdict,
+    rows: clean + quarantined + dropped,
+    clean,
+    quarantined,
+    dropped,
+    aside,
+    quarantineSql: once,
+  };
 }
 
 /** The table's rows that a merge leaves as they are. */
@@ -145,7 +255,7 @@ function changesRows(verdict: GateOutcome): VarveError {
   const failed = verdict.checks.filter(({ success }) => !success).map(({ id }) => id);
   return new VarveError(
     "BATCH_REJECTED",
-    `The gate ${verdict.suite.name} would set aside or drop rows that the merge updates, or tag or repair rows, and a merge can only set inserted rows aside: ${failed.join(", ") || "a check changes values"}. Nothing was written. Correct the source.`,
+    `The gate ${verdict.suite.name} would tag or repair rows of the merge, or set aside or drop rows that come from no row of the source, and a merge can only set rows of its source aside: ${failed.join(", ") || "a check changes values"}. Nothing was written. Correct the source or the clauses.`,
     { reasons: failed, gate: summarizeVerdict(verdict) },
   );
 }

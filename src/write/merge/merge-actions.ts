@@ -5,7 +5,7 @@ import type { AddAction } from "../../protocol/actions.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
 import { joinSql, type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName, quoteName } from "../../sql/sql-text.ts";
-import type { ReadSet } from "../../table/commit/commit-request.ts";
+import type { FileRows, ReadSet } from "../../table/commit/commit-request.ts";
 import { locateFiles } from "../../table/scan/data-files.ts";
 import { planFiles } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
@@ -63,7 +63,7 @@ export const sidesOf: Readonly<Record<MergeClause["when"], Sides>> = {
 let tablesMade = 0;
 
 /** A name for a table of the session. */
-function tableName({ snapshot }: MergePlan): SqlName {
+export function tableName({ snapshot }: MergePlan): SqlName {
   return plainName(`varve_merge_${++tablesMade}_${snapshot.context.world.uuid().slice(0, 8)}`);
 }
 
@@ -167,7 +167,7 @@ async function withheldInserts(
   }
   const idle = sql`SELECT min(place) AS place FROM ${matches} GROUP BY source HAVING count(clause) = 0`;
   const files = await filesOfPlaces(session, adds, idle, true);
-  return { rows: files.map(({ add: { path }, bits }) => ({ path, rows: requireBits(bits) })) };
+  return { rows: readRows(files) };
 }
 
 function insertsOnly(clauses: readonly MergeClause[]): boolean {
@@ -242,21 +242,13 @@ async function matchesTable(
   return table;
 }
 
-/** Actions without those that insert some rows of the source, by `row` of a query. */
-export async function withoutInserts(
-  { session }: WriteRoom,
-  plan: MergePlan,
-  actions: MergeActions,
-  rows: SqlSelect,
-): Promise<MergeActions> {
-  const table = tableName(plan);
-  await session.execute(
-    sql`CREATE TABLE ${table} AS SELECT * FROM ${actions.table} AS a WHERE a.place IS NOT NULL OR NOT EXISTS (SELECT 1 FROM (${rows}) AS d WHERE d.row = a.source)`,
-  );
-  return { ...actions, table, counts: await countsOf(session, table, actions.clauses.clauses) };
+/** The positions of rows that were found in files. */
+export function readRows(files: readonly MatchedFile[]): readonly FileRows[] {
+  return files.map(({ add: { path }, bits }) => ({ path, rows: requireBits(bits) }));
 }
 
-async function countsOf(
+/** Numbers of rows by clause. */
+export async function countsOf(
   session: Session,
   table: SqlName,
   clauses: readonly MergeClause[],
@@ -268,8 +260,8 @@ async function countsOf(
 }
 
 /** The files that hold rows that change, with the places of these. */
-async function changedFiles(
-  { room, plan, adds }: FirstPass,
+export async function changedFiles(
+  { room, plan, adds }: Pick<FirstPass, "room" | "plan" | "adds">,
   table: SqlName,
 ): Promise<readonly MatchedFile[]> {
   const { snapshot, target } = plan;
@@ -284,7 +276,7 @@ async function changedFiles(
 }
 
 /** The files that hold rows at some places, and which they are if these are to be marked. */
-function filesOfPlaces(
+export function filesOfPlaces(
   session: Session,
   adds: readonly AddAction[],
   places: SqlSelect,

@@ -5,7 +5,7 @@ import { guardSql } from "../../engine/fence/row-guard.ts";
 import { assertInternal } from "../../errors.ts";
 import type { StructField, StructType } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
-import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import { quoteName } from "../../sql/sql-text.ts";
 import { firstIdentity } from "../../table/rules/write-rules.ts";
 import { planFiles } from "../../table/scan/scan.ts";
 import type { MatchedFile } from "../rewrite/rewrite-plan.ts";
@@ -102,12 +102,11 @@ export function imagesBatch(
   columns: readonly EngineColumn[],
 ): StagedRelation {
   const items = columns.map(({ name }) => quoteName(name));
-  const file = source.file === undefined ? sql`CAST(NULL AS VARCHAR)` : quoteText(source.file);
   const positionColumns = { file: `${names.prefix}file`, row: `${names.prefix}number` };
   return {
     sql: sql`SELECT ${items} FROM (${images})`,
     columns,
-    positionedSql: sql`SELECT ${[...items, sql`${file} AS ${quoteName(positionColumns.file)}`, names.number]} FROM (${images})`,
+    positionedSql: sql`SELECT ${[...items, sql`${source.file} AS ${quoteName(positionColumns.file)}`, names.number]} FROM (${images})`,
     positionColumns,
   };
 }

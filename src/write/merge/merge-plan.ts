@@ -86,7 +86,7 @@ export interface MergeResult extends RewriteResult {
   /** Rows of the source. */
   readonly sourceRows: number;
   readonly rowsInserted: number;
-  /** Where the rows are that would have been inserted, and that the tests set aside; absent if there are none. */
+  /** Where the rows of the source are that were set aside; absent if there are none. */
   readonly quarantine?: QuarantinePlace | undefined;
 }
 

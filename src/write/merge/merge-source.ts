@@ -1,14 +1,16 @@
 import { schemaOfEngine } from "../../dialects/engine-types.ts";
 import type { EngineColumn, StagedRelation } from "../../engine/core/contract.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
+import type { SetAside } from "../../quality/gate/gate-context.ts";
 import type { StructType } from "../../schema/types.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
-import { quoteName } from "../../sql/sql-text.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { sourceColumns } from "../plan/batch-target.ts";
 import { readingProgress } from "../plan/reading-progress.ts";
 import { isSnapshot, stageWriteSource } from "../plan/write-source.ts";
+import { setMisfitsAside } from "../stages/misfits.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
 import { rowBits } from "./merge-names.ts";
 import type { MergePlan, MergeRun } from "./merge-plan.ts";
@@ -18,10 +20,14 @@ export interface MergeSource {
   readonly columns: readonly EngineColumn[];
   readonly schema: StructType;
   readonly rows: number;
-  /** Its columns. */
+  /** Its columns, of the rows that are not set aside. */
   readonly sql: SqlSelect;
-  /** The file that all rows come from, if it is one. */
-  readonly file: string | undefined;
+  /** All its rows as they came, with their numbers as places. */
+  readonly whole: StagedRelation;
+  /** Those that cannot be read, or have a cell of a wrong type, if the tests set such rows aside. */
+  readonly misfits?: SetAside | undefined;
+  /** SQL of the name of the file that all rows come from; null if they do not come from one file. */
+  readonly file: SqlExpression;
   /** Its columns, and a number of each row, the same in each scan. */
   readonly numbered: (number: SqlExpression) => SqlSelect;
 }
@@ -34,15 +40,17 @@ export interface MergeSource {
  */
 export async function stageMergeSource(
   room: WriteRoom,
-  { source, target, evolves = false, fileNames }: MergePlan,
+  { source, target, evolves = false, fileNames, tests }: MergePlan,
   { signal, onProgress }: MergeRun,
 ): Promise<MergeSource> {
   const place = isVersion(source)
     ? `${freePrefix(source.schema.fields.map(({ name }) => name))}place`
     : undefined;
   const columns = sourceColumns(target, evolves);
+  const keepsMisfits = tests?.suite.onMisfit === "quarantine";
   const staged = await stageWriteSource(room.session, source, {
     columns: columns.length === 0 ? undefined : columns,
+    badCells: keepsMisfits ? "keep" : undefined,
     positions: place === undefined,
     place,
     fileNames,
@@ -54,24 +62,54 @@ export async function stageMergeSource(
   const [file] = staged.files;
   const isFile = file !== undefined && !["sql", "relation"].includes(staged.kind);
   const isMany = isFile && staged.files.length > 1;
-  const own = relation.columns.filter(({ name }) => name !== place);
-  const items = own.map(({ name }) => quoteName(name));
-  const [from, value] = numberOf(relation, { place, isMany });
-  const select = sql`SELECT ${items} FROM (${relation.sql})`;
+  const name = isFile && !isMany ? (fileNames?.get(file) ?? file) : undefined;
+  const fileSql = name === undefined ? sql`CAST(NULL AS VARCHAR)` : quoteText(name);
+  const whole = numberedRows(relation, { place, isMany, file: fileSql });
+  const { fitting, setAside } = keepsMisfits
+    ? await setMisfitsAside(room.session, whole, { columns: [], checks: [] })
+    : { fitting: whole, setAside: undefined };
+  const items = whole.columns.map((column) => quoteName(column.name));
+  const row = quoteName(whole.positionColumns.row);
   return {
-    columns: own,
-    schema: schemaOfEngine(own),
-    rows: relation.rows ?? (await countRows(room, select)),
-    file: isFile && !isMany ? (fileNames?.get(file) ?? file) : undefined,
-    sql: select,
-    numbered: (number) => sql`SELECT ${[...items, sql`${value} AS ${number}`]} FROM (${from})`,
+    columns: whole.columns,
+    schema: schemaOfEngine(whole.columns),
+    rows: relation.rows ?? (await countRows(room, whole.sql)),
+    whole,
+    misfits: setAside,
+    file: fileSql,
+    sql: fitting.sql,
+    numbered: (number) => sql`SELECT ${[...items, sql`${row} AS ${number}`]} FROM (${fitting.positionedSql})`,
+  };
+}
+
+interface Numbering {
+  readonly place: string | undefined;
+  readonly isMany: boolean;
+  readonly file: SqlExpression;
+}
+
+/** Staged rows whose places are the number of each and the one file. */
+function numberedRows(relation: StagedRelation, { place, isMany, file }: Numbering): StagedRelation {
+  const { badCells } = relation.positionColumns;
+  const columns = relation.columns.filter(({ name }) => name !== place);
+  const items = columns.map(({ name }) => quoteName(name));
+  const [from, number] = numberOf(relation, { place, isMany });
+  const prefix = freePrefix([...relation.columns.map(({ name }) => name), badCells ?? ""]);
+  const names = { file: `${prefix}file`, row: `${prefix}row` };
+  const position = [sql`${file} AS ${quoteName(names.file)}`, sql`${number} AS ${quoteName(names.row)}`];
+  const cells = badCells === undefined ? [] : [quoteName(badCells)];
+  return {
+    columns,
+    sql: sql`SELECT ${items} FROM (${relation.sql})`,
+    positionedSql: sql`SELECT ${[...items, ...position, ...cells]} FROM (${from})`,
+    positionColumns: { ...names, badCells },
   };
 }
 
 /** SQL of the rows, and of their numbers. */
 function numberOf(
   { sql: select, positionedSql, positionColumns }: StagedRelation,
-  { place, isMany }: { readonly place: string | undefined; readonly isMany: boolean },
+  { place, isMany }: Pick<Numbering, "place" | "isMany">,
 ): readonly [SqlSelect, SqlExpression] {
   if (place !== undefined) {
     const name = quoteName(place);
@@ -79,7 +117,7 @@ function numberOf(
   }
   // The rows of several files are in the order of the files, each numbered from 0.
   return isMany
-    ? [select, sql`(row_number() OVER () - 1)`]
+    ? [positionColumns.badCells === undefined ? select : positionedSql, sql`(row_number() OVER () - 1)`]
     : [positionedSql, sql`CAST(${quoteName(positionColumns.row)} AS BIGINT)`];
 }
 

@@ -44,6 +44,7 @@ async function mergeIn(room: WriteRoom, plan: MergePlan, run: MergeRun): Promise
   if (run.dryRun === true) return { ...found, outcome: "dryRun" };
   const isIdle =
     actions.counts.every((n) => n === 0) &&
+    source.misfits === undefined &&
     actions.clauses.target.changes.length === 0 &&
     batchTransaction(plan.batch) === undefined;
   if (isIdle) return found;

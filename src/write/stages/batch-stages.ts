@@ -97,6 +97,16 @@ export interface WrittenBatch extends FencedRows {
 export interface SetAsideBatch
   extends Pick<WrittenBatch, "verdict" | "target" | "source" | "fitted" | "room" | "services"> {
   readonly plan: Pick<RowsPlan, "tests" | "batch">;
+  /** For a merge: `source` has the rows that would be inserted. */
+  readonly merged?: MergedSource | undefined;
+}
+
+/** The source of a merge of which rows are set aside. */
+export interface MergedSource {
+  /** Its rows as they came, which are set aside where they are not rows to insert. */
+  readonly source: StagedRelation;
+  /** SELECT of the row numbers of those that would be inserted. */
+  readonly inserts: SqlSelect;
 }
 
 /** Files that a commit removes, and the reads that determined them. */

@@ -110,9 +110,14 @@ function badValues(cells: SqlExpression): Requirement {
 const badCellError = (cell: SqlExpression): SqlExpression =>
   sql`CASE WHEN ${cell}."column" IS NULL THEN {check_id: ${quoteText(lineCheckId)}, check_name: ${quoteText(misfitKind)}, columns: CAST([] AS VARCHAR[]), message: ${cell}.expected, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} ELSE {check_id: 'schema:' || ${cell}."column", check_name: ${quoteText(misfitKind)}, columns: [${cell}."column"], message: ${cell}."column" || CASE WHEN ${cell}.expected[1] IN ('a', 'i') THEN ' must be an ' ELSE ' must be a ' END || ${cell}.expected, observed_value: ${cell}."text", severity: 'critical', rule_fingerprint: ''} END`;
 
-function checkError(check: EnforcementCheck): SqlExpression {
-  const column = pathText(check.path);
-  return sql`{check_id: ${quoteText(`schema:${column}`)}, check_name: ${quoteText(misfitKind)}, columns: [${quoteText(column)}], message: ${quoteText(messageOf(check))}, observed_value: CAST(${check.value} AS VARCHAR), severity: 'critical', rule_fingerprint: ''}`;
+/** SQL for the error of a row whose value fails a check. */
+export function checkError(check: EnforcementCheck): SqlExpression {
+  return columnError(pathText(check.path), messageOf(check), check.value);
+}
+
+/** SQL for the error of a row whose value does not fit a column. */
+export function columnError(column: string, message: string, value: SqlExpression): SqlExpression {
+  return sql`{check_id: ${quoteText(`schema:${column}`)}, check_name: ${quoteText(misfitKind)}, columns: [${quoteText(column)}], message: ${quoteText(message)}, observed_value: CAST(${value} AS VARCHAR), severity: 'critical', rule_fingerprint: ''}`;
 }
 
 function messageOf(check: EnforcementCheck): string {

@@ -79,12 +79,12 @@ const matched = fc
           text: {
             when: "matched",
             ...own,
-            set: { v: "coalesce(t.v, '') || coalesce(s.v, '')", g: "t.g + s.g" },
+            set: { v: "coalesce(t.v, 'z') || coalesce(s.v, 'z')", g: "t.g + s.g" },
           },
           acts,
           becomes: (t, s) => ({
             id: t.id,
-            v: (t.v ?? "") + (s.v ?? ""),
+            v: (t.v ?? "z") + (s.v ?? "z"),
             g: t.g === null || s.g === null ? null : t.g + s.g,
           }),
         }

@@ -51,6 +51,7 @@ describe("a resubmission without a suite of its own", () => {
       stillBad: 2,
       version: null,
       ofRemovedTable: 0,
+      needMerge: 0,
       failures: [{ checkId: "n:values_to_be_between", message: expect.stringMatching(/^n /), rows: 2 }],
     });
     await table.quarantine.repair({ checkId: "n:values_to_be_between" }, { n: "n + 2" });

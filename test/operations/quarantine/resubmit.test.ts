@@ -98,6 +98,7 @@ describe("a quarantine", () => {
       version: null,
       failures: [],
       ofRemovedTable: 0,
+      needMerge: 0,
     });
   });
 

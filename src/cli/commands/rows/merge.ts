@@ -92,8 +92,9 @@ Examples:
   $ varve merge ./flights february.csv --on "target.id = source.id" --set "delay=source.delay" --update-when "source.delay > target.delay"
   $ varve merge ./flights february.csv --key id --delete-when "source.delay IS NULL" --update-all --insert-all --delete-missing
 
-Exit code 3 when the tests reject the new rows; nothing is written then. A suite can set rows aside that its checks fail,
-but not cells of a wrong type (onMisfit): the source must fit the types of the table.`;
+Exit code 3 when the tests reject the new rows; nothing is written then. Rows of the source that a suite sets aside, for
+failed checks or cells of a wrong type (onMisfit), change nothing. Those that would have been inserted can be resubmitted;
+the others must be merged again.`;
 
 function requireFlags(command: Command, flags: MergeFlags): void {
   const {
