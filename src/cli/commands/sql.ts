@@ -67,11 +67,12 @@ async function runStatements(statements: string | undefined, flags: SqlFlags): P
       if (table === undefined) unmade[name] = uri;
       else tables[name] = table;
     }
-    const { s3, memoryLimit } = openOptions(flags);
+    const { s3, memoryLimit, allowedPrefixes } = openOptions(flags);
     await runSql(text, {
       tables: { ...tables, ...unmade },
       s3,
       memoryLimit,
+      allowedPrefixes,
       dynamicPartitions: flags.dynamicPartitions,
       mergeSchema: flags.mergeSchema,
       retentionCheck: flags.retentionCheck ? undefined : false,

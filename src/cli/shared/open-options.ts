@@ -8,5 +8,6 @@ export function openOptions(flags: StoreFlags): OpenOptions {
   return {
     s3: customS3 ? { endpoint, region, pathStyle } : undefined,
     memoryLimit: flags.memoryLimit,
+    allowedPrefixes: flags.allowedPrefix,
   };
 }

@@ -7,6 +7,7 @@ export interface StoreFlags {
   readonly s3Region?: string | undefined;
   readonly s3PathStyle?: boolean | undefined;
   readonly memoryLimit?: number | undefined;
+  readonly allowedPrefix?: readonly string[] | undefined;
   readonly quiet?: boolean | undefined;
 }
 
@@ -24,7 +25,17 @@ export function withStoreFlags(command: Command): Command {
         "memory that DuckDB may use before it spills to disk, e.g. 512MB or 2GB",
       ).argParser(byteSize),
     )
+    .addOption(
+      new Option(
+        "--allowed-prefix <uri>",
+        "folder or URI outside of the table below which its log may name files, e.g. of another program's clone; repeatable",
+      ).argParser(repeated),
+    )
     .addOption(new Option("-q, --quiet", "no progress"));
+}
+
+function repeated(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
 }
 
 /** Adds `--format` with text or JSON, and `--json`, to a command that prints what it did. */

@@ -31,7 +31,7 @@ export function foreignStores({
       return open(uri);
     throw new VarveError(
       "PATH_OUTSIDE_TABLE",
-      `The log of ${table} refers to files below ${folder}, which is outside the table. If you trust the table's writers, add that prefix to allowedPrefixes when you open the table.`,
+      `The log of ${table} refers to files below ${folder}, which is outside the table. If you trust the table's writers, add that prefix to allowedPrefixes when you open the table (--allowed-prefix on the command line).`,
       { uri: folder, store: table, allowed },
     );
   };

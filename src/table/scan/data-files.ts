@@ -63,7 +63,7 @@ export class LogPaths {
     if (foreignStore === undefined) {
       throw new VarveError(
         "PATH_OUTSIDE_TABLE",
-        `The log of ${own.uri} refers to the file ${uri}, which is outside the table. If you trust the table's writers, add its folder to allowedPrefixes when you open the table.`,
+        `The log of ${own.uri} refers to the file ${uri}, which is outside the table. If you trust the table's writers, add its folder to allowedPrefixes when you open the table (--allowed-prefix on the command line).`,
         { path: uri, store: own.uri },
       );
     }
