@@ -222,7 +222,8 @@ export abstract class TableReader {
    * Reads the change data feed: rows inserted, deleted and updated from one version to another, both
    * inclusive, with `_change_type`, `_commit_version` and `_commit_timestamp`, oldest version first. `to`
    * defaults to the newest version. Each version is read under its own definition; columns that were renamed,
-   * partitioned or mapped otherwise since then appear under their names of the last version.
+   * partitioned or mapped otherwise since then appear under their names of the last version, with the widest type
+   * that they had in the range.
    *
    * @throws `CHANGES_RANGE_INVALID`, `CHANGES_UNAVAILABLE` naming the version that has no feed
    *

@@ -88,6 +88,43 @@ describe("changes over a range in which the table's definition changes", () => {
     ]);
   });
 
+  it("show columns as wide as they were, where a restore took back that they were made wider", async () => {
+    const wide = { "delta.enableTypeWidening": "true" };
+    const columns = schema().integer("id").struct("s", schema().array("l", "short"));
+    const table = await createTable(join(freshFolder(), "t"), {
+      schema: columns,
+      properties: { ...fed, ...wide },
+    });
+    await table.append([{ id: 1, s: { l: [1] } }]);
+    await table.alter({ alterColumns: { id: { type: "long" }, "s.l.element": { type: "integer" } } });
+    await table.append([{ id: 5_000_000_000n, s: { l: [70_000] } }]);
+    await table.restore(1);
+    await table.append([{ id: 3, s: { l: [3] } }]);
+    const row = (id: number, item: number, type: string, version: number) =>
+      JSON.stringify({ id, s: { l: [item] }, _change_type: type, _commit_version: version });
+    const restored = [row(5_000_000_000, 70_000, "delete", 4), row(3, 3, "insert", 5)];
+    expect(await changesOf(table, 4)).toEqual([...restored].sort());
+    const all = [row(1, 1, "insert", 1), row(5_000_000_000, 70_000, "insert", 3), ...restored];
+    expect(await changesOf(table, 0)).toEqual(all.sort());
+    expect(await changesOf(table, 5)).toEqual([row(3, 3, "insert", 5)]);
+    expect((await table.changes({ from: 5 })).columns[0]).toMatchObject({ name: "id", type: "INTEGER" });
+    expect((await table.changes({ from: 3 })).columns[0]).toMatchObject({ name: "id", type: "BIGINT" });
+  });
+
+  it("begin with the commit that changes the definition", async () => {
+    const table = await made({}, ["p"]);
+    await table.append([{ id: 1, p: "x", s: { a: 1, b: "b" } }]);
+    await table.overwrite([{ id: 2, p: "y", s: { a: 2, b: "b" } }], {
+      overwriteSchema: true,
+      partitionBy: [],
+    });
+    const found = (await changesOf(table, 2)).map((text) => JSON.parse(text));
+    expect(found.map(({ id, p, _change_type }) => [id, p, _change_type])).toEqual([
+      [1, "x", "delete"],
+      [2, "y", "insert"],
+    ]);
+  });
+
   it("are refused where values of a column are none of its type now", async () => {
     const table = await made({});
     await table.append([{ id: 1, p: "x", s: null }]);

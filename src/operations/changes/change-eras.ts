@@ -19,6 +19,13 @@ export interface Era {
   readonly last: number;
 }
 
+/** Columns of a range of changes, and what they were in the eras of it. */
+export interface ChangeColumns {
+  readonly definitions: readonly VersionDefinition[];
+  readonly eras: readonly Era[];
+  readonly shown: StructType;
+}
+
 /**
  * Cuts a table's definitions into as few eras as possible, the newest first. A definition under which the newer ones'
  * reader would not find or understand the values ends an era: other partition columns, column mapping that was taken
@@ -43,28 +50,61 @@ function fits(definitions: readonly VersionDefinition[], index: number, last: nu
 }
 
 /**
- * The columns of a range's last version, over the columns that an era's files are read as: SQL for each, by what the
- * column was in the era; null where it was none.
+ * The columns of a range's last version, each with the widest type that it had in the range: a restore takes back
+ * that a column was made wider, but not the values that were written since.
+ */
+export function shownSchema(definitions: readonly VersionDefinition[], eras: readonly Era[]): StructType {
+  const now = definitions.at(-1);
+  assertInternal(now !== undefined, "changes of a table without a definition");
+  const fields = now.schema.fields.map((field) => {
+    const types = eras.map((_, index) => columnThen(definitions, eras, index, field)?.type ?? field.type);
+    return { ...field, type: types.reduce(widerType, field.type) };
+  });
+  return { type: "struct", fields };
+}
+
+/** The one of two types that holds the values of both, part by part; the first where neither does. */
+function widerType(one: DeltaType, other: DeltaType): DeltaType {
+  if (typeof one === "string" || typeof other === "string" || one.type !== other.type)
+    return other !== "void" && canReadWidened(one, other) ? other : one;
+  if (one.type === "array" && other.type === "array")
+    return { ...one, elementType: widerType(one.elementType, other.elementType) };
+  if (one.type === "map" && other.type === "map") {
+    const keyType = widerType(one.keyType, other.keyType);
+    return { ...one, keyType, valueType: widerType(one.valueType, other.valueType) };
+  }
+  if (one.type === "struct" && other.type === "struct") {
+    const fields = one.fields.map((field) => {
+      const old = findField(other, field.name);
+      return old === undefined ? field : { ...field, type: widerType(field.type, old.type) };
+    });
+    return { type: "struct", fields };
+  }
+  return canReadWidened(one, other) ? other : one;
+}
+
+/**
+ * The columns of a range, over the columns that an era's files are read as: SQL for each, by what the column was in
+ * the era; null where it was none.
  *
+ * @param shown columns of the last version, by {@link shownSchema}
  * @param index of the era
  * @param version one of the era's, for the message
  * @throws `CHANGES_UNAVAILABLE` for a column whose values of that time are not all values of its type now
  */
 export function columnsThen(
-  definitions: readonly VersionDefinition[],
-  eras: readonly Era[],
+  { definitions, eras, shown }: ChangeColumns,
   index: number,
   version: number,
 ): SqlExpression[] {
-  const now = definitions.at(-1);
-  assertInternal(now !== undefined, "changes of a table without a definition");
-  return now.schema.fields.map((field) => {
+  const last = definitions.at(-1)?.version ?? version;
+  return shown.fields.map((field) => {
     const type = readTypeText(field.type);
     const name = quoteName(field.name);
     const old = columnThen(definitions, eras, index, field);
     if (old === undefined || isUntypedField(old)) return sql`CAST(NULL AS ${type}) AS ${name}`;
     const change = typeChange(old.type, field.type, [field.name]);
-    if (change !== undefined) throw unavailable(version, now.version, change);
+    if (change !== undefined) throw unavailable(version, last, change);
     const same = typeText(old.type) === typeText(field.type);
     return same
       ? sql`${quoteName(old.name)} AS ${name}`

@@ -108,10 +108,19 @@ function definitionIndex(definitions: VersionDefinition[], state: State, version
  */
 async function stateAt(last: LogSnapshot, from: number): Promise<State> {
   if (from === 0) return { protocol: last.protocol, metadata: last.metadata };
+  const before = await stateOf(last, from - 1);
+  const state = before ?? (await stateOf(last, from));
+  if (state === undefined) throw gone(from);
+  return state;
+}
+
+/** Protocol and metadata of a version; `undefined` if the log does not reach back to it any more. */
+async function stateOf(last: LogSnapshot, version: number): Promise<State | undefined> {
   try {
-    return await openLog(last.context, { version: from });
+    return await openLog(last.context, { version });
   } catch (error) {
-    throw isVarveError(error, "VERSION_NOT_FOUND") ? gone(from, error) : error;
+    if (isVarveError(error, "VERSION_NOT_FOUND")) return undefined;
+    throw error;
   }
 }
 
@@ -123,7 +132,7 @@ async function commitOf(last: LogSnapshot, version: number): Promise<Action[]> {
   }
 }
 
-function gone(version: number, cause: unknown): VarveError {
+function gone(version: number, cause?: unknown): VarveError {
   const message = `Cannot read the changes of version ${version}: its commit is no longer in the log. Start at a later version.`;
   return new VarveError("CHANGES_UNAVAILABLE", message, { version }, cause);
 }

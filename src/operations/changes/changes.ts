@@ -12,7 +12,7 @@ import { locateFiles } from "../../table/scan/data-files.ts";
 import { mappingModeOf, scanColumns, scanFile } from "../../table/scan/scan.ts";
 import type { ScanColumn, ScanFile } from "../../table/scan/scan-columns.ts";
 import { type FileRelation, scanFiles } from "../../table/scan/scan-files.ts";
-import { columnsThen, erasOf } from "./change-eras.ts";
+import { columnsThen, erasOf, shownSchema } from "./change-eras.ts";
 import { type ChangedFile, changedFiles, type VersionDefinition } from "./change-files.ts";
 
 /** A version, or the time of one. */
@@ -31,8 +31,8 @@ export interface ChangesOptions {
 }
 
 /**
- * Row changes as a relation of one session: the table's columns at version `to`, and the three columns of the
- * feed.
+ * Row changes as a relation of one session: the table's columns at version `to`, each with the widest type that it
+ * had in the range, and the three columns of the feed.
  */
 export interface ChangesRelation extends FileRelation {
   readonly from: number;
@@ -67,6 +67,7 @@ export async function planChanges(
     signal,
   );
   const eras = erasOf(definitions);
+  const shown = shownSchema(definitions, eras);
   const parts: SqlSelect[] = [];
   for (const [index, era] of eras.entries()) {
     const then = definitions[era.last];
@@ -77,7 +78,7 @@ export async function planChanges(
     );
     if (then === undefined || own.length === 0) continue;
     const columns = [
-      ...columnsThen(definitions, eras, index, own[0]?.file.version ?? then.version),
+      ...columnsThen({ definitions, eras, shown }, index, own[0]?.file.version ?? then.version),
       ...feedNames,
     ];
     for (const relation of await scanEra(session, context, then, own))
@@ -86,7 +87,7 @@ export async function planChanges(
   const empty = await scanFiles(
     session,
     context,
-    [...scanColumns(last, mappingModeOf(last), {}), ...feed(true)],
+    [...scanColumns({ ...last, schema: shown }, mappingModeOf(last), {}), ...feed(true)],
     [],
     mappingModeOf(last),
   );
