@@ -105,6 +105,43 @@ describe("MERGE INTO", () => {
     }
   });
 
+  it.each([
+    "s.id + CAST('abc' AS INT) = t.id",
+    "CAST('abc' AS INT) + t.id = s.id",
+    "t.id = s.id AND t.id = CAST('abc' AS INT)",
+    "t.id = s.id AND s.n = CAST('abc' AS INT)",
+  ])("refuses ON %s, whose constant cannot be computed, for every clause", async (on) => {
+    const { t, s } = await tables();
+    const clauses = [upsert, "WHEN NOT MATCHED THEN INSERT *", "WHEN NOT MATCHED BY SOURCE THEN DELETE"];
+    for (const clause of clauses)
+      await expect(
+        runSql(`MERGE INTO t USING s ON ${on} ${clause}`, { tables: { t, s } }),
+      ).rejects.toMatchObject({
+        code: "SQL_FAILED",
+        message: expect.stringContaining("cannot be evaluated for some row"),
+      });
+    expect((await rows(t)).length).toBe(3);
+  });
+
+  it.each([
+    "t.v <> 'a' AND CAST(t.v AS INT) = s.id",
+    "CAST(t.v AS INT) = s.id AND t.v <> 'a'",
+    "s.v <> 'A' AND CAST(s.v AS INT) = t.id",
+  ])("does not compute a part of ON %s for rows that another part leaves out", async (on) => {
+    const { t, s } = await tables();
+    await runSql("DELETE FROM t WHERE id <> 1; DELETE FROM s WHERE id <> 1", { tables: { t, s } });
+    await runSql("INSERT INTO t VALUES (4, '4', 40); INSERT INTO s VALUES (5, '5', 500)", {
+      tables: { t, s },
+    });
+    await runSql(`MERGE INTO t USING s ON ${on} WHEN NOT MATCHED BY SOURCE THEN UPDATE SET n = 0`, {
+      tables: { t, s },
+    });
+    expect(await rows(t)).toEqual([
+      [1, "a", 0],
+      [4, "4", 0],
+    ]);
+  });
+
   it("names columns that only one side has without the side, and fields before sides", async () => {
     const folder = freshFolder();
     const t = await createTable(join(folder, "t"), {

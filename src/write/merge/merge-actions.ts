@@ -125,6 +125,10 @@ async function actionsTable(pass: FirstPass): Promise<Pick<MergeActions, "table"
   const guardedRows =
     on.source === undefined ? rows : sql`SELECT * FROM (${rows}) AS ${names.source} WHERE ${on.source}`;
   const matches = await matchesTable(pass, { target, source: guardedRows, on: on.on, acts: acts.matched });
+  await requireTested(pass, matches, [
+    ...(on.target === undefined ? [] : [target]),
+    ...(on.source === undefined ? [] : [guardedRows]),
+  ]);
   await refuseSeveralMatches({ room, plan, names, clauses, target, rows, matches });
   const withheld = await withheldInserts(pass, matches);
   const arms: SqlSelect[] = [];
@@ -148,6 +152,21 @@ async function actionsTable(pass: FirstPass): Promise<Pick<MergeActions, "table"
   await room.session.execute(sql`CREATE TABLE ${table} AS ${select}`, [], { signal });
   await room.session.execute(sql`DROP TABLE ${matches}`);
   return { table, withheld };
+}
+
+/**
+ * Tests the rows of sides that the join may have left out: the engine reads neither side of one that no rows can
+ * meet, as with a constant that cannot be computed.
+ */
+async function requireTested(
+  { room: { session }, source, adds }: FirstPass,
+  matches: SqlName,
+  tested: readonly SqlSelect[],
+): Promise<void> {
+  if (tested.length === 0 || source.rows === 0 || adds.length === 0) return;
+  const [match] = await session.rows(sql`SELECT 1 FROM ${matches} LIMIT 1`);
+  if (match !== undefined) return;
+  for (const rows of tested) await session.rows(sql`SELECT count(*) FROM (${rows})`);
 }
 
 /**

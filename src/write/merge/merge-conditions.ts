@@ -56,11 +56,13 @@ export async function clauseCondition(
   return sql`(${guarded(term, text)} IS TRUE)`;
 }
 
+type Side = "target" | "source";
+
 /** The condition by which both sides are joined, in parts. */
 export interface JoinCondition {
   /** SQL over both sides, for the join. */
   readonly on: SqlExpression;
-  /** SQL over one side that ends the statement at a row for which a part cannot be evaluated; TRUE for others. */
+  /** SQL over one side that is TRUE, or ends the statement at a row for which a part cannot be evaluated. */
   readonly target?: SqlExpression | undefined;
   readonly source?: SqlExpression | undefined;
 }
@@ -74,19 +76,49 @@ export interface JoinCondition {
 export async function joinCondition(scope: MergeScope, on: MergeCondition): Promise<JoinCondition> {
   if (on.term === undefined)
     return { on: await booleanOver(scope.fenced, on.text, relationsOf(scope, "both")) };
-  const terms = on.conjuncts ?? [on.term];
-  const parts: SqlExpression[] = [];
-  const tests: Record<"target" | "source", SqlExpression[]> = { target: [], source: [] };
-  for (const term of terms) {
-    const side = term.fails === undefined ? undefined : await onlySide(scope, term.fails);
-    parts.push(term.fails === undefined || side !== undefined ? term.sql : guarded(term, on.text));
-    if (side !== undefined && term.fails !== undefined) tests[side].push(term.fails);
-  }
-  const test = (fails: readonly SqlExpression[]) =>
-    fails.length === 0
-      ? undefined
-      : sql`(CASE WHEN ${joinSql(fails, sql` OR `)} THEN ${failure(on.text)} ELSE TRUE END)`;
-  return { on: joinSql(parts, sql` AND `), target: test(tests.target), source: test(tests.source) };
+  const parts: ConditionPart[] = [];
+  for (const term of on.conjuncts ?? [on.term]) parts.push(await partOf(scope, term));
+  return {
+    on: joinSql(
+      parts.map(({ term, fails }) =>
+        term.fails === undefined || fails !== undefined ? term.sql : guarded(term, on.text),
+      ),
+      sql` AND `,
+    ),
+    target: sideTest(parts, "target", on.text),
+    source: sideTest(parts, "source", on.text),
+  };
+}
+
+interface ConditionPart {
+  readonly term: Term;
+  /** The side that it is about, if it is about one alone. */
+  readonly about: Side | undefined;
+  /** The side by whose values alone it fails. */
+  readonly fails: Side | undefined;
+}
+
+async function partOf(scope: MergeScope, term: Term): Promise<ConditionPart> {
+  const onlyOf = ([side, other]: readonly Side[]) => (other === undefined ? side : undefined);
+  const about = onlyOf(await sidesUsed(scope, term.sql));
+  if (term.fails === undefined) return { term, about, fails: undefined };
+  const sides = await sidesUsed(scope, term.fails);
+  return { term, about, fails: sides.length === 0 ? about : onlyOf(sides) };
+}
+
+/** Tests the parts that fail by values of one side, in their order: those that join it only for rows that are left. */
+function sideTest(parts: readonly ConditionPart[], side: Side, text: string): SqlExpression | undefined {
+  const own = parts.filter(({ about }) => about === side);
+  const tested = [...own, ...parts.filter((part) => part.about !== side && part.fails === side)];
+  const last = tested.findLastIndex(({ fails }) => fails === side);
+  if (last < 0) return undefined;
+  const cases = tested.slice(0, last + 1).flatMap((part, index) => {
+    const { term } = part;
+    const fails = part.fails === side ? [sql`WHEN ${term.fails ?? sql`FALSE`} THEN ${failure(text)}`] : [];
+    const left = index < last && part.about === side ? [sql`WHEN ${term.sql} IS NOT TRUE THEN TRUE`] : [];
+    return [...fails, ...left];
+  });
+  return sql`(CASE ${joinSql(cases, sql` `)} ELSE TRUE END)`;
 }
 
 /** A translated condition that ends the statement where it cannot be evaluated. */
@@ -99,17 +131,11 @@ function failure(text: string): SqlExpression {
   return sql`error(${quoteText(message)})`;
 }
 
-/** The side whose columns alone a translated expression uses, if it is one. */
-async function onlySide(
-  { fenced, target, source }: MergeScope,
-  expression: SqlExpression,
-): Promise<"target" | "source" | undefined> {
+/** The sides whose columns a translated expression uses. */
+async function sidesUsed({ fenced, target, source }: MergeScope, expression: SqlExpression): Promise<Side[]> {
   const qualifiers = new Set((await columnPaths(fenced, expression)).map(([first = ""]) => foldName(first)));
-  const uses = {
-    target: qualifiers.has(foldName(target.relation)),
-    source: qualifiers.has(foldName(source.relation)),
-  };
-  return uses.target === uses.source ? undefined : uses.target ? "target" : "source";
+  const relations = { target, source };
+  return (["target", "source"] as const).filter((side) => qualifiers.has(foldName(relations[side].relation)));
 }
 
 /** Names of the columns of a table that expressions may use; those of the other side may be among them. */
