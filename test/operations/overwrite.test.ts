@@ -127,6 +127,19 @@ describe("overwrite", () => {
     expect(await ids(table)).toEqual([1, 2, 30, 40, 50]);
   });
 
+  it("takes the partition of the text null for another one than the partition without a value", async () => {
+    await using table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id").string("p"),
+      partitionBy: ["p"],
+    });
+    await table.append([
+      { id: 1, p: null },
+      { id: 2, p: "null" },
+    ]);
+    await table.overwrite([{ id: 3, p: "null" }], { dynamicPartitions: true });
+    expect((await rowsOf(table)).map(({ id }) => Number(id))).toEqual([1, 3]);
+  });
+
   it.each([
     ["the partitions of the new rows", { dynamicPartitions: true }],
     ["a condition on them", { replaceWhere: "region = 'north' AND year = 2024" }],

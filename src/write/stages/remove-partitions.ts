@@ -56,17 +56,40 @@ export function partitionsOf(
   live: readonly AddAction[],
   data: StagedData,
 ): RemovedFiles {
-  const fields = partitionFields(target);
-  const keyOf = (values: PartitionValues) =>
-    JSON.stringify(
-      fields.map(({ field, physical }) =>
-        String(decodePartitionValue(field.type, partitionText(values, physical), [field.name])),
-      ),
-    );
-  const partitions = new Map(data.files.map((file) => [keyOf(file.partitionValues), file.partitionValues]));
-  const files = live.filter((file) => partitions.has(keyOf(file.partitionValues)));
-  const predicates = [...partitions.values()].map((values) => partitionPredicate(fields, values));
+  const { predicates, includes } = partitionsWith(target, data.files);
+  const files = live.filter(includes);
   return { files, reads: { predicates, files: files.map((file) => file.path) } };
+}
+
+/** Some partitions of a table. */
+export interface Partitions {
+  /** One for each of them. */
+  readonly predicates: readonly Predicate[];
+  /** Whether a file of the table is in one of them. */
+  readonly includes: (file: Pick<AddAction, "partitionValues">) => boolean;
+}
+
+/** The partitions that files are in. */
+export function partitionsWith(
+  target: BatchTarget,
+  files: readonly Pick<AddAction, "partitionValues">[],
+): Partitions {
+  const fields = partitionFields(target);
+  const keyOf = ({ partitionValues }: Pick<AddAction, "partitionValues">) =>
+    JSON.stringify(
+      fields.map(({ field, physical }) => {
+        const value = decodePartitionValue(field.type, partitionText(partitionValues, physical), [
+          field.name,
+        ]);
+        // A text may read "null".
+        return value === null ? null : String(value);
+      }),
+    );
+  const partitions = new Map(files.map((file) => [keyOf(file), file.partitionValues]));
+  return {
+    predicates: [...partitions.values()].map((values) => partitionPredicate(fields, values)),
+    includes: (file) => partitions.has(keyOf(file)),
+  };
 }
 
 type PartitionValues = Readonly<Record<string, string | null>>;
