@@ -202,6 +202,7 @@ export type { ColumnGain, LayoutGain } from "./write/layout/layout-gain.ts";
 export type { LayoutKind } from "./write/layout/layout-plan.ts";
 export type { MergeResult } from "./write/merge/merge-plan.ts";
 export type {
+  Compaction,
   QuarantinePlace,
   TypedColumnName,
   WriteProgress,

@@ -4,6 +4,7 @@ import { addedRows, writeTests } from "../write/plan/plan-rows.ts";
 import type { WriteOptions, WriteOutcome } from "../write/plan/write-options.ts";
 import type { WriteSource } from "../write/plan/write-source.ts";
 import { landedBefore, runPlan } from "../write/write-pipeline.ts";
+import { thenCompact } from "./auto-compact.ts";
 import { writeServices } from "./write-services.ts";
 
 /**
@@ -28,5 +29,5 @@ export async function append(
     { source, tests: writeTests(target.metadata.configuration, options) },
     options,
   );
-  return runPlan(plan, writeServices(target, options));
+  return thenCompact(snapshot, await runPlan(plan, writeServices(target, options)), options.signal);
 }

@@ -4,6 +4,7 @@ import type { RewriteOutcome } from "../write/rewrite/commit-rewrite.ts";
 import type { RewriteOptions, RewritePlan } from "../write/rewrite/rewrite-plan.ts";
 import { runRewrite } from "../write/rewrite/run-rewrite.ts";
 import { refuseAppendOnly } from "./append-only.ts";
+import { thenCompact } from "./auto-compact.ts";
 
 /**
  * Deletes the rows for which a condition is true, in one commit.
@@ -25,7 +26,7 @@ export async function deleteRows(
   refuseAppendOnly(target);
   const { txn, batchId, userMetadata, targetFileBytes, condition, readsTable, subqueries, ...run } = options;
   const predicate = JSON.stringify(where === undefined ? [] : [where]);
-  return runRewrite(
+  const done = await runRewrite(
     {
       target,
       snapshot,
@@ -40,4 +41,5 @@ export async function deleteRows(
     },
     run,
   );
+  return thenCompact(snapshot, done, run.signal);
 }

@@ -79,6 +79,13 @@ export interface OptimizeOutcome extends OptimizeResult {
   readonly maintenance?: Promise<MaintenanceOutcome> | undefined;
 }
 
+/** The files that an automatic compaction looks at. */
+export interface AutomaticChoice {
+  readonly files: readonly AddAction[];
+  /** SQL of their partitions, for the history; none for a table without partitions. */
+  readonly partitions: readonly string[];
+}
+
 /**
  * Bytes of memory for a sort where the table has no limit: more does not make it faster, because what does not fit
  * is written to disk once.
@@ -90,18 +97,20 @@ const sortMemory = 640 * 1024 * 1024;
  * the table's clustering), or purges deleted rows. Readers, the change feed and appends are not affected, row ids
  * stay, and earlier versions keep their files until a vacuum.
  *
+ * @param automatic what an automatic compaction looks at, in place of the files that `where` selects
  * @throws `INVALID_ARGUMENT` as `planLayout` and `chosenFiles`; `CONFLICT_…` if another writer changed one of the
  * files meanwhile; `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
  */
 export async function optimize(
   snapshot: LogSnapshot,
   options: OptimizeOptions = {},
+  automatic?: AutomaticChoice,
 ): Promise<OptimizeOutcome> {
   const target = await existingTarget(snapshot);
-  const plan = planLayout(target, snapshot, options);
+  const plan = planLayout(target, snapshot, { ...options, automatic: automatic?.partitions });
   const memoryLimit = snapshot.context.memoryLimit ?? sortMemory;
   const work = async (room: WriteRoom): Promise<OptimizeOutcome> => {
-    const files = await chosenFiles(target, snapshot, options.where, options.signal);
+    const files = automatic?.files ?? (await chosenFiles(target, snapshot, options.where, options.signal));
     const bins = await plan.bins(room, files);
     const found: OptimizeResult = {
       outcome: "unchanged",

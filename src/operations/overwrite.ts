@@ -8,6 +8,7 @@ import type { RowsPlan } from "../write/plan/write-plan.ts";
 import type { WriteSource } from "../write/plan/write-source.ts";
 import { landedBefore, runPlan } from "../write/write-pipeline.ts";
 import { refuseAppendOnly } from "./append-only.ts";
+import { thenCompact } from "./auto-compact.ts";
 import { writeServices } from "./write-services.ts";
 
 /** What an overwrite replaces; by default the whole table. */
@@ -54,7 +55,7 @@ export async function overwrite(
     schema: schema ?? added.schema,
     operation: { name: "WRITE", parameters: { mode: "Overwrite", ...parameters } },
   };
-  return runPlan(plan, writeServices(target, options));
+  return thenCompact(snapshot, await runPlan(plan, writeServices(target, options)), options.signal);
 }
 
 interface Replacement {

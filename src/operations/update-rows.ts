@@ -14,6 +14,7 @@ import { runRewrite } from "../write/rewrite/run-rewrite.ts";
 import { isRefusal } from "../write/write-services.ts";
 import { refuseAppendOnly } from "./append-only.ts";
 import { assignedPath, refuseIdentity, refuseTwice, requirePath } from "./assigned-paths.ts";
+import { thenCompact } from "./auto-compact.ts";
 import { writeServices } from "./write-services.ts";
 
 /** Which rows are updated, and how. */
@@ -69,7 +70,7 @@ export async function updateRows(
   };
   const { history, rejections } = writeServices(target, { gateOptions, recordRejection, signal: run.signal });
   try {
-    return await runRewrite(plan, { ...run, history });
+    return await thenCompact(snapshot, await runRewrite(plan, { ...run, history }), run.signal);
   } catch (error) {
     const { tests, batch } = plan;
     if (tests === undefined || rejections === undefined || run.dryRun === true || !isRefusal(error))

@@ -208,13 +208,18 @@ const table = {
     ...bookkeeping,
     harmless: true,
   }),
-  // what other engines do
-  autoOptimize: others(values.boolean, "lay out files while writing"),
-  "autoOptimize.autoCompact": others(
+  autoOptimize: optional(values.boolean, "older name of autoOptimize.autoCompact", { harmless: true }),
+  "autoOptimize.autoCompact": optional(
     values.oneOf(["true", "false", "auto", "legacy"]),
-    "compact small files after a write",
+    "a write is followed by a compaction of its partitions",
+    { harmless: true },
   ),
-  "autoOptimize.optimizeWrite": others(values.boolean, "shuffle rows before a write"),
+  "autoOptimize.optimizeWrite": optional(
+    values.boolean,
+    "a write makes few files a partition, as writes of varve always do",
+    { harmless: true },
+  ),
+  // what other engines do
   tuneFileSizesForRewrites: others(values.boolean, "smaller files for tables that are rewritten often"),
   castIcebergTimeType: others(values.boolean, "read Iceberg's time as long"),
   checkpointRetentionDuration: others(values.interval, "age at which checkpoints may be removed"),

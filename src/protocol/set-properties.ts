@@ -1,5 +1,6 @@
 import { VarveError } from "../errors.ts";
 import { nearestName } from "../util/nearest-name.ts";
+import { minFilesKey, minFilesValues } from "./auto-compaction.ts";
 import { constraintPrefix } from "./constraint-names.ts";
 import {
   type Configuration,
@@ -24,7 +25,7 @@ export interface RequestedProperties {
 /**
  * Validates properties to be set on a new or existing table against the table of properties.
  *
- * Keys that do not begin with `delta.` are the caller's own, and are not validated.
+ * Keys that do not begin with `delta.` are the caller's own, and are not validated, except those that varve reads.
  *
  * @throws `INVALID_ARGUMENT` for a key that is unknown, naming the nearest one, or cannot be set, and for a
  * value that the property cannot have
@@ -65,6 +66,11 @@ const bookkeepingReason = "it belongs to the table's own bookkeeping";
 function storedText(key: string, value: string): string {
   const name = findProperty(key);
   if (name !== undefined) return storedValue(name, value);
+  if (key === minFilesKey && minFilesValues.parse(value) === undefined)
+    throw invalid(
+      key,
+      `The property ${key} cannot be ${JSON.stringify(value)}: it must be ${minFilesValues.expected}.`,
+    );
   const family = propertyFamilies.find((prefix) => key.startsWith(prefix) && key.length > prefix.length);
   if (family !== undefined || !key.toLowerCase().startsWith("delta.")) return value;
   const nearest = nearestName(key, propertyNames.map(propertyKey));

@@ -3,6 +3,7 @@ import type { EngineColumn } from "../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
+import { thenCompact } from "../operations/auto-compact.ts";
 import { writeServices } from "../operations/write-services.ts";
 import {
   currentPayloadSql,
@@ -144,7 +145,7 @@ async function addClaimed(
   };
   // Rows that are refused again stay in the quarantine, which says why.
   const services = { ...writeServices(target, options), rejections: undefined };
-  const result = await runPlan(plan, services);
+  const result = await thenCompact(now, await runPlan(plan, services), options.signal);
   await result.maintenance;
   return result.outcome === "committed" ? { landed: result.version } : endOf(now, claim);
 }

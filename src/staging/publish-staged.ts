@@ -1,10 +1,11 @@
 import { assertInternal, isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
+import { thenCompact } from "../operations/auto-compact.ts";
 import { writeServices } from "../operations/write-services.ts";
 import type { Suite } from "../quality/model/suite.ts";
 import { rejectionLog } from "../rejections/rejection-log.ts";
-import type { FailedStep, MaintenanceOutcome } from "../table/commit/log-maintenance.ts";
+import { type FailedStep, joinedMaintenance } from "../table/commit/log-maintenance.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import type { JsonObject } from "../util/json.ts";
@@ -179,16 +180,6 @@ async function tidyPublished(version: number, work: () => Promise<void>): Promis
   }
 }
 
-function withWarnings(
-  version: number,
-  maintenance: Promise<MaintenanceOutcome> | undefined,
-  warnings: readonly FailedStep[],
-): Promise<MaintenanceOutcome> | undefined {
-  if (warnings.length === 0) return maintenance;
-  const begun = maintenance ?? Promise.resolve({ version, checksumWritten: false, warnings: [] });
-  return begun.then((report) => ({ ...report, warnings: [...report.warnings, ...warnings] }));
-}
-
 async function publishOnce(
   now: LogSnapshot,
   batch: StagedBatch,
@@ -217,7 +208,8 @@ async function publishOnce(
   const plan: WritePlan = asItIs
     ? await asStaged(now, batch, audit, aside)
     : await stagedPlan(now, batch, suite, { gate, gateOptions: options.gateOptions, place: aside });
-  const result = await runPlan(plan, writeServices(plan.target, options));
+  const written = await runPlan(plan, writeServices(plan.target, options));
+  const result = await thenCompact(now, written, options.signal);
   const { outcome } = result;
   assertInternal(outcome !== "unchanged", "a publication records that its batch is applied");
   const warnings = await tidyPublished(result.version, async () => {
@@ -225,12 +217,16 @@ async function publishOnce(
     if (!asItIs && outcome === "committed") await deleteStagedFiles(now.context, batch);
     await forgetStaged(now.context, batch.id);
   });
+  const failed = { version: result.version, checksumWritten: false, warnings };
   return {
     ...result,
     outcome,
     gate: audit.gate,
     reaudited: !holds,
-    maintenance: withWarnings(result.version, result.maintenance, warnings),
+    maintenance:
+      warnings.length === 0
+        ? result.maintenance
+        : joinedMaintenance(result.version, result.maintenance, Promise.resolve(failed)),
   };
 }
 

@@ -22,7 +22,13 @@ import { isPrimitive, pathText, typeText } from "../schema/type-names.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
 import type { RewriteOutcome } from "../write/rewrite/commit-rewrite.ts";
 import type { SubqueryTables, TranslatedValue } from "../write/rewrite/rewrite-plan.ts";
-import { type StatementContext, type StatementResult, type StatementTable, tableText } from "./contract.ts";
+import {
+  afterCompaction,
+  type StatementContext,
+  type StatementResult,
+  type StatementTable,
+  tableText,
+} from "./contract.ts";
 import { querySource } from "./query-tables.ts";
 import { Subqueries } from "./subqueries.ts";
 
@@ -87,8 +93,17 @@ async function changed(
   const named = { statement, table: tableText(target.table), version };
   if (outcome !== "committed") return { ...named, outcome: "unchanged" };
   await table.committed(result);
-  const metrics = { rowsDeleted, rowsUpdated, rowsCopied, filesAdded, filesRemoved, filesMarked };
-  return { ...named, outcome, metrics };
+  const { compacted, ...after } = afterCompaction(result);
+  const metrics = {
+    rowsDeleted,
+    rowsUpdated,
+    rowsCopied,
+    filesAdded,
+    filesRemoved,
+    filesMarked,
+    ...compacted,
+  };
+  return { ...named, ...after, outcome, metrics };
 }
 
 /** An expression over the columns of the table alone: what names the table before a column is left out. */

@@ -3,6 +3,7 @@ import type { Engine, EngineColumn, EngineRow, SessionOptions } from "../engine/
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import type { MaintenanceOutcome } from "../table/commit/log-maintenance.ts";
+import type { WriteOutcome } from "../write/plan/write-options.ts";
 
 /** Result of one statement. */
 export interface StatementResult {
@@ -19,6 +20,15 @@ export interface StatementResult {
   /** Columns and rows that the statement returned. */
   readonly columns?: readonly EngineColumn[] | undefined;
   readonly rows?: readonly EngineRow[] | undefined;
+}
+
+/** The parts of a statement's result that an automatic compaction after its write determines. */
+export function afterCompaction({ version, compaction }: Pick<WriteOutcome, "version" | "compaction">): {
+  readonly version: number;
+  readonly compacted: { readonly filesCompacted?: number };
+} {
+  if (compaction === undefined) return { version, compacted: {} };
+  return { version: compaction.version, compacted: { filesCompacted: compaction.filesRemoved } };
 }
 
 /** Takes the result of a statement as soon as it is done, with the rows of a SELECT, which it may consume. */

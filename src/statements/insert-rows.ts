@@ -19,7 +19,7 @@ import { quoteName, quoteSparkName } from "../sql/sql-text.ts";
 import { counted } from "../util/counted.ts";
 import { type Assign, type AssignedColumn, NoRows } from "../write/plan/assigned-rows.ts";
 import type { AssignedSource } from "../write/plan/write-source.ts";
-import { type StatementContext, type StatementResult, tableText } from "./contract.ts";
+import { afterCompaction, type StatementContext, type StatementResult, tableText } from "./contract.ts";
 import { assignedColumn, valuesSource } from "./insert-values.ts";
 import { querySource } from "./query-tables.ts";
 
@@ -42,8 +42,9 @@ export async function insertRows(
         ? await append(snapshot, source, options)
         : await overwrite(snapshot, source, { ...options, ...replaced });
     await table.committed(result);
-    const { version, rows, filesAdded, filesRemoved, bytesAdded } = result;
-    const metrics = { rows, filesAdded, filesRemoved, bytesAdded };
+    const { rows, filesAdded, filesRemoved, bytesAdded } = result;
+    const { version, compacted } = afterCompaction(result);
+    const metrics = { rows, filesAdded, filesRemoved, bytesAdded, ...compacted };
     return { ...named, outcome: "committed", version, metrics };
   } catch (error) {
     if (!(error instanceof NoRows)) throw error;

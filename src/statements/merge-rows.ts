@@ -17,7 +17,7 @@ import { mergeRows as merge } from "../operations/merge/merge-rows.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { quoteSparkName } from "../sql/sql-text.ts";
 import type { WriteSource } from "../write/plan/write-source.ts";
-import { type StatementContext, type StatementResult, tableText } from "./contract.ts";
+import { afterCompaction, type StatementContext, type StatementResult, tableText } from "./contract.ts";
 import { querySource } from "./query-tables.ts";
 import { Subqueries } from "./subqueries.ts";
 
@@ -49,6 +49,7 @@ export async function mergeRows(
   await table.committed(result);
   const { sourceRows, rowsInserted, rowsUpdated, rowsDeleted, rowsCopied } = result;
   const { filesAdded, filesRemoved, filesMarked } = result;
+  const { version, compacted } = afterCompaction(result);
   const metrics = {
     sourceRows,
     rowsInserted,
@@ -58,8 +59,9 @@ export async function mergeRows(
     filesAdded,
     filesRemoved,
     filesMarked,
+    ...compacted,
   };
-  return { ...named, outcome: "committed", metrics };
+  return { ...named, version, outcome: "committed", metrics };
 }
 
 /** The names by which expressions qualify columns: aliases, or those of the tables. */

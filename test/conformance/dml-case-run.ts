@@ -23,9 +23,9 @@ import { CaseTables } from "./dml-case-tables.ts";
 import type { DmlCase, DmlStep, DmlTable, DmlView, ExpectedStep } from "./dml-cases.ts";
 import { codesOf } from "./dml-errors.ts";
 
-/** Settings of Spark for things that varve does not do yet. */
-const settingsNotYet: Readonly<Record<string, string>> = {
-  "spark.databricks.delta.autoCompact.minNumFiles": "automatic compaction",
+/** Settings of Spark's session that are properties of a table here. */
+const settingsOfTables: Readonly<Record<string, string>> = {
+  "spark.databricks.delta.autoCompact.minNumFiles": "varve.autoCompact.minFiles",
 };
 
 /** Refusals of Spark that varve does not follow, and why. */
@@ -48,10 +48,8 @@ const readHere = /\bDEEP CLONE\b/i;
 
 /** The first statement of a case that varve reads and refuses, as not supported yet. */
 export async function unsupportedStatement(item: DmlCase): Promise<string | undefined> {
-  for (const { sql, settings = {} } of item.steps) {
+  for (const { sql } of item.steps) {
     if (/^CREATE TABLE \w+ \(/.test(sql)) continue;
-    const setting = Object.keys(settings).find((key) => settingsNotYet[key] !== undefined);
-    if (setting !== undefined) return settingsNotYet[setting];
     // Refused before any table is looked for.
     const failure = await failureOf(() => runSql(sql.replaceAll("{root}", "/nowhere")));
     if (isVarveError(failure, "UNSUPPORTED_FEATURE") && typeof failure.data["statement"] === "string")
@@ -62,7 +60,8 @@ export async function unsupportedStatement(item: DmlCase): Promise<string | unde
 
 /** Runs the statements of a case in a folder, and compares with what Spark did after each. */
 export async function runDmlCase(item: DmlCase, folder: string): Promise<void> {
-  await using table = await setUp(item.tables.t, join(folder, "t"));
+  const settings = Object.assign({}, ...item.steps.map((step) => step.settings ?? {})) as DmlStep["settings"];
+  await using table = await setUp(withSettings(item.tables.t, settings), join(folder, "t"));
   const tables: Record<string, Table> = { t: table };
   for (const [name, view] of Object.entries(item.tables))
     if (name !== "t") tables[name] = await setUpView(view, join(folder, name));
@@ -199,6 +198,15 @@ function compareProperties(table: Table, wanted: Readonly<Record<string, string>
   const fixed = (properties: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(properties).filter(([key]) => !ownProperties.test(key)));
   expect(fixed(table.snapshot().properties), `properties after ${sql}`).toEqual(fixed(wanted));
+}
+
+/** The table with the settings that are properties here. */
+function withSettings(table: DmlTable, settings: DmlStep["settings"] = {}): DmlTable {
+  const own = Object.entries(settings).flatMap(([key, value]) => {
+    const property = settingsOfTables[key];
+    return property === undefined ? [] : [[property, value] as const];
+  });
+  return { ...table, properties: { ...table.properties, ...Object.fromEntries(own) } };
 }
 
 async function setUp(

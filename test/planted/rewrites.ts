@@ -4,10 +4,43 @@ const deleting = "operations/rewrite/delete.test.ts";
 const updating = "operations/rewrite/update.test.ts";
 
 const optimizing = "operations/optimize.test.ts";
+const compacting = "operations/auto-compact.test.ts";
 const restoring = "operations/restore.test.ts";
 
 /** Mistakes in deletions, updates, restores and optimizations. */
 export const rewritesMistakes: readonly Mistake[] = [
+  {
+    what: "An automatic compaction that yields fails the write before it.",
+    file: "auto-compact.ts",
+    find: "return { ...outcome, maintenance: joinedMaintenance(version, outcome.maintenance, warning) };",
+    replace: "throw Object.assign(new Error(message), { warning });",
+    test: compacting,
+    name: "yields to another writer",
+  },
+  {
+    what: "An automatic compaction takes partitions that its write did not add to.",
+    file: "compact-partitions.ts",
+    find: "args: predicates })).files.filter(includes)",
+    replace: 'args: [...predicates, { op: "constant", value: true }] })).files',
+    test: compacting,
+    name: "touches only partitions",
+  },
+  {
+    what: "An automatic compaction does not wait until there are enough files.",
+    file: "compact-partitions.ts",
+    find: ".length >= minFiles)",
+    replace: ".length > 1)",
+    test: compacting,
+    name: "follows the write that makes the small files enough",
+  },
+  {
+    what: "The partition without a value is taken for that of the text null.",
+    file: "remove-partitions.ts",
+    find: "value === null ? null : String(value)",
+    replace: "String(value)",
+    test: "operations/overwrite.test.ts",
+    name: "takes the partition of the text null for another one",
+  },
   {
     what: "Rows for which a condition is unknown are deleted.",
     file: "row-condition.ts",

@@ -16,10 +16,11 @@ export interface MaintenanceReport {
 /**
  * A failed step after a commit. `refresh`: the version could not be read back, so the open table still shows
  * the one before. `quarantine`: rows that an earlier attempt of the batch set aside are still open, or rows
- * that landed are still claimed; the next resubmission discards or marks them before it lands any.
+ * that landed are still claimed; the next resubmission discards or marks them before it lands any. `compaction`: the
+ * automatic compaction failed, was cancelled or yielded to another writer; a later write does it.
  */
 export interface MaintenanceWarning {
-  readonly step: "checksum" | "checkpoint" | "cleanup" | "refresh" | "quarantine";
+  readonly step: "checksum" | "checkpoint" | "cleanup" | "compaction" | "refresh" | "quarantine";
   readonly message: string;
   /** Absent if the failure was not a {@link VarveError}. */
   readonly code?: ErrorCode | undefined;

@@ -145,7 +145,11 @@ function summaryOf({ statement, table, outcome, version, metrics }: StatementRes
   if (outcome === "unchanged") return `${what}: nothing to do, still version ${version}`;
   const { filesAdded, filesRemoved } = metrics ?? {};
   const files = filesAdded === undefined ? [] : [`files +${filesAdded} -${filesRemoved ?? 0}`];
-  return [`${what}: version ${version}`, ...contentText(statement, metrics), ...files].join(", ");
+  const { filesCompacted = 0 } = metrics ?? {};
+  const compacted = filesCompacted === 0 ? [] : [`${counted(filesCompacted, "file")} compacted`];
+  return [`${what}: version ${version}`, ...contentText(statement, metrics), ...files, ...compacted].join(
+    ", ",
+  );
 }
 
 type Metrics = NonNullable<StatementResult["metrics"]>;

@@ -4,6 +4,7 @@ import { isVarveError } from "../../api/errors.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../api/json.ts";
 import type { AppendOptions, Source, Table, WriteResult } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
+import { printCompaction } from "../shared/compaction-line.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import {
@@ -300,6 +301,7 @@ export async function printDone(
   const quarantine = result.quarantine;
   if (quarantine !== undefined)
     print(`  ${counted(quarantine.rows, "row")} quarantined in ${visible(quarantine.uri)}\n`);
+  printCompaction(result.compaction);
 }
 
 /** `3 of 1,500 rows`, or the batch as a whole. */

@@ -7,6 +7,7 @@ import { writeTests } from "../../write/plan/plan-rows.ts";
 import type { WriteOptions } from "../../write/plan/write-options.ts";
 import type { WriteSource } from "../../write/plan/write-source.ts";
 import { isRefusal } from "../../write/write-services.ts";
+import { thenCompact } from "../auto-compact.ts";
 import { writeServices } from "../write-services.ts";
 import { bindClauses } from "./merge-clauses.ts";
 import { type MergeRequest, requireClauses } from "./merge-request.ts";
@@ -56,7 +57,8 @@ export async function mergeRows(
   const { history, quarantine, rejections } = writeServices(target, options);
   const { onProgress, signal } = options;
   try {
-    return await runMerge(plan, { history, quarantine, dryRun, onProgress, signal });
+    const done = await runMerge(plan, { history, quarantine, dryRun, onProgress, signal });
+    return await thenCompact(snapshot, done, signal);
   } catch (error) {
     const { tests, batch } = plan;
     if (tests === undefined || rejections === undefined || dryRun === true || !isRefusal(error)) throw error;

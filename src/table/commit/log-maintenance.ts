@@ -31,8 +31,11 @@ export interface MaintainOptions {
   /** Write a checkpoint whether or not one is due. */
   readonly checkpointNow?: boolean | undefined;
   /** Steps to leave out. */
-  readonly skip?: readonly ("checksum" | "checkpoint" | "cleanup")[] | undefined;
+  readonly skip?: readonly LogStep[] | undefined;
 }
+
+/** A step of the log's own maintenance. */
+type LogStep = "checksum" | "checkpoint" | "cleanup";
 
 /** Maintenance of the log after a commit. Failures are warnings, because the commit itself has landed. */
 export interface MaintenanceOutcome {
@@ -45,7 +48,7 @@ export interface MaintenanceOutcome {
 
 /** A maintenance step that failed. */
 export interface FailedStep {
-  readonly step: "checksum" | "checkpoint" | "cleanup";
+  readonly step: LogStep | "compaction";
   readonly message: string;
   readonly cause: unknown;
 }
@@ -68,7 +71,7 @@ export async function maintainLog(
   const skipped = new Set(options.skip ?? []);
   const { version, state } = committed;
   const properties = maintenanceProperties(state.metadata);
-  const attempt = async <T>(step: FailedStep["step"], work: () => Promise<T>): Promise<T | undefined> => {
+  const attempt = async <T>(step: LogStep, work: () => Promise<T>): Promise<T | undefined> => {
     if (skipped.has(step)) return undefined;
     try {
       return await work();
@@ -101,6 +104,22 @@ export async function maintainLog(
     checkpoint,
     cleanup,
     warnings,
+  };
+}
+
+/** One report for a commit of `version` and for what followed it. */
+export async function joinedMaintenance(
+  version: number,
+  own: Promise<MaintenanceOutcome> | undefined,
+  later: Promise<MaintenanceOutcome> | undefined,
+): Promise<MaintenanceOutcome> {
+  const [first, second] = [await own, await later];
+  return {
+    version,
+    checksumWritten: first?.checksumWritten === true,
+    checkpoint: second?.checkpoint ?? first?.checkpoint,
+    cleanup: second?.cleanup ?? first?.cleanup,
+    warnings: [...(first?.warnings ?? []), ...(second?.warnings ?? [])],
   };
 }
 

@@ -23,6 +23,8 @@ export interface LayoutRequest {
   readonly purge?: boolean | undefined;
   readonly targetFileBytes?: number | undefined;
   readonly minFileBytes?: number | undefined;
+  /** Of an automatic compaction: SQL of the partitions that it looks at. */
+  readonly automatic?: readonly string[] | undefined;
 }
 
 /** A layout as data: which files are written together, how, and how the history shows it. */
@@ -48,7 +50,9 @@ const defaultTargetBytes = 256 * 1024 * 1024;
  */
 export function planLayout(target: BatchTarget, snapshot: LogSnapshot, request: LayoutRequest): LayoutPlan {
   const { where, zorderBy = [], full = false, purge = false } = request;
-  const predicate = JSON.stringify(where === undefined ? [] : [where]);
+  const conditions = request.automatic ?? (where === undefined ? [] : [where]);
+  const predicate = JSON.stringify(conditions);
+  const auto = request.automatic !== undefined;
   const size =
     request.targetFileBytes ??
     propertyOf(snapshot.metadata.configuration, "targetFileSize") ??
@@ -81,11 +85,11 @@ export function planLayout(target: BatchTarget, snapshot: LogSnapshot, request: 
         predicate,
         zOrderBy: "[]",
         clusterBy: JSON.stringify(clustered),
-        auto: false,
+        auto,
         isFull: full,
       },
     };
-  const parameters = { predicate, zOrderBy: "[]", clusterBy: "[]", auto: false };
+  const parameters = { predicate, zOrderBy: "[]", clusterBy: "[]", auto };
   if (zorderBy.length === 0)
     return {
       ...plain,

@@ -99,6 +99,16 @@ export interface WriteResult {
   readonly quarantine?: QuarantinePlace | undefined;
   /** Columns that had been null in every row, and got their type by this batch; absent if there are none. */
   readonly typedColumns?: readonly TypedColumnName[] | undefined;
+  /** The automatic compaction that followed; absent if there was none. */
+  readonly compaction?: Compaction | undefined;
+}
+
+/** An automatic compaction that followed a write (`delta.autoOptimize.autoCompact`). */
+export interface Compaction {
+  /** The version that it became. */
+  readonly version: number;
+  readonly filesAdded: number;
+  readonly filesRemoved: number;
 }
 
 /** A column that had been null in every row, and the type that a batch gave it. */

@@ -5,6 +5,7 @@ import type { GateVerdict } from "../../quality/gate/verdict.ts";
 import type { SqlExpression } from "../../sql/sql.ts";
 import type { BatchName } from "../../table/idempotence/application-ids.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
+import type { Compaction } from "../plan/write-options.ts";
 import type { BatchTests, Operation } from "../plan/write-plan.ts";
 
 /** One change of rows that a table already has, as data: which rows, and what becomes of them. */
@@ -113,6 +114,8 @@ export interface RewriteResult {
   readonly files: readonly FileRowCount[];
   /** Verdict of the tests of updated rows; absent without tests. */
   readonly gate?: GateVerdict | undefined;
+  /** The automatic compaction that followed; absent if there was none. */
+  readonly compaction?: Compaction | undefined;
 }
 
 /** A live file that holds rows to change. */

@@ -6,7 +6,7 @@ import { requireColumn } from "../../schema/fields.ts";
 import { decodePartitionValue, partitionText } from "../../schema/partition-values.ts";
 import type { StructField } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
-import { quoteName } from "../../sql/sql-text.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { StagedData } from "../../table/data-files/write-data-files.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
 import type { RemovedFiles } from "./batch-stages.ts";
@@ -90,6 +90,19 @@ export function partitionsWith(
     predicates: [...partitions.values()].map((values) => partitionPredicate(fields, values)),
     includes: (file) => partitions.has(keyOf(file)),
   };
+}
+
+/** SQL that selects the partition of a file, for the history. */
+export function partitionCondition(
+  target: BatchTarget,
+  { partitionValues }: Pick<AddAction, "partitionValues">,
+): string {
+  const terms = partitionFields(target).map(({ field, physical }) => {
+    const text = partitionText(partitionValues, physical);
+    const column = quoteName(field.name);
+    return text === null || text === "" ? `${column} IS NULL` : `${column} = ${quoteText(text)}`;
+  });
+  return terms.length === 1 ? terms.join("") : `(${terms.join(" AND ")})`;
 }
 
 type PartitionValues = Readonly<Record<string, string | null>>;

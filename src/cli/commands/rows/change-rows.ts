@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { counted } from "../../../api/counted.ts";
 import type { DeleteOptions, RewriteResult } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
+import { printCompaction } from "../../shared/compaction-line.ts";
 import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openedTable, printWarnings } from "../../shared/opened-table.ts";
 import { byteSize, type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
@@ -158,6 +159,7 @@ async function printRewrite(result: RewriteResult, flags: Pick<ChangeFlags, "jso
     print(`nothing changed: this change was already committed (version ${version} or earlier)\n`);
   else if (outcome === "dryRun") printDryRun(result, flags);
   else print(`version ${version}: ${rowsText(result, flags)} (${filesText(result)})\n`);
+  printCompaction(result.compaction);
 }
 
 function rowsText({ rowsDeleted, rowsUpdated }: RewriteResult, { done }: Done, modal = ""): string {

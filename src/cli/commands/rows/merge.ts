@@ -3,6 +3,7 @@ import { Option } from "commander";
 import { counted } from "../../../api/counted.ts";
 import type { AppendOptions, MergeBuilder, MergeResult } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
+import { printCompaction } from "../../shared/compaction-line.ts";
 import { openSource } from "../../shared/open-source.ts";
 import { openedTable, printWarnings } from "../../shared/opened-table.ts";
 import { nameList, withStoreFlags } from "../../shared/options.ts";
@@ -192,6 +193,7 @@ async function printMerge(result: MergeResult, { json }: MergeFlags): Promise<vo
   } else print(`version ${version}: ${rowsText(result)} (${filesText(result)})\n`);
   if (quarantine !== undefined)
     print(`  ${counted(quarantine.rows, "row")} quarantined in ${visible(quarantine.uri)}\n`);
+  printCompaction(result.compaction);
 }
 
 function rowsText({ rowsUpdated, rowsInserted, rowsDeleted }: MergeResult): string {
