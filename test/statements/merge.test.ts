@@ -5,6 +5,7 @@ import { runSql } from "../../src/api/shared/run-sql.ts";
 import type { Table } from "../../src/api/table.ts";
 import { isVarveError, type VarveError } from "../../src/errors.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { parseSchema } from "../../src/schema/schema-json.ts";
 import { freshFolder, rowsOf } from "../operations/table-folder.ts";
 
 interface Both {
@@ -274,5 +275,59 @@ describe("MERGE INTO", () => {
       tables: { t: await t.at(1), s },
     });
     expect((await failing(merge)).code).toBe("INVALID_ARGUMENT");
+  });
+});
+
+describe("MERGE into a table with CHAR columns", () => {
+  /** A table of two files, whose keys are stored with and without the spaces at their ends. */
+  async function codes(): Promise<Table> {
+    const text = JSON.stringify({
+      type: "struct",
+      fields: [
+        { name: "k", type: "string", nullable: true, metadata: { __CHAR_VARCHAR_TYPE_STRING: "char(4)" } },
+        { name: "v", type: "string", nullable: true, metadata: {} },
+      ],
+    });
+    const table = await createTable(join(freshFolder(), "t"), { schema: parseSchema(text) });
+    await table.append([
+      { k: "ab", v: "a" },
+      { k: "cd  ", v: "c" },
+    ]);
+    await table.append([{ k: "ef  ", v: "e" }]);
+    return table;
+  }
+  const values = async (table: Table) => {
+    await table.refresh();
+    return (await rowsOf(table)).map(({ k, v }) => `${String(k)}|${String(v)}`).sort();
+  };
+  const source =
+    "(SELECT * FROM (VALUES ('ab', 'A'), ('cd', 'C'), ('ef', 'E'), ('gh', 'G')) AS v(k, v)) AS s";
+
+  it("compares them with text of the source as if both had their length", async () => {
+    await using table = await codes();
+    await table.sql(
+      `MERGE INTO t USING ${source} ON t.k = s.k
+        WHEN MATCHED AND t.k IN ('ef', 'x') THEN UPDATE SET v = t.k
+        WHEN MATCHED AND t.k > 'ab' THEN UPDATE SET v = s.v
+        WHEN NOT MATCHED AND s.k = 'gh' THEN INSERT *`,
+      {},
+    );
+    expect(await values(table)).toEqual(["ab|a", "cd  |C", "ef  |ef  ", "gh|G"]);
+    await table.sql(
+      `MERGE INTO t USING ${source} ON t.k = s.k AND t.k = 'ef' WHEN NOT MATCHED BY SOURCE THEN DELETE`,
+      {},
+    );
+    expect(await values(table)).toEqual(["ef  |ef  "]);
+  });
+
+  it("and so do keys that the library names", async () => {
+    await using table = await codes();
+    const rows = ["ab", "cd", "ef", "gh  "].map((k) => ({ k, v: "new" }));
+    const result = await table
+      .merge(rows, { on: ["k"] })
+      .whenMatchedUpdate({ set: { v: "source.v" } })
+      .execute();
+    expect(result).toMatchObject({ rowsUpdated: 3, sourceRows: 4 });
+    expect(await values(table)).toEqual(["ab|new", "cd  |new", "ef  |new"]);
   });
 });

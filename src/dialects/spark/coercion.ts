@@ -63,7 +63,7 @@ function commonType(left: DeltaType, right: DeltaType): DeltaType | undefined {
   return moments.indexOf(a) < moments.indexOf(b) ? right : left;
 }
 
-/** CHAR columns and constants compared with them, padded to one length. */
+/** CHAR columns, and constants and other text compared with them, padded to one length. */
 export function paddedTerms(terms: readonly Term[]): readonly Term[] {
   if (!terms.some(({ charLength }) => charLength !== undefined)) return terms;
   const length = terms.reduce(
@@ -72,7 +72,8 @@ export function paddedTerms(terms: readonly Term[]): readonly Term[] {
   );
   return terms.map((operand) => {
     if (operand.charLength === length) return operand;
-    if (operand.charLength !== undefined) return { ...operand, sql: sql`(${padded(operand.sql, length)})` };
+    if (operand.charLength !== undefined || operand.padsBesideChar === true)
+      return { ...operand, sql: sql`(${padded(operand.sql, length)})` };
     if (operand.literal?.type !== "string" || operand.literal.value === null) return operand;
     const text = operand.literal.value;
     return literalTerm(literal("string", text + " ".repeat(Math.max(length - [...text].length, 0))));

@@ -15,6 +15,8 @@ export interface SparkRelation {
   readonly engineName?: string | undefined;
   /** CHAR columns are padded with spaces, as Spark reads them from a table. Default: as they are stored. */
   readonly padsChars?: boolean | undefined;
+  /** Columns of text are padded where they are compared with CHAR columns. Default: as they are stored. */
+  readonly padsBesideChars?: boolean | undefined;
 }
 
 /** A relation with its columns as terms, by their names in lower case. */
@@ -24,11 +26,14 @@ export interface ScopeRelation {
 }
 
 /** A relation as expressions see it. */
-export function scopeRelation({ names, schema, engineName, padsChars }: SparkRelation): ScopeRelation {
+export function scopeRelation(relation: SparkRelation): ScopeRelation {
+  const { names, schema, engineName, padsChars, padsBesideChars } = relation;
   const columns = schema.fields.map((field): [string, Term] => {
     const { name, type } = field;
     const column = term(type, engineName === undefined ? quoteName(name) : columnOf(engineName, name));
-    return [foldName(name), padsChars === true ? paddedColumn(field, column) : column];
+    const own = padsChars === true ? paddedColumn(field, column) : column;
+    const isText = padsBesideChars === true && type === "string" && own.charLength === undefined;
+    return [foldName(name), isText ? { ...own, padsBesideChar: true } : own];
   });
   return { names: names.map(foldName), columns: new Map(columns) };
 }

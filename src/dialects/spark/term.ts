@@ -22,6 +22,8 @@ export interface Term {
   readonly literal?: LiteralSyntax | undefined;
   /** The length in characters of a CHAR column, to which it is padded with spaces. */
   readonly charLength?: number | undefined;
+  /** Text that is padded like a CHAR column where it is compared with one. */
+  readonly padsBesideChar?: boolean | undefined;
 }
 
 /** A kind of types that a rule takes: a type's name, regardless of its parameters. */

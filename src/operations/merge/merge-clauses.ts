@@ -4,6 +4,7 @@ import { findField, requireColumn } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive, pathText } from "../../schema/type-names.ts";
 import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
+import { quoteSparkName } from "../../sql/sql-text.ts";
 import type { MergeClause, MergeClauses } from "../../write/merge/merge-plan.ts";
 import type { BatchTarget } from "../../write/plan/batch-target.ts";
 import type { Assignment } from "../../write/rewrite/rewrite-plan.ts";
@@ -15,6 +16,7 @@ import {
   isAllColumns,
   type MergeAssignment,
   type MergeClauseRequest,
+  type MergeExpression,
   type MergeRequest,
 } from "./merge-request.ts";
 import { allColumns, evolvedTarget, excepts } from "./merge-schema.ts";
@@ -52,9 +54,18 @@ export function bindClauses(target: BatchTarget, source: StructType, request: Me
   };
   return {
     target: evolved,
-    on: boundCondition(request.on, "matched", sides),
+    on: boundCondition(joinExpression(request, target.schema), "matched", sides),
     clauses: request.clauses.map((clause, index) => bound(clause, paths[index] ?? [], sides)),
   };
+}
+
+/** The condition ON. That of keys among which CHAR columns are is one of Spark's, by which spaces do not matter. */
+function joinExpression({ on, keys = [], names }: MergeRequest, schema: StructType): MergeExpression {
+  const isChar = (key: string) => columnMetadata(requireColumn(schema, key)).charLength?.kind === "char";
+  if (!keys.some(isChar)) return on;
+  const [target, source] = [names.target, names.source].map(quoteSparkName);
+  const equal = keys.map(quoteSparkName).map((key) => `${target}.${key} = ${source}.${key}`);
+  return { ...on, spark: equal.join(" AND ") };
 }
 
 /** @throws `COLUMN_NOT_FOUND` for a column that the table or the source does not have */

@@ -70,7 +70,11 @@ function translation({ spark }: MergeExpression, when: ClauseKind, sides: MergeS
 function relationsOf(when: ClauseKind, { names, before, source }: MergeSides): readonly SparkRelation[] {
   return visible[when].map((side) => {
     const name = names[side];
-    return { names: [name], schema: side === "target" ? before : source, engineName: name };
+    const relation = { names: [name], engineName: name };
+    // Files have values of CHAR columns with and without the spaces, so that text of the source meets both.
+    return side === "target"
+      ? { ...relation, schema: before, padsChars: true }
+      : { ...relation, schema: source, padsBesideChars: true };
   });
 }
 

@@ -86,7 +86,7 @@ export async function mergeActions(
   const readsAll = clauses.clauses.some(({ when }) => when === "not matched by source");
   const predicate: Predicate = readsAll
     ? { op: "constant", value: true }
-    : await candidatePredicate(session, plan, clauses.on.text, source);
+    : await candidatePredicate(session, plan, clauses.on, source);
   const { files: adds } = await (await snapshot.files()).prune(predicate);
   appendAll(
     room.readable,

@@ -1,5 +1,6 @@
 import type { Session } from "../../engine/core/contract.ts";
 import type { Literal, Predicate } from "../../protocol/predicate.ts";
+import { columnMetadata } from "../../schema/column-metadata.ts";
 import { findField } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive, typeText } from "../../schema/type-names.ts";
@@ -8,7 +9,7 @@ import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { predicateFromSql } from "../../table/scan/predicate-from-sql.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
-import type { MergePlan } from "./merge-plan.ts";
+import type { MergeCondition, MergePlan } from "./merge-plan.ts";
 import type { MergeSource } from "./merge-source.ts";
 
 /** Most values of a key that files are compared with one by one. */
@@ -18,22 +19,29 @@ const mostValues = 100;
  * What the log can tell of the table's rows that a merge's condition may hold for: its parts over the table
  * alone, and for columns that must equal one of the source, the values or the range that the source has.
  *
- * @param on in the engine's dialect
+ * @param on its text is in the engine's dialect
  */
 export async function candidatePredicate(
   session: Session,
   { names, snapshot }: MergePlan,
-  on: string,
+  { text: on, term }: MergeCondition,
   source: MergeSource,
 ): Promise<Predicate> {
-  const { schema } = snapshot;
+  const { schema: whole } = snapshot;
   // A column of the table with the source's name would be taken for it.
-  const hides = [names.target, names.source].some((name) => findField(schema, name) !== undefined);
+  const hides = [names.target, names.source].some((name) => findField(whole, name) !== undefined);
   if (hides) return { op: "unknown" };
+  const schema = term === undefined ? whole : withoutChars(whole);
   const args = [await predicateFromSql(session, on, schema, names.target)];
   for (const { target, source: column } of await equalColumns(session, on, names, schema, source.schema))
     args.push(await valuesPredicate(session, target, sql`FROM (${source.sql})`, quoteName(column.name)));
   return { op: "and", args };
+}
+
+/** Columns whose statistics compare like their values: the spaces at the end of a CHAR may be stored or not. */
+function withoutChars({ fields, ...schema }: StructType): StructType {
+  const isChar = (field: StructField) => columnMetadata(field).charLength?.kind === "char";
+  return { ...schema, fields: fields.filter((field) => !isChar(field)) };
 }
 
 /** Before a condition that is parsed, and never run. */
