@@ -67,6 +67,29 @@ describe("text without a value", () => {
   });
 });
 
+describe("values with a map in them", () => {
+  it.each([
+    "DELETE FROM t WHERE m = map('a', 1)",
+    "DELETE FROM t WHERE m <=> m OR id = 1",
+    "DELETE FROM t WHERE array(m) IN (array(m))",
+    "UPDATE t SET id = 2 WHERE s > s",
+    "UPDATE t SET b = (s = s)",
+    "MERGE INTO t USING (SELECT * FROM t) u ON t.m = u.m WHEN MATCHED THEN DELETE",
+    "MERGE INTO t USING (SELECT * FROM t) u ON t.id = u.id WHEN MATCHED AND t.s <> u.s THEN DELETE",
+  ])("are not compared, as in Spark, and nothing is changed: %s", async (statement) => {
+    await using table = await createTable(join(freshFolder(), "t"), {
+      schema: schema()
+        .integer("id")
+        .boolean("b")
+        .map("m", "string", "integer")
+        .struct("s", schema().map("m", "string", "integer")),
+    });
+    await table.sql("INSERT INTO t VALUES (1, false, map('a', 1), named_struct('m', map('a', 1)))", {});
+    expect(await codeOf(table.sql(statement, {}))).toBe("SQL_FAILED");
+    expect(table.snapshot().version).toBe(1);
+  });
+});
+
 describe("expressions of DELETE and UPDATE", () => {
   it.each(["b = 1", "d = 5", "d > true", "id = 1 AND v", "id = 1 OR id", "b IN (1, 2)"])(
     "%s compares types that Spark does not compare, and nothing is changed",

@@ -31,3 +31,13 @@ export function mismatched(left: DeltaType, right: DeltaType): VarveError {
     reason: "type",
   });
 }
+
+/** The error for values of a type that Spark compares with none: its data have the reason `type`. */
+export function incomparable(type: DeltaType): VarveError {
+  const what = `a ${typeText(type)} with a value`;
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `It compares ${what}, and Spark compares no maps and variants. Compare parts of it.`,
+    { what, reason: "type" },
+  );
+}

@@ -197,16 +197,17 @@ function nestedForms(
     takes: [{ kinds: [kind] }, { kinds: [kind] }],
     build: ([left, right]) => {
       if (left === undefined || right === undefined) return undefined;
-      if (engineTypeText(left.type) !== engineTypeText(right.type) || holdsMap(left.type)) return undefined;
+      if (engineTypeText(left.type) !== engineTypeText(right.type) || hasNoOrder(left.type)) return undefined;
       return term("boolean", compare(left.sql, right.sql), anyOf([left.fails, right.fails]));
     },
   }));
 }
 
-function holdsMap(type: DeltaType): boolean {
+/** Whether Spark compares no values of a type: those with a map or a variant in them. */
+export function hasNoOrder(type: DeltaType): boolean {
   if (isPrimitive(type)) return type === "variant";
-  if (type.type === "array") return holdsMap(type.elementType);
-  if (type.type === "struct") return type.fields.some((field) => holdsMap(field.type));
+  if (type.type === "array") return hasNoOrder(type.elementType);
+  if (type.type === "struct") return type.fields.some((field) => hasNoOrder(field.type));
   return type.type === "map";
 }
 

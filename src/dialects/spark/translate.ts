@@ -10,12 +10,12 @@ import { constructors } from "./constructors.ts";
 import { applyLambda, lambdaFunctions } from "./lambdas.ts";
 import { literal } from "./literals.ts";
 import { type ParseOptions, parseExpression } from "./parse.ts";
-import { mismatched, unknownColumn, unsupported } from "./refusal.ts";
+import { incomparable, mismatched, unknownColumn, unsupported } from "./refusal.ts";
 import { oneOf, type ScopeRelation, type SparkRelation, scopeRelation } from "./relations.ts";
 import { arrayRules } from "./rules-arrays.ts";
 import { collectionRules } from "./rules-collections.ts";
 import { dateRules } from "./rules-dates.ts";
-import { logicRules } from "./rules-logic.ts";
+import { hasNoOrder, logicRules } from "./rules-logic.ts";
 import { moreNumberRules, numberRules } from "./rules-numbers.ts";
 import { moreTextRules, patternRules } from "./rules-patterns.ts";
 import { textRules } from "./rules-text.ts";
@@ -68,6 +68,7 @@ const bareFunctions: ReadonlySet<string> = new Set(
 );
 
 const connectives: ReadonlySet<string> = new Set(["and", "or", "not"]);
+const comparisons: ReadonlySet<string> = new Set(["=", "<>", "<", "<=", ">", ">=", "<=>", "in", "between"]);
 const arithmetic: ReadonlySet<string> = new Set(["+", "-", "*", "/", "%", "div", "mod", "pmod"]);
 /** What Spark casts to text unasked. */
 const writable: readonly TypeKind[] = [...numberKinds, ...momentKinds, "boolean"];
@@ -274,6 +275,8 @@ function callTerm({ name, args: syntaxes }: CallSyntax, scope: Scope): Term {
   }
   const notTrue = connectives.has(name) ? args.find(({ type }) => type !== "boolean") : undefined;
   if (notTrue !== undefined) throw mismatched(notTrue.type, "boolean");
+  const unordered = comparisons.has(name) ? args.find(({ type }) => hasNoOrder(type)) : undefined;
+  if (unordered !== undefined) throw incomparable(unordered.type);
   throw unsupported(
     `${describe(name)} with ${args.map(({ type }) => typeText(type)).join(", ") || "no arguments"}`,
   );
