@@ -83,7 +83,8 @@ export class TableSink extends Writable {
   #rowsCommitted = 0;
 
   private constructor(host: SinkHost, options: SinkOptions) {
-    super({ objectMode: true, highWaterMark: 64 });
+    // Rows may be of any size, and all that wait here are besides the bytes of the batches.
+    super({ objectMode: true, highWaterMark: 1 });
     this.#host = host;
     this.#options = options;
     const { everyRows, everyBytes, everyMilliseconds } = options;

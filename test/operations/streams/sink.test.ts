@@ -72,7 +72,8 @@ describe("a sink", () => {
       }
     };
     await pipeline(Readable.from(source(), { highWaterMark: 1 }), sink);
-    expect(most).toBeLessThan(100);
+    // One batch is committed, one is complete, and the streams between hold a row each.
+    expect(most).toBeLessThan(8);
     expect(await ids(table)).toEqual(upTo(300));
   });
 
