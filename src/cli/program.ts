@@ -42,44 +42,24 @@ export function buildProgram(): Command {
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: printError, outputError: printFailure })
     .addHelpText("after", examples);
-  for (const add of [
-    addCreate,
-    addAppend,
-    addOverwrite,
-    addDelete,
-    addUpdate,
-    addMerge,
-    addRestore,
-    addOptimize,
-    addAlter,
-    addClone,
-    addVacuum,
-    addConvert,
-    addGenerate,
-    addShow,
-    addQuery,
-    addSql,
-    addHistory,
-    addDescribe,
-    addSchema,
-    addDiff,
-    addChanges,
-    addTail,
-    addStage,
-    addStaged,
-    addQuarantine,
-    addRejections,
-    addCheck,
-    addProfile,
-    addSuggest,
-    addMetrics,
-    addSuite,
-    addFsck,
-  ]) {
-    add(program);
+  for (const [heading, adders] of groups) {
+    program.commandsGroup(heading);
+    for (const add of adders) add(program);
   }
+  program.commandsGroup("Help:").helpCommand("help [command]", "display help for a command");
   return program;
 }
+
+/** The commands by what they are for, as the help lists them. */
+const groups: readonly (readonly [string, readonly ((program: Command) => void)[]])[] = [
+  ["Write rows:", [addCreate, addAppend, addOverwrite, addDelete, addUpdate, addMerge, addSql]],
+  ["Read rows:", [addShow, addQuery, addDiff, addChanges, addTail]],
+  ["Look at a table:", [addHistory, addDescribe, addSchema, addMetrics, addFsck]],
+  ["Look after a table:", [addAlter, addRestore, addOptimize, addVacuum]],
+  ["Make tables of others:", [addClone, addConvert, addGenerate]],
+  ["Test rows:", [addCheck, addSuite, addProfile, addSuggest]],
+  ["Rows that are not in the table:", [addStage, addStaged, addQuarantine, addRejections]],
+];
 
 const examples = `
 A table is a folder or an s3:// prefix; add @v12 or @2024-06-01T00:00:00Z to select a version.

@@ -124,7 +124,7 @@ export const tableFeatures: readonly TableFeature[] = Object.freeze([
     undroppable: "the table's files carry row ids, which varve does not take off them",
   }),
   writer("domainMetadata", { write: "kept", soft: true }),
-  writer("clustering", { write: "kept", requires: ["domainMetadata"] }),
+  writer("clustering", { write: "enforced", requires: ["domainMetadata"] }),
   writer("inCommitTimestamp", {
     preview: "inCommitTimestamp-preview",
     previewUnwritable: true,
