@@ -66,6 +66,23 @@ export function checkCommit(model: Model, commit: ModelCommit, before: ModelStat
       );
       demand(gone.length === 0, "rows went");
       break;
+    case "mark":
+    case "merge":
+      demand(
+        [...gone].sort().join() === [...(note.marked ?? [])].sort().join(),
+        `it meant to delete ${note.marked?.join()}, and ${gone.join()} went`,
+      );
+      demand(
+        note.kept === undefined || rowsOf(before).includes(note.kept),
+        `row ${note.kept}, which it read, was gone`,
+      );
+      break;
+    case "restore":
+      demand(
+        isRestored(model, note.version, after),
+        `its rows or columns are not those of version ${note.version}`,
+      );
+      break;
     case "compact":
       demand([...rowsOf(before)].sort().join() === [...rows].sort().join(), "rows changed in a compaction");
       break;
@@ -79,7 +96,7 @@ export function checkCommit(model: Model, commit: ModelCommit, before: ModelStat
     `there are domains (${[...after.domains.keys()].join()}) without their feature`,
   );
   checkStamps(commit, before, after, demand);
-  checkRowIds(commit, before, after, demand);
+  checkRowIds(model, commit, { before, after }, demand);
 }
 
 /**
@@ -102,6 +119,17 @@ function rowsOfBlindAppends(model: Model, commit: ModelCommit): Set<string> {
 function ownerOf(state: ModelState, row: string): ModelFile | undefined {
   for (const file of state.files.values()) if (file.rows.includes(row)) return file;
   return undefined;
+}
+
+/** Whether a state is that of an earlier version, of which no vacuum deleted anything. */
+function isRestored(model: Model, version: number | undefined, after: ModelState): boolean {
+  const earlier = model.stateOf(version ?? -1);
+  if (earlier === undefined) return false;
+  const isWhole = [...after.files].every(([path, { vectorPath = path }]) => !model.vacuumed.has(vectorPath));
+  return (
+    earlier.schemaString === after.schemaString &&
+    (!isWhole || [...rowsOf(earlier)].sort().join() === [...rowsOf(after)].sort().join())
+  );
 }
 
 type Demand = (holds: boolean, what: string) => void;
@@ -133,12 +161,24 @@ function checkStamps(commit: ModelCommit, before: ModelState, after: ModelState,
   );
 }
 
-function checkRowIds(commit: ModelCommit, before: ModelState, after: ModelState, demand: Demand): void {
+function checkRowIds(
+  model: Model,
+  commit: ModelCommit,
+  { before, after }: { readonly before: ModelState; readonly after: ModelState },
+  demand: Demand,
+): void {
   if (!after.features.includes("rowTracking")) return;
+  // Files that are listed again keep their ids.
+  const source = commit.note.op === "restore" ? model.stateOf(commit.note.version ?? -1) : before;
   const mark = /\d+/.exec(after.domains.get("delta.rowTracking") ?? "")?.[0];
   const markBefore = BigInt(/-?\d+/.exec(before.domains.get("delta.rowTracking") ?? "")?.[0] ?? "-1");
   for (const action of commit.actions) {
     if (action.kind !== "add") continue;
+    const known = source?.files.get(action.path);
+    if (known?.baseRowId !== undefined) {
+      demand(action.baseRowId === known.baseRowId, `${action.path} has other row ids than before`);
+      continue;
+    }
     demand(
       action.baseRowId !== undefined && action.baseRowId > markBefore,
       `row ids of ${action.path} were given out before`,

@@ -16,12 +16,13 @@ export interface Deletion {
 const hour = 60 * 60 * 1000;
 
 /**
- * What must hold whenever something is deleted: no data file that a commit names; commits only from the
+ * What must hold whenever something is deleted: no data file that a commit names, except by a vacuum ({@link checkVacuum}); commits only from the
  * oldest on, none younger than an hour, and never without a checkpoint that stands for them; no checkpoint
  * before the commits that it stands for. @throws {@link Violation}
  */
 export function checkDeletion(model: Model, { path, stored, now, keys }: Deletion): void {
-  if (model.named.has(path)) throw new Violation(`${path} was deleted, which a commit names`);
+  if (model.named.has(path) && !model.vacuumed.has(path))
+    throw new Violation(`${path} was deleted, which a commit names`);
   if (model.strays.delete(path) || model.ghostPaths.delete(path)) return;
   const name = parseLogPath(path);
   if (name?.kind === "commit") {

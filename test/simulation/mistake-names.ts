@@ -22,6 +22,9 @@ export const mistakeNames = [
   "file-times-as-text",
   "batch-not-looked-up-after-conflict",
   "suite-ignored-on-rebase",
+  "marks-not-united",
+  "rows-read-forgotten",
+  "vacuum-without-retention",
 ] as const;
 
 /** One of {@link mistakeNames}. */

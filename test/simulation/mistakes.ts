@@ -81,6 +81,10 @@ export function mistaken(mistake: Mistake | undefined, run: Run): Commit {
       return withStore((store) => ({
         get: changedWinners(store, (actions) => actions.filter(({ kind }) => kind !== "txn")),
       }));
+    case "marks-not-united":
+      return (snapshot, request) => commitTransaction(snapshot, withoutMarks(request));
+    case "rows-read-forgotten":
+      return (snapshot, request) => commitTransaction(snapshot, withoutRows(request));
     case "suite-ignored-on-rebase":
       return (snapshot, request) => {
         const { store } = snapshot.context;
@@ -172,6 +176,16 @@ function withSuiteOf({ metadata }: LogSnapshot): (actions: readonly Action[]) =>
       const { "varve.suite": _ignored, ...configuration } = action.configuration;
       return { ...action, configuration: { ...configuration, ...kept } };
     });
+}
+
+/** Says of no row that it is marked, so that others mark the same, and vectors are united with nothing. */
+function withoutMarks(request: CommitRequest): CommitRequest {
+  return { ...request, marked: request.marked?.map((file) => ({ ...file, rows: new Uint8Array() })) };
+}
+
+function withoutRows({ reads, ...request }: CommitRequest): CommitRequest {
+  const { rows: _forgotten, ...others } = reads ?? {};
+  return { ...request, reads: others };
 }
 
 /** Writes the checkpoint of the version that it means to commit, before it knows whether that is its own. */

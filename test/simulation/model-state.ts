@@ -1,5 +1,7 @@
 import type { Action, AddAction } from "../../src/protocol/actions.ts";
 import type { JsonObject } from "../../src/util/json.ts";
+import type { Stored } from "./sim-store.ts";
+import { deletedRows, vectorPath } from "./vectors.ts";
 
 /** An invariant that did not hold. */
 export class Violation extends Error {}
@@ -22,10 +24,20 @@ export interface OperationNote {
     | "domain"
     | "feature"
     | "drop"
+    | "mark"
+    | "merge"
+    | "restore"
+    | "vacuum"
     | "create";
   readonly part?: string;
   readonly target?: number;
   readonly value?: number;
+  /** Rows that it deletes by vectors. */
+  readonly marked?: readonly string[];
+  /** A row that it read, and without which it would have done something else. */
+  readonly kept?: string;
+  /** The version that it goes back to. */
+  readonly version?: number;
   /** Generation of columns that the files were written for. */
   readonly columns?: number;
   /** The table's suite that the rows were tested with. */
@@ -36,7 +48,14 @@ export interface OperationNote {
 export interface ModelFile {
   readonly part: string;
   readonly id: number;
+  /** Those that no vector deletes. */
   readonly rows: readonly string[];
+  /** Deleted rows included. */
+  readonly physicalRows: readonly string[];
+  /** Names its deletion vector. */
+  readonly vector: string;
+  /** The vector's file. */
+  readonly vectorPath: string | undefined;
   readonly size: number;
   readonly baseRowId: bigint | undefined;
   readonly defaultRowCommitVersion: bigint | undefined;
@@ -75,7 +94,11 @@ const emptyState: ModelState = {
 };
 
 /** The state that a commit makes of the one before it. @throws {@link Violation} */
-export function replay(before: ModelState = emptyState, { actions, info, version }: ModelCommit): ModelState {
+export function replay(
+  before: ModelState = emptyState,
+  { actions, info, version }: ModelCommit,
+  objects: ReadonlyMap<string, Stored>,
+): ModelState {
   const files = new Map(before.files);
   const txns = new Map(before.txns);
   const domains = new Map(before.domains);
@@ -96,7 +119,7 @@ export function replay(before: ModelState = emptyState, { actions, info, version
     if (action.kind !== "add") continue;
     if (files.has(action.path))
       throw new Violation(`version ${version} adds ${action.path}, which is there already`);
-    files.set(action.path, modelFile(action));
+    files.set(action.path, modelFile(action, objects));
   }
   const stamp = info["inCommitTimestamp"];
   return {
@@ -111,13 +134,22 @@ export function replay(before: ModelState = emptyState, { actions, info, version
   };
 }
 
-/** Reads back what {@link ModelFile} facts an add action of the simulation carries. */
-export function modelFile(action: AddAction): ModelFile {
-  const rows = action.tags?.["rows"] ?? "";
+/**
+ * Reads back what {@link ModelFile} facts an add action of the simulation carries, with its vector among
+ * `objects`.
+ */
+export function modelFile(action: AddAction, objects: ReadonlyMap<string, Stored> = new Map()): ModelFile {
+  const text = action.tags?.["rows"] ?? "";
+  const physicalRows = text === "" ? [] : text.split(",");
+  const deleted = deletedRows(action, objects);
+  const { pathOrInlineDv = "", offset, cardinality } = action.deletionVector ?? {};
   return {
     part: action.partitionValues["part"] ?? "",
     id: Number(action.tags?.["id"] ?? "-1"),
-    rows: rows === "" ? [] : rows.split(","),
+    rows: physicalRows.filter((_, row) => deleted?.has(row) !== true),
+    physicalRows,
+    vector: `${pathOrInlineDv} ${offset} ${cardinality}`,
+    vectorPath: vectorPath(action),
     size: action.size,
     baseRowId: action.baseRowId,
     defaultRowCommitVersion: action.defaultRowCommitVersion,

@@ -4,6 +4,7 @@ import { checkCommit } from "./check-commit.ts";
 import { checkDeletion } from "./check-deletion.ts";
 import { type ModelCommit, type ModelState, type OperationNote, replay, Violation } from "./model-state.ts";
 import type { SimBucket, Stored, StoreWitness } from "./sim-store.ts";
+import { vectorPath } from "./vectors.ts";
 
 /**
  * Sees every commit the moment it lands, keeps it for good, and checks what must hold for it on its own:
@@ -24,6 +25,8 @@ export class Model implements StoreWitness {
   readonly ghostPaths = new Set<string>();
   /** Paths of every file that a commit ever added. */
   readonly named = new Set<string>();
+  /** Files that a vacuum deleted, as it may. */
+  readonly vacuumed = new Set<string>();
   /** Versions of which a whole checkpoint was ever written. */
   readonly checkpointed = new Set<number>();
   /** Log files that no writer of ours wrote. */
@@ -90,7 +93,10 @@ export class Model implements StoreWitness {
     const actions = parseActions(bytes, String(version));
     const info = actions[0]?.kind === "commitInfo" ? actions[0].info : undefined;
     if (info === undefined) throw new Violation(`version ${version} does not begin with commitInfo`);
-    const note = info["sim"];
+    const { userMetadata } = info;
+    // Verbs that run as they are have no other place for it.
+    const note: unknown =
+      info["sim"] ?? (typeof userMetadata === "string" ? JSON.parse(userMetadata) : undefined);
     const txnId = info["txnId"];
     if (!isNote(note) || typeof txnId !== "string")
       throw new Violation(`version ${version} has no note or txnId`);
@@ -106,16 +112,20 @@ export class Model implements StoreWitness {
     if (twin !== undefined)
       throw new Violation(`transaction ${txnId} landed as version ${twin.version} and again as ${version}`);
     const before = this.#states.at(-1);
-    const after = replay(before, commit);
+    const after = replay(before, commit, bucket.objects);
     this.commits.push(commit);
     this.#states.push(after);
-    for (const action of actions) if (action.kind === "add") this.#addFile(action.path, version, bucket);
+    for (const action of actions) {
+      if (action.kind !== "add") continue;
+      for (const file of [action.path, vectorPath(action)])
+        if (file !== undefined) this.#addFile(file, version, bucket);
+    }
     if (before !== undefined) checkCommit(this, commit, before, after);
   }
 
   #addFile(path: string, version: number, bucket: SimBucket): void {
     this.named.add(path);
-    if (!bucket.objects.has(path))
+    if (!bucket.objects.has(path) && !this.vacuumed.has(path))
       throw new Violation(`version ${version} names ${path}, which is not in the store`);
   }
 

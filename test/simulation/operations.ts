@@ -1,11 +1,13 @@
 import type { LogSnapshot } from "../../src/log/contract.ts";
 import type { Action, AddAction, MetadataAction } from "../../src/protocol/actions.ts";
 import type { Predicate } from "../../src/protocol/predicate.ts";
+import { removeAction } from "../../src/protocol/remove-action.ts";
 import type { CommitRequest } from "../../src/table/commit/commit-request.ts";
 import type { AppTransaction } from "../../src/table/idempotence/app-transaction.ts";
 import { modelFile, type OperationNote } from "./model-state.ts";
 import type { Random } from "./random.ts";
 import { addFeature, dropFeature, hasFeature } from "./sim-table.ts";
+import { liveRows, planMarks } from "./vector-operations.ts";
 
 /** What a process wants to do next. */
 export type Wish =
@@ -21,7 +23,9 @@ export type Wish =
   | "column"
   | "domain"
   | "feature"
-  | "drop";
+  | "drop"
+  | "mark"
+  | "merge";
 
 /** Numbers that are unique in one run. */
 export interface Counter {
@@ -103,7 +107,7 @@ export async function plan(
     }
     case "count": {
       const live = await liveFiles(snapshot);
-      const value = live.reduce((sum, file) => sum + modelFile(file).rows.length, 0);
+      const value = (await liveRows(snapshot, live)).length;
       return request({ op: "count", value, ...made }, [fresh(part)], readFiles(live, { wholeTable: true }));
     }
     case "compact": {
@@ -113,7 +117,7 @@ export async function plan(
       if (live.length < 2) return undefined;
       const merged = fresh(
         part,
-        live.flatMap((file) => modelFile(file).rows),
+        (await liveRows(snapshot, live)).map(({ name }) => name),
         false,
       );
       return request(
@@ -122,6 +126,9 @@ export async function plan(
         readFiles(live, { predicates: [partIs(part)] }),
       );
     }
+    case "mark":
+    case "merge":
+      return planMarks(wish, snapshot, planner, made, request);
     case "property":
       return request({ op: "property" }, [
         withProperty(snapshot.metadata, ...planner.random.pick(propertyChanges(planner.random))),
@@ -179,13 +186,15 @@ function propertyChanges(random: Random): (readonly [key: string, value: string]
   ];
 }
 
-async function liveFiles(snapshot: LogSnapshot): Promise<AddAction[]> {
+/** In the order of their paths. */
+export async function liveFiles(snapshot: LogSnapshot): Promise<AddAction[]> {
   const found: AddAction[] = [];
   for await (const chunk of (await snapshot.files()).all()) found.push(...chunk);
   return found.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function newFile(
+/** A file that is made for `rows`, or else for two new ones. */
+export function newFile(
   part: string,
   { counter, now }: Planner,
   rows: readonly string[] | undefined,
@@ -206,15 +215,7 @@ function newFile(
 }
 
 function removal(file: AddAction, { now }: Planner, dataChange = true): Action {
-  return {
-    kind: "remove",
-    path: file.path,
-    deletionTimestamp: now,
-    dataChange,
-    extendedFileMetadata: true,
-    partitionValues: file.partitionValues,
-    size: file.size,
-  };
+  return { ...removeAction(file, now), dataChange };
 }
 
 function readFiles(files: readonly AddAction[], more: CommitRequest["reads"]): CommitRequest["reads"] {
@@ -225,7 +226,7 @@ function partIs(value: string): Predicate {
   return { op: "eq", column: ["part"], value: { type: "string", value } };
 }
 
-function idIs(value: number): Predicate {
+export function idIs(value: number): Predicate {
   return { op: "eq", column: ["id"], value: { type: "long", value: String(value) } };
 }
 

@@ -157,7 +157,7 @@ export async function compare(snapshot: LogSnapshot, model: Model): Promise<void
 
 function describe(
   path: string,
-  { part, rows, size, baseRowId, defaultRowCommitVersion }: ReturnType<typeof modelFile>,
+  { part, physicalRows, vector, size, baseRowId, defaultRowCommitVersion }: ReturnType<typeof modelFile>,
 ): string {
-  return `${path}[${part};${rows.join("+")};${size};${baseRowId};${defaultRowCommitVersion}]`;
+  return `${path}[${part};${physicalRows.join("+")};${vector};${size};${baseRowId};${defaultRowCommitVersion}]`;
 }

@@ -56,6 +56,8 @@ export interface Tally {
   cleaned: number;
   travels: number;
   strays: number;
+  restores: number;
+  vacuumed: number;
   withdrawn: number;
   ghosts: number;
   steps: number;
@@ -86,6 +88,8 @@ export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
     cleaned: 0,
     travels: 0,
     strays: 0,
+    restores: 0,
+    vacuumed: 0,
     withdrawn: 0,
     ghosts: 0,
     steps: 0,
@@ -181,8 +185,10 @@ function calmContext(run: Run, bucket: SimBucket): TableContext {
  * Whether a failure says that nothing happened because of an outage, or because the log moved on or was not
  * shown whole: retried by any caller.
  */
-export function isTransient(error: unknown, { faults }: Run): boolean {
+export function isTransient(error: unknown, { faults, main }: Run): boolean {
   if (isVarveError(error, "STORE_UNAVAILABLE", "LOG_GAP", "COMMIT_RETRIES_EXHAUSTED")) return true;
+  // A vacuum has deleted what an earlier version needs.
+  if (isVarveError(error, "DATA_FILE_MISSING") && main.model.vacuumed.size > 0) return true;
   return (
     !listsAtOnce(faults) && isVarveError(error, "NOT_A_TABLE", "VERSION_NOT_FOUND", "CHECKPOINT_CORRUPT")
   );

@@ -21,6 +21,7 @@ function newTableActions(random: Random): Action[] {
     "domainMetadata",
     ...["inCommitTimestamp", "rowTracking"].filter(() => random.chance(0.4)),
   ];
+  const readerFeatures = random.chance(0.7) ? ["v2Checkpoint", "deletionVectors"] : ["v2Checkpoint"];
   const configuration = {
     "delta.checkpointPolicy": "v2",
     "delta.checkpointInterval": String(1 + random.below(5)),
@@ -28,11 +29,11 @@ function newTableActions(random: Random): Action[] {
     ...(random.chance(0.3) ? { "delta.isolationLevel": "Serializable" } : {}),
     ...(features.includes("inCommitTimestamp") ? { "delta.enableInCommitTimestamps": "true" } : {}),
   };
-  return [tableProtocol(features), tableMetadata(configuration)];
+  return [tableProtocol(features, readerFeatures), tableMetadata(configuration)];
 }
 
-function tableProtocol(features: readonly string[]): ProtocolAction {
-  return protocol(features, ["v2Checkpoint"]);
+function tableProtocol(features: readonly string[], readerFeatures: readonly string[]): ProtocolAction {
+  return protocol(features, readerFeatures);
 }
 
 function tableMetadata(configuration: Readonly<Record<string, string>>): MetadataAction {

@@ -9,6 +9,7 @@ import { checkpointTable } from "../../src/table/commit/log-maintenance.ts";
 import { commitOrWithdraw, withdrawData } from "../../src/table/data-files/publish-data-files.ts";
 import type { StagedData } from "../../src/table/data-files/write-data-files.ts";
 import type { AppTransaction } from "../../src/table/idempotence/app-transaction.ts";
+import { listsAtOnce } from "./faults.ts";
 import { mistakenMaintenance } from "./log-mistakes.ts";
 import { mistaken } from "./mistakes.ts";
 import { Violation } from "./model-state.ts";
@@ -16,6 +17,8 @@ import { plan, type Wish } from "./operations.ts";
 import { count, isTransient, openPatiently, type Run, type SimTable } from "./run-seed.ts";
 import type { Process } from "./scheduler.ts";
 import { dropStray } from "./strays.ts";
+import { vectorPath } from "./vectors.ts";
+import { restoreOne, vacuumTable } from "./verbs.ts";
 
 /** A commit that its writer was told had landed. */
 interface Acknowledged {
@@ -30,7 +33,10 @@ const hour = 60 * 60 * 1000;
 /** Work on the log itself, without a commit. */
 type Chore = "logCompaction" | "checkpoint" | "stray";
 
-const wishes: Readonly<Record<Wish | Chore, number>> = {
+/** Verbs that run as they are: they need no engine. */
+type Verb = "restore" | "vacuum";
+
+const wishes: Readonly<Record<Wish | Chore | Verb, number>> = {
   append: 8,
   batch: 6,
   overwrite: 1,
@@ -47,6 +53,10 @@ const wishes: Readonly<Record<Wish | Chore, number>> = {
   logCompaction: 1.5,
   checkpoint: 1,
   stray: 1,
+  mark: 4,
+  merge: 3,
+  restore: 1,
+  vacuum: 1.5,
 };
 
 /**
@@ -89,6 +99,8 @@ export class Writer {
         if (wish === "logCompaction") await this.#compactLog(context, held);
         else if (wish === "checkpoint") await this.#checkpoint(held);
         else if (wish === "stray") dropStray(this.#run);
+        else if (wish === "restore") await restoreOne(this.#run, held);
+        else if (wish === "vacuum") await this.#vacuum(held);
         else if (wish === "batch") await this.#batch(process, held);
         else await this.#commit(main, held, wish);
       } catch (error) {
@@ -117,6 +129,11 @@ export class Writer {
   async #checkpoint(held: LogSnapshot): Promise<void> {
     await checkpointTable(held, { inlineLimit: 1_000_000 });
     this.#run.tally.checkpoints++;
+  }
+
+  /** Only where listings show what there is: a vacuum believes them. */
+  async #vacuum(held: LogSnapshot): Promise<void> {
+    if (listsAtOnce(this.#run.faults)) await vacuumTable(this.#run, held);
   }
 
   async #compactLog(context: TableContext, { version }: LogSnapshot): Promise<void> {
@@ -150,10 +167,15 @@ export class Writer {
     const { random, counter, scheduler, mistake } = this.#run;
     const request = await plan(wish, snapshot, { random, counter, now: scheduler.now }, txn);
     if (request === undefined) return false;
-    const paths = request.actions.flatMap((action) => (action.kind === "add" ? [action.path] : []));
+    const removed = new Set(
+      request.actions.flatMap((action) => (action.kind === "remove" ? [action.path] : [])),
+    );
+    const added = request.actions.filter((action) => action.kind === "add");
+    const paths = added.map(({ path }) => path).filter((path) => !removed.has(path));
+    const vectors = added.map(vectorPath).filter((path) => path !== undefined);
     const commit = mistaken(mistake, this.#run);
     const { context } = snapshot;
-    const data = stagedData(paths);
+    const data = stagedData([...paths, ...vectors]);
     // Some batches take hours to write.
     if (random.chance(0.05)) await context.world.sleep(random.below(6 * hour));
     try {
