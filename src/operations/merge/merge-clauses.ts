@@ -22,23 +22,34 @@ import {
 import { allColumns, evolvedTarget, excepts } from "./merge-schema.ts";
 import { assignedValue, boundCondition, type MergeSides, valueFromSource } from "./merge-values.ts";
 
+/** A table that is merged into. */
+export interface MergeTarget {
+  readonly target: BatchTarget;
+  /** With the types that the source gives to its untyped columns. */
+  readonly typed: BatchTarget;
+}
+
 /**
  * Binds the clauses of a merge to the columns of its source: spells out `*`, looks up the columns that are set,
  * translates the expressions, and adds the columns that the source brings.
  *
  * @throws `COLUMN_NOT_FOUND`, `SCHEMA_MISMATCH`, `SQL_FAILED`, `INVALID_ARGUMENT`, `UNSUPPORTED_FEATURE`
  */
-export function bindClauses(target: BatchTarget, source: StructType, request: MergeRequest): MergeClauses {
+export function bindClauses(
+  { target, typed }: MergeTarget,
+  source: StructType,
+  request: MergeRequest,
+): MergeClauses {
   const paths = request.clauses.map((clause) => assignedPaths(clause, target.schema, source, request));
   const bySource = request.clauses.map(({ when }) => when === "not matched by source");
   const evolved = request.evolves
     ? evolvedTarget(
-        target,
+        typed,
         source,
         { paths: paths.filter((_, index) => bySource[index] !== true).flat(), all: allColumns(request) },
         request,
       )
-    : target;
+    : typed;
   const { names, assignment, evolves, keys = [] } = request;
   for (const key of keys) requireKey(key, target.schema, source);
   const now = target.context.world.now();

@@ -11,6 +11,7 @@ import { thenCompact } from "../auto-compact.ts";
 import { writeServices } from "../write-services.ts";
 import { bindClauses } from "./merge-clauses.ts";
 import { type MergeRequest, requireClauses } from "./merge-request.ts";
+import { takenColumns } from "./merge-schema.ts";
 
 /** Options of a merge: its new rows are tested like those of an append. */
 export type MergeOptions = Omit<WriteOptions, "mergeSchema" | "upgradeProtocol"> & {
@@ -45,7 +46,11 @@ export async function mergeRows(
     snapshot,
     source,
     names: request.names,
-    resolve: (columns) => bindClauses(target, columns, request),
+    resolve: (columns, typed) => bindClauses({ target, typed }, columns, request),
+    typing: {
+      columns: (columns) => takenColumns(request, columns),
+      upgradeProtocol: request.upgradeProtocol,
+    },
     onDuplicate,
     evolves: request.evolves,
     readsTable: request.readsTable,

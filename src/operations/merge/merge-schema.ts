@@ -73,3 +73,37 @@ export function hasMore(has: StructType, lacks: StructType): boolean {
     return inner !== undefined && outer !== undefined && hasMore(inner, outer);
   });
 }
+
+/** The columns of a source that a clause gives, as they are, to the columns of the same names. */
+export function takenColumns(request: MergeRequest, source: StructType): StructType {
+  const all = allColumns(request);
+  const named = request.clauses.flatMap((clause) => {
+    const assigned = assignedBy(clause);
+    return assigned === undefined || isAllColumns(assigned) ? [] : assigned;
+  });
+  const { names } = request;
+  const isTaken = (name: string) =>
+    (all !== undefined && !excepts(all, name)) ||
+    named.some(
+      ({ path, value }) =>
+        value !== "default" &&
+        isColumn([path].flat(), name, names.target) &&
+        isColumn(partsOf(value.spark ?? value.text), name, names.source),
+    );
+  return { ...source, fields: source.fields.filter(({ name }) => isTaken(name)) };
+}
+
+/** The parts of a text that may be a qualified column, without quotes of either dialect. */
+function partsOf(text: string): readonly string[] {
+  return text
+    .trim()
+    .split(".")
+    .map((part) => part.replace(/^(["`])(.*)\1$/, "$2"));
+}
+
+/** Whether a path is a column, which may be qualified by its side. */
+function isColumn(path: readonly string[], name: string, side: string): boolean {
+  const [first = "", second] = path.map(foldName);
+  const isOwn = second === undefined ? first === foldName(name) : second === foldName(name);
+  return path.length <= 2 && isOwn && (second === undefined || first === foldName(side));
+}

@@ -4,7 +4,7 @@ import { readsVersion } from "../plan/read-versions.ts";
 import type { QuarantinePlace } from "../plan/write-options.ts";
 import { commitFiles, committedPart, type FilesCommit, nothingChanged } from "../rewrite/commit-files.ts";
 import type { RewrittenFiles } from "../rewrite/rewrite-files.ts";
-import { batchMarks, placeOf } from "../stages/commit-batch.ts";
+import { batchMarks, placeOf, typedNames } from "../stages/commit-batch.ts";
 import type { MergeActions } from "./merge-actions.ts";
 import { mergeMetrics, mergeParameters } from "./merge-metrics.ts";
 import type { MergeOutcome, MergePlan, MergeResult } from "./merge-plan.ts";
@@ -40,19 +40,21 @@ export async function commitMerge(
       ? undefined
       : defined({ ...summarizeVerdict(verdict), batchId: plan.batch.batchId, ...placeOf(quarantine) });
   const result = { ...found, rowsCopied: files.rowsCopied };
+  const { typed } = actions.clauses.target;
   const commit: FilesCommit = {
     operation: "MERGE",
     operationParameters: mergeParameters(actions.clauses),
     metrics: (committed) => mergeMetrics(actions, result, committed),
     marks: own.marks,
     reads: { ...actions.withheld, wholeTable, predicates: [actions.predicate], appIds: own.rivals },
-    judgedByTable: comparesWithTable,
+    // Another writer may fill an untyped column with text meanwhile.
+    judgedByTable: comparesWithTable || typed?.some(({ type }) => type !== "string") === true,
     commitInfo: gate === undefined ? undefined : { gate },
   };
   const done = await commitFiles(plan, files, commit, signal);
   return done.outcome === "alreadyApplied"
     ? nothingMerged("alreadyApplied", done.version)
-    : { ...result, ...committedPart(plan, done, verdict), quarantine };
+    : { ...result, ...committedPart(plan, done, verdict), typedColumns: typedNames(typed), quarantine };
 }
 
 /** The result of a merge that changed nothing. */

@@ -9,6 +9,7 @@ import type { FileRows, ReadSet } from "../../table/commit/commit-request.ts";
 import { locateFiles } from "../../table/scan/data-files.ts";
 import { planFiles } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
+import type { BatchTarget } from "../plan/batch-target.ts";
 import { countedFiles, liveRowCounts } from "../rewrite/matched-rows.ts";
 import type { MatchedFile } from "../rewrite/rewrite-plan.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
@@ -76,12 +77,12 @@ export function tableName({ snapshot }: MergePlan): SqlName {
 export async function mergeActions(
   room: WriteRoom,
   plan: MergePlan,
-  source: MergeSource,
+  { source, typed }: { readonly source: MergeSource; readonly typed: BatchTarget },
   signal: AbortSignal | undefined,
 ): Promise<MergeActions> {
   const { session } = room;
   const { snapshot } = plan;
-  const clauses = plan.resolve(source.schema);
+  const clauses = plan.resolve(source.schema, typed);
   const names = mergeNames(plan, snapshot.schema, source.columns);
   const readsAll = clauses.clauses.some(({ when }) => when === "not matched by source");
   const predicate: Predicate = readsAll

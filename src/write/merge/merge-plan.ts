@@ -4,7 +4,7 @@ import type { StructType } from "../../schema/types.ts";
 import type { MaintenanceOutcome } from "../../table/commit/log-maintenance.ts";
 import type { BatchName } from "../../table/idempotence/application-ids.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
-import type { QuarantinePlace } from "../plan/write-options.ts";
+import type { QuarantinePlace, TypedColumnName } from "../plan/write-options.ts";
 import type { BatchTests } from "../plan/write-plan.ts";
 import type { WriteSource } from "../plan/write-source.ts";
 import type { Assignment, RewriteOptions, RewriteResult } from "../rewrite/rewrite-plan.ts";
@@ -18,8 +18,13 @@ export interface MergePlan {
   readonly source: WriteSource;
   /** The names by which expressions qualify the columns of the two sides. */
   readonly names: { readonly target: string; readonly source: string };
-  /** Binds the clauses to the source's columns, which are known once it is staged. @throws typed errors of the clauses */
-  readonly resolve: (source: StructType) => MergeClauses;
+  /**
+   * Binds the clauses to the source's columns, which are known once it is staged, for the table with the types that
+   * these give to its untyped columns. @throws typed errors of the clauses
+   */
+  readonly resolve: (source: StructType, typed: BatchTarget) => MergeClauses;
+  /** How untyped columns of the table get types; absent: by the values that are written, as strings. */
+  readonly typing?: ColumnTyping | undefined;
   /** Several source rows for one target row: fail as Spark does, or only if more than one of them acts. */
   readonly onDuplicate: "error" | "error-if-acting";
   readonly tests?: BatchTests | undefined;
@@ -32,6 +37,14 @@ export interface MergePlan {
   readonly batch: BatchName;
   readonly userMetadata?: string | undefined;
   readonly targetFileBytes?: number | undefined;
+}
+
+/** How a merge gives types to untyped columns. */
+export interface ColumnTyping {
+  /** The columns of the source that a clause gives to the columns of the same names. */
+  readonly columns: (source: StructType) => StructType;
+  /** Add the features that the types need to the protocol. */
+  readonly upgradeProtocol: boolean;
 }
 
 /** The clauses with every `*` spelled out. */
@@ -88,6 +101,8 @@ export interface MergeResult extends RewriteResult {
   readonly rowsInserted: number;
   /** Where the rows of the source are that were set aside; absent if there are none. */
   readonly quarantine?: QuarantinePlace | undefined;
+  /** Columns that had been null in every row, and got their type by this merge; absent if there are none. */
+  readonly typedColumns?: readonly TypedColumnName[] | undefined;
 }
 
 /** Result of a merge, with the maintenance that follows. */

@@ -2,10 +2,11 @@ import { type Mismatch, planConversion } from "../../dialects/conversion.ts";
 import { type ColumnPlan, planColumn, refuseMismatches } from "../../dialects/enforcement.ts";
 import { engineTypeText, openTypeText, parseEngineType } from "../../dialects/engine-types.ts";
 import { assertInternal } from "../../errors.ts";
-import { findField, holdsVariant } from "../../schema/fields.ts";
+import { findField, holdsVariant, requireColumn } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { typeText } from "../../schema/type-names.ts";
 import type { StructField, StructType } from "../../schema/types.ts";
+import { untypedAsVoid } from "../../schema/untyped-columns.ts";
 import { type SqlExpression, type SqlName, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { type RowRule, type WriteRules, writeRules } from "../../table/rules/write-rules.ts";
@@ -79,12 +80,16 @@ function oldValues(
   { names }: MergeActions,
 ): ReadonlyMap<string, SqlExpression> {
   const mismatches: Mismatch[] = [];
+  // An untyped column that gets a type is null in every row.
+  const nullsAsVoid = untypedAsVoid(before);
   const values = after.fields.map(({ name, type }): [string, SqlExpression] => {
     const field = findField(before, name);
     if (field === undefined) return [name, sql`CAST(NULL AS ${engineTypeText(type)})`];
     const column = sql`${names.target}.${quoteName(field.name)}`;
     if (typeText(field.type) === typeText(type)) return [name, column];
-    const { convert } = planConversion(parseEngineType(openTypeText(field.type)), type, [name], mismatches);
+    const known = requireColumn(nullsAsVoid, name).type;
+    if (known === "void") return [name, sql`CAST(NULL AS ${engineTypeText(type)})`];
+    const { convert } = planConversion(parseEngineType(openTypeText(known)), type, [name], mismatches);
     return [name, convert(column)];
   });
   assertInternal(mismatches.length === 0, "old rows of a merge do not have the types of the table any more");

@@ -11,8 +11,8 @@ import { type JudgedMerge, judgeMerge, type MergeTests, openMergeTests } from ".
 import { type MergeActions, mergeActions } from "./merge-actions.ts";
 import { mergeCounts, mergeFiles } from "./merge-files.ts";
 import type { MergeOutcome, MergePlan, MergeResult, MergeRun } from "./merge-plan.ts";
-import { stageMergeSource } from "./merge-source.ts";
 import { type MergeValues, mergeValues } from "./merge-values.ts";
+import { stageTypedSource } from "./typed-columns.ts";
 
 /**
  * Carries out a plan in one commit: stages the source, finds what becomes of which rows, tests the new ones,
@@ -37,15 +37,15 @@ export async function runMerge(plan: MergePlan, run: MergeRun = {}): Promise<Mer
 async function mergeIn(room: WriteRoom, plan: MergePlan, run: MergeRun): Promise<MergeOutcome> {
   begin(run, "reading");
   const tests = await openMergeTests(room, plan, run.signal);
-  const source = await stageMergeSource(room, plan, run);
-  const actions = await mergeActions(room, plan, source, run.signal);
+  const { source, target } = await stageTypedSource(room, plan, run);
+  const actions = await mergeActions(room, plan, { source, typed: target }, run.signal);
   const values = await mergeValues(room, plan.snapshot.schema, actions);
   const found = foundIn(plan, actions);
   if (run.dryRun === true) return { ...found, outcome: "dryRun" };
   const isIdle =
     actions.counts.every((n) => n === 0) &&
     source.misfits === undefined &&
-    actions.clauses.target.changes.length === 0 &&
+    actions.clauses.target === target &&
     batchTransaction(plan.batch) === undefined;
   if (isIdle) return found;
   const quarantine = tests === undefined ? undefined : run.quarantine?.open(plan.batch);

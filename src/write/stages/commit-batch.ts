@@ -200,9 +200,14 @@ function landed(
     filesAdded: adds.length,
     filesRemoved: removes.length,
     bytesAdded: adds.reduce((sum, file) => sum + file.size, 0),
-    typedColumns: typed?.map(({ path, type }) => ({ column: pathText(path), type: typeText(type) })),
+    typedColumns: typedNames(typed),
     maintenance: maintainLog(context, result, { base: snapshot }),
   };
+}
+
+/** Untyped columns that got a type, as results name them. */
+export function typedNames(typed: BatchTarget["typed"]): WriteResult["typedColumns"] {
+  return typed?.map(({ path, type }) => ({ column: pathText(path), type: typeText(type) }));
 }
 
 /** Location of rows that were set aside, as in `commitInfo.gate`. */

@@ -44,8 +44,8 @@ export interface GivenTypes {
  * @throws as `mergedTarget`
  */
 export async function giveTypes(
-  { session }: WriteRoom,
-  { target, schema: change, removes }: RowsPlan,
+  { session }: Pick<WriteRoom, "session">,
+  { target, schema: change, removes }: Pick<RowsPlan, "target" | "schema" | "removes">,
   source: StagedRelation,
 ): Promise<GivenTypes> {
   const keeps = change.kind === "keep" || change.kind === "merge";

@@ -175,6 +175,84 @@ describe("table.merge", () => {
     ]);
   });
 
+  it("gives a column without values the type of the source's, as an append does", async () => {
+    const folder = freshFolder();
+    const started = (name: string) =>
+      createTable(join(folder, name), {
+        source: [
+          { id: 1, v: null, s: { a: null, b: 1 } },
+          { id: 2, v: null, s: null },
+        ],
+        properties: { "delta.enableChangeDataFeed": "true" },
+      });
+    const batch = [
+      { id: 1, v: 7, s: { a: new Date(0), b: 2 } },
+      { id: 3, v: 8, s: null },
+    ];
+    await using appended = await started("appended");
+    await appended.append(batch);
+    await using table = await started("merged");
+    const upsert = (of: Table, source: Parameters<Table["merge"]>[0]) =>
+      of
+        .merge(source, { on: ["id"] })
+        .whenMatchedUpdateAll()
+        .whenNotMatchedInsertAll();
+    const idle = table.merge(batch, { on: ["id"] }).whenMatchedUpdateAll({ condition: "source.v > 9" });
+    expect(await idle.execute()).toMatchObject({ outcome: "unchanged" });
+    const result = await upsert(table, batch).execute();
+    expect(result).toMatchObject({ rowsUpdated: 1, rowsInserted: 1 });
+    expect(result.typedColumns).toEqual([
+      { column: "v", type: "long" },
+      { column: "s.a", type: "timestamp" },
+    ]);
+    await table.refresh();
+    await appended.refresh();
+    expect(table.snapshot().schema).toEqual(appended.snapshot().schema);
+    expect((await rowsOf(table)).map(({ id, v, s }) => [id, v, s])).toEqual([
+      [1n, 7n, { a: expect.anything(), b: 2n }],
+      [2n, null, null],
+      [3n, 8n, null],
+    ]);
+    // A statement's assignment of the column; values that are null say nothing.
+    await using stated = await started("stated");
+    await upsert(stated, [{ id: 2, v: null, s: null }]).execute();
+    await stated.sql(
+      "MERGE INTO t USING (SELECT 2 AS id, 1.5::DOUBLE AS v) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = s.v",
+      { tables: { t: stated } },
+    );
+    await stated.refresh();
+    expect(
+      stated
+        .snapshot()
+        .schema.fields.map(({ type }) => type)
+        .slice(0, 2),
+    ).toEqual(["long", "double"]);
+    expect((await rowsOf(stated)).map(({ v }) => v)).toEqual([null, 1.5]);
+  });
+
+  it("leaves a column text that data files hold as text, and reads numbers of CSV as that", async () => {
+    const folder = freshFolder();
+    await using table = await createTable(join(folder, "t"), {
+      source: [{ id: 1, v: null }],
+      partitionBy: ["id"],
+    });
+    const upsert = (source: Parameters<Table["merge"]>[0]) =>
+      table
+        .merge(source, { on: ["id"] })
+        .whenMatchedUpdateAll()
+        .whenNotMatchedInsertAll()
+        .execute();
+    const error = await failing(upsert([{ id: 1, v: 7 }]));
+    expect(error).toMatchObject({ code: "SCHEMA_MISMATCH", message: expect.stringContaining("as text") });
+    writeFileSync(join(folder, "s.csv"), "id,v\n1,07\n2,8\n");
+    expect(await upsert({ csv: join(folder, "s.csv") })).toMatchObject({ rowsUpdated: 1, rowsInserted: 1 });
+    await table.refresh();
+    expect(await rowsOf(table)).toEqual([
+      { id: 1n, v: "07" },
+      { id: 2n, v: "8" },
+    ]);
+  });
+
   it("keeps what the source's structs lack, and a null struct of both stays null", async () => {
     await using table = await createTable(join(freshFolder(), "t"), {
       source: {

@@ -5,6 +5,7 @@ import { openTable } from "../../../src/api/open-table.ts";
 import type { Table } from "../../../src/api/table.ts";
 import { openLog } from "../../../src/log/snapshot/open-log.ts";
 import { schema } from "../../../src/schema/builder.ts";
+import type { StructType } from "../../../src/schema/types.ts";
 import { feed, numbers, vectors } from "../rewrite/numbers.ts";
 import { filesBelow, freshFolder, rowsOf } from "../table-folder.ts";
 import { merge } from "./merging.ts";
@@ -120,6 +121,23 @@ describe.each([
     const old = await openLog(base.context, { version: base.version - 1 });
     const fixed = { sql: "SELECT 4 AS id, max(n) AS n FROM x", tables: { x: old } };
     expect(await merge(table, fixed, raise)).toMatchObject({ outcome: "committed", rowsUpdated: 1 });
+  });
+
+  it("meets rows that may have text in a column that it gives another type", async () => {
+    await using table = await createTable(join(freshFolder(), "u"), {
+      source: [{ id: 1, v: null }],
+      properties,
+    });
+    const base = table.snapshot().log;
+    await table.append([{ id: 9, v: null }]);
+    const set = { on, clauses: [{ when: "matched", set: { v: "s.v" } }], base } as const;
+    const typing = { columns: (source: StructType) => source, upgradeProtocol: false };
+    const source = { sql: "SELECT 1 AS id, 7 AS v" };
+    await expect(merge(table, source, { ...set, options: { typing } })).rejects.toMatchObject({
+      code: "CONFLICT_CONCURRENT_APPEND",
+    });
+    const text = { sql: "SELECT 1 AS id, 'x' AS v" };
+    expect(await merge(table, text, { ...set, options: { typing } })).toMatchObject({ rowsUpdated: 1 });
   });
 
   it("stops when it is cancelled, and leaves no file behind", async () => {

@@ -24,7 +24,7 @@ export interface MergeText {
   /** Default: the newest version. */
   readonly base?: LogSnapshot;
   readonly options?: Partial<
-    Pick<MergePlan, "onDuplicate" | "tests" | "batch" | "names" | "targetFileBytes">
+    Pick<MergePlan, "onDuplicate" | "tests" | "batch" | "names" | "targetFileBytes" | "typing">
   > &
     MergeRun;
 }
@@ -45,7 +45,7 @@ export async function merge(
       snapshot,
       source,
       names: { target: "t", source: "s" },
-      resolve: () => ({ target, on: { text: on }, clauses: clauses.map(clauseOf) }),
+      resolve: (_, typed) => ({ target: typed, on: { text: on }, clauses: clauses.map(clauseOf) }),
       onDuplicate: "error",
       tests: writeTests(target.metadata.configuration, {}),
       batch: {},

@@ -193,6 +193,8 @@ async function printMerge(result: MergeResult, { json }: MergeFlags): Promise<vo
   } else print(`version ${version}: ${rowsText(result)} (${filesText(result)})\n`);
   if (quarantine !== undefined)
     print(`  ${counted(quarantine.rows, "row")} quarantined in ${visible(quarantine.uri)}\n`);
+  for (const { column, type } of result.typedColumns ?? [])
+    print(`  schema: column ${visible(column)}, which had no values, is now ${type}\n`);
   printCompaction(result.compaction);
 }
 
