@@ -3,7 +3,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { fileKeyer } from "../log/segment/file-key.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction } from "../protocol/actions.ts";
-import { clusteringDomain } from "../protocol/domains.ts";
+import { clusteringDomain, rowTrackingDomain } from "../protocol/domains.ts";
 import { supportedWriterFeatures } from "../protocol/features.ts";
 import { propertyKey, propertyOf } from "../protocol/properties.ts";
 import { columnMetadata, metadataKeys } from "../schema/column-metadata.ts";
@@ -84,7 +84,7 @@ export async function restore(
   const target = await existingTarget(snapshot);
   const unchanged = nothingRestored(snapshot, earlier);
   if (earlier.version >= snapshot.version) return unchanged;
-  const { restored, removed, files, bytes } = await fileDifference(snapshot, earlier);
+  const { restored, relisted, removed, files, bytes } = await fileDifference(snapshot, earlier);
   if (removed.length > 0) refuseAppendOnly(target);
   const ignored = options.ignoreMissingFiles === true;
   const gone = await filesGone(snapshot, earlier.version, restored, { ignored });
@@ -107,7 +107,7 @@ export async function restore(
       },
       definition: await definitionOf(snapshot, earlier),
       files: {
-        adds: restored.map((file) => ({ ...file, dataChange: true })),
+        adds: [...restored.map((file) => ({ ...file, dataChange: true })), ...relisted],
         removes: removed,
         metrics: metricsOf(result, { files, bytes }),
       },
@@ -148,6 +148,8 @@ function nothingRestored(snapshot: LogSnapshot, earlier: LogSnapshot): RestoreRe
 interface FileDifference {
   /** Files that only the earlier version has. */
   readonly restored: readonly AddAction[];
+  /** Files of both, whose row ids the present version does not have any more. */
+  readonly relisted: readonly AddAction[];
   /** Files that only the present version has. */
   readonly removed: readonly AddAction[];
   /** Number and bytes of all files of the earlier version. */
@@ -160,14 +162,19 @@ async function fileDifference(now: LogSnapshot, earlier: LogSnapshot): Promise<F
   const current = new Map<string, AddAction>();
   for await (const chunk of (await now.files()).all())
     for (const file of chunk) current.set(keyOf(file), file);
-  const restored: AddAction[] = [];
+  const [restored, relisted]: [AddAction[], AddAction[]] = [[], []];
   let [files, bytes] = [0, 0];
   for await (const chunk of (await earlier.files()).all())
     for (const file of chunk) {
       [files, bytes] = [files + 1, bytes + file.size];
-      if (!current.delete(keyOf(file))) restored.push(file);
+      const key = keyOf(file);
+      const same = current.get(key);
+      if (same === undefined) restored.push(file);
+      else if (file.baseRowId !== undefined && same.baseRowId === undefined)
+        relisted.push({ ...file, dataChange: false });
+      current.delete(key);
     }
-  return { restored, removed: [...current.values()], files, bytes };
+  return { restored, relisted, removed: [...current.values()], files, bytes };
 }
 
 /**
@@ -210,10 +217,14 @@ async function definitionOf(
   const removed = before === undefined ? undefined : { ...before, removed: true };
   const domain = after ?? removed;
   const moves = before?.configuration !== after?.configuration;
+  // The high-water mark went with row tracking, and comes back with it.
+  const mark = (await earlier.domainMetadata()).get(rowTrackingDomain);
+  const lost = mark !== undefined && !(await now.domainMetadata()).has(rowTrackingDomain);
   return [
     ...(protocol === now.protocol ? [] : [protocol]),
     restoredMetadata(now, earlier),
     ...(moves && domain !== undefined ? [domain] : []),
+    ...(lost ? [mark] : []),
   ];
 }
 

@@ -121,7 +121,11 @@ export const tableFeatures: readonly TableFeature[] = Object.freeze([
     write: "enforced",
     requires: ["domainMetadata"],
     soft: true,
-    undroppable: "the table's files carry row ids, which varve does not take off them",
+    bookkeeping: [
+      "rowTrackingSuspended",
+      "rowTracking.materializedRowIdColumnName",
+      "rowTracking.materializedRowCommitVersionColumnName",
+    ],
   }),
   writer("domainMetadata", { write: "kept", soft: true }),
   writer("clustering", { write: "enforced", requires: ["domainMetadata"] }),

@@ -33,6 +33,7 @@ import { type ColumnChanges, columnChanges } from "./column-options.ts";
 import { readsRows, rowChanges, setsNotNull } from "./column-rows.ts";
 import { withoutFeatures } from "./drop-features.ts";
 import { dropReaderFeatures, readerFeaturesOf } from "./drop-reader-features.ts";
+import { endOfTracking, turnedOffWith } from "./end-of-tracking.ts";
 import { configurationOf, type Definition, nextMetadata, withProperties } from "./next-definition.ts";
 import { type Rewrite, type RewrittenTable, requireAlone, rewriteOf, rewriteTable } from "./rewrite-table.ts";
 import { requireSuiteFits } from "./set-suite.ts";
@@ -94,7 +95,7 @@ async function committed(
 
 interface Change {
   readonly definition: readonly (ProtocolAction | MetadataAction | DomainMetadataAction)[];
-  /** Files that are committed again with row ids. */
+  /** Files that are committed again with row ids, or without. */
   readonly relisted: readonly AddAction[];
   readonly reads?: ReadSet | undefined;
   /** Set if every data file is written again. */
@@ -114,7 +115,7 @@ async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Chang
     add: options.addConstraints ?? {},
     drop: options.dropConstraints ?? [],
   });
-  const unset = [...(options.unset ?? []), ...constraints.unset];
+  const unset = [...(options.unset ?? []), ...constraints.unset, ...turnedOffWith(options)];
   const columns = columnChanges(options);
   const properties = { set: { ...set, ...constraints.set }, unset };
   const rewrite = rewriteOf(snapshot, options, properties);
@@ -132,26 +133,28 @@ async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Chang
   ];
   const featuresAdded = addedFeatures(protocol, needed, options);
   const raised = { schema: next.schema, metadata: nextMeta, protocol: protocolWith(protocol, featuresAdded) };
-  const after = await dropped(raised, snapshot, clustering, options);
+  const ending = await endOfTracking(snapshot, options);
+  const domains = [clustering?.domain, ending?.domain].filter((changed) => changed !== undefined);
+  const after = await dropped(raised, snapshot, domains, options);
   await requireConstraints(snapshot, constraints.set);
   const tracking = await startOfTracking(snapshot, after);
   const named = tracking?.metadata ?? after.metadata;
-  const backfill = tracking?.files ?? [];
-  if (rewrite !== undefined && tracking !== undefined)
-    requireAlone(["row tracking that begins"], rewrite.why);
-  // A new constraint must be tested on every row, and row ids be assigned to every file.
+  const relisted = tracking?.files ?? ending?.files ?? [];
+  if (rewrite !== undefined && (tracking ?? ending) !== undefined)
+    requireAlone([`row tracking that ${tracking === undefined ? "ends" : "begins"}`], rewrite.why);
+  // A new constraint must be tested on every row, and row ids be assigned to every file or taken off it.
   const readsAll =
-    tracking !== undefined ||
+    (tracking ?? ending) !== undefined ||
     Object.keys(constraints.set).length > 0 ||
     columns.alters.some((change) => readsRows(snapshot, change));
   return {
     definition: [
       ...(after.protocol !== protocol ? [after.protocol] : []),
       ...(JSON.stringify(named) !== JSON.stringify(metadata) ? [named] : []),
-      ...(clustering?.domain === undefined ? [] : [clustering.domain]),
+      ...domains,
     ],
-    relisted: backfill,
-    reads: readsAll ? { wholeTable: true, files: backfill.map(({ path }) => path) } : undefined,
+    relisted,
+    reads: readsAll ? { wholeTable: true, files: relisted.map(({ path }) => path) } : undefined,
     rewrites: rewrite && { after, clustering: clustering?.domain ?? domain },
     operation:
       rewrite?.operation ??
@@ -220,13 +223,20 @@ function clusteringOf(
 async function dropped(
   table: Definition,
   snapshot: LogSnapshot,
-  clustering: NewClustering | undefined,
+  changed: readonly DomainMetadataAction[],
   options: AlterOptions,
 ): Promise<Definition> {
   const names = options.dropFeatures ?? [];
   if (names.length === 0) return table;
+  const [domain] = changed;
+  if (domain !== undefined && names.includes("domainMetadata"))
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `The feature domainMetadata cannot be dropped by a change of the metadata domain ${domain.domain}. Drop it in a change of its own, afterwards.`,
+      { features: ["domainMetadata"] },
+    );
   const domains = new Map(await snapshot.domainMetadata());
-  if (clustering?.domain !== undefined) domains.set(clusteringDomain, clustering.domain);
+  for (const domain of changed) domains.set(domain.domain, domain);
   const { protocol, unset } = withoutFeatures({ ...table, domains }, names);
   if (table.protocol.minWriterVersion < 7 && options.upgradeProtocol !== true)
     throw needsListing(names, table.protocol);

@@ -91,7 +91,7 @@ describe("features that are dropped", () => {
     expect((await openLog(context)).version).toBe(0);
   });
 
-  it.each(["variantType", "rowTracking"])(
+  it.each(["variantType"])(
     "%s is refused with the reason: old versions or files depend on it",
     async (name) => {
       const { result } = await drop(["domainMetadata", name], name);
