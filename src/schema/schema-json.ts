@@ -1,5 +1,6 @@
 import { VarveError } from "../errors.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from "../util/json.ts";
+import { hasLoneSurrogate } from "../util/lone-surrogate.ts";
 import { isPrimitive, parseTypeName, pathText, typeText } from "./type-names.ts";
 import type { DeltaType, StructField, StructType } from "./types.ts";
 
@@ -88,13 +89,10 @@ export function typeFromJson(
   }
 }
 
-/** With the `u` flag only surrogates without their partner match. */
-const loneSurrogate = /[\ud800-\udfff]/u;
-
 /** What a name holds that UTF-8 or SQL cannot say; undefined for a name that both can. */
 export function nameFault(name: string): string | undefined {
   if (name.includes("\0")) return "a NUL";
-  return loneSurrogate.test(name) ? "half of a surrogate pair" : undefined;
+  return hasLoneSurrogate(name) ? "half of a surrogate pair" : undefined;
 }
 
 /**

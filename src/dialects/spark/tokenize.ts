@@ -1,3 +1,4 @@
+import { hasLoneSurrogate } from "../../util/lone-surrogate.ts";
 import { unsupported } from "./refusal.ts";
 
 /**
@@ -71,7 +72,10 @@ export function scan(text: string, refuse: (problem: ScanProblem) => Error): Spa
     const end = index + token.length;
     const mark = text[index];
     const doubled = kind === "text" && textEnd === index && text[index - 1] === mark ? mark : undefined;
-    tokens.push({ kind, value: tokenValue(kind, token), start: index, end, doubled });
+    const value = tokenValue(kind, token);
+    if (hasLoneSurrogate(value))
+      throw refuse({ problem: "half of a surrogate pair in a text or name", index });
+    tokens.push({ kind, value, start: index, end, doubled });
     index = end;
     if (kind === "text") textEnd = index;
   }

@@ -1,5 +1,6 @@
 import { VarveError } from "../../errors.ts";
 import { commentEnd } from "../../sql/block-comment.ts";
+import { hasLoneSurrogate } from "../../util/lone-surrogate.ts";
 
 /**
  * Maximum characters of one run of operator signs, including `/*`: the time of the engine's scanner grows
@@ -39,11 +40,13 @@ const token = new RegExp(
 );
 
 /**
- * Refuses SQL that takes the engine long to parse: long runs of signs, such as nested comments.
+ * Refuses SQL that takes the engine long to parse: long runs of signs, such as nested comments; and SQL that the
+ * engine would get with other characters.
  *
- * @throws `SQL_REFUSED` with the length and the limit
+ * @throws `SQL_REFUSED`, with the length and the limit of a run
  */
 export function checkText(sql: string): void {
+  if (hasLoneSurrogate(sql)) throw notUtf8();
   token.lastIndex = 0;
   for (let match = token.exec(sql); match !== null; match = token.exec(sql)) {
     const [text] = match;
@@ -59,6 +62,15 @@ export function checkText(sql: string): void {
 }
 
 const innerRun = new RegExp(`${sign}+`, "g");
+
+function notUtf8(): VarveError {
+  const reason = "it holds half of a surrogate pair";
+  return new VarveError(
+    "SQL_REFUSED",
+    `This SQL was refused because ${reason}, which no text in a table can hold. Correct the text.`,
+    { reason },
+  );
+}
 
 function signsFrom(sql: string, index: number): string {
   run.lastIndex = index;

@@ -2,6 +2,7 @@ import { formatTimestamp } from "../../schema/calendar.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import { hasLoneSurrogate } from "../../util/lone-surrogate.ts";
 import { type EngineStruct, fieldOf } from "../checkpoint/action-sql.ts";
 import type { Comparable } from "./comparable.ts";
 import type { FileTest, LogColumn } from "./file-test.ts";
@@ -173,5 +174,5 @@ function pointer(path: readonly string[]): SqlExpression {
 
 /** Text with a NUL or an unpaired surrogate cannot be passed to the engine unchanged. */
 function sqlSafe(text: string): boolean {
-  return !/[\ud800-\udfff]/u.test(text) && !text.includes("\u0000");
+  return !hasLoneSurrogate(text) && !text.includes("\u0000");
 }

@@ -1,3 +1,4 @@
+import { hasLoneSurrogate } from "../../../util/lone-surrogate.ts";
 import { inlineBytes } from "../../core/native-vector.ts";
 import { layOutBlock, layOutValues } from "../../core/text-block.ts";
 import type { ValueType } from "../../core/value-type.ts";
@@ -5,9 +6,6 @@ import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/
 import { FixedData, Validity } from "../shared/chunk-buffers.ts";
 import { parseBase64 } from "../shared/parse-values.ts";
 import { shownValueType } from "./shown-value-type.ts";
-
-/** With the `u` flag only surrogates without their partner match; UTF-8 cannot say them. */
-const loneSurrogate = /[\ud800-\udfff]/u;
 
 /** Short ASCII texts are laid out here; the others of a chunk go over together. */
 export function textBuilder(options: BuilderOptions, type: ValueType): ColumnBuilder {
@@ -23,7 +21,7 @@ export function textBuilder(options: BuilderOptions, type: ValueType): ColumnBui
       data.reserve(index);
       if (typeof value === "string") {
         if (putInline(data, index * 16, value)) return;
-        if (loneSurrogate.test(value)) throw new CellProblem("text without lone surrogates", value);
+        if (hasLoneSurrogate(value)) throw new CellProblem("text without lone surrogates", value);
         texts.push(value);
         positions.push(index);
       } else if (value === null || value === undefined) {

@@ -1,3 +1,4 @@
+import { hasLoneSurrogate } from "../../../util/lone-surrogate.ts";
 import { trimEnd } from "../../../util/trim-end.ts";
 import {
   counted,
@@ -19,9 +20,6 @@ export interface EncodedVariant {
   readonly metadata: Uint8Array;
   readonly value: Uint8Array;
 }
-
-/** With the `u` flag only surrogates without their partner match; UTF-8 cannot say them. */
-const loneSurrogate = /[\ud800-\udfff]/u;
 
 /** As deep as varve reads variants. */
 const maxDepth = 1000;
@@ -152,6 +150,6 @@ function unheld(value: unknown): CellProblem {
 }
 
 function utf8(value: string): Uint8Array {
-  if (loneSurrogate.test(value)) throw new CellProblem("text without lone surrogates", value);
+  if (hasLoneSurrogate(value)) throw new CellProblem("text without lone surrogates", value);
   return Buffer.from(value, "utf8");
 }
