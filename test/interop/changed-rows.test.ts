@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
-import { openTable } from "../../src/api/open-table.ts";
 import type { Table } from "../../src/api/table.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { expectAgreement } from "./agreement.ts";
 import { scratchFolder } from "./fixtures.ts";
 import { sharedPeers } from "./peer.ts";
-import { canonicalRows, changedRows, latestVersion, versionRows } from "./varve.ts";
+import { canonicalRows, latestVersion, versionRows } from "./varve.ts";
 
 const { folder, remove } = scratchFolder();
 afterAll(remove);
@@ -71,7 +71,7 @@ describe("rows that varve deleted and updated", () => {
       await using table = await written(path, properties, partitionBy);
       await changeRows(table);
       await table.settled();
-      await expectAgreement(path, properties);
+      await expectAgreement(path);
       expect(await peers.call("spark", "verify_checksum", { path })).toEqual([]);
       await peers.sql(
         path,
@@ -80,7 +80,7 @@ describe("rows that varve deleted and updated", () => {
       );
       await table.refresh();
       await table.delete("id % 10 = 8");
-      await expectAgreement(path, properties);
+      await expectAgreement(path);
     },
   );
 
@@ -95,42 +95,6 @@ describe("rows that varve deleted and updated", () => {
     await peers.call("deltalake", "delete", { path, predicate: "id > 800" });
     await table.refresh();
     await table.update({ set: { x: "1" }, where: "id > 700" });
-    await expectAgreement(path, feed);
+    await expectAgreement(path);
   });
 });
-
-async function expectAgreement(path: string, properties: Readonly<Record<string, string>>): Promise<void> {
-  const latest = await latestVersion(path);
-  for (let version = latest; version >= 0; version--) {
-    const ours = await versionRows(path, version);
-    const theirs = await peers.read("spark", path, version);
-    expect(canonicalRows(theirs.rows, ours.schema), `version ${version}`).toEqual(
-      canonicalRows(ours.rows, ours.schema),
-    );
-  }
-  if (properties["delta.enableChangeDataFeed"] === "true") {
-    const ours = await changedRows(path, 0, latest);
-    const theirs = await peers.rows("spark", "changes", { path, start: 0, end: latest });
-    expect(canonicalRows(theirs.rows, ours.schema)).toEqual(canonicalRows(ours.rows, ours.schema));
-  }
-  if (properties["delta.enableRowTracking"] === "true") {
-    const tracked =
-      "SELECT id, _metadata.row_id AS row, _metadata.row_commit_version AS version FROM {table}";
-    const { rows } = await peers.sql(path, tracked);
-    expect(numbers(rows.map((row) => [row["id"], row["row"], row["version"]]))).toEqual(
-      await trackedRows(path),
-    );
-  }
-}
-
-async function trackedRows(path: string): Promise<number[][]> {
-  await using table = await openTable(path);
-  const rows: unknown[][] = [];
-  for await (const { id, _metadata: ids } of table.rows({ columns: ["id"], rowTracking: true }))
-    rows.push([id, Object(ids)["row_id"], Object(ids)["row_commit_version"]]);
-  return numbers(rows);
-}
-
-function numbers(rows: readonly (readonly unknown[])[]): number[][] {
-  return rows.map((row) => row.map(Number)).sort(([a = 0], [b = 0]) => a - b);
-}

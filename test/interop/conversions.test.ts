@@ -2,9 +2,10 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { convertTable } from "../../src/api/convert-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
+import { expectAgreement } from "./agreement.ts";
 import { scratchFolder } from "./fixtures.ts";
 import { sharedPeers } from "./peer.ts";
-import { canonicalRows, latestVersion, versionRows } from "./varve.ts";
+import { latestVersion } from "./varve.ts";
 
 const { folder, remove } = scratchFolder();
 afterAll(remove);
@@ -34,13 +35,3 @@ test("a folder that Spark wrote, partitioned by folders, becomes a table that Sp
   const deltalake = await peers.read("deltalake", path, await latestVersion(path));
   expect(deltalake.rows.length).toBe(16);
 });
-
-async function expectAgreement(path: string): Promise<void> {
-  for (let version = await latestVersion(path); version >= 0; version--) {
-    const ours = await versionRows(path, version);
-    const theirs = await peers.read("spark", path, version);
-    expect(canonicalRows(theirs.rows, ours.schema), `version ${version}`).toEqual(
-      canonicalRows(ours.rows, ours.schema),
-    );
-  }
-}

@@ -79,6 +79,10 @@ class DeltalakePeer:
         result = DeltaTable(path).optimize.compact()
         return {"filesAdded": result["numFilesAdded"], "filesRemoved": result["numFilesRemoved"]}
 
+    def zorder(self, path, columns):
+        DeltaTable(path).optimize.z_order(columns)
+        return None
+
     def vacuum(self, path, dry_run=False, full=False):
         return DeltaTable(path).vacuum(retention_hours=0, dry_run=dry_run, enforce_retention_duration=False, full=full)
 
