@@ -4,14 +4,14 @@ import type { Term } from "../../dialects/spark/term.ts";
 import { translateSpark } from "../../dialects/spark/translate.ts";
 import type { FencedSession } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
-import { columnMetadata } from "../../schema/column-metadata.ts";
 import { findField } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { pathText, typeText } from "../../schema/type-names.ts";
-import type { StructField, StructType } from "../../schema/types.ts";
+import type { StructType } from "../../schema/types.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
+import { lengthRules } from "./length-rules.ts";
 import type { IdentityColumn, WriteRequirements } from "./write-requirements.ts";
 
 /**
@@ -99,7 +99,7 @@ export async function writeRules(
       sql: conditionSql(isEqual),
     });
   }
-  appendAll(rows, schema.fields.flatMap(lengthRule));
+  appendAll(rows, schema.fields.flatMap(lengthRules));
   for (const { kind, name, expression } of requirements.conditions) {
     const label =
       kind === "check"
@@ -165,19 +165,6 @@ async function requireDefault(
       kind: "default",
     },
   );
-}
-
-/**
- * `char(n)` and `varchar(n)` columns are strings in Delta; Spark enforces their length, and so does varve.
- */
-function lengthRule(field: StructField): RowRule[] {
-  const limit = field.type === "string" ? columnMetadata(field).charLength : undefined;
-  if (limit === undefined) return [];
-  const [name, column] = [field.name, quoteName(field.name)];
-  const label = `length of column ${pathText([name])}, a ${limit.kind}(${limit.length})`;
-  return [
-    { kind: "length", name, label, sql: sql`(${column} IS NULL OR length(${column}) <= ${limit.length})` },
-  ];
 }
 
 /** Whether the table holds SQL that must be evaluated for a batch. */

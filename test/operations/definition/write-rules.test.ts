@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../../src/api/create-table.ts";
 import { openTable } from "../../../src/api/open-table.ts";
+import type { SourceRow } from "../../../src/engine/core/contract.ts";
 import { arrayOf, mapOf, schema } from "../../../src/schema/builder.ts";
 import { columnId } from "../../../src/schema/column-mapping.ts";
 import { firstIdentity } from "../../../src/table/rules/write-rules.ts";
@@ -158,6 +159,36 @@ describe("what a table requires of rows", () => {
     expect(moments.size).toBe(1);
     expect(String(rows[0]?.["at"]) >= before.replace("Z", "")).toBe(true);
     expect(String(rows[0]?.["at"]).slice(0, 10)).toBe(String(rows[0]?.["day"]));
+  });
+
+  it.each<[string, object]>([
+    ["s.c, a varchar(3)", { s: { c: "abcd", d: [] } }],
+    ["s.d.element, a char(2)", { s: { c: null, d: ["ab", null, "abc"] } }],
+    ["m.key, a varchar(1)", { m: [["xy", { e: "e" }]] }],
+    ["m.value.e, a varchar(4)", { m: [["x", { e: "longer" }]] }],
+  ])("text inside other types is as long as it was declared: %s", async (column, row) => {
+    const declared = (text: string) => ({ metadata: { __CHAR_VARCHAR_TYPE_STRING: text } });
+    const table = await createTable(join(freshFolder(), "t"), {
+      schema: schema()
+        .struct(
+          "s",
+          schema().string("c").array("d", "string"),
+          declared("struct<c:varchar(3),d:array<char(2)>>"),
+        )
+        .map("m", "string", schema().string("e"), declared("map<varchar(1),struct<e:varchar(4)>>"))
+        .string("free", declared("something(else")),
+    });
+    await table.append([
+      { s: { c: "abc", d: ["ab", null] }, m: [["x", { e: "four" }]], free: "any length" },
+      { s: null, m: null },
+      { s: { c: null, d: null }, m: [["y", null]] },
+    ]);
+    await expect(table.append([row as SourceRow])).rejects.toMatchObject({
+      code: "CONSTRAINT_VIOLATED",
+      data: { kind: "length", row: 0 },
+      message: expect.stringContaining(`length of column ${column}`) as string,
+    });
+    expect(table.snapshot().version).toBe(1);
   });
 
   it("varchar(n) columns hold no longer text", async () => {
