@@ -6,6 +6,7 @@ import type {
   SqlSlice,
   TableReference,
 } from "../dialects/statements/syntax.ts";
+import { VarveError } from "../errors.ts";
 import type {
   AllColumns,
   MergeAssignment,
@@ -31,17 +32,19 @@ export async function mergeRows(
   const snapshot = await table.writable();
   const { mergeSchema, upgradeProtocol, userMetadata, signal } = context;
   const subqueries = new Subqueries(context, snapshot);
+  const joining = await subqueries.resolve(on);
   const requested: MergeClauseRequest[] = [];
   for (const clause of clauses) requested.push(await clauseRequest(clause, subqueries));
   const request: MergeRequest = {
     names: namesOf(statement),
-    on: expression(await subqueries.resolve(on)),
+    on: expression(joining),
     clauses: requested,
     assignment: "spark",
     evolves: evolves || mergeSchema,
     upgradeProtocol,
     readsTable: subqueries.readsTarget,
   };
+  refuseLeft(subqueries);
   const source = await sourceOf(statement, context);
   const result = await merge(snapshot, source, request, { userMetadata, signal });
   const named = { statement: kind, table: tableText(target.table), version: result.version };
@@ -62,6 +65,20 @@ export async function mergeRows(
     ...compacted,
   };
   return { ...named, version, outcome: "committed", metrics };
+}
+
+/**
+ * A merge joins its rows itself: whether they match, which clause acts and what it gives are not asked one by one.
+ *
+ * @throws `SQL_REFUSED` for a subquery whose value depends on the row
+ */
+function refuseLeft({ left: [first] }: Subqueries): void {
+  if (first === undefined) return;
+  throw new VarveError(
+    "SQL_REFUSED",
+    `MERGE cannot evaluate the subquery (${first.text.trim().slice(0, 200)}) at position ${first.start}: it does not stand by itself, because it uses columns of the rows around it or names something unknown, or it has values that no list of up to 1,000 constants can stand for. Join it to the source, as in USING (SELECT s.*, x.v AS other FROM s LEFT JOIN x ON x.id = s.id) AS s. Nothing was changed.`,
+    { reason: "it contains a subquery", position: first.start },
+  );
 }
 
 /** The names by which expressions qualify columns: aliases, or those of the tables. */

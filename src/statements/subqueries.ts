@@ -32,6 +32,8 @@ export class Subqueries {
   readonly #target: LogSnapshot;
   /** Whether a subquery read the table that the statement changes. */
   readsTarget = false;
+  /** The subqueries that were left, as they stand in the text. */
+  readonly left: SqlSlice[] = [];
 
   constructor(context: StatementContext, target: LogSnapshot) {
     this.#context = context;
@@ -49,7 +51,11 @@ export class Subqueries {
     let [text, end] = ["", 0];
     for (const subquery of subqueriesOf(slice.text)) {
       const value = await valueText(slice.text, subquery, this.#context);
-      if (value === undefined) continue;
+      if (value === undefined) {
+        const open = slice.text.indexOf(`(${subquery.text})`, subquery.start);
+        this.left.push({ text: subquery.text, start: slice.start + open });
+        continue;
+      }
       text += slice.text.slice(end, subquery.start) + value;
       end = subquery.end;
       this.readsTarget ||= await readsTable(subquery.text, this.#target, this.#context);

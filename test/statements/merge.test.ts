@@ -216,6 +216,23 @@ describe("MERGE INTO", () => {
   });
 
   it.each([
+    "s ON t.id = s.id AND t.id IN (SELECT x.id FROM s AS x WHERE x.n > t.n) WHEN MATCHED THEN DELETE",
+    "s ON t.id = s.id WHEN MATCHED AND EXISTS (SELECT 1 FROM s AS x WHERE x.id > t.id) THEN DELETE",
+    "s ON t.id = s.id WHEN MATCHED THEN UPDATE SET n = (SELECT max(x.n) FROM s AS x WHERE x.id = t.id)",
+    "s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (n) VALUES ((SELECT max(x.n) FROM s AS x WHERE x.id = s.id))",
+  ])("refuses a subquery that uses the row around it, with its position: %s", async (clauses) => {
+    const { t, s } = await tables();
+    const text = `MERGE INTO t USING ${clauses}`;
+    const error = await failing(runSql(text, { tables: { t, s } }));
+    expect(error).toMatchObject({
+      code: "SQL_REFUSED",
+      message: expect.stringContaining("Join it to the source"),
+      data: { position: text.indexOf("(SELECT") },
+    });
+    expect(t.snapshot().version).toBe(1);
+  });
+
+  it.each([
     [
       "USING s ON id = s.id WHEN MATCHED THEN DELETE",
       "SQL_FAILED",

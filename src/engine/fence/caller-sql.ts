@@ -140,7 +140,7 @@ export async function callerSubqueries(
 
 const subquery = "SUBQUERY";
 const subqueryAdvice =
-  "Use the columns of its own row only; DELETE and UPDATE as statements of SQL may have subqueries";
+  "Use the columns of its own row only; DELETE, UPDATE and MERGE as statements of SQL may have subqueries";
 
 /** A tree without the queries of its subqueries; its depth is bounded. */
 function withoutSubqueries(tree: Tree): Tree {
