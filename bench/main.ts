@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { type Figure, holds, processorRatioOf, ratioOf, type Workload } from "./harness.ts";
+import { changeWorkloads } from "./workloads/change.ts";
 import { cliWorkloads } from "./workloads/cli.ts";
 import { commitWorkloads } from "./workloads/commits.ts";
 import { eventLoopWorkloads } from "./workloads/event-loop.ts";
@@ -13,6 +14,7 @@ import { mergeWorkloads } from "./workloads/merge.ts";
 import { qualityWorkloads } from "./workloads/quality.ts";
 import { readWorkloads } from "./workloads/read.ts";
 import { stagingWorkloads } from "./workloads/staging.ts";
+import { vacuumWorkloads } from "./workloads/vacuum.ts";
 import { writeWorkloads } from "./workloads/write.ts";
 
 /** Add workloads here. */
@@ -22,6 +24,8 @@ const workloads: readonly Workload[] = [
   ...readWorkloads,
   ...commitWorkloads,
   ...mergeWorkloads,
+  ...changeWorkloads,
+  ...vacuumWorkloads,
   ...cliWorkloads,
   ...qualityWorkloads,
   ...eventLoopWorkloads,

@@ -14,16 +14,13 @@ started, before = time.perf_counter(), time.process_time()
 merger = table.merge(source, "t.id = s.id", source_alias="s", target_alias="t")
 if not job["insertOnly"]:
     merger = merger.when_matched_update_all()
-metrics = merger.when_not_matched_insert_all().execute()
+merger.when_not_matched_insert_all().execute()
 print(
     json.dumps(
         {
             "seconds": time.perf_counter() - started,
             "processorSeconds": time.process_time() - before,
             "peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            "updated": metrics["num_target_rows_updated"],
-            "inserted": metrics["num_target_rows_inserted"],
-            "bytesWritten": 0,
         }
     )
 )
