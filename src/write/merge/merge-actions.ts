@@ -10,7 +10,7 @@ import { locateFiles } from "../../table/scan/data-files.ts";
 import { planFiles } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
-import { countedFiles, liveRowCounts } from "../rewrite/matched-rows.ts";
+import { filesAtPlaces, liveRowCounts } from "../rewrite/matched-rows.ts";
 import type { MatchedFile } from "../rewrite/rewrite-plan.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
 import {
@@ -303,6 +303,6 @@ export function filesOfPlaces(
   marks: boolean,
 ): Promise<MatchedFile[]> {
   const mask = 2n ** BigInt(rowBits) - 1n;
-  const scan = sql`SELECT struct_pack(file := place >> ${rowBits}, "row" := place & ${mask}) AS place FROM (${places})`;
-  return countedFiles(session, adds, { scan, place: "place", condition: sql`TRUE`, marks });
+  const structs = sql`SELECT struct_pack(file := place >> ${rowBits}, "row" := place & ${mask}) AS place FROM (${places})`;
+  return filesAtPlaces(session, adds, { places: structs, marks });
 }

@@ -10,6 +10,7 @@ import type { StructType } from "../../schema/types.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName, quoteText } from "../../sql/sql-text.ts";
 import { locateFiles } from "../../table/scan/data-files.ts";
+import { footerRows } from "../../table/scan/file-groups.ts";
 import { namesOnly, predicateFromSql } from "../../table/scan/predicate-from-sql.ts";
 import { planFiles } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
@@ -61,7 +62,7 @@ export async function matchedRows(room: WriteRoom, plan: RewritePlan, marks: boo
     const place = placeName(snapshot);
     const scan = await scanWithChosen(room, plan, adds, chosen, { place });
     const { chosen: condition } = chosen;
-    const files = await countedFiles(room.session, adds, { scan, place, condition, marks });
+    const files = await countedFiles(room.session, snapshot, adds, { scan, place, condition, marks });
     return { predicate, condition, files, chosen, wholeFiles: false };
   }
   const allowReading = async () => {
@@ -88,7 +89,7 @@ export async function matchedRows(room: WriteRoom, plan: RewritePlan, marks: boo
   appendAll(room.readable, scan.files);
   const fenced = await room.fence();
   const condition = translated ?? (await rowCondition(fenced, where, snapshot.schema));
-  const files = await countedFiles(room.session, adds, { scan: scan.sql, place, condition, marks });
+  const files = await countedFiles(room.session, snapshot, adds, { scan: scan.sql, place, condition, marks });
   return { predicate, condition, files, wholeFiles: false };
 }
 
@@ -133,20 +134,22 @@ async function fileCounts(snapshot: LogSnapshot, adds: readonly AddAction[]): Pr
   return liveRowCounts(session, snapshot, adds);
 }
 
-/** Numbers of live rows of files, in their order. */
+/** Numbers of live rows of files, in their order, by their footers and their deletion vectors' sizes. */
 export async function liveRowCounts(
   session: Session,
-  snapshot: LogSnapshot,
+  { context }: LogSnapshot,
   adds: readonly AddAction[],
 ): Promise<number[]> {
-  const place = placeName(snapshot);
-  const scan = await planFiles(session, snapshot, adds, { columns: [], place });
-  const counts = adds.map(() => 0);
-  const rows = await session.rows(
-    sql`SELECT p.file AS file, count(*) AS n FROM (SELECT ${plainName(place)} AS p FROM (${scan.sql})) GROUP BY p.file`,
+  const local = await locateFiles(
+    context,
+    adds.map(({ path }) => path),
   );
-  for (const row of rows) counts[Number(row["file"])] = Number(row["n"]);
-  return counts;
+  const rows = await footerRows(session, local);
+  return adds.map(({ deletionVector }, index) => {
+    const physical = rows.get(local[index] ?? "");
+    assertInternal(physical !== undefined, "the rows of a file that was not read");
+    return physical - (deletionVector?.cardinality ?? 0);
+  });
 }
 
 function placeName({ schema }: LogSnapshot): string {
@@ -160,39 +163,56 @@ interface Counting {
   readonly marks: boolean;
 }
 
-/** Reads the condition's columns once, and counts by file and by part of its rows. */
-export async function countedFiles(
+/** Reads the condition's columns once, and counts the rows that meet it. */
+async function countedFiles(
   session: Session,
+  snapshot: LogSnapshot,
   adds: readonly AddAction[],
   { scan, place, condition, marks }: Counting,
 ): Promise<MatchedFile[]> {
-  const rows = sql`SELECT ${plainName(place)} AS p, ${condition} AS matched FROM (${scan})`;
-  const bits = sql`CAST(bitstring_agg(CAST(p.row % ${partRows} AS INTEGER), 0, ${partRows - 1}) FILTER (WHERE matched) AS BLOB)`;
+  // A filter, because of rows that go no further nothing else is computed: most, usually.
+  const places = sql`SELECT ${plainName(place)} AS place FROM (${scan}) WHERE ${condition}`;
+  const files = await filesAtPlaces(session, adds, { places, marks });
+  if (files.length === 0) return files;
+  const rows = await liveRowCounts(
+    session,
+    snapshot,
+    files.map(({ add }) => add),
+  );
+  return files.map((file, index) => ({ ...file, rows: rows[index] ?? 0 }));
+}
+
+/**
+ * The files that hold rows at some places (structs of `file`, an index of `adds`, and `row`, in a column `place`), with
+ * these rows alone, and which they are if they are to be marked.
+ */
+export async function filesAtPlaces(
+  session: Session,
+  adds: readonly AddAction[],
+  { places, marks }: { readonly places: SqlSelect; readonly marks: boolean },
+): Promise<MatchedFile[]> {
+  const bits = sql`CAST(bitstring_agg(CAST(place.row % ${partRows} AS INTEGER), 0, ${partRows - 1}) AS BLOB)`;
   const found = marks
-    ? sql`SELECT p.file AS file, p.row // ${partRows} AS part, count(*) AS n, count(*) FILTER (WHERE matched) AS m, ${bits} AS bits FROM (${rows}) GROUP BY p.file, p.row // ${partRows}`
-    : sql`SELECT p.file AS file, 0 AS part, count(*) AS n, count(*) FILTER (WHERE matched) AS m, NULL AS bits FROM (${rows}) GROUP BY p.file`;
+    ? sql`SELECT place.file AS file, place.row // ${partRows} AS part, count(*) AS matched, ${bits} AS bits FROM (${places}) GROUP BY place.file, place.row // ${partRows}`
+    : sql`SELECT place.file AS file, 0 AS part, count(*) AS matched, NULL AS bits FROM (${places}) GROUP BY place.file`;
   const parts = new Map<AddAction, FileParts>();
   for await (const row of session.rowStream(found)) {
     const add = fileOf(adds, row["file"]);
-    const file = parts.get(add) ?? { rows: 0, matched: 0, bits: new Map<number, Uint8Array>() };
+    const file = parts.get(add) ?? { matched: 0, bits: new Map<number, Uint8Array>() };
     parts.set(add, file);
-    file.rows += Number(row["n"]);
-    file.matched += Number(row["m"]);
+    file.matched += Number(row["matched"]);
     const { bits: part } = row;
     if (part instanceof Uint8Array) file.bits.set(Number(row["part"]), part);
   }
-  return [...parts]
-    .filter(([, { matched }]) => matched > 0)
-    .map(([add, { rows: all, matched, bits: found }]) => ({
-      add,
-      rows: all,
-      matched,
-      bits: marks ? joined(found) : undefined,
-    }));
+  return [...parts].map(([add, { matched, bits: found }]) => ({
+    add,
+    rows: matched,
+    matched,
+    bits: marks ? joined(found) : undefined,
+  }));
 }
 
 interface FileParts {
-  rows: number;
   matched: number;
   readonly bits: Map<number, Uint8Array>;
 }

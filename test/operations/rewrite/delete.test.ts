@@ -46,6 +46,21 @@ describe.each([
     expect(report.findings).toEqual([]);
   });
 
+  it("does not evaluate the condition for rows that are deleted already", async () => {
+    const folder = join(freshFolder(), "t");
+    const source = {
+      sql: "SELECT i AS id, CASE i WHEN 5 THEN 'x' ELSE i::VARCHAR END AS text FROM range(9) r(i)",
+    };
+    await using table = await createTable(folder, { source, properties });
+    await expect(table.delete("CAST(text AS INT) > 6")).rejects.toMatchObject({ code: "SQL_FAILED" });
+    await table.delete("id = 5");
+    expect(await table.delete("CAST(text AS INT) > 6")).toMatchObject({
+      rowsDeleted: 2,
+      files: [{ rows: 8, changed: 2 }],
+    });
+    expect(await ids(table)).toEqual([0, 1, 2, 3, 4, 6]);
+  });
+
   it("keeps rows for which the condition is null or false", async () => {
     await using table = await numbers(join(freshFolder(), "t"), properties);
     await table.delete("n <> 3");
