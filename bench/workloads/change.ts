@@ -5,8 +5,22 @@ import { openSession } from "../../src/engine/session/session.ts";
 import { unchecked } from "../../test/support/unchecked-sql.ts";
 import { factColumns } from "../data.ts";
 import type { BenchContext, Figure, Workload } from "../harness.ts";
-import type { Change, ChangeJob } from "./change-job.ts";
 import { type JobRun, jobFigure, makeTable, runOwn, runPeer, tableRows } from "./job-process.ts";
+
+/** A change of a table's rows or files. */
+export type Change =
+  | { readonly kind: "delete"; readonly where: string }
+  | { readonly kind: "update"; readonly set: Readonly<Record<string, string>>; readonly where: string }
+  | { readonly kind: "compact" }
+  | { readonly kind: "zorder"; readonly columns: readonly string[] }
+  /** Lists what a vacuum of everything that the newest version does not need would delete. */
+  | { readonly kind: "vacuum" };
+
+/** One change of the table in a folder. */
+export interface ChangeJob {
+  readonly table: string;
+  readonly change: Change;
+}
 
 const scattered = "id % 100 = 7";
 const range = `id >= ${tableRows / 10} AND id < ${tableRows / 10 + tableRows / 100}`;
@@ -67,7 +81,7 @@ async function jobRun(
   if (files === undefined)
     await makeTable(table, `SELECT ${factColumns("i")} FROM range(${tableRows}) r(i)`, { vectors });
   else await makeFiles(table, files);
-  return { job: { table, change }, own: "change-job.ts", peer: "change_deltalake.py" };
+  return { job: { table, change }, own: "change-job.mjs", peer: "change_deltalake.py" };
 }
 
 /** Makes a table of the same rows in equal files. */

@@ -1,5 +1,6 @@
 import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { cp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,8 +30,14 @@ export async function usageOf(work: () => Promise<unknown>): Promise<JobUsage> {
   return {
     seconds: (performance.now() - started) / 1000,
     processorSeconds: (user + system) / 1e6,
-    peakBytes: process.resourceUsage().maxRSS * 1024,
+    peakBytes: peakBytes(),
   };
+}
+
+/** Of this process alone: what the system tells of resources begins with the memory of the parent. */
+function peakBytes(): number {
+  const [, kibibytes] = /VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  return Number(kibibytes) * 1024;
 }
 
 /** A job over a table, and the scripts that do it: one of Node, which gets it as a message, and one of Python. */
@@ -47,9 +54,13 @@ export async function runOwn<J extends { readonly table: string }>({
   own,
 }: JobRun<J>): Promise<JobFigures> {
   const figures = await onCopy(job, async (copied) => {
-    const child = fork(scriptOf(own));
+    const child = fork(scriptOf(own), { execArgv: own.endsWith(".mjs") ? [] : process.execArgv });
     child.send(copied);
-    const [usage] = (await once(child, "message")) as [JobUsage];
+    const failed = once(child, "exit").then(([code]) => {
+      throw new Error(`the job of ${own} failed with exit code ${code}`);
+    });
+    const [usage] = (await Promise.race([once(child, "message"), failed])) as [JobUsage];
+    failed.catch(() => undefined);
     return usage;
   });
   if (figures === undefined) throw new Error(`the job of ${own} told nothing`);

@@ -22,7 +22,7 @@ export const vacuumWorkloads: readonly Workload[] = [
       const table = join(folder, "table");
       await makeTable(table);
       const change = { kind: "vacuum" } as const;
-      const run = { job: { table, change }, own: "change-job.ts", peer: "change_deltalake.py" };
+      const run = { job: { table, change }, own: "change-job.mjs", peer: "change_deltalake.py" };
       return [jobFigure(`vacuum listing of ${files} files`, await runOwn(run), await runPeer(run))];
     },
   },
