@@ -9,6 +9,7 @@ import type { Mistake } from "./mistake.ts";
 import { rewritesMistakes } from "./rewrites.ts";
 import { s3Mistakes } from "./s3.ts";
 import { sourceMistakes } from "./sources.ts";
+import { tablesMistakes } from "./tables.ts";
 import { untypedMistakes } from "./untyped.ts";
 import { valuesMistakes } from "./values.ts";
 import { verbsMistakes } from "./verbs.ts";
@@ -26,6 +27,7 @@ export const mistakes: readonly Mistake[] = [
   ...rewritesMistakes,
   ...s3Mistakes,
   ...sourceMistakes,
+  ...tablesMistakes,
   ...untypedMistakes,
   ...valuesMistakes,
   ...verbsMistakes,

@@ -46,7 +46,7 @@ describe("features of readers that are dropped", () => {
     });
     await table.settled();
     expect(actionsOf(folder, 4, "add")).toMatchObject([{ dataChange: false }]);
-    expect(actionsOf(folder, 4, "remove").length).toBe(1);
+    expect(actionsOf(folder, 4, "remove")).toMatchObject([{ deletionVector: { cardinality: 1 } }]);
     expect(protocolOf(folder, 5)).toMatchObject({ minReaderVersion: 1, minWriterVersion: 7 });
     expect(protocolOf(folder, 5)?.["readerFeatures"]).toBeUndefined();
     expect(protocolOf(folder, 5)?.["writerFeatures"]).toContain("checkpointProtection");

@@ -169,6 +169,24 @@ describe("a vacuum", () => {
     expect((await again.vacuum()).files).toHaveLength(1);
   });
 
+  it("removes what killed writers and vacuums left, but not what a writer may be at", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    const names = ["_delta_log/.varve-clock-1", "_delta_log/.varve-tmp-2", ".varve-tmp-3"];
+    const old = Date.now() / 1000 - 2 * 86_400;
+    for (const name of names) {
+      writeFileSync(join(folder, name), "");
+      utimesSync(join(folder, name), old, old);
+    }
+    writeFileSync(join(folder, "_delta_log/.varve-tmp-4"), "");
+    await table.vacuum();
+    expect(filesBelow(folder).filter((path) => path.includes(".varve-"))).toHaveLength(4);
+    await table.vacuum(now);
+    expect(filesBelow(folder).filter((path) => path.includes(".varve-"))).toEqual([
+      "_delta_log/.varve-tmp-4",
+    ]);
+  });
+
   it("refuses a retention below the table's own, unless the check is switched off", async () => {
     const folder = join(freshFolder(), "t");
     await using table = await changed(folder);

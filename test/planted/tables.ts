@@ -1,0 +1,130 @@
+import type { Mistake } from "./mistake.ts";
+
+const altering = "definition/alter-columns.test.ts";
+const cleaning = "vacuum/vacuum.test.ts";
+const dropping = "drop-reader-features.test.ts";
+const merging = "merge/merge.test.ts";
+
+/** Mistakes in merges, vacuums, alterations, manifests and layouts. */
+export const tablesMistakes: readonly Mistake[] = [
+  {
+    what: "A merge takes one of several rows of its source that match a row.",
+    file: "merge/several-matches.ts",
+    find: "HAVING count(*) > 1",
+    replace: "HAVING count(*) > 9",
+    test: merging,
+    name: "refuses several matches for one row, and shows them",
+  },
+  {
+    what: "A merge without changes is committed.",
+    file: "merge/run-merge.ts",
+    find: "if (isIdle) return found;",
+    replace: "if (isIdle && found.rowsInserted < 0) return found;",
+    test: merging,
+    name: "commits nothing where no clause acts",
+  },
+  {
+    what: "A merge looks for rows that its source lacks only where its keys may be.",
+    file: "merge/merge-actions.ts",
+    find: 'clauses.clauses.some(({ when }) => when === "not matched by source");',
+    replace: "clauses.clauses.length < 0;",
+    test: "merge/model.test.ts",
+    name: "a merge leaves the rows",
+  },
+  {
+    what: "A vacuum deletes young files, of writers that have not committed.",
+    file: "vacuum/plan-vacuum.ts",
+    find: "filter(({ modified }) => modified < before)",
+    replace: "filter(({ modified }) => modified > 0)",
+    test: cleaning,
+    name: "keeps what the retention keeps",
+  },
+  {
+    what: "A vacuum knows removals only as long as checkpoints do.",
+    file: "vacuum/plan-vacuum.ts",
+    find: "(removed !== undefined && removed >= before)",
+    replace: "removed === -1",
+    test: cleaning,
+    name: "although a checkpoint has forgotten the removal",
+  },
+  {
+    what: "A vacuum does not look for what came since its listing.",
+    file: "vacuum/carry-out.ts",
+    find: "const part = await stillUnneeded(planned);",
+    replace: "const part = stillUnneeded.length > 9 ? [] : planned;",
+    test: "vacuum-modes.test.ts",
+    name: "a version that a restore made between its listing and its deletions",
+  },
+  {
+    what: "A vacuum leaves what killed writers left.",
+    file: "vacuum/carry-out.ts",
+    find: "await store.removeAbandoned?.(oldest, { nearby: true, signal });",
+    replace: "void [store, oldest, signal];",
+    test: cleaning,
+    name: "removes what killed writers and vacuums left",
+  },
+  {
+    what: "A vacuum takes temporary files of writers at work.",
+    file: "vacuum/carry-out.ts",
+    find: "Math.min(before, world.now() - day)",
+    replace: "before + 0 * world.now() * day",
+    test: cleaning,
+    name: "removes what killed writers and vacuums left",
+  },
+  {
+    what: "A change of the partitioning lets files in that do not fit it.",
+    file: "alter/rewrite-table.ts",
+    find: "reads: { wholeTable: true, files: removes.map(({ path }) => path) },",
+    replace: "reads: { files: removes.map(({ path }) => path) },",
+    test: "alter-rewrite.test.ts",
+    name: "yields to an append of the meantime",
+  },
+  {
+    what: "A partition column is forgotten when it is renamed.",
+    file: "alter/alter-columns.ts",
+    find: "(column === field.name ? name : column)",
+    replace: "column",
+    test: altering,
+    name: "follow into partition columns and columns with statistics",
+  },
+  {
+    what: "Files with vectors stay when their feature is dropped.",
+    file: "alter/drop-reader-features.ts",
+    find: "files.filter(({ deletionVector }) => deletionVector !== undefined)",
+    replace: "files.filter(({ deletionVector }) => deletionVector === undefined)",
+    test: dropping,
+    name: "deletionVectors: files with vectors are written again",
+  },
+  {
+    what: "A feature is dropped although another writer has used it since.",
+    file: "alter/drop-reader-features.ts",
+    find: "reads: { wholeTable: true },",
+    replace: "",
+    test: dropping,
+    name: "that were found unused before an append",
+  },
+  {
+    what: "The manifest of a partition that is gone stays.",
+    file: "operations/generate.ts",
+    find: "if (manifests.has(path)) continue;",
+    replace: 'if (path !== "") continue;',
+    test: "operations/generate.test.ts",
+    name: "name the files of each partition, and go with it",
+  },
+  {
+    what: "The later of two conversions fails.",
+    file: "operations/convert.ts",
+    find: 'if (isVarveError(error, "TABLE_EXISTS")) return unchanged(context);',
+    replace: "void isVarveError;",
+    test: "concurrency/conflict-matrix.test.ts",
+    name: "make one table of it",
+  },
+  {
+    what: "A Z-order that was stopped begins from the start.",
+    file: "layout/layout-plan.ts",
+    find: '.filter((group) => !isOrdered(group, names, "zorder"))',
+    replace: '.filter((group) => group.length >= 0 || isOrdered(group, names, "zorder"))',
+    test: "layout/zorder.test.ts",
+    name: "stay when it is stopped, and a second run does the rest",
+  },
+];
