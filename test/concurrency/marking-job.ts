@@ -17,3 +17,8 @@ export interface MarkingReport {
 export function isDeleted(id: number, writers: number): boolean {
   return Math.floor(id / writers) % 2 === 0;
 }
+
+/** Whether a writer changes a row of its share by a merge: every second of those that it deletes, and updates. */
+export function isByMerge(id: number, writers: number): boolean {
+  return Math.floor(id / writers) % 4 >= 2;
+}

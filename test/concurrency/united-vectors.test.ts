@@ -12,7 +12,7 @@ import { startProcess, untilEnd } from "./writers.ts";
 
 const [writers, rows] = [3, 24];
 
-describe("processes that delete and update rows of one file at the same time", () => {
+describe("processes that delete, update and merge rows of one file at the same time", () => {
   it("all commit each of their changes once, without a conflict", async () => {
     const folder = await mkdtemp(join(tmpdir(), "varve-marks-"));
     try {
