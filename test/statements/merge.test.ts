@@ -215,6 +215,19 @@ describe("MERGE INTO", () => {
     ]);
   });
 
+  it("ends at a row whose condition cannot be evaluated, unless a clause before has taken it", async () => {
+    const { t, s } = await tables();
+    const fails = "WHEN MATCHED AND CAST(t.v AS INT) = 7 THEN DELETE";
+    const run = (clauses: string) =>
+      runSql(`MERGE INTO t USING s ON t.id = s.id ${clauses}`, { tables: { t, s } });
+    expect(await failing(run(fails))).toMatchObject({
+      code: "SQL_FAILED",
+      message: expect.stringContaining("CAST(t.v AS INT) = 7 cannot be evaluated for some row"),
+    });
+    await run(`WHEN MATCHED AND t.id = 1 THEN UPDATE SET v = 'taken' ${fails}`);
+    expect(await rows(t)).toContainEqual([1, "taken", 10]);
+  });
+
   it.each([
     "s ON t.id = s.id AND t.id IN (SELECT x.id FROM s AS x WHERE x.n > t.n) WHEN MATCHED THEN DELETE",
     "s ON t.id = s.id WHEN MATCHED AND EXISTS (SELECT 1 FROM s AS x WHERE x.id > t.id) THEN DELETE",
