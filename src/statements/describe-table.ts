@@ -2,22 +2,29 @@ import type { DescribeStatement } from "../dialects/statements/syntax.ts";
 import type { EngineRow, EngineValue } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { readHistory } from "../operations/history.ts";
-import { clusteringColumns, clusteringDomain } from "../protocol/domains.ts";
+import { clusteringDomain } from "../protocol/domains.ts";
+import { logicalColumns } from "../table/definition/cluster-by.ts";
 import { isJsonObject, type JsonValue } from "../util/json.ts";
 import { type StatementContext, type StatementResult, tableText } from "./contract.ts";
+import { describeColumns } from "./describe-columns.ts";
 
-/** DESCRIBE HISTORY and DESCRIBE DETAIL, with Spark's names of columns. */
+/** DESCRIBE HISTORY, DESCRIBE DETAIL and DESCRIBE TABLE, with Spark's names of columns. */
 export async function describeTable(
-  { kind, target, limit }: DescribeStatement,
+  { kind, target, limit, extended = false }: DescribeStatement,
   context: StatementContext,
 ): Promise<StatementResult> {
   const snapshot = await (await context.table(target.table)).read();
+  const name = tableText(target.table);
   const rows =
-    kind === "DESCRIBE DETAIL" ? [await detail(snapshot)] : await history(snapshot, limit, context);
+    kind === "DESCRIBE DETAIL"
+      ? [await detail(snapshot)]
+      : kind === "DESCRIBE TABLE"
+        ? await describeColumns(snapshot, { name, extended })
+        : await history(snapshot, limit, context);
   return {
     statement: kind,
     outcome: "read",
-    table: tableText(target.table),
+    table: name,
     version: snapshot.version,
     rows,
   };
@@ -26,7 +33,7 @@ export async function describeTable(
 async function detail(snapshot: LogSnapshot): Promise<EngineRow> {
   const { metadata, protocol, context } = snapshot;
   const totals = await (await snapshot.files({ ignoreFeatures: true })).totals();
-  const clustering = clusteringColumns((await snapshot.domainMetadata()).get(clusteringDomain));
+  const clustering = logicalColumns(snapshot, (await snapshot.domainMetadata()).get(clusteringDomain));
   return {
     format: "delta",
     id: metadata.id,

@@ -37,6 +37,7 @@ const executors: Executors = {
   "ALTER TABLE": alterTable,
   "DESCRIBE HISTORY": describeTable,
   "DESCRIBE DETAIL": describeTable,
+  "DESCRIBE TABLE": describeTable,
 };
 
 /**

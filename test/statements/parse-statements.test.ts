@@ -211,6 +211,8 @@ describe("statements are read", () => {
     ],
     ["DESC HISTORY t LIMIT 3", { kind: "DESCRIBE HISTORY", limit: 3 }],
     ["DESCRIBE DETAIL delta.`/x`", { kind: "DESCRIBE DETAIL" }],
+    ["DESCRIBE t", { kind: "DESCRIBE TABLE", extended: false }],
+    ["DESC TABLE EXTENDED delta.`/x`", { kind: "DESCRIBE TABLE", extended: true }],
     ["GENERATE symlink_format_manifest FOR TABLE t", { mode: "symlink_format_manifest" }],
     ["WITH q AS (SELECT 1), r(a) AS (SELECT 2) SELECT * FROM q, r", { kind: "SELECT" }],
     ["(SELECT 1) UNION ALL SELECT 2", { kind: "SELECT" }],

@@ -288,6 +288,59 @@ describe("ALTER TABLE and DESCRIBE", () => {
     ]);
   });
 
+  it("show columns, partitioning, clustering and details as Spark does", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await createTable(folder, {
+      schema: schema().long("id").string("name").struct("at", schema().integer("x").array("tags", "string")),
+      clusterBy: ["name", "at.x"],
+      properties: { "delta.columnMapping.mode": "name", mine: "1" },
+    });
+    await table.alter({ alterColumns: { id: { comment: "key" } }, renameColumns: { name: "title" } });
+    await table.alter({ description: "of a test" });
+    const [columns, extended, detail] = await table.sql(
+      "DESCRIBE t; DESC TABLE EXTENDED t; DESCRIBE DETAIL t",
+      {},
+    );
+    const texts = (rows: typeof columns) => rows?.rows?.map((row) => Object.values(row).join("|"));
+    const wanted = [
+      "id|bigint|key",
+      "title|string|",
+      "at|struct<x:int,tags:array<string>>|",
+      "# Clustering Information||",
+      "# col_name|data_type|comment",
+      "title|string|",
+      "at.x|int|",
+    ];
+    expect(texts(columns)).toEqual(wanted);
+    expect(texts(extended)?.slice(0, wanted.length)).toEqual(wanted);
+    expect(texts(extended)?.slice(wanted.length)).toEqual([
+      "||",
+      "# Detailed Table Information||",
+      "Name|t|",
+      "Comment|of a test|",
+      `Location|${table.uri}|`,
+      "Provider|delta|",
+      expect.stringMatching(/^Table Properties\|\[delta\.columnMapping.*,mine=1\]\|$/),
+    ]);
+    expect(detail?.rows).toMatchObject([{ clusteringColumns: ["title", "at.x"] }]);
+    expect(await table.snapshot().describe()).toMatchObject({ clusteringColumns: ["title", "at.x"] });
+  });
+
+  it("show the partition columns of a table", async () => {
+    await using table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id").string("p"),
+      partitionBy: ["p"],
+    });
+    const [columns] = await table.sql("DESCRIBE FORMATTED t", {});
+    expect(columns?.rows?.slice(0, 5)).toEqual([
+      { col_name: "id", data_type: "bigint", comment: null },
+      { col_name: "p", data_type: "string", comment: null },
+      { col_name: "# Partition Information", data_type: "", comment: "" },
+      { col_name: "# col_name", data_type: "data_type", comment: "comment" },
+      { col_name: "p", data_type: "string", comment: null },
+    ]);
+  });
+
   it("do not add features to the protocol unless they may", async () => {
     await using table = await filled();
     const text = "ALTER TABLE t SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')";

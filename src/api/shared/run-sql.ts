@@ -61,7 +61,7 @@ const statementKeys = {
 /**
  * Runs statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT, DELETE,
  * UPDATE, MERGE, OPTIMIZE, VACUUM, RESTORE, CREATE TABLE … CLONE, CONVERT TO DELTA,
- * ALTER TABLE, DESCRIBE HISTORY, DESCRIBE DETAIL, SELECT (spec/statements.md). Tables are named as they
+ * ALTER TABLE, DESCRIBE HISTORY, DETAIL and TABLE, SELECT (spec/statements.md). Tables are named as they
  * are bound, or by their path: delta.`./orders`.
  *
  * The whole text is read before anything is run, so that a mistake in it changes nothing.

@@ -2,10 +2,12 @@ import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineRow } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
+import { clusteringDomain } from "../../protocol/domains.ts";
 import type { QueryRequest } from "../../query/query.ts";
 import type { QueryResult } from "../../query/query-result.ts";
 import { logPathKey } from "../../schema/paths.ts";
 import { foldName } from "../../schema/schema-json.ts";
+import { pathText } from "../../schema/type-names.ts";
 import type { StructType } from "../../schema/types.ts";
 import { sql } from "../../sql/sql.ts";
 import { plainName, quoteName } from "../../sql/sql-text.ts";
@@ -30,6 +32,8 @@ export interface TableDescription {
   readonly created?: Date | undefined;
   readonly columns: number;
   readonly partitionColumns: readonly string[];
+  /** Columns by which the table is clustered; a field of a struct as `address.city`. */
+  readonly clusteringColumns: readonly string[];
   readonly files: number;
   readonly bytes: number;
   readonly minReaderVersion: number;
@@ -204,6 +208,8 @@ export class Snapshot {
   async describe(): Promise<TableDescription> {
     const { metadata, protocol } = this.#log;
     const totals = await (await this.#log.files({ ignoreFeatures: true })).totals();
+    const { logicalColumns } = await import("../../table/definition/cluster-by.ts");
+    const clustering = logicalColumns(this.#log, (await this.#log.domainMetadata()).get(clusteringDomain));
     return {
       uri: this.uri,
       id: metadata.id,
@@ -214,6 +220,7 @@ export class Snapshot {
       created: metadata.createdTime === undefined ? undefined : new Date(metadata.createdTime),
       columns: this.schema.fields.length,
       partitionColumns: this.partitionColumns,
+      clusteringColumns: clustering.map(pathText),
       files: totals.files,
       bytes: totals.bytes,
       minReaderVersion: protocol.minReaderVersion,

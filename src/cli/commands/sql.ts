@@ -18,7 +18,7 @@ export function addSql(program: Command): void {
     .command("sql")
     .summary("run statements that read and change tables")
     .description(
-      "Run statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT INTO and OVERWRITE, DELETE, UPDATE, MERGE INTO, ALTER TABLE, OPTIMIZE, REORG TABLE, VACUUM, RESTORE, CREATE TABLE … CLONE, CONVERT TO DELTA, GENERATE, DESCRIBE HISTORY and DETAIL, SELECT (spec/statements.md). All of the text is read before anything is run.\nTables are named as --table binds them, or by their path: delta.`./orders`.",
+      "Run statements of Delta's SQL with semicolons between them, each a commit of its own: INSERT INTO and OVERWRITE, DELETE, UPDATE, MERGE INTO, ALTER TABLE, OPTIMIZE, REORG TABLE, VACUUM, RESTORE, CREATE TABLE … CLONE, CONVERT TO DELTA, GENERATE, DESCRIBE HISTORY, DETAIL and TABLE, SELECT (spec/statements.md). All of the text is read before anything is run.\nTables are named as --table binds them, or by their path: delta.`./orders`.",
     )
     .argument("[statements]", "the statements; without them and --file, standard input is read")
     .option("-t, --table <name=uri>", "bind a name in the statements to a table; repeat for more", keyValue)

@@ -126,12 +126,18 @@ function partitionColumn(reader: StatementReader): PartitionColumn {
   return { name: reader.name("a partition column"), type: reader.type().type };
 }
 
-/** `DESCRIBE HISTORY t [LIMIT n]` and `DESCRIBE DETAIL t`; DESCRIBE was read. */
+/**
+ * `DESCRIBE HISTORY t [LIMIT n]`, `DESCRIBE DETAIL t` and `DESCRIBE [TABLE] [EXTENDED | FORMATTED] t`; DESCRIBE was
+ * read.
+ */
 export function parseDescribe(reader: StatementReader): DescribeStatement {
-  const isHistory = reader.oneOf(["history", "detail"]) === "history";
+  const isHistory = reader.take("history");
+  const isDetail = !isHistory && reader.take("detail");
   reader.take("table");
+  const extended = !isHistory && !isDetail && (reader.take("extended") || reader.take("formatted"));
   const target = { table: reader.tableOrPath() };
-  if (!isHistory) return { kind: "DESCRIBE DETAIL", target };
+  if (isDetail) return { kind: "DESCRIBE DETAIL", target };
+  if (!isHistory) return { kind: "DESCRIBE TABLE", target, extended };
   const limit = reader.take("limit") ? reader.integer() : undefined;
   return { kind: "DESCRIBE HISTORY", target, limit };
 }

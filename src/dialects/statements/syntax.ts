@@ -219,9 +219,11 @@ export interface PartitionColumn {
 }
 
 export interface DescribeStatement {
-  readonly kind: "DESCRIBE HISTORY" | "DESCRIBE DETAIL";
+  readonly kind: "DESCRIBE HISTORY" | "DESCRIBE DETAIL" | "DESCRIBE TABLE";
   readonly target: TableReference;
   readonly limit?: number | undefined;
+  /** Of DESCRIBE TABLE: also what is no column. */
+  readonly extended?: boolean | undefined;
 }
 
 export interface GenerateStatement {
