@@ -13,12 +13,13 @@ export const hiveNull = "__HIVE_DEFAULT_PARTITION__";
 
 /**
  * Writes a raw path, relative to the table's root, for `add.path`: a URI reference of RFC 2396, UTF-8
- * percent-encoded.
+ * percent-encoded as by java.net.URI, which leaves letters of other scripts as they are. Spark's VACUUM compares
+ * spellings: it deletes live files that are spelled otherwise.
  *
  * A colon is encoded too, so that no reader takes the first folder for a scheme.
  */
 export function encodeLogPath(path: string): string {
-  return path.replace(/[^A-Za-z0-9\-_.~/=!$&'()*+,;@]+/gu, percentEncode);
+  return path.replace(javaQuoted, percentEncode).replaceAll(":", "%3A");
 }
 
 /**

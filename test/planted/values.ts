@@ -3,6 +3,14 @@ import type { Mistake } from "./mistake.ts";
 /** Mistakes in partition values, statistics, deletion vectors and markup. */
 export const valuesMistakes: readonly Mistake[] = [
   {
+    what: "Letters of other scripts are percent-encoded in the log's paths: Spark's VACUUM deletes such files.",
+    file: "schema/paths.ts",
+    find: 'path.replace(javaQuoted, percentEncode).replaceAll(":", "%3A")',
+    replace: "path.replace(/[^A-Za-z0-9\\-_.~/=!$&'()*+,;@]+/gu, percentEncode)",
+    test: "schema/paths.test.ts",
+    name: "leaves letters of other scripts as they are",
+  },
+  {
     what: "Offsets of an Arrow array may go backwards.",
     file: "ipc/sound-data.ts",
     find: "assertSound(grows && start >= 0,",
