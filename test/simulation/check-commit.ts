@@ -7,6 +7,7 @@ import {
   rowsOf,
   Violation,
 } from "./model-state.ts";
+import { vectorPath } from "./vectors.ts";
 
 /** What must hold for one commit on its own. @throws {@link Violation} */
 export function checkCommit(model: Model, commit: ModelCommit, before: ModelState, after: ModelState): void {
@@ -69,7 +70,7 @@ export function checkCommit(model: Model, commit: ModelCommit, before: ModelStat
     case "mark":
     case "merge":
       demand(
-        [...gone].sort().join() === [...(note.marked ?? [])].sort().join(),
+        namesVacuumed(model, commit) || [...gone].sort().join() === [...(note.marked ?? [])].sort().join(),
         `it meant to delete ${note.marked?.join()}, and ${gone.join()} went`,
       );
       demand(
@@ -119,6 +120,11 @@ function rowsOfBlindAppends(model: Model, commit: ModelCommit): Set<string> {
 function ownerOf(state: ModelState, row: string): ModelFile | undefined {
   for (const file of state.files.values()) if (file.rows.includes(row)) return file;
   return undefined;
+}
+
+/** Whether a write took longer than the retention of a vacuum, which deleted its vector. */
+function namesVacuumed({ vacuumed }: Model, { actions }: ModelCommit): boolean {
+  return actions.some((action) => action.kind === "add" && vacuumed.has(vectorPath(action) ?? ""));
 }
 
 /** Whether a state is that of an earlier version, of which no vacuum deleted anything. */
