@@ -25,6 +25,8 @@ SETTINGS = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
     "spark.databricks.delta.snapshotPartitions": "1",
+    # VACUUM lists folders in so many tasks, 10,000 by default, which take far longer than a small table's listing.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
     # A test looks at a table that somebody else has just written: no snapshot may be older than the call.
     "spark.databricks.delta.stalenessLimit": "0",
     "spark.databricks.delta.retentionDurationCheck.enabled": "false",
