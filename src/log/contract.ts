@@ -89,8 +89,12 @@ export interface LogSnapshot {
 /** The live files of one version; held in arrays if few, and in an engine relation if many. */
 export interface LiveFiles {
   totals(): Promise<{ readonly files: number; readonly bytes: number }>;
-  /** Chunks of live files, each of at most several thousand. */
-  all(): AsyncIterable<readonly AddAction[]>;
+  /**
+   * Chunks of live files, each of at most several thousand.
+   *
+   * @param options.statistics false: they may lack their statistics and tags, which saves most of the work
+   */
+  all(options?: { readonly statistics?: boolean | undefined }): AsyncIterable<readonly AddAction[]>;
   /** Chunks of the live files' paths, as spelled in the log; does not allocate an object per file. */
   paths(): AsyncIterable<readonly string[]>;
   /**

@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Driver } from "../core/driver.ts";
 import { BinaryPairs, type PairResult } from "./binary-pairs.ts";
+import { canonicalJson } from "./canonical-json.ts";
 import { mendedValue } from "./engine-value.ts";
 import { variantFault } from "./variant-fault.ts";
 import { variantJson } from "./variant-json.ts";
@@ -9,12 +10,14 @@ import { variantJson } from "./variant-json.ts";
  * Makes functions of `(metadata BLOB, value BLOB)` callable on the instance, all null where either is:
  * `varve_variant_json -> VARCHAR` decodes variants, see {@link variantJson}; `varve_variant_value -> BLOB`
  * mends the value of those that the engine encoded, see {@link mendedValue}; `varve_variant_fault -> VARCHAR`
- * says what is wrong with those of others, see {@link variantFault}.
+ * says what is wrong with those of others, see {@link variantFault}. `varve_canonical_json` takes the JSON of a
+ * variant as its second value, see {@link canonicalJson}.
  */
 export function registerVariantFunctions(driver: Driver, connection: DuckDBConnection): void {
   register(driver, connection, { name: "varve_variant_json", result: "text", of: variantJson });
   register(driver, connection, { name: "varve_variant_fault", result: "text", of: variantFault });
   register(driver, connection, { name: "varve_variant_value", result: "bytes", of: mendedValue });
+  register(driver, connection, { name: "varve_canonical_json", result: "text", of: canonicalJson });
 }
 
 interface VariantFunction {

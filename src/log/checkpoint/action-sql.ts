@@ -46,18 +46,22 @@ export async function describeActions(session: Session, files: readonly string[]
   );
 }
 
-/** SQL of one action of a struct column as JSON text below its name; null if the row holds no such action. */
-export function actionJsonSql(kind: string, type: EngineStruct): SqlExpression {
+/**
+ * SQL of one action of a struct column as JSON text below its name; null if the row holds no such action.
+ *
+ * @param statistics whether an add has its statistics and tags, most of its text
+ */
+export function actionJsonSql(kind: string, type: EngineStruct, statistics = true): SqlExpression {
   const column = quoteName(kind);
   if (kind !== "add" && kind !== "remove")
     return sql`CASE WHEN ${column} IS NOT NULL THEN CAST(to_json(${column}) AS VARCHAR) END`;
   const fields = type.fields
-    .filter((field) => fileFields.has(field.name))
+    .filter(({ name }) => fileFields.has(name) && (statistics || name !== "tags"))
     .map(
       ({ name }) =>
         sql`${quoteName(name)} := ${wideFields.has(name) ? sql`CAST(${column}.${quoteName(name)} AS VARCHAR)` : sql`${column}.${quoteName(name)}`}`,
     );
-  const stats = kind === "add" ? statsSql(type) : undefined;
+  const stats = kind === "add" && statistics ? statsSql(type) : undefined;
   if (stats !== undefined) fields.push(sql`stats := ${stats}`);
   return sql`CASE WHEN ${column}.path IS NOT NULL THEN CAST(to_json(struct_pack(${fields})) AS VARCHAR) END`;
 }

@@ -87,8 +87,10 @@ export class EngineFiles implements LiveFiles {
     return this.#totals;
   }
 
-  async *all(): AsyncIterable<readonly AddAction[]> {
-    for (const source of this.#sources("add")) yield* this.#scan(source, "add");
+  async *all(
+    options: { readonly statistics?: boolean | undefined } = {},
+  ): AsyncIterable<readonly AddAction[]> {
+    for (const source of this.#sources("add")) yield* this.#scan(source, "add", options);
     yield* inChunks(
       [...this.#overlay.values()].filter((action): action is AddAction => action.kind === "add"),
     );
@@ -111,7 +113,7 @@ export class EngineFiles implements LiveFiles {
       yield* this.#scanPaths(source, kind, isYoung);
       if (fieldOf(type, "deletionVector") === undefined) continue;
       const hasVector = sql`${isYoung} AND ${column}.deletionVector IS NOT NULL`;
-      for await (const chunk of this.#scan(source, kind, hasVector))
+      for await (const chunk of this.#scan(source, kind, { condition: hasVector }))
         yield chunk.flatMap((action) => pathsOf(action).slice(1));
     }
     yield* references(this.#overlay.values(), kind, since);
@@ -166,11 +168,14 @@ export class EngineFiles implements LiveFiles {
   async *#scan<K extends "add" | "remove">(
     source: FileSource,
     kind: K,
-    condition: SqlExpression = sql`TRUE`,
+    {
+      condition = sql`TRUE`,
+      statistics,
+    }: { readonly condition?: SqlExpression; readonly statistics?: boolean | undefined } = {},
   ): AsyncIterable<readonly Extract<AddAction | RemoveAction, { kind: K }>[]> {
     for (let start = 0; start < source.rows; start += windowRows) {
       const window = sql`ordinal >= ${start} AND ordinal < ${start + windowRows}`;
-      yield* inChunks(await this.#select(source, kind, sql`${window} AND ${condition}`));
+      yield* inChunks(await this.#select(source, kind, sql`${window} AND ${condition}`, statistics));
     }
   }
 
@@ -193,11 +198,12 @@ export class EngineFiles implements LiveFiles {
     source: FileSource,
     kind: K,
     condition: SqlExpression | undefined,
+    statistics?: boolean,
   ) {
     const type = source.columns.get(kind);
     if (type === undefined) return [];
     const where = condition === undefined ? sql`` : sql` WHERE ${condition}`;
-    const json = sql`SELECT ${actionJsonSql(kind, type)} AS json, ordinal FROM ${await this.#live(source, kind)}${where}`;
+    const json = sql`SELECT ${actionJsonSql(kind, type, statistics)} AS json, ordinal FROM ${await this.#live(source, kind)}${where}`;
     // One text for several hundred files is passed once, and is also parsed faster.
     const query = sql`SELECT '[' || string_agg(json, ',') || ']' AS batch FROM (${json}) GROUP BY ordinal // 512 ORDER BY ordinal // 512`;
     const rows = await this.#rows(query, source);
