@@ -10,6 +10,7 @@ import { changeWorkloads } from "./workloads/change.ts";
 import { cliWorkloads } from "./workloads/cli.ts";
 import { commitWorkloads } from "./workloads/commits.ts";
 import { eventLoopWorkloads } from "./workloads/event-loop.ts";
+import { fingerprintWorkloads } from "./workloads/fingerprint.ts";
 import { mergeWorkloads } from "./workloads/merge.ts";
 import { qualityWorkloads } from "./workloads/quality.ts";
 import { readWorkloads } from "./workloads/read.ts";
@@ -29,6 +30,7 @@ const workloads: readonly Workload[] = [
   ...cliWorkloads,
   ...qualityWorkloads,
   ...eventLoopWorkloads,
+  ...fingerprintWorkloads,
 ];
 
 const { values: options } = parseArgs({

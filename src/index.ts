@@ -3,6 +3,7 @@ export { createTable } from "./api/create-table.ts";
 export { setEngineLimits } from "./api/engine-limits.ts";
 export { fsck } from "./api/fsck.ts";
 export { StagedRows } from "./api/groups/staged-rows.ts";
+export type { TableFingerprints } from "./api/groups/table-fingerprints.ts";
 export type { TableLog } from "./api/groups/table-log.ts";
 export type { TableMetrics } from "./api/groups/table-metrics.ts";
 export type { TableQuarantine } from "./api/groups/table-quarantine.ts";
@@ -36,6 +37,7 @@ export type {
   ContextOptions,
   DiffOptions,
   DiffRowsOptions,
+  FingerprintOptions,
   FsckOptions,
   HistoryOptions,
   LeftoversOptions,
@@ -63,7 +65,7 @@ export type { DeleteOptions, UpdateOptions } from "./api/shared/rewrite-options.
 export { runSql, type StatementOptions, type StatementTableInput } from "./api/shared/run-sql.ts";
 export { runSuite } from "./api/shared/run-suite.ts";
 export type { SchemaInput } from "./api/shared/schema-input.ts";
-export { Snapshot, type TableDescription } from "./api/shared/snapshot.ts";
+export { Snapshot, type TableDescription, type VerifyOptions } from "./api/shared/snapshot.ts";
 export type {
   AppendOptions,
   AuditOptions,
@@ -90,6 +92,10 @@ export { summarizeVerdict } from "./api/verdict.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
 export type { EngineLimits } from "./engine/core/turns.ts";
 export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";
+export type { ContentFingerprint } from "./fingerprint/content-fingerprint.ts";
+export type { DifferingRows } from "./fingerprint/differing-rows.ts";
+export type { VersionFingerprint } from "./fingerprint/fingerprint-records.ts";
+export type { FileFault, Verification } from "./fingerprint/verify.ts";
 export type { FsckReport } from "./fsck/fsck.ts";
 export type { Finding, FindingCode } from "./fsck/fsck-finding.ts";
 export type { CheckpointSummary } from "./log/checkpoint/checkpoint-write.ts";

@@ -1,6 +1,7 @@
 export { profile, suggest } from "./api/profile.ts";
 export type {
   BatchOptions,
+  FingerprintOptions,
   ProfileOptions,
   ProfileSourceOptions,
   SelectOptions,
@@ -8,7 +9,7 @@ export type {
   SuggestSourceOptions,
 } from "./api/shared/options.ts";
 export { runSuite } from "./api/shared/run-suite.ts";
-export type { Snapshot, TableDescription } from "./api/shared/snapshot.ts";
+export type { Snapshot, TableDescription, VerifyOptions } from "./api/shared/snapshot.ts";
 export type {
   CsvSource,
   OpenedTable,
@@ -19,6 +20,9 @@ export type {
 } from "./api/shared/table-options.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
 export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";
+export type { ContentFingerprint } from "./fingerprint/content-fingerprint.ts";
+export type { DifferingRows } from "./fingerprint/differing-rows.ts";
+export type { FileFault, Verification } from "./fingerprint/verify.ts";
 export type { CheckResult, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { AnomalyRule } from "./quality/measures/anomaly.ts";
 export type { ColumnClass } from "./quality/model/column.ts";

@@ -1,6 +1,8 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineRow } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
+import type { ContentFingerprint } from "../fingerprint/content-fingerprint.ts";
+import type { Verification } from "../fingerprint/verify.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { ChangePoint } from "../operations/changes/changes.ts";
 import type { VersionDiff } from "../operations/diff.ts";
@@ -17,12 +19,13 @@ import type {
   ChangesOptions,
   DiffOptions,
   DiffRowsOptions,
+  FingerprintOptions,
   HistoryOptions,
   ProfileOptions,
   SelectOptions,
   TailOptions,
 } from "./shared/options.ts";
-import { checkedLimit, Snapshot } from "./shared/snapshot.ts";
+import { checkedLimit, Snapshot, type VerifyOptions } from "./shared/snapshot.ts";
 import type { TableState } from "./shared/table-state.ts";
 import { requireText, type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
 
@@ -309,6 +312,46 @@ export abstract class TableReader {
     const known = knownOptions("profile", options, keys.profileKeys);
     const { profile } = await import("../operations/profile.ts");
     return profile(this.#state.log, known);
+  }
+
+  /**
+   * The fingerprint of the state: {@link Snapshot.fingerprint} of {@link Table.snapshot}.
+   *
+   * @example
+   * ```ts
+   * console.log(await orders.fingerprint()); // varve-state-1:…
+   * ```
+   */
+  fingerprint(options: FingerprintOptions = {}): Promise<string> {
+    return this.snapshot().fingerprint(options);
+  }
+
+  /**
+   * The fingerprint of the rows: {@link Snapshot.contentFingerprint} of {@link Table.snapshot}.
+   *
+   * @example
+   * ```ts
+   * const { fingerprint, rows } = await orders.contentFingerprint();
+   * console.log(fingerprint, rows); // varve-content-1:…
+   * ```
+   */
+  contentFingerprint(options: FingerprintOptions = {}): Promise<ContentFingerprint> {
+    return this.snapshot().contentFingerprint(options);
+  }
+
+  /**
+   * Reads all data files of a version again and compares their rows with what was recorded: {@link Snapshot.verify} of
+   * {@link Table.at}. The version defaults to that of {@link Table.snapshot}.
+   *
+   * @example
+   * ```ts
+   * await orders.fingerprints.record();
+   * const { outcome, faults } = await orders.verify();
+   * console.log(outcome, faults);
+   * ```
+   */
+  async verify(point?: VersionArgument | VersionPoint, options: VerifyOptions = {}): Promise<Verification> {
+    return (point === undefined ? this.snapshot() : await this.at(point)).verify(options);
   }
 
   async #open(point: VersionArgument | VersionPoint): Promise<LogSnapshot> {

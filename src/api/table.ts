@@ -13,6 +13,7 @@ import type { MergeOutcome } from "../write/merge/merge-plan.ts";
 import type { WriteOutcome, WriteResult } from "../write/plan/write-options.ts";
 import type { RewriteOutcome } from "../write/rewrite/commit-rewrite.ts";
 import type { RewriteResult } from "../write/rewrite/rewrite-plan.ts";
+import { TableFingerprints } from "./groups/table-fingerprints.ts";
 import { TableLog } from "./groups/table-log.ts";
 import { TableMetrics } from "./groups/table-metrics.ts";
 import { TableQuarantine } from "./groups/table-quarantine.ts";
@@ -76,6 +77,8 @@ export class Table extends TableReader implements AsyncDisposable {
   readonly suite: TableSuite;
   /** Metrics of the table's versions: record, read, series. */
   readonly metrics: TableMetrics;
+  /** Fingerprints of the table's versions: record, list. */
+  readonly fingerprints: TableFingerprints;
   readonly #state: TableState;
 
   private constructor(state: TableState) {
@@ -87,6 +90,7 @@ export class Table extends TableReader implements AsyncDisposable {
     this.log = TableLog.of(state);
     this.suite = TableSuite.of(state);
     this.metrics = TableMetrics.of(state);
+    this.fingerprints = TableFingerprints.of(state);
   }
 
   /** @internal Made by `openTable` and `createTable`, which hands over the maintenance after its commit. */

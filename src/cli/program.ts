@@ -9,6 +9,7 @@ import { addCreate } from "./commands/create.ts";
 import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
 import { addHistory } from "./commands/history.ts";
+import { addFingerprint, addVerify } from "./commands/maintenance/fingerprint.ts";
 import { addFsck } from "./commands/maintenance/fsck.ts";
 import { addVacuum } from "./commands/maintenance/vacuum.ts";
 import { addMetrics } from "./commands/metrics.ts";
@@ -54,7 +55,7 @@ export function buildProgram(): Command {
 const groups: readonly (readonly [string, readonly ((program: Command) => void)[]])[] = [
   ["Write rows:", [addCreate, addAppend, addOverwrite, addDelete, addUpdate, addMerge, addSql]],
   ["Read rows:", [addShow, addQuery, addDiff, addChanges, addTail]],
-  ["Look at a table:", [addHistory, addDescribe, addSchema, addMetrics, addFsck]],
+  ["Look at a table:", [addHistory, addDescribe, addSchema, addMetrics, addFingerprint, addVerify, addFsck]],
   ["Look after a table:", [addAlter, addRestore, addOptimize, addVacuum]],
   ["Make tables of others:", [addClone, addConvert, addGenerate]],
   ["Test rows:", [addCheck, addSuite, addProfile, addSuggest]],

@@ -26,6 +26,8 @@ describe("a command that changes a table", () => {
     ["alter", [orders, "--unset-property", "none"]],
     ["vacuum", [orders]],
     ["generate", [orders]],
+    ["fingerprint", [orders, "--content", "--record"]],
+    ["verify", [orders]],
     ["append", [orders, at("june.csv"), "--batch-id", "june"]],
     ["clone", [orders, at("copy")]],
   ] as const)("%s prints its result as JSON with --format json", async (command, args) => {

@@ -4,6 +4,7 @@ import { conflictsMistakes } from "./conflicts.ts";
 import { copiesMistakes } from "./copies.ts";
 import { diskMistakes } from "./disk.ts";
 import { fencesMistakes } from "./fences.ts";
+import { fingerprintsMistakes } from "./fingerprints.ts";
 import { gatesMistakes } from "./gates.ts";
 import type { Mistake } from "./mistake.ts";
 import { rewritesMistakes } from "./rewrites.ts";
@@ -23,6 +24,7 @@ export const mistakes: readonly Mistake[] = [
   ...copiesMistakes,
   ...diskMistakes,
   ...fencesMistakes,
+  ...fingerprintsMistakes,
   ...gatesMistakes,
   ...rewritesMistakes,
   ...s3Mistakes,

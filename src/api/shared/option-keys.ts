@@ -183,6 +183,7 @@ export const checkpointKeys = {
 } satisfies OptionKeys<options.CheckpointOptions>;
 export const cleanLogKeys = { dryRun: true } satisfies OptionKeys<options.CleanLogOptions>;
 export const leftoversKeys = { before: true, dryRun: true } satisfies OptionKeys<options.LeftoversOptions>;
+export const fingerprintKeys = { signal: true } satisfies OptionKeys<options.FingerprintOptions>;
 export const metricsKeys = { scope: true, columns: true } satisfies OptionKeys<options.MetricsOptions>;
 
 export const selectionKeys = {

@@ -318,6 +318,12 @@ export interface LeftoversOptions {
   readonly dryRun?: boolean | undefined;
 }
 
+/** How a fingerprint is computed. */
+export interface FingerprintOptions {
+  /** Cancels the computation. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Which recorded metrics to read. */
 export interface MetricsOptions {
   /**

@@ -1,6 +1,8 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineRow } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
+import type { ContentFingerprint } from "../../fingerprint/content-fingerprint.ts";
+import type { Verification } from "../../fingerprint/verify.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import { clusteringDomain } from "../../protocol/domains.ts";
 import type { QueryRequest } from "../../query/query.ts";
@@ -11,9 +13,9 @@ import { pathText } from "../../schema/type-names.ts";
 import type { StructType } from "../../schema/types.ts";
 import { sql } from "../../sql/sql.ts";
 import { plainName, quoteName } from "../../sql/sql-text.ts";
-import { knownOptions } from "./known-options.ts";
-import { batchKeys, selectKeys } from "./option-keys.ts";
-import type { BatchOptions, SelectOptions } from "./options.ts";
+import { knownOptions, type OptionKeys } from "./known-options.ts";
+import { batchKeys, fingerprintKeys, selectKeys } from "./option-keys.ts";
+import type { BatchOptions, FingerprintOptions, SelectOptions } from "./options.ts";
 import { requireText } from "./table-uri.ts";
 
 /** The name of a version in SQL over it. */
@@ -42,6 +44,21 @@ export interface TableDescription {
   readonly writerFeatures: readonly string[];
   readonly properties: Readonly<Record<string, string>>;
 }
+
+/** What a version is compared with. */
+export interface VerifyOptions {
+  /**
+   * A fingerprint of either kind, or a version of a table (a copy of this one, or another version of it) that
+   * should have the same rows; default: what `table.fingerprints.record` recorded.
+   */
+  readonly against?: string | Snapshot | undefined;
+  /** Most rows that the result lists, of those that only one of two versions has; default 20. */
+  readonly limit?: number | undefined;
+  /** Cancels the verification. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const verifyKeys = { against: true, limit: true, signal: true } satisfies OptionKeys<VerifyOptions>;
 
 /** An immutable version of a table. Opening it reads protocol and metadata only; rows are read on demand. */
 export class Snapshot {
@@ -229,6 +246,67 @@ export class Snapshot {
       writerFeatures: protocol.writerFeatures ?? [],
       properties: this.properties,
     };
+  }
+
+  /**
+   * The fingerprint of the version's state, `varve-state-1:` and SHA-256 in hexadecimal digits, from its log alone:
+   * columns, partitioning, column mapping, and the live files with their sizes and deletion vectors. Checkpoints,
+   * cleanup of the log, and the table's place change nothing (spec/fingerprints.md).
+   *
+   * @example
+   * ```ts
+   * console.log(await orders.snapshot().fingerprint());
+   * ```
+   */
+  async fingerprint(options: FingerprintOptions = {}): Promise<string> {
+    const known = knownOptions("fingerprint", options, fingerprintKeys);
+    const { stateFingerprint } = await import("../../fingerprint/state-fingerprint.ts");
+    return stateFingerprint(this.#log, known);
+  }
+
+  /**
+   * The fingerprint of the version's rows, `varve-content-1:` and SHA-256 in hexadecimal digits: the same for all
+   * tables with the same columns and rows, in whatever order and files, and whoever wrote them
+   * (spec/fingerprints.md). Reads the files whose sums {@link TableFingerprints.record} has not recorded. It tells of
+   * accidents; it does not stop someone who may choose rows.
+   *
+   * @throws `DATA_FILE_MISSING`, `DATA_FILE_CORRUPT`
+   *
+   * @example
+   * ```ts
+   * const { fingerprint, rows } = await orders.snapshot().contentFingerprint();
+   * console.log(fingerprint, rows);
+   * ```
+   */
+  async contentFingerprint(options: FingerprintOptions = {}): Promise<ContentFingerprint> {
+    const known = knownOptions("contentFingerprint", options, fingerprintKeys);
+    const { contentFingerprint } = await import("../../fingerprint/content-fingerprint.ts");
+    return contentFingerprint(this.#log, known);
+  }
+
+  /**
+   * Reads all data files again and compares their rows with what was recorded of the version and of each file, or with
+   * `against`; says which files are missing, damaged or changed and, against another version, which rows differ.
+   *
+   * @throws `INVALID_ARGUMENT` for text that is not a fingerprint; `SCHEMA_MISMATCH` for a version with other columns
+   *
+   * @example
+   * ```ts
+   * const { outcome, faults, differing } = await orders.snapshot().verify({ against: await orders.at(0) });
+   * console.log(outcome, faults, differing?.onlyHere, differing?.examples);
+   * ```
+   */
+  async verify(options: VerifyOptions = {}): Promise<Verification> {
+    const { against, limit = 20, signal } = knownOptions("verify", options, verifyKeys);
+    checkedLimit(limit);
+    if (against !== undefined && !(against instanceof Snapshot))
+      requireText(against, "The option against of verify", "against");
+    const { verify } = await import("../../fingerprint/verify.ts");
+    return verify(this.#log, {
+      against: against instanceof Snapshot ? against.#log : against,
+      limit,
+      signal,
+    });
   }
 
   async #query(

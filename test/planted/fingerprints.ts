@@ -1,0 +1,77 @@
+import type { Mistake } from "./mistake.ts";
+
+/** Mistakes in fingerprints, their records and verification. */
+export const fingerprintsMistakes: readonly Mistake[] = [
+  {
+    what: "-0 has the hash of 0 in a fingerprint.",
+    file: "fingerprint/row-hash.ts",
+    find: `if (type === "double")`,
+    replace: `if (type === "void")`,
+    test: "single-values.test.ts",
+    name: "every change of a single value",
+  },
+  {
+    what: "A map's entries are hashed in the order in which they were written.",
+    file: "fingerprint/row-hash.ts",
+    find: "sql`list_sort(list_transform(map_entries(${value}), ${lambda(variable, () => entry)}), 'ASC', 'NULLS FIRST')`",
+    replace: "sql`list_transform(map_entries(${value}), ${lambda(variable, () => entry)})`",
+    test: "content.test.ts",
+    name: "for every type",
+  },
+  {
+    what: "Members of a variant are hashed in the order in which they were written.",
+    file: "canonical-json.ts",
+    find: "members.sort(([a], [b]) => (a < b ? -1 : 1));",
+    replace: "",
+    test: "canonical-json.test.ts",
+    name: "canonical JSON",
+  },
+  {
+    what: "The upper half of the hashes is left out of the sum.",
+    file: "row-sum.ts",
+    find: "(BigInt(String(high)) << 64n)",
+    replace: "BigInt(String(high))",
+    test: "content.test.ts",
+    name: "for every type",
+  },
+  {
+    what: "The number of a file with a deletion vector is used for its old rows.",
+    file: "file-identity.ts",
+    find: "vector === undefined",
+    replace: "vector !== null",
+    test: "equal-content.test.ts",
+    name: "a deletion vector",
+  },
+  {
+    what: "Recorded sums are used though the columns have changed.",
+    file: "fingerprint-records.ts",
+    find: "`${valuesDigest}\\n${identity}`",
+    replace: "`${valuesDigest.slice(64)}\\n${identity}`",
+    test: "equal-content.test.ts",
+    name: "read only files that are new",
+  },
+  {
+    what: "Damaged records are used.",
+    file: "fingerprint-records.ts",
+    find: `return row["proof"] === proofOf(row);`,
+    replace: `return row["proof"] !== null;`,
+    test: "equal-content.test.ts",
+    name: "when they are damaged",
+  },
+  {
+    what: "The order of files in the log changes the state fingerprint.",
+    file: "state-fingerprint.ts",
+    find: "digests.sort();",
+    replace: "",
+    test: "state.test.ts",
+    name: "in whatever order",
+  },
+  {
+    what: "A file whose rows changed passes the verification.",
+    file: "verify.ts",
+    find: "before.sum !== sum.sum",
+    replace: "before.rows !== sum.rows",
+    test: "equal-content.test.ts",
+    name: "says which file has other rows",
+  },
+];
