@@ -25,7 +25,7 @@ function carryOut(table, change) {
     case "delete":
       return table.delete(change.where);
     case "update":
-      return table.update(change);
+      return table.update({ set: change.set, where: change.where });
     case "compact":
       return table.optimize();
     case "zorder":
