@@ -202,7 +202,7 @@ export type { TidyReport } from "./table/commit/log-maintenance.ts";
 export type { ScanReport } from "./table/scan/scan.ts";
 export type { JsonObject, JsonValue } from "./util/json.ts";
 export { realWorld, type World } from "./util/world.ts";
-export type { VacuumPlan, VacuumResult, VacuumSettings } from "./vacuum/contract.ts";
+export type { UnreachableClone, VacuumPlan, VacuumResult, VacuumSettings } from "./vacuum/contract.ts";
 export type { VersionRange } from "./vacuum/file-history.ts";
 export type { ColumnGain, LayoutGain } from "./write/layout/layout-gain.ts";
 export type { LayoutKind } from "./write/layout/layout-plan.ts";

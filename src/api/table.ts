@@ -346,9 +346,11 @@ export class Table extends TableReader implements AsyncDisposable {
    * which earlier versions cannot be read any more; `confirm` is asked with the same before anything is deleted.
    *
    * The newest version, staged batches, the tables that varve keeps below this one, and files outside the table's
-   * folder are left alone. A vacuum that is interrupted is finished by the next one.
+   * folder are left alone. So are files that a shallow clone needs, or may need that is not found in its place, until
+   * it is named in `forgetClones`. A vacuum that is interrupted is finished by the next one.
    *
-   * @throws `INVALID_ARGUMENT` for a retention below the table's own, unless `retentionCheck` is false;
+   * @throws `INVALID_ARGUMENT` for a retention below the table's own, unless `retentionCheck` is false, and for a clone
+   * to forget that is still there or has no record;
    * `VACUUM_LITE_UNAVAILABLE`, `UNSUPPORTED_FEATURE`, `SOURCE_UNREADABLE`, `CONFLICT_…`, `CANCELLED`
    *
    * @example

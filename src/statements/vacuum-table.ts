@@ -24,7 +24,9 @@ export async function vacuumTable(
   });
   const named = { statement: kind, table: tableText(target.table), version: result.version };
   if (dryRun) return { ...named, outcome: "read", rows: result.files.map((path) => ({ path })) };
-  if (result.outcome !== "deleted") return { ...named, outcome: "unchanged" };
+  const { length: unreachableClones } = result.unreachableClones;
+  const kept = unreachableClones === 0 ? undefined : { unreachableClones };
+  if (result.outcome !== "deleted") return { ...named, outcome: "unchanged", metrics: kept };
   await table.committed(result);
   return {
     ...named,
@@ -33,6 +35,7 @@ export async function vacuumTable(
       filesDeleted: result.files.length,
       bytesDeleted: result.bytes,
       foldersRemoved: result.foldersRemoved,
+      ...kept,
     },
   };
 }

@@ -2,6 +2,7 @@
 const flags = {
   "changes: true": "--changes",
   batchId: "--batch-id",
+  forgetClones: "--forget-clone",
   full: "--full",
   gate: "--suite",
   "header to false": "--no-header",

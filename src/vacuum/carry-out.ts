@@ -2,6 +2,7 @@ import { isVarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import type { ObjectStore } from "../storage/contract/object-store.ts";
+import { forgetClone } from "../table/clones/clone-records.ts";
 import type { CommitResult } from "../table/commit/commit-request.ts";
 import { maintainLog } from "../table/commit/log-maintenance.ts";
 import { commitChange } from "../table/commit/table-change.ts";
@@ -31,6 +32,7 @@ export async function carryOut(snapshot: LogSnapshot, work: VacuumWork): Promise
     await removeAbandoned(context, before, request.signal);
     return (await context.store.removeEmptyFolders?.(before, isVisible, { signal: request.signal })) ?? 0;
   };
+  for (const [path, record] of work.forgotten) await forgetClone(context.store, path, record);
   if (plan.files.length === 0) {
     await noteProgress(work, context.store);
     return { outcome: "unchanged", ...plan, foldersRemoved: await removeFolders() };

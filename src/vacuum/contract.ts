@@ -1,4 +1,5 @@
 import type { ObjectInfo } from "../storage/contract/object-store.ts";
+import type { CloneRecord } from "../table/clones/clone-records.ts";
 import type { MaintenanceOutcome } from "../table/commit/log-maintenance.ts";
 import type { WriteSource } from "../write/plan/write-source.ts";
 import type { VersionRange } from "./file-history.ts";
@@ -17,9 +18,14 @@ export interface VacuumSettings {
    * takes, the vacuum may delete the files of that write.
    */
   readonly retentionCheck?: boolean | undefined;
+  /**
+   * URIs of shallow clones that are gone for good, as `unreachableClones` names them: their records are deleted, and
+   * their files do not stay for them.
+   */
+  readonly forgetClones?: readonly string[] | undefined;
   /** Only say what would be deleted. */
   readonly dryRun?: boolean | undefined;
-  /** Called with what is about to be deleted, if anything; nothing is deleted unless it returns true. */
+  /** Called with what is about to be deleted or forgotten, if anything; nothing is deleted unless it returns true. */
   readonly confirm?: ((plan: VacuumPlan) => boolean | Promise<boolean>) | undefined;
   /**
    * Whether two commits, VACUUM START and VACUUM END, tell of the vacuum in the history; default: unless the table is
@@ -52,6 +58,20 @@ export interface VacuumPlan {
   readonly unreadableVersions: readonly VersionRange[];
   /** Versions whose changes can be read now from change files, and cannot without the files. */
   readonly unreadableChanges: readonly VersionRange[];
+  /** Shallow clones that are not found where the table's records say, for which files stay. */
+  readonly unreachableClones: readonly UnreachableClone[];
+  /** URIs of the shallow clones whose records are deleted, as `forgetClones` says. */
+  readonly forgottenClones: readonly string[];
+}
+
+/** A shallow clone that is not found: its disk is not mounted here, it is being made, or it is gone. */
+export interface UnreachableClone {
+  readonly uri: string;
+  /** When the table recorded it, just before its first commit. */
+  readonly recorded: Date;
+  /** Files that would be deleted, and stay because the clone may need them. */
+  readonly files: number;
+  readonly bytes: number;
 }
 
 /** Result of a vacuum. */
@@ -77,8 +97,8 @@ export interface VacuumWork {
   readonly retention: { readonly table: number; readonly requested?: number | undefined };
   readonly staged: ReadonlySet<string>;
   readonly files: readonly ObjectInfo[];
-  /** Those of the files that some version named. */
-  readonly named: ReadonlySet<string>;
+  /** Records of clones to forget, by their paths. */
+  readonly forgotten: ReadonlyMap<string, CloneRecord>;
   /** Folders that were looked at. */
   readonly folders: number;
   /** The newest version that was committed before `before`; absent if there is none. */

@@ -84,11 +84,6 @@ export class FileHistory {
     return history;
   }
 
-  /** Whether a version named a doomed file, as far as the log tells. */
-  isNamed(key: string): boolean {
-    return this.#spans.has(key) || this.#removed.has(key);
-  }
-
   /** Corrects which files are gone, of those that versions need which also need files for which `isDeleted` is true. */
   async forgetPresent(
     isDeleted: (key: string) => boolean,

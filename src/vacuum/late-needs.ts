@@ -1,7 +1,7 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { type CloneRecord, listClones } from "../table/clones/clone-records.ts";
-import { cloneFiles } from "./clone-files.ts";
+import { cloneFiles, mayNeed } from "./clone-files.ts";
 import type { VacuumWork } from "./contract.ts";
 import { linkedFiles } from "./linked-files.ts";
 import { requireUsable } from "./plan-vacuum.ts";
@@ -35,7 +35,7 @@ export function lateNeeds(snapshot: LogSnapshot, work: VacuumWork, start: number
 
 async function needsOf(
   newest: LogSnapshot,
-  { before, named, request: { signal } }: VacuumWork,
+  { before, files, request: { signal } }: VacuumWork,
   { records, isNew }: { readonly records: ReadonlyMap<string, CloneRecord>; readonly isNew: boolean },
 ): Promise<(path: string) => boolean> {
   const { context } = newest;
@@ -43,6 +43,8 @@ async function needsOf(
   if (isNew) requireUsable(newest);
   const needed = isNew ? await neededFiles(newest, { since: before, signal }) : new Set<string>();
   const isLinked = await linkedFiles(context.store, [...needed, ...clones.keys], { signal });
-  return (path) =>
-    isLinked(path) || needed.has(path) || clones.keys.has(path) || (clones.isCloning && named.has(path));
+  const waiting = [...clones.unreachable, ...clones.replacing];
+  const late = files.filter((file) => waiting.some((record) => mayNeed(record, file)));
+  const awaited = new Set(late.map(({ path }) => path));
+  return (path) => isLinked(path) || needed.has(path) || clones.keys.has(path) || awaited.has(path);
 }

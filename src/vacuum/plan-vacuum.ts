@@ -19,9 +19,10 @@ import {
   presentFiles,
   removedFiles,
 } from "./candidates.ts";
-import { cloneFiles } from "./clone-files.ts";
-import type { VacuumPlan, VacuumRequest, VacuumWork } from "./contract.ts";
+import { type CloneFiles, cloneFiles, mayNeed } from "./clone-files.ts";
+import type { UnreachableClone, VacuumPlan, VacuumRequest, VacuumWork } from "./contract.ts";
 import { type FileFate, FileHistory } from "./file-history.ts";
+import { forgottenClones } from "./forgotten-clones.ts";
 import { readLastVacuum } from "./last-vacuum-info.ts";
 import { linkedFiles } from "./linked-files.ts";
 import { neededFiles } from "./referenced-files.ts";
@@ -52,7 +53,8 @@ export async function planVacuum(
   const kept = await neededFiles(snapshot, { since: before, signal });
   for (const key of staged) kept.add(key);
   const records = await listClones(context.store, { signal });
-  const clones = await cloneFiles(context, { records, since: before, signal });
+  const { forgotten, others } = await forgottenClones(context, records, request.forgetClones);
+  const clones = await cloneFiles(context, { records: others, since: before, signal });
   for (const key of clones.keys) kept.add(key);
   for (const key of (await outerFiles(context, before, signal))?.keys ?? []) kept.add(key);
   const listing = await listWhole(context, version, { signal });
@@ -74,9 +76,9 @@ export async function planVacuum(
   // Checkpoints forget removals after the table's retention, which may be shorter than the one that is asked for.
   for (const key of deleted.keys()) {
     const removed = history?.removedAt(key);
-    const isInUse = clones.isCloning && history?.isNamed(key) === true;
-    if (isInUse || (removed !== undefined && removed >= before)) deleted.delete(key);
+    if (removed !== undefined && removed >= before) deleted.delete(key);
   }
+  const unreachableClones = keepForClones(clones, deleted);
   const files = [...deleted.values()];
   const losses = await lossesOf(snapshot, history, deleted, request);
   return {
@@ -87,17 +89,34 @@ export async function planVacuum(
       bytes: sumOf(files, ({ size }) => size),
       before: new Date(before),
       ...losses,
+      unreachableClones,
+      forgottenClones: [...forgotten.values()].map(({ clone }) => clone),
     },
     before,
     retention,
     staged,
     files,
-    named: new Set([...deleted.keys()].filter((key) => history?.isNamed(key))),
+    forgotten,
     folders: foldersOf(
       [...kept, ...present.keys()].filter((path) => !isAbsolute(path) && paths.isVisible(path)),
     ),
     lastExpired,
   };
+}
+
+/** Takes what clones that cannot be looked at may need out of the files to delete. */
+function keepForClones(
+  { unreachable, replacing }: CloneFiles,
+  deleted: Map<string, ObjectInfo>,
+): UnreachableClone[] {
+  const clones = unreachable.map((record) => {
+    const files = [...deleted.values()].filter((file) => mayNeed(record, file));
+    const bytes = sumOf(files, ({ size }) => size);
+    return { uri: record.clone, recorded: new Date(record.createdTime), files: files.length, bytes };
+  });
+  for (const record of [...unreachable, ...replacing])
+    for (const [key, file] of deleted) if (mayNeed(record, file)) deleted.delete(key);
+  return clones;
 }
 
 /** What cannot be read without the deleted files. */

@@ -12,7 +12,7 @@ import { stagedFiles } from "./referenced-files.ts";
  * The newest version's files, staged batches, and everything whose name begins with an underscore or a dot stay
  * (except partitions and change files), as do tables below this one. Files outside the table's root are never touched.
  *
- * @throws `INVALID_ARGUMENT` for a retention below the table's own; `VACUUM_LITE_UNAVAILABLE`;
+ * @throws `INVALID_ARGUMENT` for a retention below the table's own, and for a clone to forget that is still there; `VACUUM_LITE_UNAVAILABLE`;
  * `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL`, `SOURCE_UNREADABLE`, `CONFLICT_…`, `CANCELLED` (files that were
  * deleted before stay deleted, and another vacuum deletes the rest)
  */
@@ -24,7 +24,8 @@ export async function vacuum(opened: LogSnapshot, request: VacuumRequest = {}): 
   const { plan } = work;
   const done = (outcome: VacuumResult["outcome"]): VacuumResult => ({ outcome, ...plan, foldersRemoved: 0 });
   if (request.dryRun === true) return done("dryRun");
-  if (plan.files.length > 0 && request.confirm !== undefined && (await request.confirm(plan)) !== true)
+  const changes = plan.files.length > 0 || plan.forgottenClones.length > 0;
+  if (changes && request.confirm !== undefined && (await request.confirm(plan)) !== true)
     return done("declined");
   return carryOut(snapshot, work);
 }

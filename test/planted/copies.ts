@@ -78,4 +78,12 @@ export const copiesMistakes: readonly Mistake[] = [
     test: converting,
     name: "takes partition values from folders",
   },
+  {
+    what: "A vacuum takes a clone that is not found for one that needs nothing.",
+    file: "vacuum/clone-files.ts",
+    find: "return modified < createdTime + patience;",
+    replace: "return modified < createdTime - createdTime * patience;",
+    test: "vacuum/vacuum-clones.test.ts",
+    name: "keeps what a clone may need that is not found in its place",
+  },
 ];

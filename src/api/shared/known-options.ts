@@ -95,7 +95,7 @@ const kinds: ReadonlyMap<string, Kind> = new Map(
     "a function": "onProgress openStore onCommit confirm",
     "an AbortSignal": "signal",
     "an object of texts": "properties addConstraints set",
-    "an array of texts": "unset dropConstraints dropFeatures",
+    "an array of texts": "unset dropConstraints dropFeatures forgetClones",
   } satisfies Record<Kind, string>).flatMap(([kind, names]) =>
     names.split(" ").map((name) => [name, kind as Kind] as const),
   ),

@@ -163,6 +163,7 @@ export const vacuumKeys = {
   mode: true,
   retainHours: true,
   retentionCheck: true,
+  forgetClones: true,
   inventory: true,
   dryRun: true,
   confirm: true,

@@ -142,14 +142,16 @@ function summaryOf({ statement, table, outcome, version, metrics }: StatementRes
     const { manifests = 0, files = 0 } = metrics ?? {};
     return `${what}: ${counted(manifests, "manifest")} of ${counted(files, "file")} of version ${version}`;
   }
-  if (outcome === "unchanged") return `${what}: nothing to do, still version ${version}`;
+  const { unreachableClones = 0 } = metrics ?? {};
+  const clones = unreachableClones === 0 ? [] : [`${counted(unreachableClones, "clone")} not found`];
+  if (outcome === "unchanged")
+    return [`${what}: nothing to do, still version ${version}`, ...clones].join(", ");
   const { filesAdded, filesRemoved } = metrics ?? {};
   const files = filesAdded === undefined ? [] : [`files +${filesAdded} -${filesRemoved ?? 0}`];
   const { filesCompacted = 0 } = metrics ?? {};
   const compacted = filesCompacted === 0 ? [] : [`${counted(filesCompacted, "file")} compacted`];
-  return [`${what}: version ${version}`, ...contentText(statement, metrics), ...files, ...compacted].join(
-    ", ",
-  );
+  const parts = [...contentText(statement, metrics), ...files, ...compacted, ...clones];
+  return [`${what}: version ${version}`, ...parts].join(", ");
 }
 
 type Metrics = NonNullable<StatementResult["metrics"]>;

@@ -34,7 +34,8 @@ export function withStoreFlags(command: Command): Command {
     .addOption(new Option("-q, --quiet", "no progress"));
 }
 
-function repeated(text: string, before: readonly string[] = []): readonly string[] {
+/** The values of an option that may be given several times. */
+export function repeated(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
 }
 

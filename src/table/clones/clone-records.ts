@@ -75,6 +75,13 @@ function recordOf(bytes: Uint8Array, path: string): CloneRecord {
   );
 }
 
+/** Deletes a record, unless the table was cloned to the same place again since it was read. */
+export async function forgetClone(store: ObjectStore, path: string, record: CloneRecord): Promise<void> {
+  const info = await store.head(path);
+  if (info === undefined) return;
+  if (recordOf(await store.get(path), path).createdTime === record.createdTime) await store.delete(path);
+}
+
 /** Whether the table at a store's root has a record of the clone at `clone`. */
 export async function hasCloneRecord(store: ObjectStore, clone: string): Promise<boolean> {
   return (await store.head(recordPath(clone))) !== undefined;

@@ -4,7 +4,7 @@ import type { VacuumPlan, VacuumResult, VersionRange } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openedTable, printWarnings } from "../../shared/opened-table.ts";
-import { age, type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
+import { age, repeated, type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print, printError } from "../../shared/print.ts";
 import { sizeText, withProgressLine } from "../../shared/progress.ts";
 import { fileSource } from "../../shared/source-files.ts";
@@ -13,6 +13,7 @@ interface VacuumFlags extends StoreFlags {
   readonly retain?: number | undefined;
   readonly lite?: boolean | undefined;
   readonly inventory?: string | undefined;
+  readonly forgetClone?: readonly string[] | undefined;
   readonly dryRun?: boolean | undefined;
   readonly yes?: boolean | undefined;
   readonly list?: boolean | undefined;
@@ -41,6 +42,11 @@ export function addVacuum(program: Command): void {
       "--inventory <file>",
       "look only at the files that this Parquet, CSV or NDJSON file names in its column path",
     )
+    .option(
+      "--forget-clone <uri>",
+      "keep nothing for this shallow clone, which is gone for good; repeatable",
+      repeated,
+    )
     .option("--dry-run", "say what would be deleted, and do not ask")
     .option("-y, --yes", "delete without asking, also below the table's own retention if --retain says so")
     .option("--list", "print the path of each file")
@@ -65,6 +71,7 @@ async function vacuum(uri: string, flags: VacuumFlags): Promise<void> {
           // It is shown what a shorter retention deletes, and --yes or an answer is its confirmation.
           retentionCheck: false,
           inventory,
+          forgetClones: flags.forgetClone,
           dryRun: flags.dryRun === true || (flags.yes !== true && !asks) ? true : undefined,
           confirm: asks ? ask : undefined,
           userMetadata: flags.message,
@@ -98,7 +105,7 @@ async function printVacuum(result: VacuumResult, flags: VacuumFlags): Promise<vo
   }
   if (flags.list === true) for (const path of result.files) print(`${visible(path)}\n`);
   const { outcome } = result;
-  if (result.files.length === 0) print(`${nothingText(result)}\n`);
+  if (result.files.length === 0 && result.forgottenClones.length === 0) print(`${nothingText(result)}\n`);
   else if (outcome === "dryRun")
     print(
       `${planText(result, "would be deleted")}\nNothing was deleted; repeat it with --yes to delete them.\n`,
@@ -107,18 +114,33 @@ async function printVacuum(result: VacuumResult, flags: VacuumFlags): Promise<vo
   else print(`${planText(result, "deleted")}\n`);
 }
 
-function nothingText({ before }: VacuumPlan): string {
-  return `nothing to delete: every file is needed, or is younger than ${before.toISOString()}`;
+function nothingText({ before, unreachableClones }: VacuumPlan): string {
+  return [
+    `nothing to delete: every file is needed, or is younger than ${before.toISOString()}`,
+    ...unreachableText(unreachableClones),
+  ].join("\n");
 }
 
 function planText(plan: VacuumPlan, what: string): string {
   const { files, bytes, before, unreadableVersions, unreadableChanges } = plan;
+  const records = plan.forgottenClones.map(
+    (uri) => `the record of the shallow clone ${visible(uri)} ${what}`,
+  );
   const lines = [
     `${counted(files.length, "file")} (${sizeText(bytes)}) ${what}: no version since ${before.toISOString()} needs them`,
     ...lostText(unreadableVersions, "cannot be read any more", what),
     ...lostText(unreadableChanges, "lose their change files", what),
+    ...records,
+    ...unreachableText(plan.unreachableClones),
   ];
   return lines.join("\n");
+}
+
+function unreachableText(clones: VacuumPlan["unreachableClones"]): string[] {
+  return clones.map(
+    ({ uri, recorded, files, bytes }) =>
+      `${counted(files, "file")} (${sizeText(bytes)}) kept for the shallow clone ${visible(uri)} of ${recorded.toISOString()}, which was not found; if it is gone for good: --forget-clone ${visible(uri)}`,
+  );
 }
 
 function lostText(ranges: readonly VersionRange[], fate: string, what: string): string[] {
