@@ -151,7 +151,11 @@ describe("expressions of DELETE and UPDATE", () => {
 
   it("are refused where the engine would compute them otherwise than Spark", async () => {
     await using table = await filled();
-    const refused = ["soundex(v) || concat(v, 'x') = 'a'", "string_split_regex(v, 'x')[1] = 'a'"];
+    const refused = [
+      "soundex(v) || concat(v, 'x') = 'a'",
+      "string_split_regex(v, 'x')[1] = 'a'",
+      "id < 16777217.0000000001F",
+    ];
     for (const where of refused)
       expect(await codeOf(table.sql(`DELETE FROM t WHERE ${where}`, {}))).toBe("UNSUPPORTED_FEATURE");
     expect(await codeOf(table.sql("UPDATE t SET v = hash(v)", {}))).toBe("UNSUPPORTED_FEATURE");

@@ -50,7 +50,8 @@ export function refuseUnlike({ text }: SqlSlice, reason?: VarveError): void {
 
 /**
  * What an expression uses that the engine has too, but computes otherwise than Spark: a function such as `concat`,
- * which is null in Spark as soon as one part is, or a position in an array, which Spark counts from 0.
+ * which is null in Spark as soon as one part is, a position in an array, which Spark counts from 0, or a number with
+ * the mark of a type, whose mark is a name in the engine.
  *
  * @returns words for an error; `undefined` for nothing of the kind
  */
@@ -66,6 +67,7 @@ function unlikeInEngine(text: string): string | undefined {
     const isPosition =
       kind === "symbol" && value === "[" && before !== undefined && isOperand(before.kind, before.value);
     if (isPosition) return "a position in an array";
+    if (kind === "number" && /[a-z]$/i.test(value)) return `the number ${value}`;
   }
   return undefined;
 }
