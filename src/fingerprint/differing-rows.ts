@@ -3,7 +3,9 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { fileDifference } from "../operations/diff-files.ts";
 import { type SqlSelect, sql } from "../sql/sql.ts";
+import { plainName } from "../sql/sql-text.ts";
 import { planFiles, planScan } from "../table/scan/scan.ts";
+import { freePrefix } from "../util/free-prefix.ts";
 import { columnsText, valuesDigest } from "./file-identity.ts";
 import { rowHashSql } from "./row-hash.ts";
 
@@ -70,11 +72,16 @@ async function examplesOf(
   side: "here" | "there",
   limit: number,
 ) {
-  const surplus = side === "here" ? sql`surplus` : sql`(0 - surplus)`;
+  const hash = plainName(`${freePrefix(schema.fields.map(({ name }) => name))}hash`);
+  const surplus = side === "here" ? sql`other.surplus` : sql`(0 - other.surplus)`;
   // Of several equal rows, only the surplus is different.
   const examples = await session.rows(
-    sql`SELECT COLUMNS(r.*) FROM (SELECT r, ${rowHashSql(schema)} AS hash FROM (${rows}) AS r) JOIN varve_differing USING (hash)
-        WHERE ${surplus} > 0 QUALIFY row_number() OVER (PARTITION BY hash) <= ${surplus} LIMIT ${limit}`,
+    sql`SELECT own.* EXCLUDE (${hash})
+        FROM (SELECT *, ${rowHashSql(schema)} AS ${hash} FROM (${rows})) AS own
+          JOIN varve_differing AS other ON other.hash = own.${hash}
+        WHERE ${surplus} > 0
+        QUALIFY row_number() OVER (PARTITION BY own.${hash}) <= ${surplus}
+        LIMIT ${limit}`,
   );
   return examples.map((row) => ({ side, row }));
 }

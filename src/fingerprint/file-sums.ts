@@ -24,9 +24,10 @@ export async function sumFiles(
   session.enableVariants();
   const file = plainName(`${freePrefix(schema.fields.map(({ name }) => name))}file`);
   const { sql: rows } = await planFiles(session, snapshot, files, { fileColumn: file, signal });
-  const groups = await session.rows(
-    sql`SELECT file, ${sumColumns} FROM (SELECT ${file} AS file, ${rowHashSql(schema)} AS hash FROM (${rows})) GROUP BY file`,
-  );
-  const sums = new Map(groups.map((group) => [Number(group["file"]), sumOf(group)]));
+  const grouped = sql`SELECT file, ${sumColumns} FROM (SELECT ${file} AS file, ${rowHashSql(schema)} AS hash FROM (${rows})) GROUP BY file`;
+  const sums = new Map<number, RowSum>();
+  // A stream, because it can be cancelled.
+  for await (const group of session.rowStream(grouped, { signal }))
+    sums.set(Number(group["file"]), sumOf(group));
   return files.map((_, index) => sums.get(index) ?? noRows);
 }

@@ -75,7 +75,8 @@ function canonicalSql(type: DeltaType, value: SqlExpression, depth: number): Sql
 
 function structSql(type: StructType, value: SqlExpression, depth: number): SqlExpression | undefined {
   const fields = type.fields.map((field) => {
-    const own = sql`${value}.${quoteName(field.name)}`;
+    // Without parentheses, a column named like a relation would be taken for it.
+    const own = sql`(${value}).${quoteName(field.name)}`;
     return { field, own, canonical: canonicalSql(field.type, own, depth) };
   });
   if (fields.every(({ canonical }) => canonical === undefined)) return undefined;

@@ -149,7 +149,7 @@ describe("verify", () => {
     const folder = join(freshFolder(), "t");
     await using table = await createTable(folder, { schema: columns, source: rowsOf(9) });
     expect(await table.verify()).toMatchObject({ outcome: "unrecorded", faults: [], rows: 9 });
-    await table.append(rowsOf(3));
+    await table.append(rowsOf(9).map((row) => ({ ...row, day: "2024-02-01" })));
     const { content: fingerprint } = await table.fingerprints.record();
     expect(await table.verify()).toMatchObject({
       outcome: "same",
@@ -163,7 +163,14 @@ describe("verify", () => {
     const [one, two] = [readFileSync(join(folder, first)), readFileSync(join(folder, second))];
     writeFileSync(join(folder, first), two);
     const changed = await table.verify();
-    expect(changed).toMatchObject({ outcome: "different", faults: [{ path: first, fault: "changed" }] });
+    expect(changed).toMatchObject({ outcome: "different", rows: 18 });
+    expect(changed.faults).toEqual([
+      {
+        path: first,
+        fault: "changed",
+        message: "Its 9 rows do not have the values that were recorded.",
+      },
+    ]);
     expect(await table.verify(1, { against: fingerprint })).toMatchObject({ outcome: "different" });
     writeFileSync(join(folder, first), one.subarray(0, 40));
     rmSync(join(folder, second));
@@ -206,6 +213,23 @@ describe("verify", () => {
     const same = await here.verify(0, { against: await here.at(0) });
     expect(same).toMatchObject({ outcome: "same" });
     expect(same.differing).toBeUndefined();
+  });
+
+  it("lists rows of tables whose columns are called like what varve's own queries use", async () => {
+    const folder = freshFolder();
+    const names = ["r", "t", "d", "n", "hash", "surplus", "file", "rows", "low", "key", "__varve_hash"];
+    const row = (value: bigint) => Object.fromEntries(names.map((name) => [name, value]));
+    await using here = await createTable(join(folder, "here"), { source: [row(1n), row(2n)] });
+    await using there = await createTable(join(folder, "there"), { source: [row(1n), row(3n)] });
+    const { differing } = await here.verify(undefined, { against: there.snapshot() });
+    expect(differing).toEqual({
+      onlyHere: 1,
+      onlyThere: 1,
+      examples: [
+        { side: "here", row: row(2n) },
+        { side: "there", row: row(3n) },
+      ],
+    });
   });
 
   it("compares with a fingerprint of either kind, and refuses what is none, and other columns", async () => {

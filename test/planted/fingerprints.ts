@@ -35,7 +35,7 @@ export const fingerprintsMistakes: readonly Mistake[] = [
     name: "for every type",
   },
   {
-    what: "The number of a file with a deletion vector is used for its old rows.",
+    what: "Recorded sums are used for a file whose deletion vector changed.",
     file: "file-identity.ts",
     find: "vector === undefined",
     replace: "vector !== null",
