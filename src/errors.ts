@@ -25,6 +25,7 @@ export type ErrorCode =
   | "UNSUPPORTED_FEATURE"
   | "UNSUPPORTED_PROTOCOL"
   | "CATALOG_MANAGED"
+  | "HISTORY_RETAINED"
   | "LIMIT_EXCEEDED"
   // data files
   | "DATA_FILE_MISSING"

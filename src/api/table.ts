@@ -395,7 +395,7 @@ export class Table extends TableReader implements AsyncDisposable {
    *
    * @throws `INVALID_ARGUMENT` for an invalid value of a property, and a column that cannot be changed so;
    * `COLUMN_NOT_FOUND`; `CONSTRAINT_VIOLATED` if rows break a new constraint or NOT NULL; `UNSUPPORTED_FEATURE`,
-   * `SQL_FAILED`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
+   * `HISTORY_RETAINED` with `truncateHistory`, `SQL_FAILED`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
    *
    * @example
    * ```ts

@@ -51,8 +51,7 @@ export interface TableFeature {
 const catalog = "its commits go through a catalog";
 const redirected = "its content was moved to another table";
 const notWritten = "this version of varve does not know it";
-const history =
-  "readers must know it for versions that time travel can still reach, and varve does not truncate history";
+const history = "readers must know it for versions that time travel can still reach";
 const historical = { undroppable: undefined, needsHistory: true } as const;
 
 const reader = (name: string, more: Omit<TableFeature, "name" | "side">): TableFeature => ({

@@ -189,6 +189,10 @@ const table = {
   "checkpoint.writeStatsAsJson": flag("statistics in checkpoints as JSON", { default: true, harmless: true }),
   "checkpoint.writeStatsAsStruct": flag("statistics in checkpoints as columns", { harmless: true }),
   logRetentionDuration: retention(30 * day, "age at which files of the log may be removed"),
+  "dropFeatureTruncateHistory.retentionDuration": retention(
+    day,
+    "age at which history goes that a dropped feature was used in",
+  ),
   deletedFileRetentionDuration: retention(7 * day, "age at which removed data files may be deleted"),
   setTransactionRetentionDuration: optional(
     values.interval,
@@ -224,10 +228,6 @@ const table = {
   castIcebergTimeType: others(values.boolean, "read Iceberg's time as long"),
   checkpointRetentionDuration: others(values.interval, "age at which checkpoints may be removed"),
   sampleRetentionDuration: others(values.interval, "age at which samples may be removed"),
-  "dropFeatureTruncateHistory.retentionDuration": others(
-    values.interval,
-    "history kept when a feature is dropped",
-  ),
   enableFullRetentionRollback: others(values.boolean, "time travel reaches as far as the log"),
   enableChangeDataCapture: others(
     values.boolean,

@@ -43,8 +43,7 @@ function alterOptions(change: AlterChange, snapshot: LogSnapshot): AlterOptions 
       return exists || !change.ifExists ? { dropConstraints: [change.name] } : {};
     }
     case "DROP FEATURE":
-      if (change.truncatesHistory) throw truncates(change.feature);
-      return { dropFeatures: [change.feature] };
+      return { dropFeatures: [change.feature], truncateHistory: change.truncatesHistory };
     case "ADD COLUMNS":
       return { addColumns: change.columns.map(({ source }) => source.text) };
     case "RENAME COLUMN":
@@ -104,12 +103,4 @@ function alterationOf(change: ColumnChange): ColumnAlteration {
     case "identity":
       return { syncIdentity: true };
   }
-}
-
-function truncates(feature: string): VarveError {
-  return new VarveError(
-    "UNSUPPORTED_FEATURE",
-    `varve does not truncate history to drop the feature ${feature}. Leave out TRUNCATE HISTORY: earlier versions stay, behind a protected checkpoint.`,
-    { features: [feature] },
-  );
 }

@@ -20,6 +20,7 @@ const flags = {
   skipChangeCommits: "--skip-change-commits",
   tables: "--table",
   targetFileBytes: "--target-file-size",
+  truncateHistory: "--truncate-history",
   txn: "--txn",
   untested: "--untested",
   upgradeProtocol: "--upgrade-protocol",

@@ -163,7 +163,22 @@ describe("cleanExpiredLog", () => {
       "appendOnly",
       "checkpointProtection",
     ]);
-    expect(await cleanExpiredLog(await openLog(context))).toEqual({ deleted: [] });
+    expect(await cleanExpiredLog(await openLog(context))).toEqual({
+      deleted: [],
+      reason: expect.stringContaining("checkpointProtection keeps the versions before 9 together"),
+    });
+  });
+
+  it("removes protected versions in one go once all of them are old enough", async () => {
+    const { context } = await agedTable(
+      12,
+      [3, 6],
+      { "delta.requireCheckpointProtectionBeforeVersion": "6" },
+      ["appendOnly", "checkpointProtection"],
+    );
+    const report = await cleanExpiredLog(await openLog(context));
+    expect(report.oldestKept).toBe(6);
+    expect(report.deleted.slice(0, 6)).toEqual([0, 1, 2, 3, 4, 5].map(commitPath));
   });
 
   it("goes by the time in the commit where the table has it", async () => {

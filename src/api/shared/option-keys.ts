@@ -128,6 +128,7 @@ export const alterKeys = {
   addConstraints: true,
   dropConstraints: true,
   dropFeatures: true,
+  truncateHistory: true,
   addColumns: true,
   renameColumns: true,
   dropColumns: true,

@@ -29,6 +29,7 @@ interface AlterFlags extends StoreFlags {
   readonly partitionBy?: readonly string[] | undefined;
   readonly dropPartitioning?: boolean | undefined;
   readonly dropFeature?: readonly string[] | undefined;
+  readonly truncateHistory?: boolean | undefined;
   readonly description?: string | undefined;
   readonly upgradeProtocol?: boolean | undefined;
   readonly message?: string | undefined;
@@ -72,6 +73,10 @@ export function addAlter(program: Command): void {
     )
     .option("--drop-partitioning", "partition by no column; every data file is written again")
     .option("--drop-feature <name>", "feature to remove from the protocol; nothing may use it", another)
+    .option(
+      "--truncate-history",
+      "drop features with the history that used them: run it again when it says so",
+    )
     .option("--description <text>", "description in the table's metadata")
     .option("--upgrade-protocol", "allow features to be added; older readers or writers may lose access")
     .option("-m, --message <text>", "message for the version's history")
@@ -118,6 +123,7 @@ function optionsOf(flags: AlterFlags): AlterOptions {
     clusterBy: flags.dropClustering === true ? [] : flags.clusterBy,
     partitionBy: flags.dropPartitioning === true ? [] : flags.partitionBy,
     dropFeatures: flags.dropFeature,
+    truncateHistory: flags.truncateHistory,
     description: flags.description,
   };
 }

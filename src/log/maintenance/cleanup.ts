@@ -10,13 +10,18 @@ import { commitPath, parseLogPath, sidecarFolder } from "../segment/file-names.t
 import { type CheckpointFiles, type LogListing, listLog } from "../segment/listing.ts";
 import type { TableSnapshot } from "../snapshot/log-snapshot.ts";
 import { openLog } from "../snapshot/open-log.ts";
-import { oldestProtected, type VersionProtector } from "./version-protection.ts";
+import { oldestProtected, type VersionProtector, wholeBefore } from "./version-protection.ts";
 
 /** Options of {@link cleanExpiredLog}. */
 export interface CleanupOptions {
   readonly protectors?: readonly VersionProtector[] | undefined;
   /** Only report what would be deleted. */
   readonly dryRun?: boolean | undefined;
+  /**
+   * Milliseconds, to the minute, after which files expire, in place of `delta.logRetentionDuration`, which counts in
+   * whole days.
+   */
+  readonly retention?: number | undefined;
 }
 
 /** Result of a log cleanup. */
@@ -29,6 +34,7 @@ export interface CleanupReport {
   readonly reason?: string | undefined;
 }
 
+const minute = 60 * 1000;
 const hour = 60 * 60 * 1000;
 const day = 24 * hour;
 
@@ -37,16 +43,15 @@ const day = 24 * hour;
  * that was read back whole and is correct (PROTOCOL.md "Metadata Cleanup").
  *
  * Nothing younger than an hour is deleted, whatever the property says, because writers that started from
- * those versions may still be at work.
+ * those versions may still be at work. History before the version of {@link wholeBefore} is deleted in one go.
  */
 export async function cleanExpiredLog(
   snapshot: LogSnapshot,
   options: CleanupOptions = {},
 ): Promise<CleanupReport> {
   const { context } = snapshot;
-  const { logRetention } = maintenanceProperties(snapshot.metadata);
   const now = context.world.now();
-  const cutoff = Math.min(midnight(now - logRetention), now - hour);
+  const cutoff = cutoffAt(now, snapshot, options.retention);
   const listing = await listLog(context.store, 0, snapshot.version);
   const newestExpired = await newestCommitBefore(context, listing, cutoff);
   const wish = await oldestProtected(snapshot, options.protectors ?? []);
@@ -59,6 +64,12 @@ export async function cleanExpiredLog(
   const expired = await expiredFiles(context, kept.version);
   const sidecars = await unreferencedSidecars(context, listing, kept.version, now);
   if (expired.length === 0 && sidecars.length === 0) return { deleted: [], oldestKept: kept.version };
+  const whole = wholeBefore(snapshot);
+  if (expired.length > 0 && kept.version < whole)
+    return {
+      deleted: [],
+      reason: `the feature checkpointProtection keeps the versions before ${whole} together, and only those before ${kept.version} are old enough`,
+    };
   const fault = await checkpointFault(context, kept);
   if (fault !== undefined)
     return {
@@ -68,6 +79,22 @@ export async function cleanExpiredLog(
   const paths = [...expired, ...sidecars];
   if (options.dryRun !== true) for (const path of paths) await context.store.delete(path);
   return { deleted: paths, oldestKept: kept.version };
+}
+
+/**
+ * When a version that was committed at `time` can be the oldest one, after a cleanup with a `retention` in
+ * milliseconds.
+ */
+export function expiryOf(time: number, retention: number): number {
+  return Math.max(Math.ceil(time / minute) * minute + retention, time + hour);
+}
+
+function cutoffAt(now: number, { metadata }: LogSnapshot, retention: number | undefined): number {
+  const cutoff =
+    retention === undefined
+      ? midnight(now - maintenanceProperties(metadata).logRetention)
+      : Math.floor((now - retention) / minute) * minute;
+  return Math.min(cutoff, now - hour);
 }
 
 /** The newest version that was committed at or before `cutoff`, by the time in the commit if it has one. */

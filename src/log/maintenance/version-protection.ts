@@ -19,7 +19,7 @@ export async function oldestProtected(
   protectors: readonly VersionProtector[],
 ): Promise<number | undefined> {
   let oldest: number | undefined;
-  for (const protector of [...protectors, protectedCheckpoints]) {
+  for (const protector of protectors) {
     const wish = await protector(snapshot);
     if (wish !== undefined) oldest = Math.min(oldest ?? wish, wish);
   }
@@ -27,14 +27,10 @@ export async function oldestProtected(
 }
 
 /**
- * The table feature `checkpointProtection`: history before the named version is removed as a whole or not at
- * all (RFC checkpoint-protection).
- *
- * varve never removes it as a whole, because it does not check the protocols of those versions.
+ * The version before which history is removed as a whole or not at all: the table feature `checkpointProtection`
+ * (RFC checkpoint-protection); 0 for no such requirement.
  */
-async function protectedCheckpoints(snapshot: LogSnapshot): Promise<number | undefined> {
-  if (!writerLists(snapshot.protocol, "checkpointProtection")) return undefined;
-  return propertyOf(snapshot.metadata.configuration, "requireCheckpointProtectionBeforeVersion") > 0
-    ? 0
-    : undefined;
+export function wholeBefore({ protocol, metadata }: Pick<LogSnapshot, "protocol" | "metadata">): number {
+  if (!writerLists(protocol, "checkpointProtection")) return 0;
+  return propertyOf(metadata.configuration, "requireCheckpointProtectionBeforeVersion");
 }

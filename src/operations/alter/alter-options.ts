@@ -46,9 +46,15 @@ export interface AlterOptions {
   /**
    * Features to remove from the protocol; nothing in the table may use them. What the newest version has of
    * `deletionVectors`, `columnMapping`, `typeWidening` and `v2Checkpoint` is taken off in a commit before, and the
-   * feature `checkpointProtection` then keeps earlier versions readable.
+   * feature `checkpointProtection` then keeps earlier versions readable, unless `truncateHistory` is true.
    */
   readonly dropFeatures?: readonly string[] | undefined;
+  /**
+   * Drops features of readers together with the history that used them, in two calls: the first turns them off and
+   * fails with `HISTORY_RETAINED` and the time in `data.due` from which on the second removes the history, by
+   * `delta.dropFeatureTruncateHistory.retentionDuration` (24 hours). The only way to drop `checkpointProtection`.
+   */
+  readonly truncateHistory?: boolean | undefined;
   /** Columns to add, each as an object or as SQL such as `"total DECIMAL(10,2) COMMENT 'net' AFTER id"`. */
   readonly addColumns?: readonly (AddedColumn | string)[] | undefined;
   /** New names by columns' paths; needs column mapping (`delta.columnMapping.mode`). */

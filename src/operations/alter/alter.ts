@@ -33,6 +33,7 @@ import { type ColumnChanges, columnChanges } from "./column-options.ts";
 import { readsRows, rowChanges, setsNotNull } from "./column-rows.ts";
 import { withoutFeatures } from "./drop-features.ts";
 import { dropReaderFeatures, readerFeaturesOf } from "./drop-reader-features.ts";
+import { dropWithHistory } from "./drop-with-history.ts";
 import { endOfTracking, turnedOffWith } from "./end-of-tracking.ts";
 import { configurationOf, type Definition, nextMetadata, withProperties } from "./next-definition.ts";
 import { type Rewrite, type RewrittenTable, requireAlone, rewriteOf, rewriteTable } from "./rewrite-table.ts";
@@ -53,6 +54,7 @@ export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): 
   // The change may be meant to repair a property with an invalid value, so the commit checks only the
   // resulting properties.
   requireWritableFeatures(snapshot.protocol, snapshot.metadata);
+  if (options.truncateHistory === true) return dropWithHistory(snapshot, options);
   if (readerFeaturesOf(snapshot, options.dropFeatures ?? []).length > 0)
     return dropReaderFeatures(snapshot, options);
   const change = await plan(snapshot, options);

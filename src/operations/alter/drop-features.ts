@@ -13,6 +13,7 @@ import { metadataKeys } from "../../schema/column-metadata.ts";
 import { allFields } from "../../schema/fields.ts";
 import { pathText } from "../../schema/type-names.ts";
 import type { StructType } from "../../schema/types.ts";
+import { optionText } from "../../util/option-text.ts";
 
 /** A table as it will be after its features are dropped. */
 export interface FeatureUse {
@@ -64,7 +65,9 @@ const uses: Readonly<Record<string, Use>> = {
   },
   checkpointProtection: ({ metadata }) => {
     const before = propertyOf(metadata.configuration, "requireCheckpointProtectionBeforeVersion");
-    return before > 0 ? `the log before version ${before} must be cleaned up first, in one go` : undefined;
+    return before > 0
+      ? `it protects the log before version ${before}; pass ${optionText("truncateHistory")} to remove that too`
+      : undefined;
   },
 };
 

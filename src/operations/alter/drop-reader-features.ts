@@ -50,14 +50,8 @@ export async function dropReaderFeatures(
   snapshot: LogSnapshot,
   options: AlterOptions,
 ): Promise<AlterOutcome> {
-  const { dropFeatures: names = [], userMetadata, signal, upgradeProtocol } = options;
-  requireOnlyDrops(options);
-  if (snapshot.protocol.minWriterVersion < 7 && upgradeProtocol !== true)
-    throw new VarveError(
-      "UNSUPPORTED_FEATURE",
-      `The table's writer version ${snapshot.protocol.minWriterVersion} implies ${names.join(", ")}: dropping one raises the protocol to a list of features. Older writers will lose access; to accept that, pass ${optionText("upgradeProtocol")}.`,
-      { features: [...names] },
-    );
+  const { dropFeatures: names = [], userMetadata, signal } = options;
+  requireDrops(snapshot, options);
   const clean = await withoutTraces(snapshot, names, options);
   await checkpointTable(clean, { kind: "classic" });
   const domains = await clean.domainMetadata();
@@ -94,8 +88,29 @@ export async function dropReaderFeatures(
   };
 }
 
+/**
+ * @throws `INVALID_ARGUMENT` for other changes in the same call; `UNSUPPORTED_FEATURE` for a protocol that must be
+ * raised to a list of features first
+ */
+export function requireDrops({ protocol }: LogSnapshot, options: AlterOptions): void {
+  requireOnlyDrops(options);
+  if (protocol.minWriterVersion >= 7 || options.upgradeProtocol === true) return;
+  const features = [...(options.dropFeatures ?? [])];
+  throw new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `The table's writer version ${protocol.minWriterVersion} implies ${features.join(", ")}: dropping one raises the protocol to a list of features. Older writers will lose access; to accept that, pass ${optionText("upgradeProtocol")}.`,
+    { features },
+  );
+}
+
 function requireOnlyDrops(options: AlterOptions): void {
-  const allowed: readonly string[] = ["dropFeatures", "upgradeProtocol", "userMetadata", "signal"];
+  const allowed: readonly string[] = [
+    "dropFeatures",
+    "truncateHistory",
+    "upgradeProtocol",
+    "userMetadata",
+    "signal",
+  ];
   const others = Object.entries(options).flatMap(([name, value]) =>
     value === undefined || allowed.includes(name) ? [] : [name],
   );
@@ -107,8 +122,11 @@ function requireOnlyDrops(options: AlterOptions): void {
   );
 }
 
-/** The table after a commit that takes off what its newest version has of some features. */
-async function withoutTraces(
+/**
+ * The table after a commit that takes off what its newest version has of some features; the same snapshot if that is
+ * nothing.
+ */
+export async function withoutTraces(
   snapshot: LogSnapshot,
   names: readonly string[],
   options: AlterOptions,

@@ -113,7 +113,7 @@ describe("features of readers that are dropped", () => {
     });
     await expect(
       table.sql("ALTER TABLE t DROP FEATURE checkpointProtection TRUNCATE HISTORY", {}),
-    ).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
+    ).rejects.toMatchObject({ code: "HISTORY_RETAINED" });
   });
 
   it.each([
