@@ -1,0 +1,48 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import { openTable } from "../../src/api/open-table.ts";
+import { schema } from "../../src/schema/builder.ts";
+import { freshFolder } from "../operations/table-folder.ts";
+
+const columns = schema().long("id").column("v", "variant");
+const rows = [{ id: 1, v: { b: [1, 2.5], a: null } }, { id: 2 }];
+
+describe("records of fingerprints", () => {
+  it("of several writers at once are one record of the version", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await createTable(folder, { schema: columns, source: rows });
+    await using other = await openTable(folder);
+    const [one, two] = await Promise.all([table.fingerprints.record(), other.fingerprints.record()]);
+    expect(two).toMatchObject({ content: one.content, state: one.state });
+    expect(await table.fingerprints.list()).toHaveLength(1);
+    expect(await table.verify()).toMatchObject({ outcome: "same", filesRecorded: 1 });
+  });
+
+  it("of a table are not those of its copy", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await createTable(folder, { schema: columns, source: rows });
+    await table.fingerprints.record();
+    await using copy = await table
+      .clone(join(freshFolder(), "copy"), { deep: true })
+      .then(({ uri }) => openTable(uri));
+    expect(await copy.fingerprints.list()).toEqual([]);
+    expect(await copy.verify(undefined, { against: table.snapshot() })).toMatchObject({ outcome: "same" });
+  });
+
+  it("and fingerprints work for a table in memory, and are cancelled", async () => {
+    await using table = await createTable(`memory://${crypto.randomUUID()}/t`, {
+      schema: columns,
+      source: rows,
+    });
+    const { content, state } = await table.fingerprints.record();
+    expect(await table.fingerprint()).toBe(state);
+    expect(await table.contentFingerprint()).toMatchObject({ fingerprint: content, filesRead: 0 });
+    const signal = AbortSignal.abort();
+    const cancelled = { code: "CANCELLED" };
+    await expect(table.contentFingerprint({ signal })).rejects.toMatchObject(cancelled);
+    await expect(table.fingerprint({ signal })).rejects.toMatchObject(cancelled);
+    await expect(table.fingerprints.record({ signal })).rejects.toMatchObject(cancelled);
+    await expect(table.verify(0, { signal })).rejects.toMatchObject(cancelled);
+  });
+});
