@@ -59,6 +59,8 @@ export interface EnforcementPlan {
 export interface EnforcementOptions extends ConversionOptions {
   /** Columns that partition the table, in the table's spelling. */
   readonly partitionColumns?: readonly string[] | undefined;
+  /** The columns are new values of an update, not those of a batch; for messages. */
+  readonly ofValues?: boolean | undefined;
 }
 
 /**
@@ -102,7 +104,7 @@ export function planEnforcement(
       reason: "unknown",
     });
   }
-  refuseMismatches(mismatches);
+  refuseMismatches(mismatches, { ofValues: options.ofValues === true });
   return { columns, checks };
 }
 
@@ -134,9 +136,12 @@ export function planColumn(
 }
 
 /** @throws `SCHEMA_MISMATCH` for the first difference that no value could mend */
-export function refuseMismatches(mismatches: readonly Mismatch[]): void {
+export function refuseMismatches(
+  mismatches: readonly Mismatch[],
+  options: { readonly ofValues: boolean },
+): void {
   const [first] = mismatches;
-  if (first !== undefined) throw mismatchError(first, mismatches);
+  if (first !== undefined) throw mismatchError(first, mismatches, options);
 }
 
 /**
@@ -264,7 +269,11 @@ function isDecimal(type: StructField["type"]): boolean {
   return typeof type !== "string" && type.type === "decimal";
 }
 
-function mismatchError(first: Mismatch, all: readonly Mismatch[]): VarveError {
+function mismatchError(
+  first: Mismatch,
+  all: readonly Mismatch[],
+  { ofValues }: { readonly ofValues: boolean },
+): VarveError {
   const column = pathText(first.path);
   const more =
     all.length === 1
@@ -275,7 +284,9 @@ function mismatchError(first: Mismatch, all: readonly Mismatch[]): VarveError {
       ? `The batch has a column ${column} (${first.found}) that the table does not have${more}. Leave it out, or write with ${optionText("mergeSchema")} to add it`
       : first.reason === "missing"
         ? `The batch has no column ${column}, which the table requires (${first.expected})${more}. Add it to the source`
-        : `Column ${column} is a ${first.expected} in the table and ${first.found} in the batch${more}. Cast it in the source`;
+        : ofValues
+          ? `Column ${column} is a ${first.expected}, and its new value is a ${first.found}${more}. Cast the value`
+          : `Column ${column} is a ${first.expected} in the table and ${first.found} in the batch${more}. Cast it in the source`;
   return new VarveError("SCHEMA_MISMATCH", `${reason}. Nothing was written.`, {
     column: [...first.path],
     expected: first.expected,

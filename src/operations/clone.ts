@@ -11,6 +11,7 @@ import { contextAt } from "../table/definition/open-context.ts";
 import { hasLog, refuseExisting } from "../table/definition/refuse-existing.ts";
 import { isPastRetention, missingFiles } from "../table/scan/missing-files.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
+import { optionText } from "../util/option-text.ts";
 import { sumOf } from "../util/sum.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 import { refuseAppendOnly } from "./append-only.ts";
@@ -85,7 +86,11 @@ export async function cloneTable(
   const exists = await hasLog(context);
   if (exists && options.ifNotExists === true)
     return { ...emptyResult(source, context), outcome: "unchanged" };
-  if (options.replace !== true) await refuseExisting(context);
+  if (options.replace !== true)
+    await refuseExisting(
+      context,
+      `Replace it with ${optionText("replace")}, leave it with ${optionText("ifNotExists")}, or choose another address.`,
+    );
   const replaced = exists ? await openLog(context) : undefined;
   const { properties = {} } = options;
   const definition = await cloneDefinition(context.world, { source, replaced, properties });

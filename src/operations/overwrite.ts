@@ -90,7 +90,7 @@ function checkOptions(options: OverwriteOptions): void {
   if (chosen.length > 1) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `Only one of ${optionText("replaceWhere")}, dynamicPartitions and ${optionText("overwriteSchema")} can be set. Leave the others out.`,
+      `Only one of ${optionText("replaceWhere")}, ${optionText("dynamicPartitions")} and ${optionText("overwriteSchema")} can be set. Leave the others out.`,
       {},
     );
   }
@@ -106,7 +106,7 @@ function checkOptions(options: OverwriteOptions): void {
 function noPartitions(): VarveError {
   return new VarveError(
     "INVALID_ARGUMENT",
-    "The table is not partitioned, so dynamicPartitions does not apply. Leave it out.",
+    `The table is not partitioned, so ${optionText("dynamicPartitions")} does not apply. Leave it out.`,
     {},
   );
 }

@@ -120,6 +120,33 @@ describe("varve merge", () => {
     expect((await varve("history", path, "--rejected")).stdout).toContain("amount must be at most 5");
   });
 
+  it("says which checks failed, and how to bring rows in that no resubmission takes", async () => {
+    const { folder, path, batch } = await orders();
+    const suite = join(folder, "suite.json");
+    const params = { column: "amount", max_value: 5 };
+    const check = { kind: "expect_column_values_to_be_between", params, onFail: "quarantine" };
+    writeFileSync(suite, JSON.stringify({ checks: [check] }));
+    const merged = await varve("merge", path, batch, ...upsert, "--suite", suite);
+    expect(merged.stdout).toMatch(
+      /^version 1: 0 rows updated, 1 inserted, .*\n {2}quarantine: amount must be at most 5 \(1 of 2 rows\)\n {2}1 row quarantined/,
+    );
+    const resubmitted = await varve("quarantine", "resubmit", path, "--all");
+    expect(resubmitted.stderr).toContain("1 open row is of a merge's source; only a merge can");
+    expect(resubmitted.stderr).toContain("orders/_quarantine, where needs_merge is true");
+  });
+
+  it("names the option for sources that lack columns", async () => {
+    const { folder, path, table } = await orders();
+    const narrow = join(folder, "narrow.csv");
+    writeFileSync(narrow, "id,state\n1,paid\n4,new\n");
+    const refused = await varve("merge", path, narrow, ...upsert);
+    expect(refused.stderr).toMatch(/has no column amount, .* write with --merge-schema, which leaves/);
+    expect(await varve("merge", path, narrow, ...upsert, "--merge-schema")).toMatchObject({ code: 0 });
+    expect((await sorted(table)).slice(0, 1)).toEqual([[1n, "paid", 1.5]]);
+    const untyped = await varve("merge", path, narrow, "--key", "id", "--set", "amount=source.state");
+    expect(untyped.stderr).toContain("amount is a double, and its new value is a string. Cast the value.");
+  });
+
   it.each([
     [[], "give --key COLUMNS, or --on CONDITION"],
     [["--key", "id", "--on", "true", "--update-all"], "give --key or --on, not both"],

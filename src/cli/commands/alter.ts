@@ -72,7 +72,7 @@ export function addAlter(program: Command): void {
       nameList,
     )
     .option("--drop-partitioning", "partition by no column; every data file is written again")
-    .option("--drop-feature <name>", "feature to remove from the protocol; nothing may use it", another)
+    .option("--drop-feature <name>", "feature to remove from the protocol and the newest version", another)
     .option(
       "--truncate-history",
       "drop features with the history that used them: run it again when it says so",

@@ -284,15 +284,19 @@ async function resubmit(
   print(resubmitText(result));
   if (result.ofRemovedTable > 0)
     printFailure(
-      `warning: ${result.ofRemovedTable} open rows are of another table, which was in this place and was removed; they stay, and can be discarded`,
+      `warning: ${openRows(result.ofRemovedTable)} of another table, which was in this place and was removed; they stay, and can be discarded`,
     );
   if (result.needMerge > 0)
     printFailure(
-      `warning: ${result.needMerge} open rows are of a merge's source and only a merge can bring them into the table; they stay: merge them again, then discard them`,
+      `warning: ${openRows(result.needMerge)} of a merge's source; only a merge can bring them into the table. Merge the column payload of the table ${table.uri}/_quarantine, where needs_merge is true, and then discard them`,
     );
   if (untested === true && result.landed > 0)
     printFailure("warning: the rows were appended without tests, as --untested says");
   await printWarnings(table);
+}
+
+function openRows(rows: number): string {
+  return rows === 1 ? "1 open row is" : `${shownNumber(rows)} open rows are`;
 }
 
 /** What became of the rows of a resubmission, and why some still fail. */

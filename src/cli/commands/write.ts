@@ -111,24 +111,26 @@ export function addOverwrite(program: Command): void {
     .command("overwrite")
     .summary("replace rows with rows from files")
     .description(
-      "Replace all rows of a table, or those that match a condition, with rows from files, in one commit. Old versions stay readable.",
+      "Replace all rows of a table, those that match a condition, or those of some partitions with rows from files, in one commit. Old versions stay readable.",
     )
     .argument("<table>", "folder or URI of the table")
     .argument("<files...>", filesHelp)
     .option("--where <condition>", "replace only rows that match; the new rows must match too")
+    .option("--dynamic-partitions", "replace only the partitions that the new rows belong to")
     .option("--overwrite-schema", "replace the table's schema with that of the files")
     .option("--merge-schema", "add missing columns to the table")
     .option("--upgrade-protocol", upgradeHelp)
     .addOption(noRecord())
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve overwrite ./flights all.parquet\n  $ varve overwrite ./flights june.csv --where \"month = '2001-06'\"",
+      "\nExamples:\n  $ varve overwrite ./flights all.parquet\n  $ varve overwrite ./flights june.csv --where \"month = '2001-06'\"\n  $ varve overwrite ./flights june.csv --dynamic-partitions",
     );
   withStoreFlags(withWriteFlags(command)).action((uri: string, files: string[], flags: OverwriteFlags) =>
     write(uri, files, flags, (table, source, options) =>
       table.overwrite(source, {
         ...options,
         replaceWhere: flags.where,
+        dynamicPartitions: flags.dynamicPartitions,
         overwriteSchema: flags.overwriteSchema === true ? true : undefined,
         ...schemaOptions(flags),
         recordRejection: flags.recordRejection,
@@ -161,6 +163,7 @@ interface AppendFlags extends WriteFlags, SchemaFlags {
 
 interface OverwriteFlags extends AppendFlags {
   readonly where?: string | undefined;
+  readonly dynamicPartitions?: boolean | undefined;
   readonly overwriteSchema?: boolean | undefined;
 }
 
@@ -290,18 +293,21 @@ export async function printDone(
   );
   for (const { column, type } of result.typedColumns ?? [])
     print(`  schema: column ${visible(column)}, which had no values, is now ${type}\n`);
-  const checks = result.gate?.["checks"];
-  for (const check of Array.isArray(checks) ? (checks as readonly JsonValue[]) : []) {
-    if (!isJsonObject(check) || check["success"] !== false) continue;
-    const { onFail, message, unexpected, considered } = check;
-    print(
-      `  ${String(onFail)}: ${visible(String(message))} (${ofRows(unexpected, considered ?? result.rows)})\n`,
-    );
-  }
+  printFailedChecks(result.gate, result.rows);
   const quarantine = result.quarantine;
   if (quarantine !== undefined)
     print(`  ${counted(quarantine.rows, "row")} quarantined in ${visible(quarantine.uri)}\n`);
   printCompaction(result.compaction);
+}
+
+/** Prints what failed of a verdict on a number of rows, in the form of `commitInfo.gate`. */
+export function printFailedChecks(gate: JsonObject | undefined, rows: number): void {
+  const checks = gate?.["checks"];
+  for (const check of Array.isArray(checks) ? (checks as readonly JsonValue[]) : []) {
+    if (!isJsonObject(check) || check["success"] !== false) continue;
+    const { onFail, message, unexpected, considered } = check;
+    print(`  ${String(onFail)}: ${visible(String(message))} (${ofRows(unexpected, considered ?? rows)})\n`);
+  }
 }
 
 /** `3 of 1,500 rows`, or the batch as a whole. */

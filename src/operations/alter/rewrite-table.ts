@@ -18,6 +18,7 @@ import { checkPartitioning } from "../../table/data-files/writable-schema.ts";
 import { type StagedData, stageData } from "../../table/data-files/write-data-files.ts";
 import { writeRequirements } from "../../table/rules/write-requirements.ts";
 import { planFiles } from "../../table/scan/scan.ts";
+import { optionText } from "../../util/option-text.ts";
 import { sumOf } from "../../util/sum.ts";
 import { type BatchTarget, dataTarget } from "../../write/plan/batch-target.ts";
 import { requireAllRows } from "../../write/stages/accounted-rows.ts";
@@ -89,18 +90,26 @@ export function requirePlainNames(schema: StructType): void {
   );
 }
 
-function otherChanges(options: AlterOptions): readonly string[] {
-  const names = [
-    "addColumns",
-    "renameColumns",
-    "dropColumns",
-    "alterColumns",
-    "clusterBy",
-    "addConstraints",
-    "dropConstraints",
-    "dropFeatures",
-  ] as const;
-  return names.filter((name) => Object.keys(options[name] ?? {}).length > 0);
+type OtherChange = (typeof otherNames)[number];
+
+const otherNames = [
+  "addColumns",
+  "renameColumns",
+  "dropColumns",
+  "alterColumns",
+  "clusterBy",
+  "addConstraints",
+  "dropConstraints",
+  "dropFeatures",
+] as const;
+
+function otherChanges(options: AlterOptions): readonly OtherChange[] {
+  return otherNames.filter((name) => Object.keys(options[name] ?? {}).length > 0);
+}
+
+function changeText(other: string): string {
+  const option = otherNames.find((name) => name === other);
+  return option === undefined ? other : optionText(option);
 }
 
 /** @throws `INVALID_ARGUMENT` for changes that cannot be made in the commit that writes every file again */
@@ -108,7 +117,7 @@ export function requireAlone(others: readonly string[], why: string): void {
   if (others.length === 0) return;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `Every data file is written again to ${why}, which cannot be combined with ${others.join(" and ")}. Make the changes one after the other.`,
+    `Every data file is written again to ${why}, which cannot be combined with ${others.map(changeText).join(" and ")}. Make the changes one after the other.`,
     { options: others },
   );
 }

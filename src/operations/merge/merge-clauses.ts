@@ -5,6 +5,7 @@ import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive, pathText } from "../../schema/type-names.ts";
 import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
 import { quoteSparkName } from "../../sql/sql-text.ts";
+import { optionText } from "../../util/option-text.ts";
 import type { MergeClause, MergeClauses } from "../../write/merge/merge-plan.ts";
 import type { BatchTarget } from "../../write/plan/batch-target.ts";
 import type { Assignment } from "../../write/rewrite/rewrite-plan.ts";
@@ -216,7 +217,7 @@ function missingColumn({ name }: StructField, when: ClauseKind, { source }: Merg
   const columns = source.fields.map((field) => field.name);
   return new VarveError(
     "COLUMN_NOT_FOUND",
-    `The source has no column ${pathText([name])}, which the clause for rows that are ${when} takes from it with all others. It has: ${columns.map((other) => pathText([other])).join(", ")}. Name the columns that it has, or let the merge change the schema. Nothing was written.`,
+    `The source has no column ${pathText([name])}, which the clause for rows that are ${when} takes from it, as all columns. It has: ${columns.map((other) => pathText([other])).join(", ")}. Set single columns instead, or write with ${optionText("mergeSchema")}, which leaves such columns alone. Nothing was written.`,
     { column: [name], columns },
   );
 }

@@ -132,7 +132,7 @@ async function clauseValues(
     const plan = planColumn(field, { sql: name, type }, mismatches, { isPartition });
     return [field.name, { field, sql: value, name, plan }];
   });
-  refuseMismatches(mismatches);
+  refuseMismatches(mismatches, { ofValues: true });
   return { clause, index, columns: new Map(columns), risky: given.flatMap(riskyOf) };
 }
 

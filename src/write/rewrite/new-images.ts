@@ -105,7 +105,7 @@ export async function assignedValues(
     type: "struct",
     fields: schema.fields.filter(({ name }) => values.has(name)),
   };
-  return { values, enforcement: planEnforcement(assigned, described, { partitionColumns }) };
+  return { values, enforcement: planEnforcement(assigned, described, { partitionColumns, ofValues: true }) };
 }
 
 /** An assignment whose value is SQL of the engine. */

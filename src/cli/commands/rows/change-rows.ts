@@ -9,7 +9,7 @@ import { byteSize, type StoreFlags, withJson, withStoreFlags } from "../../share
 import { print } from "../../shared/print.ts";
 import { phaseStates, withProgressLine } from "../../shared/progress.ts";
 import { readSuite } from "../../shared/suite-file.ts";
-import { printRejection } from "../write.ts";
+import { printFailedChecks, printRejection } from "../write.ts";
 
 interface ChangeFlags extends StoreFlags {
   readonly where?: string | undefined;
@@ -143,13 +143,12 @@ async function change(command: Command, uri: string, flags: ChangeFlags & Done, 
 }
 
 async function printRewrite(result: RewriteResult, flags: Pick<ChangeFlags, "json"> & Done): Promise<void> {
+  const { gate, ...rest } = result;
+  const { summarizeVerdict } = await import("../../../api/verdict.ts");
+  const verdict = gate === undefined ? undefined : summarizeVerdict(gate);
   if (flags.json === true) {
-    const [{ stringifyJson, toJsonValue }, { summarizeVerdict }] = await Promise.all([
-      import("../../../api/json.ts"),
-      import("../../../api/verdict.ts"),
-    ]);
-    const { gate, ...rest } = result;
-    const plain = gate === undefined ? rest : { ...rest, gate: summarizeVerdict(gate) };
+    const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
+    const plain = verdict === undefined ? rest : { ...rest, gate: verdict };
     print(`${stringifyJson(toJsonValue(plain), 2)}\n`);
     return;
   }
@@ -159,6 +158,7 @@ async function printRewrite(result: RewriteResult, flags: Pick<ChangeFlags, "jso
     print(`nothing changed: this change was already committed (version ${version} or earlier)\n`);
   else if (outcome === "dryRun") printDryRun(result, flags);
   else print(`version ${version}: ${rowsText(result, flags)} (${filesText(result)})\n`);
+  if (outcome === "committed") printFailedChecks(verdict, result.rowsUpdated);
   printCompaction(result.compaction);
 }
 

@@ -12,6 +12,7 @@ import { sourceHelp } from "../../shared/source-files.ts";
 import { inputFiles } from "../../shared/standard-input.ts";
 import {
   noRecord,
+  printFailedChecks,
   type SchemaFlags,
   schemaOptions,
   upgradeHelp,
@@ -95,7 +96,7 @@ Examples:
 
 Exit code 3 when the tests reject the new rows; nothing is written then. Rows of the source that a suite sets aside, for
 failed checks or cells of a wrong type (onMisfit), change nothing. Those that would have been inserted can be resubmitted;
-the others must be merged again.`;
+the others must be merged again: varve quarantine resubmit says how.`;
 
 function requireFlags(command: Command, flags: MergeFlags): void {
   const {
@@ -172,13 +173,12 @@ function withClauses(builder: MergeBuilder, flags: MergeFlags): MergeBuilder {
 }
 
 async function printMerge(result: MergeResult, { json }: MergeFlags): Promise<void> {
+  const { gate, ...rest } = result;
+  const { summarizeVerdict } = await import("../../../api/verdict.ts");
+  const verdict = gate === undefined ? undefined : summarizeVerdict(gate);
   if (json === true) {
-    const [{ stringifyJson, toJsonValue }, { summarizeVerdict }] = await Promise.all([
-      import("../../../api/json.ts"),
-      import("../../../api/verdict.ts"),
-    ]);
-    const { gate, ...rest } = result;
-    const plain = gate === undefined ? rest : { ...rest, gate: summarizeVerdict(gate) };
+    const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
+    const plain = verdict === undefined ? rest : { ...rest, gate: verdict };
     print(`${stringifyJson(toJsonValue(plain), 2)}\n`);
     return;
   }
@@ -191,6 +191,7 @@ async function printMerge(result: MergeResult, { json }: MergeFlags): Promise<vo
     for (const { path, rows, changed } of files)
       print(`  ${changed} of ${counted(rows, "row")} of ${visible(path)}\n`);
   } else print(`version ${version}: ${rowsText(result)} (${filesText(result)})\n`);
+  if (outcome === "committed") printFailedChecks(verdict, result.rowsUpdated + result.rowsInserted);
   if (quarantine !== undefined)
     print(`  ${counted(quarantine.rows, "row")} quarantined in ${visible(quarantine.uri)}\n`);
   for (const { column, type } of result.typedColumns ?? [])
