@@ -43,6 +43,7 @@ export async function mergeRows(
     evolves: evolves || mergeSchema,
     upgradeProtocol,
     readsTable: subqueries.readsTarget,
+    tables: subqueries.tables,
   };
   refuseLeft(subqueries);
   const source = await sourceOf(statement, context);
@@ -68,7 +69,7 @@ export async function mergeRows(
 }
 
 /**
- * A merge joins its rows itself: whether they match, which clause acts and what it gives are not asked one by one.
+ * A merge joins its rows itself: whether they match and what a clause gives them are not asked one by one.
  *
  * @throws `SQL_REFUSED` for a subquery whose value depends on the row
  */
@@ -125,13 +126,19 @@ async function assignedValue(
   return value === "default" ? value : expression(await subqueries.resolve(value));
 }
 
+/** A condition of a clause, which is evaluated once for each row if it has subqueries that use the row. */
+async function clauseCondition(given: SqlSlice, subqueries: Subqueries): Promise<MergeExpression> {
+  const { resolved, perRow } = await subqueries.resolveForRows(given);
+  return perRow === undefined ? expression(resolved) : { text: perRow, hasSubqueries: true };
+}
+
 const all: AllColumns = { except: [] };
 
 async function clauseRequest(
   { when, condition: given, action }: MergeClause,
   subqueries: Subqueries,
 ): Promise<MergeClauseRequest> {
-  const condition = given && expression(await subqueries.resolve(given));
+  const condition = given && (await clauseCondition(given, subqueries));
   if (action.kind === "insert") {
     const { columns, values } = action;
     const assigned: MergeAssignment[] = [];

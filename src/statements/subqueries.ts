@@ -9,8 +9,9 @@ import { prepareQuery } from "../query/query.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { typeText } from "../schema/type-names.ts";
 import type { DeltaType } from "../schema/types.ts";
+import type { NamedTables } from "../write/rewrite/subquery-tables.ts";
 import type { StatementContext } from "./contract.ts";
-import { queryBindings, tableNames } from "./query-tables.ts";
+import { queryBindings, querySource, tableNames } from "./query-tables.ts";
 
 /** Most values that the subquery of an IN may have: they become a list. */
 const maxValues = 1000;
@@ -34,6 +35,8 @@ export class Subqueries {
   readsTarget = false;
   /** The subqueries that were left, as they stand in the text. */
   readonly left: SqlSlice[] = [];
+  /** What the subqueries read that are evaluated for each row, by the names in their texts. */
+  tables: NamedTables = {};
 
   constructor(context: StatementContext, target: LogSnapshot) {
     this.#context = context;
@@ -61,6 +64,21 @@ export class Subqueries {
       this.readsTarget ||= await readsTable(subquery.text, this.#target, this.#context);
     }
     return { ...slice, text: text + slice.text.slice(end) };
+  }
+
+  /**
+   * Like {@link Subqueries.resolve}; subqueries that are left belong to `perRow`, the text to evaluate for each row
+   * over {@link Subqueries.tables}, rather than to {@link Subqueries.left}.
+   */
+  async resolveForRows(
+    slice: SqlSlice,
+  ): Promise<{ readonly resolved: SqlSlice; readonly perRow: string | undefined }> {
+    const before = this.left.length;
+    const resolved = await this.resolve(slice);
+    if (this.left.splice(before).length === 0) return { resolved, perRow: undefined };
+    const source = await querySource(resolved, this.#context);
+    this.tables = { ...this.tables, ...source.tables };
+    return { resolved, perRow: source.sql };
   }
 }
 

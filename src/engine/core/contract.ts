@@ -410,7 +410,7 @@ export interface FencedSession extends Session {
   ): Promise<SqlExpression>;
   /**
    * Like {@link FencedSession.callerExpression}, and the SQL may have subqueries over the session's relations,
-   * which can use the columns of the row. Evaluate it once: a subquery may answer differently each time.
+   * which can use the columns of the rows. Evaluate it once: a subquery may answer differently each time.
    */
-  callerSubqueries(callerSql: string, row: NamedColumns): Promise<SqlExpression>;
+  callerSubqueries(callerSql: string, rows: readonly NamedColumns[]): Promise<SqlExpression>;
 }

@@ -1,5 +1,5 @@
 import { assertInternal } from "../../errors.ts";
-import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { columnType, engineFold, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { trimEnd } from "../../util/trim-end.ts";
 import type { EngineColumn, NamedColumns, Relation } from "../core/contract.ts";
@@ -96,14 +96,16 @@ export async function callerExpression(
   await checkRowCalls(core, expression, columns, selected(callerSql));
   checkNames(expression, names, "parsed");
   const checked = inParentheses(callerSql);
-  const from =
-    relations.length === 0
-      ? nullRow(columns)
-      : relations.map((own) => sql`${nullRow(own.columns)} AS ${quoteName(own.relation)}`);
+  const from = relations.length === 0 ? nullRow(columns) : nullRows(relations);
   // A WHERE clause allows no aggregates, and an expression binds there as it will anywhere else.
   await core.typedColumns(sql`SELECT 1 AS one FROM ${from} WHERE ${checked} IS NULL`);
   checkNames(expression, names, "bound");
   return checked;
+}
+
+/** One row of each relation with nothing in it. */
+function nullRows(relations: readonly NamedColumns[]): SqlExpression {
+  return joinSql(relations.map((own) => sql`${nullRow(own.columns)} AS ${quoteName(own.relation)}`));
 }
 
 /** A relation of one row with nothing in it. */
@@ -116,13 +118,14 @@ function nullRow(columns: readonly EngineColumn[]): SqlExpression {
 export async function callerSubqueries(
   core: EngineCore,
   callerSql: string,
-  { relation, columns }: NamedColumns,
+  rows: readonly NamedColumns[],
 ): Promise<SqlExpression> {
   assertInternal(core.fenced, "a caller's expression before the fence");
   const whole = await oneExpression(core, callerSql, [...rowExpressions, subquery]);
   const own = withoutSubqueries(whole);
+  const columns = rows.flatMap((row) => row.columns);
   await checkRowCalls(core, own, columns, selected(callerSql));
-  const names = { columns, relations: [relation] };
+  const names = { columns, relations: rows.map(({ relation }) => relation) };
   checkNames(own, names, "parsed");
   await checkScope(core, whole, selected(callerSql), {
     tables: await sessionTables(core),
@@ -131,9 +134,7 @@ export async function callerSubqueries(
     readsJson: () => hasColumnOf(core, "JSON"),
   });
   const checked = inParentheses(callerSql);
-  await core.typedColumns(
-    sql`SELECT 1 AS one FROM ${nullRow(columns)} AS ${quoteName(relation)} WHERE ${checked} IS NULL`,
-  );
+  await core.typedColumns(sql`SELECT 1 AS one FROM ${nullRows(rows)} WHERE ${checked} IS NULL`);
   checkNames(own, names, "bound");
   return checked;
 }

@@ -148,7 +148,7 @@ class FencedDuckdbSession extends DuckdbSession implements FencedSession {
     return callerExpression(this.core, callerSql, columns);
   }
 
-  callerSubqueries(callerSql: string, row: NamedColumns): Promise<SqlExpression> {
-    return callerSubqueries(this.core, callerSql, row);
+  callerSubqueries(callerSql: string, rows: readonly NamedColumns[]): Promise<SqlExpression> {
+    return callerSubqueries(this.core, callerSql, rows);
   }
 }

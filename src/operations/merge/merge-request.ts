@@ -1,4 +1,5 @@
 import { VarveError } from "../../errors.ts";
+import type { MergePlan } from "../../write/merge/merge-plan.ts";
 
 /** An expression of a merge. */
 export interface MergeExpression {
@@ -6,6 +7,8 @@ export interface MergeExpression {
   readonly text: string;
   /** As it was written in Spark's, if it was: it is evaluated as Spark does where that is known. */
   readonly spark?: string | undefined;
+  /** Whether `text` has subqueries, which use the columns of the row; only conditions of clauses may. */
+  readonly hasSubqueries?: boolean | undefined;
 }
 
 /** A value of a column, or a field of a struct: an expression, or the column's default. */
@@ -63,6 +66,8 @@ export interface MergeRequest {
   readonly upgradeProtocol: boolean;
   /** Whether conditions or values are based on other rows of the table than those that match. */
   readonly readsTable?: boolean | undefined;
+  /** See {@link MergePlan.tables}. */
+  readonly tables?: MergePlan["tables"];
 }
 
 /** The assignments of a clause; `undefined` for a deletion. */

@@ -54,6 +54,7 @@ export async function mergeRows(
     onDuplicate,
     evolves: request.evolves,
     readsTable: request.readsTable,
+    tables: request.tables,
     tests: writeTests(target.metadata.configuration, options),
     batch: { txn, batchId },
     userMetadata,

@@ -55,7 +55,7 @@ export function boundCondition(
     );
   const conjuncts =
     translated && translateConjuncts(spark, relationsOf(when, sides), translationOptions(sides));
-  return { text, term: translated, conjuncts };
+  return { text, term: translated, conjuncts, hasSubqueries: expression.hasSubqueries };
 }
 
 /** An expression as Spark evaluates it; `undefined` where that is not known, so that the engine evaluates it. */

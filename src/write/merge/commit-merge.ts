@@ -33,7 +33,8 @@ export async function commitMerge(
   { actions, files, verdict, quarantine, comparesWithTable, found }: Merged,
   signal: AbortSignal | undefined,
 ): Promise<MergeOutcome> {
-  const wholeTable = plan.readsTable === true || readsVersion(plan.source, plan.snapshot);
+  const wholeTable =
+    plan.readsTable === true || actions.readsTarget || readsVersion(plan.source, plan.snapshot);
   const own = batchMarks(plan.batch, verdict !== undefined && verdict.quarantineSql !== null);
   const gate =
     verdict === undefined

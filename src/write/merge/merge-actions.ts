@@ -12,6 +12,7 @@ import { appendAll } from "../../util/append-all.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
 import { filesAtPlaces, liveRowCounts } from "../rewrite/matched-rows.ts";
 import type { MatchedFile } from "../rewrite/rewrite-plan.ts";
+import { openSubqueryTables } from "../rewrite/subquery-tables.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
 import {
   clauseCondition,
@@ -49,6 +50,8 @@ export interface MergeActions {
   readonly files: readonly MatchedFile[];
   /** Rows of the table that stay, and that rows of the source match which would be inserted without them. */
   readonly withheld: WithheldInserts;
+  /** Whether a subquery read the version of the table that is changed, or a later one. */
+  readonly readsTarget: boolean;
 }
 
 /** Where rows are that keep others from being inserted: each by itself, or all in files. */
@@ -97,12 +100,16 @@ export async function mergeActions(
     ),
   );
   if (adds.length > 1) await session.keepFooters();
+  const texts = clauses.clauses.flatMap(({ condition }) =>
+    condition?.hasSubqueries === true ? [condition.text] : [],
+  );
+  const { readsTarget } = await openSubqueryTables(room, snapshot, { tables: plan.tables ?? {}, texts });
   const scope = mergeScope(await room.fence(), plan, engineColumns(snapshot.schema), source.columns);
   const pass: FirstPass = { room, plan, names, scope, clauses, source, adds, signal };
   const { table, withheld } = await actionsTable(pass);
   const counts = await countsOf(session, table, clauses.clauses);
   const files = await changedFiles(pass, table);
-  return { names, scope, clauses, source, predicate, adds, table, counts, files, withheld };
+  return { names, scope, clauses, source, predicate, adds, table, counts, files, withheld, readsTarget };
 }
 
 interface FirstPass extends Pick<MergeActions, "names" | "scope" | "clauses" | "source"> {

@@ -6,7 +6,7 @@ import type { StructType } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import { isJsonObject, type JsonValue } from "../../util/json.ts";
-import { booleanOver } from "../stages/row-condition.ts";
+import { booleanOver, requireBoolean } from "../stages/row-condition.ts";
 import type { MergeCondition, MergePlan } from "./merge-plan.ts";
 
 /** The columns that a merge's expressions see. */
@@ -51,8 +51,13 @@ export async function clauseCondition(
 ): Promise<SqlExpression> {
   if (condition === undefined) return sql`TRUE`;
   const { term, text } = condition;
-  if (term === undefined)
-    return sql`(${await booleanOver(scope.fenced, text, relationsOf(scope, sides))} IS TRUE)`;
+  const relations = relationsOf(scope, sides);
+  if (condition.hasSubqueries === true) {
+    const holds = await scope.fenced.callerSubqueries(text, relations);
+    await requireBoolean(scope.fenced, text, holds, relations);
+    return sql`(${holds} IS TRUE)`;
+  }
+  if (term === undefined) return sql`(${await booleanOver(scope.fenced, text, relations)} IS TRUE)`;
   return sql`(${guarded(term, text)} IS TRUE)`;
 }
 

@@ -8,6 +8,7 @@ import type { QuarantinePlace, TypedColumnName } from "../plan/write-options.ts"
 import type { BatchTests } from "../plan/write-plan.ts";
 import type { WriteSource } from "../plan/write-source.ts";
 import type { Assignment, RewriteOptions, RewriteResult } from "../rewrite/rewrite-plan.ts";
+import type { NamedTables } from "../rewrite/subquery-tables.ts";
 import type { WriteServices } from "../write-services.ts";
 
 /** A merge as data. */
@@ -32,6 +33,8 @@ export interface MergePlan {
   readonly evolves?: boolean | undefined;
   /** Whether conditions or values are based on other rows of the table than those that match. */
   readonly readsTable?: boolean | undefined;
+  /** What subqueries in conditions of clauses read, by the names in their texts. */
+  readonly tables?: NamedTables | undefined;
   /** Names of files in the places of rows, by the local files that they were fetched to. */
   readonly fileNames?: ReadonlyMap<string, string> | undefined;
   readonly batch: BatchName;
@@ -67,6 +70,8 @@ export interface MergeCondition {
    * evaluated for the pairs that these leave.
    */
   readonly conjuncts?: readonly Term[] | undefined;
+  /** Whether `text` has subqueries, which use the columns of the row. */
+  readonly hasSubqueries?: boolean | undefined;
 }
 
 export type MergeClause =

@@ -1,17 +1,16 @@
 import { engineColumns } from "../../dialects/engine-types.ts";
 import type { FencedSession, NamedColumns, StagedRelation } from "../../engine/core/contract.ts";
 import { assertInternal } from "../../errors.ts";
-import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
-import { tableUses } from "../../query/pushdown.ts";
 import { type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName, quoteName } from "../../sql/sql-text.ts";
-import { planFiles, planScan, type ScanOptions } from "../../table/scan/scan.ts";
+import { planFiles, type ScanOptions } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { requireBoolean } from "../stages/row-condition.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
-import type { RewritePlan, SubqueryTables } from "./rewrite-plan.ts";
+import type { RewritePlan } from "./rewrite-plan.ts";
+import { openSubqueryTables } from "./subquery-tables.ts";
 
 /** Rows that were chosen by a condition with subqueries, or get values by some. */
 export interface ChosenRows {
@@ -23,7 +22,7 @@ export interface ChosenRows {
   readonly chosen: SqlName;
   /** Names of the columns with the values, by the index of the assignment; absent for those without subqueries. */
   readonly values: readonly (SqlName | undefined)[];
-  /** Whether a subquery read the version of the table that is changed. */
+  /** Whether a subquery read the version of the table that is changed, or a later one. */
   readonly readsTarget: boolean;
 }
 
@@ -48,19 +47,14 @@ export async function chosenRows(
   const place = `${prefix}place`;
   const scan = await planFiles(room.session, snapshot, adds, { typedVariants: true, place });
   appendAll(room.readable, scan.files);
-  const read = await tablesRead(room, plan, tables);
-  for (const [name, table] of read) {
-    const rows = await planScan(room.session, table);
-    await room.session.execute(sql`CREATE VIEW ${quoteName(name)} AS ${rows.sql}`);
-    appendAll(room.readable, rows.files);
-  }
+  const { readsTarget } = await openSubqueryTables(room, snapshot, { tables, texts: textsOf(plan) });
   const fenced = await room.fence();
   const condition = translated ?? (await callerCondition(fenced, where, row)) ?? sql`TRUE`;
   const items: SqlExpression[] = [];
   const values: (SqlName | undefined)[] = [];
   for (const [index, { value }] of set.entries()) {
     const given = typeof value === "string";
-    if (given) items.push(sql`${await fenced.callerSubqueries(value, row)} AS ${plainName(`v${index}`)}`);
+    if (given) items.push(sql`${await fenced.callerSubqueries(value, [row])} AS ${plainName(`v${index}`)}`);
     values.push(given ? quoteName(`${prefix}v${index}`) : undefined);
   }
   const at = plainName(place);
@@ -69,10 +63,6 @@ export async function chosenRows(
     kind: "relation",
     relation: { sql: select, columns: await room.session.describe(select) },
   });
-  const readsTarget = read.some(
-    ([, { context, version }]) =>
-      context.store.uri === snapshot.context.store.uri && version === snapshot.version,
-  );
   return { relation, adds, chosen: quoteName(`${prefix}chosen`), values, readsTarget };
 }
 
@@ -82,28 +72,16 @@ async function callerCondition(
   row: NamedColumns,
 ): Promise<SqlExpression | undefined> {
   if (where === undefined) return undefined;
-  const condition = await fenced.callerSubqueries(where, row);
+  const condition = await fenced.callerSubqueries(where, [row]);
   await requireBoolean(fenced, where, condition, [row]);
   return condition;
 }
 
-/** Those of some tables that the texts of a plan read, and do not only use to qualify a column. */
-async function tablesRead(
-  { session }: WriteRoom,
-  { where, condition, set = [] }: RewritePlan,
-  tables: SubqueryTables["tables"],
-): Promise<(readonly [name: string, LogSnapshot])[]> {
+/** The expressions that the engine evaluates. */
+function textsOf({ where, condition, set = [] }: RewritePlan): readonly string[] {
   const values = set.flatMap(({ value }) => (typeof value === "string" ? [value] : []));
-  const texts = where === undefined || condition !== undefined ? values : [where, ...values];
-  const used = new Set<string>();
-  for (const text of texts)
-    for (const { name } of tableUses(await session.syntaxTree(`${selecting}${text}`)))
-      used.add(name.toLowerCase());
-  return Object.entries(tables).filter(([name]) => used.has(name.toLowerCase()));
+  return where === undefined || condition !== undefined ? values : [where, ...values];
 }
-
-/** Makes an expression a statement that is parsed and never run. */
-const selecting = sql`SELECT `;
 
 /** A scan of files among those of the chosen rows, with what was found out of each row in further columns. */
 export async function scanWithChosen(
