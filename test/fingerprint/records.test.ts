@@ -19,6 +19,31 @@ describe("records of fingerprints", () => {
     expect(await table.verify()).toMatchObject({ outcome: "same", filesRecorded: 1 });
   });
 
+  it("count for a renamed column, and not for another one that has its old name and type", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await createTable(folder, {
+      schema: schema().long("id").string("a").string("b"),
+      properties: { "delta.columnMapping.mode": "name" },
+      source: [{ id: 1, a: "a", b: "b" }],
+    });
+    const { content } = await table.fingerprints.record();
+    await table.alter({ renameColumns: { a: "c" } });
+    const renamed = await table.contentFingerprint();
+    expect(renamed).toMatchObject({ filesRead: 0, filesRecorded: 1 });
+    expect(renamed.fingerprint).not.toBe(content);
+    await table.alter({
+      dropColumns: ["c"],
+      addColumns: [{ column: "a", type: "STRING", position: { after: "id" } }],
+    });
+    const replaced = await table.contentFingerprint();
+    expect(replaced).toMatchObject({ filesRead: 1, filesRecorded: 0 });
+    await using same = await createTable(join(folder, "..", "same"), {
+      schema: schema().long("id").string("a").string("b"),
+      source: [{ id: 1, b: "b" }],
+    });
+    expect((await same.contentFingerprint()).fingerprint).toBe(replaced.fingerprint);
+  });
+
   it("of a table are not those of its copy", async () => {
     const folder = join(freshFolder(), "t");
     await using table = await createTable(folder, { schema: columns, source: rows });
