@@ -12,6 +12,7 @@ import { commitWorkloads } from "./workloads/commits.ts";
 import { eventLoopWorkloads } from "./workloads/event-loop.ts";
 import { fingerprintWorkloads } from "./workloads/fingerprint.ts";
 import { mergeWorkloads } from "./workloads/merge.ts";
+import { pointInTimeWorkloads } from "./workloads/point-in-time.ts";
 import { qualityWorkloads } from "./workloads/quality.ts";
 import { readWorkloads } from "./workloads/read.ts";
 import { stagingWorkloads } from "./workloads/staging.ts";
@@ -28,6 +29,7 @@ const workloads: readonly Workload[] = [
   ...changeWorkloads,
   ...vacuumWorkloads,
   ...cliWorkloads,
+  ...pointInTimeWorkloads,
   ...qualityWorkloads,
   ...eventLoopWorkloads,
   ...fingerprintWorkloads,

@@ -13,6 +13,13 @@ export type { TableSuite } from "./api/groups/table-suite.ts";
 export { parseJson, stringifyJson, toJsonValue } from "./api/json.ts";
 export { metricValue, metricValues } from "./api/metric-values.ts";
 export { openTable } from "./api/open-table.ts";
+export {
+  type FeatureTable,
+  type JoinedFeature,
+  type PointInTimeJoin,
+  type PointInTimeOptions,
+  pointInTime,
+} from "./api/point-in-time.ts";
 export { profile, suggest } from "./api/profile.ts";
 export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
 export { serializeSchema, typeText } from "./api/schema.ts";

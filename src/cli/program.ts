@@ -21,6 +21,7 @@ import { addRejections } from "./commands/rejections.ts";
 import { addRestore } from "./commands/restore.ts";
 import { addDelete, addUpdate } from "./commands/rows/change-rows.ts";
 import { addMerge } from "./commands/rows/merge.ts";
+import { addPointInTime } from "./commands/rows/point-in-time.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addShow } from "./commands/show.ts";
 import { addSql } from "./commands/sql.ts";
@@ -54,7 +55,7 @@ export function buildProgram(): Command {
 /** The commands by what they are for, as the help lists them. */
 const groups: readonly (readonly [string, readonly ((program: Command) => void)[]])[] = [
   ["Write rows:", [addCreate, addAppend, addOverwrite, addDelete, addUpdate, addMerge, addSql]],
-  ["Read rows:", [addShow, addQuery, addDiff, addChanges, addTail]],
+  ["Read rows:", [addShow, addQuery, addDiff, addChanges, addTail, addPointInTime]],
   ["Look at a table:", [addHistory, addDescribe, addSchema, addMetrics, addFingerprint, addVerify, addFsck]],
   ["Look after a table:", [addAlter, addRestore, addOptimize, addVacuum]],
   ["Make tables of others:", [addClone, addConvert, addGenerate]],

@@ -64,6 +64,8 @@ beforeAll(() => {
     ).toMatchObject({ status: 0 });
   }
   writeFileSync(join(start, "suite.json"), JSON.stringify(suite));
+  writeFileSync(join(start, "scores.csv"), "id,seen,score\n1,2001-06-01T00:00:00Z,0.5\n");
+  writeFileSync(join(start, "labels.csv"), "id,at,late\n1,2001-06-03T00:00:00Z,true\n");
   writeFileSync(join(start, "june.jsonl"), '{"id":900,"origin":"ABC","delay":1,"month":"2001-06"}\n');
   writeFileSync(join(start, "correct.sql"), "DELETE FROM flights WHERE id = 1;\n");
   const steps = [
@@ -74,6 +76,7 @@ beforeAll(() => {
     "varve append ./flights february.csv --suite suite.json --batch-id flights-2001-02",
     "varve append ./flights march.csv --suite suite.json --batch-id flights-2001-01",
     "for month in april june all; do varve append ./flights $month.csv; done",
+    "varve create ./scores --from scores.csv",
     "varve schema ./flights --format json > schema.json",
     "cp -r ./flights ./orders",
   ];

@@ -134,6 +134,8 @@ describe("names and values that a terminal would obey", () => {
       ["show", `${table}@v99`],
       ["show", join(folder, `absent${evil}`)],
       ["query", "SELECT * FROM t", "--table", `t=${table}`],
+      ["point-in-time", batch, "--time", evil, "--feature", `${table},time=${evil},key=id`],
+      ["point-in-time", batch, "--time", evil, "--feature", `${table},${evil}`],
       ["query", `SELECT ${evil}`, "--table", `t=${table}`],
       ["query", `SELECT 1 AS "${evil}", '${evil}' AS b`],
       ["history", table],

@@ -7,6 +7,7 @@ import { fencesMistakes } from "./fences.ts";
 import { fingerprintsMistakes } from "./fingerprints.ts";
 import { gatesMistakes } from "./gates.ts";
 import type { Mistake } from "./mistake.ts";
+import { pointInTimeMistakes } from "./point-in-time.ts";
 import { rewritesMistakes } from "./rewrites.ts";
 import { s3Mistakes } from "./s3.ts";
 import { sourceMistakes } from "./sources.ts";
@@ -26,6 +27,7 @@ export const mistakes: readonly Mistake[] = [
   ...fencesMistakes,
   ...fingerprintsMistakes,
   ...gatesMistakes,
+  ...pointInTimeMistakes,
   ...rewritesMistakes,
   ...s3Mistakes,
   ...sourceMistakes,

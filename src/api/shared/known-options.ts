@@ -91,7 +91,7 @@ const kinds: ReadonlyMap<string, Kind> = new Map(
   Object.entries({
     "true or false":
       "mergeSchema upgradeProtocol recordRejection dynamicPartitions overwriteSchema ifNotExists dryRun deep data orphans checkFiles registerConstraints extended changes follow skipChangeCommits ignoreDeletes retentionCheck ignoreMissingFiles record full purge replace statistics truncateHistory",
-    text: "userMetadata description messageContains batch exportFolder condition",
+    text: "userMetadata description messageContains batch exportFolder condition prefix",
     "a function": "onProgress openStore onCommit confirm",
     "an AbortSignal": "signal",
     "an object of texts": "properties addConstraints set",
@@ -119,7 +119,7 @@ function wrongKind(verb: string, option: string, kind: Kind): VarveError {
 }
 
 /** Options of every verb that are lists of columns' names. */
-const nameLists: ReadonlySet<string> = new Set(["columns", "partitionBy", "clusterBy", "zorderBy", "except"]);
+const nameLists: ReadonlySet<string> = new Set(["columns", "partitionBy", "clusterBy", "zorderBy", "except", "tieBreak"]);
 
 function requireNames(verb: string, option: string, value: unknown): void {
   if (Array.isArray(value) && value.every((name) => typeof name === "string")) return;

@@ -1,0 +1,219 @@
+import type { Session } from "../engine/core/contract.ts";
+import type { Literal, Predicate } from "../protocol/predicate.ts";
+import type { StructField } from "../schema/types.ts";
+import { joinSql, type SqlExpression, type SqlName, type SqlSelect, sql } from "../sql/sql.ts";
+import { columnType, plainName, quoteText } from "../sql/sql-text.ts";
+import { readTypeText } from "../table/scan/read-type.ts";
+import { planScan, type ScanReport } from "../table/scan/scan.ts";
+import { type EntityColumns, entityColumn, type FeatureView } from "./feature-view.ts";
+
+/** The table of entities in the session: `n` counts them from 1, and their columns are `c0`, `c1` and so on. */
+export const entityTable = plainName("point_in_time_entities");
+/** The number of an entity. */
+export const entityNumber = plainName("n");
+/** A column of a table whose columns are named by their index. */
+export const columnAt = (index: number): SqlName => plainName(`c${index}`);
+/** A feature's column in {@link LatestRows}. */
+export const valueAt = (index: number): SqlName => plainName(`v${index}`);
+
+/** The latest row of a feature table for each entity that has one. */
+export interface LatestRows {
+  /** Joins entities `e` with the rows, whose columns are {@link valueAt} of `alias`. */
+  readonly join: SqlExpression;
+  readonly alias: SqlName;
+  readonly report: ScanReport;
+}
+
+/** What a feature is joined with. */
+export interface FeatureJoin {
+  readonly feature: FeatureView;
+  readonly entities: EntityColumns;
+  /** Number of the feature, for the names of its tables. */
+  readonly index: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Finds the latest rows in three scans of few columns, because a sort of whole rows is dear: the event time of each
+ * entity's latest row, by the engine's ASOF join; the rows of these keys and times; and, only if several rows share
+ * one, the largest of them.
+ */
+export async function latestRows(session: Session, join: FeatureJoin): Promise<LatestRows> {
+  const { feature, entities, index, signal } = join;
+  const [matches, rows] = [plainName(`matches_${index}`), plainName(`rows_${index}`)];
+  const run = { signal };
+  const bounds = await timeBounds(session, join);
+  const scan = await scanned(session, join, neededFields(feature), bounds);
+  const pairs = keyPairs(feature, entities);
+  const keys = pairs.map(({ key }) => key);
+  await session.execute(
+    sql`CREATE TABLE ${matches} AS SELECT e.${entityNumber}, ${keys.map((key) => sql`e.${key}`)}, f.event_time
+      FROM (SELECT ${entityNumber}, ${pairs.map(({ entity, key }) => sql`${entity} AS ${key}`)},
+        ${columnAt(entities.time)} AS entity_time FROM ${entityTable}) AS e
+      ASOF JOIN (SELECT ${keys}, event_time FROM (${scan.sql}) WHERE ${notNull([...keys, plainName("event_time")])}) AS f
+      ON ${equal("e", "f", keys)} AND e.entity_time >= f.event_time${withinTtl(feature.ttl)}`,
+    [],
+    run,
+  );
+  const same = [...keys, plainName("event_time")];
+  await session.execute(
+    sql`CREATE TABLE ${rows} AS SELECT * FROM (${scan.sql}) AS f SEMI JOIN ${matches} AS m ON ${equal("f", "m", same)}`,
+    [],
+    run,
+  );
+  const chosen = await withoutTies(session, join, { rows, same, bounds });
+  const [m, alias] = [plainName(`m${index}`), plainName(`f${index}`)];
+  return {
+    alias,
+    report: scan.report,
+    join: sql`LEFT JOIN ${matches} AS ${m} ON e.${entityNumber} = ${m}.${entityNumber}
+      LEFT JOIN ${chosen} AS ${alias} ON ${equal(m, alias, same)}`,
+  };
+}
+
+/** Rows that share their keys and event time, and what they are found by. */
+interface TiedRows {
+  readonly rows: SqlName;
+  readonly same: readonly SqlName[];
+  readonly bounds: TimeBounds;
+}
+
+/**
+ * A table with one row for each key and event time. Among several, the values decide and nothing else, so that the
+ * answer depends neither on files nor on the order in which they are read.
+ */
+async function withoutTies(
+  session: Session,
+  join: FeatureJoin,
+  { rows, same, bounds }: TiedRows,
+): Promise<SqlName> {
+  const { feature, index, signal } = join;
+  const [ties, untied] = [plainName(`ties_${index}`), plainName(`untied_${index}`)];
+  await session.execute(
+    sql`CREATE TABLE ${ties} AS SELECT ${same} FROM ${rows} GROUP BY ${same} HAVING count(*) > 1`,
+    [],
+    { signal },
+  );
+  const [tied] = await session.rows(sql`SELECT count(*) AS n FROM ${ties}`);
+  if (tied?.["n"] === 0n) return rows;
+  const all = feature.snapshot.schema.fields;
+  const scan = await scanned(session, join, all, bounds);
+  const order = [...feature.tieBreak, ...all].map((field) => rankAt(all.indexOf(field)));
+  // The text tells -0 from 0 and one order of a map from another, which compare as equal.
+  const text = sql`CAST(row(${all.map((_, rank) => rankAt(rank))}) AS VARCHAR)`;
+  const values = feature.columns.map((_, value) => valueAt(value));
+  const descending = [...order, text].map((value) => sql`${value} DESC NULLS LAST`);
+  await session.execute(
+    sql`CREATE TABLE ${untied} AS SELECT r.* FROM ${rows} AS r ANTI JOIN ${ties} AS t ON ${equal("r", "t", same)}
+      UNION ALL SELECT ${[...same, ...values]} FROM (${scan.sql}) AS f SEMI JOIN ${ties} AS t ON ${equal("f", "t", same)}
+      QUALIFY row_number() OVER (PARTITION BY ${same} ORDER BY ${descending}) = 1`,
+    [],
+    { signal },
+  );
+  return untied;
+}
+
+const rankAt = (index: number): SqlName => plainName(`rank${index}`);
+
+/** The fields that are read to find and to return rows, each once. */
+function neededFields({ keys, eventTime, columns }: FeatureView): StructField[] {
+  return [...new Set([...keys.map(({ field }) => field), eventTime, ...columns.map(({ field }) => field)])];
+}
+
+/**
+ * The rows of a feature table that may be an entity's latest, as `k0…`, `event_time`, `v0…`; if `fields` are all of the
+ * table's, also as `rank0…`.
+ */
+async function scanned(
+  session: Session,
+  { feature, signal }: FeatureJoin,
+  fields: readonly StructField[],
+  { predicate, condition }: TimeBounds,
+): Promise<{ readonly sql: SqlSelect; readonly report: ScanReport }> {
+  const columns = fields.map(({ name }) => name);
+  const scan = await planScan(session, feature.snapshot, { columns, predicate, signal });
+  const at = (field: StructField): SqlName => columnAt(fields.indexOf(field));
+  const items = [
+    ...feature.keys.map(({ field }, index) => sql`${at(field)} AS ${plainName(`k${index}`)}`),
+    sql`${at(feature.eventTime)} AS event_time`,
+    ...feature.columns.map(({ field }, index) => sql`${at(field)} AS ${valueAt(index)}`),
+  ];
+  if (fields === feature.snapshot.schema.fields)
+    items.push(...fields.map((_, index) => sql`${columnAt(index)} AS ${rankAt(index)}`));
+  const named = sql`(${scan.sql}) AS scanned(${fields.map((_, index) => columnAt(index))})`;
+  return {
+    sql: sql`SELECT ${items} FROM ${named} WHERE ${condition(at(feature.eventTime))}`,
+    report: scan.report,
+  };
+}
+
+/** Between which event times the rows of all entities lie. */
+interface TimeBounds {
+  readonly predicate: Predicate | undefined;
+  readonly condition: (time: SqlExpression) => SqlExpression;
+}
+
+/** Bounds by which files are skipped; they need not be tight. */
+async function timeBounds(session: Session, { feature, entities }: FeatureJoin): Promise<TimeBounds> {
+  const time = columnAt(entities.time);
+  const { ttl, eventTime } = feature;
+  const type = columnType(readTypeText(eventTime.type));
+  const first =
+    ttl === undefined ? sql`NULL` : sql`TRY(CAST(first_time - to_microseconds(${ttl}) AS ${type}))`;
+  const [row] = await session.rows(
+    sql`SELECT CAST(${first} AS VARCHAR) AS first, CAST(last_time AS VARCHAR) AS last
+      FROM (SELECT min(${time}) AS first_time, max(${time}) AS last_time FROM ${entityTable}
+        HAVING bool_and(isfinite(${time})))`,
+  );
+  const bounds = (["first", "last"] as const).flatMap((name) => {
+    const text = row?.[name];
+    return typeof text === "string" && /^\d{4}-[^()]*$/.test(text) ? [{ name, text }] : [];
+  });
+  const args = bounds.map(({ name, text }): Predicate => {
+    const value = { type: eventTime.type, value: text } satisfies Literal;
+    return { op: name === "first" ? "ge" : "le", column: [eventTime.name], value };
+  });
+  return {
+    predicate: args.length === 0 ? undefined : { op: "and", args },
+    condition: (column) =>
+      joinSql(
+        [
+          sql`${column} IS NOT NULL`,
+          ...bounds.map(({ name, text }) => {
+            const value = sql`CAST(${quoteText(text)} AS ${type})`;
+            return name === "first" ? sql`${column} >= ${value}` : sql`${column} <= ${value}`;
+          }),
+        ],
+        sql` AND `,
+      ),
+  };
+}
+
+function keyPairs({ keys }: FeatureView, { columns }: EntityColumns) {
+  return keys.map(({ entity }, index) => ({
+    entity: columnAt(entityColumn(columns, entity)),
+    key: plainName(`k${index}`),
+  }));
+}
+
+/** A row is used as long as it is no older than its time to live, to the microsecond. */
+function withinTtl(ttl: bigint | undefined): SqlExpression {
+  if (ttl === undefined) return sql``;
+  const age = sql`CAST(epoch_us(e.entity_time) AS HUGEINT) - epoch_us(f.event_time)`;
+  return sql` WHERE isfinite(e.entity_time) AND isfinite(f.event_time) AND ${age} <= ${ttl}`;
+}
+
+function equal(left: string, right: string, names: readonly SqlName[]): SqlExpression {
+  const [a, b] = [plainName(left), plainName(right)];
+  return joinSql(
+    names.map((name) => sql`${a}.${name} = ${b}.${name}`),
+    sql` AND `,
+  );
+}
+
+function notNull(names: readonly SqlName[]): SqlExpression {
+  return joinSql(
+    names.map((name) => sql`${name} IS NOT NULL`),
+    sql` AND `,
+  );
+}
