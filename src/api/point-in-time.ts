@@ -117,14 +117,17 @@ const featureKeys = {
  *
  * @example
  * ```ts
- * import { pointInTime } from "varve";
+ * import { createTable, pointInTime } from "varve";
  *
+ * await using scores = await createTable("memory://scores", {
+ *   source: [{ customer: "acme", seen: new Date("2024-06-01"), score: 0.7 }],
+ * });
  * const { result, features } = await pointInTime({
  *   entities: [{ customer: "acme", at: "2024-06-03T00:00:00Z", churned: false }],
  *   time: "at",
- *   features: [{ table: orders, eventTime: "placed", keys: ["customer"], columns: ["amount"], ttl: "30d" }],
+ *   features: [{ table: scores, eventTime: "seen", keys: ["customer"], ttl: "30d" }],
  * });
- * for await (const row of result.rows()) console.log(row["customer"], row["amount"]);
+ * for await (const row of result.rows()) console.log(row["customer"], row["score"]);
  * console.log(features.map(({ uri, version }) => `${uri}@v${version}`));
  * ```
  */
@@ -138,7 +141,7 @@ export async function pointInTime(options: PointInTimeOptions): Promise<PointInT
   const at = knownAt === undefined ? undefined : parseTimestamp(knownAt);
   const [{ duckdbEngine }, { joinAtTime }, { sourceAccess }] = await Promise.all([
     import("../engine/session/session.ts"),
-    import("../point-in-time/point-in-time.ts"),
+    import("../point-in-time/join-at-time.ts"),
     import("../table/definition/open-context.ts"),
   ]);
   const source = toWriteSource(entities);

@@ -56,7 +56,7 @@ export function bindFeature(request: FeatureRequest): FeatureView {
     throw new VarveError(
       "INVALID_ARGUMENT",
       `The features of ${snapshot.context.store.uri} have no keys. Name the columns by which they belong to entities.`,
-      { table: snapshot.context.store.uri },
+      { uri: snapshot.context.store.uri },
     );
   const keys = request.keys.map(({ entity, feature }) => ({ entity, field: keyField(snapshot, feature) }));
   const left = new Set([eventTime, ...keys.map(({ field }) => field)]);
@@ -183,7 +183,7 @@ export function requireDistinctNames(
         throw new VarveError(
           "INVALID_ARGUMENT",
           `The column ${pathText([name])} of ${snapshot.context.store.uri} has the name of one of ${owner}. Give its features a prefix, or choose their columns.`,
-          { column: [name], table: snapshot.context.store.uri },
+          { column: [name], uri: snapshot.context.store.uri },
         );
       owners.set(foldName(name), snapshot.context.store.uri);
     }

@@ -133,13 +133,13 @@ async function scanned(
   const columns = fields.map(({ name }) => name);
   const scan = await planScan(session, feature.snapshot, { columns, predicate, signal });
   const at = (field: StructField): SqlName => columnAt(fields.indexOf(field));
+  const isWhole = fields === feature.snapshot.schema.fields;
   const items = [
     ...feature.keys.map(({ field }, index) => sql`${at(field)} AS ${plainName(`k${index}`)}`),
     sql`${at(feature.eventTime)} AS event_time`,
     ...feature.columns.map(({ field }, index) => sql`${at(field)} AS ${valueAt(index)}`),
+    ...(isWhole ? fields.map((_, index) => sql`${columnAt(index)} AS ${rankAt(index)}`) : []),
   ];
-  if (fields === feature.snapshot.schema.fields)
-    items.push(...fields.map((_, index) => sql`${columnAt(index)} AS ${rankAt(index)}`));
   const named = sql`(${scan.sql}) AS scanned(${fields.map((_, index) => columnAt(index))})`;
   return {
     sql: sql`SELECT ${items} FROM ${named} WHERE ${condition(at(feature.eventTime))}`,

@@ -51,7 +51,7 @@ describe("varve point-in-time", () => {
     ["./t,time=seen,key=id,until=3", 2],
     ["{", 2],
     ["{}", 2],
-    [`${table},time=seen,key=customer:id,ttl=soon`, 1],
+    [`${table},time=seen,key=customer:id,ttl=soon`, 2],
     [`${table},time=seen,key=nowhere`, 1],
   ])("refuses %s with exit code %i", async (feature, expected) => {
     const { stdout, stderr, code } = await joined(feature);

@@ -43,7 +43,7 @@ export const pointInTimeMistakes: readonly Mistake[] = [
   },
   {
     what: "Entities come in the order in which the engine joins them.",
-    file: "point-in-time.ts",
+    file: "join-at-time.ts",
     find: "ordered: sql`${rows} ORDER BY e.${entityNumber}`",
     replace: "ordered: sql`${rows} ORDER BY e.${entityNumber} DESC`",
     ...model,

@@ -119,7 +119,14 @@ function wrongKind(verb: string, option: string, kind: Kind): VarveError {
 }
 
 /** Options of every verb that are lists of columns' names. */
-const nameLists: ReadonlySet<string> = new Set(["columns", "partitionBy", "clusterBy", "zorderBy", "except", "tieBreak"]);
+const nameLists: ReadonlySet<string> = new Set([
+  "columns",
+  "partitionBy",
+  "clusterBy",
+  "zorderBy",
+  "except",
+  "tieBreak",
+]);
 
 function requireNames(verb: string, option: string, value: unknown): void {
   if (Array.isArray(value) && value.every((name) => typeof name === "string")) return;
