@@ -59,6 +59,9 @@ export type ErrorCode =
   | "SUITE_INVALID"
   | "QUARANTINE_INVALID"
   | "STAGED_INVALID"
+  // pins
+  | "PIN_EXISTS"
+  | "PIN_NOT_FOUND"
   // queries
   | "SQL_FAILED"
   | "SQL_REFUSED"

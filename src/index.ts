@@ -6,6 +6,7 @@ export { StagedRows } from "./api/groups/staged-rows.ts";
 export type { TableFingerprints } from "./api/groups/table-fingerprints.ts";
 export type { TableLog } from "./api/groups/table-log.ts";
 export type { TableMetrics } from "./api/groups/table-metrics.ts";
+export type { TablePins } from "./api/groups/table-pins.ts";
 export type { TableQuarantine } from "./api/groups/table-quarantine.ts";
 export type { TableRejections } from "./api/groups/table-rejections.ts";
 export type { TableStaging } from "./api/groups/table-staging.ts";
@@ -68,6 +69,7 @@ export type {
   TailOptions,
   UnsetSuiteOptions,
 } from "./api/shared/options.ts";
+export type { PinOptions } from "./api/shared/pin-options.ts";
 export type { DeleteOptions, UpdateOptions } from "./api/shared/rewrite-options.ts";
 export { runSql, type StatementOptions, type StatementTableInput } from "./api/shared/run-sql.ts";
 export { runSuite } from "./api/shared/run-suite.ts";
@@ -126,6 +128,10 @@ export type { OptimizeOptions, OptimizeResult } from "./operations/optimize.ts";
 export type { RestoreOptions, RestoreResult } from "./operations/restore.ts";
 export type { TailBatch } from "./operations/tail/tail.ts";
 export type { TailPosition } from "./operations/tail/tail-position.ts";
+export type { AddPinOptions, PinResult } from "./pins/add-pin.ts";
+export type { CheckPinsOptions, PinCheck, PinProblem } from "./pins/check-pins.ts";
+export type { Pin } from "./pins/pin-record.ts";
+export type { RemovedPin, RemovePinOptions } from "./pins/remove-pin.ts";
 export type { CheckResult, GateVerdict, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { AnomalyRule } from "./quality/measures/anomaly.ts";
 export type { DistinctSketch } from "./quality/measures/distinct-sketch.ts";
@@ -209,7 +215,13 @@ export type { TidyReport } from "./table/commit/log-maintenance.ts";
 export type { ScanReport } from "./table/scan/scan.ts";
 export type { JsonObject, JsonValue } from "./util/json.ts";
 export { realWorld, type World } from "./util/world.ts";
-export type { UnreachableClone, VacuumPlan, VacuumResult, VacuumSettings } from "./vacuum/contract.ts";
+export type {
+  PinnedVersion,
+  UnreachableClone,
+  VacuumPlan,
+  VacuumResult,
+  VacuumSettings,
+} from "./vacuum/contract.ts";
 export type { VersionRange } from "./vacuum/file-history.ts";
 export type { ColumnGain, LayoutGain } from "./write/layout/layout-gain.ts";
 export type { LayoutKind } from "./write/layout/layout-plan.ts";

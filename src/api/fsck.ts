@@ -1,14 +1,13 @@
 import type { FsckReport } from "../fsck/fsck.ts";
 import { closeLogSession } from "../log/segment/log-session.ts";
 import { knownOptions } from "./shared/known-options.ts";
-import { openContext } from "./shared/lazy-log.ts";
+import { tableAtPoint } from "./shared/open-point.ts";
 import { fsckKeys } from "./shared/option-keys.ts";
 import type { FsckOptions } from "./shared/options.ts";
-import { splitTableUri } from "./shared/table-uri.ts";
 
 /**
  * Checks a table against the protocol, even if it cannot be opened. A suffix `@v12` of the URI checks that
- * version's files. Only reads.
+ * version's files, and `@name` a pin. Only reads.
  *
  * @throws `NOT_A_TABLE`, `INVALID_URI`, and the errors of the store; problems of the table are in the report
  *
@@ -26,11 +25,12 @@ export async function fsck(uri: string, options: FsckOptions = {}): Promise<Fsck
     options,
     fsckKeys,
   );
-  const split = splitTableUri(uri);
-  const suffix = split.point !== undefined && "version" in split.point ? split.point.version : undefined;
+  const [{ context, point }, { fsck: fsckTable }] = await Promise.all([
+    tableAtPoint(uri, contextOptions),
+    import("../fsck/fsck.ts"),
+  ]);
+  const suffix = point !== undefined && "version" in point ? point.version : undefined;
   const checkedVersion = version ?? suffix;
-  const { fsck: fsckTable } = await import("../fsck/fsck.ts");
-  const context = await openContext(split.uri, contextOptions);
   try {
     return await fsckTable(context, {
       version: checkedVersion,

@@ -3,10 +3,11 @@ import type { TableBinding } from "../query/query.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { openTable } from "./open-table.ts";
 import { knownOptions, type OptionKeys } from "./shared/known-options.ts";
+import { openPoint } from "./shared/open-point.ts";
 import { openKeys } from "./shared/option-keys.ts";
 import type { OpenOptions } from "./shared/options.ts";
 import { Snapshot } from "./shared/snapshot.ts";
-import { parseTravelPoint, requireOptions, requireText } from "./shared/table-uri.ts";
+import { requireOptions, requireText } from "./shared/table-uri.ts";
 import { Table } from "./table.ts";
 
 /** A table of a query: an open table, one of its versions, or a URI with or without `@v12`. */
@@ -31,7 +32,7 @@ const queryKeys = {
 
 /**
  * Runs one SELECT over tables, each at any of its versions. The SQL selects a version by `VERSION AS OF n`,
- * `TIMESTAMP AS OF '…'` or `AT (VERSION => n)`.
+ * `TIMESTAMP AS OF '…'` or `AT (VERSION => n)`, and a pin by its name in place of `n`, in quotes.
  *
  * The SQL can read those tables and nothing else.
  *
@@ -83,7 +84,7 @@ function binding(name: string, table: QueryTable, open: OpenOptions): TableBindi
         { name },
       );
     }
-    return (await target.at("version" in point ? point.version : parseTravelPoint(point.timestamp))).log;
+    return openPoint(target.snapshot().log.context, point);
   };
 }
 

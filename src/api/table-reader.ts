@@ -8,6 +8,7 @@ import type { ChangePoint } from "../operations/changes/changes.ts";
 import type { VersionDiff } from "../operations/diff.ts";
 import type { HistoryEntry } from "../operations/history.ts";
 import type { TailBatch, TailOptions as TailStartOptions } from "../operations/tail/tail.ts";
+import type { Pin } from "../pins/pin-record.ts";
 import type { Profile } from "../quality/profile/profile.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { handOver } from "../util/hand-over.ts";
@@ -48,6 +49,14 @@ export abstract class TableReader {
    */
   get pinned(): boolean {
     return this.#state.pinned;
+  }
+
+  /**
+   * The pin that was opened (`path@name`); `undefined` for a table or one of its versions. The rows, schema and
+   * properties are those of the pin's `version`; as a table of its own, the pin has only the version 0.
+   */
+  get pin(): Pin | undefined {
+    return this.#state.pin;
   }
 
   /**
@@ -154,7 +163,13 @@ export abstract class TableReader {
   async history(options: HistoryOptions = {}): Promise<HistoryEntry[]> {
     const known = knownOptions("history", options, keys.historyKeys);
     if (known.limit !== undefined) checkedLimit(known.limit);
-    return readHistory(this.#state.log.context, known);
+    const { context, metadata } = this.#state.log;
+    const [entries, { pinsByVersion }] = await Promise.all([
+      readHistory(context, known),
+      import("../pins/list-pins.ts"),
+    ]);
+    const pins = await pinsByVersion(context, metadata.id, known);
+    return entries.map((entry) => ({ ...entry, pins: pins.get(entry.version) }));
   }
 
   /**

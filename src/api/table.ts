@@ -5,6 +5,7 @@ import type { CloneResult } from "../operations/clone.ts";
 import type { GenerateMode, GenerateOptions, GenerateResult } from "../operations/generate.ts";
 import type { OptimizeOptions, OptimizeResult } from "../operations/optimize.ts";
 import type { RestoreOptions, RestoreResult } from "../operations/restore.ts";
+import type { Pin } from "../pins/pin-record.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import type { StatementResult, StatementTable } from "../statements/contract.ts";
 import { type BatchName, quarantinedName } from "../table/idempotence/application-ids.ts";
@@ -16,6 +17,7 @@ import type { RewriteResult } from "../write/rewrite/rewrite-plan.ts";
 import { TableFingerprints } from "./groups/table-fingerprints.ts";
 import { TableLog } from "./groups/table-log.ts";
 import { TableMetrics } from "./groups/table-metrics.ts";
+import { TablePins } from "./groups/table-pins.ts";
 import { TableQuarantine } from "./groups/table-quarantine.ts";
 import { TableRejections } from "./groups/table-rejections.ts";
 import { TableStaging } from "./groups/table-staging.ts";
@@ -51,6 +53,8 @@ import { type SinkOptions, TableSink } from "./table-sink.ts";
 interface OpenedWith {
   /** Whether the caller named a version. */
   readonly pinned?: boolean | undefined;
+  /** The pin, if the caller named one. */
+  readonly pin?: Pin | undefined;
   /** Maintenance of the log after the table's creation. */
   readonly maintenance?: WriteOutcome["maintenance"];
   /** Why the created table could not be read back. */
@@ -79,6 +83,8 @@ export class Table extends TableReader implements AsyncDisposable {
   readonly metrics: TableMetrics;
   /** Fingerprints of the table's versions: record, list. */
   readonly fingerprints: TableFingerprints;
+  /** Versions that names keep, whatever a vacuum deletes: add, list, open, remove, check. */
+  readonly pins: TablePins;
   readonly #state: TableState;
 
   private constructor(state: TableState) {
@@ -91,11 +97,12 @@ export class Table extends TableReader implements AsyncDisposable {
     this.suite = TableSuite.of(state);
     this.metrics = TableMetrics.of(state);
     this.fingerprints = TableFingerprints.of(state);
+    this.pins = TablePins.of(state);
   }
 
   /** @internal Made by `openTable` and `createTable`, which hands over the maintenance after its commit. */
-  static of(log: LogSnapshot, { pinned = false, maintenance, unread }: OpenedWith = {}): Table {
-    const state = new TableState(log, pinned);
+  static of(log: LogSnapshot, { pinned, pin, maintenance, unread }: OpenedWith = {}): Table {
+    const state = new TableState(log, { pinned, pin });
     state.maintenance.add(maintenance);
     if (unread !== undefined) state.unread(log.version, unread.cause);
     return new Table(state);

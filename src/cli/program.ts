@@ -14,6 +14,7 @@ import { addFsck } from "./commands/maintenance/fsck.ts";
 import { addVacuum } from "./commands/maintenance/vacuum.ts";
 import { addMetrics } from "./commands/metrics.ts";
 import { addOptimize } from "./commands/optimize.ts";
+import { addPin } from "./commands/pin.ts";
 import { addProfile, addSuggest } from "./commands/profile.ts";
 import { addQuarantine } from "./commands/quarantine.ts";
 import { addQuery } from "./commands/query.ts";
@@ -40,6 +41,8 @@ export function buildProgram(): Command {
   const program = new Command("varve")
     .description("Versioned tables in the open Delta Lake format: append, test, time travel.")
     .version(packageVersion())
+    // Commands have a --version of their own.
+    .enablePositionalOptions()
     .showHelpAfterError("Try --help for options and examples.")
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: printError, outputError: printFailure })
@@ -57,14 +60,15 @@ const groups: readonly (readonly [string, readonly ((program: Command) => void)[
   ["Write rows:", [addCreate, addAppend, addOverwrite, addDelete, addUpdate, addMerge, addSql]],
   ["Read rows:", [addShow, addQuery, addDiff, addChanges, addTail, addPointInTime]],
   ["Look at a table:", [addHistory, addDescribe, addSchema, addMetrics, addFingerprint, addVerify, addFsck]],
-  ["Look after a table:", [addAlter, addRestore, addOptimize, addVacuum]],
+  ["Look after a table:", [addAlter, addRestore, addOptimize, addVacuum, addPin]],
   ["Make tables of others:", [addClone, addConvert, addGenerate]],
   ["Test rows:", [addCheck, addSuite, addProfile, addSuggest]],
   ["Rows that are not in the table:", [addStage, addStaged, addQuarantine, addRejections]],
 ];
 
 const examples = `
-A table is a folder or an s3:// prefix; add @v12 or @2024-06-01T00:00:00Z to select a version.
+A table is a folder or an s3:// prefix; add @v12 or @2024-06-01T00:00:00Z to select a version,
+or @NAME to select a pin.
 
 Examples:
   $ varve create ./flights --from january.parquet

@@ -44,6 +44,8 @@ export interface HistoryEntry {
    * If not, why.
    */
   readonly readable: { readonly ok: true } | { readonly ok: false; readonly reason: string };
+  /** Names of the pins that keep the version, oldest first; absent if there are none. */
+  readonly pins?: readonly string[] | undefined;
 }
 
 export interface HistoryOptions {

@@ -2,8 +2,11 @@ import { VarveError } from "../errors.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { type SqlToken, sqlTokens } from "./sql-tokens.ts";
 
-/** A point of a table's history: a version, or a time as written by the caller. */
-export type TravelPoint = { readonly version: number } | { readonly timestamp: string };
+/** A point of a table's history: a version, a time as written by the caller, or the name of a pin. */
+export type TravelPoint =
+  | { readonly version: number }
+  | { readonly timestamp: string }
+  | { readonly pin: string };
 
 /** A table named in a query at a point of its history; `view` is its name in the rewritten SQL. */
 export interface TravelReference {
@@ -35,9 +38,9 @@ interface Edit {
 /**
  * Replaces `name VERSION AS OF n`, `name TIMESTAMP AS OF '…'` (Delta's syntax, with an optional FOR,
  * SYSTEM_VERSION or SYSTEM_TIME) and `name AT (VERSION => n)`, `name AT (TIMESTAMP => '…')` (DuckDB's) by
- * quoted view names such as `"name@v3"`.
+ * quoted view names such as `"name@v3"`. A version in quotes that is not a number is the name of a pin.
  *
- * @throws `SQL_FAILED` for a clause whose version is not a whole number
+ * @throws `SQL_FAILED` for a clause whose version is neither a whole number nor in quotes
  */
 export function rewriteTravelSql(text: string): TravelSql {
   const tokens = sqlTokens(text);
@@ -62,8 +65,11 @@ export function rewriteTravelSql(text: string): TravelSql {
   };
 }
 
-/** The name of the view of `table` at a point: `table@v3` or `table@2024-06-01T00:00:00Z`. */
+/** The name of the view of `table` at a point: `table@v3`, `table@2024-06-01T00:00:00Z` or `table@name`. */
 function viewName(table: string, travelPoint: TravelPoint): string {
+  // The case of letters tells pins apart, and views not.
+  if ("pin" in travelPoint)
+    return `${table}@${travelPoint.pin.replace(/[A-Z]/g, (letter) => `^${letter.toLowerCase()}`)}`;
   return "version" in travelPoint ? `${table}@v${travelPoint.version}` : `${table}@${travelPoint.timestamp}`;
 }
 
@@ -106,9 +112,10 @@ function point(token: SqlToken | undefined, versioned: boolean): TravelPoint {
   }
   const version = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(version)) return { version };
+  if (token?.kind === "string" && text !== "" && !/^\d+$/.test(text)) return { pin: text };
   throw new VarveError(
     "SQL_FAILED",
-    `VERSION AS OF takes a non-negative integer, not ${text || "the end of the text"}.`,
+    `VERSION AS OF takes a non-negative integer, or the name of a pin in quotes, not ${text || "the end of the text"}.`,
     {
       position: token?.start,
     },

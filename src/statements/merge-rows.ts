@@ -16,7 +16,7 @@ import type {
 } from "../operations/merge/merge-request.ts";
 import { mergeRows as merge } from "../operations/merge/merge-rows.ts";
 import { foldName } from "../schema/schema-json.ts";
-import { quoteSparkName } from "../sql/sql-text.ts";
+import { quoteSparkName, quoteText } from "../sql/sql-text.ts";
 import type { WriteSource } from "../write/plan/write-source.ts";
 import { afterCompaction, type StatementContext, type StatementResult, tableText } from "./contract.ts";
 import { querySource } from "./query-tables.ts";
@@ -106,6 +106,7 @@ function sourceOf({ source, common }: MergeStatement, context: StatementContext)
 function selected({ table, point }: TableReference): string {
   const name = table.kind === "bound" ? quoteSparkName(table.name) : tableText(table);
   if (point === undefined) return name;
+  if ("pin" in point) return `${name} VERSION AS OF ${quoteText(point.pin)}`;
   return "version" in point
     ? `${name} VERSION AS OF ${point.version}`
     : `${name} TIMESTAMP AS OF '${point.timestamp}'`;

@@ -11,7 +11,7 @@ import { childUri } from "./open-store.ts";
 export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
   const base = `${checkPath(folder)}/`;
   const pathOf = (path: string): string => base + checkPath(path);
-  const { localPath, flushFile, deleteMany } = store;
+  const { localPath, flushFile, deleteMany, copyFrom, linkFrom } = store;
   return {
     uri: childUri(store.uri, folder),
     identity: store.identity === undefined ? undefined : childUri(store.identity, folder),
@@ -33,6 +33,14 @@ export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
     },
     put: async (path, bytes, options) => await store.put(pathOf(path), bytes, options),
     putFile: async (path, localFile, options) => await store.putFile(pathOf(path), localFile, options),
+    copyFrom:
+      copyFrom === undefined
+        ? undefined
+        : (source, from, to, options) => copyFrom(source, from, pathOf(to), options),
+    linkFrom:
+      linkFrom === undefined
+        ? undefined
+        : (source, from, to, options) => linkFrom(source, from, pathOf(to), options),
     putIfAbsent: async (path, bytes, options) => await store.putIfAbsent(pathOf(path), bytes, options),
     delete: async (path, options) => await store.delete(pathOf(path), options),
     deleteMany:

@@ -45,6 +45,13 @@ export interface VacuumRequest extends VacuumSettings {
   readonly inventory?: WriteSource | undefined;
 }
 
+/** A version that pins keep. */
+export interface PinnedVersion {
+  readonly version: number;
+  /** Names of the pins, oldest first. */
+  readonly pins: readonly string[];
+}
+
 /** What a vacuum deletes. */
 export interface VacuumPlan {
   /** The newest version, which keeps all of its files. */
@@ -56,6 +63,8 @@ export interface VacuumPlan {
   readonly before: Date;
   /** Versions that can be read now, and cannot without the files. */
   readonly unreadableVersions: readonly VersionRange[];
+  /** Those of them that pins keep: they stay readable as `path@name`. */
+  readonly pinnedVersions: readonly PinnedVersion[];
   /** Versions whose changes can be read now from change files, and cannot without the files. */
   readonly unreadableChanges: readonly VersionRange[];
   /** Shallow clones that are not found where the table's records say, for which files stay. */

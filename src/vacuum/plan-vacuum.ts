@@ -3,6 +3,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import type { LogListing } from "../log/segment/listing.ts";
 import { listWhole } from "../log/snapshot/open-log.ts";
 import { fileTimes } from "../log/snapshot/time-travel.ts";
+import { pinsByVersion } from "../pins/list-pins.ts";
 import { requireWritable } from "../protocol/obstacles.ts";
 import { propertyKey, propertyOf } from "../protocol/properties.ts";
 import type { ObjectInfo } from "../storage/contract/object-store.ts";
@@ -20,7 +21,7 @@ import {
   removedFiles,
 } from "./candidates.ts";
 import { type CloneFiles, cloneFiles, mayNeed } from "./clone-files.ts";
-import type { UnreachableClone, VacuumPlan, VacuumRequest, VacuumWork } from "./contract.ts";
+import type { PinnedVersion, UnreachableClone, VacuumPlan, VacuumRequest, VacuumWork } from "./contract.ts";
 import { type FileFate, FileHistory } from "./file-history.ts";
 import { forgottenClones } from "./forgotten-clones.ts";
 import { readLastVacuum } from "./last-vacuum-info.ts";
@@ -121,12 +122,12 @@ function keepForClones(
 
 /** What cannot be read without the deleted files. */
 async function lossesOf(
-  { context, version }: LogSnapshot,
+  { context, version, metadata }: LogSnapshot,
   history: FileHistory | undefined,
   deleted: ReadonlyMap<string, ObjectInfo>,
   { mode, inventory, signal }: VacuumRequest,
-): Promise<Pick<VacuumPlan, "unreadableVersions" | "unreadableChanges">> {
-  if (history === undefined) return { unreadableVersions: [], unreadableChanges: [] };
+): Promise<Pick<VacuumPlan, "unreadableVersions" | "pinnedVersions" | "unreadableChanges">> {
+  if (history === undefined) return { unreadableVersions: [], pinnedVersions: [], unreadableChanges: [] };
   const isDeleted = (key: string) => deleted.has(key);
   // Only a full vacuum has seen every file that exists.
   if (mode === "lite" || inventory !== undefined)
@@ -136,7 +137,12 @@ async function lossesOf(
     unreadableVersions.every(({ to }) => to < version),
     "a vacuum would delete a file of the newest version",
   );
-  return { unreadableVersions, unreadableChanges: history.changesNeeding(isDeleted) };
+  const pinnedVersions: PinnedVersion[] = [];
+  for (const [version, pins] of await pinsByVersion(context, metadata.id, { signal }))
+    if (unreadableVersions.some(({ from, to }) => from <= version && version <= to))
+      pinnedVersions.push({ version, pins });
+  pinnedVersions.sort((a, b) => a.version - b.version);
+  return { unreadableVersions, pinnedVersions, unreadableChanges: history.changesNeeding(isDeleted) };
 }
 
 /** PROTOCOL.md "VACUUM Protocol Check": both protocols are checked before anything else. */

@@ -25,7 +25,7 @@ export interface KilledOperation {
   readonly prepare?: (table: Table, folder: string) => Promise<unknown>;
   readonly run: (table: Table, folder: string) => Promise<unknown>;
   /** The folder of the table that it makes or changes; default: that of the table itself. */
-  readonly target?: "copy" | "files";
+  readonly target?: "copy" | "files" | "t/_pins/kept";
 }
 
 const feed = { "delta.enableChangeDataFeed": "true", "delta.enableRowTracking": "true" };
@@ -97,6 +97,11 @@ export const operations: Readonly<Record<string, KilledOperation>> = {
       await rm(join(folder, "files", "_delta_log"), { recursive: true });
     },
     run: (_, folder) => convertTable(join(folder, "files")),
+  },
+  "a pin": {
+    properties: vectors,
+    target: "t/_pins/kept",
+    run: (table) => table.pins.add("kept", { version: 2 }),
   },
   "a list of files for other engines": {
     prepare: async (table) => {

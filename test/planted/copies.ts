@@ -2,8 +2,9 @@ import type { Mistake } from "./mistake.ts";
 
 const converting = "operations/convert.test.ts";
 const cloning = "operations/clone.test.ts";
+const pinning = "pins/pins.test.ts";
 
-/** Mistakes in clones and conversions. */
+/** Mistakes in clones, pins and conversions. */
 export const copiesMistakes: readonly Mistake[] = [
   {
     what: "A clone is not recorded with the table whose files it reads.",
@@ -33,7 +34,7 @@ export const copiesMistakes: readonly Mistake[] = [
   {
     what: "A deep clone copies again what an interrupted one has copied.",
     file: "deep-files.ts",
-    find: "if (earlier?.size === info.size) return target;",
+    find: "if (earlier?.size === info.size && (!this.#asPin || earlier.modified >= info.modified)) return;",
     replace: "",
     test: cloning,
     name: "replaces a table as a new version of it, deep: true",
@@ -85,5 +86,53 @@ export const copiesMistakes: readonly Mistake[] = [
     replace: "return modified < createdTime - createdTime * patience;",
     test: "vacuum/vacuum-clones.test.ts",
     name: "keeps what a clone may need that is not found in its place",
+  },
+  {
+    what: "A pin names the files of its table instead of having its own.",
+    file: "pins/add-pin.ts",
+    find: "commitPin(source, target, pin, placed.adds, options.signal)",
+    replace: "commitPin(source, target, pin, files, options.signal)",
+    test: pinning,
+    name: "of a shallow clone has files of its own",
+  },
+  {
+    what: "A pin gives its rows new row ids.",
+    file: "deep-files.ts",
+    find: "...(this.#asPin ? { baseRowId, defaultRowCommitVersion } : {}),",
+    replace: "",
+    test: pinning,
+    name: "outlives a vacuum without retention",
+  },
+  {
+    what: "A name that keeps another version is taken for the same pin.",
+    file: "pins/add-pin.ts",
+    find: "if (pin.version === version && pin.tableId === metadata.id)",
+    replace: "if (pin.tableId === metadata.id)",
+    test: pinning,
+    name: "of another version is refused",
+  },
+  {
+    what: "Pins that expire are removed by a clock that is behind.",
+    file: "pins/remove-pin.ts",
+    find: "pins.find(({ created }) => created.getTime() > now)",
+    replace: "pins.find(({ created }) => created.getTime() < 0)",
+    test: pinning,
+    name: "not by a clock that is behind",
+  },
+  {
+    what: "A check of pins does not look at sizes.",
+    file: "pins/check-pins.ts",
+    find: "const isSound = file.isData ? size === file.size : size >= file.size;",
+    replace: "const isSound = size >= 0;",
+    test: pinning,
+    name: "finds files that are lost or damaged",
+  },
+  {
+    what: "SQL takes pins whose names differ in case for one.",
+    file: "time-travel-sql.ts",
+    find: "(letter) => `^${letter.toLowerCase()}`",
+    replace: "(letter) => letter",
+    test: pinning,
+    name: "is read by SQL under its name",
   },
 ];

@@ -6,11 +6,12 @@ import type { PublishResult } from "../../staging/publish-staged.ts";
 import type { StagedBatch } from "../../staging/staged-batch.ts";
 import { defined } from "../../util/defined.ts";
 import { knownOptions } from "../shared/known-options.ts";
+import { openPoint } from "../shared/open-point.ts";
 import { stagedSqlKeys } from "../shared/option-keys.ts";
 import type { StagedSqlOptions } from "../shared/options.ts";
 import { Snapshot } from "../shared/snapshot.ts";
 import { type AuditOptions, auditKeys, type PublishOptions } from "../shared/table-options.ts";
-import { parseTravelPoint, requireText } from "../shared/table-uri.ts";
+import { requireText } from "../shared/table-uri.ts";
 import { toPublishOptions } from "../shared/write-options.ts";
 
 /** What a staged batch needs from its table. */
@@ -104,9 +105,8 @@ export class StagedRows {
   async sql(text: string, options: StagedSqlOptions = {}): Promise<QueryResult> {
     requireText(text, "A query", "sql");
     const { exportFolder } = knownOptions("StagedRows.sql", options, stagedSqlKeys);
-    const [{ prepareQuery }, { openLog }, { stagedSnapshot }] = await Promise.all([
+    const [{ prepareQuery }, { stagedSnapshot }] = await Promise.all([
       import("../../query/query.ts"),
-      import("../../log/snapshot/open-log.ts"),
       import("../../staging/staged-batch.ts"),
     ]);
     const newest = await this.#host.newest();
@@ -115,10 +115,7 @@ export class StagedRows {
       sql: text,
       tables: {
         staged: async () => stagedSnapshot(context, this.#batch),
-        t: async (point) =>
-          point === undefined
-            ? newest
-            : openLog(context, "version" in point ? point : parseTravelPoint(point.timestamp)),
+        t: async (point) => (point === undefined ? newest : openPoint(context, point)),
       },
       exportFolder,
     });

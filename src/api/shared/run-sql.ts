@@ -4,6 +4,7 @@ import type { QueryResult } from "../../query/query-result.ts";
 import type { StatementResult, StatementTable } from "../../statements/contract.ts";
 import { knownOptions, type OptionKeys } from "./known-options.ts";
 import { openContext, openLog } from "./lazy-log.ts";
+import { tableAtPoint } from "./open-point.ts";
 import { contextKeys } from "./option-keys.ts";
 import type { ContextOptions } from "./options.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -142,9 +143,9 @@ async function openedTable(
 ): Promise<StatementTable> {
   if (table instanceof Snapshot) return readOnly(name, table);
   if (typeof table === "string") {
-    const { uri, point } = splitTableUri(table);
-    const log = await openLog(await openContext(uri, options), point ?? {});
-    const state = new TableState(log, point !== undefined);
+    const { context, point, pin } = await tableAtPoint(table, options);
+    const log = await openLog(context, pin === undefined ? (point ?? {}) : { version: 0 });
+    const state = new TableState(log, { pinned: point !== undefined || pin !== undefined, pin });
     opened.push(state);
     return statementTable(state);
   }

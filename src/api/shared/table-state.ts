@@ -1,14 +1,25 @@
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import { closeLogSession } from "../../log/segment/log-session.ts";
+import type { Pin } from "../../pins/pin-record.ts";
 import type { WriteOutcome } from "../../write/plan/write-options.ts";
 import { refreshLog } from "./lazy-log.ts";
 import { Maintenance } from "./maintenance.ts";
+
+/** Where in its history a table was opened. */
+interface OpenedAt {
+  /** Whether the caller named a version. */
+  readonly pinned?: boolean | undefined;
+  /** The pin, if the caller named one. */
+  readonly pin?: Pin | undefined;
+}
 
 /** State that an open table shares with its groups of verbs: the newest version that it has seen. */
 export class TableState {
   /** Whether the table was opened at a version that the caller named; reads stay there until a refresh. */
   readonly pinned: boolean;
+  /** The pin that was opened. */
+  readonly pin: Pin | undefined;
   /**
    * The log's maintenance after the last writes. A write waits for that of the previous write, never for its
    * own.
@@ -18,9 +29,10 @@ export class TableState {
   /** A commit of this table could not be read back yet. */
   #behind = false;
 
-  constructor(log: LogSnapshot, pinned: boolean) {
+  constructor(log: LogSnapshot, { pinned = false, pin }: OpenedAt = {}) {
     this.#log = log;
     this.pinned = pinned;
+    this.pin = pin;
   }
 
   /** The version that was opened, or the newest one that was written or refreshed to. */
@@ -36,6 +48,7 @@ export class TableState {
 
   /** Reads the commits that are newer than {@link TableState.log}. */
   async refresh(): Promise<LogSnapshot> {
+    if (this.pin !== undefined) return this.#log;
     this.#log = await refreshLog(this.#log);
     this.#behind = false;
     return this.#log;
@@ -48,6 +61,12 @@ export class TableState {
    * @throws `INVALID_ARGUMENT` for a pinned table
    */
   async writable(): Promise<LogSnapshot> {
+    if (this.pin !== undefined)
+      throw new VarveError(
+        "INVALID_ARGUMENT",
+        `This table was opened at the pin ${this.pin.name} (version ${this.pin.version}), which cannot be changed. To write, open it without the pin.`,
+        { name: this.pin.name, version: this.pin.version },
+      );
     if (this.pinned) {
       throw new VarveError(
         "INVALID_ARGUMENT",

@@ -51,7 +51,7 @@ async function history(uri: string, flags: HistoryFlags): Promise<void> {
   });
   if (flags.format !== "table")
     return printRecords(entries.map(plain), { ...flags, fields: Object.keys(plainFields) });
-  await printRecords(withoutEmpty(entries.map(summary), ["batch", "message", "unreadable"]), {
+  await printRecords(withoutEmpty(entries.map(summary), ["batch", "message", "pins", "unreadable"]), {
     ...flags,
     kept: ["version", "timestamp"],
   });
@@ -114,6 +114,7 @@ function summary(entry: HistoryEntry): Record<string, unknown> {
     rows: rowsText(entry),
     files: `+${entry.filesAdded ?? 0} -${entry.filesRemoved ?? 0}`,
     tests: gateSummary(entry),
+    pins: entry.pins?.join(", ") ?? "",
     unreadable: entry.readable.ok ? "" : entry.readable.reason,
   };
 }
@@ -158,6 +159,7 @@ const plainFields: Readonly<Record<keyof HistoryEntry, null>> = {
   operationMetrics: null,
   gate: null,
   readable: null,
+  pins: null,
   engineInfo: null,
 };
 

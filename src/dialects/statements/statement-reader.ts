@@ -3,7 +3,7 @@ import type { DeltaType } from "../../schema/types.ts";
 import { isToken, TokenReader } from "../spark/token-reader.ts";
 import { type SparkToken, scan } from "../spark/tokenize.ts";
 import { readType } from "../spark/type-syntax.ts";
-import type { SqlSlice, StatementPoint, TableName, TableReference } from "./syntax.ts";
+import type { HistoryPoint, SqlSlice, StatementPoint, TableName, TableReference } from "./syntax.ts";
 
 /** Longest text of statements that is read, in UTF-16 units. */
 const maxStatementsLength = 4_000_000;
@@ -219,7 +219,7 @@ export class StatementReader extends TokenReader {
   }
 
   /** `VERSION AS OF 3` or `TIMESTAMP AS OF '…'`. */
-  point(): StatementPoint {
+  point(): HistoryPoint {
     if (this.take("version") || this.take("system_version")) {
       this.expect("as", "of");
       if (this.peek().kind !== "text") return { version: this.integer("a version") };
@@ -242,7 +242,16 @@ export class StatementReader extends TokenReader {
     }
     const words = ["version", "system_version", "timestamp", "system_time"];
     if (words.some((word) => this.isNext("for", word))) this.advance();
-    return words.some((word) => this.isNext(word, "as", "of")) ? this.point() : undefined;
+    if (!words.some((word) => this.isNext(word, "as", "of"))) return undefined;
+    return this.#pinOf() ?? this.point();
+  }
+
+  /** `VERSION AS OF 'name'`. */
+  #pinOf(): StatementPoint | undefined {
+    const { kind, value } = this.peek(3);
+    if (!this.isNext("version") || kind !== "text" || /^\d*$/.test(value)) return undefined;
+    for (let token = 0; token < 4; token++) this.advance();
+    return { pin: value };
   }
 }
 

@@ -12,7 +12,10 @@ export type TableName =
   | { readonly kind: "path"; readonly format: string; readonly path: string; readonly start: number };
 
 /** A version, or a time as it was written. */
-export type StatementPoint = { readonly version: number } | { readonly timestamp: string };
+export type HistoryPoint = { readonly version: number } | { readonly timestamp: string };
+
+/** A {@link HistoryPoint}, or the name of a pin as it was written. */
+export type StatementPoint = HistoryPoint | { readonly pin: string };
 
 /** A table as a statement names it. */
 export interface TableReference {
@@ -191,7 +194,7 @@ export interface VacuumStatement {
 export interface RestoreStatement {
   readonly kind: "RESTORE TABLE";
   readonly target: TableReference;
-  readonly to: StatementPoint;
+  readonly to: HistoryPoint;
 }
 
 export interface CloneStatement {

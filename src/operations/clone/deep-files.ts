@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { VarveError } from "../../errors.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import type { AddAction, DeletionVectorDescriptor } from "../../protocol/actions.ts";
 import { deletionVectorPlace } from "../../protocol/deletion-vector.ts";
@@ -12,7 +12,7 @@ import { throwIfCancelled } from "../../util/cancel.ts";
 import { mapBounded } from "../../util/concurrency.ts";
 import { sumOf } from "../../util/sum.ts";
 
-/** How much of a deep clone is copied. */
+/** How many files of a version were placed where another table reads them. */
 export interface CloneProgress {
   readonly files: number;
   readonly totalFiles: number;
@@ -20,11 +20,25 @@ export interface CloneProgress {
   readonly totalBytes: number;
 }
 
-/** Files of a version in the place where a clone reads them. */
+/** Files of a version in the place where another table reads them. */
 export interface PlacedFiles {
   readonly adds: AddAction[];
   readonly filesCopied: number;
   readonly bytesCopied: number;
+  /** Files that got a second name there, which costs no bytes; absent where none was to be linked. */
+  readonly filesLinked?: number | undefined;
+  readonly bytesLinked?: number | undefined;
+}
+
+/** How files are placed. */
+export interface PlacingOptions {
+  /**
+   * Keep paths and row ids, and link files where the store can, as for a pin; default: names that follow from what was
+   * copied, and no row ids, as for a clone.
+   */
+  readonly asPin?: boolean | undefined;
+  readonly onProgress?: ((progress: CloneProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const copiesUnderWay = 8;
@@ -41,51 +55,53 @@ export async function copyFiles(
   source: LogSnapshot,
   context: TableContext,
   files: readonly AddAction[],
-  {
-    onProgress,
-    signal,
-  }: {
-    readonly onProgress?: ((progress: CloneProgress) => void) | undefined;
-    readonly signal?: AbortSignal | undefined;
-  },
+  { asPin = false, onProgress, signal }: PlacingOptions,
 ): Promise<PlacedFiles> {
-  const copier = new Copier(source, context, signal);
+  const copier = new Copier(source, context, { asPin, signal });
   const totals = { totalFiles: files.length, totalBytes: sumOf(files, ({ size }) => size) };
   let [done, bytes] = [0, 0];
   const adds = await mapBounded(files, copiesUnderWay, async (file) => {
     throwIfCancelled(signal, "copying files");
-    const copy = await copier.copied(file);
+    const copy = await copier.place(file);
     [done, bytes] = [done + 1, bytes + file.size];
     onProgress?.({ files: done, bytes, ...totals });
     return copy;
   });
-  return { adds, filesCopied: copier.files, bytesCopied: copier.bytes };
+  const { copied, linked } = copier;
+  const placed = { adds, filesCopied: copied.files, bytesCopied: copied.bytes };
+  return asPin ? { ...placed, filesLinked: linked.files, bytesLinked: linked.bytes } : placed;
 }
 
 class Copier {
-  /** Data files that were copied, and bytes of all that was. */
-  files = 0;
-  bytes = 0;
+  readonly copied = { files: 0, bytes: 0 };
+  readonly linked = { files: 0, bytes: 0 };
   readonly #paths: LogPaths;
   readonly #source: LogSnapshot;
   readonly #target: ObjectStore;
+  readonly #asPin: boolean;
   readonly #signal: AbortSignal | undefined;
   /** One file may hold the vectors of many. */
-  readonly #vectors = new Map<string, Promise<string>>();
+  readonly #vectors = new Map<string, Promise<string | undefined>>();
 
-  constructor(source: LogSnapshot, { store }: TableContext, signal: AbortSignal | undefined) {
+  constructor(
+    source: LogSnapshot,
+    { store }: TableContext,
+    { asPin, signal }: { readonly asPin: boolean; readonly signal: AbortSignal | undefined },
+  ) {
     this.#paths = new LogPaths(source.context);
     this.#source = source;
     this.#target = store;
+    this.#asPin = asPin;
     this.#signal = signal;
   }
 
-  async copied(add: AddAction): Promise<AddAction> {
-    const { baseRowId: _, defaultRowCommitVersion: __, ...file } = add;
+  async place(add: AddAction): Promise<AddAction> {
+    const { baseRowId, defaultRowCommitVersion, ...file } = add;
     const { deletionVector } = file;
-    const path = await this.#copy(add.path, (digest) => dataPath(add, digest));
+    const path = await this.#place(add.path, (digest) => dataPath(add, digest));
     return {
       ...file,
+      ...(this.#asPin ? { baseRowId, defaultRowCommitVersion } : {}),
       path: encodeLogPath(path),
       dataChange: true,
       deletionVector: deletionVector === undefined ? undefined : await this.#vector(deletionVector),
@@ -95,15 +111,16 @@ class Copier {
   async #vector(vector: DeletionVectorDescriptor): Promise<DeletionVectorDescriptor> {
     const place = deletionVectorPlace(vector);
     if (place.kind === "inline") return vector;
-    const copying = this.#vectors.get(place.path) ?? this.#copyVectors(place.path);
-    this.#vectors.set(place.path, copying);
-    return { ...vector, storageType: "u", pathOrInlineDv: await copying };
+    const placing = this.#vectors.get(place.path) ?? this.#placeVectors(place.path);
+    this.#vectors.set(place.path, placing);
+    const id = await placing;
+    return id === undefined ? vector : { ...vector, storageType: "u", pathOrInlineDv: id };
   }
 
-  /** Copies a file of vectors; returns its id as descriptors have it. */
-  async #copyVectors(logPath: string): Promise<string> {
-    let id = "";
-    await this.#copy(logPath, (digest) => {
+  /** Places a file of vectors; returns its id as descriptors have it, `undefined` if it is the one it had. */
+  async #placeVectors(logPath: string): Promise<string | undefined> {
+    let id: string | undefined;
+    await this.#place(logPath, (digest) => {
       const place = vectorFilePlace(uuidOf(digest));
       id = place.id;
       return place.path;
@@ -111,28 +128,55 @@ class Copier {
     return id;
   }
 
-  async #copy(logPath: string, nameOf: (digest: string) => string): Promise<string> {
+  async #place(logPath: string, nameOf: (digest: string) => string): Promise<string> {
     const { store, path } = await this.#paths.resolve(logPath);
     const info = await store.head(path, { signal: this.#signal });
     if (info === undefined) throw this.#missing(logPath);
-    const target = nameOf(digestOf(store, info));
-    const earlier = await this.#target.head(target, { signal: this.#signal });
-    if (earlier?.size === info.size) return target;
-    await copyBetween({ store, info }, { store: this.#target, path: target }, this.#signal);
-    this.files++;
-    this.bytes += info.size;
+    const isKept = this.#asPin && isOwnFile(logPath);
+    const target = isKept ? path : nameOf(digestOf(store, info));
+    try {
+      await this.#bring(store, info, target);
+    } catch (error) {
+      // A vacuum may delete it between two requests.
+      throw isVarveError(error, "OBJECT_NOT_FOUND") ? this.#missing(logPath, error) : error;
+    }
     return target;
   }
 
-  #missing(path: string): VarveError {
+  async #bring(store: ObjectStore, info: ObjectInfo, target: string): Promise<void> {
+    const signal = this.#signal;
+    if (this.#asPin && (await this.#target.linkFrom?.(store, info, target, { signal })) === true)
+      return count(this.linked, info);
+    const earlier = await this.#target.head(target, { signal });
+    // A kept name says nothing about the content: a copy that is older than the file is one of another file.
+    if (earlier?.size === info.size && (!this.#asPin || earlier.modified >= info.modified)) return;
+    await copyBetween({ store, info }, { store: this.#target, path: target }, signal);
+    count(this.copied, info);
+  }
+
+  #missing(path: string, cause?: unknown): VarveError {
     const { version, context } = this.#source;
     const { uri } = context.store;
+    const [verb, nothing] = this.#asPin ? ["pinned", "No pin was made"] : ["cloned", "No table was made"];
+    const action = this.#asPin ? "Pin" : "Clone";
     return new VarveError(
       "DATA_FILE_MISSING",
-      `Version ${version} of ${uri} cannot be cloned: its file ${path} is gone, probably removed by a vacuum. No table was made. Clone a later version, or put the file back.`,
+      `Version ${version} of ${uri} cannot be ${verb}: its file ${path} is gone, probably removed by a vacuum. ${nothing}. ${action} a later version, or put the file back.`,
       { version, path, store: uri, missing: [path] },
+      cause,
     );
   }
+}
+
+function count(total: { files: number; bytes: number }, { size }: ObjectInfo): void {
+  total.files++;
+  total.bytes += size;
+}
+
+/** Whether a file may keep its path in a table of its own: it lies in the table's folder, and not among its log. */
+function isOwnFile(logPath: string): boolean {
+  const decoded = decodeLogPath(logPath);
+  return decoded.kind === "relative" && !/^_delta_log\//i.test(decoded.path);
 }
 
 /** Differs for other files, and for another content of a file. */

@@ -61,6 +61,17 @@ export interface ObjectStore {
     | undefined;
 
   /**
+   * Gives an object of another store (or of this one) a second name here, without copying bytes: it lives until the
+   * last of its names is deleted. Replaces what has the name. Returns false where that is not possible, having written
+   * nothing; absent in stores that never can.
+   *
+   * @throws `OBJECT_NOT_FOUND`
+   */
+  readonly linkFrom?:
+    | ((source: ObjectStore, from: ObjectInfo, to: string, options?: ReadOptions) => Promise<boolean>)
+    | undefined;
+
+  /**
    * Creates an object only if there is none: the only commit primitive. Never throws for an indefinite
    * outcome.
    *

@@ -18,6 +18,7 @@ import { otherNames } from "./local-disk-links.ts";
 import { listLocal } from "./local-disk-list.ts";
 import {
   copyDurably,
+  linkDurably,
   linkIfAbsent,
   makeFolder,
   moveDurably,
@@ -64,6 +65,7 @@ export function localDiskStore(folder: string, world: World = realWorld): Object
     put: (path, bytes, options) => replace(root, world, path, bytes, options),
     putFile: (path, localFile, options) => adopt(root, world, path, localFile, options),
     copyFrom: (source, from, to, options) => copyLocal(root, world, { source, from, to }, options),
+    linkFrom: (source, from, to, options) => linkLocal(root, world, { source, from, to }, options),
     putIfAbsent: (path, bytes, options) => createOnce(root, world, path, bytes, options),
     delete: (path, options) => remove(root, path, options),
     removeEmptyFolders: (before, isRemovable, options) =>
@@ -198,6 +200,29 @@ async function copyLocal(
   }
 }
 
+/** Whether a file system cannot give this file a second name. */
+function isUnlinkable(error: unknown): boolean {
+  return isSystemError(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK");
+}
+
+async function linkLocal(
+  root: LocalRoot,
+  world: World,
+  { source, from, to }: LocalCopy,
+  options?: ReadOptions,
+): Promise<boolean> {
+  if (source.localPath === undefined) return false;
+  const target = await prepareTarget(root, to, options);
+  try {
+    await linkDurably(source.localPath(from.path), target, world.uuid());
+    return true;
+  } catch (error) {
+    if (isUnlinkable(error) || isSystemError(error, "EXDEV")) return false;
+    if (isSystemError(error, "ENOENT")) throw objectNotFound(source.uri, from.path, error);
+    throw localError(root, to, `link ${from.path} to`, error);
+  }
+}
+
 async function createOnce(
   root: LocalRoot,
   world: World,
@@ -214,8 +239,7 @@ async function createOnce(
     throwIfCancelled(options?.signal, `creating ${path}`);
     return await publish(temporary, target);
   } catch (error) {
-    if (isSystemError(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"))
-      throw noHardLinks(root, error);
+    if (isUnlinkable(error)) throw noHardLinks(root, error);
     throw localError(root, path, "create", error);
   } finally {
     await removeFile(temporary);

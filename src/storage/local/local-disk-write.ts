@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { access, copyFile, link, mkdir, open, rename, unlink } from "node:fs/promises";
+import { access, copyFile, link, mkdir, open, realpath, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { privateNamePrefix } from "../contract/paths.ts";
 import { isSystemError } from "./local-root.ts";
@@ -124,5 +124,20 @@ export async function copyDurably(source: string, target: string, id: string): P
   } catch (error) {
     await removeFile(temporary);
     throw error;
+  }
+}
+
+/** Gives a file a second name, in place of what has it; both names are on the disk afterwards. */
+export async function linkDurably(source: string, target: string, id: string): Promise<void> {
+  const temporary = temporaryNameFor(target, id);
+  const file = await realpath(source);
+  try {
+    await syncFile(file);
+    await link(file, temporary);
+    await rename(temporary, target);
+    await syncFolder(dirname(target));
+  } finally {
+    // Renaming one of two names of a file to the other does nothing.
+    await removeFile(temporary);
   }
 }

@@ -122,13 +122,17 @@ function nothingText({ before, unreachableClones }: VacuumPlan): string {
 }
 
 function planText(plan: VacuumPlan, what: string): string {
-  const { files, bytes, before, unreadableVersions, unreadableChanges } = plan;
+  const { files, bytes, before, unreadableVersions, pinnedVersions, unreadableChanges } = plan;
   const records = plan.forgottenClones.map(
     (uri) => `the record of the shallow clone ${visible(uri)} ${what}`,
   );
   const lines = [
     `${counted(files.length, "file")} (${sizeText(bytes)}) ${what}: no version since ${before.toISOString()} needs them`,
     ...lostText(unreadableVersions, "cannot be read any more", what),
+    ...pinnedVersions.map(
+      ({ version, pins }) =>
+        `version ${version} stays readable by ${pins.length === 1 ? "pin" : "pins"} ${pins.join(", ")}`,
+    ),
     ...lostText(unreadableChanges, "lose their change files", what),
     ...records,
     ...unreachableText(plan.unreachableClones),

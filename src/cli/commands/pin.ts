@@ -1,0 +1,266 @@
+import { type Command, Option } from "commander";
+import { counted } from "../../api/counted.ts";
+import type { Pin, PinCheck, PinResult, RemovedPin } from "../../index.ts";
+import { visible } from "../../report/visible-text.ts";
+import { exitCodes } from "../shared/exit.ts";
+import { stoppedBySignals } from "../shared/interruption.ts";
+import { openedTable } from "../shared/opened-table.ts";
+import {
+  type ListOutputFlags,
+  type StoreFlags,
+  wholeNumber,
+  withJson,
+  withListOutput,
+  withStoreFlags,
+} from "../shared/options.ts";
+import { print } from "../shared/print.ts";
+import { sizeText, withProgressLine } from "../shared/progress.ts";
+import { printRecords } from "../shared/records.ts";
+
+interface AddFlags extends StoreFlags {
+  readonly version?: number | undefined;
+  readonly timestamp?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly owner?: string | undefined;
+  readonly expires?: string | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly json?: boolean | undefined;
+}
+
+interface RemoveFlags extends StoreFlags {
+  readonly expired?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly json?: boolean | undefined;
+}
+
+interface CheckFlags extends StoreFlags {
+  readonly repair?: boolean | undefined;
+  readonly json?: boolean | undefined;
+}
+
+const tableText = "folder or URI of the table";
+
+/** `varve pin add | list | remove | check TABLE`. */
+export function addPin(program: Command): void {
+  const group = program
+    .command("pin")
+    .summary("keep versions under names, whatever a vacuum deletes")
+    .description(
+      "Keep versions of a table under names. A pin outlives every vacuum and log cleanup, by any program; TABLE@NAME reads it wherever a version can be read.",
+    )
+    .addHelpText(
+      "afterAll",
+      '\nExamples:\n  $ varve pin add ./flights model-7 --version 0 --reason "trained on it" --expires 2035-01-01\n  $ varve pin list ./flights\n  $ varve show ./flights@model-7 --limit 3\n  $ varve pin check ./flights --repair\n  $ varve pin remove ./flights model-7',
+    );
+  addAdd(group);
+  withStoreFlags(
+    withListOutput(
+      group.command("list").description("list pins, oldest first").argument("<table>", tableText),
+    ),
+  ).action(list);
+  withStoreFlags(
+    withJson(
+      group
+        .command("remove")
+        .description(
+          "remove a pin, what an interrupted attempt to add one left, or all pins that have expired",
+        )
+        .argument("<table>", tableText)
+        .argument("[name]", "the pin")
+        .option("--expired", "remove the pins whose --expires has passed")
+        .option("--dry-run", "only say what would be removed"),
+    ),
+  ).action(remove);
+  withStoreFlags(
+    withJson(
+      group
+        .command("check")
+        .description(
+          "look whether the files of pins are there with the right sizes; fsck TABLE@NAME --deep reads them. Exit code 1 if a pin is not sound",
+        )
+        .argument("<table>", tableText)
+        .argument("[name]", "check only this pin")
+        .option("--repair", "take files from the table where it still has them"),
+    ),
+  ).action(check);
+}
+
+function addAdd(group: Command): void {
+  withStoreFlags(
+    withJson(
+      group
+        .command("add")
+        .description(
+          "keep a version under a name: by hard links on a local disk, which take no space until the table deletes its files, else by copies (--dry-run says how much)",
+        )
+        .argument("<table>", `${tableText}, with a version such as @v12 if not the newest`)
+        .argument("<name>", "1 to 128 of the characters A-Z a-z 0-9 . _ -; not like a version or a time")
+        .addOption(
+          new Option("--version <number>", "the version to pin; default: the newest")
+            .argParser(wholeNumber)
+            .conflicts("timestamp"),
+        )
+        .option("--timestamp <time>", "pin the newest version that was committed by then")
+        .option("--reason <text>", "why it is kept")
+        .option("--owner <text>", "who keeps it")
+        .option("--expires <time>", "when it may go; it stays until pin remove --expired")
+        .option("--dry-run", "only say what would be linked or copied"),
+    ),
+  ).action(add);
+}
+
+async function add(uri: string, name: string, flags: AddFlags): Promise<void> {
+  await using table = await openedTable(uri, flags);
+  const { version, timestamp, reason, owner, expires, dryRun } = flags;
+  const result = await withProgressLine({ stage: "pinning" }, flags.quiet === true, (update) =>
+    stoppedBySignals((signal) =>
+      table.pins.add(name, {
+        version,
+        timestamp,
+        reason,
+        owner,
+        expires,
+        dryRun,
+        onProgress: ({ files, totalFiles, bytes, totalBytes }) =>
+          update({
+            stage: "pinning",
+            share: totalBytes === 0 ? 1 : bytes / totalBytes,
+            detail: `${files} of ${counted(totalFiles, "file")}`,
+          }),
+        signal,
+      }),
+    ),
+  );
+  if (flags.json === true) return printJson(result);
+  print(`${addedText(result, uri)}\n`);
+}
+
+function addedText(result: PinResult, uri: string): string {
+  const { outcome, name, version, timestamp, files, bytes } = result;
+  const what = `version ${version} (${timestamp.toISOString()})`;
+  if (outcome === "alreadyPinned") return `nothing changed: ${name} keeps ${what} already`;
+  const would = outcome === "dryRun" ? "would be " : "";
+  const { filesLinked, filesCopied, bytesCopied } = result;
+  const costs = [
+    filesLinked === 0 ? "" : `${counted(filesLinked, "file")} ${would}linked, which takes no space`,
+    filesCopied === 0 ? "" : `${counted(filesCopied, "file")} (${sizeText(bytesCopied)}) ${would}copied`,
+  ].filter((text) => text !== "");
+  const kept = `${what} of ${counted(files, "data file")} (${sizeText(bytes)})`;
+  const cost = costs.length === 0 ? "nothing to copy" : costs.join(", ");
+  if (outcome === "dryRun") return `${name} would keep ${kept}: ${cost}. Nothing was pinned.`;
+  return `${name} keeps ${kept}: ${cost}; read it as ${visible(uri.replace(/@v\d+$/, ""))}@${name}`;
+}
+
+async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {
+  await using table = await openedTable(uri, flags);
+  const records = (await table.pins.list()).map(pinRecord);
+  if (flags.format !== "table") return printRecords(records, { ...flags, fields: Object.keys(pinFields) });
+  const heads = tableHeads.filter(
+    (head) => !rareHeads.includes(head) || records.some((record) => record[head] !== null),
+  );
+  await printRecords(
+    records.map((record) => Object.fromEntries(heads.map((head) => [head, record[head]]))),
+    { ...flags, kept: ["name", "version"] },
+  );
+}
+
+/** What a table shows of a pin, some of it only if a pin has it. */
+const tableHeads = [
+  "name",
+  "version",
+  "timestamp",
+  "created",
+  "expires",
+  "owner",
+  "reason",
+  "files",
+  "bytes",
+];
+const rareHeads = ["expires", "owner", "reason"];
+
+/** The fields of a pin in a list, in this order. */
+const pinFields: Readonly<Record<keyof Pin, null>> = {
+  name: null,
+  version: null,
+  timestamp: null,
+  created: null,
+  expires: null,
+  owner: null,
+  reason: null,
+  files: null,
+  bytes: null,
+  uri: null,
+  tableId: null,
+  fingerprint: null,
+};
+
+function pinRecord(pin: Pin): Record<string, unknown> {
+  const { timestamp, created, expires, owner, reason } = pin;
+  return {
+    ...pinFields,
+    ...pin,
+    timestamp: timestamp.toISOString(),
+    created: created.toISOString(),
+    expires: expires?.toISOString() ?? null,
+    owner: owner ?? null,
+    reason: reason ?? null,
+  };
+}
+
+async function remove(
+  uri: string,
+  name: string | undefined,
+  flags: RemoveFlags,
+  command: Command,
+): Promise<void> {
+  if ((name === undefined) !== (flags.expired === true))
+    command.error("error: give the name of a pin, or --expired, not both.");
+  await using table = await openedTable(uri, flags);
+  const { dryRun } = flags;
+  const removed = await stoppedBySignals((signal) =>
+    name === undefined
+      ? table.pins.removeExpired({ dryRun, signal })
+      : table.pins.remove(name, { dryRun, signal }).then((one) => [one]),
+  );
+  if (flags.json === true) return printJson(removed);
+  if (removed.length === 0) print("nothing removed: no pin has expired\n");
+  for (const one of removed) print(`${removedText(one)}\n`);
+}
+
+function removedText({ outcome, name, version, files, bytes }: RemovedPin): string {
+  const what = version === undefined ? "what an attempt to add it left" : `version ${version}`;
+  const verb = outcome === "dryRun" ? "would remove" : "removed";
+  return `${verb} ${name}: ${what}, ${counted(files, "file")} (${sizeText(bytes)})`;
+}
+
+async function check(uri: string, name: string | undefined, flags: CheckFlags): Promise<void> {
+  await using table = await openedTable(uri, flags);
+  const checks = await stoppedBySignals((signal) => table.pins.check({ name, repair: flags.repair, signal }));
+  if (checks.some(({ state }) => state !== "sound" && state !== "repaired"))
+    process.exitCode = exitCodes.failed;
+  if (flags.json === true) return printJson(checks);
+  if (checks.length === 0) print("no pins\n");
+  for (const one of checks) print(`${checkText(one)}\n`);
+}
+
+function checkText({ name, version, state, reason, problems }: PinCheck): string {
+  const advice = {
+    sound: "",
+    repaired: "",
+    damaged: "",
+    unfinished: ": an attempt to add it was interrupted; add it again, or remove it",
+    unreadable: `: ${visible(reason ?? "")}`,
+  }[state];
+  const lines = problems.map(({ path, problem, size, expectedSize, repaired }) => {
+    const what = problem === "missing" ? "missing" : `${size} bytes instead of ${expectedSize ?? "more"}`;
+    return `  ${visible(path)}: ${what}${repaired ? ", put back" : ""}`;
+  });
+  return [`${name}${version === undefined ? "" : ` (version ${version})`}: ${state}${advice}`, ...lines].join(
+    "\n",
+  );
+}
+
+async function printJson(result: unknown): Promise<void> {
+  const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
+  print(`${stringifyJson(toJsonValue(result), 2)}\n`);
+}

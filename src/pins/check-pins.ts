@@ -1,0 +1,168 @@
+import { isVarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { openLog } from "../log/snapshot/open-log.ts";
+import type { AddAction } from "../protocol/actions.ts";
+import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
+import { pathsOf } from "../protocol/named-paths.ts";
+import { decodeLogPath } from "../schema/paths.ts";
+import { contextBelow } from "../sidetables/context-below.ts";
+import type { ReadOptions } from "../storage/contract/object-store.ts";
+import { copyBetween } from "../storage/copy-between.ts";
+import { pinNames, unknownPin } from "./list-pins.ts";
+import { pinFolder, requirePinName } from "./pin-name.ts";
+import { type Pin, readPin } from "./pin-record.ts";
+
+/** Options of a check. */
+export interface CheckPinsOptions {
+  /** Check only this pin; default: all. */
+  readonly name?: string | undefined;
+  /** Put files back from the table, where it still has them with the same path and size. */
+  readonly repair?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A file of a pin that is not as the pin's log says. */
+export interface PinProblem {
+  /** Relative to the pin. */
+  readonly path: string;
+  readonly problem: "missing" | "wrongSize";
+  /** Bytes that it should have, of a data file, and that it has. */
+  readonly expectedSize?: number | undefined;
+  readonly size?: number | undefined;
+  /** Whether it was put back. */
+  readonly repaired: boolean;
+}
+
+/** What a check found out about a pin. */
+export interface PinCheck {
+  readonly name: string;
+  /** The version that it keeps; absent if its commit cannot be read. */
+  readonly version?: number | undefined;
+  /**
+   * `unfinished`: an attempt to add it was interrupted; add it again, or remove it. `unreadable`: its log is damaged
+   * for the `reason`; remove it, and add it again if the table still has the version.
+   */
+  readonly state: "sound" | "repaired" | "damaged" | "unfinished" | "unreadable";
+  readonly reason?: string | undefined;
+  readonly problems: readonly PinProblem[];
+}
+
+/** A file that a pin needs. */
+interface NeededFile {
+  readonly add: AddAction;
+  /** Bytes; of a file of vectors, at least so many. */
+  readonly size: number;
+  readonly isData: boolean;
+}
+
+/**
+ * Looks whether the files of pins are there with the sizes that their logs say. Reads no data: `fsck` of `path@name`
+ * with `deep` does.
+ *
+ * @throws `PIN_NOT_FOUND`, `INVALID_ARGUMENT`, `STORE_…`, `CANCELLED`
+ */
+export async function checkPins(context: TableContext, options: CheckPinsOptions = {}): Promise<PinCheck[]> {
+  const { name, signal } = options;
+  if (name !== undefined) requirePinName(name);
+  const names = await pinNames(context, { signal });
+  if (name !== undefined && !names.includes(name)) throw await unknownPin(context, name);
+  const checks: PinCheck[] = [];
+  for (const each of name === undefined ? names : [name]) checks.push(await checkPin(context, each, options));
+  return checks;
+}
+
+async function checkPin(context: TableContext, name: string, options: CheckPinsOptions): Promise<PinCheck> {
+  const { repair = false, signal } = options;
+  const pinContext = contextBelow(context, pinFolder(name));
+  let pin: Pin | undefined;
+  let needed: Map<string, NeededFile>;
+  try {
+    pin = await readPin(context, name);
+    if (pin === undefined) return { name, state: "unfinished", problems: [] };
+    needed = await neededFiles(await openLog(pinContext, { version: 0, signal }));
+  } catch (error) {
+    if (!isVarveError(error, "LOG_CORRUPT", "CHECKPOINT_CORRUPT", "LOG_GAP")) throw error;
+    return { name, version: pin?.version, state: "unreadable", reason: error.message, problems: [] };
+  }
+  const { version } = pin;
+  const found = await problemsOf(pinContext, needed, { signal });
+  if (found.length === 0) return { name, version, state: "sound", problems: [] };
+  if (!repair) return { name, version, state: "damaged", problems: found };
+  await putBack(context, pinContext, { found, needed, signal });
+  const left = new Set((await problemsOf(pinContext, needed, { signal })).map(({ path }) => path));
+  const problems = found.map((problem) => ({ ...problem, repaired: !left.has(problem.path) }));
+  return { name, version, state: left.size === 0 ? "repaired" : "damaged", problems };
+}
+
+async function neededFiles(log: LogSnapshot): Promise<Map<string, NeededFile>> {
+  const needed = new Map<string, NeededFile>();
+  for await (const chunk of (await log.files()).all())
+    for (const add of chunk) {
+      needed.set(ownPath(add.path), { add, size: add.size, isData: true });
+      const [, vectors] = pathsOf(add);
+      if (vectors === undefined) continue;
+      const path = ownPath(vectors);
+      const size = Math.max(vectorEnd(add), needed.get(path)?.size ?? 0);
+      needed.set(path, { add, size, isData: false });
+    }
+  return needed;
+}
+
+/** Where a file of vectors must at least end. PROTOCOL.md "Deletion Vector File Storage Format": length and checksum. */
+function vectorEnd({ deletionVector }: AddAction): number {
+  if (deletionVector === undefined || deletionVectorPlace(deletionVector).kind === "inline") return 0;
+  return (deletionVector.offset ?? 1) + deletionVector.sizeInBytes + 8;
+}
+
+function ownPath(logPath: string): string {
+  const decoded = decodeLogPath(logPath);
+  return decoded.kind === "relative" ? decoded.path : decoded.uri;
+}
+
+async function problemsOf(
+  { store }: TableContext,
+  needed: ReadonlyMap<string, NeededFile>,
+  options: ReadOptions,
+): Promise<PinProblem[]> {
+  const problems: PinProblem[] = [];
+  const missing = new Map(needed);
+  for await (const { path, size } of store.list("", options)) {
+    const file = missing.get(path);
+    if (file === undefined) continue;
+    missing.delete(path);
+    const isSound = file.isData ? size === file.size : size >= file.size;
+    if (!isSound) problems.push({ ...problem(path, file, "wrongSize"), size });
+  }
+  for (const [path, file] of missing) problems.push(problem(path, file, "missing"));
+  return problems.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function problem(path: string, { size, isData }: NeededFile, what: PinProblem["problem"]): PinProblem {
+  return { path, problem: what, expectedSize: isData ? size : undefined, repaired: false };
+}
+
+/** Places files again that the table still has under the same path, with the size that the pin's log says. */
+async function putBack(
+  context: TableContext,
+  pinContext: TableContext,
+  {
+    found,
+    needed,
+    signal,
+  }: {
+    readonly found: readonly PinProblem[];
+    readonly needed: ReadonlyMap<string, NeededFile>;
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<void> {
+  for (const { path } of found) {
+    const file = needed.get(path);
+    if (file === undefined) continue;
+    const info = await context.store.head(path, { signal });
+    const isSame = info !== undefined && (file.isData ? info.size === file.size : info.size >= file.size);
+    if (!isSame) continue;
+    const { store } = pinContext;
+    const isLinked = await store.linkFrom?.(context.store, info, path, { signal });
+    if (isLinked !== true) await copyBetween({ store: context.store, info }, { store, path }, signal);
+  }
+}
