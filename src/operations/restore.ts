@@ -3,7 +3,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { fileKeyer } from "../log/segment/file-key.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction } from "../protocol/actions.ts";
-import { clusteringDomain, rowTrackingDomain } from "../protocol/domains.ts";
+import { clusteringDomain } from "../protocol/domains.ts";
 import { supportedWriterFeatures } from "../protocol/features.ts";
 import { propertyKey, propertyOf } from "../protocol/properties.ts";
 import { columnMetadata, metadataKeys } from "../schema/column-metadata.ts";
@@ -18,6 +18,7 @@ import { optionText } from "../util/option-text.ts";
 import { sumOf } from "../util/sum.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 import { refuseAppendOnly } from "./append-only.ts";
+import { hasOtherIds, rowIdMarkAfter } from "./restored-row-ids.ts";
 
 /** Options of a restore. */
 export interface RestoreOptions {
@@ -148,7 +149,7 @@ function nothingRestored(snapshot: LogSnapshot, earlier: LogSnapshot): RestoreRe
 interface FileDifference {
   /** Files that only the earlier version has. */
   readonly restored: readonly AddAction[];
-  /** Files of both, whose row ids the present version does not have any more. */
+  /** Files of both, whose row ids the present version does not have any more, or which got others since. */
   readonly relisted: readonly AddAction[];
   /** Files that only the present version has. */
   readonly removed: readonly AddAction[];
@@ -170,8 +171,7 @@ async function fileDifference(now: LogSnapshot, earlier: LogSnapshot): Promise<F
       const key = keyOf(file);
       const same = current.get(key);
       if (same === undefined) restored.push(file);
-      else if (file.baseRowId !== undefined && same.baseRowId === undefined)
-        relisted.push({ ...file, dataChange: false });
+      else if (hasOtherIds(file, same)) relisted.push({ ...file, dataChange: false });
       current.delete(key);
     }
   return { restored, relisted, removed: [...current.values()], files, bytes };
@@ -217,14 +217,12 @@ async function definitionOf(
   const removed = before === undefined ? undefined : { ...before, removed: true };
   const domain = after ?? removed;
   const moves = before?.configuration !== after?.configuration;
-  // The high-water mark went with row tracking, and comes back with it.
-  const mark = (await earlier.domainMetadata()).get(rowTrackingDomain);
-  const lost = mark !== undefined && !(await now.domainMetadata()).has(rowTrackingDomain);
+  const mark = await rowIdMarkAfter(now, earlier);
   return [
     ...(protocol === now.protocol ? [] : [protocol]),
     restoredMetadata(now, earlier),
     ...(moves && domain !== undefined ? [domain] : []),
-    ...(lost ? [mark] : []),
+    ...(mark === undefined ? [] : [mark]),
   ];
 }
 

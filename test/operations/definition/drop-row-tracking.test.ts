@@ -93,6 +93,33 @@ describe("dropping row tracking", () => {
     expect((await fsck(folder, { data: true, deep: true })).findings).toEqual([]);
   });
 
+  it("is undone by a restore, after which ids of versions between are not given again", async () => {
+    const { table } = await tracked();
+    const idOf = (row: string | undefined) => Number(row?.split(" ")[1]);
+    const last = Math.max(...(await rowIds(table)).map(idOf));
+    await table.alter(drop);
+    await table.restore(1);
+    await table.append([{ id: 7, v: "v7" }]);
+    expect(idOf((await rowIds(table)).at(-1))).toBeGreaterThan(last);
+  });
+
+  it.each([
+    ["written again", {}],
+    ["marked by vectors", { "delta.enableDeletionVectors": "true" }],
+  ])("and tracking again give no id twice after a restore of the first (files %s)", async (_, properties) => {
+    const { folder, table } = await tracked(properties);
+    const before = await rowIds(table);
+    await table.alter(drop);
+    await table.delete("id > 2");
+    await table.alter({ set: { "delta.enableRowTracking": "true" }, upgradeProtocol: true });
+    await table.restore(3);
+    expect(await rowIds(table)).toEqual(before);
+    await table.append([7, 8, 9].map((id) => ({ id, v: `v${id}` })));
+    const ids = (await rowIds(table)).map((row) => row.split(" ")[1]);
+    expect(new Set(ids).size).toBe(7);
+    expect((await fsck(folder, { data: true, deep: true })).findings).toEqual([]);
+  });
+
   it("comes before domainMetadata, in SQL too, and is refused where the same change turns it on", async () => {
     const { table } = await tracked();
     for (const options of [
