@@ -62,6 +62,12 @@ export type ErrorCode =
   // pins
   | "PIN_EXISTS"
   | "PIN_NOT_FOUND"
+  // predictions
+  | "PREDICTION_INVALID"
+  | "PREDICTION_EXISTS"
+  | "PREDICTION_NOT_FOUND"
+  | "PREDICTION_NOT_REPRODUCIBLE"
+  | "MODEL_FAILED"
   // queries
   | "SQL_FAILED"
   | "SQL_REFUSED"

@@ -12,6 +12,7 @@ export type { TableRejections } from "./api/groups/table-rejections.ts";
 export type { TableStaging } from "./api/groups/table-staging.ts";
 export type { TableSuite } from "./api/groups/table-suite.ts";
 export { parseJson, stringifyJson, toJsonValue } from "./api/json.ts";
+export { createLedger, Ledger, openLedger } from "./api/ledger.ts";
 export { metricValue, metricValues } from "./api/metric-values.ts";
 export { openTable } from "./api/open-table.ts";
 export {
@@ -179,6 +180,18 @@ export type {
   MetricSeries,
   VersionTests,
 } from "./report/check-report.ts";
+export type { ArtifactState } from "./reproduce/artifacts.ts";
+export type { OutputDifference, Tolerance } from "./reproduce/compare-outputs.ts";
+export type {
+  Artifact,
+  Prediction,
+  PredictionInput,
+  RecordedInput,
+  RecordedPrediction,
+} from "./reproduce/prediction.ts";
+export type { RecordOptions, RecordResult } from "./reproduce/record-predictions.ts";
+export type { ReproducedInput, ReproduceOptions, Reproduction } from "./reproduce/reproduce.ts";
+export type { ModelCommand, ModelFunction } from "./reproduce/run-model.ts";
 export {
   arrayOf,
   type ColumnOptions,

@@ -1,5 +1,6 @@
 import type { OpenSession, Session } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
+import type { Predicate } from "../protocol/predicate.ts";
 import { sql } from "../sql/sql.ts";
 import { planScan, type ScanRelation } from "../table/scan/scan.ts";
 import { ownColumnsSql } from "./own-columns.ts";
@@ -31,6 +32,11 @@ export async function withSideRows<T>(
   return await work(session, await sideTableRows(side, session, snapshot, options), snapshot);
 }
 
+interface SideReadOptions extends SideTableOptions {
+  /** Files that are proved to hold no matching row are left out; rows are not filtered. */
+  readonly predicate?: Predicate | undefined;
+}
+
 /**
  * The rows of a version of a side table as a relation of a session: first varve's own columns, then those
  * that others added.
@@ -39,8 +45,8 @@ export async function sideTableRows(
   side: SideTable,
   session: Session,
   snapshot: LogSnapshot,
-  { signal }: SideTableOptions = {},
+  { predicate, signal }: SideReadOptions = {},
 ): Promise<ScanRelation> {
-  const scan = await naming(side, () => planScan(session, snapshot, { signal }));
+  const scan = await naming(side, () => planScan(session, snapshot, { predicate, signal }));
   return { ...scan, sql: ownColumnsSql(side.columns, snapshot.schema, sql`(${scan.sql})`) };
 }

@@ -6,6 +6,7 @@ import { diskMistakes } from "./disk.ts";
 import { fencesMistakes } from "./fences.ts";
 import { fingerprintsMistakes } from "./fingerprints.ts";
 import { gatesMistakes } from "./gates.ts";
+import { ledgerMistakes } from "./ledger.ts";
 import type { Mistake } from "./mistake.ts";
 import { pointInTimeMistakes } from "./point-in-time.ts";
 import { rewritesMistakes } from "./rewrites.ts";
@@ -27,6 +28,7 @@ export const mistakes: readonly Mistake[] = [
   ...fencesMistakes,
   ...fingerprintsMistakes,
   ...gatesMistakes,
+  ...ledgerMistakes,
   ...pointInTimeMistakes,
   ...rewritesMistakes,
   ...s3Mistakes,

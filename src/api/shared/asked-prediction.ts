@@ -1,0 +1,121 @@
+import {
+  type Artifact,
+  type AskedInput,
+  type AskedPrediction,
+  invalidPrediction,
+  type Prediction,
+  type PredictionInput,
+} from "../../reproduce/prediction.ts";
+import { isJsonObject, type JsonObject, type JsonValue, toJsonValue } from "../../util/json.ts";
+import { knownOptions, type OptionKeys } from "./known-options.ts";
+import { parseTimestamp, requireOptions, requireText, splitTableUri } from "./table-uri.ts";
+
+const predictionKeys = {
+  predictionId: true,
+  inputs: true,
+  features: true,
+  output: true,
+  model: true,
+  code: true,
+  at: true,
+} satisfies Record<keyof Prediction, true>;
+const artifactKeys = { name: true, version: true, file: true, hash: true } satisfies OptionKeys<Artifact>;
+const inputKeys = { name: true, table: true, version: true, key: true, where: true, rows: true };
+
+/** Most characters of an id. */
+const longestId = 1_024;
+
+/**
+ * Checks a caller's prediction. @throws `PREDICTION_INVALID` naming the prediction and what is wrong with it,
+ * `INVALID_ARGUMENT` for what is no prediction
+ */
+export function toAskedPrediction(prediction: Prediction): AskedPrediction {
+  const known = knownOptions("ledger.record", prediction, predictionKeys as OptionKeys<Prediction>);
+  const { predictionId: id, inputs = [], features, output, model, code, at } = known;
+  requireText(id, "The option predictionId of ledger.record", "predictionId");
+  if (id === "" || id.length > longestId)
+    throw invalidPrediction(id.slice(0, 100), `its id must have 1 to ${longestId} characters.`);
+  if (output === undefined) throw invalidPrediction(id, "it has no output.");
+  return {
+    predictionId: id,
+    inputs: (Array.isArray(inputs)
+      ? (inputs as readonly PredictionInput[])
+      : [inputs as PredictionInput]
+    ).map((input) => toInput(id, input)),
+    features: features === undefined ? undefined : toJson(id, "features", features),
+    output: toJson(id, "output", output),
+    model: model === undefined ? undefined : toArtifact("model", model),
+    code: code === undefined ? undefined : toArtifact("code", code),
+    at: at === undefined ? undefined : parseTimestamp(at),
+  };
+}
+
+function toArtifact(name: "model" | "code", artifact: Artifact): Artifact {
+  const known = knownOptions(`ledger.record, ${name}`, artifact, artifactKeys);
+  for (const [key, value] of Object.entries(known))
+    requireText(value, `The option ${name}.${key} of ledger.record`, key);
+  return known;
+}
+
+function toInput(id: string, input: PredictionInput): AskedInput {
+  requireOptions(input, "An input of ledger.record");
+  const all = knownOptions("ledger.record, inputs", input as object, inputKeys as OptionKeys<object>);
+  const { name, table, version, key, where, rows } = all as Readonly<Record<string, unknown>>;
+  if (name !== undefined) requireText(name, "The name of an input", "name");
+  const named = { name: name as string | undefined };
+  if (rows !== undefined) {
+    if (!Array.isArray(rows) || table !== undefined || key !== undefined || where !== undefined)
+      throw invalidPrediction(id, "an input by value is { rows }, an array of objects, without a table.");
+    const values = toJson(id, "rows", rows) as readonly JsonValue[];
+    if (!values.every(isJsonObject)) throw invalidPrediction(id, "the rows of an input must be objects.");
+    return { ...named, values: values as readonly JsonObject[] };
+  }
+  requireText(table, "The table of an input", "table");
+  if ((key === undefined) === (where === undefined))
+    throw invalidPrediction(
+      id,
+      "an input needs either a key, such as { id: 5 }, or where, an SQL condition.",
+    );
+  const place = { ...named, ...toPlace(id, table as string, version) };
+  if (where !== undefined) {
+    requireText(where, "The option where of an input", "where");
+    return { ...place, where: where as string };
+  }
+  return { ...place, key: toKey(id, key) };
+}
+
+/** Table and version: the newest is not the same one later, so a version must be given. */
+function toPlace(
+  id: string,
+  text: string,
+  version: unknown,
+): { readonly table: string; readonly version: number } {
+  const { uri, point } = splitTableUri(text);
+  const suffix = point !== undefined && "version" in point ? point.version : undefined;
+  const isTwice = version !== undefined && point !== undefined;
+  const number = version ?? suffix;
+  if (isTwice || typeof number !== "number" || !Number.isSafeInteger(number) || number < 0)
+    throw invalidPrediction(
+      id,
+      `the input ${text} needs the version that was read, as a number: { table: "./orders", version: 12 } or { table: "./orders@v12" }.`,
+    );
+  return { table: uri, version: number };
+}
+
+function toKey(id: string, key: unknown): JsonObject {
+  const json = toJson(id, "key", key);
+  const isPlain =
+    isJsonObject(json) &&
+    Object.keys(json).length > 0 &&
+    Object.values(json).every((value) => typeof value !== "object" || value === null);
+  if (isPlain) return json;
+  throw invalidPrediction(id, "a key must be an object of columns and single values, such as { id: 5 }.");
+}
+
+function toJson(id: string, name: string, value: unknown): JsonValue {
+  try {
+    return toJsonValue(value);
+  } catch (error) {
+    throw invalidPrediction(id, `its ${name} cannot be written as JSON.`, error);
+  }
+}

@@ -1,0 +1,36 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Artifact } from "./prediction.ts";
+
+/** Whether a file that was recorded is still the same. */
+export type ArtifactState = "same" | "changed" | "missing" | "notRecorded";
+
+/** The artifact with the absolute name and the digest of its file. @throws errors of the file system */
+export async function withFileHash(artifact: Artifact, digests: Map<string, string>): Promise<Artifact> {
+  if (artifact.file === undefined) return artifact;
+  const file = resolve(artifact.file);
+  const digest = digests.get(file) ?? (await fileDigest(file));
+  digests.set(file, digest);
+  return { ...artifact, file, hash: digest };
+}
+
+/** Compares the file of an artifact with what was recorded of it. */
+export async function artifactState(artifact: Artifact | undefined): Promise<ArtifactState> {
+  if (artifact?.file === undefined || artifact.hash === undefined) return "notRecorded";
+  try {
+    return (await fileDigest(artifact.file)) === artifact.hash ? "same" : "changed";
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "missing";
+    throw error;
+  }
+}
+
+async function fileDigest(file: string): Promise<string> {
+  // A pipe or a device might never end.
+  if (!(await stat(file)).isFile()) throw new Error(`${file} is not a file`);
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
+  return `sha256:${hash.digest("hex")}`;
+}
