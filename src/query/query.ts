@@ -89,7 +89,7 @@ async function syntaxTree(session: OpenSession, travel: TravelSql): Promise<Json
   if (message.includes("Only SELECT statements")) {
     throw new VarveError(
       "SQL_REFUSED",
-      "A query must be one SELECT statement. Statements that change tables run with runSql() or table.sql(), and on the command line with varve sql.",
+      "A query must be one SELECT statement. Statements that change tables run with runSql() or table.sql(text, {}), and on the command line with varve sql.",
       {
         sql: travel.sql,
       },

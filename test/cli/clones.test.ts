@@ -61,4 +61,6 @@ it("an overwrite replaces the partitions of its rows alone, and an alteration na
   expect((await rowsOf(table, ["id"])).map(({ id }) => id).sort()).toEqual([1n, 3n]);
   const refused = await varve("alter", path, "--drop-partitioning", "--cluster-by", "id");
   expect(refused.stderr).toContain("cannot be combined with --cluster-by.");
+  const dropping = ["--drop-feature", "deletionVectors", "--truncate-history", "--add-column", "n INT"];
+  expect((await varve("alter", path, ...dropping)).stderr).toContain("cannot be combined with --add-column.");
 });

@@ -101,7 +101,7 @@ describe("SQL over tables at versions", () => {
       await expect(query(statement, { tables: {} })).rejects.toMatchObject({
         code: "SQL_REFUSED",
         message:
-          "A query must be one SELECT statement. Statements that change tables run with runSql() or table.sql(), and on the command line with varve sql.",
+          "A query must be one SELECT statement. Statements that change tables run with runSql() or table.sql(text, {}), and on the command line with varve sql.",
       });
     },
   );

@@ -19,7 +19,7 @@ import type { TableColumns } from "./alter-columns.ts";
 import type { AlterOptions, AlterOutcome } from "./alter-options.ts";
 import { withoutFeatures } from "./drop-features.ts";
 import { configurationOf, nextMetadata, withProperties } from "./next-definition.ts";
-import { requirePlainNames, rewriteTable } from "./rewrite-table.ts";
+import { changeText, requirePlainNames, rewriteTable } from "./rewrite-table.ts";
 
 /** Properties that go with a feature of readers. */
 const ownProperties: Readonly<Record<string, readonly PropertyName[]>> = {
@@ -117,7 +117,7 @@ function requireOnlyDrops(options: AlterOptions): void {
   if (others.length === 0) return;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `Dropping ${(options.dropFeatures ?? []).join(", ")} takes commits of its own and cannot be combined with ${others.join(" and ")}. Make the changes one after the other.`,
+    `Dropping ${(options.dropFeatures ?? []).join(", ")} takes commits of its own and cannot be combined with ${others.map(changeText).join(" and ")}. Make the changes one after the other.`,
     { options: others },
   );
 }

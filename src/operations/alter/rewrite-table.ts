@@ -107,7 +107,8 @@ function otherChanges(options: AlterOptions): readonly OtherChange[] {
   return otherNames.filter((name) => Object.keys(options[name] ?? {}).length > 0);
 }
 
-function changeText(other: string): string {
+/** A change that cannot be combined with others, as messages name it: an option, or what it is in words. */
+export function changeText(other: string): string {
   const option = otherNames.find((name) => name === other);
   return option === undefined ? other : optionText(option);
 }
