@@ -84,10 +84,7 @@ const uses: Readonly<Record<string, Use>> = {
 export function withoutFeatures(table: FeatureUse, names: readonly string[]): WithoutFeatures {
   const { protocol } = table;
   const [readers, writers] = [supportedReaderFeatures(protocol), supportedWriterFeatures(protocol)];
-  for (const name of names) {
-    if (!writers.has(name) && !readers.has(name))
-      throw invalid(name, `The table does not list the feature ${name}, so it cannot be dropped.`);
-  }
+  requireListed(protocol, names);
   const dropped = new Set(names);
   for (const name of dropped) requireDroppable(name, table, dropped);
   const kept = (listed: ReadonlySet<string>): string[] =>
@@ -106,10 +103,22 @@ export function withoutFeatures(table: FeatureUse, names: readonly string[]): Wi
   };
 }
 
+/**
+ * @throws `INVALID_ARGUMENT` for a feature that the table does not list; `UNSUPPORTED_FEATURE` for one that varve never
+ * drops
+ */
+export function requireListed(protocol: ProtocolAction, names: readonly string[]): void {
+  const [readers, writers] = [supportedReaderFeatures(protocol), supportedWriterFeatures(protocol)];
+  for (const name of names) {
+    if (!writers.has(name) && !readers.has(name))
+      throw invalid(name, `The table does not list the feature ${name}, so it cannot be dropped.`);
+    const feature = findFeature(name);
+    const reason = feature === undefined ? "this version of varve does not know it" : feature.undroppable;
+    if (reason !== undefined) throw stays(name, reason);
+  }
+}
+
 function requireDroppable(name: string, table: FeatureUse, dropped: ReadonlySet<string>): void {
-  const feature = findFeature(name);
-  const reason = feature === undefined ? "this version of varve does not know it" : feature.undroppable;
-  if (reason !== undefined) throw stays(name, reason);
   const needing = [...supportedWriterFeatures(table.protocol)].find(
     (other) => !dropped.has(other) && findFeature(other)?.requires?.includes(name),
   );

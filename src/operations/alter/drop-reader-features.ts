@@ -17,7 +17,7 @@ import { optionText } from "../../util/option-text.ts";
 import { liveFiles } from "../../write/stages/live-files.ts";
 import type { TableColumns } from "./alter-columns.ts";
 import type { AlterOptions, AlterOutcome } from "./alter-options.ts";
-import { withoutFeatures } from "./drop-features.ts";
+import { requireListed, withoutFeatures } from "./drop-features.ts";
 import { configurationOf, nextMetadata, withProperties } from "./next-definition.ts";
 import { changeText, requirePlainNames, rewriteTable } from "./rewrite-table.ts";
 
@@ -89,11 +89,14 @@ export async function dropReaderFeatures(
 }
 
 /**
+ * What can be told before anything is written.
+ *
  * @throws `INVALID_ARGUMENT` for other changes in the same call; `UNSUPPORTED_FEATURE` for a protocol that must be
- * raised to a list of features first
+ * raised to a list of features first; as {@link requireListed}
  */
 export function requireDrops({ protocol }: LogSnapshot, options: AlterOptions): void {
   requireOnlyDrops(options);
+  requireListed(protocol, options.dropFeatures ?? []);
   if (protocol.minWriterVersion >= 7 || options.upgradeProtocol === true) return;
   const features = [...(options.dropFeatures ?? [])];
   throw new VarveError(

@@ -116,6 +116,19 @@ describe("features of readers that are dropped", () => {
     ).rejects.toMatchObject({ code: "HISTORY_RETAINED" });
   });
 
+  it.each([false, true])(
+    "stay, and nothing is written, beside others that cannot go (truncating: %s)",
+    async (truncateHistory) => {
+      const { table } = await filled({ "delta.enableDeletionVectors": "true" });
+      await table.delete("id = 2");
+      const drop = (...dropFeatures: string[]) => table.alter({ dropFeatures, truncateHistory });
+      await expect(drop("deletionVectors", "columnMapping")).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+      });
+      expect(await table.refresh()).toMatchObject({ version: 3 });
+    },
+  );
+
   it.each([
     ["an append", "CONFLICT_CONCURRENT_APPEND", (table: Table) => table.append([{ id: 6, v: "v6" }])],
     ["a deletion", "CONFLICT_CONCURRENT_DELETE_READ", (table: Table) => table.delete("id > 3")],
