@@ -31,7 +31,7 @@ export function foreignStores({
       return open(uri);
     throw new VarveError(
       "PATH_OUTSIDE_TABLE",
-      `The log of ${table} refers to files below ${folder}, which is outside the table. If you trust the table's writers, add that prefix to allowedPrefixes when you open the table (--allowed-prefix on the command line).`,
+      `The log of ${table} refers to files below ${folder}, which is outside the table, and no table there has a record of it as its shallow clone. If it is one, check that the table that it was made of is still there: its disk may not be mounted. If another program made it and you trust the table's writers, add that prefix to allowedPrefixes when you open the table (--allowed-prefix on the command line).`,
       { uri: folder, store: table, allowed },
     );
   };

@@ -101,6 +101,18 @@ it("a vacuum that is told to forget a clone deletes its record, and what stayed 
   rmSync(elsewhere, { recursive: true });
 });
 
+it("a clone whose source is not found says so when it is read, and reads again when that is back", async () => {
+  const { folder, clone, elsewhere } = await withLostClone();
+  renameSync(elsewhere, clone);
+  renameSync(folder, elsewhere);
+  await expect(ids(clone)).rejects.toMatchObject({
+    code: "PATH_OUTSIDE_TABLE",
+    message: expect.stringContaining("check that the table that it was made of is still there"),
+  });
+  renameSync(elsewhere, folder);
+  expect(await ids(clone)).toEqual([1, 2]);
+});
+
 it("a clone that is still in its place cannot be forgotten", async () => {
   const { folder, clone, elsewhere, record } = await withLostClone();
   renameSync(elsewhere, clone);
