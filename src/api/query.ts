@@ -1,5 +1,6 @@
-import { VarveError } from "../errors.ts";
-import type { TableBinding } from "../query/query.ts";
+import { isVarveError, VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import type { QueryRequest, TableBinding } from "../query/query.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { openTable } from "./open-table.ts";
 import { knownOptions, type OptionKeys } from "./shared/known-options.ts";
@@ -56,15 +57,30 @@ export async function query(sql: string, options: QueryOptions): Promise<QueryRe
     import("../engine/session/session.ts"),
     import("../query/query.ts"),
   ]);
-  return prepareQuery(duckdbEngine, {
+  const opened: LogSnapshot[] = [];
+  const request: QueryRequest = {
     sql,
     tables: Object.fromEntries(
-      Object.entries(tables).map(([name, table]) => [name, binding(name, table, open)]),
+      Object.entries(tables).map(([name, table]) => [
+        name,
+        async (point) => {
+          const log = await binding(name, table, open)(point);
+          opened.push(log);
+          return log;
+        },
+      ]),
     ),
     session: sessionOptions(open),
     signal,
     exportFolder,
-  });
+  };
+  try {
+    return await prepareQuery(duckdbEngine, request);
+  } catch (error) {
+    if (!isVarveError(error, "DATA_FILE_MISSING")) throw error;
+    const { readError } = await import("../pins/pins-instead.ts");
+    throw await readError(error, opened);
+  }
 }
 
 function binding(name: string, table: QueryTable, open: OpenOptions): TableBinding {

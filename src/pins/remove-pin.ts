@@ -2,6 +2,9 @@ import { VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import { commitPath } from "../log/segment/file-names.ts";
 import { contextBelow } from "../sidetables/context-below.ts";
+import { listClones } from "../table/clones/clone-records.ts";
+import { contextAt } from "../table/definition/open-context.ts";
+import { hasLog } from "../table/definition/refuse-existing.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { listPins, unknownPin } from "./list-pins.ts";
@@ -33,7 +36,7 @@ const atOnce = 1000;
  * Removes a pin, or what an attempt to add one left behind. The commit goes first, so that nobody sees half a pin;
  * after a crash, the same call deletes the rest.
  *
- * @throws `PIN_NOT_FOUND`, `INVALID_ARGUMENT`, `STORE_…`, `CANCELLED`
+ * @throws `PIN_NOT_FOUND`; `INVALID_ARGUMENT`, also for a pin whose files a shallow clone reads; `STORE_…`, `CANCELLED`
  */
 export async function removePin(
   context: TableContext,
@@ -41,7 +44,9 @@ export async function removePin(
   { dryRun = false, signal }: RemovePinOptions = {},
 ): Promise<RemovedPin> {
   requirePinName(name);
-  const { store } = contextBelow(context, pinFolder(name));
+  const pin = contextBelow(context, pinFolder(name));
+  const { store } = pin;
+  await refuseCloned(pin, name);
   // A pin whose commit is damaged is removed like one that was never finished.
   const version = (await soundPin(context, name))?.version;
   let [files, bytes, found] = [0, 0, (await store.head(commitPath(0), { signal })) !== undefined];
@@ -88,6 +93,17 @@ export async function removeExpiredPins(
     if (expires !== undefined && expires.getTime() <= now)
       removed.push(await removePin(context, name, options));
   return removed;
+}
+
+/** Shallow clones of the pin read its files. @throws `INVALID_ARGUMENT` */
+async function refuseCloned(pin: TableContext, name: string): Promise<void> {
+  for (const { clone } of (await listClones(pin.store)).values())
+    if (await hasLog(await contextAt(pin, clone)))
+      throw new VarveError(
+        "INVALID_ARGUMENT",
+        `The pin ${name} cannot be removed: ${clone}, a shallow clone of it, reads its files. Replace that by a deep clone, or delete it, first.`,
+        { name, uri: clone },
+      );
 }
 
 async function removeFolders({ store }: TableContext, name: string): Promise<void> {

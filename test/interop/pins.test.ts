@@ -4,8 +4,11 @@ import { afterAll, expect, test } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { schema } from "../../src/schema/builder.ts";
+import type { S3Options } from "../../src/storage/s3/s3-options.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { filesBelow } from "../operations/table-folder.ts";
+import { cephSkipReason, cephTools, startCeph } from "../support/ceph.ts";
+import { startS3Server } from "../support/s3-server.ts";
 import { expectAgreement } from "./agreement.ts";
 import { scratchFolder } from "./fixtures.ts";
 import { sharedPeers } from "./peer.ts";
@@ -56,3 +59,52 @@ test.each([
     expect(await table.pins.check()).toMatchObject([{ state: "sound" }]);
   },
 );
+
+const stores = [
+  ["the S3 server of the test folder", onServer, undefined],
+  ["Ceph", onCeph, cephTools() === undefined ? cephSkipReason : undefined],
+] as const;
+
+for (const [name, start, skipped] of stores)
+  test.skipIf(skipped !== undefined)(
+    `a pin on ${name} outlives a vacuum${skipped === undefined ? "" : ` (${skipped})`}`,
+    async () => {
+      const { s3, stop } = await start();
+      try {
+        const path = `s3://bucket/pins-${process.pid}/a table`;
+        await using table = await createTable(path, {
+          source: { sql: "SELECT i AS id, 'p ' || (i % 3) AS p FROM range(30) AS r(i)" },
+          partitionBy: ["p"],
+          s3,
+        });
+        const { fingerprint } = await table.snapshot().contentFingerprint();
+        expect(await table.pins.add("model-7")).toMatchObject({ outcome: "pinned", filesCopied: 3 });
+        await table.overwrite([{ id: 1, p: "q" }]);
+        expect(await table.vacuum({ retainHours: 0, retentionCheck: false })).toMatchObject({
+          outcome: "deleted",
+          pinnedVersions: [{ version: 0, pins: ["model-7"] }],
+        });
+        await using pinned = await openTable(`${path}@model-7`, { s3 });
+        expect((await pinned.snapshot().contentFingerprint()).fingerprint).toBe(fingerprint);
+        expect(await table.pins.check()).toMatchObject([{ state: "sound" }]);
+        expect(await table.pins.remove("model-7")).toMatchObject({ outcome: "removed", files: 3 });
+      } finally {
+        await stop();
+      }
+    },
+  );
+
+interface Place {
+  readonly s3: S3Options;
+  readonly stop: () => Promise<void>;
+}
+
+async function onServer(): Promise<Place> {
+  const server = await startS3Server();
+  return { s3: server.options, stop: () => server.close() };
+}
+
+async function onCeph(): Promise<Place> {
+  const ceph = await startCeph(cephTools() ?? "");
+  return { s3: ceph.options, stop: () => ceph.stop() };
+}

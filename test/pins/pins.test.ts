@@ -8,6 +8,7 @@ import { query } from "../../src/api/query.ts";
 import { runSql } from "../../src/api/shared/run-sql.ts";
 import type { Table } from "../../src/api/table.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { dataFiles, freshFolder } from "../operations/table-folder.ts";
 
@@ -140,6 +141,26 @@ describe("a pinned version", () => {
     await table.overwrite([{ id: 9, v: "z" }]);
     const plan = await table.vacuum({ retainHours: 0, retentionCheck: false, dryRun: true });
     expect(plan.pinnedVersions).toEqual([{ version: 2, pins: ["a", "b"] }]);
+  });
+
+  it("is named by the error of its version, once that cannot be read any more", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    await table.pins.add("kept");
+    await table.overwrite([{ id: 9, v: "z" }]);
+    await table.vacuum({ retainHours: 0, retentionCheck: false });
+    const files = { code: "DATA_FILE_MISSING", data: { version: 2, pins: ["kept"] } };
+    await expect((await table.at(2)).count()).rejects.toMatchObject(files);
+    await expect(
+      query("SELECT * FROM t VERSION AS OF 2 JOIN t ON true", { tables: { t: table } }),
+    ).rejects.toMatchObject(files);
+    await lose(table);
+    const versions = { code: "VERSION_NOT_FOUND", data: { version: 2, pins: ["kept"] } };
+    await expect(openTable(`${folder}@v2`)).rejects.toMatchObject(versions);
+    await expect(openTable(`${folder}@v2`)).rejects.toThrow(
+      `The pin kept keeps version 2: open ${table.uri}@kept.`,
+    );
+    await expect(openTable(`${folder}@v1`)).rejects.not.toHaveProperty("data.pins");
   });
 
   it("cannot be changed through the name", async () => {
@@ -284,6 +305,45 @@ describe("adding a pin", () => {
     await expect(openTable(`${folder}-none@prod`)).rejects.toMatchObject({ code: "NOT_A_TABLE" });
   });
 
+  it("copies files where the file system cannot link them", async () => {
+    const folder = join(freshFolder(), "t");
+    await (await changed(folder)).settled();
+    await using table = await openTable(folder, {
+      openStore: (uri) => ({ ...localDiskStore(uri), linkFrom: async () => false }),
+    });
+    const { bytes } = await table.pins.add("copied", { dryRun: true });
+    const result = await table.pins.add("copied");
+    expect(result).toMatchObject({ outcome: "pinned", filesLinked: 0, filesCopied: 3 });
+    expect(result.bytesCopied).toBeGreaterThan(bytes);
+    const [file = ""] = dataFiles(join(folder, "_pins/copied"));
+    expect(statSync(join(folder, "_pins/copied", file)).ino).not.toBe(statSync(join(folder, file)).ino);
+    await using pinned = await openTable(`${folder}@copied`);
+    expect(await ids(pinned)).toEqual([2, 3]);
+  });
+
+  it("of a version whose files a vacuum deletes meanwhile is refused, and leaves no pin", async () => {
+    const folder = join(freshFolder(), "t");
+    await (await changed(folder)).settled();
+    await using table = await openTable(folder, {
+      openStore: (uri) => {
+        const store = localDiskStore(uri);
+        return {
+          ...store,
+          linkFrom: async (source, from, to) => {
+            if (from.path.endsWith(".parquet")) rmSync(join(folder, from.path));
+            return (await store.linkFrom?.(source, from, to)) === true;
+          },
+        };
+      },
+    });
+    await expect(table.pins.add("late")).rejects.toMatchObject({
+      code: "DATA_FILE_MISSING",
+      data: { version: 2 },
+    });
+    expect(await table.pins.list()).toEqual([]);
+    expect(existsSync(join(folder, "_pins/late/_delta_log"))).toBe(false);
+  });
+
   it("of a shallow clone has files of its own", async () => {
     const place = freshFolder();
     await using source = await changed(join(place, "source"));
@@ -313,6 +373,19 @@ describe("removing pins", () => {
       data: { pins: ["a.b"] },
     });
     expect((await table.pins.add("a")).outcome).toBe("pinned");
+  });
+
+  it("refuses to take files from a shallow clone", async () => {
+    const place = freshFolder();
+    await using table = await changed(join(place, "t"));
+    await table.pins.add("source");
+    await using pinned = await openTable(`${join(place, "t")}@source`);
+    await pinned.clone(join(place, "clone"));
+    await expect(table.pins.remove("source")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await using clone = await openTable(join(place, "clone"));
+    expect(await ids(clone)).toEqual([2, 3]);
+    rmSync(join(place, "clone"), { recursive: true });
+    expect((await table.pins.remove("source")).outcome).toBe("removed");
   });
 
   it("removes expired pins only when told to, and not by a clock that is behind", async () => {

@@ -97,7 +97,7 @@ export class TablePins {
    * Removes a pin, or what an interrupted attempt to add one left behind. Its version stays readable while the table
    * has its files.
    *
-   * @throws `PIN_NOT_FOUND`, `INVALID_ARGUMENT`, `CANCELLED`
+   * @throws `PIN_NOT_FOUND`; `INVALID_ARGUMENT`, also for a pin whose files a shallow clone reads; `CANCELLED`
    *
    * @example
    * ```ts

@@ -1,3 +1,4 @@
+import { isVarveError } from "../../errors.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import type { OpenLogOptions } from "../../log/snapshot/open-log.ts";
 import type { HistoryEntry, HistoryOptions } from "../../operations/history.ts";
@@ -14,10 +15,16 @@ export async function openContext(uri: string, options: ContextOptions): Promise
   return context.openContext(uri, options);
 }
 
-/** Opens a version of a table, by default the newest. */
+/** Opens a version of a table, by default the newest. An error names the pins of a version that is gone. */
 export async function openLog(context: TableContext, options: OpenLogOptions = {}): Promise<LogSnapshot> {
   const log = await import("../../log/snapshot/open-log.ts");
-  return log.openLog(context, options);
+  try {
+    return await log.openLog(context, options);
+  } catch (error) {
+    if (options.version === undefined || !isVarveError(error, "VERSION_NOT_FOUND")) throw error;
+    const { versionError } = await import("../../pins/pins-instead.ts");
+    throw await versionError(error, context, options.version);
+  }
 }
 
 /** The first version of a table that was just created, from memory; `undefined` if it is not in memory. */

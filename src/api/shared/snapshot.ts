@@ -1,6 +1,6 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineRow } from "../../engine/core/contract.ts";
-import { VarveError } from "../../errors.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
 import type { ContentFingerprint } from "../../fingerprint/content-fingerprint.ts";
 import type { Verification } from "../../fingerprint/verify.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
@@ -324,7 +324,13 @@ export class Snapshot {
       signal,
     };
     const { prepareQuery } = await import("../../query/query.ts");
-    return prepareQuery(await this.#log.context.engine(), request);
+    try {
+      return await prepareQuery(await this.#log.context.engine(), request);
+    } catch (error) {
+      if (!isVarveError(error, "DATA_FILE_MISSING")) throw error;
+      const { readError } = await import("../../pins/pins-instead.ts");
+      throw await readError(error, [this.#log]);
+    }
   }
 
   async #itself(travelled: boolean): Promise<LogSnapshot> {
