@@ -9,6 +9,7 @@ import { addCreate } from "./commands/create.ts";
 import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
 import { addHistory } from "./commands/history.ts";
+import { addLedger, addReproduce } from "./commands/ledger.ts";
 import { addFingerprint, addVerify } from "./commands/maintenance/fingerprint.ts";
 import { addFsck } from "./commands/maintenance/fsck.ts";
 import { addVacuum } from "./commands/maintenance/vacuum.ts";
@@ -62,6 +63,7 @@ const groups: readonly (readonly [string, readonly ((program: Command) => void)[
   ["Look at a table:", [addHistory, addDescribe, addSchema, addMetrics, addFingerprint, addVerify, addFsck]],
   ["Look after a table:", [addAlter, addRestore, addOptimize, addVacuum, addPin]],
   ["Make tables of others:", [addClone, addConvert, addGenerate]],
+  ["Predictions:", [addLedger, addReproduce]],
   ["Test rows:", [addCheck, addSuite, addProfile, addSuggest]],
   ["Rows that are not in the table:", [addStage, addStaged, addQuarantine, addRejections]],
 ];

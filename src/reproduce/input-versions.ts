@@ -1,5 +1,7 @@
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
+import { pinsByVersion } from "../pins/list-pins.ts";
+import { openPin } from "../pins/open-pin.ts";
 import { contextAt } from "../table/definition/open-context.ts";
 
 /** Opens versions of tables, each once. */
@@ -24,6 +26,16 @@ export class InputVersions {
   /** The URI of a table's store, which does not depend on the working folder. @throws `INVALID_URI` */
   async uriOf(table: string): Promise<string> {
     return (await this.#context(table)).store.uri;
+  }
+
+  /** Names of the pins of a version of a table, oldest first. @throws `INVALID_URI` */
+  async pins(table: string, tableId: string, version: number): Promise<readonly string[]> {
+    return (await pinsByVersion(await this.#context(table), tableId)).get(version) ?? [];
+  }
+
+  /** The version that a pin of a table keeps. @throws `PIN_NOT_FOUND`, errors of damaged logs */
+  async openPin(table: string, name: string): Promise<LogSnapshot> {
+    return (await openPin(await this.#context(table), name)).log;
   }
 
   #context(uri: string): Promise<TableContext> {

@@ -22,6 +22,8 @@ export interface ReproduceOptions {
 
 /** An input with the rows that the prediction was made from. */
 export interface ReproducedInput extends RecordedInput {
+  /** The pin that the rows were read from, because the version itself cannot be read any more. */
+  readonly pin?: string | undefined;
   /** The rows, sorted by all columns; those given by value in their order. */
   readonly data: readonly Readonly<Record<string, unknown>>[];
 }
@@ -87,7 +89,7 @@ export async function reproduce(
   if (losses.length > 0) throw notReproducible(predictionId, losses);
   const reproduction = {
     prediction,
-    inputs: inputs.map(({ input, rows }) => ({ ...input, data: rows })),
+    inputs: inputs.map(({ input, pin, rows }) => ({ ...input, pin, data: rows })),
     model: modelState,
     code: codeState,
   };
@@ -102,29 +104,49 @@ export async function reproduce(
 
 interface InputData extends ModelRows {
   readonly input: RecordedInput;
+  readonly pin?: string | undefined;
 }
 
 async function readInput(
   versions: InputVersions,
   input: RecordedInput,
-  { model, signal }: ReproduceOptions,
+  options: ReproduceOptions,
 ): Promise<InputData | Loss> {
   if (input.values !== undefined) return readValues(input, input.values);
-  const { table = "", version = 0, key, where = "" } = input;
+  const { table = "", version = 0 } = input;
+  const read = await readVersion(() => versions.open(table, version), input, options);
+  if (!("what" in read)) return read;
+  // Pins keep what vacuum and log cleanup delete.
+  for (const name of await versions.pins(table, input.tableId ?? "", version)) {
+    const pinned = await readVersion(
+      () => versions.openPin(table, name),
+      // A pin is a table of its own, with another id.
+      { ...input, tableId: undefined },
+      options,
+    );
+    if (!("what" in pinned)) return { ...pinned, input, pin: name };
+  }
+  return read;
+}
+
+async function readVersion(
+  open: () => Promise<LogSnapshot>,
+  input: RecordedInput,
+  { model, signal }: ReproduceOptions,
+): Promise<InputData | Loss> {
+  const { key, where = "", tableId } = input;
   const place = inputText(input);
   let snapshot: LogSnapshot;
   try {
-    snapshot = await versions.open(table, version);
+    snapshot = await open();
   } catch (error) {
     if (!isVarveError(error, "NOT_A_TABLE", "VERSION_NOT_FOUND", "LOG_GAP")) throw error;
     const what = error.code === "NOT_A_TABLE" ? "table" : "version";
     return { what, text: `${place} is gone: ${error.message}` };
   }
-  if (snapshot.metadata.id !== input.tableId)
-    return {
-      what: "table",
-      text: `${place} is another table: its id is ${snapshot.metadata.id}, not ${input.tableId}.`,
-    };
+  const { id } = snapshot.metadata;
+  if (tableId !== undefined && id !== tableId)
+    return { what: "table", text: `${place} is another table: its id is ${id}, not ${tableId}.` };
   try {
     return await withSelectedRows(
       snapshot,
@@ -195,7 +217,7 @@ function modelRows(prediction: RecordedPrediction, inputs: readonly InputData[])
 function notReproducible(predictionId: string, losses: readonly Loss[]): VarveError {
   const gone = [...new Set(losses.map(({ what }) => what))];
   const advice = gone.some((what) => what !== "model" && what !== "code")
-    ? " Restore the files from a backup; keep versions that predictions were made from beyond the next vacuum."
+    ? " Restore the files from a backup; pin the versions that predictions are made from, so that they outlive a vacuum."
     : " Put back the files that were recorded, or run without them to see the rows only.";
   return new VarveError(
     "PREDICTION_NOT_REPRODUCIBLE",

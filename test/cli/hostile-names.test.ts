@@ -71,6 +71,13 @@ const file = (name: string, text: string): string => {
   return path;
 };
 
+const hostilePrediction = JSON.stringify({
+  predictionId: evil,
+  inputs: [{ name: evil, rows: [{ [column]: evil }] }],
+  output: evil,
+  model: { name: evil },
+});
+
 const suiteJson = {
   name: `suite${evil}`,
   maxBadShare: 1,
@@ -238,6 +245,18 @@ describe("names and values that a terminal would obey", () => {
       ["restore", table, "1", "--message", evil],
       ["tail", table, "--from", "latest"],
       ["tail", table, "--from", evil],
+      ["ledger", "create", `${table}-ledger`],
+      [
+        "ledger",
+        "record",
+        `${table}-ledger`,
+        "--from",
+        file(`predictions${evil}`, `{"predictionId":"${evil}`),
+      ],
+      ["ledger", "record", `${table}-ledger`, "--from", file("predictions", hostilePrediction)],
+      ["ledger", "show", `${table}-ledger`, evil],
+      ["reproduce", `${table}-ledger`, evil],
+      ["reproduce", `${table}-ledger`, evil, "--with", `echo '${evil}'`],
       ["rejections", "purge", table],
       ["suite", "show", table],
       [`no${evil}`],

@@ -37,10 +37,18 @@ export const ledgerMistakes: readonly Mistake[] = [
   {
     what: "A table that was created again is taken for the one that predictions were made from.",
     file: "reproduce/reproduce.ts",
-    find: "snapshot.metadata.id !== input.tableId",
-    replace: "snapshot.metadata.id === undefined",
+    find: "tableId !== undefined && id !== tableId",
+    replace: "tableId !== undefined && id === undefined",
     test: "reproduce/ledger.test.ts",
     name: "rows are gone after a vacuum",
+  },
+  {
+    what: "Rows that only a pin has are called gone.",
+    file: "reproduce/reproduce.ts",
+    find: "return { ...pinned, input, pin: name };",
+    replace: "continue;",
+    test: "reproduce/ledger.test.ts",
+    name: "from a pin once the version is gone",
   },
   {
     what: "What a model's shell started goes on when it is stopped.",

@@ -236,6 +236,39 @@ describe("reproducing a prediction", () => {
     await expect(ledger.reproduce("p")).rejects.toMatchObject(gone("table"));
   });
 
+  it("reads the rows from a pin once the version is gone, even with its table", async () => {
+    const { folder, table, version, ledger, uri } = await recorded();
+    await table.pins.add("model-7", { version });
+    const inputs = [
+      { table: uri, version, key: { id: 2 } },
+      { table: uri, version, where: "city = 'Bern'" },
+    ];
+    await ledger.record({ predictionId: "p", inputs, output: 1 });
+    const read = async () => (await ledger.reproduce("p")).inputs.map(({ data, pin }) => [data, pin]);
+    const [one, two] = [[rows[1]], [rows[0], rows[2]]];
+    expect(await read()).toEqual([
+      [one, undefined],
+      [two, undefined],
+    ]);
+    await table.delete("true");
+    await table.vacuum({ retainHours: 0, retentionCheck: false });
+    await table.close();
+    expect(await read()).toEqual([
+      [one, "model-7"],
+      [two, "model-7"],
+    ]);
+    rmSync(join(folder, "features", "_delta_log"), { recursive: true });
+    expect(await read()).toEqual([
+      [one, "model-7"],
+      [two, "model-7"],
+    ]);
+    rmSync(join(folder, "features", "_pins"), { recursive: true });
+    await expect(read()).rejects.toMatchObject({
+      code: "PREDICTION_NOT_REPRODUCIBLE",
+      data: { gone: ["table"] },
+    });
+  });
+
   it("says that rows differ when a file was replaced by one with other values", async () => {
     const { folder, version, ledger, uri } = await recorded();
     const other = await createTable(join(folder, "other"), {

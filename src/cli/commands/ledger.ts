@@ -1,0 +1,192 @@
+import { createReadStream } from "node:fs";
+import type { Readable } from "node:stream";
+import { type Command, InvalidArgumentError } from "commander";
+import { counted } from "../../api/counted.ts";
+import { VarveError } from "../../api/errors.ts";
+import { isJsonObject, type JsonValue, parseJson, stringifyJson, toJsonValue } from "../../api/json.ts";
+import type { Ledger, Prediction, Reproduction } from "../../index.ts";
+import { visible } from "../../report/visible-text.ts";
+import { exitCodes } from "../shared/exit.ts";
+import { linesOf } from "../shared/input-lines.ts";
+import { stoppedBySignals } from "../shared/interruption.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { duration, type StoreFlags, withJson, withStoreFlags } from "../shared/options.ts";
+import { print } from "../shared/print.ts";
+
+interface LedgerFlags extends StoreFlags {
+  readonly json?: boolean | undefined;
+}
+
+interface RecordFlags extends LedgerFlags {
+  readonly from: string;
+}
+
+interface ReproduceFlags extends LedgerFlags {
+  readonly with?: string | undefined;
+  readonly tolerance?: number | undefined;
+  readonly relativeTolerance?: number | undefined;
+  readonly timeout?: number | undefined;
+}
+
+const ledgerText = "folder or URI of the ledger";
+
+/** `varve ledger create | record | show LEDGER`. */
+export function addLedger(program: Command): void {
+  const group = program
+    .command("ledger")
+    .summary("record predictions, with what they were made from")
+    .description(
+      "A ledger is a table of predictions: which rows of which versions, model and code each was made from (spec/ledger.md). varve reproduce makes one again.",
+    )
+    .addHelpText(
+      "afterAll",
+      '\nExamples:\n  $ varve ledger create ./predictions\n  $ echo \'{"predictionId":"p1","inputs":{"table":"./flights@v0","key":{"id":5}},"output":0.25}\' | varve ledger record ./predictions\n  $ varve ledger show ./predictions p1',
+    );
+  withStoreFlags(
+    group.command("create").description("create a ledger").argument("<ledger>", ledgerText),
+  ).action(async (uri: string, flags: StoreFlags) => {
+    const { createLedger } = await import("../../api/ledger.ts");
+    const ledger = await createLedger(uri, openOptions(flags));
+    print(`ledger created at ${ledger.uri}\n`);
+  });
+  const record = group
+    .command("record")
+    .description(
+      "record predictions in one commit, each id once: a JSON object a line with predictionId, output and, as far as they are known, inputs, features, model, code and at",
+    )
+    .argument("<ledger>", ledgerText)
+    .option("--from <file>", "file of JSON lines, - for standard input", "-");
+  withStoreFlags(withJson(record)).action(recordLines);
+  const show = group
+    .command("show")
+    .description("print a recorded prediction as JSON")
+    .argument("<ledger>", ledgerText)
+    .argument("<id>", "id of the prediction");
+  withStoreFlags(show).action(async (uri: string, id: string, flags: StoreFlags) => {
+    printJson(await (await openedLedger(uri, flags)).get(id));
+  });
+}
+
+/** `varve reproduce LEDGER ID` */
+export function addReproduce(program: Command): void {
+  const command = program
+    .command("reproduce")
+    .summary("read again what a prediction was made from")
+    .description(
+      "Read the rows that a prediction was made from, at their versions or from pins, and check their fingerprints; with --with, run the model on them again and compare what it says.",
+    )
+    .argument("<ledger>", ledgerText)
+    .argument("<id>", "id of the prediction")
+    .option(
+      "--with <command>",
+      "model: a line for the shell that reads rows as JSON lines and prints one JSON value a line for each",
+    )
+    .option("--tolerance <number>", "how far numbers may be apart (default: not at all)", atLeastZero)
+    .option("--relative-tolerance <share>", "the same, as a share of the recorded number", atLeastZero)
+    .option("--timeout <time>", "stop the model after this time, e.g. 30s or 5m", duration)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve reproduce ./predictions p1\n  $ varve reproduce ./predictions p1 --with 'sed \"s/.*/0.25/\"'\n  $ varve reproduce ./predictions p1 --with 'echo 0.2501' --tolerance 0.001 --timeout 5m --json\n\nExit code 1 if something is gone or differs, or the model says something else.",
+    );
+  withStoreFlags(withJson(command)).action(async (uri: string, id: string, flags: ReproduceFlags) => {
+    const ledger = await openedLedger(uri, flags);
+    const { with: line, timeout: timeoutMilliseconds } = flags;
+    const model = line === undefined ? undefined : { command: line, timeoutMilliseconds };
+    const tolerance = { absolute: flags.tolerance, relative: flags.relativeTolerance };
+    const result = await stoppedBySignals(
+      (signal) => ledger.reproduce(id, { model, tolerance, signal }),
+      "before the prediction was reproduced.",
+    );
+    if (result.rerun?.matches === false) process.exitCode = exitCodes.failed;
+    if (flags.json === true) printJson(result);
+    else print(shownReproduction(result));
+  });
+}
+
+async function openedLedger(uri: string, flags: StoreFlags): Promise<Ledger> {
+  const { openLedger } = await import("../../api/ledger.ts");
+  return openLedger(uri, openOptions(flags));
+}
+
+async function recordLines(uri: string, flags: RecordFlags): Promise<void> {
+  const ledger = await openedLedger(uri, flags);
+  const result = await stoppedBySignals(
+    (signal) => ledger.record(predictionsOf(flags.from, signal), { signal }),
+    "before the commit: the ledger is unchanged.",
+  );
+  if (flags.json === true) return printJson(result);
+  const { version, recorded, alreadyRecorded } = result;
+  const before = alreadyRecorded === 0 ? "" : `, ${alreadyRecorded} already recorded`;
+  print(`version ${version}: ${counted(recorded, "prediction")} recorded${before}\n`);
+}
+
+/** The predictions of a file, one a line. @throws `SOURCE_UNREADABLE` naming the line */
+async function* predictionsOf(file: string, stop: AbortSignal): AsyncGenerator<Prediction> {
+  const name = file === "-" ? "standard input" : file;
+  const unreadable = (message: string, cause: unknown) =>
+    new VarveError("SOURCE_UNREADABLE", message, { file: name }, cause);
+  const input: Readable = file === "-" ? process.stdin : createReadStream(file);
+  let number = 0;
+  const lines = linesOf(input, stop)[Symbol.asyncIterator]();
+  for (;;) {
+    let next: IteratorResult<Uint8Array>;
+    try {
+      next = await lines.next();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw unreadable(`Cannot read ${name}: ${reason}. Check the name and its permissions.`, error);
+    }
+    if (next.done === true) return;
+    number++;
+    let value: JsonValue;
+    try {
+      value = parseJson(Buffer.from(next.value).toString("utf8"));
+    } catch (error) {
+      throw unreadable(`Line ${number} of ${name} is not JSON. Nothing was written.`, error);
+    }
+    if (!isJsonObject(value))
+      throw unreadable(`Line ${number} of ${name} is not a JSON object. Nothing was written.`, undefined);
+    yield value as unknown as Prediction;
+  }
+}
+
+function shownReproduction({ prediction, inputs, model, code, rerun }: Reproduction): string {
+  const json = (value: unknown) => stringifyJson(toJsonValue(value));
+  const files = Object.entries({ model, code }).filter(([, state]) => state !== "notRecorded");
+  const lines = [
+    `prediction ${visible(prediction.predictionId)} of ${prediction.at.toISOString()}: ${json(prediction.output)}`,
+    ...inputs.flatMap(({ name, table, version, pin, rows, data }) => [
+      `  ${visible(
+        (name === undefined ? "" : `${name}: `) +
+          (table === undefined ? "by value" : `${table}@v${version}`) +
+          (pin === undefined ? "" : ` (from pin ${pin})`),
+      )}: ${counted(rows, "row")}, the same as recorded`,
+      ...data.slice(0, shownRows).map((row) => `    ${json(row)}`),
+      ...(data.length > shownRows ? [`    and ${data.length - shownRows} more`] : []),
+    ]),
+    ...files.map(([what, state]) => `  file of the ${what}: ${state}`),
+    ...(rerun === undefined
+      ? []
+      : [
+          `${rerun.matches ? "the model says the same" : "the model says something else"}: ${json(rerun.output)}`,
+        ]),
+    ...(rerun?.differences ?? []).map(
+      ({ path, recorded, reproduced }) =>
+        `  ${visible(path)}: recorded ${json(recorded)}, now ${json(reproduced)}`,
+    ),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+const shownRows = 10;
+
+function printJson(value: unknown): void {
+  print(`${stringifyJson(toJsonValue(value), 2)}\n`);
+}
+
+function atLeastZero(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0))
+    throw new InvalidArgumentError("It must be a number of at least 0.");
+  return value;
+}

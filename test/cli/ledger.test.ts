@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { varve, varveReading } from "../support/cli.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "varve-test-ledger-"));
+const at = (name: string) => join(folder, name);
+const [features, ledger] = [at("features"), at("ledger")];
+
+beforeAll(async () => {
+  writeFileSync(at("may.csv"), "id,city,weight\n1,Bern,1.5\n2,Chur,2.5\n");
+  expect(await varve("create", features, "--from", at("may.csv"))).toMatchObject({ code: 0 });
+  expect(await varve("ledger", "create", ledger)).toMatchObject({ code: 0 });
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const prediction = (predictionId: string, output: unknown) =>
+  `${JSON.stringify({ predictionId, inputs: { table: `${features}@v0`, key: { id: 2 } }, output, at: "2024-05-01" })}\n`;
+
+describe("varve ledger and reproduce", () => {
+  it("record predictions of a file or standard input once, and make one again", async () => {
+    writeFileSync(at("p.jsonl"), `${prediction("p", 5)}\n${prediction("q", 6)}`);
+    const { stdout, code } = await varve("ledger", "record", ledger, "--from", at("p.jsonl"));
+    expect([code, stdout]).toEqual([0, "version 1: 2 predictions recorded\n"]);
+    const again = await varveReading(prediction("p", 5), "ledger", "record", ledger, "--json");
+    expect(JSON.parse(again.stdout)).toEqual({
+      outcome: "alreadyRecorded",
+      version: 1,
+      recorded: 0,
+      alreadyRecorded: 1,
+    });
+    expect(await varveReading(prediction("p", 7), "ledger", "record", ledger)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("PREDICTION_EXISTS"),
+    });
+    const shown = await varve("ledger", "show", ledger, "p");
+    expect(JSON.parse(shown.stdout)).toMatchObject({ predictionId: "p", output: 5, inputs: [{ rows: 1 }] });
+    const model = `sed 's/.*"weight"://; s/}$//' | while read w; do echo "$w * 2" | sed 's/2.5 \\* 2/5/'; done`;
+    const same = await varve("reproduce", ledger, "p", "--with", model);
+    expect([same.stderr, same.code]).toEqual(["", 0]);
+    expect(same.stdout).toBe(
+      `prediction p of 2024-05-01T00:00:00.000Z: 5\n  file://${features}@v0: 1 row, the same as recorded\n    {"id":2,"city":"Chur","weight":2.5}\nthe model says the same: 5\n`,
+    );
+    const other = await varve("reproduce", ledger, "q", "--with", model);
+    expect(other).toMatchObject({ code: 1, stderr: "" });
+    expect(other.stdout).toContain("the model says something else: 5\n  $: recorded 6, now 5\n");
+    const near = await varve("reproduce", ledger, "q", "--with", model, "--tolerance", "1", "--json");
+    expect(near.code).toBe(0);
+    expect(JSON.parse(near.stdout)).toMatchObject({ rerun: { output: 5, matches: true } });
+  });
+
+  it.each([
+    ["a line that is not JSON", "{\n", "Line 1 of standard input is not JSON"],
+    ["a line that is not an object", "[1]\n", "Line 1 of standard input is not a JSON object"],
+    ["a member that predictions do not have", '{"predictionId":"x","result":1}\n', 'Unknown option "result"'],
+    ["a prediction without output", '{"predictionId":"x"}\n', "it has no output"],
+  ])("refuse %s, and write nothing", async (_, lines, text) => {
+    const before = (await varve("history", ledger, "--format", "json")).stdout;
+    const { code, stderr } = await varveReading(prediction("new", 1) + lines, "ledger", "record", ledger);
+    expect(code).toBeGreaterThan(0);
+    expect(stderr).toContain(text.replace("Line 1", "Line 2"));
+    expect((await varve("history", ledger, "--format", "json")).stdout).toBe(before);
+  });
+
+  it("name a file that does not exist, and a model that fails", async () => {
+    const absent = await varve("ledger", "record", ledger, "--from", at("absent.jsonl"));
+    expect(absent).toMatchObject({ code: 1, stderr: expect.stringContaining("SOURCE_UNREADABLE") });
+    const failed = await varve("reproduce", ledger, "p", "--with", "echo no weights >&2; exit 4");
+    expect(failed).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/exit code 4.*no weights.*MODEL_FAILED/s),
+    });
+    const unknown = await varve("reproduce", ledger, "none");
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining("PREDICTION_NOT_FOUND") });
+  });
+});
