@@ -8,7 +8,7 @@ import type {
 import { checkText } from "../engine/fence/sql-size.ts";
 import { VarveError } from "../errors.ts";
 import { QueryResult } from "../query/query-result.ts";
-import { type SqlSelect, sql } from "../sql/sql.ts";
+import { type SqlName, type SqlSelect, sql } from "../sql/sql.ts";
 import { columnType, plainName, quoteName } from "../sql/sql-text.ts";
 import type { ScanReport } from "../table/scan/scan.ts";
 import { handOver } from "../util/hand-over.ts";
@@ -25,7 +25,7 @@ import {
   requireComparable,
   requireDistinctNames,
 } from "./feature-view.ts";
-import { columnAt, entityNumber, entityTable, type LatestRows, latestRows, valueAt } from "./latest-rows.ts";
+import { columnAt, entityNumber, type LatestRows, latestRows, valueAt } from "./latest-rows.ts";
 
 /** What a point-in-time join joins. */
 export interface PointInTimeRequest {
@@ -60,14 +60,21 @@ export async function joinAtTime(engine: Engine, request: PointInTimeRequest): P
       for (const feature of features) requireComparable(columns, feature);
       requireDistinctNames(columns.columns, features);
       const latest: LatestRows[] = [];
-      for (const [index, feature] of features.entries())
-        latest.push(await latestRows(session, { feature, entities: columns, index, signal }));
-      const joined = joinedRows(columns, features, latest);
+      let table = entityTable;
+      for (const [index, feature] of features.entries()) {
+        const rows = await latestRows(session, { feature, entities: columns, table, index, signal });
+        latest.push(rows);
+        table = rows.entities;
+      }
+      const joined = joinedRows(columns, features, latest, table);
       const { fenced, relation } = await result(session, joined, request);
       return QueryResult.of(fenced, relation, scansOf(features, latest), { exportFolder, signal });
     }),
   );
 }
+
+/** The table of entities in the session. */
+const entityTable = plainName("point_in_time_entities");
 
 /** Stores the entities, numbered, so that they keep their order and their source is read once. */
 async function stageEntities(
@@ -108,6 +115,7 @@ function joinedRows(
   { columns }: EntityColumns,
   features: readonly FeatureView[],
   latest: readonly LatestRows[],
+  table: SqlName,
 ): JoinedRows {
   const items = [
     ...columns.map(({ name }, index) => sql`e.${columnAt(index)} AS ${quoteName(name)}`),
@@ -117,7 +125,7 @@ function joinedRows(
     }),
   ];
   const joins = latest.reduce((text, { join }) => sql`${text} ${join}`, sql``);
-  const rows = sql`SELECT ${items} FROM ${entityTable} AS e ${joins}`;
+  const rows = sql`SELECT ${items} FROM ${table} AS e ${joins}`;
   return { rows, ordered: sql`${rows} ORDER BY e.${entityNumber}` };
 }
 

@@ -7,18 +7,18 @@ import { readTypeText } from "../table/scan/read-type.ts";
 import { planScan, type ScanReport } from "../table/scan/scan.ts";
 import { type EntityColumns, entityColumn, type FeatureView } from "./feature-view.ts";
 
-/** The table of entities in the session: `n` counts them from 1, and their columns are `c0`, `c1` and so on. */
-export const entityTable = plainName("point_in_time_entities");
-/** The number of an entity. */
+/** The number of an entity, from 1. */
 export const entityNumber = plainName("n");
-/** A column of a table whose columns are named by their index. */
+/** A column of a table whose columns are named by their index, as those of the entities are. */
 export const columnAt = (index: number): SqlName => plainName(`c${index}`);
 /** A feature's column in {@link LatestRows}. */
 export const valueAt = (index: number): SqlName => plainName(`v${index}`);
 
 /** The latest row of a feature table for each entity that has one. */
 export interface LatestRows {
-  /** Joins entities `e` with the rows, whose columns are {@link valueAt} of `alias`. */
+  /** The table of entities, with the event time of the row that each is joined with. */
+  readonly entities: SqlName;
+  /** Joins these entities `e` with the rows, whose columns are {@link valueAt} of `alias`. */
   readonly join: SqlExpression;
   readonly alias: SqlName;
   readonly report: ScanReport;
@@ -27,6 +27,8 @@ export interface LatestRows {
 /** What a feature is joined with. */
 export interface FeatureJoin {
   readonly feature: FeatureView;
+  /** The table of entities in the session: their number, and their columns as {@link columnAt}. */
+  readonly table: SqlName;
   readonly entities: EntityColumns;
   /** Number of the feature, for the names of its tables. */
   readonly index: number;
@@ -34,40 +36,49 @@ export interface FeatureJoin {
 }
 
 /**
- * Finds the latest rows in three scans of few columns, because a sort of whole rows is dear: the event time of each
- * entity's latest row, by the engine's ASOF join; the rows of these keys and times; and, only if several rows share
- * one, the largest of them.
+ * Finds the latest rows in scans of few columns, because a sort of whole rows is dear: the event time of each entity's
+ * latest row, by the engine's ASOF join, which replaces the table of entities; the rows of these keys and times; and,
+ * only if several rows share one, the largest of them.
  */
 export async function latestRows(session: Session, join: FeatureJoin): Promise<LatestRows> {
-  const { feature, entities, index, signal } = join;
-  const [matches, rows] = [plainName(`matches_${index}`), plainName(`rows_${index}`)];
-  const run = { signal };
+  const { feature, entities, index, table, signal } = join;
+  const [matched, rows, alias] = [`matched_${index}`, `rows_${index}`, `f${index}`].map(plainName) as [
+    SqlName,
+    SqlName,
+    SqlName,
+  ];
+  const matchTime = plainName(`event_time_${index}`);
   const bounds = await timeBounds(session, join);
   const scan = await scanned(session, join, neededFields(feature), bounds);
   const pairs = keyPairs(feature, entities);
-  const keys = pairs.map(({ key }) => key);
+  const same = [...pairs.map(({ key }) => key), plainName("event_time")];
+  const equalKeys = pairs.map(({ entity, key }) => sql`e.${entity} = f.${key}`);
+  const found = [...pairs, { entity: matchTime, key: plainName("event_time") }];
+  const sameRow = (row: SqlName): SqlExpression =>
+    joinSql(
+      found.map(({ entity, key }) => sql`e.${entity} = ${row}.${key}`),
+      sql` AND `,
+    );
+  const entityTime = sql`e.${columnAt(entities.time)}`;
   await session.execute(
-    sql`CREATE TABLE ${matches} AS SELECT e.${entityNumber}, ${keys.map((key) => sql`e.${key}`)}, f.event_time
-      FROM (SELECT ${entityNumber}, ${pairs.map(({ entity, key }) => sql`${entity} AS ${key}`)},
-        ${columnAt(entities.time)} AS entity_time FROM ${entityTable}) AS e
-      ASOF JOIN (SELECT ${keys}, event_time FROM (${scan.sql}) WHERE ${notNull([...keys, plainName("event_time")])}) AS f
-      ON ${equal("e", "f", keys)} AND e.entity_time >= f.event_time${withinTtl(feature.ttl)}`,
+    sql`CREATE TABLE ${matched} AS SELECT e.*, ${withinTtl(entityTime, feature.ttl)} AS ${matchTime} FROM ${table} AS e
+      ASOF LEFT JOIN (SELECT ${same} FROM (${scan.sql})) AS f
+      ON ${joinSql(equalKeys, sql` AND `)} AND ${entityTime} >= f.event_time;
+      DROP TABLE ${table}`,
     [],
-    run,
+    { signal },
   );
-  const same = [...keys, plainName("event_time")];
   await session.execute(
-    sql`CREATE TABLE ${rows} AS SELECT * FROM (${scan.sql}) AS f SEMI JOIN ${matches} AS m ON ${equal("f", "m", same)}`,
+    sql`CREATE TABLE ${rows} AS SELECT * FROM (${scan.sql}) AS f SEMI JOIN ${matched} AS e ON ${sameRow(plainName("f"))}`,
     [],
-    run,
+    { signal },
   );
   const chosen = await withoutTies(session, join, { rows, same, bounds });
-  const [m, alias] = [plainName(`m${index}`), plainName(`f${index}`)];
   return {
+    entities: matched,
     alias,
     report: scan.report,
-    join: sql`LEFT JOIN ${matches} AS ${m} ON e.${entityNumber} = ${m}.${entityNumber}
-      LEFT JOIN ${chosen} AS ${alias} ON ${equal(m, alias, same)}`,
+    join: sql`LEFT JOIN ${chosen} AS ${alias} ON ${sameRow(alias)}`,
   };
 }
 
@@ -142,7 +153,8 @@ async function scanned(
   ];
   const named = sql`(${scan.sql}) AS scanned(${fields.map((_, index) => columnAt(index))})`;
   return {
-    sql: sql`SELECT ${items} FROM ${named} WHERE ${condition(at(feature.eventTime))}`,
+    // Where no file lies outside the bounds, few rows do, and to test them all costs more than to join them.
+    sql: sql`SELECT ${items} FROM ${named}${scan.report.filesSkipped > 0 ? condition(at(feature.eventTime)) : sql``}`,
     report: scan.report,
   };
 }
@@ -150,11 +162,12 @@ async function scanned(
 /** Between which event times the rows of all entities lie. */
 interface TimeBounds {
   readonly predicate: Predicate | undefined;
+  /** WHERE, for the column with the event time; empty where there are none. */
   readonly condition: (time: SqlExpression) => SqlExpression;
 }
 
 /** Bounds by which files are skipped; they need not be tight. */
-async function timeBounds(session: Session, { feature, entities }: FeatureJoin): Promise<TimeBounds> {
+async function timeBounds(session: Session, { feature, entities, table }: FeatureJoin): Promise<TimeBounds> {
   const time = columnAt(entities.time);
   const { ttl, eventTime } = feature;
   const type = columnType(readTypeText(eventTime.type));
@@ -162,7 +175,7 @@ async function timeBounds(session: Session, { feature, entities }: FeatureJoin):
     ttl === undefined ? sql`NULL` : sql`TRY(CAST(first_time - to_microseconds(${ttl}) AS ${type}))`;
   const [row] = await session.rows(
     sql`SELECT CAST(${first} AS VARCHAR) AS first, CAST(last_time AS VARCHAR) AS last
-      FROM (SELECT min(${time}) AS first_time, max(${time}) AS last_time FROM ${entityTable}
+      FROM (SELECT min(${time}) AS first_time, max(${time}) AS last_time FROM ${table}
         HAVING bool_and(isfinite(${time})))`,
   );
   const bounds = (["first", "last"] as const).flatMap((name) => {
@@ -175,17 +188,13 @@ async function timeBounds(session: Session, { feature, entities }: FeatureJoin):
   });
   return {
     predicate: args.length === 0 ? undefined : { op: "and", args },
-    condition: (column) =>
-      joinSql(
-        [
-          sql`${column} IS NOT NULL`,
-          ...bounds.map(({ name, text }) => {
-            const value = sql`CAST(${quoteText(text)} AS ${type})`;
-            return name === "first" ? sql`${column} >= ${value}` : sql`${column} <= ${value}`;
-          }),
-        ],
-        sql` AND `,
-      ),
+    condition: (column) => {
+      const tests = bounds.map(({ name, text }) => {
+        const value = sql`CAST(${quoteText(text)} AS ${type})`;
+        return name === "first" ? sql`${column} >= ${value}` : sql`${column} <= ${value}`;
+      });
+      return tests.length === 0 ? sql`` : sql` WHERE ${joinSql(tests, sql` AND `)}`;
+    },
   };
 }
 
@@ -196,24 +205,18 @@ function keyPairs({ keys }: FeatureView, { columns }: EntityColumns) {
   }));
 }
 
-/** A row is used as long as it is no older than its time to live, to the microsecond. */
-function withinTtl(ttl: bigint | undefined): SqlExpression {
-  if (ttl === undefined) return sql``;
-  const age = sql`CAST(epoch_us(e.entity_time) AS HUGEINT) - epoch_us(f.event_time)`;
-  return sql` WHERE isfinite(e.entity_time) AND isfinite(f.event_time) AND ${age} <= ${ttl}`;
+/** The event time of a row, as long as it is no older than its time to live, to the microsecond. */
+function withinTtl(entityTime: SqlExpression, ttl: bigint | undefined): SqlExpression {
+  if (ttl === undefined) return sql`f.event_time`;
+  const age = sql`CAST(epoch_us(${entityTime}) AS HUGEINT) - epoch_us(f.event_time)`;
+  return sql`CASE WHEN NOT isfinite(${entityTime}) OR NOT isfinite(f.event_time) THEN NULL
+    WHEN ${age} <= ${ttl} THEN f.event_time END`;
 }
 
 function equal(left: string, right: string, names: readonly SqlName[]): SqlExpression {
   const [a, b] = [plainName(left), plainName(right)];
   return joinSql(
     names.map((name) => sql`${a}.${name} = ${b}.${name}`),
-    sql` AND `,
-  );
-}
-
-function notNull(names: readonly SqlName[]): SqlExpression {
-  return joinSql(
-    names.map((name) => sql`${name} IS NOT NULL`),
     sql` AND `,
   );
 }

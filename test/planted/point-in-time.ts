@@ -8,8 +8,8 @@ export const pointInTimeMistakes: readonly Mistake[] = [
   {
     what: "A feature that becomes true at the time of an entity is not joined.",
     file: "latest-rows.ts",
-    find: "e.entity_time >= f.event_time$",
-    replace: "e.entity_time > f.event_time$",
+    find: "${entityTime} >= f.event_time;",
+    replace: "${entityTime} > f.event_time;",
     ...model,
   },
   {
@@ -37,8 +37,8 @@ export const pointInTimeMistakes: readonly Mistake[] = [
   {
     what: "A feature is not used at the very end of its time to live.",
     file: "latest-rows.ts",
-    find: "AND ${age} <= ${ttl}",
-    replace: "AND ${age} < ${ttl}",
+    find: "WHEN ${age} <= ${ttl}",
+    replace: "WHEN ${age} < ${ttl}",
     ...model,
   },
   {

@@ -97,6 +97,6 @@ it("joins as a model in memory does, however the rows are spread over files", as
       });
       expect(answers).toEqual(expected);
     }),
-    { numRuns: 25 },
+    { numRuns: 25, endOnFailure: true },
   );
 });

@@ -98,6 +98,18 @@ describe("a point-in-time join", () => {
       ).toEqual([1, null]);
   });
 
+  it("takes the latest row of all at an infinite time, at which none is within a time to live", async () => {
+    const table = await scores();
+    await table.append([{ id: 1n, seen: day(1), score: 1, source: "a" }]);
+    const entities = { sql: "SELECT 1 AS id, TIMESTAMPTZ 'infinity' AS at" };
+    const features = [
+      { table, ...byId },
+      { table, ...byId, ttl: "7d", prefix: "recent_" },
+    ];
+    const [row] = await rowsOf({ entities, time: "at", features });
+    expect([row?.["score"], row?.["recent_score"]]).toEqual([1, null]);
+  });
+
   it("decides between rows of one key and time by their values, whatever the order of the files", async () => {
     const tied = [
       { id: 1n, seen: day(1), score: 5, source: "a" },
