@@ -189,6 +189,41 @@ describe("partitions", () => {
   });
 });
 
+describe("dictionaries", () => {
+  const rows = "SELECT i % 5000 AS few, i % 20000 AS more, i AS each FROM range(122880) t(i)";
+  const withDictionary = async (options: Omit<ParquetWriteOptions, "folder">) => {
+    const [written] = await write(rows, { compression: "zstd", ...options });
+    return session.rows(
+      unchecked(
+        `SELECT path_in_schema AS name FROM parquet_metadata(${quoteText(written?.file ?? "")}) WHERE dictionary_page_offset IS NOT NULL ORDER BY name`,
+      ),
+    );
+  };
+
+  it.each([
+    ["the engine's own share", undefined, ["few", "more"]],
+    ["a share that is enough", 0.17, ["few", "more"]],
+    ["a smaller share, of which the least is a fifteenth", 0.001, ["few"]],
+    ["a share above the engine's own", 0.9, ["few", "more"]],
+  ])("are made of columns with few distinct values: %s", async (_, dictionaryShare, names) => {
+    expect(await withDictionary({ dictionaryShare })).toEqual(names.map((name) => ({ name })));
+  });
+
+  it.each([
+    [
+      "holds it",
+      "SELECT CASE i % 3 WHEN 0 THEN 0.0::DOUBLE WHEN 1 THEN '-0.0'::DOUBLE ELSE 1 END AS x",
+      2000,
+    ],
+    ["does not", "SELECT CASE i % 3 WHEN 0 THEN 0.0::DOUBLE WHEN 1 THEN 0.5 ELSE 1 END AS x", 0],
+  ])("lose no -0 where a superset of the rows %s", async (_, select, found) => {
+    const superset = unchecked(`${select} FROM range(9000) t(i)`);
+    const [file] = await write(`${select} FROM range(6000) t(i)`, { superset, dictionaryShare: 0.01 });
+    const lost = `SELECT count(*) AS n FROM read_parquet(${quoteText(file?.file ?? "")}) WHERE x = 0 AND signbit(x)`;
+    expect(await session.rows(unchecked(lost))).toEqual([{ n: BigInt(found) }]);
+  });
+});
+
 describe("NaN", () => {
   it.each([5, 130_000, 399_999])(
     "is told of row %i of a file with several row groups, in structs too",

@@ -211,6 +211,13 @@ export interface ParquetWriteOptions {
   /** Upper bound of the number of rows, so that they need not be counted if they fit one file. */
   readonly rowsAtMost?: number | undefined;
   readonly rowGroupRows?: number | undefined;
+  /**
+   * The greatest number of distinct values per row for which a column still gets a dictionary, if it is known that
+   * no column needs more; a fifteenth at least. The engine tries each column up to a fifth, in vain for many.
+   */
+  readonly dictionaryShare?: number | undefined;
+  /** Rows of the same columns that include all of the query's, and are cheaper to look at. */
+  readonly superset?: SqlSelect | undefined;
   readonly compression?: "zstd" | "snappy" | "uncompressed" | undefined;
   /** Parquet field ids by column, nested as DuckDB's FIELD_IDS takes them. */
   readonly fieldIds?: FieldIds | undefined;

@@ -11,7 +11,7 @@ import { followProgress } from "../core/follow-progress.ts";
 import { plainConverter } from "../core/plain-values.ts";
 import { withNan } from "./file-nan.ts";
 import { minusZeroLost, noDictionary, variantSetting } from "./minus-zero.ts";
-import { engineRowGroup, rowGroupSetting } from "./row-groups.ts";
+import { dictionaryLimitSetting, engineRowGroup, rowGroupSetting } from "./row-groups.ts";
 import { partitionNumber, textOrNull, type WrittenRelation, writtenFile } from "./written-file.ts";
 
 /** Bytes that one value takes in a file, on the safe side for all but long texts. */
@@ -235,7 +235,7 @@ async function copy(
   sorted: SqlSelect = select,
 ): Promise<EngineRow[]> {
   const { options } = writer;
-  const settings = [
+  const shared = [
     sql`FORMAT parquet`,
     sql`RETURN_STATS`,
     sql`COMPRESSION ${plainName(options.compression ?? "snappy")}`,
@@ -244,14 +244,19 @@ async function copy(
     ...(options.fieldIds === undefined || Object.keys(options.fieldIds).length === 0
       ? []
       : [sql`FIELD_IDS ${fieldIdsSql(options.fieldIds)}`]),
-    ...variantSetting(writer.core.driver, writer.columns),
     ...layout,
   ];
+  const variants = variantSetting(writer.core.driver, writer.columns);
+  const dictionaries = variants.length > 0 ? variants : dictionaryLimitSetting(writer.core, options);
+  const settings = [...shared, ...dictionaries];
   const rows = await runCopy(writer, sorted, target, settings);
   const files = rows.map((row) => writtenFile(writer, row, []));
+  const { superset } = options;
+  if (superset !== undefined && !(await minusZeroLost(writer, writer.connection, superset, files)))
+    return rows;
   if (!(await minusZeroLost(writer, writer.connection, select, files))) return rows;
   for (const { file } of files) await rm(file);
-  return await runCopy(writer, sorted, target, [...settings, noDictionary]);
+  return await runCopy(writer, sorted, target, [...shared, noDictionary]);
 }
 
 async function runCopy(

@@ -1,6 +1,12 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { FieldIds, RowSort, Session, WrittenFile } from "../../engine/core/contract.ts";
+import type {
+  FieldIds,
+  ParquetWriteOptions,
+  RowSort,
+  Session,
+  WrittenFile,
+} from "../../engine/core/contract.ts";
 import { guardSql } from "../../engine/fence/row-guard.ts";
 import { VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
@@ -38,7 +44,7 @@ export interface DataTarget {
   readonly clusteringColumns?: readonly (readonly string[])[] | undefined;
 }
 
-export interface DataWriteOptions {
+export interface DataWriteOptions extends Pick<ParquetWriteOptions, "dictionaryShare" | "superset"> {
   /** Split files near this many bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
   readonly targetFileBytes?: number | undefined;
   /** The number of rows, if it is known. */
@@ -129,8 +135,11 @@ export async function stageData(
     ...keys,
   ];
   const guarded = options.guard === undefined ? sql`` : sql` WHERE ${guardSql(options.guard)}`;
+  const { superset } = options;
   const files = await session.writeParquet(sql`SELECT ${items} FROM (${rows})${guarded}`, {
     folder: output,
+    superset: superset === undefined ? undefined : sql`SELECT ${items} FROM (${superset})`,
+    dictionaryShare: options.dictionaryShare,
     compression,
     targetFileBytes:
       options.targetFileBytes ?? propertyOf(target.configuration, "targetFileSize") ?? defaultTargetBytes,

@@ -1,4 +1,5 @@
-import type { Session } from "../../engine/core/contract.ts";
+import { engineColumns } from "../../dialects/engine-types.ts";
+import type { FencedSession, Session } from "../../engine/core/contract.ts";
 import { assertInternal } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
@@ -16,7 +17,7 @@ import { planFiles } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { filesOfPartitions } from "../stages/remove-condition.ts";
-import { rowCondition } from "../stages/row-condition.ts";
+import { booleanOver, rowCondition } from "../stages/row-condition.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
 import { type ChosenRows, chosenRows, scanWithChosen } from "./chosen-rows.ts";
 import type { MatchedFile, RewritePlan } from "./rewrite-plan.ts";
@@ -88,8 +89,10 @@ export async function matchedRows(room: WriteRoom, plan: RewritePlan, marks: boo
   const scan = await planFiles(room.session, snapshot, adds, { typedVariants: true, place });
   appendAll(room.readable, scan.files);
   const fenced = await room.fence();
-  const condition = translated ?? (await rowCondition(fenced, where, snapshot.schema));
-  const files = await countedFiles(room.session, snapshot, adds, { scan: scan.sql, place, condition, marks });
+  const filter = await pushedFilter(fenced, plan, where, translated);
+  const condition = translated ?? sql`(${filter} IS TRUE)`;
+  const counting = { scan: scan.sql, place, condition: filter, marks };
+  const files = await countedFiles(room.session, snapshot, adds, counting);
   return { predicate, condition, files, wholeFiles: false };
 }
 
@@ -100,6 +103,20 @@ function prunable({ condition, snapshot: { schema } }: RewritePlan): StructType 
     ...schema,
     fields: schema.fields.filter((field) => columnMetadata(field).charLength?.kind !== "char"),
   };
+}
+
+/**
+ * SQL that is TRUE for the rows that meet a condition, and FALSE or null for others: the engine skips row groups by it,
+ * and looks up a list of keys, which it does not with `IS TRUE` behind.
+ */
+async function pushedFilter(
+  fenced: FencedSession,
+  { condition, snapshot }: RewritePlan,
+  where: string,
+  translated: SqlExpression | undefined,
+): Promise<SqlExpression> {
+  if (translated === undefined) return booleanOver(fenced, where, engineColumns(snapshot.schema));
+  return condition !== undefined && condition.fails === undefined ? sql`(${condition.sql})` : translated;
 }
 
 /** The plan's translated condition, which fails for a row for which it cannot be evaluated. */

@@ -18,6 +18,7 @@ import { checkRules, checkWritten, violatedSql } from "../stages/batch-checks.ts
 import { targetOfWritten } from "../stages/give-types.ts";
 import { keptRowIds } from "../stages/kept-row-ids.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
+import { dictionaryShare } from "./dictionary-share.ts";
 import type { MatchedRows } from "./matched-rows.ts";
 import { type ChangingRows, changingRows, imagesSql, markedSql } from "./new-images.ts";
 import type { NewValues } from "./new-values.ts";
@@ -70,18 +71,18 @@ export async function rewriteFiles(
   const touched = feeds ? matches.files : kept;
   const rows = update?.rows ?? (await changingRows(room, plan, matches, touched));
   const images = update === undefined ? markedSql(rows) : imagesSql(rows, update.assigned, update.rules);
-  const writing = { room, plan, rows, services };
+  const writing = { room, plan, matches, rows, services };
   const marked = marks ? await markedFiles(room, plan.snapshot, kept) : [];
   const written = marks && update === undefined ? undefined : await writeRows(writing, images, update, marks);
   const target = written?.target ?? plan.target;
-  const changes = feeds ? await writeChanges(writing, images, target, update) : undefined;
   const rowsMatched = sumOf(matches.files, ({ matched }) => matched);
+  const rowsChanged = rowsMatched * (update === undefined ? 1 : 2);
+  const changes = feeds ? await writeChanges(writing, images, { target, update, rowsChanged }) : undefined;
   const rowsCopied = (written?.data.rows ?? 0) - (update === undefined ? 0 : rowsMatched);
   const expected = marks ? 0 : sumOf(matches.files, (file) => file.rows - file.matched);
   requireAllRows({ rows: expected, clean: rowsCopied, quarantined: 0, dropped: 0 });
-  const perRow = update === undefined ? 1 : 2;
   if (changes !== undefined)
-    requireAllRows({ rows: rowsMatched * perRow, clean: changes.rows, quarantined: 0, dropped: 0 });
+    requireAllRows({ rows: rowsChanged, clean: changes.rows, quarantined: 0, dropped: 0 });
   return {
     target,
     data: written?.data,
@@ -116,6 +117,7 @@ export async function markedFiles(
 interface Writing {
   readonly room: WriteRoom;
   readonly plan: RewritePlan;
+  readonly matches: MatchedRows;
   readonly rows: ChangingRows;
   readonly services: RewriteServices;
 }
@@ -130,17 +132,25 @@ async function writeRows(
   update: NewValues | undefined,
   marks: boolean,
 ): Promise<{ readonly data: StagedData; readonly target: BatchTarget }> {
-  const { room, plan, rows, services } = writing;
+  const { room, plan, matches, rows, services } = writing;
   const { names, schema } = rows;
   const chosen = update === undefined ? sql`NOT ${names.matched}` : marks ? names.matched : sql`TRUE`;
   const ids = idItems(writing, update !== undefined);
   const columns = schema.fields.map(({ name }) => quoteName(name));
-  const select = sql`SELECT ${[...columns, ...ids.items]} FROM (${images}) WHERE ${chosen}`;
+  const all = sql`SELECT ${[...columns, ...ids.items]} FROM (${images})`;
+  const select = sql`${all} WHERE ${chosen}`;
   const target =
     update === undefined ? plan.target : await targetOfWritten(room.session, plan.target, select);
   const rules = update?.rules.rows ?? [];
   const inOneScan = target.metadata.partitionColumns.length === 0;
   const options: DataWriteOptions = {
+    rows: sumOf(matches.files, ({ rows, matched }) =>
+      update === undefined ? rows - matched : marks ? matched : rows,
+    ),
+    superset: update === undefined ? all : undefined,
+    dictionaryShare: marks
+      ? undefined
+      : await dictionaryShare(room.session, plan.snapshot.context, matches.files),
     targetFileBytes: plan.targetFileBytes,
     hiddenColumns: ids.columns,
     guard: rules.length > 0 && inOneScan ? rules.map(violatedSql) : undefined,
@@ -185,8 +195,15 @@ function idItems(
 async function writeChanges(
   { room, plan, rows, services }: Writing,
   images: SqlSelect,
-  target: BatchTarget,
-  update: NewValues | undefined,
+  {
+    target,
+    update,
+    rowsChanged,
+  }: {
+    readonly target: BatchTarget;
+    readonly update: NewValues | undefined;
+    readonly rowsChanged: number;
+  },
 ): Promise<StagedData> {
   const { names, scan, schema, condition } = rows;
   const columns = schema.fields.map(({ name }) => quoteName(name));
@@ -199,6 +216,7 @@ async function writeChanges(
       : sql`(${before}) UNION ALL BY NAME (${typed(images, names.matched, "update_postimage")})`;
   return stageData(room.session, dataTarget(target), select, room.staging, {
     changeFiles: true,
+    rows: rowsChanged,
     hiddenColumns: ["_change_type"],
     targetFileBytes: plan.targetFileBytes,
     signal: services.signal,

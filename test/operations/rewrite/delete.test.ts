@@ -5,7 +5,10 @@ import { createTable } from "../../../src/api/create-table.ts";
 import { fsck } from "../../../src/api/fsck.ts";
 import { openTable } from "../../../src/api/open-table.ts";
 import type { Table } from "../../../src/api/table.ts";
+import { openSession } from "../../../src/engine/session/session.ts";
 import { schema } from "../../../src/schema/builder.ts";
+import { sql } from "../../../src/sql/sql.ts";
+import { fileList } from "../../../src/sql/sql-text.ts";
 import { ConflictError } from "../../../src/table/commit/conflict-error.ts";
 import { actionsOf, dataFiles, filesBelow, freshFolder, rowsOf } from "../table-folder.ts";
 import { feed, numbers, vectors } from "./numbers.ts";
@@ -147,6 +150,44 @@ describe.each([
     await table.alter({ set: { "delta.appendOnly": "true" } });
     await expect(table.delete("id = 1")).rejects.toMatchObject({ code: "TABLE_APPEND_ONLY" });
     expect(await ids(table)).toEqual([1, 2, 3, 4, 5]);
+  });
+});
+
+describe("a change of few rows", () => {
+  const source = {
+    sql: "SELECT i AS id, CASE WHEN i % 9 = 0 THEN NULL ELSE i END AS key, 'n' || (i * 7919 % 20000) AS name FROM range(245760) r(i)",
+  };
+  const dictionaries = async (folder: string, version: number): Promise<unknown> => {
+    const paths = actionsOf(folder, version, "add").map(({ path }) => join(folder, String(path)));
+    await using session = await openSession();
+    return session.rows(
+      sql`SELECT path_in_schema AS name FROM parquet_metadata(${fileList(paths)}) GROUP BY 1 HAVING count(*) = count(dictionary_page_offset) ORDER BY 1`,
+    );
+  };
+
+  it.each([
+    ["a deletion", (table: Table) => table.delete("id % 50 = 7")],
+    ["an update", (table: Table) => table.update({ set: { key: "-key" }, where: "id % 50 = 7" })],
+  ])("leaves columns their dictionaries, however large: %s", async (_, change) => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { source });
+    expect(await dictionaries(folder, 0)).toEqual([{ name: "name" }]);
+    expect(await change(table)).toMatchObject({ outcome: "committed", rowsCopied: 240_844 });
+    expect(await dictionaries(folder, 1)).toEqual([{ name: "name" }]);
+  });
+
+  it.each([
+    ["by writing files again", {}],
+    ["by deletion vectors", vectors],
+  ])("finds a long list of keys, and leaves null keys, %s", async (_, properties) => {
+    const table = await createTable(join(freshFolder(), "t"), { source, properties });
+    const keys = Array.from({ length: 300 }, (_, index) => index * 600 + 1);
+    const there = keys.filter((key) => key % 9 !== 0);
+    const where = `key IN (${keys.join(", ")}, NULL)`;
+    expect(await table.delete(where)).toMatchObject({ rowsDeleted: there.length });
+    expect(await table.count(where)).toBe(0);
+    expect(await table.count("key IS NULL")).toBe(Math.ceil(245_760 / 9));
+    expect(await table.count()).toBe(245_760 - there.length);
   });
 });
 

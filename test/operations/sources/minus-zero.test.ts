@@ -65,6 +65,16 @@ describe("-0 beside 0, in so many rows that files have dictionaries", () => {
     expect(await minusZerosIn(table.rows({ columns: ["x"] }))).toBe(minusZeros);
   });
 
+  it.each([
+    ["among the rows that stay", "id >= 10 AND id < 20", minusZeros - 4],
+    ["among the deleted rows alone", "id % 3 = 1", 0],
+  ])("stays what it is where rows are deleted: %s", async (_, where, left) => {
+    const source = { sql: `SELECT i AS id, ${valueSql} AS x FROM range(${count}) t(i)` };
+    const table = await createTable(join(freshFolder(), "t"), { source });
+    await table.delete(where);
+    expect(await minusZerosIn(table.rows({ columns: ["x"] }))).toBe(left);
+  });
+
   it("stays what it is as the value of a partition", async () => {
     const table = await createTable(join(freshFolder(), "t"), {
       schema: schema().double("p").long("id"),
