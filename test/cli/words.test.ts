@@ -235,7 +235,9 @@ describe("hints", () => {
     );
     expect(await output("append", t, nested, "--merge-schema")).toContain("version 2: 1 row");
     expect(await output("show", `${t}@99`)).toContain("To select a version, write @v99.");
-    expect(await output("show", `${t}@yesterday`)).toContain("write @v3 or @2024-06-01T00:00:00Z.");
+    expect(await output("show", `${t}@yesterday`)).toContain(
+      "A version is written as v12, a time as 2024-06-01T00:00:00Z.",
+    );
     expect(await output("show", `${t}@2001-01-01`)).toMatch(
       /is before the first version in the log\. Readable versions: 0 to 2, committed from \S+Z to \S+Z\./,
     );
