@@ -87,6 +87,7 @@ beforeAll(() => {
 const before: Readonly<Record<string, string>> = {
   "varve create": "rm -r ./flights ./orders",
   varve: "rm -r ./flights",
+  "varve overwrite": "varve create ./by-month --from june.csv --partition-by month",
   "varve reproduce": `varve ledger create ./predictions && echo '{"predictionId":"p1","inputs":{"table":"./flights@v0","key":{"id":5}},"output":0.25}' | varve ledger record ./predictions`,
   "varve verify":
     "varve fingerprint ./flights --record && varve clone ./flights ./flights-copy --deep && varve fingerprint ./flights@v0 --content > january.txt",

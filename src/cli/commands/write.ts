@@ -123,7 +123,7 @@ export function addOverwrite(program: Command): void {
     .addOption(noRecord())
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve overwrite ./flights all.parquet\n  $ varve overwrite ./flights june.csv --where \"month = '2001-06'\"\n  $ varve overwrite ./flights june.csv --dynamic-partitions",
+      "\nExamples:\n  $ varve overwrite ./flights all.parquet\n  $ varve overwrite ./flights june.csv --where \"month = '2001-06'\"\n  $ varve overwrite ./by-month june.csv --dynamic-partitions",
     );
   withStoreFlags(withWriteFlags(command)).action((uri: string, files: string[], flags: OverwriteFlags) =>
     write(uri, files, flags, (table, source, options) =>
