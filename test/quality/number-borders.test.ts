@@ -231,3 +231,15 @@ it("a column at another index is named with both", async () => {
     details: { mismatched: { index: 1 } },
   });
 });
+
+it.each<[string, JsonObject, boolean]>([
+  ["column_values_to_be_between", { min_value: -5.11e38, max_value: 5.11e38 }, true],
+  ["column_values_to_be_between", { min_value: -5.11e38, max_value: 5.11e38, column: "endless" }, false],
+  ["column_values_to_be_in_set", { value_set: [5.11e38, 1.5] }, true],
+  ["column_values_to_not_be_in_set", { value_set: [5.11e38], column: "endless" }, true],
+  ["column_max_to_be_between", { max_value: 5.11e38 }, true],
+  ["column_max_to_be_between", { max_value: 5.11e38, column: "endless" }, false],
+])("bounds beyond the range of floats are compared with floats: %s %o", async (kind, params, success) => {
+  const source = { sql: "SELECT CAST(1.5 AS FLOAT) AS f, CAST('inf' AS FLOAT) AS endless" };
+  expect(await measured(source, kind, { column: "f", ...params })).toMatchObject({ success });
+});

@@ -2,7 +2,7 @@ import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { plainName, quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { ColumnClass } from "./column.ts";
-import { type Dialect, numberText, textOfType } from "./dialect.ts";
+import { type Dialect, literalClass, numberText, textOfType } from "./dialect.ts";
 import { timeCodes } from "./time-format.ts";
 
 const literalTypes: Partial<Record<ColumnClass, SqlExpression>> = {
@@ -20,9 +20,11 @@ export const duckdbDialect: Dialect = Object.freeze<Dialect>({
   string: quoteText,
   literal: (value: JsonValue, kind: ColumnClass) => {
     if (typeof value === "boolean") return value ? sql`true` : sql`false`;
-    const type = literalTypes[kind];
-    if (typeof value === "number" || typeof value === "bigint")
+    if (typeof value === "number" || typeof value === "bigint") {
+      const type = literalTypes[literalClass(value, kind)];
       return type === undefined ? numberText(value) : sql`CAST(${numberText(value)} AS ${type})`;
+    }
+    const type = literalTypes[kind];
     if (typeof value === "string")
       return type === undefined ? quoteText(value) : sql`CAST(${quoteText(value)} AS ${type})`;
     return sql`NULL`;

@@ -2,7 +2,7 @@ import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { plainName, quoteSparkName, quoteSparkText, replaceSql } from "../../sql/sql-text.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { ColumnClass } from "./column.ts";
-import { type Dialect, numberText, textOfType } from "./dialect.ts";
+import { type Dialect, literalClass, numberText, textOfType } from "./dialect.ts";
 
 const literalTypes: Partial<Record<ColumnClass, SqlExpression>> = {
   float: sql`FLOAT`,
@@ -51,8 +51,8 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
   string: quoteSparkText,
   literal: (value: JsonValue, kind: ColumnClass) => {
     if (typeof value === "boolean") return value ? sql`true` : sql`false`;
-    const type = literalTypes[kind];
     if (typeof value === "number" || typeof value === "bigint") {
+      const type = literalTypes[literalClass(value, kind)];
       const text = numberText(value);
       return type === undefined
         ? /e/i.test(text)
@@ -60,6 +60,7 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
           : text
         : sql`CAST(${text} AS ${type})`;
     }
+    const type = literalTypes[kind];
     if (typeof value === "string")
       return type === undefined ? quoteSparkText(value) : sql`CAST(${quoteSparkText(value)} AS ${type})`;
     return sql`NULL`;

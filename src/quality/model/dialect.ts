@@ -70,6 +70,11 @@ export function numberText(value: number | bigint): SqlExpression {
   return Number.isNaN(value) ? sql`'NaN'` : value > 0 ? sql`'Infinity'` : sql`'-Infinity'`;
 }
 
+/** The class of a number that is compared with a column: a double beside floats that cannot hold it. */
+export function literalClass(value: number | bigint, column: ColumnClass): ColumnClass {
+  return column === "float" && !Number.isFinite(Math.fround(Number(value))) ? "double" : column;
+}
+
 /**
  * Number of digits that a decimal needs to hold the number exactly; one that is written with an exponent does
  * not fit any decimal.
