@@ -1,7 +1,6 @@
-import { VarveError } from "../../errors.ts";
 import type { CloneVerbOptions } from "../../operations/clone.ts";
 import { knownOptions, type OptionKeys } from "./known-options.ts";
-import { type Timestamp, type TravelPoint, versionPoint } from "./table-uri.ts";
+import { pointOfOptions, type Timestamp, type TravelPoint } from "./table-uri.ts";
 
 /** Options of a clone. */
 export interface CloneOptions extends CloneVerbOptions {
@@ -29,16 +28,6 @@ export function toCloneOptions(options: CloneOptions): {
   readonly options: CloneVerbOptions;
 } {
   const { version, timestamp, ...rest } = knownOptions("clone", options, cloneKeys);
-  if (version !== undefined && timestamp !== undefined)
-    throw new VarveError("INVALID_ARGUMENT", "Pass either a version or a timestamp to clone, not both.", {
-      version,
-      timestamp: String(timestamp),
-    });
-  const point =
-    version !== undefined
-      ? versionPoint({ version })
-      : timestamp !== undefined
-        ? versionPoint({ timestamp })
-        : undefined;
+  const point = pointOfOptions("clone", { version, timestamp });
   return { point, options: rest };
 }

@@ -3,7 +3,13 @@ import type { AddPinOptions } from "../../pins/add-pin.ts";
 import type { CheckPinsOptions } from "../../pins/check-pins.ts";
 import type { RemovePinOptions } from "../../pins/remove-pin.ts";
 import { knownOptions, type OptionKeys } from "./known-options.ts";
-import { parseTimestamp, requireText, type Timestamp, type TravelPoint, versionPoint } from "./table-uri.ts";
+import {
+  parseTimestamp,
+  pointOfOptions,
+  requireText,
+  type Timestamp,
+  type TravelPoint,
+} from "./table-uri.ts";
 
 /** Options of a new pin. */
 export interface PinOptions extends Omit<AddPinOptions, "expires"> {
@@ -38,18 +44,8 @@ export function toPinOptions(options: PinOptions): {
   readonly options: AddPinOptions;
 } {
   const { version, timestamp, expires, ...rest } = knownOptions("pins.add", options, pinKeys);
-  if (version !== undefined && timestamp !== undefined)
-    throw new VarveError("INVALID_ARGUMENT", "Pass either a version or a timestamp to pins.add, not both.", {
-      version,
-      timestamp: String(timestamp),
-    });
   for (const key of ["reason", "owner"] as const) requireShort(key, rest[key]);
-  const point =
-    version !== undefined
-      ? versionPoint({ version })
-      : timestamp !== undefined
-        ? versionPoint({ timestamp })
-        : undefined;
+  const point = pointOfOptions("pins.add", { version, timestamp });
   return {
     point,
     options: { ...rest, expires: expires === undefined ? undefined : parseTimestamp(expires) },

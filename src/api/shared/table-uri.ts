@@ -83,6 +83,26 @@ export function versionPoint(argument: VersionArgument | VersionPoint): TravelPo
   throw noPoint(argument);
 }
 
+/**
+ * The point of a verb that takes a version or a timestamp as options; `undefined` if neither is given.
+ *
+ * @throws `INVALID_ARGUMENT` for both, and as {@link versionPoint}
+ */
+export function pointOfOptions(
+  verb: string,
+  {
+    version,
+    timestamp,
+  }: { readonly version?: number | undefined; readonly timestamp?: Timestamp | undefined },
+): TravelPoint | undefined {
+  if (version === undefined) return timestamp === undefined ? undefined : versionPoint({ timestamp });
+  if (timestamp === undefined) return versionPoint({ version });
+  throw new VarveError("INVALID_ARGUMENT", `Pass either a version or a timestamp to ${verb}, not both.`, {
+    version,
+    timestamp: String(timestamp),
+  });
+}
+
 function noPoint(value: unknown): VarveError {
   const what =
     value === null

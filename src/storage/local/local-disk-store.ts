@@ -181,46 +181,39 @@ interface LocalCopy {
   readonly to: string;
 }
 
-/** The file system copies blocks by reference where it can. */
-async function copyLocal(
+/** Copies a file of another local store; the file system copies blocks by reference where it can. */
+const copyLocal = (root: LocalRoot, world: World, copy: LocalCopy, options?: ReadOptions): Promise<boolean> =>
+  placeLocal(root, copy, options, "copy", async (source, target) => {
+    await copyDurably(source, target, world.uuid());
+    await syncFolder(dirname(target));
+  });
+
+/** Gives a file of another local store a second name; false where the file system cannot. */
+const linkLocal = (root: LocalRoot, world: World, copy: LocalCopy, options?: ReadOptions): Promise<boolean> =>
+  placeLocal(root, copy, options, "link", (source, target) => linkDurably(source, target, world.uuid()));
+
+async function placeLocal(
   root: LocalRoot,
-  world: World,
   { source, from, to }: LocalCopy,
-  options?: ReadOptions,
+  options: ReadOptions | undefined,
+  verb: "copy" | "link",
+  place: (source: string, target: string) => Promise<void>,
 ): Promise<boolean> {
   if (source.localPath === undefined) return false;
   const target = await prepareTarget(root, to, options);
   try {
-    await copyDurably(source.localPath(from.path), target, world.uuid());
-    await syncFolder(dirname(target));
+    await place(source.localPath(from.path), target);
     return true;
   } catch (error) {
+    if (verb === "link" && (isUnlinkable(error) || isSystemError(error, "EXDEV"))) return false;
     if (isSystemError(error, "ENOENT")) throw objectNotFound(source.uri, from.path, error);
-    throw localError(root, to, `copy ${from.path} to`, error);
+    throw localError(root, to, `${verb} ${from.path} to`, error);
   }
 }
 
 /** Whether a file system cannot give this file a second name. */
 function isUnlinkable(error: unknown): boolean {
   return isSystemError(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK");
-}
-
-async function linkLocal(
-  root: LocalRoot,
-  world: World,
-  { source, from, to }: LocalCopy,
-  options?: ReadOptions,
-): Promise<boolean> {
-  if (source.localPath === undefined) return false;
-  const target = await prepareTarget(root, to, options);
-  try {
-    await linkDurably(source.localPath(from.path), target, world.uuid());
-    return true;
-  } catch (error) {
-    if (isUnlinkable(error) || isSystemError(error, "EXDEV")) return false;
-    if (isSystemError(error, "ENOENT")) throw objectNotFound(source.uri, from.path, error);
-    throw localError(root, to, `link ${from.path} to`, error);
-  }
 }
 
 async function createOnce(
