@@ -14,6 +14,7 @@ import { throwIfCancelled } from "../util/cancel.ts";
 import { optionText } from "../util/option-text.ts";
 import { sumOf } from "../util/sum.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
+import { liveFiles } from "../write/stages/live-files.ts";
 import { refuseAppendOnly } from "./append-only.ts";
 import { cloneDefinition } from "./clone/clone-definition.ts";
 import { type CloneProgress, copyFiles, type PlacedFiles } from "./clone/deep-files.ts";
@@ -172,12 +173,6 @@ function refusePlace(source: LogSnapshot, { store }: TableContext, { deep }: Clo
 
 function schemeOf(uri: string): string {
   return uri.slice(0, uri.indexOf(":"));
-}
-
-async function liveFiles(snapshot: LogSnapshot): Promise<AddAction[]> {
-  const files: AddAction[] = [];
-  for await (const chunk of (await snapshot.files()).all()) for (const file of chunk) files.push(file);
-  return files;
 }
 
 /**

@@ -15,6 +15,7 @@ import { commitChange } from "../table/commit/table-change.ts";
 import { missingFiles } from "../table/scan/missing-files.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { sumOf } from "../util/sum.ts";
+import { liveFiles } from "../write/stages/live-files.ts";
 import { pinFolder, requirePinName } from "./pin-name.ts";
 import { type Pin, pinJson, readPin } from "./pin-record.ts";
 
@@ -139,12 +140,6 @@ async function newPin(
     files: files.length,
     bytes: sumOf(files, ({ size }) => size),
   };
-}
-
-async function liveFiles(snapshot: LogSnapshot): Promise<AddAction[]> {
-  const files: AddAction[] = [];
-  for await (const chunk of (await snapshot.files()).all()) for (const file of chunk) files.push(file);
-  return files;
 }
 
 /** @throws `DATA_FILE_MISSING` for what could not be pinned */
