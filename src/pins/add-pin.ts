@@ -8,7 +8,7 @@ import { rowIdMark, rowTrackingDomain } from "../protocol/domains.ts";
 import { pathsOf } from "../protocol/named-paths.ts";
 import { requireWritable } from "../protocol/obstacles.ts";
 import { propertyKey } from "../protocol/properties.ts";
-import { decodeLogPath } from "../schema/paths.ts";
+import { logPathKey } from "../schema/paths.ts";
 import { contextBelow } from "../sidetables/context-below.ts";
 import { assignRowIds, assignsRowIds } from "../table/commit/row-ids.ts";
 import { commitChange } from "../table/commit/table-change.ts";
@@ -226,7 +226,7 @@ async function requirePlaced(
   { version, context }: LogSnapshot,
   { adds }: PlacedFiles,
 ): Promise<void> {
-  const needed = new Set(adds.flatMap(pathsOf).map(ownPath));
+  const needed = new Set(adds.flatMap(pathsOf).map(logPathKey));
   for await (const { path } of store.list("")) needed.delete(path);
   if (needed.size === 0) return;
   await store.delete(commitPath(0));
@@ -236,9 +236,4 @@ async function requirePlaced(
     `Version ${version} of ${context.store.uri} was not pinned: ${path} vanished from the pin meanwhile, probably because another process removed the pin. Add it again.`,
     { version, path, store: store.uri, missing: [...needed] },
   );
-}
-
-function ownPath(logPath: string): string {
-  const decoded = decodeLogPath(logPath);
-  return decoded.kind === "relative" ? decoded.path : decoded.uri;
 }

@@ -4,7 +4,7 @@ import { openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
 import { pathsOf } from "../protocol/named-paths.ts";
-import { decodeLogPath } from "../schema/paths.ts";
+import { logPathKey } from "../schema/paths.ts";
 import { contextBelow } from "../sidetables/context-below.ts";
 import type { ReadOptions } from "../storage/contract/object-store.ts";
 import { copyBetween } from "../storage/copy-between.ts";
@@ -98,10 +98,10 @@ async function neededFiles(log: LogSnapshot): Promise<Map<string, NeededFile>> {
   const needed = new Map<string, NeededFile>();
   for await (const chunk of (await log.files()).all())
     for (const add of chunk) {
-      needed.set(ownPath(add.path), { add, size: add.size, isData: true });
+      needed.set(logPathKey(add.path), { add, size: add.size, isData: true });
       const [, vectors] = pathsOf(add);
       if (vectors === undefined) continue;
-      const path = ownPath(vectors);
+      const path = logPathKey(vectors);
       const size = Math.max(vectorEnd(add), needed.get(path)?.size ?? 0);
       needed.set(path, { add, size, isData: false });
     }
@@ -112,11 +112,6 @@ async function neededFiles(log: LogSnapshot): Promise<Map<string, NeededFile>> {
 function vectorEnd({ deletionVector }: AddAction): number {
   if (deletionVector === undefined || deletionVectorPlace(deletionVector).kind === "inline") return 0;
   return (deletionVector.offset ?? 1) + deletionVector.sizeInBytes + 8;
-}
-
-function ownPath(logPath: string): string {
-  const decoded = decodeLogPath(logPath);
-  return decoded.kind === "relative" ? decoded.path : decoded.uri;
 }
 
 async function problemsOf(
