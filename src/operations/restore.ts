@@ -5,6 +5,7 @@ import { openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction } from "../protocol/actions.ts";
 import { clusteringDomain } from "../protocol/domains.ts";
 import { supportedWriterFeatures } from "../protocol/features.ts";
+import { ownHistoryKeys } from "../protocol/own-history.ts";
 import { propertyKey, propertyOf } from "../protocol/properties.ts";
 import { columnMetadata, metadataKeys } from "../schema/column-metadata.ts";
 import { findField } from "../schema/fields.ts";
@@ -232,11 +233,7 @@ async function clusteringOf(snapshot: LogSnapshot): Promise<DomainMetadataAction
 }
 
 /** Properties that later versions of the table depend on, whatever state it is given. */
-const keptProperties = [
-  propertyKey("enableInCommitTimestamps"),
-  propertyKey("inCommitTimestampEnablementVersion"),
-  propertyKey("inCommitTimestampEnablementTimestamp"),
-];
+const keptProperties = [propertyKey("enableInCommitTimestamps"), ...ownHistoryKeys];
 
 /** The earlier metadata, in which no number goes back that must never be given twice. */
 function restoredMetadata(now: LogSnapshot, earlier: LogSnapshot): MetadataAction {

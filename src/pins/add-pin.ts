@@ -7,7 +7,7 @@ import type { Action, AddAction, DomainMetadataAction, MetadataAction } from "..
 import { rowIdMark, rowTrackingDomain } from "../protocol/domains.ts";
 import { pathsOf } from "../protocol/named-paths.ts";
 import { requireWritable } from "../protocol/obstacles.ts";
-import { propertyKey } from "../protocol/properties.ts";
+import { ownHistoryKeys } from "../protocol/own-history.ts";
 import { logPathKey } from "../schema/paths.ts";
 import { contextBelow } from "../sidetables/context-below.ts";
 import { assignRowIds, assignsRowIds } from "../table/commit/row-ids.ts";
@@ -47,13 +47,6 @@ export interface PinResult extends Pin {
   readonly filesLinked: number;
   readonly bytesLinked: number;
 }
-
-/** Properties that speak of versions of the table's own log, of which the pin has none. */
-const leftOut = [
-  propertyKey("inCommitTimestampEnablementVersion"),
-  propertyKey("inCommitTimestampEnablementTimestamp"),
-  propertyKey("requireCheckpointProtectionBeforeVersion"),
-];
 
 /**
  * Keeps a version under a name: a Delta table below the table, in a folder that vacuums leave alone, with files of its
@@ -203,7 +196,7 @@ async function contentOf(
 }> {
   const { protocol, context } = source;
   const configuration: Record<string, string> = { ...source.metadata.configuration };
-  for (const key of leftOut) delete configuration[key];
+  for (const key of ownHistoryKeys) delete configuration[key];
   const metadata: MetadataAction = { ...source.metadata, id: context.world.uuid(), configuration };
   const domains = new Map(await source.domainMetadata());
   let adds: readonly Action[] = files;

@@ -263,6 +263,27 @@ describe("a clone", () => {
     expect((await fsck(to, { data: true, orphans: true, deep: true })).findings).toEqual([]);
   });
 
+  it("keeps what the log of a table that it replaces protects, and takes none of its source's along", async () => {
+    const folder = freshFolder();
+    const dropped = async (name: string, appends: number) => {
+      const properties = { "delta.enableDeletionVectors": "true" };
+      const table = await createTable(join(folder, name), { schema: schema().long("n"), properties });
+      for (let n = 0; n < appends; n++) await table.append([{ n }]);
+      await table.alter({ dropFeatures: ["deletionVectors"] });
+      return table.snapshot().properties;
+    };
+    const key = "delta.requireCheckpointProtectionBeforeVersion";
+    expect(await dropped("t", 3)).toEqual({ [key]: "5" });
+    expect(await dropped("c", 1)).toEqual({ [key]: "3" });
+    await using table = await openTable(join(folder, "t"));
+    await table.clone(join(folder, "new"));
+    expect((await openTable(join(folder, "new"))).snapshot().properties).toEqual({});
+    await table.clone(join(folder, "c"), { replace: true });
+    await using replaced = await openTable(join(folder, "c"));
+    expect(replaced.snapshot().properties).toEqual({ [key]: "3" });
+    expect(replaced.snapshot().log.protocol.writerFeatures).toContain("checkpointProtection");
+  });
+
   it("of a version that a vacuum has taken files of is refused, and nothing is made", async () => {
     const folder = freshFolder();
     const from = join(folder, "t");

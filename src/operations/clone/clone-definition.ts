@@ -4,6 +4,7 @@ import type { DomainMetadataAction, MetadataAction, ProtocolAction } from "../..
 import { clusteringDomain } from "../../protocol/domains.ts";
 import { supportedWriterFeatures } from "../../protocol/features.ts";
 import { requireWritable } from "../../protocol/obstacles.ts";
+import { ownHistoryKeys } from "../../protocol/own-history.ts";
 import { propertyKey, propertyOf } from "../../protocol/properties.ts";
 import { refuseConstraint, requestedProperties } from "../../protocol/set-properties.ts";
 import { nameRowTrackingColumns } from "../../table/commit/row-ids.ts";
@@ -27,19 +28,13 @@ export interface CloneDefinitionRequest {
 
 /** Properties that speak of the source's own history or row ids, of which a clone has none. */
 const leftOut = [
-  propertyKey("inCommitTimestampEnablementVersion"),
-  propertyKey("inCommitTimestampEnablementTimestamp"),
-  propertyKey("requireCheckpointProtectionBeforeVersion"),
+  ...ownHistoryKeys,
   propertyKey("rowTracking.materializedRowIdColumnName"),
   propertyKey("rowTracking.materializedRowCommitVersionColumnName"),
 ];
 
 /** Properties that later versions of a replaced table depend on. */
-const keptOfReplaced = [
-  propertyKey("enableInCommitTimestamps"),
-  propertyKey("inCommitTimestampEnablementVersion"),
-  propertyKey("inCommitTimestampEnablementTimestamp"),
-];
+const keptOfReplaced = [propertyKey("enableInCommitTimestamps"), ...ownHistoryKeys];
 
 /**
  * The definition of a clone: the source's schema, partitioning, properties, constraints and clustering under an id

@@ -214,6 +214,21 @@ describe("features that are dropped with the history that used them", () => {
     expect(await idsOf(table)).toEqual([1, 3, 4, 5]);
   });
 
+  it("leave what an earlier drop protects, also where a version before the feature is restored", async () => {
+    const { table, oldest } = await timedTable({});
+    await table.alter({ set: withVectors, upgradeProtocol: true });
+    await table.delete("id = 2");
+    await table.alter({ dropFeatures: ["deletionVectors"] });
+    await table.restore(2);
+    await table.settled();
+    expect(features(table)).toContain("checkpointProtection");
+    expect(table.snapshot().properties).toEqual({ "delta.requireCheckpointProtectionBeforeVersion": "6" });
+    const end = table.alter({ dropFeatures: ["checkpointProtection"], truncateHistory: true });
+    expect(await failure(end)).toMatchObject({ code: "HISTORY_RETAINED", data: { version: 5 } });
+    expect(await oldest()).toBe(0);
+    expect(await idsOf(table)).toEqual([1, 2, 3, 4, 5]);
+  });
+
   it("are refused where history is no matter, and with other changes, before anything is written", async () => {
     const { table } = await timedTable({ ...withVectors, "delta.feature.checkConstraints": "supported" });
     for (const options of [
