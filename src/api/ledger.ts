@@ -200,17 +200,24 @@ async function* askedPredictions(
 }
 
 async function requireCommand(model: ModelCommand): Promise<void> {
-  const { isModelCommand } = await import("../reproduce/run-model.ts");
+  const { isModelCommand, longestTimeout } = await import("../reproduce/run-model.ts");
   if (!isModelCommand(model))
     throw new VarveError(
       "INVALID_ARGUMENT",
       'The option model of ledger.reproduce must be a function of one row, or { command: "python predict.py" }.',
       { option: "model" },
     );
-  const { timeoutMilliseconds } = knownOptions(
+  const { timeoutMilliseconds, folder } = knownOptions(
     "ledger.reproduce, model",
     model,
     commandKeys as OptionKeys<ModelCommand>,
   );
+  if (folder !== undefined) requireText(folder, "The folder of a model", "folder");
   requireAtLeast("ledger.reproduce", { timeoutMilliseconds }, 1);
+  if (timeoutMilliseconds !== undefined && timeoutMilliseconds > longestTimeout)
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `The option timeoutMilliseconds of ledger.reproduce must be at most ${longestTimeout} (about 24 days), not ${timeoutMilliseconds}. Leave it out for none.`,
+      { option: "timeoutMilliseconds" },
+    );
 }

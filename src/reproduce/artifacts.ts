@@ -22,14 +22,20 @@ export async function artifactState(artifact: Artifact | undefined): Promise<Art
   try {
     return (await fileDigest(artifact.file)) === artifact.hash ? "same" : "changed";
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "missing";
+    if (error instanceof NoFileError) return "missing";
+    const isGone =
+      error instanceof Error && "code" in error && ["ENOENT", "ENOTDIR"].includes(String(error.code));
+    if (isGone) return "missing";
     throw error;
   }
 }
 
+/** In the place of a file is something else. */
+class NoFileError extends Error {}
+
 async function fileDigest(file: string): Promise<string> {
   // A pipe or a device might never end.
-  if (!(await stat(file)).isFile()) throw new Error(`${file} is not a file`);
+  if (!(await stat(file)).isFile()) throw new NoFileError(`${file} is not a file`);
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
   return `sha256:${hash.digest("hex")}`;

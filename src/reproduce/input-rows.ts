@@ -145,7 +145,7 @@ async function stageKeys(
   try {
     return (await session.stage({ kind: "rows", rows }, { columns, signal })).sql;
   } catch (error) {
-    if (!isVarveError(error, "SOURCE_UNREADABLE")) throw error;
+    if (!isVarveError(error, "SOURCE_UNREADABLE", "SCHEMA_MISMATCH")) throw error;
     throw new VarveError(
       "INVALID_ARGUMENT",
       `A value of the key (${names.join(", ")}) does not fit its column. Give each value as the column's type: ${renamed.map(({ type }, index) => `${names[index]} ${typeof type === "string" ? type : type.type}`).join(", ")}.`,

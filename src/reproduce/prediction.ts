@@ -111,6 +111,11 @@ export function inputText({ name, table, version }: AskedInput): string {
   return name === undefined ? place : `${name} (${place})`;
 }
 
+/** The names by which a model gets its inputs: their own, or their numbers. */
+export function inputNames(inputs: readonly Pick<AskedInput, "name">[]): string[] {
+  return inputs.map(({ name }, index) => name ?? String(index));
+}
+
 /** @throws `PREDICTION_INVALID` saying which prediction, and what is wrong */
 export function invalidPrediction(predictionId: string, problem: string, cause?: unknown): VarveError {
   return new VarveError(

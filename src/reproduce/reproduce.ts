@@ -9,7 +9,13 @@ import { compareOutputs, type OutputDifference, type Tolerance } from "./compare
 import { findPrediction } from "./find-prediction.ts";
 import { type SelectedRows, sumOfRows, withSelectedRows } from "./input-rows.ts";
 import { InputVersions } from "./input-versions.ts";
-import { inputText, type RecordedInput, type RecordedPrediction, valuesFingerprint } from "./prediction.ts";
+import {
+  inputNames,
+  inputText,
+  type RecordedInput,
+  type RecordedPrediction,
+  valuesFingerprint,
+} from "./prediction.ts";
 import { type ModelCommand, type ModelFunction, type ModelRows, runModel } from "./run-model.ts";
 
 export interface ReproduceOptions {
@@ -129,6 +135,16 @@ async function readInput(
   return read;
 }
 
+/** Errors of a version that cannot be opened any more, which a pin may keep. */
+const goneCodes = [
+  "NOT_A_TABLE",
+  "VERSION_NOT_FOUND",
+  "LOG_GAP",
+  "LOG_CORRUPT",
+  "CHECKPOINT_CORRUPT",
+  "PIN_NOT_FOUND",
+] as const;
+
 async function readVersion(
   open: () => Promise<LogSnapshot>,
   input: RecordedInput,
@@ -140,7 +156,7 @@ async function readVersion(
   try {
     snapshot = await open();
   } catch (error) {
-    if (!isVarveError(error, "NOT_A_TABLE", "VERSION_NOT_FOUND", "LOG_GAP")) throw error;
+    if (!isVarveError(error, ...goneCodes)) throw error;
     const what = error.code === "NOT_A_TABLE" ? "table" : "version";
     return { what, text: `${place} is gone: ${error.message}` };
   }
@@ -208,7 +224,7 @@ function modelRows(prediction: RecordedPrediction, inputs: readonly InputData[])
     const { features = null } = prediction;
     return { rows: [features as JsonObject], lines: [stringifyJson(features)] };
   }
-  const names = inputs.map(({ input }, index) => input.name ?? String(index));
+  const names = inputNames(prediction.inputs);
   const row = Object.fromEntries(inputs.map(({ rows }, index) => [names[index] ?? "", rows]));
   const members = inputs.map(({ lines }, index) => `${JSON.stringify(names[index])}:[${lines.join(",")}]`);
   return { rows: [row], lines: [`{${members.join(",")}}`] };

@@ -1,5 +1,7 @@
-import { spawn } from "node:child_process";
+import { isUtf8 } from "node:buffer";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { VarveError } from "../errors.ts";
+import { throwIfCancelled } from "../util/cancel.ts";
 import { type JsonValue, parseJson, toJsonValue } from "../util/json.ts";
 
 /** A model as a program: rows come as JSON lines on its input, and a prediction for each leaves as a JSON line. */
@@ -21,6 +23,9 @@ export interface ModelRows {
   readonly lines: readonly string[];
 }
 
+/** The longest time of a timer, about 24 days; a longer one ends at once. */
+export const longestTimeout = 2 ** 31 - 1;
+
 /** Bytes of output that a model may print, and of its errors that are kept. */
 const mostOutput = 256 * 1024 * 1024;
 const keptErrors = 4_000;
@@ -38,18 +43,20 @@ export async function runModel(
 ): Promise<JsonValue[]> {
   if (typeof model !== "function") return predictionsOf(await runCommand(model, lines, signal), lines.length);
   const predictions: JsonValue[] = [];
-  for (const [index, row] of rows.entries())
+  for (const [index, row] of rows.entries()) {
+    throwIfCancelled(signal, "running the model");
     try {
       predictions.push(toJsonValue(await model(row)));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw failed(`The model function failed for row ${index + 1} of ${rows.length}: ${reason}`, {}, error);
     }
+  }
   return predictions;
 }
 
 interface Ended {
-  readonly output: string;
+  readonly output: Buffer;
   readonly errors: string;
 }
 
@@ -61,13 +68,25 @@ function runCommand(
   const shown = typeof command === "string" ? command : command.join(" ");
   return new Promise((resolve, reject) => {
     const [program = "", ...parameters] = typeof command === "string" ? [command] : command;
-    // A group of its own, so that what the shell started ends with it.
-    const child = spawn(program, parameters, {
-      shell: typeof command === "string",
-      cwd: folder,
-      detached: true,
-      stdio: ["pipe", "pipe", "pipe"],
-    });
+    const notStarted = (error: unknown) => {
+      const place = folder === undefined ? "" : ` in the folder ${folder}`;
+      const reason = error instanceof Error ? error.message : String(error);
+      return failed(`The model cannot be started: ${shown}${place}: ${reason}`, { command: shown }, error);
+    };
+    let child: ChildProcessWithoutNullStreams;
+    try {
+      // A group of its own, so that what the shell started ends with it.
+      child = spawn(program, parameters, {
+        shell: typeof command === "string",
+        cwd: folder,
+        detached: true,
+        stdio: ["pipe", "pipe", "pipe"],
+      });
+    } catch (error) {
+      // Such as an argument with a zero byte.
+      reject(notStarted(error));
+      return;
+    }
     const output: Buffer[] = [];
     let [bytes, errors] = [0, ""];
     let stopped: VarveError | undefined;
@@ -100,12 +119,10 @@ function runCommand(
     const settle = (error: VarveError | undefined) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
-      if (error === undefined) resolve({ output: Buffer.concat(output).toString("utf8"), errors });
+      if (error === undefined) resolve({ output: Buffer.concat(output), errors });
       else reject(error);
     };
-    child.on("error", (error) =>
-      settle(failed(`The model cannot be started: ${shown}: ${error.message}`, { command: shown }, error)),
-    );
+    child.on("error", (error) => settle(notStarted(error)));
     child.on("close", (exitCode, killedBy) => {
       if (stopped !== undefined || exitCode === 0) return settle(stopped);
       const end = exitCode === null ? `was ended by ${killedBy}` : `ended with exit code ${exitCode}`;
@@ -128,7 +145,14 @@ function endGroup(pid: number | undefined): void {
 }
 
 function predictionsOf({ output, errors }: Ended, expected: number): JsonValue[] {
-  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  if (!isUtf8(output))
+    throw failed("The output of the model is not text in UTF-8. It must print one JSON value a line", {
+      stderr: errors,
+    });
+  const lines = output
+    .toString("utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
   const predictions = lines.map((line, index) => {
     try {
       return parseJson(line);

@@ -75,6 +75,33 @@ describe("recording predictions", () => {
     ]);
   });
 
+  it("refuses inputs of one name, of which a model would get only the last", async () => {
+    const { version, ledger, uri } = await recorded();
+    const byKey = { table: uri, version, key: { id: 1 } };
+    for (const names of [
+      ["a", "a"],
+      ["1", undefined],
+    ]) {
+      const inputs = [
+        { name: names[0], ...byKey },
+        { name: names[1], rows: [{ x: 1 }] },
+      ];
+      await expect(ledger.record({ predictionId: "p", inputs, output: 1 })).rejects.toMatchObject({
+        code: "PREDICTION_INVALID",
+        message: expect.stringContaining(`"${names[0]}"`),
+      });
+    }
+  });
+
+  it("says by its own name which column a key does not fit", async () => {
+    const { version, ledger, uri } = await recorded();
+    const inputs = { table: uri, version, key: { id: "1" } };
+    await expect(ledger.record({ predictionId: "p", inputs, output: 1 })).rejects.toMatchObject({
+      code: "PREDICTION_INVALID",
+      message: expect.stringMatching(/key \(id\) does not fit its column.*id long/),
+    });
+  });
+
   it("reads tables whose columns have the names that a query uses", async () => {
     const { folder, ledger } = await recorded();
     const struct = {
@@ -269,6 +296,21 @@ describe("reproducing a prediction", () => {
     });
   });
 
+  it("reads the rows from a pin if the table's log is damaged, and else says so", async () => {
+    const { folder, table, version, ledger, uri } = await recorded();
+    await ledger.record({ predictionId: "p", inputs: { table: uri, version, key: { id: 2 } }, output: 1 });
+    await table.pins.add("model-7", { version });
+    await table.close();
+    writeFileSync(join(folder, "features", "_delta_log", "00000000000000000001.json"), "no JSON");
+    expect((await ledger.reproduce("p")).inputs).toMatchObject([{ pin: "model-7", data: [rows[1]] }]);
+    rmSync(join(folder, "features", "_pins"), { recursive: true });
+    await expect(ledger.reproduce("p")).rejects.toMatchObject({
+      code: "PREDICTION_NOT_REPRODUCIBLE",
+      message: expect.stringContaining("not JSON"),
+      data: { gone: ["version"] },
+    });
+  });
+
   it("says that rows differ when a file was replaced by one with other values", async () => {
     const { folder, version, ledger, uri } = await recorded();
     const other = await createTable(join(folder, "other"), {
@@ -346,6 +388,47 @@ describe("reproducing a prediction", () => {
     });
   });
 
+  it("runs no row of a function after it is cancelled", async () => {
+    const { ledger } = await recorded();
+    await ledger.record({ predictionId: "p", inputs: { rows: [{ a: 1 }, { a: 2 }] }, output: [1, 2] });
+    const stop = new AbortController();
+    let calls = 0;
+    const model = () => {
+      calls++;
+      stop.abort();
+      return 1;
+    };
+    await expect(ledger.reproduce("p", { model, signal: stop.signal })).rejects.toMatchObject({
+      code: "CANCELLED",
+    });
+    expect(calls).toBe(1);
+  });
+
+  it("refuses a time limit beyond that of timers, which would end the command at once", async () => {
+    const { ledger } = await recorded();
+    await ledger.record({ predictionId: "p", features: 1, output: 1 });
+    const run = (timeoutMilliseconds: number) =>
+      ledger.reproduce("p", { model: { command: "sleep 0.1; echo 1", timeoutMilliseconds } });
+    await expect(run(2 ** 31)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("2147483647"),
+    });
+    expect((await run(2 ** 31 - 1)).rerun?.matches).toBe(true);
+  });
+
+  it.each([
+    ["an argument that no program can get", { command: ["echo", "a\0"] }, "cannot be started"],
+    ["a folder that is not there", { command: "echo 1", folder: "/no/such" }, "in the folder /no/such"],
+    ["text that is not UTF-8", { command: "printf '\"\\377\"'" }, "UTF-8"],
+  ])("reports a command with %s", async (_, model, text) => {
+    const { ledger } = await recorded();
+    await ledger.record({ predictionId: "p", features: 1, output: 1 });
+    await expect(ledger.reproduce("p", { model })).rejects.toMatchObject({
+      code: "MODEL_FAILED",
+      message: expect.stringContaining(text),
+    });
+  });
+
   it("stops a command that hangs, with what it started", async () => {
     const { folder, ledger } = await recorded();
     await ledger.record({ predictionId: "p", features: 1, output: 1 });
@@ -384,6 +467,11 @@ describe("reproducing a prediction", () => {
     writeFileSync(model, "weights 2");
     rmSync(code);
     expect(await ledger.reproduce("p")).toMatchObject({ model: "changed", code: "missing" });
+    mkdirSync(code);
+    expect(await ledger.reproduce("p")).toMatchObject({ code: "missing" });
+    rmSync(join(folder, "m"), { recursive: true });
+    writeFileSync(join(folder, "m"), "");
+    expect(await ledger.reproduce("p")).toMatchObject({ model: "missing", code: "missing" });
     await expect(ledger.reproduce("p", { model: run })).rejects.toMatchObject({
       code: "PREDICTION_NOT_REPRODUCIBLE",
       data: { gone: ["model", "code"] },

@@ -2,6 +2,7 @@ import {
   type Artifact,
   type AskedInput,
   type AskedPrediction,
+  inputNames,
   invalidPrediction,
   type Prediction,
   type PredictionInput,
@@ -36,18 +37,29 @@ export function toAskedPrediction(prediction: Prediction): AskedPrediction {
   if (id === "" || id.length > longestId)
     throw invalidPrediction(id.slice(0, 100), `its id must have 1 to ${longestId} characters.`);
   if (output === undefined) throw invalidPrediction(id, "it has no output.");
+  const listed = Array.isArray(inputs) ? (inputs as readonly PredictionInput[]) : [inputs as PredictionInput];
+  const asked = listed.map((input) => toInput(id, input));
+  requireNames(id, asked);
   return {
     predictionId: id,
-    inputs: (Array.isArray(inputs)
-      ? (inputs as readonly PredictionInput[])
-      : [inputs as PredictionInput]
-    ).map((input) => toInput(id, input)),
+    inputs: asked,
     features: features === undefined ? undefined : toJson(id, "features", features),
     output: toJson(id, "output", output),
     model: model === undefined ? undefined : toArtifact("model", model),
     code: code === undefined ? undefined : toArtifact("code", code),
     at: at === undefined ? undefined : parseTimestamp(at),
   };
+}
+
+/** A model gets its inputs by their names. */
+function requireNames(id: string, inputs: readonly AskedInput[]): void {
+  const names = inputNames(inputs);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return;
+  throw invalidPrediction(
+    id,
+    `two of its inputs are called ${JSON.stringify(twice)}; one without a name is called by its number, from 0. Give each a name of its own.`,
+  );
 }
 
 function toArtifact(name: "model" | "code", artifact: Artifact): Artifact {
