@@ -200,7 +200,10 @@ async function* askedPredictions(
 }
 
 async function requireCommand(model: ModelCommand): Promise<void> {
-  const { isModelCommand, longestTimeout } = await import("../reproduce/run-model.ts");
+  const [{ isModelCommand }, { longestTimer }] = await Promise.all([
+    import("../reproduce/run-model.ts"),
+    import("../util/world.ts"),
+  ]);
   if (!isModelCommand(model))
     throw new VarveError(
       "INVALID_ARGUMENT",
@@ -214,10 +217,10 @@ async function requireCommand(model: ModelCommand): Promise<void> {
   );
   if (folder !== undefined) requireText(folder, "The folder of a model", "folder");
   requireAtLeast("ledger.reproduce", { timeoutMilliseconds }, 1);
-  if (timeoutMilliseconds !== undefined && timeoutMilliseconds > longestTimeout)
+  if (timeoutMilliseconds !== undefined && timeoutMilliseconds > longestTimer)
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `The option timeoutMilliseconds of ledger.reproduce must be at most ${longestTimeout} (about 24 days), not ${timeoutMilliseconds}. Leave it out for none.`,
+      `The option timeoutMilliseconds of ledger.reproduce must be at most ${longestTimer} (about 24 days), not ${timeoutMilliseconds}. Leave it out for none.`,
       { option: "timeoutMilliseconds" },
     );
 }

@@ -23,9 +23,6 @@ export interface ModelRows {
   readonly lines: readonly string[];
 }
 
-/** The longest time of a timer, about 24 days; a longer one ends at once. */
-export const longestTimeout = 2 ** 31 - 1;
-
 /** Bytes of output that a model may print, and of its errors that are kept. */
 const mostOutput = 256 * 1024 * 1024;
 const keptErrors = 4_000;

@@ -36,6 +36,9 @@ export function timeOrderedUuid(world: World): string {
   return v7({ msecs: world.now(), random: parse(world.uuid()) });
 }
 
+/** The longest time of a timer, about 24 days; a longer one ends at once. */
+export const longestTimer = 2 ** 31 - 1;
+
 function sleepFor(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
@@ -46,10 +49,13 @@ function sleepFor(milliseconds: number, signal?: AbortSignal): Promise<void> {
       clearTimeout(timer);
       reject(signal?.reason);
     };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    }, milliseconds);
+    const timer = setTimeout(
+      () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      },
+      Math.min(milliseconds, longestTimer),
+    );
     signal?.addEventListener("abort", onAbort, { once: true });
   });
 }
