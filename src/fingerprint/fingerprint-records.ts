@@ -62,24 +62,29 @@ export function digestOfFile(identity: string, valuesDigest: string): string {
   return hash("sha256", `${valuesDigest}\n${identity}`, "hex");
 }
 
-/** Records that are damaged, of another scheme or of another table are left out. */
+/** Records that are damaged, disagree, or are of another scheme or table are left out. */
 export async function readFileSums(
   { context, metadata }: RecordedTable,
   options: SideTableOptions = {},
 ): Promise<Map<string, RowSum>> {
   const sums = new Map<string, RowSum>();
+  const disputed = new Set<string>();
   await withSideTable(
     fingerprintsOf(context),
     async (session, stored) => {
-      const rows = sql`SELECT * FROM (${stored.sql}) WHERE ${ofTable(metadata.id)} AND file IS NOT NULL`;
-      for await (const row of session.rowStream(rows, options)) {
-        const sum = String(row["sum"]);
-        if (isProved(row) && /^[0-9a-f]{32}$/.test(sum))
-          sums.set(String(row["file"]), { rows: Number(row["rows"]), sum: BigInt(`0x${sum}`) });
+      const records = sql`SELECT * FROM (${stored.sql}) WHERE ${ofTable(metadata.id)} AND file IS NOT NULL`;
+      for await (const row of session.rowStream(records, options)) {
+        const text = String(row["sum"]);
+        if (!isProved(row) || !/^[0-9a-f]{32}$/.test(text)) continue;
+        const [file, rows, sum] = [String(row["file"]), Number(row["rows"]), BigInt(`0x${text}`)];
+        const other = sums.get(file);
+        if (other !== undefined && (other.rows !== rows || other.sum !== sum)) disputed.add(file);
+        sums.set(file, { rows, sum });
       }
     },
     options,
   );
+  for (const file of disputed) sums.delete(file);
   return sums;
 }
 

@@ -121,7 +121,8 @@ async function readFiles(
       }
       filesRead++;
       total = addSums(total, sum);
-      if (before !== undefined && before.sum !== sum.sum) faults.push(changed(file, before, sum));
+      if (before !== undefined && (before.sum !== sum.sum || before.rows !== sum.rows))
+        faults.push(changed(file, before, sum));
     }
   }
   return { total, counts: { filesRead, filesRecorded }, faults };

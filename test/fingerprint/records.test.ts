@@ -1,7 +1,9 @@
+import { hash } from "node:crypto";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
+import type { EngineRow } from "../../src/engine/core/contract.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { freshFolder } from "../operations/table-folder.ts";
 
@@ -17,6 +19,26 @@ describe("records of fingerprints", () => {
     expect(two).toMatchObject({ content: one.content, state: one.state });
     expect(await table.fingerprints.list()).toHaveLength(1);
     expect(await table.verify()).toMatchObject({ outcome: "same", filesRecorded: 1 });
+  });
+
+  it("of a file that disagree are not used, and one with another number of rows is a fault", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await createTable(folder, { schema: columns, source: rows });
+    const { content } = await table.fingerprints.record();
+    await using records = await openTable(join(folder, "_fingerprints"));
+    const stored: EngineRow[] = [];
+    for await (const row of records.rows()) if (row["file"] !== null) stored.push(row);
+    const [record = {}] = stored;
+    const planted = (change: object): EngineRow => {
+      const changed: EngineRow = { ...record, ...change };
+      const values = ["table_id", "scheme", "version", "state", "content", "path", "file", "rows", "sum"];
+      const texts = values.map((name) => (changed[name] === null ? null : String(changed[name])));
+      return { ...changed, proof: hash("sha256", JSON.stringify(texts), "hex") };
+    };
+    await records.append([planted({ sum: "1".padStart(32, "0") })]);
+    expect(await table.contentFingerprint()).toMatchObject({ fingerprint: content, filesRead: 1 });
+    await records.overwrite([planted({ rows: 3n })]);
+    expect(await table.verify()).toMatchObject({ faults: [{ fault: "changed" }], outcome: "different" });
   });
 
   it("count for a renamed column, and not for another one that has its old name and type", async () => {
