@@ -181,6 +181,26 @@ describe("a pinned version", () => {
 });
 
 describe("adding a pin", () => {
+  it("cannot be changed through its folder either, so that no vacuum there takes its files", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    const { uri } = await table.pins.add("fixed");
+    for (const place of [uri, `${folder}/_pins/fixed/`]) {
+      await using pinned = await openTable(place);
+      expect(pinned.pin).toMatchObject({ name: "fixed", version: 2 });
+      const refusal = { code: "INVALID_ARGUMENT", data: { name: "fixed" } };
+      await expect(pinned.delete("true")).rejects.toMatchObject(refusal);
+      await expect(pinned.vacuum({ retainHours: 0, retentionCheck: false })).rejects.toMatchObject(refusal);
+      await expect(pinned.pins.add("inner")).rejects.toMatchObject(refusal);
+      await expect(runSql("DELETE FROM t", { tables: { t: place } })).rejects.toMatchObject(refusal);
+      expect(await ids(pinned)).toEqual([2, 3]);
+    }
+    await using own = await createTable(join(folder, "_pins", "own"), { schema: schema().long("id") });
+    expect(await own.append([{ id: 1 }])).toMatchObject({ version: 1 });
+    await using again = await openTable(own.uri);
+    expect(again.pin).toBeUndefined();
+  });
+
   it("of the same version again changes nothing, and of another version is refused", async () => {
     const folder = join(freshFolder(), "t");
     await using table = await changed(folder);
@@ -287,6 +307,8 @@ describe("adding a pin", () => {
       { version: 1, timestamp: 0 },
       { expires: "2001-01-01" },
       { reason: "x".repeat(2001) },
+      { expires: 1e300 },
+      { timestamp: -1e300 },
       { owner: 7 as unknown as string },
       { dryRun: "yes" as unknown as boolean },
     ])

@@ -25,13 +25,16 @@ export async function openPoint(context: TableContext, point: StatementPoint): P
 
 /**
  * Opens the context of a table named by its URI. A suffix `@v12` or `@2024-06-01T00:00:00Z` is a point of its
- * history; any other is part of its address if there is a table, and else the name of a pin.
+ * history; any other is part of its address if there is a table, and else the name of a pin. The folder of a pin is
+ * the pin, too.
  *
  * @throws `PIN_NOT_FOUND`, `INVALID_URI`
  */
 export async function tableAtPoint(uri: string, options: ContextOptions): Promise<TableAtPoint> {
   const { uri: address, point } = splitTableUri(uri);
   const context = await openContext(address, options);
+  const inFolder = pinFolderText.exec(address);
+  if (inFolder !== null) return { point, ...((await pinInFolder(inFolder, options)) ?? { context }) };
   const [, before, name] = /^(.+)@([A-Za-z0-9][A-Za-z0-9._-]*)$/.exec(address) ?? [];
   if (point !== undefined || before === undefined || name === undefined) return { context, point };
   const [{ hasLog }, { isPinName }] = await Promise.all([
@@ -43,5 +46,23 @@ export async function tableAtPoint(uri: string, options: ContextOptions): Promis
   if (!(await hasLog(table))) return { context };
   const { openPin } = await import("../../pins/open-pin.ts");
   const { pin, log } = await openPin(table, name);
+  return { context: log.context, pin };
+}
+
+const pinFolderText = /^(.+)\/_pins\/([^/]+)\/*$/;
+
+/** The pin whose folder a caller names; a folder there that is none may be a table of its own. */
+async function pinInFolder(
+  [, table = "", name = ""]: readonly string[],
+  options: ContextOptions,
+): Promise<Required<Pick<TableAtPoint, "context" | "pin">> | undefined> {
+  const [{ isPinName }, { openPin }, { soundPin }] = await Promise.all([
+    import("../../pins/pin-name.ts"),
+    import("../../pins/open-pin.ts"),
+    import("../../pins/pin-record.ts"),
+  ]);
+  const context = await openContext(table, options);
+  if (!isPinName(name) || (await soundPin(context, name)) === undefined) return undefined;
+  const { pin, log } = await openPin(context, name);
   return { context: log.context, pin };
 }

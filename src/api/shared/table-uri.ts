@@ -150,8 +150,11 @@ function checkedVersion(version: number, text: string): number {
   );
 }
 
+/** The latest time that a `Date` holds, in the year 275760. */
+const mostMilliseconds = 8.64e15;
+
 function checkedTime(milliseconds: number, text: string): number {
-  if (Number.isFinite(milliseconds)) return milliseconds;
+  if (Math.abs(milliseconds) <= mostMilliseconds) return milliseconds;
   throw new VarveError(
     "INVALID_ARGUMENT",
     `${JSON.stringify(text)} is neither a version nor a time. Write a version as 12 or v12, a time as 2024-06-01T00:00:00Z.`,
