@@ -237,7 +237,7 @@ function ttlMicroseconds(ttl: number | string): bigint {
   if (Number.isFinite(milliseconds) && milliseconds >= 0 && milliseconds <= longestTtl)
     return BigInt(Math.round(milliseconds * 1000));
   throw invalid(
-    `The ttl of a feature table must be milliseconds of at least 0, or text such as 7d, 12h, 30m or 10s, up to 10000 years, not ${JSON.stringify(ttl)}.`,
+    `The ttl of a feature table must be milliseconds of at least 0, or text such as 7d, 12h, 30m or 10s, up to 10000 years, not ${typeof ttl === "string" ? JSON.stringify(ttl) : String(ttl)}.`,
     "ttl",
   );
 }

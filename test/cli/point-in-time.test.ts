@@ -49,6 +49,8 @@ describe("varve point-in-time", () => {
     ["./t,key=id", 2],
     ["./t,time=seen,time=at,key=id", 2],
     ["./t,time=seen,key=id,until=3", 2],
+    [`${table},time=seen,key=customer:id,key=customer:score`, 2],
+    [`${table},time=seen,key=customer:id:score`, 2],
     ["{", 2],
     ["{}", 2],
     [`${table},time=seen,key=customer:id,ttl=soon`, 2],

@@ -77,9 +77,16 @@ function featureTable(text: string, before: readonly FeatureTable[] = []): reado
   if (table === "" || eventTime === undefined || keys === undefined)
     throw new InvalidArgumentError("It must have a table, time=COLUMN and key=COLUMN.");
   const pairs = keys.map((key): readonly [string, string] => {
-    const [entity = "", feature = entity] = key.split(":");
+    const [entity = "", feature = entity, ...more] = key.split(":");
+    if (more.length > 0)
+      throw new InvalidArgumentError(
+        `A key must be COLUMN or ENTITY:FEATURE, not ${visible(key)}. Names with colons are given as JSON.`,
+      );
     return [entity, feature];
   });
+  const twice = pairs.find(([entity], index) => pairs.findIndex(([other]) => other === entity) !== index);
+  if (twice !== undefined)
+    throw new InvalidArgumentError(`It has the key ${visible(twice[0])} of the entities twice.`);
   return [
     ...before,
     {
