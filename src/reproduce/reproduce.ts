@@ -135,16 +135,6 @@ async function readInput(
   return read;
 }
 
-/** Errors of a version that cannot be opened any more, which a pin may keep. */
-const goneCodes = [
-  "NOT_A_TABLE",
-  "VERSION_NOT_FOUND",
-  "LOG_GAP",
-  "LOG_CORRUPT",
-  "CHECKPOINT_CORRUPT",
-  "PIN_NOT_FOUND",
-] as const;
-
 async function readVersion(
   open: () => Promise<LogSnapshot>,
   input: RecordedInput,
@@ -156,7 +146,7 @@ async function readVersion(
   try {
     snapshot = await open();
   } catch (error) {
-    if (!isVarveError(error, ...goneCodes)) throw error;
+    if (!isGone(error)) throw error;
     const what = error.code === "NOT_A_TABLE" ? "table" : "version";
     return { what, text: `${place} is gone: ${error.message}` };
   }
@@ -175,6 +165,14 @@ async function readVersion(
       throw error;
     return { what: "rows", text: `The rows of ${place} are gone: ${error.message}` };
   }
+}
+
+/** Whether a version or pin cannot be opened any more, so that another pin may keep it. */
+function isGone(error: unknown): error is VarveError {
+  return (
+    isVarveError(error, "NOT_A_TABLE", "VERSION_NOT_FOUND", "PIN_NOT_FOUND") ||
+    isVarveError(error, "LOG_GAP", "LOG_CORRUPT", "CHECKPOINT_CORRUPT")
+  );
 }
 
 async function checkedRows(
