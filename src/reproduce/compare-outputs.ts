@@ -45,10 +45,15 @@ function isEqual(a: JsonValue | undefined, b: JsonValue | undefined, tolerance: 
   if (a === b) return true;
   if (!isNumber(a) || !isNumber(b)) return false;
   if (typeof a === "bigint" && typeof b === "bigint" && noTolerance(tolerance)) return false;
-  const [x, y] = [Number(a), Number(b)];
   const { absolute = 0, relative = 0 } = tolerance;
-  if (noTolerance(tolerance)) return typeof a === typeof b && x === y;
-  return Math.abs(x - y) <= Math.max(absolute, relative * Math.abs(x));
+  if (noTolerance(tolerance)) return typeof a === typeof b && Number(a) === Number(b);
+  return distance(a, b) <= Math.max(absolute, relative * Math.abs(Number(a)));
+}
+
+/** How far two numbers are apart; of integers, by all of their digits. */
+function distance(a: number | bigint, b: number | bigint): number {
+  const isExact = (value: number | bigint) => typeof value === "bigint" || Number.isInteger(value);
+  return Math.abs(isExact(a) && isExact(b) ? Number(BigInt(a) - BigInt(b)) : Number(a) - Number(b));
 }
 
 function noTolerance({ absolute = 0, relative = 0 }: Tolerance): boolean {

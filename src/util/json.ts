@@ -140,8 +140,8 @@ function exactNumber(text: string): number | bigint {
 }
 
 /**
- * Converts a plain value to JSON: undefined fields are left out, dates become ISO text, bytes base64, and
- * maps arrays of entries. @throws TypeError for functions and symbols
+ * Converts a plain value to JSON: undefined fields are left out, dates become ISO text, bytes base64, arrays of
+ * numbers and sets arrays, and maps arrays of entries. @throws TypeError for functions, symbols and promises
  */
 export function toJsonValue(value: unknown): JsonValue {
   if (value === null || value === undefined) return null;
@@ -149,9 +149,22 @@ export function toJsonValue(value: unknown): JsonValue {
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   if (value instanceof Date) return value.toISOString();
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
+  if (value instanceof ArrayBuffer) return Buffer.from(value).toString("base64");
+  if (isNumberArray(value) || value instanceof Set) return Array.from(value, toJsonValue);
+  if (value instanceof Promise) throw new TypeError("A promise cannot be written as JSON. Await it first.");
   if (value instanceof Map) return [...value].map(([key, entry]) => [toJsonValue(key), toJsonValue(entry)]);
   if (Array.isArray(value)) return value.map(toJsonValue);
   if (typeof value !== "object") throw new TypeError(`A ${typeof value} cannot be written as JSON.`);
   const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
   return Object.fromEntries(entries.map(([key, entry]) => [key, toJsonValue(entry)]));
+}
+
+function isNumberArray(value: unknown): value is Iterable<number | bigint> {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView);
+}
+
+/** Whether a value nests no deeper than `levels`; {@link parseJson} reads 1,000. */
+export function nestsWithin(value: JsonValue, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return levels > 0 && Object.values(value).every((member: JsonValue) => nestsWithin(member, levels - 1));
 }

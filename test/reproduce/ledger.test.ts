@@ -93,6 +93,22 @@ describe("recording predictions", () => {
     }
   });
 
+  it("keeps arrays of numbers and sets as arrays, and refuses what it could not give back", async () => {
+    const { ledger } = await recorded();
+    const features = [new Float32Array([0.5, 2]), new Set([1n]), new Uint8Array([1]).buffer];
+    await ledger.record({ predictionId: "p", features, output: new BigInt64Array([5n]) });
+    expect(await ledger.get("p")).toMatchObject({ features: [[0.5, 2], [1], "AQ=="], output: [5] });
+    const deep = (levels: number) =>
+      Array.from({ length: levels }).reduce<unknown>((inner) => [inner], "x".repeat(2000));
+    await ledger.record({ predictionId: "deep", features: deep(900), output: 1 });
+    expect(await ledger.get("deep")).toMatchObject({ features: deep(900) });
+    for (const output of [Promise.resolve(1), deep(1001)])
+      await expect(ledger.record({ predictionId: "q", output })).rejects.toMatchObject({
+        code: "PREDICTION_INVALID",
+        message: expect.stringContaining("its output cannot be written as JSON"),
+      });
+  });
+
   it("says by its own name which column a key does not fit", async () => {
     const { version, ledger, uri } = await recorded();
     const inputs = { table: uri, version, key: { id: "1" } };
@@ -356,6 +372,18 @@ describe("reproducing a prediction", () => {
         },
       }),
     ).rejects.toMatchObject({ code: "MODEL_FAILED", message: expect.stringContaining("no weights") });
+  });
+
+  it("compares long integers within a tolerance by every digit", async () => {
+    const { ledger } = await recorded();
+    const output = 2n ** 60n;
+    await ledger.record({ predictionId: "p", features: 1, output });
+    const matches = async (said: bigint | number, absolute: number) =>
+      (await ledger.reproduce("p", { model: () => said, tolerance: { absolute } })).rerun?.matches;
+    expect(await matches(output + 100n, 50)).toBe(false);
+    expect(await matches(output - 100n, 100)).toBe(true);
+    expect(await matches(2 ** 53 - 1, 1)).toBe(false);
+    expect(await matches(2 ** 60, 1)).toBe(true);
   });
 
   it("runs a command on JSON lines, with every digit of long integers", async () => {

@@ -7,7 +7,7 @@ import {
   type Prediction,
   type PredictionInput,
 } from "../../reproduce/prediction.ts";
-import { isJsonObject, type JsonObject, type JsonValue, toJsonValue } from "../../util/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue, nestsWithin, toJsonValue } from "../../util/json.ts";
 import { knownOptions, type OptionKeys } from "./known-options.ts";
 import { parseTimestamp, requireOptions, requireText, splitTableUri } from "./table-uri.ts";
 
@@ -124,10 +124,24 @@ function toKey(id: string, key: unknown): JsonObject {
   throw invalidPrediction(id, "a key must be an object of columns and single values, such as { id: 5 }.");
 }
 
+/** Levels of arrays and objects, few enough to be read again together with those around them. */
+const mostLevels = 990;
+
 function toJson(id: string, name: string, value: unknown): JsonValue {
+  let json: JsonValue;
   try {
-    return toJsonValue(value);
+    json = toJsonValue(value);
   } catch (error) {
-    throw invalidPrediction(id, `its ${name} cannot be written as JSON.`, error);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw invalidPrediction(
+      id,
+      `its ${name} cannot be written as JSON: ${reason.replace(/\.$/, "")}.`,
+      error,
+    );
   }
+  if (nestsWithin(json, mostLevels)) return json;
+  throw invalidPrediction(
+    id,
+    `its ${name} cannot be written as JSON that is read again: it nests more than ${mostLevels} deep.`,
+  );
 }
