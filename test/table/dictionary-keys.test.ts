@@ -90,4 +90,22 @@ describe("rows that are looked for by values of a dictionary", () => {
     await using found = await createTable(folder(), { source });
     expect(await found.count()).toBe(100);
   });
+
+  it.each([
+    ["x", three, 100],
+    ["d", "0::DOUBLE", 450],
+  ])("are found in the Parquet files of a source: %s", async (column, value, rows) => {
+    const parquet = join(freshFolder(), "f.parquet");
+    await using session = await openSession();
+    const select = sql`SELECT ('\\x0' || (i % 9))::BLOB AS x, CASE WHEN i % 2 = 0 THEN '-0.0' ELSE '1' END::DOUBLE AS d FROM range(900) r(i)`;
+    await session.execute(sql`COPY (${select}) TO ${quoteText(parquet)} (FORMAT parquet)`);
+    const text = `SELECT * FROM f WHERE ${column} = ${value}`;
+    const source = { sql: text, files: { f: parquet } };
+    await using found = await createTable(folder(), { source });
+    expect(await found.count()).toBe(rows);
+    await using one = await createTable(folder(), { source: { sql: `SELECT ${value} AS ${column}` } });
+    const merge = one.merge({ parquet }, { on: `target.${column} = source.${column}` });
+    const insert = { values: { [column]: `source.${column}` } };
+    expect(await merge.whenNotMatchedInsert(insert).execute()).toMatchObject({ rowsInserted: 900 - rows });
+  });
 });

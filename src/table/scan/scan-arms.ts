@@ -3,8 +3,9 @@ import { assertInternal } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
 import { type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
 import { fileList, plainName, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { unhashed } from "../../sql/unhashed.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
-import type { PhysicalField, PhysicalType } from "./physical-schema.ts";
+import type { PhysicalField } from "./physical-schema.ts";
 import { findField, type ReadContext, readExpression } from "./read-expression.ts";
 import { columnOf, dataType, emptySql, type ScanColumn, type ScanFile } from "./scan-columns.ts";
 import { partRows, selectionTable } from "./selection-tables.ts";
@@ -130,7 +131,7 @@ export class ArmBuilder {
         if (fileField === undefined) return this.#nothing(dataType(column));
         const read = { ...this.#read, typedVariants: column.typedVariants === true };
         const own = sql`f.${quoteName(fileField.engineName)}`;
-        const value = isHashedWrong(fileField.type) ? unhashed(own) : own;
+        const value = fileField.type.kind === "leaf" ? unhashed(own, fileField.type.engineType) : own;
         return readExpression(column.field.type, fileField.type, value, read, [column.field.name]).sql;
       }
       case "extra": {
@@ -204,19 +205,6 @@ export class ArmBuilder {
     );
     return table;
   }
-}
-
-/**
- * Types that the engine may not look up in a file's Bloom filters: DuckDB 1.5 hashes the text of bytes (`\\x03`)
- * instead of them, and 0 and -0, which are equal, as two values; it would skip row groups that hold what is looked for.
- */
-function isHashedWrong(type: PhysicalType): boolean {
-  return type.kind === "leaf" && ["BLOB", "FLOAT", "DOUBLE"].includes(type.engineType);
-}
-
-/** The same value, of which the optimizer does not know that it is a column. It would know of `coalesce(x, x)`. */
-function unhashed(column: SqlExpression): SqlExpression {
-  return sql`try(${column})`;
 }
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {

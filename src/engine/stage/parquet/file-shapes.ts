@@ -6,6 +6,7 @@ import {
 } from "../../../dialects/engine-types.ts";
 import { type SqlExpression, sql } from "../../../sql/sql.ts";
 import { fileList, quoteName } from "../../../sql/sql-text.ts";
+import { unhashed } from "../../../sql/unhashed.ts";
 import type { EngineColumn } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { elementOf, hasBareStructs, mendingsOf } from "./file-types.ts";
@@ -58,7 +59,10 @@ async function shapeOf(
     if (field === undefined || !holdsNullType(field)) return column;
     return { ...column, type: engineTypeName(nullTypesOf(parseEngineType(column.type), field)) };
   });
-  return { file, files, columns, values, isMended: mendings.some((mending) => mending !== undefined) };
+  const read = values.map((value, index) =>
+    mendings[index] === undefined ? unhashed(value, described[index]?.type ?? "") : value,
+  );
+  return { file, files, columns, values: read, isMended: mendings.some((mending) => mending !== undefined) };
 }
 
 function holdsNullType({ logical, children }: ParquetField): boolean {

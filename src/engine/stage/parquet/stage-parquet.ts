@@ -1,6 +1,7 @@
 import { VarveError } from "../../../errors.ts";
 import { type SqlText, sql } from "../../../sql/sql.ts";
 import { quoteFile, quoteName } from "../../../sql/sql-text.ts";
+import { unhashed } from "../../../sql/unhashed.ts";
 import type { EngineColumn, EngineSource, StagedRelation, StageOptions } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { badCellsType } from "../shared/bad-cells.ts";
@@ -60,12 +61,22 @@ async function unitedRows(
   if (!shapes.some(({ isMended }) => isMended) && united.every(({ target }) => target === undefined))
     return placedRows(core, files, {
       columns,
-      select: (places = {}) => sql`SELECT *${placesSql(places)} FROM ${scanOf(files)}`,
+      select: (places = {}) => sql`SELECT ${allOf(columns)}${placesSql(places)} FROM ${scanOf(files)}`,
     });
   const rows = shapeRows(shapes, united);
   const keepsBad = options.badCells === "keep" && rows.some(({ doubtful }) => doubtful.length > 0);
   if (!keepsBad) for (const part of rows) await refuseLossy(core, part, !hidesPlaces(columns));
   return placedRows(core, files, { columns, select: (places) => unitedSql(files, rows, places), keepsBad });
+}
+
+/** The columns as they are read. */
+function allOf(columns: readonly EngineColumn[]): SqlText {
+  const replaced = columns.flatMap(({ name, type }) => {
+    const column = quoteName(name);
+    const value = unhashed(column, type);
+    return value === column ? [] : [sql`${value} AS ${column}`];
+  });
+  return replaced.length === 0 ? sql`*` : sql`* REPLACE (${replaced})`;
 }
 
 /** A view of a file that holds the result of varve's own query, whose rows come from no file. */
