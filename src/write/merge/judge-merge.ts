@@ -189,7 +189,12 @@ async function withoutFailing(
 async function requireStillAccepted(judging: Judging, left: MergeActions): Promise<void> {
   const { verdict } = await verdictOn(judging, left, undefined);
   requireAccepted(verdict);
-  if (verdict.disposedSql !== null) throw changesRows(verdict);
+  if (verdict.disposedSql === null) return;
+  throw rejected(
+    verdict,
+    (failed) =>
+      `The gate ${verdict.suite.name} would set rows of the source aside, and beside the rows of the table that therefore stay, others of the merge fail: ${failed}. Nothing was written. Correct the source.`,
+  );
 }
 
 interface Failing {
@@ -252,10 +257,18 @@ async function otherRows({ session }: WriteRoom, { snapshot }: MergePlan, action
 }
 
 function changesRows(verdict: GateOutcome): VarveError {
-  const failed = verdict.checks.filter(({ success }) => !success).map(({ id }) => id);
-  return new VarveError(
-    "BATCH_REJECTED",
-    `The gate ${verdict.suite.name} would tag or repair rows of the merge, or set aside or drop rows that come from no row of the source, and a merge can only set rows of its source aside: ${failed.join(", ") || "a check changes values"}. Nothing was written. Correct the source or the clauses.`,
-    { reasons: failed, gate: summarizeVerdict(verdict) },
+  return rejected(
+    verdict,
+    (failed) =>
+      `The gate ${verdict.suite.name} would tag or repair rows of the merge, or set aside or drop rows that come from no row of the source, and a merge can only set rows of its source aside: ${failed || "a check changes values"}. Nothing was written. Correct the source or the clauses.`,
   );
+}
+
+/** @param message what to say of the checks that failed */
+function rejected(verdict: GateOutcome, message: (failed: string) => string): VarveError {
+  const failed = verdict.checks.filter(({ success }) => !success).map(({ id }) => id);
+  return new VarveError("BATCH_REJECTED", message(failed.join(", ")), {
+    reasons: failed,
+    gate: summarizeVerdict(verdict),
+  });
 }

@@ -237,7 +237,11 @@ describe.each([
     ];
     const rejected = { code: "BATCH_REJECTED" };
     const rows = table.merge(swapped, { on: ["id"] }).whenMatchedUpdate({ set: { n: "source.n" } });
-    await expect(rows.execute()).rejects.toMatchObject(rejected);
+    await expect(rows.execute()).rejects.toMatchObject({
+      ...rejected,
+      message: expect.stringContaining("rows of the table that therefore stay"),
+      data: { reasons: ["n:values_to_be_unique"] },
+    });
     const missing = table
       .merge([{ id: 1, n: 7 }], { on: ["id"] })
       .whenMatchedUpdate({ set: { n: "source.n" } })
