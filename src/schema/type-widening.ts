@@ -1,10 +1,16 @@
 import { isJsonObject, type JsonValue } from "../util/json.ts";
+import { allFields } from "./fields.ts";
 import { typeFromJson, typeToJson } from "./schema-json.ts";
 import { isPrimitive, typeText } from "./type-names.ts";
-import type { DeltaType, StructField } from "./types.ts";
+import type { DeltaType, StructField, StructType } from "./types.ts";
 
 /** Key of a field's history of type changes. */
 export const typeChangesKey = "delta.typeChanges";
+
+/** Whether a field of a schema, at any depth, has a history of type changes. */
+export function holdsTypeChanges(schema: StructType): boolean {
+  return [...allFields(schema)].some(({ field }) => field.metadata[typeChangesKey] !== undefined);
+}
 
 /**
  * One change of a field's type, PROTOCOL.md "Type Change Metadata"; `fieldPath` leads from the field to the

@@ -5,9 +5,9 @@ import type { AddAction, MetadataAction } from "../../protocol/actions.ts";
 import { clusteringDomain } from "../../protocol/domains.ts";
 import { findFeature, supportedWriterFeatures } from "../../protocol/features.ts";
 import { type PropertyName, propertyKey } from "../../protocol/properties.ts";
-import { allFields, mapFields } from "../../schema/fields.ts";
+import { mapFields } from "../../schema/fields.ts";
 import { pathText } from "../../schema/type-names.ts";
-import { typeChangesKey } from "../../schema/type-widening.ts";
+import { holdsTypeChanges, typeChangesKey } from "../../schema/type-widening.ts";
 import type { StructType } from "../../schema/types.ts";
 import { checkpointTable, maintainLog } from "../../table/commit/log-maintenance.ts";
 import { commitChange } from "../../table/commit/table-change.ts";
@@ -179,10 +179,6 @@ async function filesWithTraces(
   if (!all && !names.includes("deletionVectors")) return [];
   const files = await liveFiles(snapshot);
   return all ? files : files.filter(({ deletionVector }) => deletionVector !== undefined);
-}
-
-function holdsTypeChanges(schema: StructType): boolean {
-  return [...allFields(schema)].some(({ field }) => field.metadata[typeChangesKey] !== undefined);
 }
 
 function withoutTypeChanges(schema: StructType): StructType {

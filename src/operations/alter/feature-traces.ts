@@ -6,7 +6,8 @@ import { readCommit } from "../../log/segment/tail-read.ts";
 import { openLog } from "../../log/snapshot/open-log.ts";
 import type { Action, MetadataAction } from "../../protocol/actions.ts";
 import { findFeature, isTurnedOn } from "../../protocol/features.ts";
-import { typeChangesKey } from "../../schema/type-widening.ts";
+import { parseSchema } from "../../schema/schema-json.ts";
+import { holdsTypeChanges, typeChangesKey } from "../../schema/type-widening.ts";
 
 /** Whether an action uses a feature. A protocol that only lists it does not. */
 type Trace = (action: Action) => boolean;
@@ -14,7 +15,11 @@ type Trace = (action: Action) => boolean;
 const traces: Readonly<Record<string, Trace>> = {
   deletionVectors: (action) =>
     (action.kind === "add" || action.kind === "remove") && action.deletionVector !== undefined,
-  typeWidening: (action) => action.kind === "metaData" && action.schemaString.includes(`"${typeChangesKey}"`),
+  // Most schemas need not be parsed.
+  typeWidening: (action) =>
+    action.kind === "metaData" &&
+    action.schemaString.includes(`"${typeChangesKey}"`) &&
+    holdsTypeChanges(parseSchema(action.schemaString)),
 };
 
 /**

@@ -143,6 +143,15 @@ describe("features that are dropped with the history that used them", () => {
     expect(features(table)).not.toContain("deletionVectors");
   });
 
+  it("go at once where a column only has a name like a trace of them", async () => {
+    const { table } = await timedTable({ "delta.feature.typeWidening": "supported" });
+    await table.append([{ id: 6, v: "v6", "delta.typeChanges": 1 }], { mergeSchema: true });
+    expect(await table.alter({ dropFeatures: ["typeWidening"], truncateHistory: true })).toMatchObject({
+      outcome: "committed",
+      version: 4,
+    });
+  });
+
   it("keep history for an hour whatever the retention says", async () => {
     const { table, setTime } = await timedTable({
       ...withVectors,
