@@ -20,7 +20,7 @@ export interface VacuumSettings {
   readonly retentionCheck?: boolean | undefined;
   /**
    * URIs of shallow clones that are gone for good, as `unreachableClones` names them: their records are deleted, and
-   * their files do not stay for them.
+   * their files do not stay for them. What stayed for them before the last vacuum, only a `full` one finds.
    */
   readonly forgetClones?: readonly string[] | undefined;
   /** Only say what would be deleted. */

@@ -23,7 +23,10 @@ export interface MergeOptions extends AppendOptions {
    * `error-if-acting` only if more than one of them would change the row. Default `error`.
    */
   readonly onDuplicate?: "error" | "error-if-acting" | undefined;
-  /** Count what would change, file by file, and write nothing. */
+  /**
+   * Count what would change, file by file, and write nothing. Tests are not run: rows that they would set aside are
+   * counted too.
+   */
   readonly dryRun?: boolean | undefined;
 }
 

@@ -18,7 +18,7 @@ export interface DeleteOptions {
   readonly userMetadata?: string | undefined;
   /** Split data files near this many bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
   readonly targetFileBytes?: number | undefined;
-  /** Count what would change, file by file, and write nothing. */
+  /** Count what would change, file by file, and write nothing. The tests of an update are not run. */
   readonly dryRun?: boolean | undefined;
   readonly onProgress?: ((progress: RewriteProgress) => void) | undefined;
   /** Cancels the change; an uncommitted change leaves nothing behind. */
