@@ -8,11 +8,12 @@ import { sumFiles } from "./file-sums.ts";
 import {
   digestOfFile,
   type FileSum,
+  type RecordedSums,
   readFileSums,
   type VersionFingerprint,
   writeFingerprints,
 } from "./fingerprint-records.ts";
-import { addSums, contentFingerprintOf, noRows, type RowSum } from "./row-sum.ts";
+import { addSums, contentFingerprintOf, noRows } from "./row-sum.ts";
 import { stateFingerprint } from "./state-fingerprint.ts";
 
 /** The fingerprint of the rows of a version. */
@@ -67,8 +68,8 @@ async function measure(
     throwIfCancelled(signal, "fingerprinting rows");
     const unknown: AddAction[] = [];
     for (const file of files) {
-      const sum = known.get(idOf(file));
-      if (sum === undefined) unknown.push(file);
+      const [sum, ...others] = known.get(idOf(file)) ?? [];
+      if (sum === undefined || others.length > 0) unknown.push(file);
       else total = addSums(total, sum);
     }
     filesRecorded += files.length - unknown.length;
@@ -89,7 +90,7 @@ async function measure(
 async function recordedSums(
   snapshot: LogSnapshot,
   options: FingerprintOptions,
-): Promise<{ readonly known: ReadonlyMap<string, RowSum>; readonly problem?: string | undefined }> {
+): Promise<{ readonly known: RecordedSums; readonly problem?: string | undefined }> {
   try {
     return { known: await readFileSums(snapshot, options) };
   } catch (error) {

@@ -8,7 +8,7 @@ import { withSideTable } from "../sidetables/read-rows.ts";
 import type { SideTable, SideTableOptions } from "../sidetables/side-table.ts";
 import { sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
-import { contentScheme, type RowSum, sumText } from "./row-sum.ts";
+import { contentScheme, isSameSum, type RowSum, sumText } from "./row-sum.ts";
 
 /** Folder below a table that records fingerprints, itself a Delta table. */
 const fingerprintsFolder = "_fingerprints";
@@ -62,13 +62,15 @@ export function digestOfFile(identity: string, valuesDigest: string): string {
   return hash("sha256", `${valuesDigest}\n${identity}`, "hex");
 }
 
-/** Records that are damaged, disagree, or are of another scheme or table are left out. */
+/** The different sums that are recorded of each file: several, if records disagree. */
+export type RecordedSums = ReadonlyMap<string, readonly RowSum[]>;
+
+/** Records that are damaged, of another scheme or of another table are left out. */
 export async function readFileSums(
   { context, metadata }: RecordedTable,
   options: SideTableOptions = {},
-): Promise<Map<string, RowSum>> {
-  const sums = new Map<string, RowSum>();
-  const disputed = new Set<string>();
+): Promise<RecordedSums> {
+  const sums = new Map<string, RowSum[]>();
   await withSideTable(
     fingerprintsOf(context),
     async (session, stored) => {
@@ -76,20 +78,30 @@ export async function readFileSums(
       for await (const row of session.rowStream(records, options)) {
         const text = String(row["sum"]);
         if (!isProved(row) || !/^[0-9a-f]{32}$/.test(text)) continue;
-        const [file, rows, sum] = [String(row["file"]), Number(row["rows"]), BigInt(`0x${text}`)];
-        const other = sums.get(file);
-        if (other !== undefined && (other.rows !== rows || other.sum !== sum)) disputed.add(file);
-        sums.set(file, { rows, sum });
+        const sum = { rows: Number(row["rows"]), sum: BigInt(`0x${text}`) };
+        const file = String(row["file"]);
+        const others = sums.get(file) ?? [];
+        if (!others.some((other) => isSameSum(other, sum))) sums.set(file, [...others, sum]);
       }
     },
     options,
   );
-  for (const file of disputed) sums.delete(file);
   return sums;
 }
 
 /** The recorded versions, oldest first; of several records of a version, the oldest one. */
 export async function readVersionFingerprints(
+  table: RecordedTable,
+  options: SideTableOptions = {},
+): Promise<VersionFingerprint[]> {
+  const versions = new Map<number, VersionFingerprint>();
+  for (const record of await readVersionRecords(table, options))
+    if (!versions.has(record.version)) versions.set(record.version, record);
+  return [...versions.values()];
+}
+
+/** All records of versions, oldest first. */
+export async function readVersionRecords(
   { context, metadata }: RecordedTable,
   options: SideTableOptions = {},
 ): Promise<VersionFingerprint[]> {
@@ -101,15 +113,13 @@ export async function readVersionFingerprints(
       ),
     options,
   );
-  const versions = new Map<number, VersionFingerprint>();
-  for (const row of rows ?? []) {
-    const version = Number(row["version"]);
-    if (!isProved(row) || versions.has(version)) continue;
-    const [state, content] = [String(row["state"]), String(row["content"])];
-    const recordedAt = new Date(Number(row["recorded"]));
-    versions.set(version, { version, recordedAt, state, content, rows: Number(row["rows"]) });
-  }
-  return [...versions.values()];
+  return (rows ?? []).filter(isProved).map((row) => ({
+    version: Number(row["version"]),
+    recordedAt: new Date(Number(row["recorded"])),
+    state: String(row["state"]),
+    content: String(row["content"]),
+    rows: Number(row["rows"]),
+  }));
 }
 
 function ofTable(id: string) {

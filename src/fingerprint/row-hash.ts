@@ -10,7 +10,7 @@ const order = sql`'ASC NULLS FIRST'`;
  * `create_sort_key` makes of its values.
  *
  * The relation must have the columns of the schema, with variants as JSON, and the session variant functions if
- * it has variants ({@link holdsVariant}).
+ * it has variants (`holdsVariant`).
  */
 export function rowHashSql(schema: StructType): SqlExpression {
   const values = schema.fields.map(
@@ -19,21 +19,6 @@ export function rowHashSql(schema: StructType): SqlExpression {
   // The text in front names the scheme, and keeps the key of a few small numbers from becoming a number itself.
   const keyed = [sql`'1'`, ...values].map((value) => sql`${value}, ${order}`);
   return sql`md5_number(create_sort_key(${keyed}))`;
-}
-
-/** Whether a type holds a variant at any depth. */
-export function holdsVariant(type: DeltaType): boolean {
-  if (isPrimitive(type)) return type === "variant";
-  switch (type.type) {
-    case "decimal":
-      return false;
-    case "struct":
-      return type.fields.some((field) => holdsVariant(field.type));
-    case "array":
-      return holdsVariant(type.elementType);
-    case "map":
-      return holdsVariant(type.keyType) || holdsVariant(type.valueType);
-  }
 }
 
 /**

@@ -1,9 +1,10 @@
 import { hash } from "node:crypto";
 import type { EngineRow, Relation, Session } from "../engine/core/contract.ts";
+import { holdsVariant } from "../schema/fields.ts";
 import type { StructType } from "../schema/types.ts";
 import { type SqlExpression, sql } from "../sql/sql.ts";
 import { columnsText } from "./file-identity.ts";
-import { holdsVariant, rowHashSql } from "./row-hash.ts";
+import { rowHashSql } from "./row-hash.ts";
 
 /** Name of the scheme of content fingerprints; another way to compute them gets another name. */
 export const contentScheme = "varve-content-1";
@@ -16,6 +17,11 @@ export interface RowSum {
 
 /** The sum of no rows. */
 export const noRows: RowSum = { rows: 0, sum: 0n };
+
+/** Whether two sums are of the same rows. */
+export function isSameSum(a: RowSum, b: RowSum): boolean {
+  return a.rows === b.rows && a.sum === b.sum;
+}
 
 /** The sum of the rows of two parts together. */
 export function addSums(a: RowSum, b: RowSum): RowSum {

@@ -7,8 +7,8 @@ import { throwIfCancelled } from "../util/cancel.ts";
 import { fileIds, filesOf } from "./content-fingerprint.ts";
 import { type DifferingRows, differingRows } from "./differing-rows.ts";
 import { sumFiles } from "./file-sums.ts";
-import { readFileSums, readVersionFingerprints } from "./fingerprint-records.ts";
-import { addSums, contentFingerprintOf, contentScheme, noRows, type RowSum } from "./row-sum.ts";
+import { type RecordedSums, readFileSums, readVersionRecords } from "./fingerprint-records.ts";
+import { addSums, contentFingerprintOf, contentScheme, isSameSum, noRows, type RowSum } from "./row-sum.ts";
 import { stateFingerprint, stateScheme } from "./state-fingerprint.ts";
 
 /** A data file of which something is wrong. */
@@ -84,14 +84,22 @@ export async function verify(snapshot: LogSnapshot, options: VerifyOptions): Pro
         : await differingRows(session, snapshot, against, options.limit);
     return { ...about, expected, differing, outcome: outcome(fingerprint === expected) };
   }
-  const expected = against ?? (await recordedContent(snapshot, signal));
+  const expected = against ?? (await recordedContent(snapshot, fingerprint, signal));
   if (expected === undefined) return { ...about, outcome: fine ? "unrecorded" : "different" };
   return { ...about, expected, outcome: outcome(fingerprint === expected) };
 }
 
-async function recordedContent(snapshot: LogSnapshot, signal: AbortSignal | undefined) {
-  const versions = await readVersionFingerprints(snapshot, { signal });
-  return versions.find(({ version }) => version === snapshot.version)?.content;
+/** What was recorded of a version; of records that disagree, one that is not what was found. */
+async function recordedContent(
+  snapshot: LogSnapshot,
+  found: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const records = await readVersionRecords(snapshot, { signal });
+  const contents = records
+    .filter(({ version }) => version === snapshot.version)
+    .map(({ content }) => content);
+  return contents.find((content) => content !== found) ?? contents[0];
 }
 
 interface FoundRows {
@@ -103,7 +111,7 @@ interface FoundRows {
 async function readFiles(
   session: OpenSession,
   snapshot: LogSnapshot,
-  recorded: ReadonlyMap<string, RowSum>,
+  recorded: RecordedSums,
   signal: AbortSignal | undefined,
 ): Promise<FoundRows> {
   const idOf = fileIds(snapshot);
@@ -113,16 +121,16 @@ async function readFiles(
   for await (const files of filesOf(snapshot)) {
     throwIfCancelled(signal, "verifying files");
     for (const { file, sum } of await sumsOrFaults(session, snapshot, files, signal)) {
-      const before = recorded.get(idOf(file));
-      if (before !== undefined) filesRecorded++;
+      const before = recorded.get(idOf(file)) ?? [];
+      if (before.length > 0) filesRecorded++;
       if ("fault" in sum) {
         faults.push(sum);
         continue;
       }
       filesRead++;
       total = addSums(total, sum);
-      if (before !== undefined && (before.sum !== sum.sum || before.rows !== sum.rows))
-        faults.push(changed(file, before, sum));
+      const other = before.find((each) => !isSameSum(each, sum));
+      if (other !== undefined) faults.push(changed(file, other, sum));
     }
   }
   return { total, counts: { filesRead, filesRecorded }, faults };

@@ -37,8 +37,16 @@ describe("records of fingerprints", () => {
     };
     await records.append([planted({ sum: "1".padStart(32, "0") })]);
     expect(await table.contentFingerprint()).toMatchObject({ fingerprint: content, filesRead: 1 });
+    expect(await table.verify()).toMatchObject({ faults: [{ fault: "changed" }], outcome: "different" });
     await records.overwrite([planted({ rows: 3n })]);
     expect(await table.verify()).toMatchObject({ faults: [{ fault: "changed" }], outcome: "different" });
+    const other = content.replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
+    const version = { version: 0n, state: "", path: null, file: null, sum: null, rows: 2n };
+    await records.overwrite([
+      planted({ ...version, content }),
+      planted({ ...version, content: other, recorded_at: new Date(4e12) }),
+    ]);
+    expect(await table.verify()).toMatchObject({ faults: [], expected: other, outcome: "different" });
   });
 
   it("count for a renamed column, and not for another one that has its old name and type", async () => {
