@@ -3,6 +3,14 @@ import type { Mistake } from "./mistake.ts";
 /** Mistakes in partition values, statistics, deletion vectors and markup. */
 export const valuesMistakes: readonly Mistake[] = [
   {
+    what: "The optimizer sees that a column is one of files: joins with 0 do not find -0 in them.",
+    file: "sql/unhashed.ts",
+    find: "sql`try(${column})`",
+    replace: "sql`coalesce(${column}, ${column})`",
+    test: "table/dictionary-keys.test.ts",
+    name: "the other way round",
+  },
+  {
     what: "Letters of other scripts are percent-encoded in the log's paths: Spark's VACUUM deletes such files.",
     file: "schema/paths.ts",
     find: 'path.replace(javaQuoted, percentEncode).replaceAll(":", "%3A")',
