@@ -67,9 +67,9 @@ export const rewritesMistakes: readonly Mistake[] = [
   },
   {
     what: "Rows for which a condition is unknown are deleted.",
-    file: "row-condition.ts",
-    find: "columns)} IS TRUE)`;",
-    replace: "columns)} IS NOT FALSE)`;",
+    file: "rewrite/matched-rows.ts",
+    find: "sql`(${filter} IS TRUE)`;",
+    replace: "sql`(${filter} IS NOT FALSE)`;",
     test: deleting,
     name: "keeps rows for which the condition is null or false",
   },

@@ -86,6 +86,7 @@ describe("features that are dropped with the history that used them", () => {
     expect(await failure(table.alter(drop))).toMatchObject({
       code: "HISTORY_RETAINED",
       data: first.data,
+      message: first.message,
     });
     expect(await oldest()).toBe(0);
 
