@@ -1,0 +1,7 @@
+import type { CompareCase } from "./drift-cases.ts";
+import { correctionKinds } from "./drift-kinds/corrections.ts";
+
+/** How each kind of case is compared; a kind that is not here is counted as not supported yet. */
+export const driftKinds: Readonly<Record<string, CompareCase>> = {
+  ...correctionKinds,
+};
