@@ -1,5 +1,6 @@
-import { isStoreRefusal } from "../errors.ts";
+import { isStoreRefusal, isVarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { referencePins } from "../pins/reference-pins.ts";
 import { listStagedLeftovers } from "../staging/staged-leftovers.ts";
 import { listedFiles } from "../vacuum/candidates.ts";
 import { referencedFiles, stagedFiles } from "../vacuum/referenced-files.ts";
@@ -20,6 +21,14 @@ export async function findOrphans(
   const known = await referencedFiles(snapshot, { signal });
   for (const key of await stagedFiles(snapshot.context)) known.add(key);
   for (const key of changeFiles) known.add(key);
+  try {
+    for (const key of await (await referencePins(snapshot.context, { signal })).files()) known.add(key);
+  } catch (error) {
+    if (!isVarveError(error, "LOG_CORRUPT", "LOG_GAP", "NOT_A_TABLE")) throw error;
+    const message = `Orphans were not looked for: ${error.message}`;
+    report({ code: "ORPHAN_FILE", severity: "info", message });
+    return;
+  }
   const search = { snapshot, kept: known, paths: tablePaths(snapshot), signal };
   for (const { path, size } of (await listedFiles(search)).values()) {
     const message = `${path} (${size} bytes) does not belong to any version in the log.`;

@@ -1,26 +1,37 @@
 import { VarveError } from "../errors.ts";
 import { stateFingerprint } from "../fingerprint/state-fingerprint.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { pathKeyer } from "../log/segment/file-key.ts";
 import { commitPath } from "../log/segment/file-names.ts";
 import { type CloneProgress, copyFiles, type PlacedFiles } from "../operations/clone/deep-files.ts";
+import { shallowFiles } from "../operations/clone/shallow-files.ts";
 import type { Action, AddAction, DomainMetadataAction, MetadataAction } from "../protocol/actions.ts";
 import { rowIdMark, rowTrackingDomain } from "../protocol/domains.ts";
 import { pathsOf } from "../protocol/named-paths.ts";
 import { requireWritable } from "../protocol/obstacles.ts";
 import { ownHistoryKeys } from "../protocol/own-history.ts";
 import { logPathKey } from "../schema/paths.ts";
-import { contextBelow } from "../sidetables/context-below.ts";
 import { assignRowIds, assignsRowIds } from "../table/commit/row-ids.ts";
 import { commitChange } from "../table/commit/table-change.ts";
+import { isAbsolute } from "../table/scan/action-paths.ts";
 import { missingFiles } from "../table/scan/missing-files.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
+import { optionText } from "../util/option-text.ts";
 import { sumOf } from "../util/sum.ts";
 import { liveFiles } from "../write/stages/live-files.ts";
-import { pinFolder, requirePinName } from "./pin-name.ts";
-import { type Pin, pinJson, readPin } from "./pin-record.ts";
+import { contextOfPin } from "./open-pin.ts";
+import { type PinCost, pinCosts } from "./pin-cost.ts";
+import { requirePinName } from "./pin-name.ts";
+import { type Pin, type PinKeep, pinJson, readPin } from "./pin-record.ts";
 
 /** Options of a new pin. */
 export interface AddPinOptions {
+  /**
+   * `files` (default): links of the files where the store can, else copies; no vacuum of any program takes them.
+   * `reference`: the pin names the table's own files, at no cost; varve's vacuums spare them, those of other programs
+   * do not.
+   */
+  readonly keep?: PinKeep | undefined;
   /** Why it is kept, and who keeps it. */
   readonly reason?: string | undefined;
   readonly owner?: string | undefined;
@@ -46,6 +57,8 @@ export interface PinResult extends Pin {
   /** Files that got a second name, which takes no space. In a dry run, what would be linked where disks allow it. */
   readonly filesLinked: number;
   readonly bytesLinked: number;
+  /** In a dry run, what each way to keep the files costs. */
+  readonly costs?: Readonly<Record<PinKeep, PinCost>> | undefined;
 }
 
 /**
@@ -69,29 +82,63 @@ export async function addPin(
   const { context } = source;
   requireFuture(options.expires, source);
   const earlier = await readPin(context, name);
-  if (earlier !== undefined) return samePin(earlier, source);
+  const keep = options.keep ?? "files";
+  if (earlier !== undefined) return samePin(earlier, source, keep);
   const files = await liveFiles(source);
-  const target = contextBelow(context, pinFolder(name));
+  if (keep === "reference") refuseForeign(source, files);
+  const target = contextOfPin(context, { name, keep });
   const pin = await newPin(source, name, target.store.uri, files, options);
-  if (options.dryRun === true) return { outcome: "dryRun", ...pin, ...(await cost(source, files)) };
-  const placed = await copyFiles(source, target, files, {
-    asPin: true,
-    onProgress: options.onProgress,
-    signal: options.signal,
-  });
+  if (options.dryRun === true) {
+    await requireFiles(source, files);
+    const costs = pinCosts(context.store, files);
+    const { requests: _, ...cost } = costs[keep];
+    return { outcome: "dryRun", ...pin, ...cost, costs };
+  }
+  const placed = await place(source, target, files, { ...options, keep });
   throwIfCancelled(options.signal, "pinning a version");
   const landed = await commitPin(source, target, pin, placed.adds, options.signal);
-  if (landed !== undefined) return samePin(landed, source);
-  await requirePlaced(target, source, placed);
+  if (landed !== undefined) return samePin(landed, source, keep);
+  await requirePlaced(target, source, placed, keep);
   const { filesCopied, bytesCopied, filesLinked = 0, bytesLinked = 0 } = placed;
   return { outcome: "pinned", ...pin, filesCopied, bytesCopied, filesLinked, bytesLinked };
 }
 
+/** The files as the pin's log names them, after they were placed there, if they are. */
+async function place(
+  source: LogSnapshot,
+  target: TableContext,
+  files: readonly AddAction[],
+  { keep, onProgress, signal }: AddPinOptions,
+): Promise<PlacedFiles> {
+  if (keep !== "reference") return copyFiles(source, target, files, { asPin: true, onProgress, signal });
+  await requireFiles(source, files);
+  return { adds: shallowFiles(source, files, { asPin: true }), filesCopied: 0, bytesCopied: 0 };
+}
+
+/** The vacuum of another table does not know which of its files a pin names. @throws `INVALID_ARGUMENT` */
+function refuseForeign({ context, version }: LogSnapshot, files: readonly AddAction[]): void {
+  const keyOf = pathKeyer(context.store.uri);
+  const path = files.flatMap(pathsOf).find((each) => isAbsolute(keyOf(each)));
+  if (path === undefined) return;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `Version ${version} of ${context.store.uri} reads files outside the table's folder, such as ${path}, which a pin cannot keep by reference: the table there would not know of it. Keep them as files (${optionText('keep: "files"')}).`,
+    { version, path },
+  );
+}
+
 /** The pin that is there. @throws `PIN_EXISTS` if it keeps another version */
-function samePin(pin: Pin, { version, metadata, context }: LogSnapshot): PinResult {
+function samePin(pin: Pin, { version, metadata, context }: LogSnapshot, keep: PinKeep): PinResult {
   const nothing = { filesCopied: 0, bytesCopied: 0, filesLinked: 0, bytesLinked: 0 };
-  if (pin.version === version && pin.tableId === metadata.id)
-    return { outcome: "alreadyPinned", ...pin, ...nothing };
+  const isSame = pin.version === version && pin.tableId === metadata.id;
+  const isWeaker = pin.keep === "reference" && keep === "files";
+  if (isSame && !isWeaker) return { outcome: "alreadyPinned", ...pin, ...nothing };
+  if (isSame)
+    throw new VarveError(
+      "PIN_EXISTS",
+      `The pin ${pin.name} of ${context.store.uri} keeps version ${pin.version} by reference only, and not its files. Add another pin that does, then remove this one (varve pin remove).`,
+      { name: pin.name, pinned: pin.version, version, store: context.store.uri },
+    );
   const other = pin.tableId === metadata.id ? "" : " of another table that was there before";
   throw new VarveError(
     "PIN_EXISTS",
@@ -115,7 +162,7 @@ async function newPin(
   name: string,
   uri: string,
   files: readonly AddAction[],
-  { reason, owner, expires, signal }: AddPinOptions,
+  { keep = "files", reason, owner, expires, signal }: AddPinOptions,
 ): Promise<Pin> {
   const { version, timestamp, metadata, context } = source;
   return {
@@ -125,6 +172,7 @@ async function newPin(
     timestamp: new Date(timestamp),
     // The clock of this machine may be behind that of the version's writer.
     created: new Date(Math.max(context.world.now(), timestamp)),
+    keep,
     reason,
     owner,
     expires: expires === undefined ? undefined : new Date(expires),
@@ -136,21 +184,14 @@ async function newPin(
 }
 
 /** @throws `DATA_FILE_MISSING` for what could not be pinned */
-async function cost(
-  { context, version }: LogSnapshot,
-  files: readonly AddAction[],
-): Promise<Pick<PinResult, "filesCopied" | "bytesCopied" | "filesLinked" | "bytesLinked">> {
+async function requireFiles({ context, version }: LogSnapshot, files: readonly AddAction[]): Promise<void> {
   const missing = await missingFiles(context, files);
-  if (missing !== undefined)
-    throw new VarveError(
-      "DATA_FILE_MISSING",
-      `Version ${version} of ${context.store.uri} cannot be pinned: files of it are gone, probably removed by a vacuum: ${missing.text}. Pin a later version, or put the files back.`,
-      { version, path: missing.paths[0], store: context.store.uri, missing: missing.paths },
-    );
-  const [count, bytes] = [new Set(files.flatMap(pathsOf)).size, sumOf(files, ({ size }) => size)];
-  return context.store.linkFrom === undefined
-    ? { filesCopied: count, bytesCopied: bytes, filesLinked: 0, bytesLinked: 0 }
-    : { filesCopied: 0, bytesCopied: 0, filesLinked: count, bytesLinked: bytes };
+  if (missing === undefined) return;
+  throw new VarveError(
+    "DATA_FILE_MISSING",
+    `Version ${version} of ${context.store.uri} cannot be pinned: files of it are gone, probably removed by a vacuum: ${missing.text}. Pin a later version, or put the files back.`,
+    { version, path: missing.paths[0], store: context.store.uri, missing: missing.paths },
+  );
 }
 
 /** Commits the pin; if another process was first, returns its pin. */
@@ -210,23 +251,31 @@ async function contentOf(
 }
 
 /**
- * A removal of the pin, or of what an earlier attempt left, may have deleted files that this attempt found there.
+ * A removal of the pin, or of what an earlier attempt left, may have deleted files that this attempt found there; a
+ * vacuum that began before the commit, files that the pin names.
  *
  * @throws `DATA_FILE_MISSING`, after which there is no pin
  */
 async function requirePlaced(
-  { store }: TableContext,
+  target: TableContext,
   { version, context }: LogSnapshot,
   { adds }: PlacedFiles,
+  keep: PinKeep,
 ): Promise<void> {
+  const { store } = target;
   const needed = new Set(adds.flatMap(pathsOf).map(logPathKey));
-  for await (const { path } of store.list("")) needed.delete(path);
-  if (needed.size === 0) return;
+  if (keep === "files") for await (const { path } of store.list("")) needed.delete(path);
+  const missing = keep === "files" ? [...needed] : ((await missingFiles(target, adds))?.paths ?? []);
+  const [path] = missing;
+  if (path === undefined) return;
   await store.delete(commitPath(0));
-  const [path] = needed;
+  const why =
+    keep === "files"
+      ? `${path} vanished from the pin meanwhile, probably because another process removed the pin`
+      : `${path} vanished from the table meanwhile, probably because of a vacuum`;
   throw new VarveError(
     "DATA_FILE_MISSING",
-    `Version ${version} of ${context.store.uri} was not pinned: ${path} vanished from the pin meanwhile, probably because another process removed the pin. Add it again.`,
-    { version, path, store: store.uri, missing: [...needed] },
+    `Version ${version} of ${context.store.uri} was not pinned: ${why}. Add it again.`,
+    { version, path, store: store.uri, missing },
   );
 }

@@ -1,15 +1,16 @@
 import { isVarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { pathKeyer } from "../log/segment/file-key.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
 import { pathsOf } from "../protocol/named-paths.ts";
-import { logPathKey } from "../schema/paths.ts";
-import { contextBelow } from "../sidetables/context-below.ts";
 import type { ReadOptions } from "../storage/contract/object-store.ts";
 import { copyBetween } from "../storage/copy-between.ts";
+import { mapBounded } from "../util/concurrency.ts";
 import { pinNames, unknownPin } from "./list-pins.ts";
-import { pinFolder, requirePinName } from "./pin-name.ts";
+import { contextOfPin } from "./open-pin.ts";
+import { requirePinName } from "./pin-name.ts";
 import { type Pin, readPin } from "./pin-record.ts";
 
 /** Options of a check. */
@@ -23,7 +24,7 @@ export interface CheckPinsOptions {
 
 /** A file of a pin that is not as the pin's log says. */
 export interface PinProblem {
-  /** Relative to the pin. */
+  /** Relative to the pin, or to the table if the pin keeps by reference. */
   readonly path: string;
   readonly problem: "missing" | "wrongSize";
   /** Bytes that it should have, of a data file, and that it has. */
@@ -55,6 +56,8 @@ interface NeededFile {
   readonly isData: boolean;
 }
 
+const looksUnderWay = 32;
+
 /**
  * Looks whether the files of pins are there with the sizes that their logs say. Reads no data: `fsck` of `path@name`
  * with `deep` does.
@@ -73,18 +76,21 @@ export async function checkPins(context: TableContext, options: CheckPinsOptions
 
 async function checkPin(context: TableContext, name: string, options: CheckPinsOptions): Promise<PinCheck> {
   const { repair = false, signal } = options;
-  const pinContext = contextBelow(context, pinFolder(name));
+  let pinContext: TableContext;
   let pin: Pin | undefined;
   let needed: Map<string, NeededFile>;
   try {
     pin = await readPin(context, name);
     if (pin === undefined) return { name, state: "unfinished", problems: [] };
-    needed = await neededFiles(await openLog(pinContext, { version: 0, signal }));
+    pinContext = contextOfPin(context, pin);
+    const root = pin.keep === "reference" ? context : pinContext;
+    needed = await neededFiles(await openLog(pinContext, { version: 0, signal }), root);
   } catch (error) {
     if (!isVarveError(error, "LOG_CORRUPT", "CHECKPOINT_CORRUPT", "LOG_GAP")) throw error;
     return { name, version: pin?.version, state: "unreadable", reason: error.message, problems: [] };
   }
   const { version } = pin;
+  if (pin.keep === "reference") return checkReference(context, pin, needed, signal);
   const found = await problemsOf(pinContext, needed, { signal });
   if (found.length === 0) return { name, version, state: "sound", problems: [] };
   if (!repair) return { name, version, state: "damaged", problems: found };
@@ -94,14 +100,36 @@ async function checkPin(context: TableContext, name: string, options: CheckPinsO
   return { name, version, state: left.size === 0 ? "repaired" : "damaged", problems };
 }
 
-async function neededFiles(log: LogSnapshot): Promise<Map<string, NeededFile>> {
+/** A pin by reference has no files of its own: the table's are all that there is, and cannot be repaired from it. */
+async function checkReference(
+  { store }: TableContext,
+  { name, version }: Pin,
+  needed: ReadonlyMap<string, NeededFile>,
+  signal: AbortSignal | undefined,
+): Promise<PinCheck> {
+  const looks = await mapBounded(needed, looksUnderWay, async ([path, file]) => {
+    const info = await store.head(path, { signal });
+    if (info !== undefined && isRight(file, info)) return [];
+    const what = problem(path, file, info === undefined ? "missing" : "wrongSize");
+    return [{ ...what, size: info?.size }];
+  });
+  const problems = looks.flat().sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { name, version, state: problems.length === 0 ? "sound" : "damaged", problems };
+}
+
+/** By their paths below the pin, or below the table that the pin refers to. */
+async function neededFiles(
+  log: LogSnapshot,
+  { store }: Pick<TableContext, "store">,
+): Promise<Map<string, NeededFile>> {
+  const keyOf = pathKeyer(store.uri);
   const needed = new Map<string, NeededFile>();
   for await (const chunk of (await log.files()).all())
     for (const add of chunk) {
-      needed.set(logPathKey(add.path), { add, size: add.size, isData: true });
+      needed.set(keyOf(add.path), { add, size: add.size, isData: true });
       const [, vectors] = pathsOf(add);
       if (vectors === undefined) continue;
-      const path = logPathKey(vectors);
+      const path = keyOf(vectors);
       const size = Math.max(vectorEnd(add), needed.get(path)?.size ?? 0);
       needed.set(path, { add, size, isData: false });
     }
@@ -125,11 +153,14 @@ async function problemsOf(
     const file = missing.get(path);
     if (file === undefined) continue;
     missing.delete(path);
-    const isSound = file.isData ? size === file.size : size >= file.size;
-    if (!isSound) problems.push({ ...problem(path, file, "wrongSize"), size });
+    if (!isRight(file, { size })) problems.push({ ...problem(path, file, "wrongSize"), size });
   }
   for (const [path, file] of missing) problems.push(problem(path, file, "missing"));
   return problems.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function isRight(file: NeededFile, { size }: { readonly size: number }): boolean {
+  return file.isData ? size === file.size : size >= file.size;
 }
 
 function problem(path: string, { size, isData }: NeededFile, what: PinProblem["problem"]): PinProblem {
@@ -154,8 +185,7 @@ async function putBack(
     const file = needed.get(path);
     if (file === undefined) continue;
     const info = await context.store.head(path, { signal });
-    const isSame = info !== undefined && (file.isData ? info.size === file.size : info.size >= file.size);
-    if (!isSame) continue;
+    if (info === undefined || !isRight(file, info)) continue;
     const { store } = pinContext;
     const isLinked = await store.linkFrom?.(context.store, info, path, { signal });
     if (isLinked !== true) await copyBetween({ store: context.store, info }, { store, path }, signal);

@@ -18,8 +18,8 @@ export async function listPins(context: TableContext, options: ReadOptions = {})
   return pinsBy(readPin, context, options);
 }
 
-/** Without pins whose commits are damaged, which a check reports. */
-function soundPins(context: TableContext, options: ReadOptions = {}): Promise<Pin[]> {
+/** The pins without those whose commits are damaged, which a check reports. */
+export function soundPins(context: TableContext, options: ReadOptions = {}): Promise<Pin[]> {
   return pinsBy(soundPin, context, options);
 }
 

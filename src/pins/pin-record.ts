@@ -4,6 +4,12 @@ import { commitPath } from "../log/segment/file-names.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../util/json.ts";
 import { pinFolder } from "./pin-name.ts";
 
+/**
+ * How a pin keeps its files. `files`: as links or copies of its own, which no vacuum of any program reaches.
+ * `reference`: it names the table's, which costs nothing, and only varve's own vacuums spare them.
+ */
+export type PinKeep = "files" | "reference";
+
 /** A version of a table that a name keeps. */
 export interface Pin {
   readonly name: string;
@@ -13,6 +19,7 @@ export interface Pin {
   readonly version: number;
   readonly timestamp: Date;
   readonly created: Date;
+  readonly keep: PinKeep;
   readonly reason?: string | undefined;
   readonly owner?: string | undefined;
   /** When the pin may go. It stays until it is removed. */
@@ -90,13 +97,15 @@ function pinOf(line: string, name: string, uri: string): Pin | undefined {
   const fingerprint = textOf(pin["fingerprint"]);
   if (timestamp === undefined || created === undefined) return undefined;
   if (tableId === undefined || fingerprint === undefined) return undefined;
-  const { reason, owner, expires } = pin;
+  const { keep = "files", reason, owner, expires } = pin;
+  if (keep !== "files" && keep !== "reference") return undefined;
   return {
     name,
     uri,
     version,
     timestamp,
     created,
+    keep,
     reason: textOf(reason),
     owner: textOf(owner),
     expires: dateOf(expires),

@@ -14,6 +14,7 @@ const flags = {
   full: "--full",
   gate: "--suite",
   "header to false": "--no-header",
+  'keep: "files"': "--keep files",
   ifNotExists: "--if-not-exists",
   ignoreDeletes: "--ignore-deletes",
   ignoreMissingFiles: "--ignore-missing-files",

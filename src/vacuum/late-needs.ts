@@ -1,5 +1,6 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
+import { type ReferencePins, referencePins } from "../pins/reference-pins.ts";
 import { type CloneRecord, listClones } from "../table/clones/clone-records.ts";
 import { cloneFiles, mayNeed } from "./clone-files.ts";
 import type { VacuumWork } from "./contract.ts";
@@ -8,7 +9,7 @@ import { requireUsable } from "./plan-vacuum.ts";
 import { neededFiles } from "./referenced-files.ts";
 
 /**
- * Looks, each time it is called, for versions and clones that came after a plan, and returns the files that these do
+ * Looks, each time it is called, for versions, clones and pins by reference that came after a plan, and returns the files that these do
  * not need either: a restore may have brought some back, and a clone of an earlier version may be in the making.
  *
  * @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL` if the protocol changed meanwhile
@@ -25,9 +26,14 @@ export function lateNeeds(snapshot: LogSnapshot, work: VacuumWork, start: number
   return async (paths) => {
     newest = await refreshLog(newest, { signal });
     const records = await listClones(snapshot.context.store, { signal });
-    const state = `${newest.version} ${[...records].map(([path, { createdTime }]) => `${path} ${createdTime}`).join(" ")}`;
+    const pins = await referencePins(snapshot.context, { signal });
+    const state = [
+      newest.version,
+      ...[...records].map(([path, { createdTime }]) => `${path} ${createdTime}`),
+      ...pins.pins.map(({ name, created }) => `${name} ${created.getTime()}`),
+    ].join("\n");
     if (state !== seen)
-      isNeeded = await needsOf(newest, work, { records, isNew: newest.version !== planned });
+      isNeeded = await needsOf(newest, work, { records, pins, isNew: newest.version !== planned });
     seen = state;
     return paths.filter((path) => !isNeeded(path));
   };
@@ -36,15 +42,25 @@ export function lateNeeds(snapshot: LogSnapshot, work: VacuumWork, start: number
 async function needsOf(
   newest: LogSnapshot,
   { before, files, request: { signal } }: VacuumWork,
-  { records, isNew }: { readonly records: ReadonlyMap<string, CloneRecord>; readonly isNew: boolean },
+  {
+    records,
+    pins,
+    isNew,
+  }: {
+    readonly records: ReadonlyMap<string, CloneRecord>;
+    readonly pins: ReferencePins;
+    readonly isNew: boolean;
+  },
 ): Promise<(path: string) => boolean> {
   const { context } = newest;
   const clones = await cloneFiles(context, { records, since: before, signal });
   if (isNew) requireUsable(newest);
   const needed = isNew ? await neededFiles(newest, { since: before, signal }) : new Set<string>();
-  const isLinked = await linkedFiles(context.store, [...needed, ...clones.keys], { signal });
+  const pinned = await pins.files();
+  const isLinked = await linkedFiles(context.store, [...needed, ...clones.keys, ...pinned], { signal });
   const waiting = [...clones.unreachable, ...clones.replacing];
   const late = files.filter((file) => waiting.some((record) => mayNeed(record, file)));
   const awaited = new Set(late.map(({ path }) => path));
-  return (path) => isLinked(path) || needed.has(path) || clones.keys.has(path) || awaited.has(path);
+  const all = [needed, clones.keys, pinned, awaited];
+  return (path) => isLinked(path) || all.some((keys) => keys.has(path));
 }

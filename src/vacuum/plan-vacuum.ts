@@ -4,6 +4,7 @@ import type { LogListing } from "../log/segment/listing.ts";
 import { listWhole } from "../log/snapshot/open-log.ts";
 import { fileTimes } from "../log/snapshot/time-travel.ts";
 import { pinsByVersion } from "../pins/list-pins.ts";
+import { referencePins } from "../pins/reference-pins.ts";
 import { requireWritable } from "../protocol/obstacles.ts";
 import { propertyKey, propertyOf } from "../protocol/properties.ts";
 import type { ObjectInfo } from "../storage/contract/object-store.ts";
@@ -53,6 +54,7 @@ export async function planVacuum(
   const before = now - (retention.requested ?? retention.table);
   const kept = await neededFiles(snapshot, { since: before, signal });
   for (const key of staged) kept.add(key);
+  for (const key of await (await referencePins(context, { signal })).files()) kept.add(key);
   const records = await listClones(context.store, { signal });
   const { forgotten, others } = await forgottenClones(context, records, request.forgetClones);
   const clones = await cloneFiles(context, { records: others, since: before, signal });

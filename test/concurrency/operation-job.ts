@@ -103,6 +103,11 @@ export const operations: Readonly<Record<string, KilledOperation>> = {
     target: "t/_pins/kept",
     run: (table) => table.pins.add("kept", { version: 2 }),
   },
+  "a pin by reference": {
+    properties: vectors,
+    target: "t/_pins/kept",
+    run: (table) => table.pins.add("kept", { version: 2, keep: "reference" }),
+  },
   "a list of files for other engines": {
     prepare: async (table) => {
       await table.generate("symlink_format_manifest");

@@ -51,6 +51,25 @@ describe("pins on S3", () => {
     expect(keys.filter((key) => key.startsWith("a t/_pins/"))).toEqual([]);
   });
 
+  it.each(["files", "reference"] as const)(
+    "cost the requests that a dry run says, keep: %s",
+    async (keep) => {
+      await using table = await changed(`s3://bucket/${keep}`);
+      const { costs } = await table.pins.add("p", { keep, dryRun: true });
+      expect(costs?.files).toMatchObject({ filesCopied: 3, filesLinked: 0, requests: 9 });
+      expect(costs?.reference).toMatchObject({ filesCopied: 0, bytesCopied: 0, requests: 6 });
+      const before = server.log.length;
+      await table.pins.add("p", { keep });
+      const requests = server.log.slice(before).filter(({ key }) => /\.(parquet|bin)$/.test(key));
+      expect(requests).toHaveLength(costs?.[keep].requests ?? 0);
+      expect(requests.filter(({ method }) => method === "PUT")).toHaveLength(costs?.[keep].filesCopied ?? -1);
+      await table.overwrite([{ id: 9, p: "z" }]);
+      await table.vacuum({ retainHours: 0, retentionCheck: false });
+      await using pinned = await openTable(`s3://bucket/${keep}@p`, { s3: server.options });
+      expect(await ids(pinned)).toEqual([2, 3]);
+    },
+  );
+
   it("are listed by one request for each, however many files they have, and finished after a crash", async () => {
     await using table = await changed("s3://bucket/b");
     await table.pins.add("one");

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
@@ -375,6 +384,173 @@ describe("adding a pin", () => {
     rmSync(join(place, "source"), { recursive: true });
     await using pinned = await openTable(`${join(place, "clone")}@kept`);
     expect(await ids(pinned)).toEqual([2, 3]);
+  });
+});
+
+describe("a pin by reference", () => {
+  it("costs no file, and varve's vacuum leaves the files of its version alone", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    const before = await rowIds(folder);
+    const content = await table.snapshot().contentFingerprint();
+    const added = await table.pins.add("light", { keep: "reference", reason: "for a week" });
+    expect(added).toMatchObject({ outcome: "pinned", version: 2, keep: "reference", files: 2 });
+    expect(added).toMatchObject({ filesLinked: 0, filesCopied: 0, bytesCopied: 0 });
+    expect(readdirSync(join(folder, "_pins/light"))).toEqual(["_delta_log"]);
+    await table.pins.add("again", { keep: "reference" });
+    await lose(table);
+    expect(await ids(table)).toEqual([9]);
+    await expect(table.at(2)).rejects.toMatchObject({ code: "VERSION_NOT_FOUND" });
+    for (const place of [`${folder}@light`, join(folder, "_pins/light")]) {
+      await using pinned = await openTable(place);
+      expect(await ids(pinned)).toEqual([2, 3]);
+      expect((await pinned.snapshot().contentFingerprint()).fingerprint).toBe(content.fingerprint);
+      expect(await rowIds(place)).toEqual(before);
+      expect(pinned.pin).toMatchObject({ keep: "reference", version: 2, fingerprint: added.fingerprint });
+    }
+    await using result = await query("SELECT count(*) AS n FROM t VERSION AS OF 'light'", {
+      tables: { t: folder },
+    });
+    expect(await collected(result.rows())).toEqual([{ n: 2n }]);
+    expect(await table.pins.check()).toMatchObject([{ state: "sound" }, { state: "sound" }]);
+    expect((await fsck(`${folder}@light`, { deep: true })).findings).toEqual([]);
+    expect((await fsck(folder, { orphans: true })).findings).toEqual([]);
+    // the last pin that names them lets them go
+    await table.pins.remove("light");
+    await table.vacuum({ retainHours: 0, retentionCheck: false });
+    expect(await ids(await table.pins.open("again"))).toEqual([2, 3]);
+    expect(await table.pins.remove("again")).toMatchObject({ version: 2, files: 0 });
+    expect(await table.vacuum({ retainHours: 0, retentionCheck: false })).toMatchObject({
+      outcome: "deleted",
+      files: { length: 3 },
+    });
+  });
+
+  it("is not protected from other programs, and a check names what they took", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    await table.pins.add("light", { keep: "reference" });
+    const [file = ""] = dataFiles(folder).filter((path) => !path.startsWith("_pins/"));
+    rmSync(join(folder, file));
+    const [found] = await table.pins.check({ repair: true });
+    expect(found).toMatchObject({ name: "light", state: "damaged" });
+    expect(found?.problems).toMatchObject([{ path: file, problem: "missing", repaired: false }]);
+    await using pinned = await openTable(`${folder}@light`);
+    await expect(pinned.count("id > 0")).rejects.toMatchObject({ code: "DATA_FILE_MISSING" });
+  });
+
+  it("that is added while a vacuum runs keeps its files", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    await table.overwrite([{ id: 9, v: "z" }]);
+    await using other = await openTable(folder);
+    const result = await table.vacuum({
+      retainHours: 0,
+      retentionCheck: false,
+      confirm: async ({ files }) => {
+        expect(files).toHaveLength(3);
+        await other.pins.add("meanwhile", { version: 2, keep: "reference" });
+        return true;
+      },
+    });
+    expect(result.files).toEqual([]);
+    expect(await ids(await table.pins.open("meanwhile"))).toEqual([2, 3]);
+  });
+
+  it("of which a vacuum deleted files meanwhile is taken back", async () => {
+    const folder = join(freshFolder(), "t");
+    await (await changed(folder)).settled();
+    await using table = await openTable(folder, {
+      openStore: (uri) => {
+        const store = localDiskStore(uri);
+        return {
+          ...store,
+          putIfAbsent: async (path, bytes) => {
+            for (const file of dataFiles(folder)) rmSync(join(folder, file));
+            return store.putIfAbsent(path, bytes);
+          },
+        };
+      },
+    });
+    await expect(table.pins.add("late", { keep: "reference" })).rejects.toMatchObject({
+      code: "DATA_FILE_MISSING",
+      data: { version: 2 },
+    });
+    expect(await table.pins.list()).toEqual([]);
+  });
+
+  it("that is damaged stops a vacuum, whose files it might need, and one with files of its own does not", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    await table.pins.add("own");
+    await table.pins.add("light", { keep: "reference" });
+    await table.overwrite([{ id: 9, v: "z" }]);
+    const log = (name: string) => join(folder, `_pins/${name}/_delta_log/00000000000000000000.json`);
+    writeFileSync(log("own"), "{}\n");
+    writeFileSync(log("light"), "{}\n");
+    const vacuum = () => table.vacuum({ retainHours: 0, retentionCheck: false });
+    await expect(vacuum()).rejects.toMatchObject({ code: "LOG_CORRUPT", data: { name: "light" } });
+    expect((await fsck(folder, { orphans: true })).findings).toMatchObject([
+      { code: "ORPHAN_FILE", message: expect.stringMatching(/^Orphans were not looked for: .*light/) },
+    ]);
+    await table.pins.remove("light");
+    expect((await vacuum()).files).toHaveLength(3);
+  });
+
+  it("is no weaker stand-in for one with files, and says beforehand what both cost", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    const { costs, bytesLinked } = await table.pins.add("p", { keep: "reference", dryRun: true });
+    expect(costs).toMatchObject({
+      files: { filesLinked: 3, requests: 0 },
+      reference: { filesLinked: 0, filesCopied: 0, requests: 0 },
+    });
+    expect(bytesLinked).toBe(0);
+    await table.pins.add("p", { keep: "reference" });
+    expect((await table.pins.add("p", { keep: "reference" })).outcome).toBe("alreadyPinned");
+    await expect(table.pins.add("p")).rejects.toMatchObject({ code: "PIN_EXISTS", data: { version: 2 } });
+    await table.pins.add("q");
+    expect(await table.pins.add("q", { keep: "reference" })).toMatchObject({
+      outcome: "alreadyPinned",
+      keep: "files",
+    });
+    await expect(table.pins.add("r", { keep: "refs" as "files" })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+
+  it("is refused of a shallow clone, and a clone of it is kept from its removal", async () => {
+    const place = freshFolder();
+    await using source = await changed(join(place, "source"));
+    await source.clone(join(place, "clone"));
+    await using clone = await openTable(join(place, "clone"));
+    await expect(clone.pins.add("x", { keep: "reference" })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining('keep: "files" (--keep files)'),
+    });
+    await source.pins.add("light", { keep: "reference" });
+    await using pinned = await openTable(`${join(place, "source")}@light`);
+    await pinned.clone(join(place, "of-pin"));
+    await lose(source);
+    await using ofPin = await openTable(join(place, "of-pin"));
+    expect(await ids(ofPin)).toEqual([2, 3]);
+    await expect(source.pins.remove("light")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  it("reads no files of a folder that is no table", async () => {
+    const place = freshFolder();
+    await using table = await changed(join(place, "t"));
+    await table.pins.add("light", { keep: "reference" });
+    const [file = ""] = dataFiles(join(place, "t"));
+    mkdirSync(join(place, "home/_pins/evil/_delta_log"), { recursive: true });
+    writeFileSync(join(place, "home/secret.parquet"), readFileSync(join(place, "t", file)));
+    const log = "_delta_log/00000000000000000000.json";
+    const commit = readFileSync(join(place, "t/_pins/light", log), "utf8")
+      .replaceAll(/"path":"[^"]*"/g, `"path":"file:${place}/home/secret.parquet"`)
+      .replaceAll(/,"deletionVector":\{[^}]*\}/g, "");
+    writeFileSync(join(place, "home/_pins/evil", log), commit);
+    await using evil = await openTable(join(place, "home/_pins/evil"));
+    await expect(ids(evil)).rejects.toMatchObject({ code: "PATH_OUTSIDE_TABLE" });
   });
 });
 

@@ -32,7 +32,9 @@ export class TablePins {
 
   /**
    * Keeps a version under a name. On local disk its files get a second name (a hard link), which takes no space until
-   * the table deletes its own; elsewhere they are copied, on S3 by the server. With `dryRun`, only says what it costs.
+   * the table deletes its own; elsewhere they are copied, on S3 by the server. With `keep: "reference"` nothing is
+   * copied: varve's own vacuums leave the table's files alone, those of other programs do not. With `dryRun`, only says
+   * what both cost.
    *
    * The pin appears when it is whole. After a crash, the same call finishes it; for a version that the name keeps
    * already, nothing is changed (`outcome: "alreadyPinned"`).

@@ -56,13 +56,18 @@ async function pinInFolder(
   [, table = "", name = ""]: readonly string[],
   options: ContextOptions,
 ): Promise<Required<Pick<TableAtPoint, "context" | "pin">> | undefined> {
-  const [{ isPinName }, { openPin }, { soundPin }] = await Promise.all([
+  const [{ isPinName }, { openPin }, { soundPin }, { hasLog }] = await Promise.all([
     import("../../pins/pin-name.ts"),
     import("../../pins/open-pin.ts"),
     import("../../pins/pin-record.ts"),
+    import("../../table/definition/refuse-existing.ts"),
   ]);
+  if (!isPinName(name)) return undefined;
   const context = await openContext(table, options);
-  if (!isPinName(name) || (await soundPin(context, name)) === undefined) return undefined;
+  const found = await soundPin(context, name);
+  if (found === undefined) return undefined;
+  // Only a table's own folder is one that its pins may read.
+  if (found.keep === "reference" && !(await hasLog(context))) return undefined;
   const { pin, log } = await openPin(context, name);
   return { context: log.context, pin };
 }

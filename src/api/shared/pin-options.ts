@@ -24,6 +24,7 @@ export interface PinOptions extends Omit<AddPinOptions, "expires"> {
 const pinKeys = {
   version: true,
   timestamp: true,
+  keep: true,
   reason: true,
   owner: true,
   expires: true,
@@ -45,6 +46,12 @@ export function toPinOptions(options: PinOptions): {
 } {
   const { version, timestamp, expires, ...rest } = knownOptions("pins.add", options, pinKeys);
   for (const key of ["reason", "owner"] as const) requireShort(key, rest[key]);
+  if (rest.keep !== undefined && rest.keep !== "files" && rest.keep !== "reference")
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `The option keep of pins.add must be files or reference, not ${JSON.stringify(rest.keep)}.`,
+      { option: "keep" },
+    );
   const point = pointOfOptions("pins.add", { version, timestamp });
   return {
     point,

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { counted } from "../../api/counted.ts";
-import type { Pin, PinCheck, PinResult, RemovedPin } from "../../index.ts";
+import type { Pin, PinCheck, PinCost, PinKeep, PinResult, RemovedPin } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
 import { exitCodes } from "../shared/exit.ts";
 import { stoppedBySignals } from "../shared/interruption.ts";
@@ -20,6 +20,7 @@ import { printRecords } from "../shared/records.ts";
 interface AddFlags extends StoreFlags {
   readonly version?: number | undefined;
   readonly timestamp?: string | undefined;
+  readonly keep?: PinKeep | undefined;
   readonly reason?: string | undefined;
   readonly owner?: string | undefined;
   readonly expires?: string | undefined;
@@ -91,7 +92,7 @@ function addAdd(group: Command): void {
       group
         .command("add")
         .description(
-          "keep a version under a name: by hard links on a local disk, which take no space until the table deletes its files, else by copies (--dry-run says how much)",
+          "keep a version under a name: by hard links on a local disk, which take no space until the table deletes its files, else by copies; or by reference, which only varve's own vacuums respect (--dry-run says what each costs)",
         )
         .argument("<table>", `${tableText}, with a version such as @v12 if not the newest`)
         .argument("<name>", "1 to 128 of the characters A-Z a-z 0-9 . _ -; not like a version or a time")
@@ -101,22 +102,31 @@ function addAdd(group: Command): void {
             .conflicts("timestamp"),
         )
         .option("--timestamp <time>", "pin the newest version that was committed by then")
+        .addOption(
+          new Option(
+            "--keep <how>",
+            "files: links or copies of its own. reference: no copies; varve's vacuums spare the table's files, those of other programs do not",
+          )
+            .choices(["files", "reference"])
+            .default("files"),
+        )
         .option("--reason <text>", "why it is kept")
         .option("--owner <text>", "who keeps it")
         .option("--expires <time>", "when it may go; it stays until pin remove --expired")
-        .option("--dry-run", "only say what would be linked or copied"),
+        .option("--dry-run", "only say what it would cost, for both ways to keep files"),
     ),
   ).action(add);
 }
 
 async function add(uri: string, name: string, flags: AddFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
-  const { version, timestamp, reason, owner, expires, dryRun } = flags;
+  const { version, timestamp, keep, reason, owner, expires, dryRun } = flags;
   const result = await withProgressLine({ stage: "pinning" }, flags.quiet === true, (update) =>
     stoppedBySignals((signal) =>
       table.pins.add(name, {
         version,
         timestamp,
+        keep,
         reason,
         owner,
         expires,
@@ -136,19 +146,32 @@ async function add(uri: string, name: string, flags: AddFlags): Promise<void> {
 }
 
 function addedText(result: PinResult, uri: string): string {
-  const { outcome, name, version, timestamp, files, bytes } = result;
+  const { outcome, name, version, timestamp, files, bytes, keep, costs } = result;
   const what = `version ${version} (${timestamp.toISOString()})`;
   if (outcome === "alreadyPinned") return `nothing changed: ${name} keeps ${what} already`;
-  const would = outcome === "dryRun" ? "would be " : "";
-  const { filesLinked, filesCopied, bytesCopied } = result;
-  const costs = [
+  const kept = `${what} of ${counted(files, "data file")} (${sizeText(bytes)})`;
+  if (costs !== undefined)
+    return [
+      `${name} would keep ${kept}. Nothing was pinned.`,
+      `  --keep files: ${costText(costs.files, "would be ")}; no vacuum of any program takes them`,
+      `  --keep reference: ${costText(costs.reference, "would be ")}; only varve's own vacuums spare the table's files`,
+    ].join("\n");
+  const cost =
+    keep === "reference" ? "by reference, which only varve's own vacuums respect" : costText(result, "");
+  return `${name} keeps ${kept}: ${cost}; read it as ${visible(uri.replace(/@v\d+$/, ""))}@${name}`;
+}
+
+function costText(
+  cost: Omit<PinCost, "requests" | "bytesLinked"> & { readonly requests?: number | undefined },
+  would: string,
+): string {
+  const { filesLinked, filesCopied, bytesCopied, requests = 0 } = cost;
+  const texts = [
     filesLinked === 0 ? "" : `${counted(filesLinked, "file")} ${would}linked, which takes no space`,
     filesCopied === 0 ? "" : `${counted(filesCopied, "file")} (${sizeText(bytesCopied)}) ${would}copied`,
   ].filter((text) => text !== "");
-  const kept = `${what} of ${counted(files, "data file")} (${sizeText(bytes)})`;
-  const cost = costs.length === 0 ? "nothing to copy" : costs.join(", ");
-  if (outcome === "dryRun") return `${name} would keep ${kept}: ${cost}. Nothing was pinned.`;
-  return `${name} keeps ${kept}: ${cost}; read it as ${visible(uri.replace(/@v\d+$/, ""))}@${name}`;
+  if (texts.length === 0) texts.push("nothing to copy");
+  return [...texts, ...(requests === 0 ? [] : [counted(requests, "request")])].join(", ");
 }
 
 async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {
@@ -171,6 +194,7 @@ const tableHeads = [
   "timestamp",
   "created",
   "expires",
+  "keep",
   "owner",
   "reason",
   "files",
@@ -184,6 +208,7 @@ const pinFields: Readonly<Record<keyof Pin, null>> = {
   version: null,
   timestamp: null,
   created: null,
+  keep: null,
   expires: null,
   owner: null,
   reason: null,

@@ -3,11 +3,16 @@ import type { AddAction, DeletionVectorDescriptor } from "../../protocol/actions
 import { deletionVectorPlace } from "../../protocol/deletion-vector.ts";
 import { absoluteLogPath } from "../../schema/paths.ts";
 
-/** Files of a clone as its log names them, without row ids. */
-export function shallowFiles({ context }: LogSnapshot, files: readonly AddAction[]): AddAction[] {
+/** Files of a clone as its log names them, without row ids; for a pin, with them. */
+export function shallowFiles(
+  { context }: LogSnapshot,
+  files: readonly AddAction[],
+  { asPin = false }: { readonly asPin?: boolean | undefined } = {},
+): AddAction[] {
   const { uri } = context.store;
-  return files.map(({ baseRowId: _, defaultRowCommitVersion: __, ...file }) => ({
+  return files.map(({ baseRowId, defaultRowCommitVersion, ...file }) => ({
     ...file,
+    ...(asPin ? { baseRowId, defaultRowCommitVersion } : {}),
     path: absoluteLogPath(uri, file.path),
     dataChange: true,
     deletionVector: file.deletionVector === undefined ? undefined : absoluteVector(uri, file.deletionVector),

@@ -57,7 +57,7 @@ export async function contextAt(context: TableContext, uri: string): Promise<Tab
 }
 
 /** Stores outside the table, which few tables have: their rules are loaded on first use. */
-function lazyForeignStores(access: ForeignAccess): (uri: string) => Promise<ObjectStore> {
+export function lazyForeignStores(access: ForeignAccess): (uri: string) => Promise<ObjectStore> {
   let stores: Promise<(uri: string) => Promise<ObjectStore>> | undefined;
   return async (uri) => {
     stores ??= import("./foreign-stores.ts").then(({ foreignStores }) => foreignStores(access));
