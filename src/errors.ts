@@ -62,6 +62,9 @@ export type ErrorCode =
   // pins
   | "PIN_EXISTS"
   | "PIN_NOT_FOUND"
+  // runs
+  | "RUN_EXISTS"
+  | "RUN_NOT_FOUND"
   // predictions
   | "PREDICTION_INVALID"
   | "PREDICTION_EXISTS"

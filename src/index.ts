@@ -24,6 +24,13 @@ export {
 } from "./api/point-in-time.ts";
 export { profile, suggest } from "./api/profile.ts";
 export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
+export type {
+  RecordRunOptions,
+  RunDescription,
+  RunInputOptions,
+  RunOutputOptions,
+} from "./api/records/asked-run.ts";
+export { openRuns, Runs, recordRun } from "./api/records/runs.ts";
 export { serializeSchema, typeText } from "./api/schema.ts";
 export type { CloneOptions } from "./api/shared/clone-options.ts";
 export type { MaintenanceReport, MaintenanceWarning } from "./api/shared/maintenance.ts";
@@ -181,10 +188,8 @@ export type {
   MetricSeries,
   VersionTests,
 } from "./report/check-report.ts";
-export type { ArtifactState } from "./reproduce/artifacts.ts";
 export type { OutputDifference, Tolerance } from "./reproduce/compare-outputs.ts";
 export type {
-  Artifact,
   Prediction,
   PredictionInput,
   RecordedInput,
@@ -193,6 +198,18 @@ export type {
 export type { RecordOptions, RecordResult } from "./reproduce/record-predictions.ts";
 export type { ReproducedInput, ReproduceOptions, Reproduction } from "./reproduce/reproduce.ts";
 export type { ModelCommand, ModelFunction } from "./reproduce/run-model.ts";
+export type { Artifact, ArtifactState } from "./runs/artifact.ts";
+export type { RunSelection } from "./runs/read-runs.ts";
+export type { RecordedRun } from "./runs/record-run.ts";
+export type {
+  GitState,
+  RunEnvironment,
+  RunInput,
+  RunModel,
+  RunOutput,
+  RunRecord,
+  RunStatus,
+} from "./runs/run-record.ts";
 export {
   arrayOf,
   type ColumnOptions,

@@ -37,6 +37,8 @@ export interface AddPinOptions {
   readonly owner?: string | undefined;
   /** When it may go, in milliseconds since 1970-01-01 UTC. */
   readonly expires?: number | undefined;
+  /** The run that reads it. */
+  readonly run?: Pin["run"];
   /** Only say what it would cost. */
   readonly dryRun?: boolean | undefined;
   /** Called now and then while files are placed. */
@@ -162,7 +164,7 @@ async function newPin(
   name: string,
   uri: string,
   files: readonly AddAction[],
-  { keep = "files", reason, owner, expires, signal }: AddPinOptions,
+  { keep = "files", reason, owner, expires, run, signal }: AddPinOptions,
 ): Promise<Pin> {
   const { version, timestamp, metadata, context } = source;
   return {
@@ -176,6 +178,7 @@ async function newPin(
     reason,
     owner,
     expires: expires === undefined ? undefined : new Date(expires),
+    run,
     tableId: metadata.id,
     fingerprint: await stateFingerprint(source, { signal }),
     files: files.length,

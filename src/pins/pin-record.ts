@@ -24,6 +24,8 @@ export interface Pin {
   readonly owner?: string | undefined;
   /** When the pin may go. It stays until it is removed. */
   readonly expires?: Date | undefined;
+  /** The run that reads the version, and the URI of its runs table (`spec/runs.md`). */
+  readonly run?: { readonly id: string; readonly runs: string } | undefined;
   /** Id of the table, which another table in the same place does not have. */
   readonly tableId: string;
   /** Fingerprint of the version's state (`snapshot.fingerprint()`). */
@@ -109,6 +111,7 @@ function pinOf(line: string, name: string, uri: string): Pin | undefined {
     reason: textOf(reason),
     owner: textOf(owner),
     expires: dateOf(expires),
+    run: runOf(pin["run"]),
     tableId,
     fingerprint,
     files,
@@ -122,6 +125,12 @@ function countOf(value: JsonValue | undefined): number | undefined {
 
 function textOf(value: JsonValue | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
+}
+
+function runOf(value: JsonValue | undefined): Pin["run"] {
+  if (!isJsonObject(value)) return undefined;
+  const [id, runs] = [textOf(value["id"]), textOf(value["runs"])];
+  return id === undefined || runs === undefined ? undefined : { id, runs };
 }
 
 function dateOf(value: JsonValue | undefined): Date | undefined {

@@ -1,11 +1,12 @@
 import { VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
+import type { Artifact } from "../runs/artifact.ts";
 import { sideTableRows } from "../sidetables/read-rows.ts";
 import { sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../util/json.ts";
 import { ledgerOf } from "./ledger-table.ts";
-import type { Artifact, RecordedInput, RecordedPrediction } from "./prediction.ts";
+import type { RecordedInput, RecordedPrediction } from "./prediction.ts";
 import { requireLedger } from "./record-predictions.ts";
 
 /**

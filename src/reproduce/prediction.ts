@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { VarveError } from "../errors.ts";
+import type { Artifact } from "../runs/artifact.ts";
 import { isJsonObject, type JsonObject, type JsonValue, stringifyJson, toJsonValue } from "../util/json.ts";
 
 /**
@@ -26,16 +27,6 @@ export type PredictionInput =
       /** Rows as plain objects, kept in the ledger. */
       readonly rows: readonly Readonly<Record<string, unknown>>[];
     };
-
-/** The model of a prediction, or the code that made it. */
-export interface Artifact {
-  readonly name?: string | undefined;
-  readonly version?: string | undefined;
-  /** Local file, whose SHA-256 is recorded; reproducing compares it. */
-  readonly file?: string | undefined;
-  /** Digest, commit or other identity, if there is no file. */
-  readonly hash?: string | undefined;
-}
 
 /** A prediction to record. */
 export interface Prediction {

@@ -3,6 +3,7 @@ import type { OpenSession } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { Literal, Predicate } from "../protocol/predicate.ts";
+import { withFileHash } from "../runs/artifact.ts";
 import { retrying, settled, writeSelected } from "../sidetables/append-rows.ts";
 import { sideTableRows } from "../sidetables/read-rows.ts";
 import { naming, openSideTable, type SideTable } from "../sidetables/side-table.ts";
@@ -13,7 +14,6 @@ import { makeTemporaryFolder, removeTemporaryFolder } from "../util/temporary-fo
 import { existingTarget } from "../write/plan/batch-target.ts";
 import { addedRows } from "../write/plan/plan-rows.ts";
 import { runPlan } from "../write/write-pipeline.ts";
-import { withFileHash } from "./artifacts.ts";
 import { InputVersions } from "./input-versions.ts";
 import { ledgerColumns, ledgerOf } from "./ledger-table.ts";
 import { type AskedInput, type AskedPrediction, digestOf, invalidPrediction } from "./prediction.ts";

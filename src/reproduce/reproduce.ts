@@ -1,10 +1,10 @@
 import type { EngineRow } from "../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { type ArtifactState, artifactState } from "../runs/artifact.ts";
 import { sql } from "../sql/sql.ts";
 import { appendAll } from "../util/append-all.ts";
 import { type JsonObject, type JsonValue, stringifyJson } from "../util/json.ts";
-import { type ArtifactState, artifactState } from "./artifacts.ts";
 import { compareOutputs, type OutputDifference, type Tolerance } from "./compare-outputs.ts";
 import { findPrediction } from "./find-prediction.ts";
 import { type SelectedRows, sumOfRows, withSelectedRows } from "./input-rows.ts";

@@ -1,5 +1,4 @@
 import {
-  type Artifact,
   type AskedInput,
   type AskedPrediction,
   inputNames,
@@ -7,6 +6,7 @@ import {
   type Prediction,
   type PredictionInput,
 } from "../../reproduce/prediction.ts";
+import type { Artifact } from "../../runs/artifact.ts";
 import { isJsonObject, type JsonObject, type JsonValue, nestsWithin, toJsonValue } from "../../util/json.ts";
 import { knownOptions, type OptionKeys } from "./known-options.ts";
 import { parseTimestamp, requireOptions, requireText, splitTableUri } from "./table-uri.ts";

@@ -12,7 +12,7 @@ import {
 } from "./table-uri.ts";
 
 /** Options of a new pin. */
-export interface PinOptions extends Omit<AddPinOptions, "expires"> {
+export interface PinOptions extends Omit<AddPinOptions, "expires" | "run"> {
   /** The version to pin; default: the one that the table object saw last. */
   readonly version?: number | undefined;
   /** Pin the newest version that was committed at or before this time. */

@@ -215,12 +215,13 @@ const pinFields: Readonly<Record<keyof Pin, null>> = {
   files: null,
   bytes: null,
   uri: null,
+  run: null,
   tableId: null,
   fingerprint: null,
 };
 
 function pinRecord(pin: Pin): Record<string, unknown> {
-  const { timestamp, created, expires, owner, reason } = pin;
+  const { timestamp, created, expires, owner, reason, run } = pin;
   return {
     ...pinFields,
     ...pin,
@@ -229,6 +230,7 @@ function pinRecord(pin: Pin): Record<string, unknown> {
     expires: expires?.toISOString() ?? null,
     owner: owner ?? null,
     reason: reason ?? null,
+    run: run ?? null,
   };
 }
 

@@ -2,7 +2,16 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Artifact } from "./prediction.ts";
+
+/** A model, or the code that made something. */
+export interface Artifact {
+  readonly name?: string | undefined;
+  readonly version?: string | undefined;
+  /** Local file, whose SHA-256 is recorded; reproducing compares it. */
+  readonly file?: string | undefined;
+  /** Digest, commit or other identity, if there is no file. */
+  readonly hash?: string | undefined;
+}
 
 /** Whether a file that was recorded is still the same. */
 export type ArtifactState = "same" | "changed" | "missing" | "notRecorded";
@@ -31,9 +40,10 @@ export async function artifactState(artifact: Artifact | undefined): Promise<Art
 }
 
 /** In the place of a file is something else. */
-class NoFileError extends Error {}
+export class NoFileError extends Error {}
 
-async function fileDigest(file: string): Promise<string> {
+/** `sha256:` and the digest of a file. @throws errors of the file system, {@link NoFileError} */
+export async function fileDigest(file: string): Promise<string> {
   // A pipe or a device might never end.
   if (!(await stat(file)).isFile()) throw new NoFileError(`${file} is not a file`);
   const hash = createHash("sha256");

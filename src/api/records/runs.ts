@@ -1,0 +1,135 @@
+import { VarveError } from "../../errors.ts";
+import type { TableContext } from "../../log/contract.ts";
+import type { RunSelection } from "../../runs/read-runs.ts";
+import type { RecordedRun } from "../../runs/record-run.ts";
+import type { RunRecord } from "../../runs/run-record.ts";
+import { knownOptions, type OptionKeys, requireCount } from "../shared/known-options.ts";
+import { openContext } from "../shared/lazy-log.ts";
+import { contextKeys } from "../shared/option-keys.ts";
+import type { ContextOptions } from "../shared/options.ts";
+import { requireText, splitTableUri } from "../shared/table-uri.ts";
+import { type RecordRunOptions, type RunDescription, toCheckedRun } from "./asked-run.ts";
+
+const selectionKeys = {
+  status: true,
+  name: true,
+  tableId: true,
+  version: true,
+  limit: true,
+} satisfies OptionKeys<RunSelection>;
+
+/** A table of runs, itself a Delta table: what each read, made and was made by. {@link openRuns} opens it. */
+export class Runs {
+  readonly #context: TableContext;
+
+  private constructor(context: TableContext) {
+    this.#context = context;
+  }
+
+  /** @internal Made by `openRuns`. */
+  static of(context: TableContext): Runs {
+    return new Runs(context);
+  }
+
+  get uri(): string {
+    return this.#context.store.uri;
+  }
+
+  /**
+   * Reads runs, newest first.
+   *
+   * @throws `INVALID_ARGUMENT`, `DATA_FILE_CORRUPT`
+   *
+   * @example
+   * ```ts
+   * import { openRuns, recordRun } from "varve";
+   *
+   * await recordRun({ name: "training", inputs: orders.uri, metrics: { error: 0.1 } });
+   * const runs = await openRuns(orders.uri);
+   * for (const { runId, inputs, metrics } of await runs.list({ name: "training", limit: 10 }))
+   *   console.log(runId, inputs[0]?.version, metrics);
+   * ```
+   */
+  async list(selection: RunSelection = {}): Promise<RunRecord[]> {
+    const known = knownOptions("runs.list", selection, selectionKeys);
+    requireCount("runs.list", "limit", known.limit);
+    const { readRuns } = await import("../../runs/read-runs.ts");
+    return readRuns(this.#context, known);
+  }
+
+  /**
+   * Reads one run by its id.
+   *
+   * @throws `RUN_NOT_FOUND`, `DATA_FILE_CORRUPT`
+   *
+   * @example
+   * ```ts
+   * import { openRuns, recordRun } from "varve";
+   *
+   * await recordRun({ runId: "nightly-7", inputs: orders.uri });
+   * const { status, environment } = await (await openRuns(orders.uri)).get("nightly-7");
+   * console.log(status, environment.git?.commit ?? environment.gitReason);
+   * ```
+   */
+  async get(runId: string): Promise<RunRecord> {
+    requireText(runId, "The id of a run", "runId");
+    const { findRun } = await import("../../runs/read-runs.ts");
+    return findRun(this.#context, runId);
+  }
+}
+
+/**
+ * Opens a runs table by its folder or URI, or that below a table whose runs are recorded there.
+ *
+ * @throws `SCHEMA_MISMATCH` for a table without runs, `INVALID_ARGUMENT` for a version
+ *
+ * @example
+ * ```ts
+ * import { openRuns } from "varve";
+ *
+ * const runs = await openRuns("./runs");
+ * console.log((await runs.list()).length); // 0
+ * ```
+ */
+export async function openRuns(uri: string, options: ContextOptions = {}): Promise<Runs> {
+  const known = knownOptions("openRuns", options, contextKeys);
+  const split = splitTableUri(uri);
+  if (split.point !== undefined)
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `A runs table is used at its newest version: ${uri}. Leave the suffix out.`,
+      { uri },
+    );
+  const { runsAt } = await import("../../runs/runs-table.ts");
+  return Runs.of(await runsAt(await openContext(split.uri, known)));
+}
+
+/**
+ * Records a run: pins the versions that it read, and keeps what it was given and made in a runs table, with the git
+ * commit, changes since, lock files, command line, Node and package versions that varve finds by itself.
+ *
+ * Each id is recorded once: after a crash, the same call with the same `runId` completes the record, with the versions
+ * that were the newest at the first attempt.
+ *
+ * @throws `RUN_EXISTS` for an id that is recorded with other content; `SOURCE_UNREADABLE` for a file of the model or
+ * an output; as `openTable` and `pins.add`; `INVALID_ARGUMENT`, `CANCELLED`
+ *
+ * @example
+ * ```ts
+ * import { recordRun } from "varve";
+ *
+ * const { run } = await recordRun({
+ *   name: "lateness",
+ *   inputs: { name: "orders", table: orders.uri, version: 0 },
+ *   params: { rate: 0.1 },
+ *   metrics: { error: 0.25 },
+ *   seed: 42,
+ * });
+ * console.log(run.runId, run.inputs[0]?.pinUri);
+ * ```
+ */
+export async function recordRun(run: RunDescription, options: RecordRunOptions = {}): Promise<RecordedRun> {
+  const { runs, asked, end, signal } = await toCheckedRun("recordRun", run, options);
+  const { recordRun: record } = await import("../../runs/record-run.ts");
+  return record(runs, asked, end, { signal });
+}

@@ -1,0 +1,193 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import { openTable } from "../../src/api/open-table.ts";
+import type { RunDescription } from "../../src/api/records/asked-run.ts";
+import { openRuns, recordRun } from "../../src/api/records/runs.ts";
+import { schema } from "../../src/schema/builder.ts";
+import { freshFolder, rowsOf } from "../operations/table-folder.ts";
+
+/** A table with two versions of rows, in a folder of its own. */
+async function features() {
+  const folder = freshFolder();
+  const table = await createTable(join(folder, "features"), {
+    schema: schema().long("id").double("weight"),
+  });
+  await table.append([{ id: 1, weight: 1.5 }]);
+  await table.append([{ id: 2, weight: 2.5 }]);
+  return { folder, table, uri: table.uri, runs: join(folder, "runs") };
+}
+
+const sha256 = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;
+
+describe("recordRun", () => {
+  it("keeps what a run read, was given and made", async () => {
+    const { folder, table, uri, runs } = await features();
+    writeFileSync(join(folder, "model.bin"), "weights");
+    writeFileSync(join(folder, "scores.csv"), "1,2\n");
+    const { outcome, run } = await recordRun(
+      {
+        runId: "r1",
+        name: "lateness",
+        inputs: [uri, { name: "first", table: uri, version: 1, content: true }],
+        model: { name: "lateness", version: "3", file: join(folder, "model.bin") },
+        code: { name: "train.py", hash: "abc" },
+        params: { rate: 0.1, layers: [8, 4] },
+        metrics: { error: 0.25, worst: Number.NaN },
+        seed: 42,
+        environment: { gpu: "none" },
+        outputs: [join(folder, "scores.csv"), { name: "scored", table: uri }],
+        exitCode: 0,
+        startedAt: "2024-06-01T10:00:00Z",
+        endedAt: "2024-06-01T10:00:05Z",
+      },
+      { runs },
+    );
+    expect(outcome).toBe("recorded");
+    expect(await (await openRuns(runs)).list()).toEqual([run]);
+    expect(run).toMatchObject({
+      runId: "r1",
+      status: "complete",
+      name: "lateness",
+      inputs: [
+        {
+          name: "features",
+          table: uri,
+          version: 2,
+          pin: "run-r1-v2",
+          fingerprint: await table.fingerprint(),
+        },
+        {
+          name: "first",
+          version: 1,
+          pin: "run-r1-v1",
+          contentFingerprint: (await (await table.at(1)).contentFingerprint()).fingerprint,
+        },
+      ],
+      model: { name: "lateness", version: "3", hash: sha256("weights") },
+      code: { name: "train.py", hash: "abc" },
+      params: { rate: 0.1, layers: [8, 4] },
+      metrics: { error: 0.25, worst: "NaN" },
+      seed: 42,
+      outputs: [
+        { name: "scores.csv", file: join(folder, "scores.csv"), hash: sha256("1,2\n"), bytes: 4 },
+        { name: "scored", table: uri, version: 2 },
+      ],
+      durationMilliseconds: 5_000,
+      exitCode: 0,
+      environment: { given: { gpu: "none" }, node: process.version },
+    });
+  });
+
+  it("pins the versions that were read, so that they outlive a vacuum", async () => {
+    const { table, uri, runs } = await features();
+    const { run } = await recordRun({ inputs: `${uri}@v1`, runId: "kept" }, { runs });
+    await table.delete("true");
+    await table.vacuum({ retainHours: 0, retentionCheck: false });
+    const [pin] = await table.pins.list();
+    expect(pin).toMatchObject({ name: "run-kept-v1", version: 1, run: { id: "kept" } });
+    expect(pin?.reason).toContain("run kept as features");
+    expect(await rowsOf(await openTable(run.inputs[0]?.pinUri ?? ""))).toEqual([{ id: 1n, weight: 1.5 }]);
+  });
+
+  it("records a run once, and refuses other content under its id", async () => {
+    const { uri, runs, table } = await features();
+    const description: RunDescription = { runId: "once", inputs: `${uri}@latest`, params: { a: 1 } };
+    const first = await recordRun(description, { runs });
+    await table.append([{ id: 3, weight: 3.5 }]);
+    const second = await recordRun(description, { runs });
+    expect(second).toEqual({ ...first, outcome: "alreadyRecorded" });
+    await expect(recordRun({ ...description, params: { a: 2 } }, { runs })).rejects.toMatchObject({
+      code: "RUN_EXISTS",
+    });
+    expect(await table.pins.list()).toHaveLength(1);
+    expect(await (await openRuns(runs)).list()).toHaveLength(1);
+  });
+
+  it("records a run once when processes race", async () => {
+    const { uri, runs } = await features();
+    const description: RunDescription = { runId: "raced", inputs: uri, startedAt: 0, endedAt: 1 };
+    const results = await Promise.all([1, 2, 3].map(() => recordRun(description, { runs })));
+    expect(new Set(results.map(({ run }) => run.inputs[0]?.pin))).toEqual(new Set(["run-raced-v2"]));
+    expect(await (await openRuns(runs)).list()).toHaveLength(1);
+  });
+
+  it("finds the state of the code by itself", async () => {
+    const { runs } = await features();
+    const { run } = await recordRun({ name: "here" }, { runs });
+    const root = fileURLToPath(new URL("../../", import.meta.url));
+    const commit = execFileSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" }).trim();
+    const { environment } = run;
+    expect(environment.git?.commit).toBe(commit);
+    expect(environment.lockFiles[0]).toMatchObject({ file: join(process.cwd(), "package-lock.json") });
+    expect(environment.packages).toHaveProperty(["apache-arrow"]);
+    expect(environment.command).toEqual(process.argv);
+  });
+
+  it("keeps runs below the first input's table if no place is named", async () => {
+    const { uri, table } = await features();
+    const { runs } = await recordRun({ inputs: uri, runId: "below" });
+    expect(runs).toBe(`${uri}/_runs`);
+    await table.vacuum({ retainHours: 0, retentionCheck: false });
+    expect((await (await openRuns(uri)).get("below")).status).toBe("complete");
+    await expect(recordRun({ name: "nowhere" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  it("leaves nothing behind when it fails", async () => {
+    const { folder, uri, table, runs } = await features();
+    const other = await createTable(join(folder, "gone"), { schema: schema().long("id") });
+    await other.append([{ id: 1 }]);
+    await other.delete("true");
+    await other.vacuum({ retainHours: 0, retentionCheck: false });
+    const inputs = [uri, `${other.uri}@v1`];
+    await expect(recordRun({ runId: "bad", inputs }, { runs })).rejects.toMatchObject({
+      code: "DATA_FILE_MISSING",
+    });
+    expect(await table.pins.list()).toEqual([]);
+    expect(await (await openRuns(runs)).list()).toEqual([]);
+    const missing = { inputs: uri, outputs: join(folder, "nothing.csv") };
+    await expect(recordRun(missing, { runs })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
+    expect(await (await openRuns(runs)).list()).toEqual([]);
+  });
+
+  it.each<[string, RunDescription]>([
+    ["an id like a path", { runId: "../x" }],
+    ["two inputs of one name", { inputs: ["./a/orders", "./b/orders"] }],
+    [
+      "names that are the same variable",
+      {
+        inputs: [
+          { name: "a-b", table: "x" },
+          { name: "a_b", table: "y" },
+        ],
+      },
+    ],
+    ["a name of odd characters", { inputs: { name: "a b;$(x)", table: "x" } }],
+    ["metrics that are no object", { metrics: [1] as unknown as Record<string, unknown> }],
+    ["an unknown status", { status: "started" as "complete" }],
+    ["a seed that is no JSON", { seed: (() => 1) as unknown as number }],
+  ])("refuses %s", async (_, description) => {
+    const { runs } = await features();
+    await expect(recordRun(description, { runs })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  it("says why there is no git commit", async () => {
+    const { runEnvironment } = await import("../../src/runs/run-environment.ts");
+    const folder = join(freshFolder(), "plain");
+    mkdirSync(folder);
+    const options = {
+      command: ["train", "--api-key", "k", "--token=t", "s3://u:p@h/x"],
+      folder,
+      variables: [],
+    };
+    expect(await runEnvironment(options)).toMatchObject({
+      git: null,
+      gitReason: "not in a git repository",
+      command: ["train", "--api-key", "***", "--token=***", "s3://u:***@h/x"],
+    });
+  });
+});
