@@ -19,7 +19,7 @@ export async function listPins(context: TableContext, options: ReadOptions = {})
 }
 
 /** The pins without those whose commits are damaged, which a check reports. */
-export function soundPins(context: TableContext, options: ReadOptions = {}): Promise<Pin[]> {
+function soundPins(context: TableContext, options: ReadOptions = {}): Promise<Pin[]> {
   return pinsBy(soundPin, context, options);
 }
 

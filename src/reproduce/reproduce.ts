@@ -103,7 +103,7 @@ export async function reproduce(
   const given = modelRows(prediction, inputs);
   const predictions = await runModel(model, given, { signal });
   const [first = null] = predictions;
-  const output = given.lines.length === 1 ? first : predictions;
+  const output = given.rows.length === 1 ? first : predictions;
   const differences = compareOutputs(prediction.output, output, tolerance);
   return { ...reproduction, rerun: { output, matches: differences.length === 0, differences } };
 }

@@ -84,13 +84,10 @@ export function walk(): readonly Step[] {
   const folder = mkdtempSync(join(tmpdir(), "varve-test-newcomer-"));
   try {
     install(folder);
+    writeFileSync(join(folder, "tour.mjs"), block("ts", "createTable"));
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
     const run = (command: string, expected = 0): Step => {
-      const { status, stdout, stderr } = spawnSync("sh", ["-c", command], {
-        cwd: folder,
-        encoding: "utf8",
-        env: { ...process.env, PATH: `${join(folder, "bin")}${delimiter}${process.env["PATH"] ?? ""}` },
-      });
+      const { status, stdout, stderr } = shell(folder, command);
       return { command, expected, code: status, stdout, stderr };
     };
     return [
@@ -116,14 +113,26 @@ export function transcript(steps: readonly Step[]): string {
     .join("\n");
 }
 
-/** Makes `varve` a command of the shell and a package that programs can import. */
-function install(folder: string): void {
+/** Makes `varve` a command of the shell and a package that programs can import, beside the demo's data. */
+export function install(folder: string): void {
   for (const name of ["bin", "node_modules"]) mkdirSync(join(folder, name));
   const command = join(folder, "bin", "varve");
   writeFileSync(command, `#!/bin/sh\nexec "${process.execPath}" "${mainFile}" "$@"\n`);
   chmodSync(command, 0o755);
   symlinkSync(packageFolder, join(folder, "node_modules", "varve"));
-  writeFileSync(join(folder, "tour.mjs"), block("ts", "createTable"));
+  symlinkSync(
+    join(packageFolder, "node_modules", "vega-datasets"),
+    join(folder, "node_modules", "vega-datasets"),
+  );
+}
+
+/** Runs a text as a shell does, with `varve` among its commands. */
+export function shell(folder: string, text: string) {
+  return spawnSync("sh", ["-c", text], {
+    cwd: folder,
+    encoding: "utf8",
+    env: { ...process.env, PATH: `${join(folder, "bin")}${delimiter}${process.env["PATH"] ?? ""}` },
+  });
 }
 
 /** The commands of the README's tour, as they stand. */

@@ -58,4 +58,12 @@ export const ledgerMistakes: readonly Mistake[] = [
     test: "reproduce/ledger.test.ts",
     name: "stops a command that hangs",
   },
+  {
+    what: "What a function says of one row is compared as an array of one prediction.",
+    file: "reproduce/reproduce.ts",
+    find: "given.rows.length === 1 ? first",
+    replace: "given.lines.length === 1 ? first",
+    test: "reproduce/ledger.test.ts",
+    name: "says of the only row",
+  },
 ];

@@ -374,6 +374,13 @@ describe("reproducing a prediction", () => {
     ).rejects.toMatchObject({ code: "MODEL_FAILED", message: expect.stringContaining("no weights") });
   });
 
+  it("compares what a function says of the only row with the prediction itself", async () => {
+    const { version, ledger, uri } = await recorded();
+    await ledger.record({ predictionId: "p", inputs: { table: uri, version, key: { id: 2 } }, output: 2 });
+    const { rerun } = await ledger.reproduce("p", { model: ({ id }) => Number(id) });
+    expect(rerun).toEqual({ output: 2, matches: true, differences: [] });
+  });
+
   it("compares long integers within a tolerance by every digit", async () => {
     const { ledger } = await recorded();
     const output = 2n ** 60n;
