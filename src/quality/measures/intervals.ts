@@ -1,46 +1,10 @@
+import { normalQuantile } from "../../statistics/distributions.ts";
+import { scoreInterval } from "../../statistics/proportions.ts";
+
 /** A confidence interval of a share. */
 export interface Interval {
   readonly lower: number;
   readonly upper: number;
-}
-
-/**
- * Standard normal quantile for a two-sided confidence such as 0.95, by Acklam's rational approximation
- * (relative error below 1.2e-9).
- */
-function normalQuantile(p: number): number {
-  const a = [
-    -3.969683028665376e1, 2.209460984245205e2, -2.759285104469687e2, 1.38357751867269e2, -3.066479806614716e1,
-    2.506628277459239,
-  ];
-  const b = [
-    -5.447609879822406e1, 1.615858368580409e2, -1.556989798598866e2, 6.680131188771972e1,
-    -1.328068155288572e1, 1,
-  ];
-  const c = [
-    -7.784894002430293e-3, -3.223964580411365e-1, -2.400758277161838, -2.549732539343734, 4.374664141464968,
-    2.938163982698783,
-  ];
-  const d = [7.784695709041462e-3, 3.224671290700398e-1, 2.445134137142996, 3.754408661907416, 1];
-  const horner = (coefficients: readonly number[], x: number) =>
-    coefficients.reduce((sum, value) => sum * x + value, 0);
-  if (p < 0.02425) {
-    const q = Math.sqrt(-2 * Math.log(p));
-    return horner(c, q) / horner(d, q);
-  }
-  if (p > 1 - 0.02425) return -normalQuantile(1 - p);
-  const q = p - 0.5;
-  return (q * horner(a, q * q)) / horner(b, q * q);
-}
-
-/** Share of a standard normal distribution below `z`, off by less than 1e-7 (Abramowitz and Stegun, 26.2.17). */
-export function shareBelow(z: number): number {
-  const t = 1 / (1 + 0.2316419 * Math.abs(z));
-  const tail =
-    (Math.exp(-(z ** 2) / 2) / Math.sqrt(2 * Math.PI)) *
-    t *
-    (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
-  return z < 0 ? tail : 1 - tail;
 }
 
 /** Wald interval of a share `p` of `n`, the lower end rounded down and the upper up to two decimals. */
@@ -53,10 +17,8 @@ export function waldInterval(p: number, n: number, confidence = 0.95): Interval 
  * Wilson score interval of a share `p` of `n`, the lower end rounded down and the upper up to two decimals.
  */
 export function wilsonInterval(p: number, n: number, confidence = 0.95): Interval {
-  const z = normalQuantile(1 - (1 - confidence) / 2);
-  const centre = p + z ** 2 / (2 * n);
-  const half = z * Math.sqrt((p * (1 - p) + z ** 2 / (4 * n)) / n);
-  return outwards((centre - half) / (1 + z ** 2 / n), (centre + half) / (1 + z ** 2 / n));
+  const { low, high } = scoreInterval({ count: p * n, of: n }, confidence);
+  return outwards(low, high);
 }
 
 function outwards(lower: number, upper: number): Interval {

@@ -1,4 +1,4 @@
-import { shareBelow } from "./intervals.ts";
+import { normalTwoSided } from "../../statistics/distributions.ts";
 
 /**
  * Number of deviations that a value of Student's distribution with `freedom` degrees exceeds as seldom as a
@@ -44,5 +44,5 @@ function within(t: number, freedom: number): number {
 
 /** Probability that a standard normal value lies within ±z. */
 function normalWithin(z: number): number {
-  return 1 - 2 * shareBelow(-z);
+  return 1 - normalTwoSided(z);
 }

@@ -1,5 +1,6 @@
+import { normalBelow } from "../../statistics/distributions.ts";
 import type { JsonValue } from "../../util/json.ts";
-import { shareBelow, wilsonInterval } from "../measures/intervals.ts";
+import { wilsonInterval } from "../measures/intervals.ts";
 import { isNumeric } from "../model/column.ts";
 import type { SuiteJson } from "../model/suite.ts";
 import { defineSuite, expectationOf } from "../suite/define.ts";
@@ -118,7 +119,7 @@ const expectedBelow = 7;
 
 function isBoundedByZero({ mean, stdev, nulls }: ColumnProfile, rows: number): boolean {
   if (typeof mean !== "number" || typeof stdev !== "number") return false;
-  return stdev > 0 && shareBelow(-mean / stdev) * (rows - nulls) >= expectedBelow;
+  return stdev > 0 && normalBelow(-mean / stdev) * (rows - nulls) >= expectedBelow;
 }
 
 /** How many times as far from zero as from each other values are, from which on they will not get there. */
