@@ -5,10 +5,11 @@ import { textTable } from "../../src/cli/shared/text-table.ts";
 import { createTable, query, runSuite, schema, type Table } from "../../src/index.ts";
 import { checkHtml } from "../../src/report.ts";
 import { demoFolder, flightsFile, flightsSuite, monthlyBatches } from "./flights.ts";
+import { predictAndReproduce } from "./predictions.ts";
+import { count, print, printResult, say, width } from "./show.ts";
 
 const { values } = parseArgs({ options: { folder: { type: "string" } } });
 const folder = values.folder ?? (await demoFolder());
-const width = process.stdout.columns ?? 120;
 const started = performance.now();
 
 say(`Three million real flights, January to June 2001, become a versioned table in ${folder}`);
@@ -40,6 +41,7 @@ say("What was deleted is on disk until a vacuum, which says what is lost with it
 await vacuum(flights);
 say("Every version, with what its tests said");
 await showHistory(flights);
+await predictAndReproduce(flights, `${folder}-model`);
 await flights.close();
 
 print(`\nDone in ${((performance.now() - started) / 1000).toFixed(1)} s. Try next:`);
@@ -49,7 +51,11 @@ print(
   `  npx varve query "SELECT origin, avg(delay) FROM f VERSION AS OF 3 GROUP BY 1 ORDER BY 2 DESC LIMIT 5" --table f=${folder}`,
 );
 print(`  npx varve quarantine list ${folder}`);
-print(`  rm -r ${folder}`);
+print(
+  `  npx varve query "SELECT prediction_id, output FROM p LIMIT 5" --table p=${folder}-model/predictions`,
+);
+print(`  npx varve pin check ${folder}-model/flights`);
+print(`  rm -r ${folder} ${folder}-model`);
 
 async function appendBatches(table: Table): Promise<void> {
   const rows: (string | number)[][] = [];
@@ -134,10 +140,6 @@ async function vacuum(table: Table): Promise<void> {
   print(`${result.files.length} files deleted; versions 0 to 5 and the newest stay readable`);
 }
 
-function count(rows: number): string {
-  return rows.toLocaleString("en");
-}
-
 async function showHistory(table: Table): Promise<void> {
   const rows = (await table.history()).map((entry) => {
     const gate = entry.gate ?? {};
@@ -160,22 +162,7 @@ async function showHistory(table: Table): Promise<void> {
   );
 }
 
-async function printResult(result: Awaited<ReturnType<typeof query>>): Promise<void> {
-  const heads = result.columns.map((column) => column.name);
-  const rows: string[][] = [];
-  for await (const row of result.rows()) rows.push(heads.map((head) => String(row[head] ?? "")));
-  print(textTable(heads, rows, { width, rightAligned: new Set(heads.map((_, index) => index).slice(1)) }));
-}
-
-function say(text: string): void {
-  print(`\n== ${text}`);
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
 if (values.folder === undefined && process.env["CI"] === "true") {
-  await rm(folder, { recursive: true, force: true });
+  for (const path of [folder, `${folder}-model`]) await rm(path, { recursive: true, force: true });
   await rm(`${folder}-february.html`, { force: true });
 }
