@@ -25,11 +25,14 @@ export {
 export { profile, suggest } from "./api/profile.ts";
 export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
 export type {
+  CommandDescription,
   RecordRunOptions,
+  RunBasics,
+  RunCommandOptions,
   RunDescription,
   RunInputOptions,
   RunOutputOptions,
-} from "./api/records/asked-run.ts";
+} from "./api/records/run-options.ts";
 export { openRuns, Runs, recordRun } from "./api/records/runs.ts";
 export { serializeSchema, typeText } from "./api/schema.ts";
 export type { CloneOptions } from "./api/shared/clone-options.ts";
@@ -201,6 +204,7 @@ export type { ModelCommand, ModelFunction } from "./reproduce/run-model.ts";
 export type { Artifact, ArtifactState } from "./runs/artifact.ts";
 export type { RunSelection } from "./runs/read-runs.ts";
 export type { RecordedRun } from "./runs/record-run.ts";
+export type { CommandOptions, CommandResult } from "./runs/run-command.ts";
 export type {
   GitState,
   RunEnvironment,

@@ -19,6 +19,8 @@ import { addPin } from "./commands/pin.ts";
 import { addProfile, addSuggest } from "./commands/profile.ts";
 import { addQuarantine } from "./commands/quarantine.ts";
 import { addQuery } from "./commands/query.ts";
+import { addRun } from "./commands/records/run.ts";
+import { addRuns } from "./commands/records/runs.ts";
 import { addRejections } from "./commands/rejections.ts";
 import { addRestore } from "./commands/restore.ts";
 import { addDelete, addUpdate } from "./commands/rows/change-rows.ts";
@@ -63,7 +65,7 @@ const groups: readonly (readonly [string, readonly ((program: Command) => void)[
   ["Look at a table:", [addHistory, addDescribe, addSchema, addMetrics, addFingerprint, addVerify, addFsck]],
   ["Look after a table:", [addAlter, addRestore, addOptimize, addVacuum, addPin]],
   ["Make tables of others:", [addClone, addConvert, addGenerate]],
-  ["Predictions:", [addLedger, addReproduce]],
+  ["Runs and predictions:", [addRun, addRuns, addLedger, addReproduce]],
   ["Test rows:", [addCheck, addSuite, addProfile, addSuggest]],
   ["Rows that are not in the table:", [addStage, addStaged, addQuarantine, addRejections]],
 ];

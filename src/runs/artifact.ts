@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
+import { VarveError } from "../errors.ts";
 
 /** A model, or the code that made something. */
 export interface Artifact {
@@ -44,9 +45,17 @@ export class NoFileError extends Error {}
 
 /** `sha256:` and the digest of a file. @throws errors of the file system, {@link NoFileError} */
 export async function fileDigest(file: string): Promise<string> {
+  const before = await stat(file);
   // A pipe or a device might never end.
-  if (!(await stat(file)).isFile()) throw new NoFileError(`${file} is not a file`);
+  if (!before.isFile()) throw new NoFileError(`${file} is not a file`);
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
+  const after = await stat(file);
+  if (after.size !== before.size || after.mtimeMs !== before.mtimeMs || after.ino !== before.ino)
+    throw new VarveError(
+      "SOURCE_CHANGED",
+      `${file} changed while its digest was computed. Repeat it when nothing writes the file.`,
+      { file },
+    );
   return `sha256:${hash.digest("hex")}`;
 }

@@ -1,12 +1,9 @@
-import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
 import { VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import { changedRows, rewriteSideTable } from "../sidetables/rewrite-rows.ts";
 import { type SqlExpression, sql } from "../sql/sql.ts";
 import { columnType, numberDigits, quoteText } from "../sql/sql-text.ts";
 import type { JsonObject } from "../util/json.ts";
-import { fileDigest } from "./artifact.ts";
 import { storedRun } from "./read-runs.ts";
 import type { RunModel, RunOutput, RunRecord, RunStatus } from "./run-record.ts";
 import { endOfRun, type RunRow, runsOf } from "./runs-table.ts";
@@ -42,7 +39,7 @@ export async function finishRun(
   const ended: RunRecord = {
     ...run,
     ...end,
-    model: end.model ?? run.model,
+    model: modelAfter(run.model, end.model),
     problems: [...run.problems, ...problems],
     endedAt: new Date(time),
     durationMilliseconds: time - run.startedAt.getTime(),
@@ -62,6 +59,12 @@ export async function finishRun(
     options,
   );
   return ended;
+}
+
+/** The model as it is now; if the run changed its file, also what it was before. */
+function modelAfter(before: RunModel | undefined, after: RunModel | undefined): RunModel | undefined {
+  if (before?.hash === undefined || after === undefined) return after ?? before;
+  return before.hash === after.hash ? after : { ...after, hashBefore: before.hash };
 }
 
 function isSameEnd(one: RunRecord, other: RunRecord): boolean {
@@ -94,11 +97,4 @@ function literal(value: RunRow[string] | undefined): SqlExpression {
   if (value instanceof Date)
     return sql`CAST(${quoteText(value.toISOString())} AS ${columnType("TIMESTAMP WITH TIME ZONE")})`;
   return typeof value === "number" ? numberDigits(value) : quoteText(value);
-}
-
-/** The output with the digest and size of its file. @throws errors of the file system, `NoFileError` */
-export async function outputFile(name: string, given: string): Promise<RunOutput> {
-  const file = resolve(given);
-  const hash = await fileDigest(file);
-  return { name, file, hash, bytes: (await stat(file)).size };
 }

@@ -216,6 +216,15 @@ function runExists({ store: { uri } }: TableContext, { runId, status }: RunRecor
   );
 }
 
+/** The error for a command whose run ended already. */
+export function runEnded({ store: { uri } }: TableContext, { runId, status }: RunRecord): VarveError {
+  return new VarveError(
+    "RUN_EXISTS",
+    `Run ${JSON.stringify(runId)} in the runs table at ${uri} ended already (${status}), so its command is not run again. Use another id, or none.`,
+    { runId, status, uri },
+  );
+}
+
 /** Takes back what a start did that failed, so that nothing of it stays. */
 async function undo(
   runs: TableContext,

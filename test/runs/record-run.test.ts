@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
-import type { RunDescription } from "../../src/api/records/asked-run.ts";
+import type { RunDescription } from "../../src/api/records/run-options.ts";
 import { openRuns, recordRun } from "../../src/api/records/runs.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { freshFolder, rowsOf } from "../operations/table-folder.ts";

@@ -1,114 +1,67 @@
 import { resolve } from "node:path";
-import { VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
-import type { Artifact } from "../../runs/artifact.ts";
 import type { RunEnd } from "../../runs/finish-run.ts";
-import type { RunOutput, RunRecord } from "../../runs/run-record.ts";
+import type { CommandOptions } from "../../runs/run-command.ts";
+import type { AskedOutput } from "../../runs/run-outputs.ts";
 import type { AskedInput, AskedRun } from "../../runs/start-run.ts";
-import { isJsonObject, type JsonValue, nestsWithin, toJsonValue } from "../../util/json.ts";
 import { realWorld, timeOrderedUuid } from "../../util/world.ts";
 import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
-import { openContext, openLog } from "../shared/lazy-log.ts";
+import { openContext } from "../shared/lazy-log.ts";
 import { tableAtPoint } from "../shared/open-point.ts";
 import { contextKeys } from "../shared/option-keys.ts";
 import type { ContextOptions } from "../shared/options.ts";
-import { parseTimestamp, pointOfOptions, requireText, type Timestamp } from "../shared/table-uri.ts";
+import { parseTimestamp, pointOfOptions, requireText } from "../shared/table-uri.ts";
+import { toAskedOutputs, toRunEnd } from "./asked-outputs.ts";
+import type {
+  CommandDescription,
+  RecordRunOptions,
+  RunCommandOptions,
+  RunDescription,
+  RunInputOptions,
+} from "./run-options.ts";
+import { invalid, jsonOption, nameOfPart, requireNames, toArtifact } from "./run-parts.ts";
 
-/** A version of a table that a run read. */
-export interface RunInputOptions {
-  /** Default: the last part of the table's address. A letter or `_`, then letters, digits, `_`, `-` and `.`. */
-  readonly name?: string | undefined;
-  /** Folder or URI, which may end in `@v12`, a time, the name of a pin, or `@latest`. */
-  readonly table: string;
-  readonly version?: number | undefined;
-  readonly timestamp?: Timestamp | undefined;
-  /** Record the fingerprint of the rows, too, which reads them. */
-  readonly content?: boolean | undefined;
-}
-
-/** What a run wrote: a file, or a version of a table. */
-export type RunOutputOptions =
-  | { readonly name?: string | undefined; readonly file: string }
-  | {
-      readonly name?: string | undefined;
-      readonly table: string;
-      /** Default: the newest. */
-      readonly version?: number | undefined;
-    };
-
-/** A run to record. */
-export interface RunDescription {
-  /** Unique in the runs table; default: a new one. 1 to 100 of the characters `A-Z a-z 0-9 . _ -`. */
-  readonly runId?: string | undefined;
-  /** What kind of run it is: the same for every run of a job. */
-  readonly name?: string | undefined;
-  /** Tables that it read, at versions; each is pinned. */
-  readonly inputs?: string | RunInputOptions | readonly (string | RunInputOptions)[] | undefined;
-  /** The model that it made or used; text is the name of a file. */
-  readonly model?: string | Artifact | undefined;
-  readonly code?: string | Artifact | undefined;
-  readonly params?: unknown;
-  /** An object of metrics, as JSON. */
-  readonly metrics?: Readonly<Record<string, unknown>> | undefined;
-  readonly seed?: number | bigint | string | undefined;
-  /** What else to keep of the environment, as JSON. */
-  readonly environment?: unknown;
-  /** Names of environment variables to record besides varve's short list. Name none that hold secrets. */
-  readonly variables?: readonly string[] | undefined;
-  /** Files, or tables as objects, that it wrote. */
-  readonly outputs?: string | RunOutputOptions | readonly (string | RunOutputOptions)[] | undefined;
-  /** Default: `complete`. */
-  readonly status?: "complete" | "failed" | "aborted" | undefined;
-  readonly exitCode?: number | undefined;
-  /** Default: now. */
-  readonly startedAt?: Timestamp | undefined;
-  readonly endedAt?: Timestamp | undefined;
-  /** When the pins of the inputs may go; they stay until they are removed. */
-  readonly expires?: Timestamp | undefined;
-}
-
-/** Where a run is recorded, and how its tables are opened. */
-export interface RecordRunOptions extends ContextOptions {
-  /** Folder or URI of the runs table; default: `_runs` below the table of the first input. */
-  readonly runs?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-const runKeys = {
+const basicKeys = {
   runId: true,
   name: true,
   inputs: true,
   model: true,
   code: true,
   params: true,
-  metrics: true,
   seed: true,
   environment: true,
   variables: true,
   outputs: true,
+  expires: true,
+} as const;
+const runKeys = {
+  ...basicKeys,
+  metrics: true,
   status: true,
   exitCode: true,
   startedAt: true,
   endedAt: true,
-  expires: true,
 } satisfies Record<keyof RunDescription, true>;
-const inputKeys = {
-  name: true,
-  table: true,
-  version: true,
-  timestamp: true,
-  content: true,
-} satisfies Record<keyof RunInputOptions, true>;
-const outputKeys = { name: true, file: true, table: true, version: true };
-const artifactKeys = { name: true, version: true, file: true, hash: true } satisfies OptionKeys<Artifact>;
+const commandKeys = { ...basicKeys, command: true, folder: true } satisfies Record<
+  keyof CommandDescription,
+  true
+>;
+const inputKeys = { name: true, table: true, version: true, timestamp: true, content: true } satisfies Record<
+  keyof RunInputOptions,
+  true
+>;
 const recordKeys = { ...contextKeys, runs: true, signal: true } satisfies OptionKeys<RecordRunOptions>;
+const watchKeys = {
+  ...recordKeys,
+  onStarted: true,
+  onProcess: true,
+  onEnded: true,
+} satisfies OptionKeys<RunCommandOptions>;
 
 /** A run that was checked, and where it is recorded. */
-export interface CheckedRun {
+interface Checked {
   readonly runs: TableContext;
   readonly asked: AskedRun;
-  readonly end: RunEnd;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Checks a caller's run, and opens its tables. @throws `INVALID_ARGUMENT`, `SOURCE_UNREADABLE`, as `openTable` */
@@ -116,76 +69,93 @@ export async function toCheckedRun(
   verb: string,
   run: RunDescription,
   options: RecordRunOptions,
-): Promise<CheckedRun> {
+): Promise<Checked & { readonly end: RunEnd; readonly signal?: AbortSignal | undefined }> {
   const { runs: place, signal, ...context } = knownOptions(verb, options, recordKeys);
-  const { asked, runs } = await toAskedRun(verb, run, { place, context });
-  return { runs, asked, end: await toRunEnd(verb, run, context), signal };
+  const known = knownOptions(verb, run, runKeys as OptionKeys<RunDescription>);
+  const checked = await toAskedRun({ verb, place, context }, known);
+  return { ...checked, end: await toRunEnd(verb, known, context), signal };
+}
+
+/** Checks a caller's command. @throws `INVALID_ARGUMENT`, as `openTable` */
+export async function toCheckedCommand(
+  verb: string,
+  description: CommandDescription,
+  options: RunCommandOptions,
+): Promise<Checked & { readonly outputs: readonly AskedOutput[]; readonly watch: CommandOptions }> {
+  const {
+    runs: place,
+    signal,
+    onStarted,
+    onProcess,
+    onEnded,
+    ...context
+  } = knownOptions(verb, options, watchKeys);
+  const known = knownOptions(verb, description, commandKeys as OptionKeys<CommandDescription>);
+  const { command, folder = "." } = known;
+  const isCommand =
+    Array.isArray(command) && command.length > 0 && command.every((part) => typeof part === "string");
+  if (!isCommand || command[0] === "")
+    throw invalid(verb, 'The option command must be an array of texts, such as ["python", "train.py"].');
+  requireText(folder, `The option folder of ${verb}`, "folder");
+  const outputs = await toAskedOutputs(verb, known.outputs, context);
+  const checked = await toAskedRun({ verb, place, context }, { ...known, folder: resolve(folder) });
+  return { ...checked, outputs, watch: { signal, onStarted, onProcess, onEnded } };
 }
 
 interface Place {
+  readonly verb: string;
   readonly place: string | undefined;
   readonly context: ContextOptions;
 }
 
-async function toAskedRun(
-  verb: string,
-  run: RunDescription,
-  { place, context }: Place,
-): Promise<{ readonly asked: AskedRun; readonly runs: TableContext }> {
-  const known = knownOptions(verb, run, runKeys as OptionKeys<RunDescription>);
+/** A run, or a command to run. */
+type Described = Partial<CommandDescription> & Pick<RunDescription, "startedAt">;
+
+async function toAskedRun({ verb, place, context }: Place, known: Described): Promise<Checked> {
   const { requireRunId, runDigest } = await import("../../runs/run-record.ts");
-  const {
-    runId = timeOrderedUuid(context.world ?? realWorld),
-    name,
-    inputs = [],
-    outputs = [],
-    expires,
-  } = known;
+  const { runId = timeOrderedUuid(context.world ?? realWorld), name, inputs = [] } = known;
+  const { variables = [], startedAt, expires } = known;
+  // A program that records its run again after a crash may be another process: its own command is not what it says.
+  const { command = process.argv, folder = process.cwd() } = known;
   requireRunId(runId);
   for (const [option, value] of Object.entries({ name, runs: place }))
     if (value !== undefined) requireText(value, `The option ${option} of ${verb}`, option);
-  const listed = (Array.isArray(inputs) ? inputs : [inputs]) as readonly (string | RunInputOptions)[];
-  const described = listed.map((input) => describedInput(verb, input));
-  requireNames(verb, described);
-  const asked: AskedInput[] = [];
-  for (const input of described) asked.push(await toInput(verb, input, context));
-  const { variables = [], startedAt, seed } = known;
   if (!Array.isArray(variables) || !variables.every((variable) => typeof variable === "string"))
     throw invalid(verb, "The option variables must be an array of names.");
-  const json = {
-    params: jsonOption(verb, "params", known.params),
-    seed: jsonOption(verb, "seed", seed),
-    environment: jsonOption(verb, "environment", known.environment),
-  };
-  const artifacts = {
+  const listed = (Array.isArray(inputs) ? inputs : [inputs]) as readonly (string | RunInputOptions)[];
+  const described = listed.map((input) => describedInput(verb, input));
+  await requireNames(verb, "inputs", described);
+  const said = {
+    name,
     model: toArtifact(verb, "model", known.model),
     code: toArtifact(verb, "code", known.code),
+    params: jsonOption(verb, "params", known.params),
+    seed: jsonOption(verb, "seed", known.seed),
+    environment: jsonOption(verb, "environment", known.environment),
+    variables,
   };
-  const { runId: _, ...said } = { ...known, ...json, ...artifacts, inputs: described, outputs };
+  const asked: AskedInput[] = [];
+  for (const input of described) asked.push(await toInput(verb, input, context));
+  const { runId: _, ...rest } = known;
   return {
     asked: {
+      ...said,
       runId,
-      name,
       inputs: asked,
-      ...artifacts,
-      ...json,
-      variables,
-      command: process.argv,
-      folder: process.cwd(),
+      command,
+      folder,
       startedAt: startedAt === undefined ? undefined : parseTimestamp(startedAt),
       expires: expires === undefined ? undefined : parseTimestamp(expires),
-      digest: runDigest(said),
+      digest: runDigest({ ...rest, ...said, inputs: described }),
     },
-    runs: await runsPlace(verb, place, asked, context),
+    runs: await runsPlace({ verb, place, context }, asked),
   };
 }
 
 /** The runs table that the caller names, or the one below the first input's table. */
 async function runsPlace(
-  verb: string,
-  place: string | undefined,
+  { verb, place, context }: Place,
   [first]: readonly AskedInput[],
-  context: ContextOptions,
 ): Promise<TableContext> {
   if (place !== undefined) return openContext(place, context);
   const { runsBelow } = await import("../../runs/runs-table.ts");
@@ -196,57 +166,23 @@ async function runsPlace(
   );
 }
 
-const namePattern = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
-
-/** An input with its name. */
-type DescribedInput = RunInputOptions & { readonly name: string };
-
-function describedInput(verb: string, input: string | RunInputOptions): DescribedInput {
+function describedInput(
+  verb: string,
+  input: string | RunInputOptions,
+): RunInputOptions & { readonly name: string } {
   const given = typeof input === "string" ? { table: input } : input;
   const known = knownOptions(`${verb}, inputs`, given, inputKeys as OptionKeys<RunInputOptions>);
   requireText(known.table, "The table of an input", "table");
-  const { name = nameOf(known.table) } = known;
   if (known.content !== undefined && typeof known.content !== "boolean")
     throw invalid(verb, "The option content of an input must be true or false.");
-  if (typeof name !== "string" || !namePattern.test(name))
-    throw invalid(
-      verb,
-      `Invalid name of an input ${JSON.stringify(name) ?? typeof name}: a name begins with a letter or _, and has up to 64 letters A-Z a-z, digits, _ - and dots. Give the input another name.`,
-    );
-  return { ...known, name };
+  return { ...known, name: nameOfPart(verb, known.name, known.table) };
 }
 
-/** A name for a table or file without one: the last part of its address. */
-function nameOf(address: string): string {
-  const last = address.replace(/\/+$/, "").split("/").at(-1) ?? "";
-  return last
-    .replace(/@[^@]*$/, "")
-    .replace(/[^A-Za-z0-9_.-]/g, "_")
-    .replace(/^(?=[^A-Za-z_])/, "_")
-    .slice(0, 64);
-}
-
-/** Commands get their inputs by names in capitals, so those must differ, too. */
-function requireNames(verb: string, named: readonly { readonly name: string }[]): void {
-  const seen = new Map<string, string>();
-  for (const { name } of named) {
-    const variable = variableName(name);
-    const other = seen.get(variable);
-    if (other !== undefined)
-      throw invalid(
-        verb,
-        `Two inputs or outputs are named ${name}${other === name ? "" : ` and ${other}, which are the same as environment variables (${variable})`}. Give each its own name.`,
-      );
-    seen.set(variable, name);
-  }
-}
-
-/** The end of an environment variable's name: capitals, digits and `_`. */
-function variableName(name: string): string {
-  return name.toUpperCase().replace(/[^A-Z0-9]/g, "_");
-}
-
-async function toInput(verb: string, input: DescribedInput, options: ContextOptions): Promise<AskedInput> {
+async function toInput(
+  verb: string,
+  input: RunInputOptions & { readonly name: string },
+  options: ContextOptions,
+): Promise<AskedInput> {
   const { name, table, version, timestamp, content = false } = input;
   const given = pointOfOptions(verb, { version, timestamp });
   const { context, point, pin } = await tableAtPoint(table.replace(/@latest$/, ""), options);
@@ -255,124 +191,4 @@ async function toInput(verb: string, input: DescribedInput, options: ContextOpti
   if (pin === undefined) return { name, context, point: point ?? given, content };
   const folder = pin.uri.slice(0, pin.uri.lastIndexOf("/_pins/"));
   return { name, context: await openContext(folder, options), pin, content };
-}
-
-const ended = ["complete", "failed", "aborted"] as const;
-
-async function toRunEnd(verb: string, run: RunDescription, context: ContextOptions): Promise<RunEnd> {
-  const { status = "complete", exitCode, metrics, endedAt, outputs = [], model } = run;
-  if (!ended.includes(status))
-    throw invalid(verb, `The option status must be one of ${ended.join(", ")}, not ${String(status)}.`);
-  if (exitCode !== undefined && !Number.isSafeInteger(exitCode))
-    throw invalid(verb, `The option exitCode must be a whole number, not ${String(exitCode)}.`);
-  const values = jsonOption(verb, "metrics", metrics);
-  if (values !== undefined && !isJsonObject(values))
-    throw invalid(verb, "The option metrics must be an object, such as { accuracy: 0.9 }.");
-  const listed = (Array.isArray(outputs) ? outputs : [outputs]) as readonly (string | RunOutputOptions)[];
-  const made: RunOutput[] = [];
-  for (const output of listed) made.push(await toOutput(verb, output, context));
-  requireNames(verb, made);
-  return {
-    status,
-    outputs: made,
-    metrics: values,
-    exitCode,
-    model: await modelNow(toArtifact(verb, "model", model)),
-    endedAt: endedAt === undefined ? undefined : parseTimestamp(endedAt),
-  };
-}
-
-async function toOutput(
-  verb: string,
-  output: string | RunOutputOptions,
-  options: ContextOptions,
-): Promise<RunOutput> {
-  const given = typeof output === "string" ? { file: output } : output;
-  const known: Partial<Record<keyof typeof outputKeys, unknown>> = knownOptions(
-    `${verb}, outputs`,
-    given,
-    outputKeys as OptionKeys<RunOutputOptions>,
-  );
-  const { file, table, version } = known;
-  if ((file === undefined) === (table === undefined))
-    throw invalid(verb, "An output is either a file or a table.");
-  const address = file ?? table;
-  requireText(address, `The ${file === undefined ? "table" : "file"} of an output`, "outputs");
-  const { name = nameOf(address as string) } = known;
-  if (typeof name !== "string" || !namePattern.test(name))
-    throw invalid(
-      verb,
-      `Invalid name of an output ${JSON.stringify(name) ?? typeof name}. Name it as an input is named.`,
-    );
-  if (file !== undefined) return fileOutput(name, file as string);
-  const { context, point } = await tableAtPoint(table as string, options);
-  const log = await openLog(
-    context,
-    pointOfOptions(verb, { version: version as number | undefined }) ?? point ?? {},
-  );
-  return { name, table: context.store.uri, tableId: log.metadata.id, version: log.version };
-}
-
-async function fileOutput(name: string, file: string): Promise<RunOutput> {
-  const { outputFile } = await import("../../runs/finish-run.ts");
-  return readable(file, () => outputFile(name, file));
-}
-
-async function modelNow(model: Artifact | undefined): Promise<RunRecord["model"]> {
-  if (model?.file === undefined) return model;
-  const { withFileHash } = await import("../../runs/artifact.ts");
-  return readable(model.file, () => withFileHash(model, new Map()));
-}
-
-/** @throws `SOURCE_UNREADABLE` naming the file */
-async function readable<T>(file: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new VarveError(
-      "SOURCE_UNREADABLE",
-      `Cannot read ${file}, which the run names: ${reason}. Check the name and its permissions. Nothing was recorded.`,
-      { file: resolve(file) },
-      error,
-    );
-  }
-}
-
-function toArtifact(
-  verb: string,
-  option: string,
-  artifact: string | Artifact | undefined,
-): Artifact | undefined {
-  if (artifact === undefined) return undefined;
-  const given = typeof artifact === "string" ? { file: artifact } : artifact;
-  const known = knownOptions(`${verb}, ${option}`, given, artifactKeys);
-  for (const [key, value] of Object.entries(known))
-    requireText(value, `The ${key} of the option ${option}`, key);
-  if (known.file !== undefined && known.hash !== undefined)
-    throw invalid(
-      verb,
-      `The option ${option} has a file and a hash; the hash of a file is computed. Leave one out.`,
-    );
-  return known;
-}
-
-/** Levels of arrays and objects, few enough to be read again together with those around them. */
-const mostLevels = 990;
-
-function jsonOption(verb: string, option: string, value: unknown): JsonValue | undefined {
-  if (value === undefined) return undefined;
-  let json: JsonValue;
-  try {
-    json = toJsonValue(value);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw invalid(verb, `The option ${option} cannot be written as JSON: ${reason}`, error);
-  }
-  if (nestsWithin(json, mostLevels)) return json;
-  throw invalid(verb, `The option ${option} nests more than ${mostLevels} deep.`);
-}
-
-function invalid(verb: string, problem: string, cause?: unknown): VarveError {
-  return new VarveError("INVALID_ARGUMENT", `${verb}: ${problem}`, { verb }, cause);
 }

@@ -2,13 +2,20 @@ import { VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
 import type { RunSelection } from "../../runs/read-runs.ts";
 import type { RecordedRun } from "../../runs/record-run.ts";
+import type { CommandResult } from "../../runs/run-command.ts";
 import type { RunRecord } from "../../runs/run-record.ts";
 import { knownOptions, type OptionKeys, requireCount } from "../shared/known-options.ts";
 import { openContext } from "../shared/lazy-log.ts";
 import { contextKeys } from "../shared/option-keys.ts";
 import type { ContextOptions } from "../shared/options.ts";
 import { requireText, splitTableUri } from "../shared/table-uri.ts";
-import { type RecordRunOptions, type RunDescription, toCheckedRun } from "./asked-run.ts";
+import { toCheckedCommand, toCheckedRun } from "./asked-run.ts";
+import type {
+  CommandDescription,
+  RecordRunOptions,
+  RunCommandOptions,
+  RunDescription,
+} from "./run-options.ts";
 
 const selectionKeys = {
   status: true,
@@ -132,4 +139,37 @@ export async function recordRun(run: RunDescription, options: RecordRunOptions =
   const { runs, asked, end, signal } = await toCheckedRun("recordRun", run, options);
   const { recordRun: record } = await import("../../runs/record-run.ts");
   return record(runs, asked, end, { signal });
+}
+
+/**
+ * Runs a command, and records the run: pins its inputs, tells the command where they are, and keeps how it ended, its
+ * metrics, and hashes of its outputs. `varve run` on the command line.
+ *
+ * The command finds in its environment `VARVE_INPUT_NAME` for each input (the folder or URI of the pinned table, which
+ * any Delta engine opens), `VARVE_OUTPUT_NAME`, `VARVE_MODEL`, `VARVE_RUN_ID`, `VARVE_RUNS` (the runs table), and
+ * `VARVE_METRICS`: the name of a file to which it may write a JSON object of metrics. Names are in capitals, with `_` for
+ * other characters. Input and output of the process are the command's.
+ *
+ * @throws `RUN_EXISTS` for an id whose run ended already; as {@link recordRun} before the command is run; `CANCELLED`
+ *
+ * @example
+ * ```ts
+ * import { runCommand } from "varve";
+ *
+ * const script = `require("fs").writeFileSync(process.env.VARVE_METRICS, '{"error":0.25}')`;
+ * const { run, exitCode } = await runCommand({
+ *   name: "lateness",
+ *   inputs: { name: "orders", table: orders.uri },
+ *   command: ["node", "-e", script],
+ * });
+ * console.log(exitCode, run.status, run.metrics); // 0 complete { error: 0.25 }
+ * ```
+ */
+export async function runCommand(
+  description: CommandDescription,
+  options: RunCommandOptions = {},
+): Promise<CommandResult> {
+  const { runs, asked, outputs, watch } = await toCheckedCommand("runCommand", description, options);
+  const { runCommand: run } = await import("../../runs/run-command.ts");
+  return run(runs, asked, outputs, watch);
 }

@@ -6,6 +6,8 @@ const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** The work under way that a signal stops, instead of ending the process. */
 let stoppable: AbortController | undefined;
+/** What takes the signals instead, as long as a command of the caller runs; says whether it took one. */
+let forward: ((signal: NodeJS.Signals) => boolean) | undefined;
 /** The signal that stopped work of this process. */
 let received: NodeJS.Signals | undefined;
 
@@ -16,6 +18,7 @@ let received: NodeJS.Signals | undefined;
 export function listenForSignals(): void {
   for (const signal of endings)
     process.on(signal, () => {
+      if (forward?.(signal) === true) return;
       if (stoppable !== undefined && !stoppable.signal.aborted) {
         received = signal;
         printFailure("varve: stopping; a second signal ends varve at once");
@@ -53,6 +56,26 @@ export async function stoppedBySignals<T>(
   } finally {
     stoppable = undefined;
   }
+}
+
+/**
+ * Gives signals to a command that this process runs, instead of ending by them. The terminal sends its Ctrl-C to both,
+ * so that is not sent again.
+ */
+export function forwardSignals(send: ((signal: NodeJS.Signals) => boolean) | undefined): void {
+  forward =
+    send &&
+    ((signal) => {
+      const isFromTerminal = signal === "SIGINT" && process.stdin.isTTY;
+      const isTaken = isFromTerminal || send(signal);
+      if (isTaken) received = signal;
+      return isTaken;
+    });
+}
+
+/** Forgets a signal that a command was sent and did not end by. */
+export function forgetSignal(): void {
+  received = undefined;
 }
 
 /** Ends the process by the signal that stopped its work, so that a shell's loop ends too. */
