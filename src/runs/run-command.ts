@@ -207,6 +207,6 @@ function stopped({ runId }: RunRecord, { store: { uri } }: TableContext): VarveE
   return new VarveError(
     "CANCELLED",
     `Cancelled while the command ran; run ${JSON.stringify(runId)} in ${uri} says so.`,
-    { runId, uri },
+    {},
   );
 }

@@ -89,6 +89,7 @@ const before: Readonly<Record<string, string>> = {
   varve: "rm -r ./flights",
   "varve overwrite": "varve create ./by-month --from june.csv --partition-by month",
   "varve reproduce": `varve ledger create ./predictions && echo '{"predictionId":"p1","inputs":{"table":"./flights@v0","key":{"id":5}},"output":0.25}' | varve ledger record ./predictions`,
+  "varve runs": "varve run --input ./flights --run-id nightly-7 -- true",
   "varve verify":
     "varve fingerprint ./flights --record && varve clone ./flights ./flights-copy --deep && varve fingerprint ./flights@v0 --content > january.txt",
   "varve staged": "varve stage ./flights june.csv --id 2001-02 && varve stage ./flights all.csv --id 2001-03",

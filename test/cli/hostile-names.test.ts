@@ -134,6 +134,7 @@ describe("names and values that a terminal would obey", () => {
         checks: suiteJson.checks.map((check) => ({ ...check, onFail: "reject" })),
       }),
     );
+    const runs = join(folder, `runs${evil}`);
     const commands: readonly (readonly string[])[] = [
       ["show", table],
       ["show", table, "--where", `nowhere${evil} = 1`],
@@ -193,6 +194,16 @@ describe("names and values that a terminal would obey", () => {
       ["suite", "set", table, misfit],
       ["suite", "set", table, suite, "--constraints"],
       ["fsck", table],
+      ["run", "--runs", runs, "--run-id", "h1", "--name", evil, "--param", `a${evil}=${evil}`].concat(
+        ["--input", `t=${table}@p0`, "--output", `o=${evil}`, "--model-name", evil, "--env", evil],
+        ["--", "true", evil],
+      ),
+      ["run", "--runs", runs, "--input", `${evil}=${table}`, "--", evil],
+      ["run", "--runs", runs, "--", evil],
+      ["runs", "list", runs],
+      ["runs", "list", table],
+      ["runs", "show", runs, "h1"],
+      ["runs", "show", runs, `no${evil}`],
       ["pin", "add", table, evil],
       ["pin", "add", table, "p1", "--reason", evil, "--owner", evil],
       ["pin", "list", table],

@@ -10,6 +10,7 @@ import { ledgerMistakes } from "./ledger.ts";
 import type { Mistake } from "./mistake.ts";
 import { pointInTimeMistakes } from "./point-in-time.ts";
 import { rewritesMistakes } from "./rewrites.ts";
+import { runMistakes } from "./runs.ts";
 import { s3Mistakes } from "./s3.ts";
 import { sourceMistakes } from "./sources.ts";
 import { tablesMistakes } from "./tables.ts";
@@ -31,6 +32,7 @@ export const mistakes: readonly Mistake[] = [
   ...ledgerMistakes,
   ...pointInTimeMistakes,
   ...rewritesMistakes,
+  ...runMistakes,
   ...s3Mistakes,
   ...sourceMistakes,
   ...tablesMistakes,

@@ -1,13 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
+import { toCheckedRun } from "../../src/api/records/asked-run.ts";
 import type { RunDescription } from "../../src/api/records/run-options.ts";
 import { openRuns, recordRun } from "../../src/api/records/runs.ts";
+import { startRun } from "../../src/runs/start-run.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { freshFolder, rowsOf } from "../operations/table-folder.ts";
 
@@ -152,6 +154,44 @@ describe("recordRun", () => {
     const missing = { inputs: uri, outputs: join(folder, "nothing.csv") };
     await expect(recordRun(missing, { runs })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
     expect(await (await openRuns(runs)).list()).toEqual([]);
+  });
+
+  it("completes what was interrupted, with the versions of the first attempt", async () => {
+    const { uri, runs, table } = await features();
+    const description: RunDescription = { runId: "cut", inputs: `${uri}@latest`, metrics: { a: 1 } };
+    const { asked, runs: context } = await toCheckedRun("recordRun", description, { runs });
+    await startRun(context, asked);
+    await table.pins.remove("run-cut-v2");
+    await table.append([{ id: 3, weight: 3.5 }]);
+    const { outcome, run } = await recordRun(description, { runs });
+    expect([outcome, run.status, run.inputs[0]?.version]).toEqual(["recorded", "complete", 2]);
+    expect(await table.pins.list()).toMatchObject([{ name: "run-cut-v2", version: 2 }]);
+  });
+
+  it("uses the pin that an input names, and adds no other", async () => {
+    const { uri, runs, table } = await features();
+    await table.pins.add("model-7", { version: 1 });
+    const { run } = await recordRun({ inputs: `${uri}@model-7` }, { runs });
+    expect(run.inputs).toMatchObject([
+      { table: uri, version: 1, pin: "model-7", pinUri: `${uri}/_pins/model-7` },
+    ]);
+    expect(await table.pins.list()).toHaveLength(1);
+    expect(await (await openRuns(runs)).list({ tableId: run.inputs[0]?.tableId ?? "", version: 1 })).toEqual([
+      run,
+    ]);
+    expect(await (await openRuns(runs)).list({ version: 2 })).toEqual([]);
+  });
+
+  it("refuses a file that changes while it is read", async () => {
+    const { folder, runs } = await features();
+    const file = join(folder, "growing.bin");
+    writeFileSync(file, Buffer.alloc(50_000_000));
+    const timer = setInterval(() => appendFileSync(file, "x"), 1);
+    try {
+      await expect(recordRun({ model: file }, { runs })).rejects.toMatchObject({ code: "SOURCE_CHANGED" });
+    } finally {
+      clearInterval(timer);
+    }
   });
 
   it.each<[string, RunDescription]>([
