@@ -61,6 +61,7 @@ export type {
   HistoryOptions,
   LeftoversOptions,
   MetricsOptions,
+  MlflowOptions,
   OpenOptions,
   ProfileOptions,
   ProfileSourceOptions,
@@ -115,6 +116,7 @@ export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./erro
 export type { ContentFingerprint } from "./fingerprint/content-fingerprint.ts";
 export type { DifferingRows } from "./fingerprint/differing-rows.ts";
 export type { VersionFingerprint } from "./fingerprint/fingerprint-records.ts";
+export type { MlflowDataset } from "./fingerprint/mlflow-dataset.ts";
 export type { FileFault, Verification } from "./fingerprint/verify.ts";
 export type { FsckReport } from "./fsck/fsck.ts";
 export type { Finding, FindingCode } from "./fsck/fsck-finding.ts";

@@ -7,6 +7,8 @@ import { join } from "node:path";
 const REQUIREMENTS = join(import.meta.dirname, "requirements.txt");
 /** Great Expectations has a Python of its own: it wants other versions of what Spark uses too. */
 const CHECKS_REQUIREMENTS = join(import.meta.dirname, "requirements-checks.txt");
+/** So has MLflow, for datasets of it alone. */
+const MLFLOW_REQUIREMENTS = join(import.meta.dirname, "requirements-mlflow.txt");
 
 /** A Python that has the peers' packages, and the folder in which Spark's jars are kept. */
 export interface PeerPython {
@@ -35,6 +37,11 @@ export function peerPython(): PeerPython {
 /** A Python with Great Expectations: `VARVE_CHECKS_PYTHON`, or a virtual environment as for the peers. */
 export function checksPython(): string {
   return process.env["VARVE_CHECKS_PYTHON"] || virtualEnvironment(cacheFolder(), CHECKS_REQUIREMENTS);
+}
+
+/** A Python with MLflow: `VARVE_MLFLOW_PYTHON`, or a virtual environment as for the peers. */
+export function mlflowPython(): string {
+  return process.env["VARVE_MLFLOW_PYTHON"] || virtualEnvironment(cacheFolder(), MLFLOW_REQUIREMENTS);
 }
 
 function cacheFolder(): string {

@@ -186,6 +186,7 @@ export const checkpointKeys = {
 export const cleanLogKeys = { dryRun: true } satisfies OptionKeys<options.CleanLogOptions>;
 export const leftoversKeys = { before: true, dryRun: true } satisfies OptionKeys<options.LeftoversOptions>;
 export const fingerprintKeys = { signal: true } satisfies OptionKeys<options.FingerprintOptions>;
+export const mlflowKeys = { content: true, signal: true } satisfies OptionKeys<options.MlflowOptions>;
 export const metricsKeys = { scope: true, columns: true } satisfies OptionKeys<options.MetricsOptions>;
 
 export const selectionKeys = {

@@ -324,6 +324,14 @@ export interface FingerprintOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Which fingerprint the digest of an MLflow dataset is made of. */
+export interface MlflowOptions {
+  /** The rows', which are read for it, so that equal rows have equal digests; default: the state's, from the log. */
+  readonly content?: boolean | undefined;
+  /** Cancels the computation. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Which recorded metrics to read. */
 export interface MetricsOptions {
   /**

@@ -2,6 +2,7 @@ import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineRow } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
 import type { ContentFingerprint } from "../../fingerprint/content-fingerprint.ts";
+import type { MlflowDataset } from "../../fingerprint/mlflow-dataset.ts";
 import type { Verification } from "../../fingerprint/verify.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import { clusteringDomain } from "../../protocol/domains.ts";
@@ -14,8 +15,8 @@ import type { StructType } from "../../schema/types.ts";
 import { sql } from "../../sql/sql.ts";
 import { plainName, quoteName } from "../../sql/sql-text.ts";
 import { knownOptions, type OptionKeys } from "./known-options.ts";
-import { batchKeys, fingerprintKeys, selectKeys } from "./option-keys.ts";
-import type { BatchOptions, FingerprintOptions, SelectOptions } from "./options.ts";
+import { batchKeys, fingerprintKeys, mlflowKeys, selectKeys } from "./option-keys.ts";
+import type { BatchOptions, FingerprintOptions, MlflowOptions, SelectOptions } from "./options.ts";
 import { requireText } from "./table-uri.ts";
 
 /** The name of a version in SQL over it. */
@@ -282,6 +283,24 @@ export class Snapshot {
     const known = knownOptions("contentFingerprint", options, fingerprintKeys);
     const { contentFingerprint } = await import("../../fingerprint/content-fingerprint.ts");
     return contentFingerprint(this.#log, known);
+  }
+
+  /**
+   * The version as a dataset of MLflow: name, digest, source and schema, for `mlflow.log_input` or the REST call
+   * `runs/log-inputs` (spec/lineage.md). Unlike MLflow's own digests, it covers all rows.
+   *
+   * @throws with `content`, as {@link Snapshot.contentFingerprint}
+   *
+   * @example
+   * ```ts
+   * const { name, digest, source } = await orders.snapshot().mlflowDataset();
+   * console.log(name, digest, source);
+   * ```
+   */
+  async mlflowDataset(options: MlflowOptions = {}): Promise<MlflowDataset> {
+    const known = knownOptions("mlflowDataset", options, mlflowKeys);
+    const { mlflowDataset } = await import("../../fingerprint/mlflow-dataset.ts");
+    return mlflowDataset(this.#log, known);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { counted } from "../../../api/counted.ts";
 import type { Verification } from "../../../index.ts";
 import { exitCodes } from "../../shared/exit.ts";
@@ -10,6 +10,7 @@ import { print } from "../../shared/print.ts";
 interface FingerprintFlags extends StoreFlags {
   readonly content?: boolean | undefined;
   readonly record?: boolean | undefined;
+  readonly mlflow?: boolean | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -27,9 +28,15 @@ export function addFingerprint(program: Command): void {
       "--record",
       "record both fingerprints in _fingerprints below the table, so that varve verify can compare them and the next --content reads new files only",
     )
+    .addOption(
+      new Option(
+        "--mlflow",
+        "print the version as a dataset of MLflow, as JSON: name, digest, source, schema",
+      ).conflicts("record"),
+    )
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve fingerprint ./flights\n  $ varve fingerprint ./flights@v0 --content\n  $ varve fingerprint ./flights --content --record",
+      "\nExamples:\n  $ varve fingerprint ./flights\n  $ varve fingerprint ./flights@v0 --content\n  $ varve fingerprint ./flights --content --record\n  $ varve fingerprint ./flights --mlflow > dataset.json",
     );
   withStoreFlags(withJson(command)).action(async (uri: string, flags: FingerprintFlags) => {
     await using table = await openedTable(uri, flags);
@@ -39,6 +46,8 @@ export function addFingerprint(program: Command): void {
         const recorded = await table.fingerprints.record({ signal });
         return printResult(flags, recorded, flags.content === true ? recorded.content : recorded.state);
       }
+      if (flags.mlflow === true)
+        return printResult({ json: true }, await snapshot.mlflowDataset({ content: flags.content, signal }), "");
       if (flags.content !== true) {
         const fingerprint = await snapshot.fingerprint({ signal });
         return printResult(flags, { version: snapshot.version, fingerprint }, fingerprint);
