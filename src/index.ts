@@ -24,6 +24,7 @@ export {
 } from "./api/point-in-time.ts";
 export { profile, suggest } from "./api/profile.ts";
 export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
+export { type LineageOptions, lineage } from "./api/records/lineage.ts";
 export type {
   CommandDescription,
   RecordRunOptions,
@@ -120,6 +121,10 @@ export type { MlflowDataset } from "./fingerprint/mlflow-dataset.ts";
 export type { FileFault, Verification } from "./fingerprint/verify.ts";
 export type { FsckReport } from "./fsck/fsck.ts";
 export type { Finding, FindingCode } from "./fsck/fsck-finding.ts";
+export type { Lineage, LineageTable } from "./lineage/lineage.ts";
+export type { Judgement, LineageCommit, LineageSuite } from "./lineage/lineage-commits.ts";
+export type { LineagePredictions, PredictionGroup } from "./lineage/lineage-predictions.ts";
+export type { LineageRun } from "./lineage/lineage-runs.ts";
 export type { CheckpointSummary } from "./log/checkpoint/checkpoint-write.ts";
 export type { CleanupReport } from "./log/maintenance/cleanup.ts";
 export type { VersionMetrics } from "./metrics/metrics-store.ts";

@@ -2,6 +2,7 @@ export { profile, suggest } from "./api/profile.ts";
 export type {
   BatchOptions,
   FingerprintOptions,
+  MlflowOptions,
   ProfileOptions,
   ProfileSourceOptions,
   SelectOptions,
@@ -22,6 +23,7 @@ export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from
 export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";
 export type { ContentFingerprint } from "./fingerprint/content-fingerprint.ts";
 export type { DifferingRows } from "./fingerprint/differing-rows.ts";
+export type { MlflowDataset } from "./fingerprint/mlflow-dataset.ts";
 export type { FileFault, Verification } from "./fingerprint/verify.ts";
 export type { CheckResult, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { AnomalyRule } from "./quality/measures/anomaly.ts";

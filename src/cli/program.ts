@@ -19,6 +19,7 @@ import { addPin } from "./commands/pin.ts";
 import { addProfile, addSuggest } from "./commands/profile.ts";
 import { addQuarantine } from "./commands/quarantine.ts";
 import { addQuery } from "./commands/query.ts";
+import { addLineage } from "./commands/records/lineage.ts";
 import { addRun } from "./commands/records/run.ts";
 import { addRuns } from "./commands/records/runs.ts";
 import { addRejections } from "./commands/rejections.ts";
@@ -62,7 +63,10 @@ export function buildProgram(): Command {
 const groups: readonly (readonly [string, readonly ((program: Command) => void)[]])[] = [
   ["Write rows:", [addCreate, addAppend, addOverwrite, addDelete, addUpdate, addMerge, addSql]],
   ["Read rows:", [addShow, addQuery, addDiff, addChanges, addTail, addPointInTime]],
-  ["Look at a table:", [addHistory, addDescribe, addSchema, addMetrics, addFingerprint, addVerify, addFsck]],
+  [
+    "Look at a table:",
+    [addHistory, addDescribe, addSchema, addLineage, addMetrics, addFingerprint, addVerify, addFsck],
+  ],
   ["Look after a table:", [addAlter, addRestore, addOptimize, addVacuum, addPin]],
   ["Make tables of others:", [addClone, addConvert, addGenerate]],
   ["Runs and predictions:", [addRun, addRuns, addLedger, addReproduce]],

@@ -51,6 +51,8 @@ export interface HistoryEntry {
 export interface HistoryOptions {
   /** List only this many versions, the newest. */
   readonly limit?: number | undefined;
+  /** List only versions up to this one. */
+  readonly to?: number | undefined;
   /** List only the version of this batch: its `batchId`, or its `txn` written as `application:version`. */
   readonly batch?: string | undefined;
   /** List only versions whose message (`userMetadata`) contains this text, in any case of its letters. */
@@ -100,9 +102,9 @@ export async function readHistory(
 async function selectCommits(
   context: TableContext,
   listing: LogListing,
-  { limit = listing.commits.size, batch, messageContains }: HistoryOptions,
+  { limit = listing.commits.size, to = Number.POSITIVE_INFINITY, batch, messageContains }: HistoryOptions,
 ): Promise<{ readonly commits: readonly Commit[]; readonly wanted: readonly Commit[] }> {
-  const newestFirst = [...listing.commits].sort(([a], [b]) => b - a);
+  const newestFirst = [...listing.commits].filter(([version]) => version <= to).sort(([a], [b]) => b - a);
   const isFiltered = batch !== undefined || messageContains !== undefined;
   const text = messageContains?.toLowerCase();
   const isWanted = ({ info, batch: found }: Commit): boolean =>

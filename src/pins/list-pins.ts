@@ -18,8 +18,8 @@ export async function listPins(context: TableContext, options: ReadOptions = {})
   return pinsBy(readPin, context, options);
 }
 
-/** The pins without those whose commits are damaged, which a check reports. */
-function soundPins(context: TableContext, options: ReadOptions = {}): Promise<Pin[]> {
+/** Like {@link listPins}, without pins whose commits are damaged, which a check reports. */
+export function soundPins(context: TableContext, options: ReadOptions = {}): Promise<Pin[]> {
   return pinsBy(soundPin, context, options);
 }
 

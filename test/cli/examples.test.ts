@@ -83,12 +83,15 @@ beforeAll(() => {
   for (const step of steps) expect(sh(step, start)).toMatchObject({ status: 0, stderr: "" });
 });
 
+const onePrediction = `varve ledger create ./predictions && echo '{"predictionId":"p1","inputs":{"table":"./flights@v0","key":{"id":5}},"output":0.25}' | varve ledger record ./predictions`;
+
 /** What must be there before a command's examples. */
 const before: Readonly<Record<string, string>> = {
   "varve create": "rm -r ./flights ./orders",
   varve: "rm -r ./flights",
+  "varve lineage": onePrediction,
   "varve overwrite": "varve create ./by-month --from june.csv --partition-by month",
-  "varve reproduce": `varve ledger create ./predictions && echo '{"predictionId":"p1","inputs":{"table":"./flights@v0","key":{"id":5}},"output":0.25}' | varve ledger record ./predictions`,
+  "varve reproduce": onePrediction,
   "varve runs": "varve run --input ./flights --run-id nightly-7 -- true",
   "varve verify":
     "varve fingerprint ./flights --record && varve clone ./flights ./flights-copy --deep && varve fingerprint ./flights@v0 --content > january.txt",

@@ -7,6 +7,7 @@ import { fencesMistakes } from "./fences.ts";
 import { fingerprintsMistakes } from "./fingerprints.ts";
 import { gatesMistakes } from "./gates.ts";
 import { ledgerMistakes } from "./ledger.ts";
+import { lineageMistakes } from "./lineage.ts";
 import type { Mistake } from "./mistake.ts";
 import { pointInTimeMistakes } from "./point-in-time.ts";
 import { rewritesMistakes } from "./rewrites.ts";
@@ -30,6 +31,7 @@ export const mistakes: readonly Mistake[] = [
   ...fingerprintsMistakes,
   ...gatesMistakes,
   ...ledgerMistakes,
+  ...lineageMistakes,
   ...pointInTimeMistakes,
   ...rewritesMistakes,
   ...runMistakes,

@@ -47,7 +47,11 @@ export function addFingerprint(program: Command): void {
         return printResult(flags, recorded, flags.content === true ? recorded.content : recorded.state);
       }
       if (flags.mlflow === true)
-        return printResult({ json: true }, await snapshot.mlflowDataset({ content: flags.content, signal }), "");
+        return printResult(
+          { json: true },
+          await snapshot.mlflowDataset({ content: flags.content, signal }),
+          "",
+        );
       if (flags.content !== true) {
         const fingerprint = await snapshot.fingerprint({ signal });
         return printResult(flags, { version: snapshot.version, fingerprint }, fingerprint);

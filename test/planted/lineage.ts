@@ -1,0 +1,103 @@
+import type { Mistake } from "./mistake.ts";
+
+const [test, predictions] = ["lineage/lineage.test.ts", "predictions of a lineage"];
+
+/** Mistakes in lineage, and in datasets of MLflow. */
+export const lineageMistakes: readonly Mistake[] = [
+  {
+    what: "The lineage of a version has the commits after it.",
+    file: "lineage/lineage.ts",
+    find: "{ to: version, limit, checkFiles: false, signal }",
+    replace: "{ limit, checkFiles: false, signal }",
+    test,
+    name: "has the commits up to it",
+  },
+  {
+    what: "Pins of other versions are said to keep a version.",
+    file: "lineage/lineage.ts",
+    find: "pin.version === version",
+    replace: "pin.version <= version",
+    test,
+    name: "has the pins of the version and no others",
+  },
+  {
+    what: "A runs table anywhere is read because a pin names it.",
+    file: "lineage/lineage.ts",
+    find: "uri.startsWith(folder) &&",
+    replace: "uri !== folder ||",
+    test,
+    name: "has the runs that read it",
+  },
+  {
+    what: "A runs table that the caller named is passed over where it is not there.",
+    file: "lineage/lineage.ts",
+    find: "else if (named.includes(context)) throw noRuns(uri);",
+    replace: 'else if (uri === "") throw noRuns(uri);',
+    test,
+    name: "are not there or something else",
+  },
+  {
+    what: "Predictions of other versions of the table are taken for those of a version.",
+    file: "version-names.ts",
+    find: `(n."version" IS NULL OR r.named."version" = n."version")`,
+    replace: `(n."version" IS NULL OR r.named."version" <= n."version")`,
+    test,
+    name: predictions,
+  },
+  {
+    what: "A prediction that names a version in two inputs is counted twice.",
+    file: "lineage-predictions.ts",
+    find: "SELECT DISTINCT ${kept} FROM (${naming})",
+    replace: "SELECT ${kept} FROM (${naming})",
+    test,
+    name: predictions,
+  },
+  {
+    what: "Predictions from a pin's folder are not found.",
+    file: "lineage/lineage.ts",
+    find: "pins: await pinTables(context, pins),",
+    replace: "pins: await pinTables(context, pins.slice(pins.length)),",
+    test,
+    name: predictions,
+  },
+  {
+    what: "A prediction by a model of another digest is taken for one of the run's model, because of its name.",
+    file: "lineage-predictions.ts",
+    find: " AND (r.hash IS NULL OR m.hash IS NULL)",
+    replace: "",
+    test,
+    name: predictions,
+  },
+  {
+    what: "One prediction with damaged inputs makes a lineage fail.",
+    file: "version-names.ts",
+    find: "from_json(TRY_CAST(${column} AS JSON),",
+    replace: "from_json(CAST(${column} AS JSON),",
+    test,
+    name: predictions,
+  },
+  {
+    what: "A name with a line feed makes a line of its own in a tree.",
+    file: "cli/shared/tree.ts",
+    find: "const line = visible(text);",
+    replace: "const line = text.replace(visible(text), text);",
+    test: "cli/tree.test.ts",
+    name: "whatever its text is",
+  },
+  {
+    what: "The digest of an MLflow dataset does not say whether it is that of the rows or of the state.",
+    file: "mlflow-dataset.ts",
+    find: '${content ? "vc1" : "vs1"}-',
+    replace: "vs1-",
+    test: "fingerprint/mlflow.test.ts",
+    name: "a digest of the state or of the rows",
+  },
+  {
+    what: "An MLflow dataset has a schema without the columns for which MLflow has no type.",
+    file: "mlflow-dataset.ts",
+    find: "return known.length < columns.length ? undefined",
+    replace: "return known.length > columns.length ? undefined",
+    test: "fingerprint/mlflow.test.ts",
+    name: "no schema where it has no type",
+  },
+];
