@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { driftCasesFile, driftCasesFound, readDriftCases } from "./drift-cases.ts";
-import { driftKinds } from "./drift-kinds.ts";
+import { comparisonOf } from "./drift-kinds.ts";
 
 const { cases, series } = readDriftCases();
 const passed = new Map<string, number>();
@@ -24,11 +24,11 @@ describe("what other projects answered about drift and models", () => {
   });
 
   for (const item of cases) {
-    const compare = driftKinds[item.kind];
+    const compare = comparisonOf(item);
     it(item.id, async ({ skip }) => {
       if (compare === undefined) {
         count(pending, item.kind);
-        return skip(`cases of kind ${item.kind} are not supported yet`);
+        return skip(`${item.method} (${item.kind}) is not supported yet`);
       }
       if (argued.has(item.id)) return await expectDifference(() => compare(item, series), item.id);
       await compare(item, series);

@@ -1,11 +1,25 @@
-import type { CompareCase } from "./drift-cases.ts";
+import type { CompareCase, DriftCase } from "./drift-cases.ts";
 import { correctionKinds } from "./drift-kinds/corrections.ts";
 import { countKinds } from "./drift-kinds/counts.ts";
+import { qualityKinds } from "./drift-kinds/data-quality.ts";
+import { columnKinds } from "./drift-kinds/drift.ts";
+import { evidentlyKinds } from "./drift-kinds/evidently.ts";
 import { exactTestKinds } from "./drift-kinds/exact-tests.ts";
 
-/** How each kind of case is compared; a kind that is not here is counted as not supported yet. */
-export const driftKinds: Readonly<Record<string, CompareCase>> = {
+import { multivariateMethods } from "./drift-kinds/multivariate.ts";
+import { nannymlKinds } from "./drift-kinds/nannyml.ts";
+
+/** How a case is compared; undefined where its kind or method is not supported yet. */
+export function comparisonOf({ kind, method }: DriftCase): CompareCase | undefined {
+  return kind === "drift_multivariate" ? multivariateMethods[method] : driftKinds[kind];
+}
+
+const driftKinds: Readonly<Record<string, CompareCase>> = {
+  ...columnKinds,
   ...correctionKinds,
+  ...evidentlyKinds,
   ...countKinds,
   ...exactTestKinds,
+  ...nannymlKinds,
+  ...qualityKinds,
 };

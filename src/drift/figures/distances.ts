@@ -86,7 +86,7 @@ export function rowsNeeded(threshold: number): number {
 }
 
 /** Hellinger distance over shares. The sum of squares does not cancel as 1 − Σ√(pq) does. */
-function hellingerOf(shares: readonly BinShares[]): number {
+export function hellingerOf(shares: readonly BinShares[]): number {
   return Math.sqrt(
     sumOf(shares, ({ baseline, current }) => (Math.sqrt(baseline) - Math.sqrt(current)) ** 2) / 2,
   );

@@ -1,0 +1,12 @@
+import type { CompareCase } from "../drift-cases.ts";
+import { compareAlibiColumns } from "./alibi.ts";
+import { compareMmd } from "./mmd.ts";
+import { compareReconstruction } from "./nannyml.ts";
+
+/** Kind `drift_multivariate`: several columns at once, by method. */
+export const multivariateMethods: Readonly<Record<string, CompareCase>> = {
+  KSDrift: compareAlibiColumns,
+  MMDDrift: compareMmd,
+  TabularDrift: compareAlibiColumns,
+  reconstruction_error: compareReconstruction,
+};

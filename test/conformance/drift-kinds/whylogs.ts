@@ -1,0 +1,19 @@
+import type { PeerType } from "../../../src/drift/peers/peer-column.ts";
+import { type WhylogsMethod, whylogsAnswer } from "../../../src/drift/peers/whylogs.ts";
+import { type DriftCase, objectOf, type SeriesByName } from "../drift-cases.ts";
+import { expectClose } from "../drift-close.ts";
+import { ownNumericFigures } from "./own-figures.ts";
+
+/** Kind `drift` by whylogs. */
+export function compareWhylogs(item: DriftCase, series: SeriesByName): void {
+  const { inputs, params, method, tolerance, right } = item;
+  const column = {
+    type: params["type"] as PeerType,
+    baseline: series(inputs["reference"]),
+    current: series(inputs["current"]),
+  };
+  const answer = whylogsAnswer(column, method as WhylogsMethod);
+  const { algorithm: _, thresholds: __, ...expected } = objectOf(item.expected, "expected");
+  expectClose({ ...answer, p_value: answer?.p }, expected, tolerance);
+  if (right !== undefined) expectClose(ownNumericFigures(method, column), right, 1e-9, "right");
+}
