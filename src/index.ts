@@ -199,9 +199,11 @@ export type {
   VersionTests,
 } from "./report/check-report.ts";
 export type { OutputDifference, Tolerance } from "./reproduce/compare-outputs.ts";
+export type { ModelRun } from "./reproduce/model-run.ts";
 export type {
   Prediction,
   PredictionInput,
+  PredictionModel,
   RecordedInput,
   RecordedPrediction,
 } from "./reproduce/prediction.ts";

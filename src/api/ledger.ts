@@ -13,7 +13,7 @@ import type { ContextOptions } from "./shared/options.ts";
 import { requireText, splitTableUri } from "./shared/table-uri.ts";
 
 const recordKeys = { signal: true } satisfies OptionKeys<RecordOptions>;
-const reproduceKeys = { model: true, tolerance: true, signal: true } satisfies Record<
+const reproduceKeys = { model: true, tolerance: true, runs: true, signal: true } satisfies Record<
   keyof ReproduceOptions,
   true
 >;
@@ -128,7 +128,8 @@ export class Ledger {
   async reproduce(predictionId: string, options: ReproduceOptions = {}): Promise<Reproduction> {
     requireText(predictionId, "The id of a prediction", "predictionId");
     const known = knownOptions("ledger.reproduce", options, reproduceKeys as OptionKeys<ReproduceOptions>);
-    const { model, tolerance } = known;
+    const { model, tolerance, runs } = known;
+    if (runs !== undefined) requireText(runs, "The option runs of ledger.reproduce", "runs");
     if (tolerance !== undefined) {
       const { absolute, relative } = knownOptions("ledger.reproduce, tolerance", tolerance, toleranceKeys);
       requireAtLeast("ledger.reproduce", { absolute, relative }, 0);

@@ -28,6 +28,13 @@ export type PredictionInput =
       readonly rows: readonly Readonly<Record<string, unknown>>[];
     };
 
+/** The model of a prediction. */
+export interface PredictionModel extends Artifact {
+  /** Id of the run that made it, and the folder or URI of its runs table (`spec/runs.md`). */
+  readonly run?: string | undefined;
+  readonly runs?: string | undefined;
+}
+
 /** A prediction to record. */
 export interface Prediction {
   /** Unique in the ledger. */
@@ -37,7 +44,7 @@ export interface Prediction {
   readonly features?: unknown;
   /** What the model said, as JSON. */
   readonly output: unknown;
-  readonly model?: Artifact | undefined;
+  readonly model?: PredictionModel | undefined;
   readonly code?: Artifact | undefined;
   /** When the prediction was made; default: now. */
   readonly at?: Date | number | string | undefined;
@@ -68,7 +75,7 @@ export interface AskedPrediction {
   readonly inputs: readonly AskedInput[];
   readonly features?: JsonValue | undefined;
   readonly output: JsonValue;
-  readonly model?: Artifact | undefined;
+  readonly model?: PredictionModel | undefined;
   readonly code?: Artifact | undefined;
   /** Milliseconds since 1970-01-01 UTC. */
   readonly at?: number | undefined;
@@ -80,7 +87,7 @@ export interface RecordedPrediction {
   readonly inputs: readonly RecordedInput[];
   readonly features?: JsonValue | undefined;
   readonly output: JsonValue;
-  readonly model?: Artifact | undefined;
+  readonly model?: PredictionModel | undefined;
   readonly code?: Artifact | undefined;
   readonly at: Date;
   readonly recordedAt: Date;

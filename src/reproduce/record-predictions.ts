@@ -140,7 +140,10 @@ async function located(
     return {
       ...prediction,
       inputs,
-      model: model === undefined ? undefined : await withFileHash(model, files),
+      model:
+        model === undefined
+          ? undefined
+          : await withFileHash({ ...model, runs: model.runs && (await versions.uriOf(model.runs)) }, files),
       code: code === undefined ? undefined : await withFileHash(code, files),
     };
   } catch (error) {

@@ -9,6 +9,7 @@ import { compareOutputs, type OutputDifference, type Tolerance } from "./compare
 import { findPrediction } from "./find-prediction.ts";
 import { type SelectedRows, sumOfRows, withSelectedRows } from "./input-rows.ts";
 import { InputVersions } from "./input-versions.ts";
+import { type ModelRun, modelRun } from "./model-run.ts";
 import {
   inputNames,
   inputText,
@@ -23,6 +24,8 @@ export interface ReproduceOptions {
   readonly model?: ModelCommand | ModelFunction | undefined;
   /** How far numbers of the two outputs may be apart; default: not at all. */
   readonly tolerance?: Tolerance | undefined;
+  /** Runs table in which the run that made the model is looked for, if the prediction does not name one. */
+  readonly runs?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -41,6 +44,8 @@ export interface Reproduction {
   /** Whether the recorded files of model and code are the same. */
   readonly model: ArtifactState;
   readonly code: ArtifactState;
+  /** The run that made the model, as far as it is recorded. */
+  readonly madeBy?: ModelRun | undefined;
   /** What the model said this time, if it was run. */
   readonly rerun?:
     | {
@@ -74,7 +79,7 @@ export async function reproduce(
   predictionId: string,
   options: ReproduceOptions = {},
 ): Promise<Reproduction> {
-  const { model, tolerance, signal } = options;
+  const { model, tolerance, runs, signal } = options;
   const prediction = await findPrediction(context, predictionId, { signal });
   const versions = new InputVersions(context);
   const losses: Loss[] = [];
@@ -98,6 +103,7 @@ export async function reproduce(
     inputs: inputs.map(({ input, pin, rows }) => ({ ...input, pin, data: rows })),
     model: modelState,
     code: codeState,
+    madeBy: await modelRun(context, prediction, { runs, signal }),
   };
   if (model === undefined) return reproduction;
   const given = modelRows(prediction, inputs);

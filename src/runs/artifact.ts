@@ -18,7 +18,10 @@ export interface Artifact {
 export type ArtifactState = "same" | "changed" | "missing" | "notRecorded";
 
 /** The artifact with the absolute name and the digest of its file. @throws errors of the file system */
-export async function withFileHash(artifact: Artifact, digests: Map<string, string>): Promise<Artifact> {
+export async function withFileHash<T extends Artifact>(
+  artifact: T,
+  digests: Map<string, string>,
+): Promise<T> {
   if (artifact.file === undefined) return artifact;
   const file = resolve(artifact.file);
   const digest = digests.get(file) ?? (await fileDigest(file));

@@ -15,6 +15,8 @@ export interface RunSelection {
   /** Runs that read a version of the table with this id, and of that version only. */
   readonly tableId?: string | undefined;
   readonly version?: number | undefined;
+  /** Runs whose model has this digest. */
+  readonly modelHash?: string | undefined;
   /** Only so many, the newest. */
   readonly limit?: number | undefined;
 }
@@ -36,7 +38,7 @@ interface ReadRunsOptions {
  */
 export async function readRuns(
   context: TableContext,
-  { status, name, tableId, version, limit }: RunSelection = {},
+  { status, name, tableId, version, modelHash, limit }: RunSelection = {},
   options: ReadRunsOptions = {},
 ): Promise<RunRecord[]> {
   const snapshot = await openSideTable(runsOf(context), options);
@@ -44,6 +46,7 @@ export async function readRuns(
   const conditions = [sql`true`];
   if (status !== undefined) conditions.push(sql`status = ${quoteText(status)}`);
   if (name !== undefined) conditions.push(sql`name = ${quoteText(name)}`);
+  if (modelHash !== undefined) conditions.push(sql`model_hash = ${quoteText(modelHash)}`);
   // The JSON is looked at in the engine first, so that other runs are not read; the parsed inputs decide.
   if (tableId !== undefined) conditions.push(sql`contains(inputs, ${quoteText(JSON.stringify(tableId))})`);
   const isFiltered = tableId !== undefined || version !== undefined;

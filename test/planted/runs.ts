@@ -90,4 +90,12 @@ export const runMistakes: readonly Mistake[] = [
     test: "runs/run-command.test.ts",
     name: "stops a command",
   },
+  {
+    what: "The run that used a model last is taken for the one that made it.",
+    file: "model-run.ts",
+    find: "made.at(-1)",
+    replace: "made.at(0)",
+    test: "reproduce/model-run.test.ts",
+    name: "found by the model's hash",
+  },
 ];

@@ -22,6 +22,7 @@ const selectionKeys = {
   name: true,
   tableId: true,
   version: true,
+  modelHash: true,
   limit: true,
 } satisfies OptionKeys<RunSelection>;
 

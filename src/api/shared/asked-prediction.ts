@@ -5,6 +5,7 @@ import {
   invalidPrediction,
   type Prediction,
   type PredictionInput,
+  type PredictionModel,
 } from "../../reproduce/prediction.ts";
 import type { Artifact } from "../../runs/artifact.ts";
 import { isJsonObject, type JsonObject, type JsonValue, nestsWithin, toJsonValue } from "../../util/json.ts";
@@ -21,6 +22,7 @@ const predictionKeys = {
   at: true,
 } satisfies Record<keyof Prediction, true>;
 const artifactKeys = { name: true, version: true, file: true, hash: true } satisfies OptionKeys<Artifact>;
+const modelKeys = { ...artifactKeys, run: true, runs: true } satisfies OptionKeys<PredictionModel>;
 const inputKeys = { name: true, table: true, version: true, key: true, where: true, rows: true };
 
 /** Most characters of an id. */
@@ -45,8 +47,8 @@ export function toAskedPrediction(prediction: Prediction): AskedPrediction {
     inputs: asked,
     features: features === undefined ? undefined : toJson(id, "features", features),
     output: toJson(id, "output", output),
-    model: model === undefined ? undefined : toArtifact("model", model),
-    code: code === undefined ? undefined : toArtifact("code", code),
+    model: model === undefined ? undefined : toArtifact("model", model, modelKeys),
+    code: code === undefined ? undefined : toArtifact("code", code, artifactKeys),
     at: at === undefined ? undefined : parseTimestamp(at),
   };
 }
@@ -62,8 +64,8 @@ function requireNames(id: string, inputs: readonly AskedInput[]): void {
   );
 }
 
-function toArtifact(name: "model" | "code", artifact: Artifact): Artifact {
-  const known = knownOptions(`ledger.record, ${name}`, artifact, artifactKeys);
+function toArtifact<T extends Artifact>(name: "model" | "code", artifact: T, keys: OptionKeys<T>): T {
+  const known = knownOptions(`ledger.record, ${name}`, artifact, keys);
   for (const [key, value] of Object.entries(known))
     requireText(value, `The option ${name}.${key} of ledger.record`, key);
   return known;

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { counted } from "../../api/counted.ts";
 import { VarveError } from "../../api/errors.ts";
 import { isJsonObject, type JsonValue, parseJson, stringifyJson, toJsonValue } from "../../api/json.ts";
-import type { Ledger, Prediction, Reproduction } from "../../index.ts";
+import type { Ledger, ModelRun, Prediction, Reproduction } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
 import { exitCodes } from "../shared/exit.ts";
 import { linesOf } from "../shared/input-lines.ts";
@@ -26,6 +26,7 @@ interface ReproduceFlags extends LedgerFlags {
   readonly tolerance?: number | undefined;
   readonly relativeTolerance?: number | undefined;
   readonly timeout?: number | undefined;
+  readonly runs?: string | undefined;
 }
 
 const ledgerText = "folder or URI of the ledger";
@@ -83,6 +84,10 @@ export function addReproduce(program: Command): void {
     )
     .option("--tolerance <number>", "how far numbers may be apart (default: not at all)", atLeastZero)
     .option("--relative-tolerance <share>", "the same, as a share of the recorded number", atLeastZero)
+    .option(
+      "--runs <table>",
+      "runs table in which the run that made the model is looked for; default: _runs below the first input's table",
+    )
     .option("--timeout <time>", "stop the model after this time, e.g. 30s or 5m", duration)
     .addHelpText(
       "after",
@@ -94,7 +99,7 @@ export function addReproduce(program: Command): void {
     const model = line === undefined ? undefined : { command: line, timeoutMilliseconds };
     const tolerance = { absolute: flags.tolerance, relative: flags.relativeTolerance };
     const result = await stoppedBySignals(
-      (signal) => ledger.reproduce(id, { model, tolerance, signal }),
+      (signal) => ledger.reproduce(id, { model, tolerance, runs: flags.runs, signal }),
       "before the prediction was reproduced.",
     );
     if (result.rerun?.matches === false) process.exitCode = exitCodes.failed;
@@ -150,7 +155,7 @@ async function* predictionsOf(file: string, stop: AbortSignal): AsyncGenerator<P
   }
 }
 
-function shownReproduction({ prediction, inputs, model, code, rerun }: Reproduction): string {
+function shownReproduction({ prediction, inputs, model, code, madeBy, rerun }: Reproduction): string {
   const json = (value: unknown) => stringifyJson(toJsonValue(value));
   const files = Object.entries({ model, code }).filter(([, state]) => state !== "notRecorded");
   const lines = [
@@ -165,6 +170,7 @@ function shownReproduction({ prediction, inputs, model, code, rerun }: Reproduct
       ...(data.length > shownRows ? [`    and ${data.length - shownRows} more`] : []),
     ]),
     ...files.map(([what, state]) => `  file of the ${what}: ${state}`),
+    ...(madeBy === undefined ? [] : [`  model made by ${visible(madeByText(madeBy))}`]),
     ...(rerun === undefined
       ? []
       : [
@@ -176,6 +182,19 @@ function shownReproduction({ prediction, inputs, model, code, rerun }: Reproduct
     ),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** The run that made a model: what it read, with which code, and whether it is the same model. */
+function madeByText({ runId, run, problem, isSameModel }: ModelRun): string {
+  if (run === undefined) return `run ${runId}, of which there is no record: ${problem ?? ""}`;
+  const { name, startedAt, inputs, environment } = run;
+  const parts = [
+    `run ${runId}${name === undefined ? "" : ` (${name})`} of ${startedAt.toISOString()}`,
+    inputs.length === 0 ? "" : `from ${inputs.map((input) => `${input.name}@v${input.version}`).join(", ")}`,
+    environment.git === null ? "" : `git ${environment.git.commit.slice(0, 12)}`,
+    isSameModel === false ? "whose model is another one" : "",
+  ];
+  return parts.filter((part) => part !== "").join(", ");
 }
 
 const shownRows = 10;
