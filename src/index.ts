@@ -105,7 +105,7 @@ export type {
   SourceFile,
   SqlSource,
 } from "./api/shared/table-options.ts";
-export type { Timestamp, VersionArgument, VersionPoint } from "./api/shared/table-uri.ts";
+export type { PinPoint, Timestamp, VersionArgument, VersionPoint } from "./api/shared/table-uri.ts";
 export type { VacuumOptions } from "./api/shared/vacuum-options.ts";
 export { Table } from "./api/table.ts";
 export type { TableReader } from "./api/table-reader.ts";

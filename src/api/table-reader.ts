@@ -28,7 +28,14 @@ import type {
 } from "./shared/options.ts";
 import { checkedLimit, Snapshot, type VerifyOptions } from "./shared/snapshot.ts";
 import type { TableState } from "./shared/table-state.ts";
-import { requireText, type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
+import {
+  type PinPoint,
+  requireText,
+  type VersionArgument,
+  type VersionPoint,
+  versionOrPin,
+  versionPoint,
+} from "./shared/table-uri.ts";
 
 /** The reading half of a {@link Table}: its versions, their rows, history, differences and changes. */
 export abstract class TableReader {
@@ -86,10 +93,10 @@ export abstract class TableReader {
   }
 
   /**
-   * Opens the table at a version (a number, `"v12"`) or a time (a `Date`, `"2024-06-01T00:00:00Z"`), which
-   * means the newest version committed by then.
+   * Opens the table at a version (a number, `"v12"`), a time (a `Date`, `"2024-06-01T00:00:00Z"`), which means the
+   * newest version committed by then, or a pin (its name, or `{ pin }`): {@link TablePins.open}.
    *
-   * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, both with the range that exists
+   * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, both with the range that exists; `PIN_NOT_FOUND`
    *
    * @example
    * ```ts
@@ -97,8 +104,12 @@ export abstract class TableReader {
    * console.log(await first.count());
    * ```
    */
-  async at(point: VersionArgument | VersionPoint): Promise<Snapshot> {
-    return Snapshot.of(await this.#open(point));
+  async at(point: VersionArgument | VersionPoint | PinPoint): Promise<Snapshot> {
+    const target = versionOrPin(point);
+    const { context } = this.#state.log;
+    if (!("pin" in target)) return Snapshot.of(await openLog(context, target));
+    const { openPin } = await import("../pins/open-pin.ts");
+    return Snapshot.of((await openPin(context, target.pin)).log);
   }
 
   /**

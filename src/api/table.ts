@@ -43,7 +43,13 @@ import { toWriteSource } from "./shared/source.ts";
 import { statementTable } from "./shared/statement-table.ts";
 import type { AppendOptions, OverwriteOptions, Source } from "./shared/table-options.ts";
 import { TableState } from "./shared/table-state.ts";
-import { splitTableUri, type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
+import {
+  type PinPoint,
+  splitTableUri,
+  type VersionArgument,
+  type VersionPoint,
+  versionOrPin,
+} from "./shared/table-uri.ts";
 import { toVacuumRequest, type VacuumOptions } from "./shared/vacuum-options.ts";
 import { toAppendOptions, toOverwriteOptions } from "./shared/write-options.ts";
 import { TableReader } from "./table-reader.ts";
@@ -287,9 +293,10 @@ export class Table extends TableReader implements AsyncDisposable {
   /**
    * Gives the table the rows, schema and properties of an earlier version (a number, `"v12"`, a time), as a new
    * version; the versions in between stay readable. Nothing is copied, so the earlier version's files must still be
-   * there; with `ignoreMissingFiles`, files that are gone are listed again all the same, and named in the result.
+   * there; with `ignoreMissingFiles`, files that are gone are listed again all the same, and named in the result. From
+   * a pin (its name, or `{ pin }`), files come back that a vacuum has deleted.
    *
-   * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`; `DATA_FILE_MISSING` naming files that are gone, before
+   * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, `PIN_NOT_FOUND`; `DATA_FILE_MISSING` naming files that are gone, before
    * anything is written, unless they are ignored; `TABLE_APPEND_ONLY`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
    *
    * @example
@@ -299,11 +306,20 @@ export class Table extends TableReader implements AsyncDisposable {
    * await orders.restore(0, { userMetadata: "the load of June was wrong" });
    * ```
    */
-  async restore(point: VersionArgument | VersionPoint, options: RestoreOptions = {}): Promise<RestoreResult> {
+  async restore(
+    point: VersionArgument | VersionPoint | PinPoint,
+    options: RestoreOptions = {},
+  ): Promise<RestoreResult> {
     const known = knownOptions("restore", options, keys.restoreKeys);
-    const target = versionPoint(point);
-    const { restore } = await import("../operations/restore.ts");
-    const outcome = await restore(await this.#state.newest(), target, known);
+    const target = versionOrPin(point);
+    const outcome =
+      "pin" in target
+        ? await (await import("../pins/restore-pin.ts")).restorePin(
+            await this.#state.newest(),
+            target.pin,
+            known,
+          )
+        : await (await import("../operations/restore.ts")).restore(await this.#state.newest(), target, known);
     return outcome.outcome === "committed" ? this.#state.committed(outcome) : outcome;
   }
 

@@ -54,6 +54,8 @@ export interface RestoreResult {
    * are none.
    */
   readonly missingFiles?: readonly string[] | undefined;
+  /** Data files and files of deletion vectors that came back from a pin; absent if none was restored from. */
+  readonly filesFromPin?: number | undefined;
 }
 
 /** A {@link RestoreResult}, with the maintenance that follows. */
@@ -80,16 +82,49 @@ export async function restore(
   point: RestorePoint,
   options: RestoreOptions = {},
 ): Promise<RestoreOutcome> {
+  const log = await openLog(snapshot.context, point);
+  const parameters = {
+    version: "version" in point ? String(point.version) : "",
+    timestamp: "timestamp" in point ? new Date(point.timestamp).toISOString() : "",
+  };
+  return restoreState(snapshot, { log, version: log.version, parameters }, options);
+}
+
+/** A state to go back to: a version of the table, or the pin that keeps one. */
+export interface RestoredState {
+  readonly log: LogSnapshot;
+  /** The version of the table that it is. */
+  readonly version: number;
+  /** Of the commit's operation. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Of a pin: its files, by the paths that they have in the table. */
+  files?(): AsyncIterable<readonly AddAction[]>;
+  /**
+   * Of a pin: puts files of the state back where the table had them, and returns how many were gone.
+   *
+   * @throws `DATA_FILE_MISSING`
+   */
+  bring?(files: readonly AddAction[], options: { readonly dryRun: boolean }): Promise<number>;
+}
+
+/** As {@link restore}, to any state that belongs to the table. */
+export async function restoreState(
+  snapshot: LogSnapshot,
+  state: RestoredState,
+  options: RestoreOptions,
+): Promise<RestoreOutcome> {
   const { context } = snapshot;
-  const earlier = await openLog(context, point);
+  const { log: earlier, version: restoredVersion, parameters } = state;
   if (earlier.readObstacle !== undefined) throw earlier.readObstacle;
   const target = await existingTarget(snapshot);
-  const unchanged = nothingRestored(snapshot, earlier);
-  if (earlier.version >= snapshot.version) return unchanged;
-  const { restored, relisted, removed, files, bytes } = await fileDifference(snapshot, earlier);
+  const unchanged = nothingRestored(snapshot, restoredVersion);
+  if (restoredVersion >= snapshot.version) return unchanged;
+  const { restored, relisted, removed, files, bytes } = await fileDifference(snapshot, state);
   if (removed.length > 0) refuseAppendOnly(target);
   const ignored = options.ignoreMissingFiles === true;
-  const gone = await filesGone(snapshot, earlier.version, restored, { ignored });
+  const filesFromPin = await state.bring?.(restored, { dryRun: options.dryRun === true });
+  const gone =
+    filesFromPin === undefined ? await filesGone(snapshot, restoredVersion, restored, { ignored }) : {};
   const result: RestoreResult = {
     ...unchanged,
     filesRestored: restored.length,
@@ -97,16 +132,14 @@ export async function restore(
     bytesRestored: sizeOf(restored),
     bytesRemoved: sizeOf(removed),
     ...gone,
+    ...(filesFromPin === undefined ? {} : { filesFromPin }),
   };
   if (options.dryRun === true) return { ...result, outcome: "dryRun" };
   const change = await commitChange(
     { context, snapshot },
     {
       operation: "RESTORE",
-      operationParameters: {
-        version: "version" in point ? String(point.version) : "",
-        timestamp: "timestamp" in point ? new Date(point.timestamp).toISOString() : "",
-      },
+      operationParameters: parameters,
       definition: await definitionOf(snapshot, earlier),
       files: {
         adds: [...restored.map((file) => ({ ...file, dataChange: true })), ...relisted],
@@ -122,9 +155,10 @@ export async function restore(
   if (change.outcome === "alreadyApplied") return { ...unchanged, version: change.version };
   // A vacuum that was deleting them has not seen this version.
   const { version: committed } = change;
-  const goneSince = isPastRetention(earlier)
-    ? await filesGone(snapshot, earlier.version, restored, { ignored, committed })
-    : {};
+  const goneSince =
+    filesFromPin !== undefined || isPastRetention(earlier)
+      ? await filesGone(snapshot, restoredVersion, restored, { ignored, committed })
+      : {};
   return {
     ...result,
     ...goneSince,
@@ -134,11 +168,11 @@ export async function restore(
   };
 }
 
-function nothingRestored(snapshot: LogSnapshot, earlier: LogSnapshot): RestoreResult {
+function nothingRestored(snapshot: LogSnapshot, restoredVersion: number): RestoreResult {
   return {
     outcome: "unchanged",
     version: snapshot.version,
-    restoredVersion: earlier.version,
+    restoredVersion,
     filesRestored: 0,
     filesRemoved: 0,
     bytesRestored: 0,
@@ -159,14 +193,14 @@ interface FileDifference {
   readonly bytes: number;
 }
 
-async function fileDifference(now: LogSnapshot, earlier: LogSnapshot): Promise<FileDifference> {
+async function fileDifference(now: LogSnapshot, state: RestoredState): Promise<FileDifference> {
   const keyOf = fileKeyer(now.context.store.uri);
   const current = new Map<string, AddAction>();
   for await (const chunk of (await now.files()).all())
     for (const file of chunk) current.set(keyOf(file), file);
   const [restored, relisted]: [AddAction[], AddAction[]] = [[], []];
   let [files, bytes] = [0, 0];
-  for await (const chunk of (await earlier.files()).all())
+  for await (const chunk of state.files?.() ?? (await state.log.files()).all())
     for (const file of chunk) {
       [files, bytes] = [files + 1, bytes + file.size];
       const key = keyOf(file);

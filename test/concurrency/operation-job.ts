@@ -108,6 +108,15 @@ export const operations: Readonly<Record<string, KilledOperation>> = {
     target: "t/_pins/kept",
     run: (table) => table.pins.add("kept", { version: 2, keep: "reference" }),
   },
+  "a restore from a pin": {
+    properties: vectors,
+    prepare: async (table) => {
+      await table.pins.add("good", { version: 2 });
+      await table.overwrite([{ id: 9, n: 9, p: "a" }]);
+      await table.vacuum({ retainHours: 0, retentionCheck: false });
+    },
+    run: (table) => table.restore("good"),
+  },
   "a list of files for other engines": {
     prepare: async (table) => {
       await table.generate("symlink_format_manifest");

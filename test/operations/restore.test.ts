@@ -205,7 +205,8 @@ describe("restore", () => {
     expect(await table.restore(4)).toMatchObject({ outcome: "unchanged", version: 4 });
     await expect(table.restore(9)).rejects.toMatchObject({ code: "VERSION_NOT_FOUND" });
     await expect(table.restore("1999-01-01")).rejects.toMatchObject({ code: "TIMESTAMP_OUT_OF_RANGE" });
-    await expect(table.restore("soon")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(table.restore("soon")).rejects.toMatchObject({ code: "PIN_NOT_FOUND" });
+    await expect(table.restore("so on")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     await table.alter({ set: { "delta.appendOnly": "true" } });
     await expect(table.restore(1)).rejects.toMatchObject({ code: "TABLE_APPEND_ONLY" });
   });

@@ -554,6 +554,95 @@ describe("a pin by reference", () => {
   });
 });
 
+describe("restoring from a pin", () => {
+  it.each(["files", "reference"] as const)("brings back what a vacuum deleted, keep: %s", async (keep) => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    const before = await rowIds(folder);
+    await table.pins.add("good", { keep });
+    await lose(table);
+    await expect(table.restore(2)).rejects.toMatchObject({ code: "VERSION_NOT_FOUND" });
+    const gone = keep === "files" ? 3 : 0;
+    const dry = await table.restore("good", { dryRun: true });
+    expect(dry).toMatchObject({ outcome: "dryRun", restoredVersion: 2, filesFromPin: gone });
+    expect(await ids(table)).toEqual([9]);
+    const { version } = table.snapshot();
+    expect(await table.restore({ pin: "good" }, { userMetadata: "back" })).toMatchObject({
+      outcome: "committed",
+      version: version + 1,
+      restoredVersion: 2,
+      filesRestored: 2,
+      filesRemoved: 1,
+      filesFromPin: gone,
+    });
+    expect(await ids(table)).toEqual([2, 3]);
+    expect(await rowIds(folder)).toEqual(before);
+    const [entry] = await table.history({ limit: 1 });
+    expect(entry).toMatchObject({ operation: "RESTORE", userMetadata: "back" });
+    expect(entry?.operationParameters).toMatchObject({ version: "2", pin: "good" });
+    // the table's files are its own again
+    await table.append([{ id: 10, v: "n" }]);
+    await table.pins.remove("good");
+    await table.vacuum({ retainHours: 0, retentionCheck: false });
+    expect(await ids(table)).toEqual([2, 3, 10]);
+    const findings = (await fsck(folder, { deep: true })).findings;
+    expect(findings.filter(({ severity }) => severity === "error")).toEqual([]);
+  });
+
+  it("is a statement of SQL, and a version that is the newest is left as it is", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    await table.pins.add("Gold");
+    expect(await table.restore("Gold")).toMatchObject({ outcome: "unchanged", restoredVersion: 2 });
+    await table.overwrite([{ id: 9, v: "z" }]);
+    await table.vacuum({ retainHours: 0, retentionCheck: false });
+    const tables = { t: table };
+    const [result] = await runSql("RESTORE TABLE t TO VERSION AS OF 'Gold'", { tables });
+    expect(result?.metrics).toMatchObject({ restoredVersion: 2, filesRestored: 2, filesFromPin: 3 });
+    expect(await ids(await openTable(folder))).toEqual([2, 3]);
+    await expect(runSql("RESTORE TABLE t TO VERSION AS OF 'gild'", { tables })).rejects.toMatchObject({
+      code: "PIN_NOT_FOUND",
+      data: { nearest: "Gold" },
+    });
+  });
+
+  it("writes nothing if the pin has lost the file, too, or is of another table", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    await table.pins.add("p");
+    await lose(table);
+    const { version } = table.snapshot();
+    const [file = ""] = dataFiles(join(folder, "_pins/p"));
+    rmSync(join(folder, "_pins/p", file));
+    writeFileSync(join(folder, "_pins/p", file), "short");
+    for (const dryRun of [true, false])
+      await expect(table.restore("p", { dryRun })).rejects.toMatchObject({
+        code: "DATA_FILE_MISSING",
+        data: { path: file, pins: ["p"] },
+      });
+    expect((await table.refresh()).version).toBe(version);
+    for (const point of ["yesterday", { pin: "p.q" }])
+      await expect(table.restore(point)).rejects.toMatchObject({ code: "PIN_NOT_FOUND" });
+    await expect(table.restore({ pin: 7 as unknown as string })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    rmSync(join(folder, "_delta_log"), { recursive: true });
+    await using other = await createTable(folder, { source: [{ id: 1 }] });
+    for (let id = 2; id < 5; id++) await other.append([{ id }]);
+    await expect(other.restore("p")).rejects.toMatchObject({ code: "INVALID_ARGUMENT", data: { name: "p" } });
+  });
+
+  it("opens one by its name with at, too", async () => {
+    const folder = join(freshFolder(), "t");
+    await using table = await changed(folder);
+    await table.pins.add("p");
+    await lose(table);
+    expect(await ids(await table.at("p"))).toEqual([2, 3]);
+    expect(await ids(await table.at({ pin: "p" }))).toEqual([2, 3]);
+    await expect(table.at("q")).rejects.toMatchObject({ code: "PIN_NOT_FOUND" });
+  });
+});
+
 describe("removing pins", () => {
   it("leaves the table and other pins as they are", async () => {
     const folder = join(freshFolder(), "t");

@@ -159,4 +159,20 @@ export const copiesMistakes: readonly Mistake[] = [
     test: pinning,
     name: "reads no files of a folder that is no table",
   },
+  {
+    what: "A restore from a pin does not bring back files that the table has lost.",
+    file: "pins/restore-pin.ts",
+    find: "if (dryRun !== true)",
+    replace: "if (dryRun === undefined)",
+    test: pinning,
+    name: "brings back what a vacuum deleted",
+  },
+  {
+    what: "A restore from a pin brings back a file that is damaged there.",
+    file: "pins/restore-pin.ts",
+    find: "(size ?? info.size) === info.size",
+    replace: "true",
+    test: pinning,
+    name: "the pin has lost the file, too",
+  },
 ];

@@ -1,4 +1,5 @@
 import { VarveError } from "../../errors.ts";
+import { isPinName } from "../../pins/pin-name.ts";
 
 /**
  * A time: a `Date`, milliseconds since 1970-01-01 UTC, or text such as `2024-06-01T00:00:00Z`. Text without a
@@ -8,6 +9,11 @@ export type Timestamp = Date | number | string;
 
 /** A point of a table's history: a version or a time. */
 export type VersionPoint = { readonly version: number } | { readonly timestamp: Timestamp };
+
+/** A version that a pin keeps, by the pin's name. */
+export interface PinPoint {
+  readonly pin: string;
+}
 
 /** A validated {@link VersionPoint}, with the time in milliseconds since 1970-01-01 UTC. */
 export type TravelPoint = { readonly version: number } | { readonly timestamp: number };
@@ -81,6 +87,21 @@ export function versionPoint(argument: VersionArgument | VersionPoint): TravelPo
   if ("version" in argument) return { version: checkedVersion(argument.version, String(argument.version)) };
   if ("timestamp" in argument) return { timestamp: parseTimestamp(argument.timestamp) };
   throw noPoint(argument);
+}
+
+/**
+ * Like {@link versionPoint}, but also accepts the name of a pin, as text that reads neither like a version nor like a
+ * time, or as `{ pin }`.
+ *
+ * @throws `INVALID_ARGUMENT` for anything else
+ */
+export function versionOrPin(argument: VersionArgument | VersionPoint | PinPoint): TravelPoint | PinPoint {
+  if (typeof argument === "string" && isPinName(argument)) return { pin: argument };
+  if (typeof argument !== "object" || argument === null || argument instanceof Date)
+    return versionPoint(argument);
+  if (!("pin" in argument)) return versionPoint(argument);
+  requireText(argument.pin, "The name of a pin", "pin");
+  return { pin: argument.pin };
 }
 
 /**

@@ -20,10 +20,10 @@ export function addRestore(program: Command): void {
     .command("restore")
     .summary("go back to an earlier version")
     .description(
-      "Give a table the rows, schema and properties of an earlier version, as a new version. The versions in between stay readable.",
+      "Give a table the rows, schema and properties of an earlier version, as a new version. The versions in between stay readable. From a pin, files come back that a vacuum has deleted.",
     )
     .argument("<table>", "folder or URI of the table")
-    .argument("<version>", "a version such as 12, or a time such as 2024-06-01T00:00:00Z")
+    .argument("<version>", "a version such as 12, a time such as 2024-06-01T00:00:00Z, or the name of a pin")
     .option("--dry-run", "say what would change, and write nothing")
     .option("--ignore-missing-files", "restore the version even if some of its files are gone")
     .option("-m, --message <text>", "message for the version's history")
@@ -52,8 +52,8 @@ async function printRestore(result: RestoreResult, { json }: RestoreFlags): Prom
     print(`${stringifyJson(toJsonValue(result), 2)}\n`);
     return;
   }
-  const { outcome, version, restoredVersion, filesRestored, filesRemoved } = result;
-  const files = `${counted(filesRestored, "file")} (${sizeText(result.bytesRestored)}) restored, ${counted(filesRemoved, "file")} (${sizeText(result.bytesRemoved)}) removed`;
+  const { outcome, version, restoredVersion, filesRestored, filesRemoved, filesFromPin = 0 } = result;
+  const files = `${counted(filesRestored, "file")} (${sizeText(result.bytesRestored)}) restored${filesFromPin === 0 ? "" : `, ${counted(filesFromPin, "file")} from the pin`}, ${counted(filesRemoved, "file")} (${sizeText(result.bytesRemoved)}) removed`;
   if (outcome === "unchanged") print(`nothing changed: version ${version} is the newest\n`);
   else if (outcome === "dryRun")
     print(`version ${restoredVersion} would be restored: ${files}; nothing was written\n`);

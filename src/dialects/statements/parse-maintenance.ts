@@ -71,7 +71,7 @@ export function parseRestore(reader: StatementReader): RestoreStatement {
   reader.take("table");
   const target = { table: reader.table() };
   reader.take("to");
-  return { kind: "RESTORE TABLE", target, to: reader.point() };
+  return { kind: "RESTORE TABLE", target, to: reader.pointOrPin() };
 }
 
 /** `CREATE [OR REPLACE] TABLE [IF NOT EXISTS] c SHALLOW | DEEP CLONE t …`; CREATE was read. */

@@ -243,6 +243,11 @@ export class StatementReader extends TokenReader {
     const words = ["version", "system_version", "timestamp", "system_time"];
     if (words.some((word) => this.isNext("for", word))) this.advance();
     if (!words.some((word) => this.isNext(word, "as", "of"))) return undefined;
+    return this.pointOrPin();
+  }
+
+  /** A point, or `VERSION AS OF 'name'`. */
+  pointOrPin(): StatementPoint {
     return this.#pinOf() ?? this.point();
   }
 

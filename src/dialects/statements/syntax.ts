@@ -194,7 +194,7 @@ export interface VacuumStatement {
 export interface RestoreStatement {
   readonly kind: "RESTORE TABLE";
   readonly target: TableReference;
-  readonly to: HistoryPoint;
+  readonly to: StatementPoint;
 }
 
 export interface CloneStatement {
