@@ -71,6 +71,9 @@ export type ErrorCode =
   | "PREDICTION_NOT_FOUND"
   | "PREDICTION_NOT_REPRODUCIBLE"
   | "MODEL_FAILED"
+  // models
+  | "SCORE_INVALID"
+  | "OUTCOMES_LEAKED"
   // queries
   | "SQL_FAILED"
   | "SQL_REFUSED"

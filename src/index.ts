@@ -14,6 +14,7 @@ export type { TableSuite } from "./api/groups/table-suite.ts";
 export { parseJson, stringifyJson, toJsonValue } from "./api/json.ts";
 export { createLedger, Ledger, openLedger } from "./api/ledger.ts";
 export { metricValue, metricValues } from "./api/metric-values.ts";
+export { type EvaluateOptions, evaluate, type LateOutcomes } from "./api/models/evaluate.ts";
 export { openTable } from "./api/open-table.ts";
 export {
   type FeatureTable,
@@ -146,6 +147,15 @@ export type { OptimizeOptions, OptimizeResult } from "./operations/optimize.ts";
 export type { RestoreOptions, RestoreResult } from "./operations/restore.ts";
 export type { TailBatch } from "./operations/tail/tail.ts";
 export type { TailPosition } from "./operations/tail/tail-position.ts";
+export type { Evaluation } from "./performance/evaluate.ts";
+export type { Gain, PartEvaluation, ToldPart } from "./performance/evaluation.ts";
+export type { Confusion, ValueMatrix } from "./performance/metrics/confusion.ts";
+export type { FairnessGap } from "./performance/metrics/fairness.ts";
+export type { IsotonicStep } from "./performance/metrics/isotonic.ts";
+export type { IntervalMethod, Metric, Metrics, UndefinedReason } from "./performance/metrics/metric.ts";
+export type { CurvePoint, ReliabilityBin } from "./performance/metrics/score-fold.ts";
+export type { OutcomeJoin, OutcomesRequest } from "./performance/outcomes.ts";
+export type { EvaluationRequest, EvaluationWindow, Label, Problem } from "./performance/request.ts";
 export type { AddPinOptions, PinResult } from "./pins/add-pin.ts";
 export type { CheckPinsOptions, PinCheck, PinProblem } from "./pins/check-pins.ts";
 export type { PinCost } from "./pins/pin-cost.ts";

@@ -14,6 +14,7 @@ import { addFingerprint, addVerify } from "./commands/maintenance/fingerprint.ts
 import { addFsck } from "./commands/maintenance/fsck.ts";
 import { addVacuum } from "./commands/maintenance/vacuum.ts";
 import { addMetrics } from "./commands/metrics.ts";
+import { addModel } from "./commands/models/model.ts";
 import { addOptimize } from "./commands/optimize.ts";
 import { addPin } from "./commands/pin.ts";
 import { addProfile, addSuggest } from "./commands/profile.ts";
@@ -69,7 +70,7 @@ const groups: readonly (readonly [string, readonly ((program: Command) => void)[
   ],
   ["Look after a table:", [addAlter, addRestore, addOptimize, addVacuum, addPin]],
   ["Make tables of others:", [addClone, addConvert, addGenerate]],
-  ["Runs and predictions:", [addRun, addRuns, addLedger, addReproduce]],
+  ["Runs and predictions:", [addRun, addRuns, addLedger, addReproduce, addModel]],
   ["Test rows:", [addCheck, addSuite, addProfile, addSuggest]],
   ["Rows that are not in the table:", [addStage, addStaged, addQuarantine, addRejections]],
 ];

@@ -66,6 +66,16 @@ beforeAll(() => {
   writeFileSync(join(start, "suite.json"), JSON.stringify(suite));
   writeFileSync(join(start, "scores.csv"), "id,seen,score\n1,2001-06-01T00:00:00Z,0.5\n");
   writeFileSync(join(start, "labels.csv"), "id,at,late\n1,2001-06-03T00:00:00Z,true\n");
+  const late = (id: number) => `${id % 3 === 0}`;
+  const scored = Array.from(
+    { length: 60 },
+    (_, id) => `${id},${id % 2 ? "ABC" : "DEF"},${(id % 10) / 10},${id % 7},${id % 5},${late(id)}`,
+  );
+  writeFileSync(join(start, "scored.csv"), `id,origin,risk,expected,delay,late\n${scored.join("\n")}\n`);
+  const predicted = Array.from({ length: 60 }, (_, id) => `${id},${(id % 10) / 10}`);
+  writeFileSync(join(start, "predicted.csv"), `id,risk\n${predicted.join("\n")}\n`);
+  const arrived = Array.from({ length: 50 }, (_, id) => `${id},${late(id)}`);
+  writeFileSync(join(start, "arrived.csv"), `id,late\n${arrived.join("\n")}\n`);
   writeFileSync(join(start, "june.jsonl"), '{"id":900,"origin":"ABC","delay":1,"month":"2001-06"}\n');
   writeFileSync(join(start, "correct.sql"), "DELETE FROM flights WHERE id = 1;\n");
   const steps = [

@@ -5,6 +5,7 @@ import { qualityKinds } from "./drift-kinds/data-quality.ts";
 import { columnKinds } from "./drift-kinds/drift.ts";
 import { evidentlyKinds } from "./drift-kinds/evidently.ts";
 import { exactTestKinds } from "./drift-kinds/exact-tests.ts";
+import { modelMetricKinds } from "./drift-kinds/model-metrics.ts";
 
 import { multivariateMethods } from "./drift-kinds/multivariate.ts";
 import { nannymlKinds } from "./drift-kinds/nannyml.ts";
@@ -22,4 +23,5 @@ const driftKinds: Readonly<Record<string, CompareCase>> = {
   ...exactTestKinds,
   ...nannymlKinds,
   ...qualityKinds,
+  ...modelMetricKinds,
 };

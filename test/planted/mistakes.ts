@@ -9,6 +9,7 @@ import { gatesMistakes } from "./gates.ts";
 import { ledgerMistakes } from "./ledger.ts";
 import { lineageMistakes } from "./lineage.ts";
 import type { Mistake } from "./mistake.ts";
+import { performanceMistakes } from "./performance.ts";
 import { pointInTimeMistakes } from "./point-in-time.ts";
 import { rewritesMistakes } from "./rewrites.ts";
 import { runMistakes } from "./runs.ts";
@@ -32,6 +33,7 @@ export const mistakes: readonly Mistake[] = [
   ...gatesMistakes,
   ...ledgerMistakes,
   ...lineageMistakes,
+  ...performanceMistakes,
   ...pointInTimeMistakes,
   ...rewritesMistakes,
   ...runMistakes,

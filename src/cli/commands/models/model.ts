@@ -1,0 +1,20 @@
+import type { Command } from "commander";
+import { addEvaluate } from "./evaluate.ts";
+
+/** `varve model evaluate`: how well models do. */
+export function addModel(program: Command): void {
+  const group = program
+    .command("model")
+    .summary("say how well a model does")
+    .description(
+      "Say how well a model does, from its predictions and the outcomes (spec/model-performance.md).",
+    );
+  addEvaluate(group);
+  group.addHelpText("afterAll", examples);
+}
+
+const examples = `
+Examples:
+  $ varve model evaluate scored.csv --problem binary --score risk --target late --by origin
+  $ varve model evaluate scored.csv --problem regression --prediction expected --target delay --format json
+  $ varve model evaluate predicted.csv --problem binary --score risk --target late --outcomes arrived.csv --on id`;

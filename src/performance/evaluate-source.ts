@@ -1,0 +1,45 @@
+import type { Engine, SessionOptions } from "../engine/core/contract.ts";
+import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
+import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
+import { type Evaluation, evaluateRelation } from "./evaluate.ts";
+import { joinOutcomes, type OutcomesRequest } from "./outcomes.ts";
+import type { EvaluationRequest } from "./request.ts";
+
+/** Outcomes that come from another source than the predictions. */
+export interface OutcomesSource extends Omit<OutcomesRequest, "target"> {
+  readonly source: WriteSource;
+}
+
+/** Where the rows are, and how they are read. */
+export interface EvaluationSource {
+  readonly source: WriteSource;
+  readonly outcomes?: OutcomesSource | undefined;
+  readonly session?: SessionOptions | undefined;
+  readonly access?: FetchServices["access"];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Evaluates a model on the rows of any source. @throws as `evaluateRelation` and `joinOutcomes`; `SOURCE_UNREADABLE` */
+export async function evaluateSource(
+  engine: Engine,
+  { source, outcomes, session: options, access, signal }: EvaluationSource,
+  request: EvaluationRequest,
+): Promise<Evaluation> {
+  return withFetchedFiles(source, { access, signal }, async (rows) => {
+    const evaluate = async (labels: WriteSource | undefined) => {
+      await using session = await engine.open({ ...options, signal });
+      const { relation } = await stageWriteSource(session, rows.source, { signal });
+      if (labels === undefined || outcomes === undefined)
+        return await evaluateRelation(session, relation, request);
+      const staged = await stageWriteSource(session, labels, { signal });
+      const { target } = request;
+      const { relation: joined, join } = await joinOutcomes(session, relation, staged.relation, {
+        ...outcomes,
+        target,
+      });
+      return await evaluateRelation(session, joined, request, join);
+    };
+    if (outcomes === undefined) return evaluate(undefined);
+    return withFetchedFiles(outcomes.source, { access, signal }, (labels) => evaluate(labels.source));
+  });
+}

@@ -1,0 +1,422 @@
+import { expect } from "vitest";
+import { type EvaluateOptions, evaluate, type SourceRow } from "../../../src/index.ts";
+import type { Evaluation } from "../../../src/performance/evaluate.ts";
+import type { JsonObject, JsonValue } from "../../../src/util/json.ts";
+import { type CompareCase, type DriftCase, objectOf, type SeriesByName } from "../drift-cases.ts";
+import { expectClose } from "../drift-close.ts";
+
+/** Kind `model_metric`: metrics of models by scikit-learn, Evidently, NannyML and formulas. */
+export const modelMetricKinds: Readonly<Record<string, CompareCase>> = { model_metric: compareMetrics };
+
+type Compare = (item: DriftCase, series: SeriesByName) => Promise<void>;
+
+const methods: Readonly<Record<string, Compare>> = {
+  binary_classification: compareBinary,
+  evidently_classification_labels: compareLabels,
+  evidently_classification_probas: compareProbabilities,
+  curves: compareCurves,
+  calibration: compareCalibration,
+  expected_calibration_error: compareCalibrationError,
+  business_value: compareValue,
+  multiclass_classification: compareMulticlass,
+  regression: compareRegression,
+  evidently_regression: compareEvidentlyRegression,
+  evidently_mape_zero: compareMapeZero,
+  ndcg: compareNdcg,
+  evidently_ranking: compareRanking,
+};
+
+async function compareMetrics(item: DriftCase, series: SeriesByName): Promise<void> {
+  const compare = methods[item.method];
+  if (compare === undefined) throw new Error(`no comparison for the method ${item.method}`);
+  await compare(item, series);
+}
+
+/** Row objects of series by column. */
+function rowsOf(columns: JsonObject, series: SeriesByName): SourceRow[] {
+  const values = Object.entries(columns).map(([name, source]) => [name, series(source)] as const);
+  const length = values[0]?.[1].length ?? 0;
+  return Array.from({ length }, (_, row) =>
+    Object.fromEntries(values.map(([name, list]) => [name, list[row]])),
+  );
+}
+
+function evaluated(item: DriftCase, series: SeriesByName, options: EvaluateOptions): Promise<Evaluation> {
+  return evaluate(rowsOf(item.inputs, series), options);
+}
+
+function valuesOf({ metrics }: Evaluation): Record<string, number | null> {
+  return Object.fromEntries(Object.entries(metrics).map(([name, { value }]) => [name, value]));
+}
+
+/**
+ * Compares metrics by name. Where a case has `right`, that counts; and there, where a peer gives 0 for a ratio without
+ * a denominator, undefined is right, with a reason.
+ */
+function expectMetrics(
+  evaluation: Evaluation,
+  item: DriftCase,
+  names: Readonly<Record<string, string>> = {},
+): void {
+  const right = item.right ?? {};
+  for (const [name, expected] of Object.entries(objectOf(item.expected, "expected"))) {
+    const own = names[name] ?? name;
+    if (own === "") continue;
+    const metric = evaluation.metrics[own];
+    expect(metric, `the metric ${own}`).toBeDefined();
+    const wanted = name in right ? (right[name] ?? "NaN") : expected;
+    const isZero = wanted === 0 && item.right !== undefined && metric?.value === null;
+    if (isZero) expect(metric?.reason, `why ${own} is undefined`).toBeDefined();
+    else expectClose(metric?.value, wanted, item.tolerance, own);
+    expectInterval(metric, own);
+  }
+}
+
+function expectInterval(metric: Evaluation["metrics"][string] | undefined, name: string): void {
+  if (metric?.value === null || metric?.value === undefined) return;
+  if (metric.low !== null) expect(metric.low, `low end of ${name}`).toBeLessThanOrEqual(metric.value + 1e-12);
+  if (metric.high !== null)
+    expect(metric.high, `high end of ${name}`).toBeGreaterThanOrEqual(metric.value - 1e-12);
+}
+
+async function compareBinary(item: DriftCase, series: SeriesByName): Promise<void> {
+  const evaluation = await evaluated(item, series, {
+    problem: "binary",
+    score: "score",
+    prediction: "prediction",
+    target: "target",
+    positive: Number(item.params["positive"]),
+  });
+  expectMetrics(evaluation, item, { cohen_kappa: "kappa", ks: "ks_score", confusion: "" });
+  const { confusion } = objectOf(item.expected, "expected");
+  if (confusion !== undefined) expectClose(evaluation.confusion, confusion, 0);
+}
+
+async function compareLabels(item: DriftCase, series: SeriesByName): Promise<void> {
+  const options = { problem: "binary", prediction: "prediction", target: "target" } as const;
+  const evaluation = await evaluated(item, series, { ...options, positive: Number(item.params["positive"]) });
+  const ofLabels = Object.keys(objectOf(item.expected, "expected")).filter((name) =>
+    /_by_label$|^dummy_/.test(name),
+  );
+  const names = {
+    tpr: "recall",
+    tnr: "specificity",
+    ...Object.fromEntries(ofLabels.map((name) => [name, ""])),
+  };
+  expectMetrics(evaluation, item, names);
+  const perClass = await evaluated(item, series, { ...options, problem: "multiclass" });
+  for (const name of ofLabels.filter((label) => label.endsWith("_by_label"))) {
+    const metric = name.replace("_by_label", "");
+    const values = Object.entries(perClass.classes ?? {}).map(([label, metrics]) => [
+      label,
+      metrics[metric]?.value,
+    ]);
+    expectClose(
+      Object.fromEntries(values),
+      objectOf(item.expected, "expected")[name] ?? null,
+      item.tolerance,
+      name,
+    );
+  }
+}
+
+async function compareProbabilities(item: DriftCase, series: SeriesByName): Promise<void> {
+  const options = { problem: "binary", score: "score", target: "target" } as const;
+  const rows = rowsOf(item.inputs, series);
+  const evaluation = await evaluated(item, series, { ...options, shares: [20 / rows.length] });
+  const { right = {} } = item;
+  const top = evaluation.gains?.[0];
+  for (const [name, expected] of Object.entries(objectOf(item.expected, "expected"))) {
+    const [, metric, cutoff] = /^(.*)_at_([0-9.]+)$/.exec(name) ?? [];
+    if (metric !== undefined) {
+      const { metrics } = await evaluate(rows, { ...options, cutoff: Number(cutoff) });
+      expectClose(metrics[metric]?.value, expected, item.tolerance, name);
+    } else if (!/_top_|^dummy_/.test(name)) {
+      expectClose(evaluation.metrics[name]?.value, expected, item.tolerance, name);
+    }
+  }
+  expectClose(evaluation.dummy["roc_auc"]?.value, 0.5, 1e-12, "dummy_roc_auc");
+  for (const [name, expected] of Object.entries(right)) {
+    const own: Readonly<Record<string, unknown>> = {
+      precision_top_20_rows: top?.precision,
+      recall_top_20_rows: top?.gain,
+      dummy_log_loss_of_prior: evaluation.dummy["log_loss"]?.value,
+    };
+    expectClose(own[name], expected ?? null, item.tolerance, name);
+  }
+}
+
+async function compareCurves(item: DriftCase, series: SeriesByName): Promise<void> {
+  const { roc, pr, gain_lift: gains } = objectOf(item.expected, "expected");
+  const points = Array.isArray(objectOf(roc, "roc")["sample"]) ? 9 : 0;
+  const {
+    curve = [],
+    thresholds,
+    gains: own = [],
+  } = await evaluated(item, series, {
+    problem: "binary",
+    score: "score",
+    target: "target",
+    positive: 1,
+    curvePoints: points,
+    shares: (gains as readonly JsonObject[]).map(({ share }) => Number(share)),
+  });
+  const sample = objectOf(roc, "roc")["sample"];
+  const actual = [
+    curve.map(({ fpr }) => fpr),
+    curve.map(({ tpr }) => tpr),
+    curve.map(({ threshold }) => threshold ?? Infinity),
+  ];
+  expectClose(actual, sample ?? null, item.tolerance, "roc");
+  expectClose((thresholds ?? 0) + 1, objectOf(roc, "roc")["points"] ?? null, 0, "points");
+  expectClose(own, gains as JsonValue, item.tolerance, "gain_lift");
+  await comparePrecisionCurve(item, series, objectOf(pr, "pr"));
+}
+
+/** scikit-learn lists this curve from the other end, so that its sampled indexes are others. */
+async function comparePrecisionCurve(item: DriftCase, series: SeriesByName, pr: JsonObject): Promise<void> {
+  const points = Number(pr["points"]);
+  const options = {
+    problem: "binary",
+    score: "score",
+    target: "target",
+    positive: 1,
+    curvePoints: points,
+  } as const;
+  const { curve = [] } = await evaluated(item, series, options);
+  expect(curve.length).toBe(points);
+  const upwards = [...curve].reverse();
+  const indexes = Array.from({ length: 9 }, (_, point) => Math.floor((point * (points - 1)) / 8));
+  expectClose(
+    indexes.map((index) => upwards[index]?.precision ?? 1),
+    pr["sample_precision"] ?? null,
+    item.tolerance,
+    "precision",
+  );
+  expectClose(
+    indexes.map((index) => upwards[index]?.tpr),
+    pr["sample_recall"] ?? null,
+    item.tolerance,
+    "recall",
+  );
+}
+
+async function compareCalibration(item: DriftCase, series: SeriesByName): Promise<void> {
+  const expected = objectOf(item.expected, "expected");
+  const evaluation = await evaluated(item, series, {
+    problem: "binary",
+    score: "score",
+    target: "target",
+    positive: 1,
+  });
+  const { equalWidth = [], isotonic = [] } = evaluation.calibration ?? {};
+  expectClose(
+    evaluation.metrics["ece"]?.value,
+    expected["ece_10_equal_width"] ?? null,
+    item.tolerance,
+    "ece",
+  );
+  expectClose(
+    evaluation.metrics["mce"]?.value,
+    expected["mce_10_equal_width"] ?? null,
+    item.tolerance,
+    "mce",
+  );
+  const bins = equalWidth.map(({ meanScore, meanTarget, rows }) => [meanScore, meanTarget, rows]);
+  expectClose(bins, expected["bins_equal_width"] ?? null, item.tolerance, "bins");
+  expectClose(isotonic.length, expected["isotonic_steps"] ?? null, 0, "steps");
+  const { calibratedScore } = await import("../../../src/performance/metrics/isotonic.ts");
+  const grid = Array.from({ length: 21 }, (_, step) =>
+    calibratedScore(isotonic, Number((step * 0.05).toFixed(2))),
+  );
+  expectClose(grid, expected["isotonic_on_grid"] ?? null, item.tolerance, "isotonic");
+}
+
+async function compareCalibrationError(item: DriftCase, series: SeriesByName): Promise<void> {
+  const expected = objectOf(item.expected, "expected");
+  const evaluation = await evaluated(item, series, {
+    problem: "binary",
+    score: "score",
+    target: "target",
+    positive: 1,
+  });
+  const { isotonic = [] } = evaluation.calibration ?? {};
+  // Its sort is not stable, so the file allows this much for ties at the edges.
+  expectClose(
+    evaluation.metrics["ece_equal_count"]?.value,
+    expected["ece_10_equal_count"] ?? null,
+    0.005,
+    "ece",
+  );
+  const edges = isotonic.flatMap(({ low, high, probability }) =>
+    low === high
+      ? [[low, probability]]
+      : [
+          [low, probability],
+          [high, probability],
+        ],
+  );
+  expectClose(
+    edges.map(([x]) => x),
+    expected["isotonic_thresholds_x"] ?? null,
+    item.tolerance,
+    "x",
+  );
+  expectClose(
+    edges.map(([, y]) => y),
+    expected["isotonic_thresholds_y"] ?? null,
+    item.tolerance,
+    "y",
+  );
+}
+
+async function compareValue(item: DriftCase, series: SeriesByName): Promise<void> {
+  const value = item.params["matrix"] as unknown as readonly [
+    readonly [number, number],
+    readonly [number, number],
+  ];
+  const evaluation = await evaluated(item, series, {
+    problem: "binary",
+    prediction: "prediction",
+    target: "target",
+    positive: 1,
+    value,
+  });
+  expectMetrics(evaluation, item, {
+    total: "business_value",
+    per_prediction: "business_value_per_prediction",
+  });
+}
+
+async function compareMulticlass(item: DriftCase, series: SeriesByName): Promise<void> {
+  const expected = objectOf(item.expected, "expected");
+  const classes = (item.params["classes"] as readonly JsonValue[]).map(String);
+  const scores = Object.fromEntries(classes.map((label) => [label, `p_${label}`]));
+  const options = { problem: "multiclass", scores, prediction: "prediction", target: "target" } as const;
+  const evaluation = await evaluated(item, series, options);
+  const own = valuesOf(evaluation);
+  const names: Readonly<Record<string, string>> = {
+    cohen_kappa: "kappa",
+    roc_auc_ovr_macro: "roc_auc_macro",
+    roc_auc_ovo_macro: "roc_auc_ovo_macro",
+  };
+  for (const [name, value] of Object.entries(expected)) {
+    if (name === "confusion") {
+      expectClose((evaluation.confusion as { matrix: unknown }).matrix, value, 0, name);
+    } else if (name === "per_class") {
+      for (const [label, metrics] of Object.entries(objectOf(value, name)))
+        for (const [metric, wanted] of Object.entries(objectOf(metrics, label)))
+          expectClose(
+            evaluation.classes?.[label]?.[metric]?.value,
+            wanted,
+            item.tolerance,
+            `${label}.${metric}`,
+          );
+    } else if (["macro", "micro", "weighted"].includes(name)) {
+      for (const [metric, wanted] of Object.entries(objectOf(value, name)))
+        expectClose(own[`${metric}_${name}`], wanted, item.tolerance, `${name}.${metric}`);
+    } else {
+      // The peer divides by the sums first, whose rounding breaks ties at random (spec/model-performance.md).
+      const tolerance = name.startsWith("roc_auc") ? 1e-5 : item.tolerance;
+      expectClose(own[names[name] ?? name], value, tolerance, name);
+    }
+  }
+}
+
+const regressionNames: Readonly<Record<string, string>> = {
+  median_absolute_error: "median_ae",
+  std_error_sample: "std_error",
+  mape_over_nonzero: "mape",
+  dummy_mae_of_median: "",
+  dummy_rmse_of_mean: "",
+};
+
+async function compareRegression(item: DriftCase, series: SeriesByName): Promise<void> {
+  const evaluation = await evaluated(item, series, {
+    problem: "regression",
+    prediction: "prediction",
+    target: "target",
+  });
+  const own: Record<string, unknown> = { ...valuesOf(evaluation), zero_targets: evaluation.zeroTargets };
+  const { right } = item;
+  for (const [name, expected] of Object.entries(objectOf(item.expected, "expected"))) {
+    const hasRight =
+      right !== undefined && (name in right || (name === "mape" && "mape_over_nonzero" in right));
+    if (hasRight) continue;
+    const wanted = typeof expected === "object" ? "NaN" : expected;
+    expectClose(own[regressionNames[name] ?? name], wanted, item.tolerance, name);
+  }
+  for (const [name, expected] of Object.entries(right ?? {}))
+    expectClose(own[regressionNames[name] ?? name], expected ?? "NaN", item.tolerance, name);
+}
+
+async function compareEvidentlyRegression(item: DriftCase, series: SeriesByName): Promise<void> {
+  const evaluation = await evaluated(item, series, {
+    problem: "regression",
+    prediction: "prediction",
+    target: "target",
+  });
+  const { metrics, dummy } = evaluation;
+  const expected = objectOf(item.expected, "expected");
+  const mean = (name: string) => objectOf(expected[name], name)["mean"] ?? null;
+  expectClose(metrics["mean_error"]?.value, mean("mean_error"), item.tolerance, "mean_error");
+  expectClose(
+    metrics["std_error"]?.value,
+    objectOf(expected["mean_error"], "mean_error")["std"] ?? null,
+    item.tolerance,
+    "std",
+  );
+  expectClose(metrics["mae"]?.value, mean("mae"), item.tolerance, "mae");
+  expectClose(metrics["rmse"]?.value, expected["rmse"] ?? null, item.tolerance, "rmse");
+  expectClose(metrics["r2"]?.value, expected["r2"] ?? null, item.tolerance, "r2");
+  expectClose(metrics["max_error"]?.value, expected["abs_max_error"] ?? null, item.tolerance, "max_error");
+  const own: Readonly<Record<string, unknown>> = {
+    dummy_mae_of_median: dummy["mae"]?.value,
+    dummy_rmse_of_mean: dummy["rmse"]?.value,
+    zero_targets: evaluation.zeroTargets,
+    mape_ratio_over_nonzero: metrics["mape"]?.value,
+  };
+  for (const [name, value] of Object.entries(item.right ?? {}))
+    expectClose(own[name], value ?? null, item.tolerance, name);
+}
+
+async function compareMapeZero(item: DriftCase, series: SeriesByName): Promise<void> {
+  const { metrics, zeroTargets } = await evaluated(item, series, {
+    problem: "regression",
+    prediction: "prediction",
+    target: "target",
+  });
+  const own = { mape_ratio_over_nonzero: metrics["mape"]?.value, zero_targets: zeroTargets };
+  expectClose(own, (item.right ?? null) as JsonValue, item.tolerance);
+}
+
+async function compareNdcg(item: DriftCase, series: SeriesByName): Promise<void> {
+  const rows = rowsOf(item.inputs, series).map((row) => ({ ...row, user: 1 }));
+  const options = { problem: "ranking", score: "score", target: "relevance", user: "user" } as const;
+  for (const [name, expected] of Object.entries(objectOf(item.expected, "expected"))) {
+    const [, rank, order] = /^ndcg_at_(\d+)(_ignore_ties)?$/.exec(name) ?? [];
+    const ties = order === undefined ? "average" : "row";
+    const k = Number(rank ?? rows.length);
+    const { metrics } = await evaluate(rows, { ...options, ties, k: [k] });
+    expectClose(
+      metrics[`${rank === undefined ? "dcg" : "ndcg"}_at_${k}`]?.value,
+      expected,
+      item.tolerance,
+      name,
+    );
+  }
+}
+
+async function compareRanking(item: DriftCase, series: SeriesByName): Promise<void> {
+  const rows = rowsOf(objectOf(item.inputs["rows"], "rows"), series);
+  const options = { problem: "ranking", score: "prediction", target: "target", user: "user_id" } as const;
+  const k = Array.from({ length: 8 }, (_, rank) => rank + 1);
+  const { metrics, users } = await evaluate(rows, { ...options, k });
+  for (const [name, expected] of Object.entries(item.right ?? {})) {
+    const [, rank] = /^at_(\d+)$/.exec(name) ?? [];
+    if (name === "users") expectClose(users?.ranked, expected ?? null, 0, name);
+    else
+      for (const [metric, value] of Object.entries(objectOf(expected, name)))
+        expectClose(metrics[`${metric}_at_${rank}`]?.value, value, item.tolerance, `${name}.${metric}`);
+  }
+}
