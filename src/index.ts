@@ -111,6 +111,19 @@ export type { VacuumOptions } from "./api/shared/vacuum-options.ts";
 export { Table } from "./api/table.ts";
 export type { TableReader } from "./api/table-reader.ts";
 export { type SinkCommit, type SinkOptions, TableSink } from "./api/table-sink.ts";
+export {
+  type CheckTrainingSetOptions,
+  checkTrainingSet,
+  type LeakageOptions,
+  type RecreateOptions,
+  readTrainingSetRecord,
+  recreateTrainingSet,
+  type TrainingFeatureOptions,
+  type TrainingSetCheck,
+  type TrainingSetOptions,
+  type TrainingSplitOptions,
+  trainingSet,
+} from "./api/training/training-set.ts";
 export { summarizeVerdict } from "./api/verdict.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
 export type { EngineLimits } from "./engine/core/turns.ts";
@@ -267,6 +280,16 @@ export { CommitOutcomeUnknownError, type RecoveredCommit } from "./table/commit/
 export { type ConflictCode, ConflictError } from "./table/commit/conflict-error.ts";
 export type { TidyReport } from "./table/commit/log-maintenance.ts";
 export type { ScanReport } from "./table/scan/scan.ts";
+export type { Leakage, LeakageChecks } from "./training/leakage.ts";
+export type {
+  TrainingDefinition,
+  TrainingFeature,
+  TrainingInput,
+  TrainingPart,
+  TrainingSetRecord,
+} from "./training/record.ts";
+export type { TrainingSplit } from "./training/split.ts";
+export type { TrainingSet, TrainingSetFile } from "./training/training-set.ts";
 export type { JsonObject, JsonValue } from "./util/json.ts";
 export { realWorld, type World } from "./util/world.ts";
 export type {

@@ -208,7 +208,8 @@ async function snapshotOf(
   return newest.timestamp.getTime() <= knownAt ? newest.log : (await opened.at({ timestamp: knownAt })).log;
 }
 
-function keyPairs(keys: FeatureTable["keys"]): KeyPair[] {
+/** Pairs of columns that are equal in entity and feature. @throws `INVALID_ARGUMENT` */
+export function keyPairs(keys: FeatureTable["keys"]): KeyPair[] {
   const isObject = typeof keys === "object" && keys !== null;
   const pairs = isObject
     ? Array.isArray(keys)
@@ -230,7 +231,7 @@ function keyPairs(keys: FeatureTable["keys"]): KeyPair[] {
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
 
 /** Microseconds of milliseconds, or of a text such as `7d`. @throws `INVALID_ARGUMENT` */
-function ttlMicroseconds(ttl: number | string): bigint {
+export function ttlMicroseconds(ttl: number | string): bigint {
   const match = typeof ttl === "string" ? /^(\d+)\s*(ms|[smhdw])$/.exec(ttl.trim()) : undefined;
   const unit = Object.entries(units).find(([name]) => name === match?.[2])?.[1] ?? Number.NaN;
   const milliseconds = typeof ttl === "number" ? ttl : Number(match?.[1]) * unit;

@@ -28,6 +28,7 @@ import { addRestore } from "./commands/restore.ts";
 import { addDelete, addUpdate } from "./commands/rows/change-rows.ts";
 import { addMerge } from "./commands/rows/merge.ts";
 import { addPointInTime } from "./commands/rows/point-in-time.ts";
+import { addTrainingSet } from "./commands/rows/training-set.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addShow } from "./commands/show.ts";
 import { addSql } from "./commands/sql.ts";
@@ -70,7 +71,10 @@ const groups: readonly (readonly [string, readonly ((program: Command) => void)[
   ],
   ["Look after a table:", [addAlter, addRestore, addOptimize, addVacuum, addPin]],
   ["Make tables of others:", [addClone, addConvert, addGenerate]],
-  ["Runs and predictions:", [addRun, addRuns, addLedger, addReproduce, addModel]],
+  [
+    "Training sets, runs and predictions:",
+    [addTrainingSet, addRun, addRuns, addLedger, addReproduce, addModel],
+  ],
   ["Test rows:", [addCheck, addSuite, addProfile, addSuggest]],
   ["Rows that are not in the table:", [addStage, addStaged, addQuarantine, addRejections]],
 ];

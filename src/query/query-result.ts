@@ -56,6 +56,15 @@ export class QueryResult implements AsyncDisposable {
   }
 
   /**
+   * @internal Hands a result that nobody consumed to a verb that computes more of it: the rows, and their session,
+   * which the verb closes.
+   */
+  static take(result: QueryResult): { readonly session: Session; readonly relation: Relation } {
+    result.#begin();
+    return { session: result.#session, relation: result.#relation };
+  }
+
+  /**
    * Rows as plain objects: int64 as `bigint`, decimals and temporal values as text, binary as bytes.
    *
    * @example

@@ -87,6 +87,7 @@ beforeAll(() => {
     "varve append ./flights march.csv --suite suite.json --batch-id flights-2001-01",
     "for month in april june all; do varve append ./flights $month.csv; done",
     "varve create ./scores --from scores.csv",
+    "varve create ./labels --from labels.csv",
     "varve schema ./flights --format json > schema.json",
     "cp -r ./flights ./orders",
   ];

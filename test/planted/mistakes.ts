@@ -16,6 +16,7 @@ import { runMistakes } from "./runs.ts";
 import { s3Mistakes } from "./s3.ts";
 import { sourceMistakes } from "./sources.ts";
 import { tablesMistakes } from "./tables.ts";
+import { trainingMistakes } from "./training.ts";
 import { untypedMistakes } from "./untyped.ts";
 import { valuesMistakes } from "./values.ts";
 import { verbsMistakes } from "./verbs.ts";
@@ -40,6 +41,7 @@ export const mistakes: readonly Mistake[] = [
   ...s3Mistakes,
   ...sourceMistakes,
   ...tablesMistakes,
+  ...trainingMistakes,
   ...untypedMistakes,
   ...valuesMistakes,
   ...verbsMistakes,

@@ -90,7 +90,7 @@ const isOfKind = {
 const kinds: ReadonlyMap<string, Kind> = new Map(
   Object.entries({
     "true or false":
-      "mergeSchema upgradeProtocol recordRejection dynamicPartitions overwriteSchema ifNotExists dryRun deep data orphans checkFiles registerConstraints extended changes follow skipChangeCommits ignoreDeletes retentionCheck ignoreMissingFiles record full purge replace statistics truncateHistory repair content",
+      "mergeSchema upgradeProtocol recordRejection dynamicPartitions overwriteSchema ifNotExists dryRun deep data orphans checkFiles registerConstraints extended changes follow skipChangeCommits ignoreDeletes retentionCheck ignoreMissingFiles record full purge replace statistics truncateHistory repair content allowLeakage",
     text: "userMetadata description messageContains batch exportFolder condition prefix",
     "a function": "onProgress openStore onCommit confirm",
     "an AbortSignal": "signal",

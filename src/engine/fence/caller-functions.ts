@@ -232,7 +232,7 @@ function calledName(part: Tree): string | undefined {
 }
 
 /** Inconsistent calls of functions that the catalogue calls consistent, depending on the arguments. */
-function looksAtMoment(name: string, call: Tree, timeOfDay: boolean): boolean {
+export function looksAtMoment(name: string, call: Tree, timeOfDay: boolean): boolean {
   // With one argument, the engine uses the current time as the other.
   if (name === "age") return childrenOf(call).length < 2;
   // The offset of a time of day in a zone depends on today's date.
@@ -244,7 +244,7 @@ function looksAtMoment(name: string, call: Tree, timeOfDay: boolean): boolean {
  * Whether a part names the type of times of day with an offset, or creates values of types that it does not
  * name explicitly.
  */
-function mayBeTimeWithZone(part: Tree): boolean {
+export function mayBeTimeWithZone(part: Tree): boolean {
   if (part["id"] === "TIME WITH TIME ZONE") return true;
   if (!typedByText.has(calledName(part)?.toLowerCase() ?? "")) return false;
   // The JSON is the first argument; in `a.from_json('…')` it is the qualifier.

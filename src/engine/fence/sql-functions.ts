@@ -132,3 +132,8 @@ export function isAllowedTableFunction(name: string): boolean {
 export function isCalledByName(name: string): boolean {
   return bareNames.has(name.toLowerCase());
 }
+
+/** Whether a bare name is the time of the query, such as `current_date`, unless a column has that name. */
+export function isTimeByName(name: string): boolean {
+  return isCalledByName(name) && /time|date/i.test(name);
+}

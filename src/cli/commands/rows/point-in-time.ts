@@ -57,7 +57,7 @@ Examples:
 `;
 
 /** Parses `./scores@v3,time=seen,key=id,ttl=7d`, or JSON. */
-function featureTable(text: string, before: readonly FeatureTable[] = []): readonly FeatureTable[] {
+export function featureTable(text: string, before: readonly FeatureTable[] = []): readonly FeatureTable[] {
   if (text.startsWith("{")) return [...before, jsonFeature(text)];
   const [table = "", ...settings] = text.split(",");
   const values = new Map<string, string[]>();
