@@ -11,6 +11,7 @@ import { cliWorkloads } from "./workloads/cli.ts";
 import { commitWorkloads } from "./workloads/commits.ts";
 import { eventLoopWorkloads } from "./workloads/event-loop.ts";
 import { fingerprintWorkloads } from "./workloads/fingerprint.ts";
+import { ledgerWorkloads } from "./workloads/ledger.ts";
 import { mergeWorkloads } from "./workloads/merge.ts";
 import { pointInTimeWorkloads } from "./workloads/point-in-time.ts";
 import { qualityWorkloads } from "./workloads/quality.ts";
@@ -33,6 +34,7 @@ const workloads: readonly Workload[] = [
   ...qualityWorkloads,
   ...eventLoopWorkloads,
   ...fingerprintWorkloads,
+  ...ledgerWorkloads,
 ];
 
 const { values: options } = parseArgs({

@@ -12,7 +12,7 @@ export type { TableRejections } from "./api/groups/table-rejections.ts";
 export type { TableStaging } from "./api/groups/table-staging.ts";
 export type { TableSuite } from "./api/groups/table-suite.ts";
 export { parseJson, stringifyJson, toJsonValue } from "./api/json.ts";
-export { createLedger, Ledger, openLedger } from "./api/ledger.ts";
+export { createLedger, Ledger, type LedgerDiff, type LedgerDiffOptions, openLedger } from "./api/ledger.ts";
 export { metricValue, metricValues } from "./api/metric-values.ts";
 export { type EvaluateOptions, evaluate, type LateOutcomes } from "./api/models/evaluate.ts";
 export { openTable } from "./api/open-table.ts";
@@ -25,6 +25,7 @@ export {
 } from "./api/point-in-time.ts";
 export { profile, suggest } from "./api/profile.ts";
 export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
+export type { RecordFromOptions, SourceInput } from "./api/records/asked-bulk.ts";
 export { type LineageOptions, lineage } from "./api/records/lineage.ts";
 export type {
   CommandDescription,
@@ -221,7 +222,10 @@ export type {
   MetricSeries,
   VersionTests,
 } from "./report/check-report.ts";
+export type { AttributedDifference, Factor } from "./reproduce/attribute-difference.ts";
+export type { RecordResult } from "./reproduce/commit-predictions.ts";
 export type { OutputDifference, Tolerance } from "./reproduce/compare-outputs.ts";
+export type { DiffPrograms, EvaluatedOutput, PredictionDiff } from "./reproduce/diff-predictions.ts";
 export type { ModelRun } from "./reproduce/model-run.ts";
 export type {
   Prediction,
@@ -230,7 +234,7 @@ export type {
   RecordedInput,
   RecordedPrediction,
 } from "./reproduce/prediction.ts";
-export type { RecordOptions, RecordResult } from "./reproduce/record-predictions.ts";
+export type { RecordOptions } from "./reproduce/record-predictions.ts";
 export type { ReproducedInput, ReproduceOptions, Reproduction } from "./reproduce/reproduce.ts";
 export type { ModelCommand, ModelFunction } from "./reproduce/run-model.ts";
 export type { Artifact, ArtifactState } from "./runs/artifact.ts";

@@ -1,15 +1,20 @@
 import { VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
+import type { Factor } from "../reproduce/attribute-difference.ts";
+import type { RecordResult } from "../reproduce/commit-predictions.ts";
 import type { Tolerance } from "../reproduce/compare-outputs.ts";
+import type { DiffPrograms, PredictionDiff } from "../reproduce/diff-predictions.ts";
 import type { AskedPrediction, Prediction, RecordedPrediction } from "../reproduce/prediction.ts";
-import type { RecordOptions, RecordResult } from "../reproduce/record-predictions.ts";
+import type { RecordOptions } from "../reproduce/record-predictions.ts";
 import type { ReproduceOptions, Reproduction } from "../reproduce/reproduce.ts";
 import type { ModelCommand } from "../reproduce/run-model.ts";
+import { type RecordFromOptions, toBulkPredictions } from "./records/asked-bulk.ts";
 import { toAskedPrediction } from "./shared/asked-prediction.ts";
 import { knownOptions, type OptionKeys, requireAtLeast } from "./shared/known-options.ts";
 import { openContext, openLog } from "./shared/lazy-log.ts";
 import { contextKeys } from "./shared/option-keys.ts";
 import type { ContextOptions } from "./shared/options.ts";
+import type { Source } from "./shared/table-options.ts";
 import { requireText, splitTableUri } from "./shared/table-uri.ts";
 
 const recordKeys = { signal: true } satisfies OptionKeys<RecordOptions>;
@@ -17,6 +22,15 @@ const reproduceKeys = { model: true, tolerance: true, runs: true, signal: true }
   keyof ReproduceOptions,
   true
 >;
+const diffKeys = {
+  today: true,
+  recorded: true,
+  todaysModel: true,
+  todaysCode: true,
+  tolerance: true,
+  limit: true,
+  signal: true,
+} satisfies Record<keyof LedgerDiffOptions, true>;
 const toleranceKeys = { absolute: true, relative: true } satisfies OptionKeys<Tolerance>;
 const commandKeys = { command: true, timeoutMilliseconds: true, folder: true } satisfies Record<
   keyof ModelCommand,
@@ -84,6 +98,37 @@ export class Ledger {
   }
 
   /**
+   * Records the predictions of a source's rows in one commit, each id once: Parquet, CSV, JSON lines, Arrow, SQL or a
+   * version of a table. Its columns are `prediction_id`, `output` and, if there are any, `features`, `at` and those that
+   * a key names; `output` and `features` may have any type and become JSON. The rows stay in the engine, so that
+   * millions need little memory.
+   *
+   * @throws `PREDICTION_INVALID` naming a prediction without id, output or rows of its key, or with a key or time that is
+   * none; `PREDICTION_EXISTS`; `COLUMN_NOT_FOUND`, `SOURCE_UNREADABLE`; `INVALID_ARGUMENT` for a column that nothing
+   * uses; `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+   *
+   * @example
+   * ```ts
+   * import { createLedger } from "varve";
+   *
+   * const ledger = await createLedger("./many");
+   * const { recorded } = await ledger.recordFrom(
+   *   { sql: "SELECT 'order-' || id AS prediction_id, id, id / 2 AS output FROM orders", tables: { orders } },
+   *   { inputs: { table: orders.uri, version: 0, key: ["id"] }, model: { name: "lateness", version: "3" } },
+   * );
+   * console.log(recorded);
+   * ```
+   */
+  async recordFrom(source: Source, options: RecordFromOptions = {}): Promise<RecordResult> {
+    const bulk = toBulkPredictions(options);
+    const [{ recordBulk }, { toWriteSource }] = await Promise.all([
+      import("../reproduce/bulk-predictions.ts"),
+      import("./shared/source.ts"),
+    ]);
+    return recordBulk(this.#context, toWriteSource(source), bulk);
+  }
+
+  /**
    * Reads a recorded prediction, without reading its inputs.
    *
    * @throws `PREDICTION_NOT_FOUND`
@@ -130,14 +175,83 @@ export class Ledger {
     const known = knownOptions("ledger.reproduce", options, reproduceKeys as OptionKeys<ReproduceOptions>);
     const { model, tolerance, runs } = known;
     if (runs !== undefined) requireText(runs, "The option runs of ledger.reproduce", "runs");
-    if (tolerance !== undefined) {
-      const { absolute, relative } = knownOptions("ledger.reproduce, tolerance", tolerance, toleranceKeys);
-      requireAtLeast("ledger.reproduce", { absolute, relative }, 0);
-    }
-    if (model !== undefined && typeof model !== "function") await requireCommand(model);
+    requireTolerance("ledger.reproduce", tolerance);
+    if (model !== undefined && typeof model !== "function")
+      await requireCommand("ledger.reproduce", "model", model);
     const { reproduce } = await import("../reproduce/reproduce.ts");
     return reproduce(this.#context, predictionId, known);
   }
+
+  /**
+   * Says what today's data, model or code would have said instead of recorded predictions, and which of them made the
+   * difference. Today's data are the rows that the same keys and conditions select in the newest versions.
+   *
+   * The programs are functions or commands as for {@link Ledger.reproduce}, and run once for all predictions. With
+   * `today` alone, what it says of today's rows is compared with what was recorded; `recorded` (the recorded model in
+   * the recorded code) tells the part of the data from that of the program, and `todaysModel` and `todaysCode` (with the
+   * other one as recorded) tell model and code apart. What cannot be evaluated is named.
+   *
+   * @param selection ids, or a condition over the ledger's columns
+   * @throws `PREDICTION_NOT_FOUND`; `INVALID_ARGUMENT` for a condition that selects more than `limit`; `MODEL_FAILED`,
+   * `CANCELLED`
+   *
+   * @example
+   * ```ts
+   * import { createLedger } from "varve";
+   *
+   * const ledger = await createLedger("./compared");
+   * const inputs = { table: orders.uri, version: 0, key: { id: 1 } };
+   * await ledger.record({ predictionId: "a", inputs, output: 2 });
+   * const { predictions } = await ledger.diff(["a"], {
+   *   recorded: ({ id }) => Number(id) * 2,
+   *   today: ({ id }) => Number(id) * 3,
+   * });
+   * console.log(predictions[0]?.differences); // due: { data: 0, program: 1 }
+   * ```
+   */
+  async diff(
+    selection: string | readonly string[] | { readonly where: string },
+    options: LedgerDiffOptions = {},
+  ): Promise<LedgerDiff> {
+    const verb = "ledger.diff";
+    const known = knownOptions(verb, options, diffKeys as OptionKeys<LedgerDiffOptions>);
+    const { tolerance, limit = 100, signal, ...programs } = known;
+    requireTolerance(verb, tolerance);
+    requireAtLeast(verb, { limit }, 1);
+    for (const [name, program] of Object.entries(programs))
+      if (program !== undefined && typeof program !== "function") await requireCommand(verb, name, program);
+    const { diffPredictions, predictionIds } = await import("../reproduce/diff-predictions.ts");
+    let ids: readonly string[];
+    if (typeof selection === "object" && !Array.isArray(selection)) {
+      const { where } = knownOptions(`${verb}, selection`, selection as { where: string }, { where: true });
+      requireText(where, "The condition of ledger.diff", "where");
+      ids = await predictionIds(this.#context, where, { limit, signal });
+    } else ids = [selection].flat() as readonly string[];
+    for (const id of ids) requireText(id, "The id of a prediction", "predictionId");
+    const predictions = await diffPredictions(this.#context, ids, { programs, tolerance, signal });
+    return { predictions, summary: summaryOf(predictions) };
+  }
+}
+
+/** Programs and limits of a comparison of predictions. */
+export interface LedgerDiffOptions extends DiffPrograms {
+  /** How far numbers may be apart; default: not at all. */
+  readonly tolerance?: Tolerance | undefined;
+  /** Most predictions that a condition may select; default 100. */
+  readonly limit?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Predictions beside what today would have said. */
+export interface LedgerDiff {
+  readonly predictions: readonly PredictionDiff[];
+  readonly summary: {
+    readonly same: number;
+    readonly different: number;
+    readonly notEvaluated: number;
+    /** Number of predictions that are different mostly because of each. */
+    readonly dueTo: Readonly<Partial<Record<Factor, number>>>;
+  };
 }
 
 /**
@@ -192,6 +306,26 @@ async function ledgerContext(verb: string, uri: string, options: ContextOptions)
   );
 }
 
+function summaryOf(predictions: readonly PredictionDiff[]): LedgerDiff["summary"] {
+  const count = (outcome: PredictionDiff["outcome"]) =>
+    predictions.filter((prediction) => prediction.outcome === outcome).length;
+  const dueTo: Partial<Record<Factor, number>> = {};
+  for (const { differences } of predictions) {
+    const parts = new Map<Factor, number>();
+    for (const { due = {} } of differences)
+      for (const [factor, part] of Object.entries(due) as [Factor, number][])
+        parts.set(factor, (parts.get(factor) ?? 0) + Math.abs(part));
+    const [first] = [...parts].sort(([, a], [, b]) => b - a);
+    if (first !== undefined) dueTo[first[0]] = (dueTo[first[0]] ?? 0) + 1;
+  }
+  return {
+    same: count("same"),
+    different: count("different"),
+    notEvaluated: count("notEvaluated"),
+    dueTo,
+  };
+}
+
 async function* askedPredictions(
   predictions: Prediction | Iterable<Prediction> | AsyncIterable<Prediction>,
 ): AsyncGenerator<AskedPrediction> {
@@ -200,7 +334,13 @@ async function* askedPredictions(
   } else yield toAskedPrediction(predictions);
 }
 
-async function requireCommand(model: ModelCommand): Promise<void> {
+function requireTolerance(verb: string, tolerance: Tolerance | undefined): void {
+  if (tolerance === undefined) return;
+  const { absolute, relative } = knownOptions(`${verb}, tolerance`, tolerance, toleranceKeys);
+  requireAtLeast(verb, { absolute, relative }, 0);
+}
+
+async function requireCommand(verb: string, option: string, model: ModelCommand): Promise<void> {
   const [{ isModelCommand }, { longestTimer }] = await Promise.all([
     import("../reproduce/run-model.ts"),
     import("../util/world.ts"),
@@ -208,20 +348,20 @@ async function requireCommand(model: ModelCommand): Promise<void> {
   if (!isModelCommand(model))
     throw new VarveError(
       "INVALID_ARGUMENT",
-      'The option model of ledger.reproduce must be a function of one row, or { command: "python predict.py" }.',
-      { option: "model" },
+      `The option ${option} of ${verb} must be a function of one row, or { command: "python predict.py" }.`,
+      { option },
     );
   const { timeoutMilliseconds, folder } = knownOptions(
-    "ledger.reproduce, model",
+    `${verb}, ${option}`,
     model,
     commandKeys as OptionKeys<ModelCommand>,
   );
   if (folder !== undefined) requireText(folder, "The folder of a model", "folder");
-  requireAtLeast("ledger.reproduce", { timeoutMilliseconds }, 1);
+  requireAtLeast(verb, { timeoutMilliseconds }, 1);
   if (timeoutMilliseconds !== undefined && timeoutMilliseconds > longestTimer)
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `The option timeoutMilliseconds of ledger.reproduce must be at most ${longestTimer} (about 24 days), not ${timeoutMilliseconds}. Leave it out for none.`,
+      `The option timeoutMilliseconds of ${verb} must be at most ${longestTimer} (about 24 days), not ${timeoutMilliseconds}. Leave it out for none.`,
       { option: "timeoutMilliseconds" },
     );
 }

@@ -3,6 +3,7 @@ import type { EngineRow, Relation, Session } from "../engine/core/contract.ts";
 import { holdsVariant } from "../schema/fields.ts";
 import type { StructType } from "../schema/types.ts";
 import { type SqlExpression, sql } from "../sql/sql.ts";
+import { quoteText } from "../sql/sql-text.ts";
 import { columnsText } from "./file-identity.ts";
 import { rowHashSql } from "./row-hash.ts";
 
@@ -58,6 +59,15 @@ export function sumOf({ rows, low, high }: EngineRow): RowSum {
 export function contentFingerprintOf(schema: StructType, { rows, sum }: RowSum): string {
   const text = `${columnsText(schema)}\n${rows}\n${sumText(sum)}`;
   return `${contentScheme}:${hash("sha256", text, "hex")}`;
+}
+
+/** SQL of {@link contentFingerprintOf} of a group, by its {@link sumColumns}. */
+export function contentFingerprintSql(schema: StructType): SqlExpression {
+  const part = (value: SqlExpression) =>
+    sql`lpad(lower(hex(CAST((${value}) % 18446744073709551616::UHUGEINT AS UBIGINT))), 16, '0')`;
+  const [low, high] = [sql`low::UHUGEINT`, sql`high::UHUGEINT`];
+  const text = sql`${quoteText(`${columnsText(schema)}\n`)} || "rows" || chr(10) || ${part(sql`${high} + (${low} >> 64)`)} || ${part(low)}`;
+  return sql`${quoteText(`${contentScheme}:`)} || sha256(${text})`;
 }
 
 /** A sum as 32 hexadecimal digits. */

@@ -1,7 +1,7 @@
 import type { EngineRow, OpenSession } from "../engine/core/contract.ts";
 import type { TableContext } from "../log/contract.ts";
+import { requireLedger } from "../reproduce/commit-predictions.ts";
 import { ledgerOf, requireLedgerTable } from "../reproduce/ledger-table.ts";
-import { requireLedger } from "../reproduce/record-predictions.ts";
 import { sideTableRows } from "../sidetables/read-rows.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";

@@ -5,9 +5,9 @@ import { sideTableRows } from "../sidetables/read-rows.ts";
 import { sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../util/json.ts";
+import { requireLedger } from "./commit-predictions.ts";
 import { ledgerOf } from "./ledger-table.ts";
 import type { RecordedInput, RecordedPrediction } from "./prediction.ts";
-import { requireLedger } from "./record-predictions.ts";
 
 /**
  * Reads a prediction from a ledger; files and row groups that cannot hold it are skipped.
@@ -77,7 +77,8 @@ export async function findPrediction(
 /** Whether a member of the JSON is an input as varve writes it: rows by value, by key or by a condition. */
 function isRecordedInput(value: JsonValue): value is JsonValue & RecordedInput {
   if (!isJsonObject(value)) return false;
-  const { table, tableId, version, key, where, values, rows, fingerprint } = value;
+  const { table, tableId, version, pinName, key, where, values, rows, fingerprint } = value;
+  if (pinName !== undefined && typeof pinName !== "string") return false;
   if (typeof rows !== "number" || typeof fingerprint !== "string") return false;
   if (values !== undefined) return Array.isArray(values) && values.every(isJsonObject);
   const isPlace = typeof table === "string" && typeof tableId === "string" && Number.isSafeInteger(version);

@@ -1,17 +1,23 @@
 import { hash } from "node:crypto";
 import { VarveError } from "../errors.ts";
 import type { Artifact } from "../runs/artifact.ts";
-import { isJsonObject, type JsonObject, type JsonValue, stringifyJson, toJsonValue } from "../util/json.ts";
+import type { JsonObject, JsonValue } from "../util/json.ts";
+
+/** Most characters of an id. */
+export const longestId = 1_024;
 
 /**
  * What a prediction was made from: rows of a version of a table, by their key or by a condition, or rows given by
- * value. A table is a folder or URI, which may end in `@v12` instead of `version`.
+ * value. A table is a folder or URI, which may end in `@v12`, the name of a pin or a time, instead of `version` and
+ * `knownAt`.
  */
 export type PredictionInput =
   | {
       readonly name?: string | undefined;
       readonly table: string;
       readonly version?: number | undefined;
+      /** Instead of `version`: a time until now, at which the table had the version that was read. */
+      readonly knownAt?: Date | number | string | undefined;
       /** Values of columns that select the rows: `{ id: 5 }`. */
       readonly key: Readonly<Record<string, unknown>>;
     }
@@ -19,6 +25,7 @@ export type PredictionInput =
       readonly name?: string | undefined;
       readonly table: string;
       readonly version?: number | undefined;
+      readonly knownAt?: Date | number | string | undefined;
       /** SQL condition over the columns of one row. */
       readonly where: string;
     }
@@ -57,6 +64,8 @@ export interface RecordedInput {
   readonly table?: string | undefined;
   readonly tableId?: string | undefined;
   readonly version?: number | undefined;
+  /** The pin by whose name the caller gave the version. */
+  readonly pinName?: string | undefined;
   readonly key?: JsonObject | undefined;
   readonly where?: string | undefined;
   /** The rows themselves, if they were given by value. */
@@ -66,8 +75,19 @@ export interface RecordedInput {
   readonly fingerprint: string;
 }
 
-/** An input whose rows are not known yet. */
-export type AskedInput = Omit<RecordedInput, "rows" | "fingerprint" | "tableId">;
+/** A version of a table as a caller names it: by its number, a pin or a time. */
+export interface InputPlace {
+  readonly name?: string | undefined;
+  readonly table: string;
+  readonly version?: number | undefined;
+  readonly pinName?: string | undefined;
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly knownAt?: number | undefined;
+}
+
+/** An input whose rows are not known yet; without `knownAt` once its version is found. */
+export type AskedInput = Omit<RecordedInput, "rows" | "fingerprint" | "tableId"> &
+  Pick<InputPlace, "knownAt">;
 
 /** A prediction that was checked, before its inputs are read. */
 export interface AskedPrediction {
@@ -95,17 +115,19 @@ export interface RecordedPrediction {
 
 /** SHA-256 of what a caller says of a prediction, as canonical JSON. Columns of versions never change. */
 export function digestOf(prediction: AskedPrediction): string {
-  return hash("sha256", stringifyJson(sorted(toJsonValue(prediction))), "hex");
+  return hash("sha256", canonicalJson(prediction), "hex");
 }
 
 /** Fingerprint of rows that are given by value: of their canonical JSON, in their order. */
 export function valuesFingerprint(rows: readonly JsonObject[]): string {
-  return `varve-values-1:${hash("sha256", stringifyJson(sorted(rows)), "hex")}`;
+  return `varve-values-1:${hash("sha256", canonicalJson(rows), "hex")}`;
 }
 
 /** A short name of an input for messages. */
-export function inputText({ name, table, version }: AskedInput): string {
-  const place = table === undefined ? "rows by value" : `${table}@v${version}`;
+export function inputText({ name, table, version, pinName, knownAt }: Omit<AskedInput, "key">): string {
+  const time = knownAt === undefined ? undefined : new Date(knownAt).toISOString();
+  const point = version === undefined ? (pinName ?? time) : `v${version}`;
+  const place = table === undefined ? "rows by value" : `${table}@${point}`;
   return name === undefined ? place : `${name} (${place})`;
 }
 
@@ -124,10 +146,15 @@ export function invalidPrediction(predictionId: string, problem: string, cause?:
   );
 }
 
-/** The value with the members of every object in the order of their names. */
-function sorted(value: JsonValue): JsonValue {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isJsonObject(value)) return value;
-  const names = Object.keys(value).sort();
-  return Object.fromEntries(names.map((name) => [name, sorted(value[name] ?? null)]));
+/** JSON with the members of every object in the order of their names, and without those that are undefined. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(",")}]`;
+  if (typeof value === "bigint") return String(value);
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = value as Readonly<Record<string, unknown>>;
+  const names = Object.keys(members).filter((name) => members[name] !== undefined);
+  return `{${names
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${canonicalJson(members[name])}`)
+    .join(",")}}`;
 }

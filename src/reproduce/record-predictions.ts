@@ -1,34 +1,18 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { engineColumns } from "../dialects/engine-types.ts";
 import type { OpenSession } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import type { Literal, Predicate } from "../protocol/predicate.ts";
+import type { TableContext } from "../log/contract.ts";
 import { withFileHash } from "../runs/artifact.ts";
-import { retrying, settled, writeSelected } from "../sidetables/append-rows.ts";
-import { sideTableRows } from "../sidetables/read-rows.ts";
-import { naming, openSideTable, type SideTable } from "../sidetables/side-table.ts";
-import { joinSql, type SqlSelect, sql } from "../sql/sql.ts";
+import type { SqlSelect } from "../sql/sql.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { stringifyJson, toJsonValue } from "../util/json.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../util/temporary-folder.ts";
-import { existingTarget } from "../write/plan/batch-target.ts";
-import { addedRows } from "../write/plan/plan-rows.ts";
-import { runPlan } from "../write/write-pipeline.ts";
+import { commitPredictions, type RecordResult } from "./commit-predictions.ts";
 import { InputVersions } from "./input-versions.ts";
 import { ledgerColumns, ledgerOf } from "./ledger-table.ts";
 import { type AskedInput, type AskedPrediction, digestOf, invalidPrediction } from "./prediction.ts";
-import { recordedInputs } from "./recorded-inputs.ts";
-
-/** Result of recording predictions. */
-export interface RecordResult {
-  /** `alreadyRecorded`: the ledger had all of them, and nothing was written. */
-  readonly outcome: "recorded" | "alreadyRecorded";
-  /** Version of the ledger with the predictions. */
-  readonly version: number;
-  /** Number of predictions that were written, and of those that the ledger had already. */
-  readonly recorded: number;
-  readonly alreadyRecorded: number;
-}
+import { recordedInputs, unreadableInput } from "./recorded-inputs.ts";
 
 export interface RecordOptions {
   /** Cancels the call; a cancelled one leaves nothing behind. */
@@ -38,15 +22,15 @@ export interface RecordOptions {
 /** Predictions whose inputs are read together. */
 const batchSize = 20_000;
 
-/** Most ids by which files of the ledger are skipped. */
-const prunedIds = 1_000;
+/**
+ * Limits of the engine unless the caller sets a memory limit: rows of JSON are sorted on disk, for which each thread
+ * holds a part of them.
+ */
+const engineLimits = { memoryLimit: 256 * 1024 * 1024, threads: 1 };
 
 /**
- * Adds predictions to a ledger in one commit, each id once: all, or none.
- *
- * A prediction that the ledger has already, with the same content, is no second row. Writers may race: the ids are
- * read at the version that the commit follows, and a commit with any of them that came between makes the call start
- * again.
+ * Adds predictions to a ledger in one commit, each id once: all, or none. A prediction that the ledger has already,
+ * with the same content, is no second row.
  *
  * @throws `PREDICTION_EXISTS` for an id with other content, `PREDICTION_INVALID`, as `openSideTable` and `runPlan`
  */
@@ -55,86 +39,116 @@ export async function recordPredictions(
   predictions: Iterable<AskedPrediction> | AsyncIterable<AskedPrediction>,
   options: RecordOptions = {},
 ): Promise<RecordResult> {
-  const { signal } = options;
-  const side = ledgerOf(context);
+  return withLedgerSpace(context, options, async (space) => {
+    const parts = await writeParts(context, predictions, space);
+    await using session = await space.open();
+    const rows =
+      parts.files.length === 0
+        ? await stageRows(session, parts.last, options)
+        : (await session.stage({ kind: "parquet", files: parts.files }, options)).sql;
+    return await commitPredictions(ledgerOf(context), { session, rows, staging: space.staging }, options);
+  });
+}
+
+/** A folder for the time of a call, and sessions whose memory is bounded. */
+export interface LedgerSpace extends RecordOptions {
+  readonly staging: string;
+  readonly open: () => Promise<OpenSession>;
+}
+
+/** Runs work with a folder that is removed afterwards. */
+export async function withLedgerSpace<T>(
+  context: TableContext,
+  { signal }: RecordOptions,
+  work: (space: LedgerSpace) => Promise<T>,
+): Promise<T> {
   const staging = makeTemporaryFolder();
+  const limits = context.memoryLimit === undefined ? engineLimits : {};
+  const open = async () => (await context.engine()).open({ signal, ...limits });
   try {
-    await using session = await (await context.engine()).open({ signal });
-    const staged = await stagePredictions(session, context, predictions, options);
-    return await retrying(() => commitNew(side, { session, staging, ...staged }, options));
+    return await work({ staging, open, signal });
   } finally {
     await removeTemporaryFolder(staging);
   }
 }
 
-/** The rows of predictions in a session, and their ids. */
-interface StagedPredictions {
-  readonly rows: SqlSelect;
-  readonly ids: ReadonlyMap<string, string>;
-}
+type LedgerRow = Readonly<Record<string, unknown>>;
 
-async function stagePredictions(
-  session: OpenSession,
+/** Reads the predictions batch by batch into Parquet files; one batch alone stays in memory. */
+async function writeParts(
   context: TableContext,
   predictions: Iterable<AskedPrediction> | AsyncIterable<AskedPrediction>,
-  { signal }: RecordOptions,
-): Promise<StagedPredictions> {
+  space: LedgerSpace,
+): Promise<{ readonly files: readonly string[]; readonly last: readonly LedgerRow[] }> {
+  const { signal } = space;
   const versions = new InputVersions(context);
-  const [ids, files] = [new Map<string, string>(), new Map<string, string>()];
-  const parts: SqlSelect[] = [];
-  const columns = engineColumns(ledgerColumns);
-  const flush = async (batch: readonly AskedPrediction[]) => {
-    throwIfCancelled(signal, "recording predictions");
-    const inputs = await recordedInputs(batch, versions, { signal });
-    const recordedAt = new Date(context.world.now());
-    const rows = batch.map((prediction, index) => ({
-      prediction_id: prediction.predictionId,
-      digest: ids.get(prediction.predictionId),
-      inputs: stringifyJson(toJsonValue(inputs[index])),
-      features: prediction.features === undefined ? null : stringifyJson(prediction.features),
-      output: stringifyJson(prediction.output),
-      model: prediction.model === undefined ? null : stringifyJson(toJsonValue(prediction.model)),
-      model_name: prediction.model?.name,
-      model_version: prediction.model?.version,
-      code: prediction.code === undefined ? null : stringifyJson(toJsonValue(prediction.code)),
-      at: prediction.at === undefined ? recordedAt : new Date(prediction.at),
-      recorded_at: recordedAt,
-    }));
-    parts.push((await session.stage({ kind: "rows", rows }, { columns, signal })).sql);
+  const digests = new Map<string, string>();
+  const files: string[] = [];
+  const writePart = async (batch: readonly AskedPrediction[]) => {
+    const rows = await ledgerRows(context, batch, { versions, signal });
+    await using session = await space.open();
+    const folder = join(space.staging, context.world.uuid());
+    await mkdir(folder);
+    const written = await session.writeParquet(await stageRows(session, rows, { signal }), {
+      folder,
+      rows: rows.length,
+      signal,
+    });
+    for (const { file } of written) files.push(file);
   };
   let batch: AskedPrediction[] = [];
   for await (const asked of predictions) {
-    const prediction = await located(asked, versions, files);
-    const { predictionId } = prediction;
-    const digest = digestOf(prediction);
-    const before = ids.get(predictionId);
-    if (before !== undefined && before !== digest) throw existsError(predictionId, "this call");
-    if (before !== undefined) continue;
-    ids.set(predictionId, digest);
-    if (batch.push(prediction) < batchSize) continue;
-    await flush(batch);
+    if (batch.push(await located(asked, versions, digests)) < batchSize) continue;
+    await writePart(batch);
     batch = [];
   }
-  if (batch.length > 0 || parts.length === 0) await flush(batch);
-  return {
-    ids,
-    rows: joinSql(
-      parts.map((part) => sql`(${part})`),
-      sql` UNION ALL `,
-    ),
-  };
+  if (files.length === 0) return { files, last: await ledgerRows(context, batch, { versions, signal }) };
+  if (batch.length > 0) await writePart(batch);
+  return { files, last: [] };
+}
+
+async function stageRows(
+  session: OpenSession,
+  rows: readonly LedgerRow[],
+  { signal }: RecordOptions,
+): Promise<SqlSelect> {
+  const columns = engineColumns(ledgerColumns);
+  return (await session.stage({ kind: "rows", rows }, { columns, signal })).sql;
+}
+
+/** The rows of a ledger for some predictions, whose inputs are read. */
+async function ledgerRows(
+  context: TableContext,
+  batch: readonly AskedPrediction[],
+  { versions, signal }: RecordOptions & { readonly versions: InputVersions },
+): Promise<LedgerRow[]> {
+  throwIfCancelled(signal, "recording predictions");
+  const inputs = await recordedInputs(batch, versions, { signal });
+  const recordedAt = new Date(context.world.now());
+  return batch.map((prediction, index) => ({
+    prediction_id: prediction.predictionId,
+    digest: digestOf(prediction),
+    inputs: stringifyJson(toJsonValue(inputs[index])),
+    features: prediction.features === undefined ? null : stringifyJson(prediction.features),
+    output: stringifyJson(prediction.output),
+    model: prediction.model === undefined ? null : stringifyJson(toJsonValue(prediction.model)),
+    model_name: prediction.model?.name,
+    model_version: prediction.model?.version,
+    code: prediction.code === undefined ? null : stringifyJson(toJsonValue(prediction.code)),
+    at: prediction.at === undefined ? recordedAt : new Date(prediction.at),
+    recorded_at: recordedAt,
+  }));
 }
 
 /** The prediction with the URIs of its tables and the digests of its files. @throws `PREDICTION_INVALID` */
 async function located(
   prediction: AskedPrediction,
   versions: InputVersions,
-  files: Map<string, string>,
+  digests: Map<string, string>,
 ): Promise<AskedPrediction> {
   const { predictionId } = prediction;
   const inputs: AskedInput[] = [];
-  for (const input of prediction.inputs)
-    inputs.push(input.table === undefined ? input : { ...input, table: await versions.uriOf(input.table) });
+  for (const input of prediction.inputs) inputs.push(await locatedInput(predictionId, input, versions));
   const [model, code] = [prediction.model, prediction.code];
   try {
     return {
@@ -143,8 +157,8 @@ async function located(
       model:
         model === undefined
           ? undefined
-          : await withFileHash({ ...model, runs: model.runs && (await versions.uriOf(model.runs)) }, files),
-      code: code === undefined ? undefined : await withFileHash(code, files),
+          : await withFileHash({ ...model, runs: model.runs && (await versions.uriOf(model.runs)) }, digests),
+      code: code === undefined ? undefined : await withFileHash(code, digests),
     };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -152,78 +166,17 @@ async function located(
   }
 }
 
-interface Batch extends StagedPredictions {
-  readonly session: OpenSession;
-  readonly staging: string;
-}
-
-async function commitNew(side: SideTable, batch: Batch, { signal }: RecordOptions): Promise<RecordResult> {
-  const snapshot = await requireLedger(side, signal);
-  const { session, staging, ids, rows } = batch;
-  const predicate = idsPredicate(ids);
-  const ledger = await ledgerIds(side, snapshot, { session, predicate, signal });
-  const existing = await session.rows(
-    sql`SELECT l.prediction_id, l.digest FROM (${ledger}) AS l SEMI JOIN (${rows}) AS n ON l.prediction_id = n.prediction_id`,
-  );
-  for (const { prediction_id: id, digest } of existing)
-    if (ids.get(String(id)) !== digest)
-      throw existsError(String(id), `the ledger at ${side.context.store.uri}`);
-  const recorded = ids.size - existing.length;
-  const counts = { recorded, alreadyRecorded: existing.length };
-  if (recorded === 0) return { outcome: "alreadyRecorded", version: snapshot.version, ...counts };
-  return naming(side, async () => {
-    const target = await existingTarget(snapshot);
-    // In the order of ids, so that one is found by the statistics of files and row groups.
-    const select = () =>
-      sql`SELECT n.* FROM (${rows}) AS n ANTI JOIN (${ledger}) AS l ON l.prediction_id = n.prediction_id ORDER BY n.prediction_id`;
-    const selected = { session, staging, schema: ledgerColumns, sql: select, check: async () => undefined };
-    const parquet = await writeSelected(selected, target);
-    const plan = addedRows(target, { source: { parquet } });
-    const reads = { predicates: [predicate] };
-    const { version } = await settled(await runPlan({ ...plan, reads }, { signal }));
-    return { outcome: "recorded", version, ...counts };
-  });
-}
-
-/** The newest version of a ledger. @throws `NOT_A_TABLE` if there is none */
-export async function requireLedger(side: SideTable, signal?: AbortSignal): Promise<LogSnapshot> {
-  const snapshot = await openSideTable(side, { signal });
-  if (snapshot !== undefined) return snapshot;
-  const { uri } = side.context.store;
-  throw new VarveError(
-    "NOT_A_TABLE",
-    `There is no prediction ledger at ${uri}. Create one with createLedger, or with varve ledger create.`,
-    { uri },
-  );
-}
-
-/** The ids of a ledger's predictions and their digests. */
-async function ledgerIds(
-  side: SideTable,
-  snapshot: LogSnapshot,
-  options: {
-    readonly session: OpenSession;
-    readonly predicate: Predicate;
-    readonly signal?: AbortSignal | undefined;
-  },
-): Promise<SqlSelect> {
-  const { session, predicate, signal } = options;
-  const rows = await sideTableRows(side, session, snapshot, { predicate, signal });
-  return sql`SELECT prediction_id, digest FROM (${rows.sql})`;
-}
-
-/** The condition that a row has one of the ids, or lies between the least and the greatest. */
-function idsPredicate(ids: ReadonlyMap<string, string>): Predicate {
-  const literal = (value: string): Literal => ({ type: "string", value });
-  const column = ["prediction_id"];
-  if (ids.size <= prunedIds) return { op: "in", column, values: [...ids.keys()].map(literal) };
-  return { op: "isNotNull", column };
-}
-
-function existsError(predictionId: string, place: string): VarveError {
-  return new VarveError(
-    "PREDICTION_EXISTS",
-    `Prediction ${JSON.stringify(predictionId)} is in ${place} already, with other content. Nothing was written. Record it under another id; a recorded prediction does not change.`,
-    { predictionId },
-  );
+async function locatedInput(
+  predictionId: string,
+  input: AskedInput,
+  versions: InputVersions,
+): Promise<AskedInput> {
+  const { table } = input;
+  if (table === undefined) return input;
+  if (input.version !== undefined) return { ...input, table: await versions.uriOf(table) };
+  try {
+    return await versions.place({ ...input, table });
+  } catch (error) {
+    throw unreadableInput(predictionId, input, error);
+  }
 }

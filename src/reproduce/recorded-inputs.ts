@@ -52,9 +52,9 @@ export async function recordedInputs(
 }
 
 /** Inputs with the same text are read together. */
-function groupKey({ table, version, key, where, values }: AskedInput): string {
+function groupKey({ table, version, pinName, key, where, values }: AskedInput): string {
   if (values !== undefined) return "values";
-  return JSON.stringify([table, version, key === undefined ? where : Object.keys(key)]);
+  return JSON.stringify([table, version, pinName, key === undefined ? where : Object.keys(key)]);
 }
 
 async function readGroup(
@@ -69,17 +69,15 @@ async function readGroup(
     for (const { input: own, set } of places) set(sumOfValues(own.values ?? []));
     return;
   }
-  const { table = "", version = 0, where } = input;
+  const { table = "", version = 0, pinName, where } = input;
   const wrap = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
-      if (!isVarveError(error) || error.code === "CANCELLED" || error.code.startsWith("STORE_")) throw error;
-      throw invalidPrediction(predictionId, `${inputText(input)} cannot be read: ${error.message}`, error);
+      throw unreadableInput(predictionId, input, error);
     }
   };
-  const snapshot = await wrap(() => versions.open(table, version));
-  const { id } = snapshot.metadata;
+  const { snapshot, tableId: id } = await wrap(() => versions.openPlace({ table, version, pinName }));
   if (where !== undefined) {
     const sum = await wrap(() =>
       withSelectedRows(snapshot, { where }, (rows) => sumOfRows(snapshot, rows), { signal }),
@@ -89,6 +87,12 @@ async function readGroup(
   }
   const sums = await wrap(() => keySums(snapshot, places, signal));
   for (const { input: own, set } of places) set(sums.get(JSON.stringify(textKey(own))) ?? noSum, id);
+}
+
+/** The error for an input that cannot be read, unless it is one of the store or of the caller's. */
+export function unreadableInput(predictionId: string, input: AskedInput, error: unknown): unknown {
+  if (!isVarveError(error) || error.code === "CANCELLED" || error.code.startsWith("STORE_")) return error;
+  return invalidPrediction(predictionId, `${inputText(input)} cannot be read: ${error.message}`, error);
 }
 
 const noSum: SelectedSum = { rows: 0, fingerprint: "" };

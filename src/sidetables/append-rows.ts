@@ -6,6 +6,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import type { SqlSelect } from "../sql/sql.ts";
+import type { ReadSet } from "../table/commit/commit-request.ts";
 import { commitOrWithdraw, publishData, withdrawData } from "../table/data-files/publish-data-files.ts";
 import { stageData } from "../table/data-files/write-data-files.ts";
 import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
@@ -96,6 +97,8 @@ export interface SelectedRows {
   /** Checks the files that the rows were written to, before they are committed. */
   readonly check: (files: readonly string[]) => Promise<void>;
   readonly txn?: AppTransaction | undefined;
+  /** What of the table the rows were chosen by. */
+  readonly reads?: ReadSet | undefined;
 }
 
 /**
@@ -110,12 +113,20 @@ export function appendSelected(
   return retrying(async () => {
     const snapshot = await ensureSideTable(side, { ...options, schema: rows.schema });
     return naming(side, async () => {
-      const target = withOwnColumns(await existingTarget(snapshot), rows.schema);
-      return takesFiles(target, rows.schema)
-        ? appendWritten(target, rows, options)
-        : appendAgain(target, rows, options);
+      return appendRows(withOwnColumns(await existingTarget(snapshot), rows.schema), rows, options);
     });
   });
+}
+
+/** Adds selected rows to a table at the version of the target, once. @throws as `runPlan` */
+export function appendRows(
+  target: BatchTarget,
+  rows: SelectedRows,
+  options: SideTableOptions = {},
+): Promise<SideCommit> {
+  return takesFiles(target, rows.schema)
+    ? appendWritten(target, rows, options)
+    : appendAgain(target, rows, options);
 }
 
 /**
@@ -150,7 +161,7 @@ function takesFiles({ requirements, metadata }: BatchTarget, schema: StructType)
 
 async function appendWritten(
   target: BatchTarget,
-  { session, staging, schema, sql, check, txn }: SelectedRows,
+  { session, staging, schema, sql, check, txn, reads }: SelectedRows,
   { signal }: SideTableOptions,
 ): Promise<SideCommit> {
   const { context } = target;
@@ -158,7 +169,7 @@ async function appendWritten(
   const staged = await stageData(session, dataTarget(target), select, staging, { signal });
   await check(staged.files.map(({ written }) => written.file));
   const files = await publishData(context, staged, signal);
-  const plan = addedFiles({ target, files, rows: staged.rows }, txn);
+  const plan = addedFiles({ target, files, rows: staged.rows, reads }, txn);
   const outcome = await commitOrWithdraw(context, staged, () => runPlan(plan, { signal }));
   if (outcome.outcome === "alreadyApplied") await withdrawData(context, staged);
   return settled(outcome);
@@ -170,7 +181,7 @@ async function appendAgain(
   options: SideTableOptions,
 ): Promise<SideCommit> {
   const source = { parquet: await writeSelected(rows, target) };
-  return settled(await runPlan(addedRows(target, { source }, rows), options));
+  return settled(await runPlan({ ...addedRows(target, { source }, rows), reads: rows.reads }, options));
 }
 
 /** Waits for the maintenance of the table's log, because nothing else does. */

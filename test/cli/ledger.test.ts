@@ -51,6 +51,54 @@ describe("varve ledger and reproduce", () => {
     expect(JSON.parse(near.stdout)).toMatchObject({ rerun: { output: 5, matches: true } });
   });
 
+  it("record predictions of files by a key, and say what of today would have changed them", async () => {
+    const own = at("bulk");
+    await varve("ledger", "create", own);
+    writeFileSync(at("scores.csv"), "prediction_id,nr,output\na,1,3\nb,2,5\n");
+    const flags = [
+      "--input",
+      `${features}@v0`,
+      "--key",
+      "id=nr",
+      "--model-name",
+      "m",
+      "--model-version",
+      "3",
+    ];
+    const { stdout, stderr } = await varve("ledger", "record", own, at("scores.csv"), ...flags);
+    expect([stdout, stderr]).toEqual(["version 1: 2 predictions recorded\n", ""]);
+    expect(await varve("reproduce", own, "a")).toMatchObject({ code: 0 });
+    const compared = ["ledger", "diff", own, "--where", "model_version = '3'"];
+    const diff = await varve(
+      ...compared,
+      "--with-then",
+      "sed 's/.*:1.5.*/3/; s/.*:2.5.*/5/'",
+      "--with",
+      "sed 's/.*/5/'",
+    );
+    expect([diff.code, diff.stderr]).toEqual([1, ""]);
+    expect(diff.stdout).toContain("  $: then 3, today 5; due to data 0, program 2\n");
+    expect(diff.stdout).toMatch(/\n2 predictions: 1 the same, 1 different \(1 mostly by the program\)\n$/);
+    const json = await varve("ledger", "diff", own, "b", "--with", "sed 's/.*/5/'", "--json");
+    expect(json.code).toBe(0);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      summary: { same: 1, different: 0 },
+      predictions: [{ outcome: "same", data: "same", prediction: { predictionId: "b" } }],
+    });
+  });
+
+  it.each([
+    ["flags of files without files", ["record", "--key", "id"], "--key is for predictions from files"],
+    ["files and JSON lines at once", ["record", "x.csv", "--from", "y"], "exclude each other"],
+    ["a key without a table", ["record", "x.csv", "--key", "id"], "--input"],
+    ["neither ids nor a condition", ["diff"], "one of the two"],
+    ["ids and a condition", ["diff", "p", "--where", "true"], "one of the two"],
+  ])("refuse %s", async (_, [verb = "", ...rest], text) => {
+    const { code, stderr } = await varve("ledger", verb, ledger, ...rest);
+    expect([code, stderr]).toEqual([expect.any(Number), expect.stringContaining(text)]);
+    expect(code).not.toBe(0);
+  });
+
   it.each([
     ["a line that is not JSON", "{\n", "Line 1 of standard input is not JSON"],
     ["a line that is not an object", "[1]\n", "Line 1 of standard input is not a JSON object"],

@@ -160,7 +160,7 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "A repeated batch is quarantined twice.",
     file: "append-rows.ts",
-    find: "rows: staged.rows }, txn);",
+    find: "rows: staged.rows, reads }, txn);",
     replace: "rows: staged.rows }, undefined);",
     test: "operations/quarantine/quarantine-write.test.ts",
     name: "refuses a repeated batch whose rows are no longer the same",

@@ -1,8 +1,10 @@
 import {
   type AskedInput,
   type AskedPrediction,
+  type InputPlace,
   inputNames,
   invalidPrediction,
+  longestId,
   type Prediction,
   type PredictionInput,
   type PredictionModel,
@@ -21,12 +23,23 @@ const predictionKeys = {
   code: true,
   at: true,
 } satisfies Record<keyof Prediction, true>;
-const artifactKeys = { name: true, version: true, file: true, hash: true } satisfies OptionKeys<Artifact>;
-const modelKeys = { ...artifactKeys, run: true, runs: true } satisfies OptionKeys<PredictionModel>;
-const inputKeys = { name: true, table: true, version: true, key: true, where: true, rows: true };
-
-/** Most characters of an id. */
-const longestId = 1_024;
+/** Keys of code, and of a model. */
+export const artifactKeys = {
+  name: true,
+  version: true,
+  file: true,
+  hash: true,
+} satisfies OptionKeys<Artifact>;
+export const modelKeys = { ...artifactKeys, run: true, runs: true } satisfies OptionKeys<PredictionModel>;
+const inputKeys = {
+  name: true,
+  table: true,
+  version: true,
+  knownAt: true,
+  key: true,
+  where: true,
+  rows: true,
+};
 
 /**
  * Checks a caller's prediction. @throws `PREDICTION_INVALID` naming the prediction and what is wrong with it,
@@ -64,7 +77,8 @@ function requireNames(id: string, inputs: readonly AskedInput[]): void {
   );
 }
 
-function toArtifact<T extends Artifact>(name: "model" | "code", artifact: T, keys: OptionKeys<T>): T {
+/** Checks a model or code. @throws `INVALID_ARGUMENT` */
+export function toArtifact<T extends Artifact>(name: "model" | "code", artifact: T, keys: OptionKeys<T>): T {
   const known = knownOptions(`ledger.record, ${name}`, artifact, keys);
   for (const [key, value] of Object.entries(known))
     requireText(value, `The option ${name}.${key} of ledger.record`, key);
@@ -74,7 +88,7 @@ function toArtifact<T extends Artifact>(name: "model" | "code", artifact: T, key
 function toInput(id: string, input: PredictionInput): AskedInput {
   requireOptions(input, "An input of ledger.record");
   const all = knownOptions("ledger.record, inputs", input as object, inputKeys as OptionKeys<object>);
-  const { name, table, version, key, where, rows } = all as Readonly<Record<string, unknown>>;
+  const { name, table, version, knownAt, key, where, rows } = all as Readonly<Record<string, unknown>>;
   if (name !== undefined) requireText(name, "The name of an input", "name");
   const named = { name: name as string | undefined };
   if (rows !== undefined) {
@@ -90,7 +104,7 @@ function toInput(id: string, input: PredictionInput): AskedInput {
       id,
       "an input needs either a key, such as { id: 5 }, or where, an SQL condition.",
     );
-  const place = { ...named, ...toPlace(id, table as string, version) };
+  const place = { ...named, ...toPlace(id, table as string, { version, knownAt }) };
   if (where !== undefined) {
     requireText(where, "The option where of an input", "where");
     return { ...place, where: where as string };
@@ -98,22 +112,26 @@ function toInput(id: string, input: PredictionInput): AskedInput {
   return { ...place, key: toKey(id, key) };
 }
 
-/** Table and version: the newest is not the same one later, so a version must be given. */
-function toPlace(
+/** Table and version, pin or time: the newest version is not the same one later, so one must be named. */
+export function toPlace(
   id: string,
   text: string,
-  version: unknown,
-): { readonly table: string; readonly version: number } {
+  { version, knownAt }: { readonly version: unknown; readonly knownAt: unknown },
+): InputPlace {
   const { uri, point } = splitTableUri(text);
-  const suffix = point !== undefined && "version" in point ? point.version : undefined;
-  const isTwice = version !== undefined && point !== undefined;
-  const number = version ?? suffix;
-  if (isTwice || typeof number !== "number" || !Number.isSafeInteger(number) || number < 0)
-    throw invalidPrediction(
-      id,
-      `the input ${text} needs the version that was read, as a number: { table: "./orders", version: 12 } or { table: "./orders@v12" }.`,
-    );
-  return { table: uri, version: number };
+  const given = [version, knownAt, point].filter((value) => value !== undefined).length;
+  const [, before, pinName] = /^(.+)@([A-Za-z0-9][A-Za-z0-9._-]*)$/.exec(uri) ?? [];
+  if (given === 0 && before !== undefined) return { table: before, pinName };
+  if (given === 1 && point !== undefined)
+    return "version" in point ? { table: uri, ...point } : { table: uri, knownAt: point.timestamp };
+  if (given === 1 && knownAt !== undefined)
+    return { table: uri, knownAt: parseTimestamp(knownAt as Date | number | string) };
+  if (given === 1 && typeof version === "number" && Number.isSafeInteger(version) && version >= 0)
+    return { table: uri, version };
+  throw invalidPrediction(
+    id,
+    `the input ${text} needs the version that was read, named once: { table: "./orders", version: 12 }, "./orders@v12", a pin as "./orders@model-7", or a time as { table: "./orders", knownAt: "2024-06-01T00:00:00Z" }.`,
+  );
 }
 
 function toKey(id: string, key: unknown): JsonObject {

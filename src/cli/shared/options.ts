@@ -149,3 +149,11 @@ export function nameList(text: string): readonly string[] {
     .map((name) => name.trim())
     .filter((name) => name !== "");
 }
+
+/** A number of at least 0, of an option. */
+export function atLeastZero(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0))
+    throw new InvalidArgumentError("It must be a number of at least 0.");
+  return value;
+}

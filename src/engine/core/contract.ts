@@ -347,6 +347,8 @@ export interface Session extends AsyncDisposable {
    * strings. Types that only the engine has are as spec/formats.md says.
    */
   jsonLines(sql: SqlSelect, options?: JsonLinesOptions): AsyncIterable<string>;
+  /** Varve's own query with some columns as the JSON text that {@link Session.jsonLines} has of them; NULL stays NULL. */
+  withJsonText(sql: SqlSelect, columns: readonly string[]): Promise<SqlSelect>;
   /**
    * Writes the rows of varve's own query to a file that does not exist yet.
    *

@@ -1,5 +1,5 @@
 import { joinSql, type SqlSelect, sql } from "../../sql/sql.ts";
-import { plainName, quoteText } from "../../sql/sql-text.ts";
+import { plainName, quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { JsonLinesOptions } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { jsonText } from "./json-text.ts";
@@ -37,4 +37,21 @@ export async function* jsonLines(
     if (batch.numRows > 0 && values instanceof Uint8Array)
       yield Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("utf8");
   }
+}
+
+/** A query with some of its columns as JSON text; see {@link Session.withJsonText}. */
+export async function withJsonText(
+  core: EngineCore,
+  select: SqlSelect,
+  names: readonly string[],
+): Promise<SqlSelect> {
+  const columns = await core.typedColumns(select);
+  const places = columns.map((_, index) => plainName(`c${index}`));
+  const items = columns.map(({ name, type }, index) => {
+    const column = sql`lines.${plainName(`c${index}`)}`;
+    const text = jsonText(column, outputType(core.driver, type));
+    const value = names.includes(name) ? sql`CASE WHEN ${column} IS NOT NULL THEN ${text} END` : column;
+    return sql`${value} AS ${quoteName(name)}`;
+  });
+  return sql`SELECT ${items} FROM (${select}) AS lines(${places})`;
 }

@@ -31,7 +31,7 @@ import { callerExpression, callerQuery, callerSubqueries, checkRowExpression } f
 import { fence } from "../fence/fence.ts";
 import { serializedTree } from "../fence/syntax-tree.ts";
 import { writeFile } from "../output/file-export.ts";
-import { jsonLines } from "../output/json-lines.ts";
+import { jsonLines, withJsonText } from "../output/json-lines.ts";
 import { writeParquet } from "../output/parquet-write.ts";
 import { streamRows } from "../output/row-stream.ts";
 import { stageSource } from "../stage/stage.ts";
@@ -94,6 +94,10 @@ class DuckdbSession implements Session {
 
   jsonLines(sql: SqlSelect, options: JsonLinesOptions = {}): AsyncIterable<string> {
     return jsonLines(this.core, sql, options);
+  }
+
+  withJsonText(sql: SqlSelect, columns: readonly string[]): Promise<SqlSelect> {
+    return withJsonText(this.core, sql, columns);
   }
 
   syntaxTree(callerSql: string): Promise<JsonValue> {

@@ -1,24 +1,41 @@
 import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
-import { type Command, InvalidArgumentError } from "commander";
-import { counted } from "../../api/counted.ts";
-import { VarveError } from "../../api/errors.ts";
-import { isJsonObject, type JsonValue, parseJson, stringifyJson, toJsonValue } from "../../api/json.ts";
-import type { Ledger, ModelRun, Prediction, Reproduction } from "../../index.ts";
-import { visible } from "../../report/visible-text.ts";
-import { exitCodes } from "../shared/exit.ts";
-import { linesOf } from "../shared/input-lines.ts";
-import { stoppedBySignals } from "../shared/interruption.ts";
-import { openOptions } from "../shared/open-options.ts";
-import { duration, type StoreFlags, withJson, withStoreFlags } from "../shared/options.ts";
-import { print } from "../shared/print.ts";
+import type { Command } from "commander";
+import { counted } from "../../../api/counted.ts";
+import { VarveError } from "../../../api/errors.ts";
+import { isJsonObject, type JsonValue, parseJson, stringifyJson, toJsonValue } from "../../../api/json.ts";
+import type { Ledger, ModelRun, Prediction, RecordResult, Reproduction } from "../../../index.ts";
+import { visible } from "../../../report/visible-text.ts";
+import { exitCodes } from "../../shared/exit.ts";
+import { linesOf } from "../../shared/input-lines.ts";
+import { stoppedBySignals } from "../../shared/interruption.ts";
+import { openOptions } from "../../shared/open-options.ts";
+import { openSource } from "../../shared/open-source.ts";
+import {
+  atLeastZero,
+  duration,
+  nameList,
+  type StoreFlags,
+  withJson,
+  withStoreFlags,
+} from "../../shared/options.ts";
+import { print } from "../../shared/print.ts";
+import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/source-files.ts";
+import { addLedgerDiff } from "./ledger-diff.ts";
 
 interface LedgerFlags extends StoreFlags {
   readonly json?: boolean | undefined;
 }
 
-interface RecordFlags extends LedgerFlags {
-  readonly from: string;
+interface RecordFlags extends LedgerFlags, SourceFlags {
+  readonly from?: string | undefined;
+  readonly input?: string | undefined;
+  readonly key?: readonly string[] | undefined;
+  readonly where?: string | undefined;
+  readonly modelName?: string | undefined;
+  readonly modelVersion?: string | undefined;
+  readonly modelFile?: string | undefined;
+  readonly codeFile?: string | undefined;
 }
 
 interface ReproduceFlags extends LedgerFlags {
@@ -46,18 +63,12 @@ export function addLedger(program: Command): void {
   withStoreFlags(
     group.command("create").description("create a ledger").argument("<ledger>", ledgerText),
   ).action(async (uri: string, flags: StoreFlags) => {
-    const { createLedger } = await import("../../api/ledger.ts");
+    const { createLedger } = await import("../../../api/ledger.ts");
     const ledger = await createLedger(uri, openOptions(flags));
     print(`ledger created at ${ledger.uri}\n`);
   });
-  const record = group
-    .command("record")
-    .description(
-      "record predictions in one commit, each id once: a JSON object a line with predictionId, output and, as far as they are known, inputs, features, model, code and at",
-    )
-    .argument("<ledger>", ledgerText)
-    .option("--from <file>", "file of JSON lines, - for standard input", "-");
-  withStoreFlags(withJson(record)).action(recordLines);
+  addRecord(group);
+  addLedgerDiff(group);
   const show = group
     .command("show")
     .description("print a recorded prediction as JSON")
@@ -66,6 +77,47 @@ export function addLedger(program: Command): void {
   withStoreFlags(show).action(async (uri: string, id: string, flags: StoreFlags) => {
     printJson(await (await openedLedger(uri, flags)).get(id));
   });
+}
+
+function addRecord(group: Command): void {
+  const record = group
+    .command("record")
+    .description(
+      "record predictions in one commit, each id once: from files with columns prediction_id, output and, as far as they are known, features, at and those of a key; or, without files, from JSON lines with predictionId, output, inputs, features, model, code and at",
+    )
+    .argument("<ledger>", ledgerText)
+    .argument("[sources...]", sourceHelp)
+    .option("--from <file>", "file of JSON lines, - for standard input (default without files)")
+    .option(
+      "--input <table>",
+      "table that all files' predictions were made from, with @v12 or the name of a pin",
+    )
+    .option(
+      "--key <columns>",
+      "columns that the files and the table have, or id=order_id where names differ",
+      nameList,
+    )
+    .option("--where <condition>", "instead of a key: the same rows for all predictions")
+    .option("--model-name <name>", "model of all files' predictions")
+    .option("--model-version <version>", "version of the model")
+    .option("--model-file <file>", "file of the model, whose SHA-256 is recorded")
+    .option("--code-file <file>", "file of the code, whose SHA-256 is recorded")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve ledger record ./predictions --from predictions.jsonl\n  $ varve ledger record ./predictions scores.parquet --input ./flights@v0 --key id --model-name lateness --model-version 3",
+    );
+  withStoreFlags(withJson(withSourceFlags(record))).action(
+    async (uri: string, sources: readonly string[], flags: RecordFlags) => {
+      const ledger = await openedLedger(uri, flags);
+      const work =
+        sources.length === 0 ? recordLines(ledger, flags) : await recordFiles(ledger, sources, flags);
+      const result = await stoppedBySignals(work, "before the commit: the ledger is unchanged.");
+      if (flags.json === true) return printJson(result);
+      const { version, recorded, alreadyRecorded } = result;
+      const before = alreadyRecorded === 0 ? "" : `, ${alreadyRecorded} already recorded`;
+      print(`version ${version}: ${counted(recorded, "prediction")} recorded${before}\n`);
+    },
+  );
 }
 
 /** `varve reproduce LEDGER ID` */
@@ -109,20 +161,54 @@ export function addReproduce(program: Command): void {
 }
 
 async function openedLedger(uri: string, flags: StoreFlags): Promise<Ledger> {
-  const { openLedger } = await import("../../api/ledger.ts");
+  const { openLedger } = await import("../../../api/ledger.ts");
   return openLedger(uri, openOptions(flags));
 }
 
-async function recordLines(uri: string, flags: RecordFlags): Promise<void> {
-  const ledger = await openedLedger(uri, flags);
-  const result = await stoppedBySignals(
-    (signal) => ledger.record(predictionsOf(flags.from, signal), { signal }),
-    "before the commit: the ledger is unchanged.",
-  );
-  if (flags.json === true) return printJson(result);
-  const { version, recorded, alreadyRecorded } = result;
-  const before = alreadyRecorded === 0 ? "" : `, ${alreadyRecorded} already recorded`;
-  print(`version ${version}: ${counted(recorded, "prediction")} recorded${before}\n`);
+type Recording = (signal: AbortSignal) => Promise<RecordResult>;
+
+const fileFlags = ["input", "key", "where", "modelName", "modelVersion", "modelFile", "codeFile"] as const;
+
+function recordLines(ledger: Ledger, flags: RecordFlags): Recording {
+  const flag = fileFlags.find((name) => flags[name] !== undefined);
+  if (flag !== undefined)
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `--${flag.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)} is for predictions from files. Name files such as scores.parquet, or put it in each JSON line.`,
+      { option: flag },
+    );
+  return (signal) => ledger.record(predictionsOf(flags.from ?? "-", signal), { signal });
+}
+
+async function recordFiles(
+  ledger: Ledger,
+  sources: readonly string[],
+  flags: RecordFlags,
+): Promise<Recording> {
+  const { from, input, key, where, modelName, modelVersion, modelFile, codeFile } = flags;
+  if (from !== undefined || (input === undefined && (key ?? where) !== undefined))
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      from === undefined
+        ? "--key and --where select rows of a table: name it with --input ./orders@v12."
+        : "--from and files exclude each other. Name one source of predictions.",
+      { option: from === undefined ? "input" : "from" },
+    );
+  const pairs = key?.map((column) => {
+    const [name = "", source = name] = column.split("=", 2);
+    return [name, source] as const;
+  });
+  const keyed = pairs === undefined ? undefined : Object.fromEntries(pairs);
+  const source = await openSource(sources, flags);
+  const model = { name: modelName, version: modelVersion, file: modelFile };
+  const isKnown = Object.values(model).some((value) => value !== undefined);
+  return (signal) =>
+    ledger.recordFrom(source, {
+      inputs: input === undefined ? [] : { table: input, key: keyed, where },
+      model: isKnown ? model : undefined,
+      code: codeFile === undefined ? undefined : { file: codeFile },
+      signal,
+    });
 }
 
 /** The predictions of a file, one a line. @throws `SOURCE_UNREADABLE` naming the line */
@@ -201,11 +287,4 @@ const shownRows = 10;
 
 function printJson(value: unknown): void {
   print(`${stringifyJson(toJsonValue(value), 2)}\n`);
-}
-
-function atLeastZero(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !(value >= 0))
-    throw new InvalidArgumentError("It must be a number of at least 0.");
-  return value;
 }
