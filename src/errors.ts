@@ -78,6 +78,7 @@ export type ErrorCode =
   // models
   | "SCORE_INVALID"
   | "OUTCOMES_LEAKED"
+  | "ESTIMATE_UNSUPPORTED"
   // queries
   | "SQL_FAILED"
   | "SQL_REFUSED"

@@ -14,6 +14,7 @@ export type { TableSuite } from "./api/groups/table-suite.ts";
 export { parseJson, stringifyJson, toJsonValue } from "./api/json.ts";
 export { createLedger, Ledger, type LedgerDiff, type LedgerDiffOptions, openLedger } from "./api/ledger.ts";
 export { metricValue, metricValues } from "./api/metric-values.ts";
+export { type EstimateOptions, estimate } from "./api/models/estimate.ts";
 export { type EvaluateOptions, evaluate, type LateOutcomes } from "./api/models/evaluate.ts";
 export { openTable } from "./api/open-table.ts";
 export {
@@ -161,6 +162,14 @@ export type { OptimizeOptions, OptimizeResult } from "./operations/optimize.ts";
 export type { RestoreOptions, RestoreResult } from "./operations/restore.ts";
 export type { TailBatch } from "./operations/tail/tail.ts";
 export type { TailPosition } from "./operations/tail/tail-position.ts";
+export type {
+  Estimate,
+  EstimatedValue,
+  EstimatedWindow,
+  EstimateRequest,
+} from "./performance/estimate.ts";
+export type { ScoreCalibration } from "./performance/estimate-calibration.ts";
+export type { EstimatedMetric } from "./performance/estimated-metrics.ts";
 export type { Evaluation } from "./performance/evaluate.ts";
 export type { Gain, PartEvaluation, ToldPart } from "./performance/evaluation.ts";
 export type { Confusion, ValueMatrix } from "./performance/metrics/confusion.ts";
@@ -168,6 +177,7 @@ export type { FairnessGap } from "./performance/metrics/fairness.ts";
 export type { IsotonicStep } from "./performance/metrics/isotonic.ts";
 export type { IntervalMethod, Metric, Metrics, UndefinedReason } from "./performance/metrics/metric.ts";
 export type { CurvePoint, ReliabilityBin } from "./performance/metrics/score-fold.ts";
+export type { Threshold } from "./performance/metrics/thresholds.ts";
 export type { OutcomeJoin, OutcomesRequest } from "./performance/outcomes.ts";
 export type { EvaluationRequest, EvaluationWindow, Label, Problem } from "./performance/request.ts";
 export type { AddPinOptions, PinResult } from "./pins/add-pin.ts";

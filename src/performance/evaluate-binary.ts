@@ -65,7 +65,12 @@ export async function evaluateBinary(
   return { positive, cutoff, parts };
 }
 
-function predictionOf(relation: Relation, request: EvaluationRequest, positive: Label): SqlExpression {
+/** Whether a row is predicted positive. @throws `INVALID_ARGUMENT` without predictions and scores */
+export function predictionOf(
+  relation: Relation,
+  request: Pick<EvaluationRequest, "prediction" | "score" | "cutoff">,
+  positive: Label,
+): SqlExpression {
   if (request.prediction !== undefined) return isLabel(relation, request.prediction, positive);
   if (request.score === undefined)
     throw new VarveError(

@@ -1,6 +1,7 @@
 import type { Engine, SessionOptions } from "../engine/core/contract.ts";
 import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
+import { type Estimate, type EstimateRequest, estimateRelation } from "./estimate.ts";
 import { type Evaluation, evaluateRelation } from "./evaluate.ts";
 import { joinOutcomes, type OutcomesRequest } from "./outcomes.ts";
 import type { EvaluationRequest } from "./request.ts";
@@ -42,4 +43,26 @@ export async function evaluateSource(
     if (outcomes === undefined) return evaluate(undefined);
     return withFetchedFiles(outcomes.source, { access, signal }, (labels) => evaluate(labels.source));
   });
+}
+
+/** A labelled baseline and rows without outcomes, and how they are read. */
+export interface EstimateSource extends Omit<EvaluationSource, "source" | "outcomes"> {
+  readonly baseline: WriteSource;
+  readonly current: WriteSource;
+}
+
+/** Estimates performance on rows of any source. @throws as `estimateRelation`; `SOURCE_UNREADABLE` */
+export async function estimateSource(
+  engine: Engine,
+  { baseline, current, session: options, access, signal }: EstimateSource,
+  request: EstimateRequest,
+): Promise<Estimate> {
+  return withFetchedFiles(baseline, { access, signal }, (before) =>
+    withFetchedFiles(current, { access, signal }, async (now) => {
+      await using session = await engine.open({ ...options, signal });
+      const first = await stageWriteSource(session, before.source, { signal });
+      const second = await stageWriteSource(session, now.source, { signal });
+      return await estimateRelation(session, first.relation, second.relation, request);
+    }),
+  );
 }

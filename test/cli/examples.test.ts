@@ -76,6 +76,8 @@ beforeAll(() => {
   writeFileSync(join(start, "predicted.csv"), `id,risk\n${predicted.join("\n")}\n`);
   const arrived = Array.from({ length: 50 }, (_, id) => `${id},${late(id)}`);
   writeFileSync(join(start, "arrived.csv"), `id,late\n${arrived.join("\n")}\n`);
+  const known = Array.from({ length: 400 }, (_, id) => `${id},${(id % 10) / 10},${id % 10 > id % 7}`);
+  writeFileSync(join(start, "known.csv"), `id,risk,late\n${known.join("\n")}\n`);
   writeFileSync(join(start, "june.jsonl"), '{"id":900,"origin":"ABC","delay":1,"month":"2001-06"}\n');
   writeFileSync(join(start, "correct.sql"), "DELETE FROM flights WHERE id = 1;\n");
   const steps = [

@@ -1,6 +1,7 @@
 import type { Mistake } from "./mistake.ts";
 
 const evaluation = "performance/evaluate.test.ts";
+const estimation = "performance/estimate.test.ts";
 
 /** Mistakes in how well models do. */
 export const performanceMistakes: readonly Mistake[] = [
@@ -83,5 +84,37 @@ export const performanceMistakes: readonly Mistake[] = [
     replace: "FILTER (WHERE relevant_items >= 0)",
     test: evaluation,
     name: "leaves out those without",
+  },
+  {
+    what: "A row of the baseline is calibrated by its own fifth as well.",
+    file: "metrics/cross-calibration.ts",
+    find: "positives - (this.#positives[fold] ?? 0), rows - (this.#rows[fold] ?? 0)",
+    replace: "positives, rows",
+    test: estimation,
+    name: "calibrates each row of the baseline without it",
+  },
+  {
+    what: "The estimate takes the scores as they are.",
+    file: "performance/estimate.ts",
+    find: "calibration.used ? calibratedScore(steps, value) : value",
+    replace: "steps.length < 0 ? calibratedScore(steps, value) : value",
+    test: estimation,
+    name: "foresees what is reached",
+  },
+  {
+    what: "Thresholds come from as few windows as there are.",
+    file: "performance/estimate.ts",
+    find: "minWindows: 8",
+    replace: "minWindows: 2",
+    test: estimation,
+    name: "thresholds from eight windows",
+  },
+  {
+    what: "Rows whose scores the baseline does not have count as covered.",
+    file: "performance/estimate.ts",
+    find: "value >= calibration.lowest && value <= calibration.highest",
+    replace: "value >= calibration.lowest",
+    test: estimation,
+    name: "outside of the baseline",
   },
 ];

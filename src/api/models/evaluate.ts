@@ -124,7 +124,7 @@ function toOutcomes(options: LateOutcomes) {
 const problems: ReadonlySet<unknown> = new Set(["binary", "multiclass", "regression", "ranking"]);
 
 /** Checks what does not depend on the rows. @throws `INVALID_ARGUMENT` */
-function requireRequest(verb: string, request: EvaluationRequest): void {
+export function requireRequest(verb: string, request: EvaluationRequest): void {
   const {
     problem,
     target,

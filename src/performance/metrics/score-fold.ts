@@ -85,7 +85,7 @@ export interface ScoreFoldOptions {
 }
 
 /** Probabilities are clipped to this and 1 less this for the log loss: the epsilon of doubles. */
-const clip = Number.EPSILON;
+export const clip = Number.EPSILON;
 
 /** Sums of the rows with one score, or of all above. */
 interface Group {

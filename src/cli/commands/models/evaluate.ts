@@ -11,6 +11,7 @@ import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/sour
 import { inputFiles } from "../../shared/standard-input.ts";
 import { writeOutput } from "../../shared/write-output.ts";
 import { metricLines } from "./metric-lines.ts";
+import { valueMatrix, windowOf } from "./model-options.ts";
 
 interface EvaluateFlags extends StoreFlags, SourceFlags {
   readonly problem: EvaluateOptions["problem"];
@@ -181,24 +182,6 @@ function classColumns(text: string): Readonly<Record<string, string>> {
     return [item.slice(0, index), item.slice(index + 1)];
   });
   return Object.fromEntries(pairs);
-}
-
-/** Parses `1000`, `month` or `at:P1M`. */
-function windowOf(text: string): EvaluateOptions["window"] {
-  if (/^\d+$/.test(text)) return { rows: positiveNumber(text) };
-  const [, column = text, every] = /^(.*):(P[^:]*)$/.exec(text) ?? [];
-  return { column, every };
-}
-
-function valueMatrix(text: string): EvaluateOptions["value"] {
-  const values = nameList(text).map(Number);
-  const [tn = 0, fp = 0, fn = 0, tp = 0] = values;
-  if (values.length !== 4 || !values.every(Number.isFinite))
-    throw new InvalidArgumentError("It must be four numbers, such as 0,-2,-5,10.");
-  return [
-    [tn, fp],
-    [fn, tp],
-  ];
 }
 
 function ranks(text: string): readonly number[] {

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import { addEstimate } from "./estimate.ts";
 import { addEvaluate } from "./evaluate.ts";
 
-/** `varve model evaluate`: how well models do. */
+/** `varve model evaluate | estimate`: how well models do. */
 export function addModel(program: Command): void {
   const group = program
     .command("model")
@@ -10,6 +11,7 @@ export function addModel(program: Command): void {
       "Say how well a model does, from its predictions and the outcomes (spec/model-performance.md).",
     );
   addEvaluate(group);
+  addEstimate(group);
   group.addHelpText("afterAll", examples);
 }
 
@@ -17,4 +19,5 @@ const examples = `
 Examples:
   $ varve model evaluate scored.csv --problem binary --score risk --target late --by origin
   $ varve model evaluate scored.csv --problem regression --prediction expected --target delay --format json
-  $ varve model evaluate predicted.csv --problem binary --score risk --target late --outcomes arrived.csv --on id`;
+  $ varve model evaluate predicted.csv --problem binary --score risk --target late --outcomes arrived.csv --on id
+  $ varve model estimate predicted.csv --baseline known.csv --score risk --target late`;

@@ -1,0 +1,120 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { stringifyJson, toJsonValue } from "../../../api/json.ts";
+import type { Estimate, EstimateOptions } from "../../../index.ts";
+import { visible } from "../../../report/visible-text.ts";
+import { stoppedBySignals } from "../../shared/interruption.ts";
+import { openOptions } from "../../shared/open-options.ts";
+import { openSource } from "../../shared/open-source.ts";
+import { nameList, type StoreFlags, withStoreFlags } from "../../shared/options.ts";
+import { withOutput } from "../../shared/output-format.ts";
+import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/source-files.ts";
+import { inputFiles } from "../../shared/standard-input.ts";
+import { writeOutput } from "../../shared/write-output.ts";
+import { valueMatrix, windowOf } from "./model-options.ts";
+
+interface EstimateFlags extends StoreFlags, SourceFlags {
+  readonly baseline: string;
+  readonly target: string;
+  readonly score: string;
+  readonly prediction?: string | undefined;
+  readonly positive?: string | undefined;
+  readonly cutoff?: number | undefined;
+  readonly window?: EstimateOptions["window"];
+  readonly value?: EstimateOptions["value"];
+  readonly key?: readonly string[] | undefined;
+  readonly method?: EstimateOptions["method"];
+  readonly format: "text" | "json";
+  readonly output?: string | undefined;
+}
+
+/** `varve model estimate SOURCE --baseline SOURCE`: performance without outcomes. */
+export function addEstimate(group: Command): void {
+  const command = group
+    .command("estimate")
+    .summary("estimate performance without outcomes")
+    .description(
+      "Estimate how well a binary classifier does on rows without outcomes, from scores that are calibrated on a labelled baseline (CBPE). A change of the relation of scores and outcomes cannot be seen this way.",
+    )
+    .argument("<source...>", sourceHelp)
+    .requiredOption("--baseline <source>", "files or table with scores and outcomes")
+    .requiredOption("--score <column>", "column with the probability of the positive class")
+    .requiredOption("--target <column>", "column of the baseline with the outcome")
+    .option("--prediction <column>", "column with the predicted class")
+    .option("--positive <class>", "the positive class (default: true or 1)")
+    .option(
+      "--cutoff <score>",
+      "scores from here on count as positive, without --prediction (default: 0.5)",
+      number,
+    )
+    .option(
+      "--window <column:every>",
+      "windows: COLUMN, COLUMN:P1M (or PT1H, P1D, P1W, P3M, P1Y), or a number of rows",
+      windowOf,
+    )
+    .option(
+      "--value <tn,fp,fn,tp>",
+      "what a true negative, false positive, false negative and true positive are worth",
+      valueMatrix,
+    )
+    .option("--key <columns>", "columns that tell rows apart, separated by commas (default: all)", nameList)
+    .addOption(
+      new Option("--method <method>", "whose conventions").choices(["cbpe", "nannyml.cbpe"]).default("cbpe"),
+    );
+  const choice = { formats: ["text", "json"], preset: "text", text: "how to print the result" };
+  withStoreFlags(withSourceFlags(withOutput(command, choice))).action(estimateSource);
+}
+
+async function estimateSource(sources: readonly string[], flags: EstimateFlags): Promise<void> {
+  const { estimate } = await import("../../../api/models/estimate.ts");
+  await using input = await inputFiles(sources, flags);
+  const source = await openSource(input.files, flags);
+  const baseline = await openSource([flags.baseline], flags);
+  const { target, score, prediction, positive, cutoff, window, value, key, method } = flags;
+  const request = { target, score, prediction, positive, cutoff, window, value, key, method };
+  const { memoryLimit, s3 } = openOptions(flags);
+  const result = await stoppedBySignals(
+    (signal) => estimate(source, { ...request, baseline, memoryLimit, s3, signal }),
+    "before the estimate was done.",
+  );
+  const text =
+    flags.format === "json" ? `${stringifyJson(toJsonValue(result), 2)}\n` : await shown(result, flags);
+  await writeOutput(text, flags.output);
+}
+
+async function shown(
+  { windows, thresholds, unreliable, cannotSee }: Estimate,
+  { output }: EstimateFlags,
+): Promise<string> {
+  const { tableWidth, textTable } = await import("../../shared/text-table.ts");
+  const rows = windows.flatMap(({ name, rows: count, metrics }) =>
+    Object.entries(metrics).map(([metric, { value, low, high, realised, alert }]) => {
+      const bounds = thresholds[metric as keyof typeof thresholds];
+      return [
+        visible(name),
+        count,
+        metric,
+        digits(value),
+        low === null ? "" : `${digits(low)} to ${digits(high)}`,
+        digits(realised ?? null),
+        bounds === undefined || (bounds.low === null && bounds.high === null)
+          ? ""
+          : `${digits(bounds.low)} to ${digits(bounds.high)}`,
+        alert ? "ALERT" : "",
+      ];
+    }),
+  );
+  const heads = ["window", "rows", "metric", "estimate", "95 %", "realised", "expected", ""];
+  const doubts =
+    unreliable.length === 0 ? "" : `Unreliable: ${unreliable.join(", ").replaceAll("_", " ")}.\n`;
+  return `${textTable(heads, rows, { width: tableWidth(output) })}\n${doubts}${cannotSee}\n`;
+}
+
+function digits(value: number | null): string {
+  return value === null ? "" : String(Number(value.toPrecision(4)));
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
+  return value;
+}

@@ -1,0 +1,22 @@
+import { InvalidArgumentError } from "commander";
+import type { EvaluateOptions } from "../../../index.ts";
+import { nameList, positiveNumber } from "../../shared/options.ts";
+
+/** Parses `1000`, `month` or `at:P1M`. */
+export function windowOf(text: string): EvaluateOptions["window"] {
+  if (/^\d+$/.test(text)) return { rows: positiveNumber(text) };
+  const [, column = text, every] = /^(.*):(P[^:]*)$/.exec(text) ?? [];
+  return { column, every };
+}
+
+/** Parses what a true negative, false positive, false negative and true positive are worth. */
+export function valueMatrix(text: string): EvaluateOptions["value"] {
+  const values = nameList(text).map(Number);
+  const [tn = 0, fp = 0, fn = 0, tp = 0] = values;
+  if (values.length !== 4 || !values.every(Number.isFinite))
+    throw new InvalidArgumentError("It must be four numbers, such as 0,-2,-5,10.");
+  return [
+    [tn, fp],
+    [fn, tp],
+  ];
+}
