@@ -99,9 +99,12 @@ async function recordedSums(
   }
 }
 
-/** The ids of a version's files in the records. */
-export function fileIds(snapshot: LogSnapshot): (file: AddAction) => string {
-  const [identityOf, values] = [fileIdentities(snapshot), valuesDigest(snapshot)];
+/** The ids of a version's files in the records of a table, by default the version's own. */
+export function fileIds(
+  snapshot: LogSnapshot,
+  context: LogSnapshot["context"] = snapshot.context,
+): (file: AddAction) => string {
+  const [identityOf, values] = [fileIdentities({ context }), valuesDigest(snapshot)];
   return (file) => digestOfFile(identityOf(file), values);
 }
 

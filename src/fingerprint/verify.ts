@@ -44,6 +44,8 @@ export interface Verification {
 export interface VerifyOptions {
   /** A fingerprint, or a version of a table that should have the same rows; default: what was recorded. */
   readonly against?: string | LogSnapshot | undefined;
+  /** The version of the table whose records these are to be, of a pin; default: the one that is verified. */
+  readonly recorded?: Pick<LogSnapshot, "context" | "metadata" | "version"> | undefined;
   /** Most rows to list. */
   readonly limit: number;
   readonly signal?: AbortSignal | undefined;
@@ -57,11 +59,11 @@ export interface VerifyOptions {
  * other columns; errors of a damaged table of fingerprints
  */
 export async function verify(snapshot: LogSnapshot, options: VerifyOptions): Promise<Verification> {
-  const { against, signal } = options;
+  const { against, signal, recorded: original = snapshot } = options;
   if (typeof against === "string") requireFingerprint(against);
-  const recorded = await readFileSums(snapshot, { signal });
+  const sums = await readFileSums(original, { signal });
   await using session = await (await snapshot.context.engine()).open({ signal });
-  const found = await readFiles(session, snapshot, recorded, signal);
+  const found = await readFiles(session, snapshot, { sums, context: original.context }, signal);
   const { version } = snapshot;
   const fingerprint = found.faults.every(({ fault }) => fault === "changed")
     ? contentFingerprintOf(snapshot.schema, found.total)
@@ -75,7 +77,7 @@ export async function verify(snapshot: LogSnapshot, options: VerifyOptions): Pro
     return { ...about, state, expected: against, outcome: outcome(state === against) };
   }
   if (typeof against === "object") {
-    const other = await readFiles(session, against, new Map(), signal);
+    const other = await readFiles(session, against, { sums: new Map(), context: against.context }, signal);
     if (other.faults[0] !== undefined) throw unreadable(against, other.faults[0]);
     const expected = contentFingerprintOf(against.schema, other.total);
     const differing =
@@ -84,14 +86,14 @@ export async function verify(snapshot: LogSnapshot, options: VerifyOptions): Pro
         : await differingRows(session, snapshot, against, options.limit);
     return { ...about, expected, differing, outcome: outcome(fingerprint === expected) };
   }
-  const expected = against ?? (await recordedContent(snapshot, fingerprint, signal));
+  const expected = against ?? (await recordedContent(original, fingerprint, signal));
   if (expected === undefined) return { ...about, outcome: fine ? "unrecorded" : "different" };
   return { ...about, expected, outcome: outcome(fingerprint === expected) };
 }
 
 /** What was recorded of a version; of records that disagree, one that is not what was found. */
 async function recordedContent(
-  snapshot: LogSnapshot,
+  snapshot: Pick<LogSnapshot, "context" | "metadata" | "version">,
   found: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
@@ -111,17 +113,17 @@ interface FoundRows {
 async function readFiles(
   session: OpenSession,
   snapshot: LogSnapshot,
-  recorded: RecordedSums,
+  { sums, context }: { readonly sums: RecordedSums; readonly context: LogSnapshot["context"] },
   signal: AbortSignal | undefined,
 ): Promise<FoundRows> {
-  const idOf = fileIds(snapshot);
+  const idOf = fileIds(snapshot, context);
   const faults: FileFault[] = [];
   let total = noRows;
   let [filesRead, filesRecorded] = [0, 0];
   for await (const files of filesOf(snapshot)) {
     throwIfCancelled(signal, "verifying files");
     for (const { file, sum } of await sumsOrFaults(session, snapshot, files, signal)) {
-      const before = recorded.get(idOf(file)) ?? [];
+      const before = sums.get(idOf(file)) ?? [];
       if (before.length > 0) filesRecorded++;
       if ("fault" in sum) {
         faults.push(sum);

@@ -5,6 +5,7 @@ import { openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
 import { pathsOf } from "../protocol/named-paths.ts";
+import { logPathKey } from "../schema/paths.ts";
 import type { ReadOptions } from "../storage/contract/object-store.ts";
 import { copyBetween } from "../storage/copy-between.ts";
 import { mapBounded } from "../util/concurrency.ts";
@@ -19,6 +20,8 @@ export interface CheckPinsOptions {
   readonly name?: string | undefined;
   /** Put files back from the table, where it still has them with the same path and size. */
   readonly repair?: boolean | undefined;
+  /** Read all rows, and compare those of each file with the fingerprints that were recorded of it. */
+  readonly deep?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,7 +29,7 @@ export interface CheckPinsOptions {
 export interface PinProblem {
   /** Relative to the pin, or to the table if the pin keeps by reference. */
   readonly path: string;
-  readonly problem: "missing" | "wrongSize";
+  readonly problem: "missing" | "wrongSize" | "unreadable" | "changed";
   /** Bytes that it should have, of a data file, and that it has. */
   readonly expectedSize?: number | undefined;
   readonly size?: number | undefined;
@@ -46,6 +49,8 @@ export interface PinCheck {
   readonly state: "sound" | "repaired" | "damaged" | "unfinished" | "unreadable";
   readonly reason?: string | undefined;
   readonly problems: readonly PinProblem[];
+  /** Of a deep check: how many of the files had a recorded fingerprint. Of others only damage that shows is found. */
+  readonly filesRecorded?: number | undefined;
 }
 
 /** A file that a pin needs. */
@@ -59,8 +64,8 @@ interface NeededFile {
 const looksUnderWay = 32;
 
 /**
- * Looks whether the files of pins are there with the sizes that their logs say. Reads no data: `fsck` of `path@name`
- * with `deep` does.
+ * Looks whether the files of pins are there with the sizes that their logs say; with `deep`, whether their rows are
+ * those that were recorded.
  *
  * @throws `PIN_NOT_FOUND`, `INVALID_ARGUMENT`, `STORE_…`, `CANCELLED`
  */
@@ -76,45 +81,76 @@ export async function checkPins(context: TableContext, options: CheckPinsOptions
 
 async function checkPin(context: TableContext, name: string, options: CheckPinsOptions): Promise<PinCheck> {
   const { repair = false, signal } = options;
-  let pinContext: TableContext;
   let pin: Pin | undefined;
+  let log: LogSnapshot;
   let needed: Map<string, NeededFile>;
   try {
     pin = await readPin(context, name);
     if (pin === undefined) return { name, state: "unfinished", problems: [] };
-    pinContext = contextOfPin(context, pin);
+    const pinContext = contextOfPin(context, pin);
     const root = pin.keep === "reference" ? context : pinContext;
-    needed = await neededFiles(await openLog(pinContext, { version: 0, signal }), root);
+    log = await openLog(pinContext, { version: 0, signal });
+    needed = await neededFiles(log, root);
   } catch (error) {
     if (!isVarveError(error, "LOG_CORRUPT", "CHECKPOINT_CORRUPT", "LOG_GAP")) throw error;
     return { name, version: pin?.version, state: "unreadable", reason: error.message, problems: [] };
   }
-  const { version } = pin;
-  if (pin.keep === "reference") return checkReference(context, pin, needed, signal);
-  const found = await problemsOf(pinContext, needed, { signal });
-  if (found.length === 0) return { name, version, state: "sound", problems: [] };
-  if (!repair) return { name, version, state: "damaged", problems: found };
-  await putBack(context, pinContext, { found, needed, signal });
-  const left = new Set((await problemsOf(pinContext, needed, { signal })).map(({ path }) => path));
+  const look = () => findProblems(context, { pin, log, needed }, options);
+  const { problems: found, ...deep } = await look();
+  const result = { name, version: pin.version, ...deep };
+  if (found.length === 0) return { ...result, state: "sound", problems: [] };
+  if (!repair || pin.keep === "reference") return { ...result, state: "damaged", problems: found };
+  await putBack(context, log.context, { found, needed, signal });
+  const left = new Set((await look()).problems.map(({ path }) => path));
   const problems = found.map((problem) => ({ ...problem, repaired: !left.has(problem.path) }));
-  return { name, version, state: left.size === 0 ? "repaired" : "damaged", problems };
+  return { ...result, state: left.size === 0 ? "repaired" : "damaged", problems };
+}
+
+interface CheckedPin {
+  readonly pin: Pin;
+  readonly log: LogSnapshot;
+  readonly needed: ReadonlyMap<string, NeededFile>;
+}
+
+/** The files that are missing or have another size; of a deep check, those with other rows, too. */
+async function findProblems(
+  context: TableContext,
+  { pin, log, needed }: CheckedPin,
+  { deep, signal }: CheckPinsOptions,
+): Promise<Pick<PinCheck, "problems" | "filesRecorded">> {
+  const problems =
+    pin.keep === "reference"
+      ? await referenceProblems(context, needed, signal)
+      : await problemsOf(log.context, needed, { signal });
+  if (deep !== true) return { problems };
+  const { verify } = await import("../fingerprint/verify.ts");
+  // The records are of the table, which has another id.
+  const recorded = { context, metadata: { ...log.metadata, id: pin.tableId }, version: pin.version };
+  const { faults, filesRecorded } = await verify(log, { recorded, limit: 0, signal });
+  const known = new Set(problems.map(({ path }) => path));
+  const keyOf = pathKeyer((pin.keep === "reference" ? context : log.context).store.uri);
+  const keys = new Map([...needed.values()].map(({ add }) => [logPathKey(add.path), keyOf(add.path)]));
+  for (const { path, fault } of faults) {
+    const key = keys.get(path) ?? path;
+    const file = needed.get(key);
+    if (file !== undefined && !known.has(key)) problems.push(problem(key, file, fault));
+  }
+  return { problems, filesRecorded };
 }
 
 /** A pin by reference has no files of its own: the table's are all that there is, and cannot be repaired from it. */
-async function checkReference(
+async function referenceProblems(
   { store }: TableContext,
-  { name, version }: Pin,
   needed: ReadonlyMap<string, NeededFile>,
   signal: AbortSignal | undefined,
-): Promise<PinCheck> {
+): Promise<PinProblem[]> {
   const looks = await mapBounded(needed, looksUnderWay, async ([path, file]) => {
     const info = await store.head(path, { signal });
     if (info !== undefined && isRight(file, info)) return [];
     const what = problem(path, file, info === undefined ? "missing" : "wrongSize");
     return [{ ...what, size: info?.size }];
   });
-  const problems = looks.flat().sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { name, version, state: problems.length === 0 ? "sound" : "damaged", problems };
+  return looks.flat().sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /** By their paths below the pin, or below the table that the pin refers to. */

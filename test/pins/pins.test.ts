@@ -398,6 +398,9 @@ describe("a pin by reference", () => {
     expect(added).toMatchObject({ filesLinked: 0, filesCopied: 0, bytesCopied: 0 });
     expect(readdirSync(join(folder, "_pins/light"))).toEqual(["_delta_log"]);
     await table.pins.add("again", { keep: "reference" });
+    await table.overwrite([{ id: 8, v: "y" }]);
+    const plan = await table.vacuum({ retainHours: 0, retentionCheck: false, dryRun: true });
+    expect(plan.files).toEqual([]);
     await lose(table);
     expect(await ids(table)).toEqual([9]);
     await expect(table.at(2)).rejects.toMatchObject({ code: "VERSION_NOT_FOUND" });
@@ -726,6 +729,38 @@ describe("checking pins", () => {
     await using pinned = await openTable(`${folder}@p`);
     expect(await ids(pinned)).toEqual([2, 3]);
   });
+
+  it.each(["files", "reference"] as const)(
+    "finds other rows by fingerprints, deep, keep: %s",
+    async (keep) => {
+      const folder = join(freshFolder(), "t");
+      await using table = await createTable(folder, { schema: schema().long("id").string("v") });
+      await table.append([{ id: 1, v: "aaaa" }]);
+      await table.append([{ id: 2, v: "cccc" }]);
+      await table.pins.add("p", { keep });
+      expect(await table.pins.check({ deep: true })).toMatchObject([{ state: "sound", filesRecorded: 0 }]);
+      await table.fingerprints.record();
+      expect(await table.pins.check({ deep: true })).toMatchObject([{ state: "sound", filesRecorded: 2 }]);
+      const root = keep === "files" ? join(folder, "_pins/p") : folder;
+      const [file = ""] = dataFiles(root).filter((path) =>
+        readFileSync(join(root, path), "latin1").includes("cccc"),
+      );
+      const bytes = Buffer.from(
+        readFileSync(join(root, file), "latin1").replaceAll("cccc", "cccd"),
+        "latin1",
+      );
+      // another file under this name, with a legal Parquet file of the same size
+      rmSync(join(root, file));
+      writeFileSync(join(root, file), bytes);
+      expect(await table.pins.check()).toMatchObject([{ state: "sound" }]);
+      const [found] = await table.pins.check({ deep: true });
+      expect(found).toMatchObject({ state: "damaged", problems: [{ path: file, problem: "changed" }] });
+      const [repaired] = await table.pins.check({ deep: true, repair: true });
+      expect(repaired?.state).toBe(keep === "files" ? "repaired" : "damaged");
+      if (keep === "files") expect(await ids(await table.pins.open("p"))).toEqual([1, 2]);
+      expect(found?.problems).toHaveLength(1);
+    },
+  );
 
   it("says what cannot be repaired, and finds what interrupted attempts left", async () => {
     const folder = join(freshFolder(), "t");

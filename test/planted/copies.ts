@@ -175,4 +175,20 @@ export const copiesMistakes: readonly Mistake[] = [
     test: pinning,
     name: "the pin has lost the file, too",
   },
+  {
+    what: "A deep check of pins compares with no records.",
+    file: "pins/check-pins.ts",
+    find: "metadata: { ...log.metadata, id: pin.tableId }",
+    replace: "metadata: log.metadata",
+    test: pinning,
+    name: "finds other rows by fingerprints",
+  },
+  {
+    what: "Files of a pin by reference are looked for among the records by absolute paths.",
+    file: "fingerprint/content-fingerprint.ts",
+    find: "fileIdentities({ context })",
+    replace: "fileIdentities((void context, snapshot))",
+    test: pinning,
+    name: "finds other rows by fingerprints, deep, keep: reference",
+  },
 ];

@@ -132,7 +132,8 @@ export class TablePins {
 
   /**
    * Looks whether the files of all pins, or of one, are there with the right sizes. With `repair`, files come back from
-   * the table where it still has them. Reads no data: `fsck("path@name", { deep: true })` does.
+   * the table where it still has them. With `deep`, rows are read and compared with the fingerprints that
+   * `fingerprints.record` kept of the version.
    *
    * @throws `PIN_NOT_FOUND`, `INVALID_ARGUMENT`, `CANCELLED`
    *

@@ -34,7 +34,12 @@ const pinKeys = {
 } satisfies OptionKeys<PinOptions>;
 
 const removeKeys = { dryRun: true, signal: true } satisfies OptionKeys<RemovePinOptions>;
-const checkKeys = { name: true, repair: true, signal: true } satisfies OptionKeys<CheckPinsOptions>;
+const checkKeys = {
+  name: true,
+  repair: true,
+  deep: true,
+  signal: true,
+} satisfies OptionKeys<CheckPinsOptions>;
 
 /** Characters of a reason or an owner. */
 const mostText = 2_000;

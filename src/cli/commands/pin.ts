@@ -36,6 +36,7 @@ interface RemoveFlags extends StoreFlags {
 
 interface CheckFlags extends StoreFlags {
   readonly repair?: boolean | undefined;
+  readonly deep?: boolean | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -77,10 +78,14 @@ export function addPin(program: Command): void {
       group
         .command("check")
         .description(
-          "look whether the files of pins are there with the right sizes; fsck TABLE@NAME --deep reads them. Exit code 1 if a pin is not sound",
+          "look whether the files of pins are there with the right sizes. Exit code 1 if a pin is not sound",
         )
         .argument("<table>", tableText)
         .argument("[name]", "check only this pin")
+        .option(
+          "--deep",
+          "read the rows, and compare them with recorded fingerprints (varve fingerprint --record)",
+        )
         .option("--repair", "take files from the table where it still has them"),
     ),
   ).action(check);
@@ -262,7 +267,9 @@ function removedText({ outcome, name, version, files, bytes }: RemovedPin): stri
 
 async function check(uri: string, name: string | undefined, flags: CheckFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
-  const checks = await stoppedBySignals((signal) => table.pins.check({ name, repair: flags.repair, signal }));
+  const checks = await stoppedBySignals((signal) =>
+    table.pins.check({ name, repair: flags.repair, deep: flags.deep, signal }),
+  );
   if (checks.some(({ state }) => state !== "sound" && state !== "repaired"))
     process.exitCode = exitCodes.failed;
   if (flags.json === true) return printJson(checks);
@@ -270,7 +277,7 @@ async function check(uri: string, name: string | undefined, flags: CheckFlags): 
   for (const one of checks) print(`${checkText(one)}\n`);
 }
 
-function checkText({ name, version, state, reason, problems }: PinCheck): string {
+function checkText({ name, version, state, reason, problems, filesRecorded }: PinCheck): string {
   const advice = {
     sound: "",
     repaired: "",
@@ -279,9 +286,15 @@ function checkText({ name, version, state, reason, problems }: PinCheck): string
     unreadable: `: ${visible(reason ?? "")}`,
   }[state];
   const lines = problems.map(({ path, problem, size, expectedSize, repaired }) => {
-    const what = problem === "missing" ? "missing" : `${size} bytes instead of ${expectedSize ?? "more"}`;
+    const what = {
+      missing: "missing",
+      wrongSize: `${size} bytes instead of ${expectedSize ?? "more"}`,
+      unreadable: "cannot be read",
+      changed: "its rows are not those that were recorded",
+    }[problem];
     return `  ${visible(path)}: ${what}${repaired ? ", put back" : ""}`;
   });
+  if (filesRecorded === 0) lines.push("  no fingerprint is recorded of its files; they were only read");
   return [`${name}${version === undefined ? "" : ` (version ${version})`}: ${state}${advice}`, ...lines].join(
     "\n",
   );
