@@ -1,5 +1,6 @@
 import { chiSquareAbove } from "./distributions.ts";
 import { pseudoInverse } from "./eigen.ts";
+import { solved } from "./linear-system.ts";
 import { quantileOf, type SortedSample } from "./samples.ts";
 
 /** A statistic of two samples and its p-value. */
@@ -10,9 +11,13 @@ export interface StatisticWithP {
 
 /**
  * Cramér and von Mises' test of two sorted samples that have values (Anderson 1962): exact up to 20 values a side,
- * else by its limit.
+ * else by its limit. With `shortSeries` the limit's series ends where scipy's does, which is off by up to 10^-7.
  */
-export function cramerVonMises(first: SortedSample, second: SortedSample): StatisticWithP {
+export function cramerVonMises(
+  first: SortedSample,
+  second: SortedSample,
+  { shortSeries = false }: { readonly shortSeries?: boolean | undefined } = {},
+): StatisticWithP {
   const [n, m] = [first.length, second.length];
   const all = n + m;
   const squares = squaredRankDistance(first, second);
@@ -22,7 +27,8 @@ export function cramerVonMises(first: SortedSample, second: SortedSample): Stati
   const variance =
     ((all + 1) * (4 * n * m * all - 3 * (n ** 2 + m ** 2) - 2 * n * m)) / (45 * all ** 2 * 4 * n * m);
   const scaled = 1 / 6 + (statistic - mean) / Math.sqrt(45 * variance);
-  return { statistic, p: scaled < 0.003 ? 1 : limitAbove(scaled) };
+  if (scaled < 0.003) return { statistic, p: 1 };
+  return { statistic, p: shortSeries ? Math.max(0, 1 - limitBelow(scaled, 1e-7)) : limitAbove(scaled) };
 }
 
 /** n Σ (r − i)² + m Σ (s − j)² over the mid-ranks of both samples among all values. */
@@ -84,21 +90,21 @@ function pathSquares(squares: number, n: number, m: number): number {
 
 /** Below a billionth, the leading term of the limit's tail (Zolotarev 1961), where 1 − F has no digits left. */
 function limitAbove(x: number): number {
-  const tail = 1 - limitBelow(x);
+  const tail = x > 6 ? 0 : 1 - limitBelow(x);
   return tail > 1e-9 ? tail : Math.SQRT2 * chiSquareAbove(Math.PI ** 2 * x, 1);
 }
 
 /** Limit of Cramér and von Mises' statistic (Anderson and Darling 1952), by Bessel functions of order 1/4. */
-function limitBelow(x: number): number {
+function limitBelow(x: number, smallestTerm = 1e-17): number {
   let [sum, ratio] = [0, Math.sqrt(Math.PI)];
-  for (let k = 0; k < 50; k++) {
+  for (let k = 0; k < 100_000; k++) {
     if (k > 0) ratio *= (k - 0.5) / k;
     const y = 4 * k + 1;
     const q = y ** 2 / (16 * x);
     const term =
       (ratio / (Math.PI ** 1.5 * Math.sqrt(x))) * Math.sqrt(y) * Math.exp(-2 * q) * besselScaled(q);
     sum += term;
-    if (term < 1e-17 * sum) break;
+    if (term < smallestTerm) break;
   }
   return sum;
 }
@@ -187,14 +193,9 @@ function parabola(x: readonly number[], y: readonly number[], at: number): numbe
   const power = (exponent: number) => x.reduce((sum, value) => sum + value ** exponent, 0);
   const moment = (exponent: number) =>
     x.reduce((sum, value, index) => sum + value ** exponent * (y[index] ?? 0), 0);
-  const rows = [0, 1, 2].map((r) => [...[0, 1, 2].map((c) => power(r + c)), moment(r)]);
-  for (let pivot = 0; pivot < 3; pivot++)
-    for (let row = 0; row < 3; row++) {
-      const [of, by] = [rows[row] ?? [], rows[pivot] ?? []];
-      const factor = row === pivot ? 0 : (of[pivot] ?? 0) / (by[pivot] ?? 1);
-      for (let column = 0; column < 4; column++) of[column] = (of[column] ?? 0) - factor * (by[column] ?? 0);
-    }
-  return [0, 1, 2].reduce((sum, r) => sum + ((rows[r]?.[3] ?? 0) / (rows[r]?.[r] ?? 1)) * at ** r, 0);
+  const matrix = [0, 1, 2].map((r) => [0, 1, 2].map((c) => power(r + c)));
+  const weights = solved(matrix, [moment(0), moment(1), moment(2)]);
+  return weights.reduce((sum, weight, exponent) => sum + weight * at ** exponent, 0);
 }
 
 /**

@@ -10,7 +10,7 @@ export interface TestResult {
 
 /**
  * Student's test of two means, positive where the second is larger; `welch` does not assume equal variances. Null
- * for fewer than two values of a sample, or where no value varies.
+ * for fewer than two values of a sample, or where all values are equal; two different constants are infinitely far apart.
  */
 export function tTest(
   first: SortedSample,
@@ -23,7 +23,10 @@ export function tTest(
   const [varianceA, varianceB] = [a.sd ** 2 / n, b.sd ** 2 / m];
   const pooled = ((n - 1) * a.sd ** 2 + (m - 1) * b.sd ** 2) / (n + m - 2);
   const error = welch ? varianceA + varianceB : pooled * (1 / n + 1 / m);
-  if (!(error > 0)) return null;
+  if (!(error > 0)) {
+    const difference = b.mean - a.mean;
+    return difference === 0 ? null : { statistic: difference * Infinity, df: n + m - 2, p: 0 };
+  }
   const df = welch
     ? (varianceA + varianceB) ** 2 / (varianceA ** 2 / (n - 1) + varianceB ** 2 / (m - 1))
     : n + m - 2;
@@ -34,7 +37,9 @@ export function tTest(
 /** Difference of two means over their pooled deviation (Cohen's d), positive where the second is larger. */
 export function cohensD(first: SortedSample, second: SortedSample): number | null {
   const test = tTest(first, second, { welch: false });
-  return test === null ? null : test.statistic * Math.sqrt(1 / first.length + 1 / second.length);
+  return test === null || !Number.isFinite(test.statistic)
+    ? null
+    : test.statistic * Math.sqrt(1 / first.length + 1 / second.length);
 }
 
 /**

@@ -34,7 +34,7 @@ function expectNumber(actual: unknown, expected: number, tolerance: number, path
 }
 
 /** The tolerance of a field; throws where the case states it in words only. */
-function toleranceOf(tolerance: JsonValue, name: string | undefined): number {
+export function toleranceOf(tolerance: JsonValue, name: string | undefined): number {
   const value = isJsonObject(tolerance)
     ? (tolerance[name ?? "default"] ?? tolerance["default"] ?? 1e-9)
     : tolerance;

@@ -3,6 +3,7 @@ import { commitsMistakes } from "./commits.ts";
 import { conflictsMistakes } from "./conflicts.ts";
 import { copiesMistakes } from "./copies.ts";
 import { diskMistakes } from "./disk.ts";
+import { driftFiguresMistakes } from "./drift-figures.ts";
 import { fencesMistakes } from "./fences.ts";
 import { fingerprintsMistakes } from "./fingerprints.ts";
 import { gatesMistakes } from "./gates.ts";
@@ -29,6 +30,7 @@ export const mistakes: readonly Mistake[] = [
   ...conflictsMistakes,
   ...copiesMistakes,
   ...diskMistakes,
+  ...driftFiguresMistakes,
   ...fencesMistakes,
   ...fingerprintsMistakes,
   ...gatesMistakes,

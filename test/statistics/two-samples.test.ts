@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { countsIn, quantileEdges } from "../../src/statistics/bin-edges.ts";
+import { cramerVonMises } from "../../src/statistics/distribution-tests.ts";
 import { cohensD, leveneTest, tTest } from "../../src/statistics/location-scale.ts";
 import { mannWhitney } from "../../src/statistics/mann-whitney.ts";
 import { cramerOf, momentsOf, sortedSample, wassersteinOf } from "../../src/statistics/samples.ts";
@@ -24,6 +25,25 @@ describe("two samples", () => {
     expect(mannWhitney(one, two)).toMatchObject({ p: null, probability: 0.5 });
     expect(momentsOf(one)).toMatchObject({ mean: 7, sd: 0, skewness: null, kurtosis: null });
     expect(momentsOf(sortedSample([]))).toMatchObject({ mean: null, sd: null });
+  });
+
+  it("two different constants are infinitely far apart in deviations", () => {
+    const test = tTest(sortedSample([7, 7, 7]), sortedSample([8, 8]), { welch: false });
+    expect(test).toMatchObject({ statistic: Infinity, p: 0 });
+  });
+
+  it("Cramér and von Mises' p-values fall with the distance, far below what 1 − F can hold, and never rise again", () => {
+    const reference = sortedSample(Array.from({ length: 300 }, (_, index) => index));
+    const values = [0, 15, 60, 150, 600].map(
+      (shift) =>
+        cramerVonMises(
+          reference,
+          reference.map((value) => value + shift),
+        ).p,
+    );
+    expect(values[0]).toBeGreaterThan(0.99);
+    for (const [index, p] of values.entries()) if (index > 0) expect(p).toBeLessThan(values[index - 1] ?? 0);
+    expect(values.at(-1)).toBeGreaterThan(0);
   });
 
   it("a sample at a large offset keeps the digits of its deviation", () => {

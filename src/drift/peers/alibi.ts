@@ -37,7 +37,7 @@ export function alibiColumn(
   ];
   if (first.length === 0 || second.length === 0) return { p: null, distance: null };
   if (method === "cvm") {
-    const { statistic, p } = cramerVonMises(first, second);
+    const { statistic, p } = cramerVonMises(first, second, { shortSeries: true });
     return { p, distance: statistic };
   }
   const { statistic } = ksDistance(first, second, alternative);

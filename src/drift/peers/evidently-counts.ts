@@ -69,7 +69,10 @@ export function evidentlyGoodnessOfFit(
 
 const permutations = 1_000;
 
-/** The share of permutations whose total variation is at least as large: a p-value, in spite of the test's name. */
+/**
+ * The share of permutations whose total variation is at least as large: a p-value, in spite of the test's name. Equal
+ * ones may fall on either side by rounding, as they do there.
+ */
 export function evidentlyVariation({ baseline, current }: EvidentlySides): number {
   const different = differentCategories(baseline, current);
   const index = new Map(different.map((category, position) => [category, position]));
@@ -79,17 +82,22 @@ export function evidentlyVariation({ baseline, current }: EvidentlySides): numbe
   let atLeast = 0;
   for (let run = 0; run < permutations; run++) {
     const order = generator.permutation(rows.length).map((position) => rows[position] ?? 0);
-    if (variationOf(order, different.length, baseline.length) >= observed - 1e-12) atLeast += 1;
+    if (variationOf(order, different.length, baseline.length) >= observed) atLeast += 1;
   }
   return atLeast / permutations;
 }
 
 /** Total variation of the first rows and the others, each row being the number of its category. */
 function variationOf(rows: readonly number[], different: number, first: number): number {
-  const difference = new Array<number>(different).fill(0);
-  for (const [position, bin] of rows.entries())
-    difference[bin] = (difference[bin] ?? 0) + (position < first ? 1 / first : -1 / (rows.length - first));
-  return sumOf(difference, Math.abs) / 2;
+  const [before, after] = [new Array<number>(different).fill(0), new Array<number>(different).fill(0)];
+  for (const [position, bin] of rows.entries()) {
+    const side = position < first ? before : after;
+    side[bin] = (side[bin] ?? 0) + 1;
+  }
+  const gaps = before.map((count, bin) =>
+    Math.abs(count / first - (after[bin] ?? 0) / (rows.length - first)),
+  );
+  return sumOf(gaps, (gap) => gap) / 2;
 }
 
 /** Zeros become 0.0001, or a millionth of the smallest share where that is no larger. */

@@ -1,10 +1,15 @@
 import type { CompareCase } from "../drift-cases.ts";
 import { compareAlibiColumns } from "./alibi.ts";
+import { compareClassifier, compareDomainClassifier } from "./classifiers.ts";
+import { compareLsdd } from "./lsdd.ts";
 import { compareMmd } from "./mmd.ts";
 import { compareReconstruction } from "./nannyml.ts";
 
 /** Kind `drift_multivariate`: several columns at once, by method. */
 export const multivariateMethods: Readonly<Record<string, CompareCase>> = {
+  ClassifierDrift: compareClassifier,
+  LSDDDrift: compareLsdd,
+  domain_classifier: compareDomainClassifier,
   KSDrift: compareAlibiColumns,
   MMDDrift: compareMmd,
   TabularDrift: compareAlibiColumns,

@@ -171,17 +171,7 @@ function areaUnderCurve(
 /** Kind `drift_multivariate` by PCA: the columns of the case and a derived one of categories. */
 export function compareReconstruction(item: DriftCase, series: SeriesByName): void {
   const { inputs, params, expected, tolerance } = item;
-  const [reference, current] = [
-    objectOf(inputs["reference"], "reference"),
-    objectOf(inputs["current"], "current"),
-  ];
-  const numeric = Object.keys(reference).map((name) => ({
-    type: "numeric" as const,
-    baseline: series(reference[name]),
-    current: series(current[name]),
-  }));
-  const columns: PeerColumn[] = [...numeric, ...derivedColumns(inputs["derived"], numeric[0])];
-  const errors = reconstructionErrors(columns, Number(params["n_components"]));
+  const errors = reconstructionErrors(sideColumns(inputs, series), Number(params["n_components"]));
   const chunking = chunkingOf(params);
   const ofSide = (values: readonly number[]) =>
     chunked(values, chunksOf(values.length, chunking)).map(momentsOf);
@@ -202,6 +192,20 @@ export function compareReconstruction(item: DriftCase, series: SeriesByName): vo
     analysis: side(report.current, after, errors.current.length),
   };
   expectClose(got, expected, tolerance);
+}
+
+/** Columns that stand by name below each side, and a derived one. */
+export function sideColumns(inputs: JsonObject, series: SeriesByName): readonly PeerColumn[] {
+  const [reference, current] = [
+    objectOf(inputs["reference"], "reference"),
+    objectOf(inputs["current"], "current"),
+  ];
+  const numeric = Object.keys(reference).map((name) => ({
+    type: "numeric" as const,
+    baseline: series(reference[name]),
+    current: series(current[name]),
+  }));
+  return [...numeric, ...derivedColumns(inputs["derived"], numeric[0])];
 }
 
 /** A column that the file describes in words: 'o' in each seventh row, else 'l', 'm' and 'n' in turn. */
