@@ -30,6 +30,7 @@ export type { RecordFromOptions, SourceInput } from "./api/records/asked-bulk.ts
 export { type LineageOptions, lineage } from "./api/records/lineage.ts";
 export type {
   CommandDescription,
+  OpenLineageOptions,
   RecordRunOptions,
   RunBasics,
   RunCommandOptions,

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { packageVersion } from "../api/records/package-version.ts";
 import { addAlter } from "./commands/alter.ts";
 import { addChanges } from "./commands/changes.ts";
 import { addCheck } from "./commands/check.ts";
@@ -36,7 +37,6 @@ import { addStage, addStaged } from "./commands/staged.ts";
 import { addSuite } from "./commands/suite.ts";
 import { addTail } from "./commands/tail.ts";
 import { addAppend, addOverwrite } from "./commands/write.ts";
-import { packageVersion } from "./shared/package-version.ts";
 import { print, printError, printFailure } from "./shared/print.ts";
 
 /**

@@ -18,7 +18,10 @@ import type { ScanRelation } from "../table/scan/scan.ts";
 const metricsFolder = "_metrics";
 
 /** A table whose metrics are kept, at any version. */
-export type MeasuredTable = Pick<LogSnapshot, "context" | "metadata">;
+export interface MeasuredTable {
+  readonly context: TableContext;
+  readonly metadata: Pick<LogSnapshot["metadata"], "id">;
+}
 
 /** Metrics of one version in one scope. */
 export interface VersionMetrics {
@@ -47,6 +50,8 @@ export interface MetricsSelection {
   readonly withoutSketches?: boolean | undefined;
   /** Only the newest recorded version, in the scopes that it has. */
   readonly newest?: boolean | undefined;
+  /** Only this version. */
+  readonly version?: number | undefined;
 }
 
 function metricsOf(context: TableContext): SideTable {
@@ -83,12 +88,13 @@ async function readRows(
   selection: MetricsSelection,
 ): Promise<VersionMetrics[]> {
   const scope = selection.scope === undefined ? sql`true` : sql`scope = ${quoteText(selection.scope)}`;
+  const version = selection.version === undefined ? sql`true` : sql`version = ${selection.version}`;
   const newest =
     selection.newest === true
       ? sql`version = (SELECT max(version) FROM (${stored}) WHERE ${scope})`
       : sql`true`;
   const rows = await session.rows(
-    sql`SELECT version, epoch_ms(committed_at) AS committed, scope, rows, to_json(${columnsSql(selection)}) AS columns, to_json(checks) AS checks FROM (${stored}) WHERE ${scope} AND ${newest} QUALIFY row_number() OVER (PARTITION BY version, scope) = 1 ORDER BY version, scope`,
+    sql`SELECT version, epoch_ms(committed_at) AS committed, scope, rows, to_json(${columnsSql(selection)}) AS columns, to_json(checks) AS checks FROM (${stored}) WHERE ${scope} AND ${version} AND ${newest} QUALIFY row_number() OVER (PARTITION BY version, scope) = 1 ORDER BY version, scope`,
   );
   return rows.map((row) => ({
     version: Number(row["version"]),

@@ -14,6 +14,7 @@ import { parseTimestamp, pointOfOptions, requireText } from "../shared/table-uri
 import { toAskedOutputs, toRunEnd } from "./asked-outputs.ts";
 import type {
   CommandDescription,
+  OpenLineageOptions,
   RecordRunOptions,
   RunCommandOptions,
   RunDescription,
@@ -56,6 +57,7 @@ const watchKeys = {
   onStarted: true,
   onProcess: true,
   onEnded: true,
+  openLineage: { to: true, namespace: true, apiKey: true, onWarning: true },
 } satisfies OptionKeys<RunCommandOptions>;
 
 /** A run that was checked, and where it is recorded. */
@@ -81,13 +83,20 @@ export async function toCheckedCommand(
   verb: string,
   description: CommandDescription,
   options: RunCommandOptions,
-): Promise<Checked & { readonly outputs: readonly AskedOutput[]; readonly watch: CommandOptions }> {
+): Promise<
+  Checked & {
+    readonly outputs: readonly AskedOutput[];
+    readonly watch: CommandOptions;
+    readonly openLineage?: OpenLineageOptions | undefined;
+  }
+> {
   const {
     runs: place,
     signal,
     onStarted,
     onProcess,
     onEnded,
+    openLineage,
     ...context
   } = knownOptions(verb, options, watchKeys);
   const known = knownOptions(verb, description, commandKeys as OptionKeys<CommandDescription>);
@@ -99,7 +108,7 @@ export async function toCheckedCommand(
   requireText(folder, `The option folder of ${verb}`, "folder");
   const outputs = await toAskedOutputs(verb, known.outputs, context);
   const checked = await toAskedRun({ verb, place, context }, { ...known, folder: resolve(folder) });
-  return { ...checked, outputs, watch: { signal, onStarted, onProcess, onEnded } };
+  return { ...checked, outputs, watch: { signal, onStarted, onProcess, onEnded }, openLineage };
 }
 
 interface Place {

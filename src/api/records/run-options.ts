@@ -76,4 +76,19 @@ export interface RecordRunOptions extends ContextOptions {
 }
 
 /** Where a run is recorded, and how its command is watched. */
-export interface RunCommandOptions extends RecordRunOptions, CommandOptions {}
+export interface RunCommandOptions extends RecordRunOptions, CommandOptions {
+  /** Sends the events of the run to OpenLineage (spec/lineage.md). */
+  readonly openLineage?: OpenLineageOptions | undefined;
+}
+
+/** Where the events of a run go. */
+export interface OpenLineageOptions {
+  /** A file of JSON lines, or the URL of a server: HTTPS, or HTTP on this machine. */
+  readonly to: string;
+  /** Namespace of the job; default: `varve`. */
+  readonly namespace?: string | undefined;
+  /** Sent to a server as `Authorization: Bearer`. */
+  readonly apiKey?: string | undefined;
+  /** Called with each event that could not be sent, which does not stop the run; default: `process.emitWarning`. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}

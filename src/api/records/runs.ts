@@ -1,4 +1,5 @@
 import { VarveError } from "../../errors.ts";
+import type { RunEvents } from "../../lineage/run-events.ts";
 import type { TableContext } from "../../log/contract.ts";
 import type { RunSelection } from "../../runs/read-runs.ts";
 import type { RecordedRun } from "../../runs/record-run.ts";
@@ -12,6 +13,7 @@ import { requireText, splitTableUri } from "../shared/table-uri.ts";
 import { toCheckedCommand, toCheckedRun } from "./asked-run.ts";
 import type {
   CommandDescription,
+  OpenLineageOptions,
   RecordRunOptions,
   RunCommandOptions,
   RunDescription,
@@ -149,9 +151,10 @@ export async function recordRun(run: RunDescription, options: RecordRunOptions =
  * The command finds in its environment `VARVE_INPUT_NAME` for each input (the folder or URI of the pinned table, which
  * any Delta engine opens), `VARVE_OUTPUT_NAME`, `VARVE_MODEL`, `VARVE_RUN_ID`, `VARVE_RUNS` (the runs table), and
  * `VARVE_METRICS`: the name of a file to which it may write a JSON object of metrics. Names are in capitals, with `_` for
- * other characters. Input and output of the process are the command's.
+ * other characters. Input and output of the process are the command's. With `openLineage`, events say when the run
+ * starts and how it ends; a receiver that fails is a warning.
  *
- * @throws `RUN_EXISTS` for an id whose run ended already; as {@link recordRun} before the command is run; `CANCELLED`
+ * @throws `RUN_EXISTS` for an id whose run ended already; `INVALID_URI` for where events go; as {@link recordRun} before the command is run; `CANCELLED`
  *
  * @example
  * ```ts
@@ -170,7 +173,48 @@ export async function runCommand(
   description: CommandDescription,
   options: RunCommandOptions = {},
 ): Promise<CommandResult> {
-  const { runs, asked, outputs, watch } = await toCheckedCommand("runCommand", description, options);
+  const { runs, asked, outputs, watch, openLineage } = await toCheckedCommand(
+    "runCommand",
+    description,
+    options,
+  );
+  const events = openLineage === undefined ? undefined : await openEvents(runs, openLineage);
   const { runCommand: run } = await import("../../runs/run-command.ts");
-  return run(runs, asked, outputs, watch);
+  if (events === undefined) return run(runs, asked, outputs, watch);
+  let last: RunRecord | undefined;
+  try {
+    const result = await run(runs, asked, outputs, {
+      ...watch,
+      onStarted: (record) => {
+        events.started(record);
+        return watch.onStarted?.(record);
+      },
+      onEnded: (record) => {
+        last = record;
+        watch.onEnded?.(record);
+      },
+    });
+    last = result.run;
+    return result;
+  } finally {
+    // Also of a run whose end could not be recorded.
+    if (last !== undefined) await events.ended(last);
+  }
+}
+
+/** @throws `INVALID_URI` */
+async function openEvents(context: TableContext, options: OpenLineageOptions): Promise<RunEvents> {
+  const { to, namespace, apiKey, onWarning = (message) => process.emitWarning(message) } = options;
+  requireText(to, "The option openLineage.to of runCommand", "to");
+  const [{ RunEvents }, { eventReceiver }, { packageVersion }] = await Promise.all([
+    import("../../lineage/run-events.ts"),
+    import("../../lineage/event-receiver.ts"),
+    import("../../util/package-version.ts"),
+  ]);
+  return new RunEvents(context, {
+    receiver: eventReceiver(to, apiKey),
+    namespace,
+    version: packageVersion(),
+    onWarning,
+  });
 }

@@ -1,6 +1,12 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { type JsonValue, parseJson, stringifyJson, toJsonValue } from "../../../api/json.ts";
-import type { CommandResult, RunInputOptions, RunOutputOptions, RunRecord } from "../../../index.ts";
+import type {
+  CommandResult,
+  OpenLineageOptions,
+  RunInputOptions,
+  RunOutputOptions,
+  RunRecord,
+} from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { forgetSignal, forwardSignals, stoppedBySignals } from "../../shared/interruption.ts";
 import { openOptions } from "../../shared/open-options.ts";
@@ -24,6 +30,8 @@ interface RunFlags extends StoreFlags {
   readonly seed?: string | undefined;
   readonly env?: readonly string[] | undefined;
   readonly expires?: string | undefined;
+  readonly openlineage?: string | undefined;
+  readonly openlineageNamespace?: string | undefined;
 }
 
 /** `varve run --input NAME=TABLE … -- COMMAND …` */
@@ -54,6 +62,15 @@ export function addRun(program: Command): void {
       repeated,
     )
     .option("--expires <time>", "when the pins may go; they stay until pin remove --expired")
+    .option(
+      "--openlineage <file|url>",
+      "send events of the run to OpenLineage: to a file of JSON lines, or a server by https://, on this machine also http://",
+    )
+    .addOption(
+      new Option("--openlineage-namespace <name>", "namespace of the job in events (default: varve)").env(
+        "OPENLINEAGE_NAMESPACE",
+      ),
+    )
     .addHelpText("after", helpText)
     .passThroughOptions();
   withStoreFlags(command).action(run);
@@ -71,6 +88,7 @@ Names are in capitals, and _ stands for characters other than letters and digits
 Examples:
   $ varve run --input flights=./flights@latest --runs ./runs -- sh -c 'ls $VARVE_INPUT_FLIGHTS'
   $ varve run --input ./flights --model model.json --name lateness --param rate=0.1 -- sh -c 'echo 0.25 > $VARVE_MODEL && echo "{\\"error\\": 0.1}" > $VARVE_METRICS'
+  $ varve run --input ./flights --openlineage events.jsonl -- true
   $ varve runs list ./flights
 
 Exit code: that of the command; 128 and the signal's number if one ended it, 127 if there is no such program,
@@ -106,6 +124,7 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
           {
             ...openOptions(flags),
             runs: flags.runs,
+            openLineage: eventsOf(flags),
             signal,
             onProcess: forwardSignals,
             onEnded: (record) => {
@@ -123,6 +142,17 @@ async function run(words: readonly string[], flags: RunFlags): Promise<void> {
   } finally {
     forwardSignals(undefined);
   }
+}
+
+/** Where events go; the key of the server is read as OpenLineage's own clients do. */
+function eventsOf({ openlineage, openlineageNamespace }: RunFlags): OpenLineageOptions | undefined {
+  if (openlineage === undefined) return undefined;
+  return {
+    to: openlineage,
+    namespace: openlineageNamespace,
+    apiKey: process.env["OPENLINEAGE_API_KEY"],
+    onWarning: (message) => printFailure(`varve: ${visible(message)}`),
+  };
 }
 
 function finish({ run: record, runs, exitCode }: CommandResult, isQuiet: boolean): void {
