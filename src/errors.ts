@@ -79,6 +79,9 @@ export type ErrorCode =
   | "SCORE_INVALID"
   | "OUTCOMES_LEAKED"
   | "ESTIMATE_UNSUPPORTED"
+  // drift
+  | "BASELINE_UNREADABLE"
+  | "BASELINE_IS_CURRENT"
   // queries
   | "SQL_FAILED"
   | "SQL_REFUSED"

@@ -1,5 +1,7 @@
 export { type ConvertTableOptions, convertTable } from "./api/convert-table.ts";
 export { createTable } from "./api/create-table.ts";
+export { type DriftSource, drift } from "./api/drift/drift.ts";
+export type { DriftOptions, DriftSlice, DriftWindow } from "./api/drift/drift-options.ts";
 export { setEngineLimits } from "./api/engine-limits.ts";
 export { fsck } from "./api/fsck.ts";
 export { StagedRows } from "./api/groups/staged-rows.ts";
@@ -128,6 +130,21 @@ export {
   trainingSet,
 } from "./api/training/training-set.ts";
 export { summarizeVerdict } from "./api/verdict.ts";
+export type {
+  DriftBin,
+  DriftDirection,
+  DriftReason,
+  DriftRecord,
+  DriftReport,
+  DriftRole,
+  DriftSide,
+  DriftTest,
+  DriftVerdict,
+  ShareChange,
+  SideSummary,
+} from "./drift/drift-record.ts";
+export type { Bracket } from "./drift/figures/cells.ts";
+export type { DriftKind } from "./drift/profile/bins.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
 export type { EngineLimits } from "./engine/core/turns.ts";
 export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";
@@ -282,6 +299,7 @@ export type {
 } from "./schema/types.ts";
 export type { PublishResult } from "./staging/publish-staged.ts";
 export type { StatementResult } from "./statements/contract.ts";
+export type { Correction } from "./statistics/correction.ts";
 export type {
   AbandonedOptions,
   ListOptions,

@@ -1,3 +1,20 @@
+export { driftJunit } from "./drift/drift-junit.ts";
+export type {
+  DriftBin,
+  DriftDirection,
+  DriftReason,
+  DriftRecord,
+  DriftReport,
+  DriftRole,
+  DriftSide,
+  DriftTest,
+  DriftVerdict,
+  ShareChange,
+  SideSummary,
+} from "./drift/drift-record.ts";
+export { driftText } from "./drift/drift-text.ts";
+export type { Bracket } from "./drift/figures/cells.ts";
+export type { DriftKind } from "./drift/profile/bins.ts";
 export type { CheckResult, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { Level } from "./quality/model/expectation.ts";
 export type { OnFail, Severity } from "./quality/model/suite.ts";
@@ -6,4 +23,5 @@ export { checkJunit } from "./report/check-junit.ts";
 export type { CheckReport, MetricPoint, MetricSeries, VersionTests } from "./report/check-report.ts";
 export { reportJson } from "./report/check-report.ts";
 export { checkText } from "./report/check-text.ts";
+export type { Correction } from "./statistics/correction.ts";
 export type { JsonObject, JsonValue } from "./util/json.ts";

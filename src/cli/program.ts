@@ -14,6 +14,7 @@ import { addFingerprint, addVerify } from "./commands/maintenance/fingerprint.ts
 import { addFsck } from "./commands/maintenance/fsck.ts";
 import { addVacuum } from "./commands/maintenance/vacuum.ts";
 import { addMetrics } from "./commands/metrics.ts";
+import { addDrift } from "./commands/models/drift.ts";
 import { addModel } from "./commands/models/model.ts";
 import { addOptimize } from "./commands/optimize.ts";
 import { addPin } from "./commands/pin.ts";
@@ -71,10 +72,8 @@ const groups: readonly (readonly [string, readonly ((program: Command) => void)[
   ],
   ["Look after a table:", [addAlter, addRestore, addOptimize, addVacuum, addPin]],
   ["Make tables of others:", [addClone, addConvert, addGenerate]],
-  [
-    "Training sets, runs and predictions:",
-    [addTrainingSet, addRun, addRuns, addLedger, addReproduce, addModel],
-  ],
+  ["Watch data and models:", [addDrift, addModel]],
+  ["Training sets, runs and predictions:", [addTrainingSet, addRun, addRuns, addLedger, addReproduce]],
   ["Test rows:", [addCheck, addSuite, addProfile, addSuggest]],
   ["Rows that are not in the table:", [addStage, addStaged, addQuarantine, addRejections]],
 ];
@@ -89,4 +88,4 @@ Examples:
   $ varve query "SELECT count(*) FROM flights VERSION AS OF 0" --table flights=./flights
   $ varve history ./flights
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 batch rejected by its tests.`;
+Exit codes: 0 done, 1 failed, 2 usage, 3 batch rejected by its tests, 4 drift.`;

@@ -7,9 +7,9 @@ import { estimateComparison } from "./drift-kinds/estimates.ts";
 import { evidentlyKinds } from "./drift-kinds/evidently.ts";
 import { exactTestKinds } from "./drift-kinds/exact-tests.ts";
 import { modelMetricKinds } from "./drift-kinds/model-metrics.ts";
-
 import { multivariateMethods } from "./drift-kinds/multivariate.ts";
 import { nannymlKinds } from "./drift-kinds/nannyml.ts";
+import { scenarioKinds } from "./drift-kinds/scenarios.ts";
 
 /** How a case is compared; undefined where its kind or method is not supported yet. */
 export function comparisonOf(item: DriftCase): CompareCase | undefined {
@@ -27,4 +27,5 @@ const driftKinds: Readonly<Record<string, CompareCase>> = {
   ...nannymlKinds,
   ...qualityKinds,
   ...modelMetricKinds,
+  ...scenarioKinds,
 };

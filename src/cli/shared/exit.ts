@@ -2,7 +2,7 @@ import { isVarveError } from "../../api/errors.ts";
 import { inTerminalWords } from "../../api/option-text.ts";
 
 /** Exit codes of the command line. */
-export const exitCodes = { done: 0, failed: 1, usage: 2, rejected: 3 } as const;
+export const exitCodes = { done: 0, failed: 1, usage: 2, rejected: 3, drift: 4 } as const;
 
 /** The exit code for an error. */
 export function exitCodeOf(error: unknown): number {

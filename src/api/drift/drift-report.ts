@@ -1,0 +1,2 @@
+export { driftJunit } from "../../drift/drift-junit.ts";
+export { driftText } from "../../drift/drift-text.ts";

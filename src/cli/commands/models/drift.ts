@@ -1,0 +1,138 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { DriftOptions, DriftReport, DriftSource } from "../../../index.ts";
+import { exitCodes } from "../../shared/exit.ts";
+import { openOptions } from "../../shared/open-options.ts";
+import { openSource } from "../../shared/open-source.ts";
+import { nameList, type StoreFlags, withStoreFlags } from "../../shared/options.ts";
+import { withOutput } from "../../shared/output-format.ts";
+import { type SourceFlags, withSourceFlags } from "../../shared/source-files.ts";
+import { writeOutput } from "../../shared/write-output.ts";
+
+interface DriftFlags extends StoreFlags, SourceFlags {
+  readonly columns?: readonly string[] | undefined;
+  readonly exclude?: readonly string[] | undefined;
+  readonly by?: readonly string[] | undefined;
+  readonly slice?: readonly (readonly [string, string])[] | undefined;
+  readonly window?: string | undefined;
+  readonly where?: string | undefined;
+  readonly threshold?: Thresholds | undefined;
+  readonly alpha?: number | undefined;
+  readonly correction?: DriftOptions["correction"];
+  readonly minRows?: number | undefined;
+  readonly format: "text" | "json" | "junit";
+  readonly output?: string | undefined;
+}
+
+/** `varve drift A B`: which columns of B moved against A. */
+export function addDrift(program: Command): void {
+  const command = program
+    .command("drift")
+    .summary("compare two versions or files: which columns moved")
+    .description(
+      "Compare two versions of a table, pins or files column by column: which columns moved, by how much and how. A column drifts if its effect (Jensen-Shannon distance above its noise floor) reaches the threshold and chance does not explain it (adjusted p-value below alpha).",
+    )
+    .argument("<baseline>", sideHelp)
+    .argument("<current>", "what is compared with it, given in the same way")
+    .option("-c, --columns <names>", "columns, separated by commas; default: all", nameList)
+    .option("--exclude <names>", "columns that are not compared, separated by commas", nameList)
+    .option("--by <names>", "compare the slices by these columns, too, separated by commas", nameList)
+    .option(
+      "--slice <name=condition>",
+      "compare the rows that meet an SQL condition, too; may be repeated",
+      slice,
+    )
+    .option(
+      "--window <column:length>",
+      "compare each time window of the current side, such as placed:P1M (PT1H, P1D, P1W, P1M or P1Y)",
+    )
+    .option("--where <condition>", "SQL condition: only such rows of both sides")
+    .option(
+      "--threshold <effect>",
+      "smallest effect that is drift (default: 0.1); for one column, name=effect; may be repeated",
+      threshold,
+    )
+    .option("--alpha <share>", "adjusted p-values below it are no noise (default: 0.01)", shareOption)
+    .addOption(
+      new Option("--correction <method>", "how p-values are adjusted (default: bh)").choices([
+        "bh",
+        "by",
+        "holm",
+        "bonferroni",
+        "none",
+      ]),
+    )
+    .option("--min-rows <rows>", "fewer rows on a side are not compared (default: 30)", Number)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve drift ./flights@v1 ./flights --exclude id\n  $ varve drift january.parquet february.csv --columns delay,origin\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --by origin --threshold 0.2\n  $ varve drift ./flights@v1 february.csv --columns delay --format junit --output drift.xml\n\nExit code 4 if a column drifts or is broken: it is gone or new, its type changed, or ten points more of its rows are null or have new values.",
+    );
+  const choice = { formats: ["text", "json", "junit"], preset: "text", text: "how to print the comparison" };
+  withStoreFlags(withSourceFlags(withOutput(command, choice))).action(drift);
+}
+
+const sideHelp =
+  "folder or URI of a table, with @v12, @2024-06-01T00:00:00Z or the name of a pin for a version; or a file (local, s3:// or https://) or pattern such as 'in/*.parquet'";
+
+type Thresholds = Readonly<Record<string, number>>;
+
+/** The name of the threshold of all columns. */
+const allColumns = "";
+
+function threshold(text: string, before: Thresholds = {}): Thresholds {
+  const separator = text.lastIndexOf("=");
+  const name = separator === -1 ? allColumns : text.slice(0, separator);
+  return { ...before, [name]: shareOption(text.slice(separator + 1)) };
+}
+
+function shareOption(text: string): number {
+  const share = Number(text);
+  if (text.trim() !== "" && Number.isFinite(share)) return share;
+  throw new InvalidArgumentError("It must be a number.");
+}
+
+function slice(
+  text: string,
+  before: readonly (readonly [string, string])[] = [],
+): readonly (readonly [string, string])[] {
+  const separator = text.indexOf("=");
+  if (separator < 1)
+    throw new InvalidArgumentError("It must be a name, = and a condition, such as big=amount > 100.");
+  return [...before, [text.slice(0, separator), text.slice(separator + 1)]];
+}
+
+async function drift(baseline: string, current: string, flags: DriftFlags): Promise<void> {
+  const { drift: compare } = await import("../../../api/drift/drift.ts");
+  const side = async (name: string): Promise<DriftSource> => openSource([name], flags);
+  const report = await compare(await side(baseline), await side(current), optionsOf(flags));
+  // Before the output: a reader that closes the pipe early must not hide the verdict.
+  if (report.verdict === "drift" || report.verdict === "broken") process.exitCode = exitCodes.drift;
+  await writeOutput(await reportText(report, flags.format), flags.output);
+}
+
+function optionsOf(flags: DriftFlags): DriftOptions {
+  const { [allColumns]: general, ...single } = flags.threshold ?? {};
+  const [column = "", every = ""] = flags.window?.split(/:(?=[^:]*$)/) ?? [];
+  return {
+    ...openOptions(flags),
+    columns: flags.columns,
+    exclude: flags.exclude,
+    by: flags.by,
+    slices: flags.slice?.map(([name, where]) => ({ name, where })),
+    window: flags.window === undefined ? undefined : { column, every },
+    where: flags.where,
+    threshold: general,
+    thresholds: single,
+    alpha: flags.alpha,
+    correction: flags.correction,
+    minRows: flags.minRows,
+  };
+}
+
+async function reportText(report: DriftReport, format: DriftFlags["format"]): Promise<string> {
+  if (format === "json") {
+    const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
+    return `${stringifyJson(toJsonValue(report), 2)}\n`;
+  }
+  const { driftJunit, driftText } = await import("../../../api/drift/drift-report.ts");
+  return format === "junit" ? driftJunit(report) : driftText(report);
+}

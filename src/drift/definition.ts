@@ -1,0 +1,21 @@
+import type { DriftRule } from "./compare.ts";
+import type { DriftRole } from "./drift-record.ts";
+import type { SliceCondition } from "./slices.ts";
+import type { WindowRequest } from "./windows.ts";
+
+/** What is compared, and by which rule. */
+export interface DriftDefinition extends DriftRule {
+  /** Names of columns or of fields in structs; all if empty. */
+  readonly columns: readonly string[];
+  readonly exclude: readonly string[];
+  readonly roles: Readonly<Record<string, DriftRole>>;
+  readonly weights: Readonly<Record<string, number>>;
+  /** Thresholds of single columns. */
+  readonly thresholds: Readonly<Record<string, number>>;
+  readonly isDefaultThreshold: boolean;
+  readonly by: readonly string[];
+  readonly slices: readonly SliceCondition[];
+  readonly window?: WindowRequest | undefined;
+  /** Only rows of both sides that meet this condition. */
+  readonly where?: string | undefined;
+}

@@ -1,0 +1,59 @@
+import { escapeMarkup } from "../report/show.ts";
+import { visible } from "../report/visible-text.ts";
+import type { DriftRecord, DriftReport } from "./drift-record.ts";
+import { nameOf } from "./sentence.ts";
+
+/**
+ * Renders a comparison as JUnit XML, for the test pages of CI systems. Each column is a test case: one that drifts or
+ * is broken fails, and one that is not compared is skipped with its reason.
+ *
+ * @example
+ * ```ts
+ * import { drift } from "varve";
+ * import { driftJunit } from "varve/report";
+ *
+ * const rows = Array.from({ length: 100 }, (_, id) => ({ amount: id % 10 }));
+ * console.log(driftJunit(await drift(rows, rows)));
+ * ```
+ */
+export function driftJunit({ columns, counts, at, baseline, current }: DriftReport): string {
+  const failures = counts.drifted + counts.broken;
+  const skipped = counts.insufficient + counts.not_applicable;
+  const numbers = `tests="${columns.length}" failures="${failures}" errors="0"`;
+  const name = `drift ${baseline.source} against ${current.source}`;
+  const head = `<testsuite name="${attribute(name)}" ${numbers} skipped="${skipped}" timestamp="${at.slice(0, 19)}">`;
+  const cases = columns.map(testCase).join("");
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites ${numbers}>\n  ${head}\n${cases}  </testsuite>\n</testsuites>\n`;
+}
+
+function testCase(record: DriftRecord): string {
+  const open = `    <testcase classname="drift.${record.kind ?? "column"}" name="${attribute(nameOf(record))}"`;
+  const message = attribute(record.text);
+  switch (record.verdict) {
+    case "none":
+      return `${open}/>\n`;
+    case "drift":
+    case "broken":
+      return `${open}>\n      <failure type="${record.verdict}" message="${message}">${bins(record)}</failure>\n    </testcase>\n`;
+    default:
+      return `${open}>\n      <skipped message="${message}"/>\n    </testcase>\n`;
+  }
+}
+
+/** The bins that moved most, one a line. */
+function bins(record: DriftRecord): string {
+  const lines = record.bins
+    .filter(({ part }) => part > 0)
+    .slice(0, 10)
+    .map(({ label, baseline, current }) => `${label}: ${shareText(baseline)} → ${shareText(current)}`);
+  return escapeMarkup(lines.map(visible).join("\n"));
+}
+
+function shareText(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+/** XML parsers replace line breaks in attributes by spaces. */
+function attribute(text: string): string {
+  return escapeMarkup(visible(text));
+}

@@ -1,0 +1,177 @@
+import { createHash } from "node:crypto";
+import stringify from "fast-json-stable-stringify";
+import type { Engine, EngineColumn, FencedSession, OpenSession, Relation } from "../engine/core/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { type SqlSelect, sql } from "../sql/sql.ts";
+import type { World } from "../util/world.ts";
+import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
+import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
+import { unreadableBaseline } from "./baseline-errors.ts";
+import type { DriftDefinition } from "./definition.ts";
+import type { DriftRecord, DriftReport, DriftSide } from "./drift-record.ts";
+import { judge } from "./judge.ts";
+import { type Leaf, leavesOf } from "./profile/measures.ts";
+import { summarized } from "./report-summary.ts";
+import { slicingsOf } from "./slices.ts";
+import { type SideRows, subjectsOf } from "./subjects.ts";
+import { type WindowRequest, windowsOf } from "./windows.ts";
+
+/** A side of a comparison: rows, and what a report calls them. */
+export interface DriftInput {
+  readonly source: WriteSource;
+  readonly name: string;
+  readonly pin?: string | undefined;
+}
+
+export interface DriftServices extends FetchServices {
+  readonly engine: Engine;
+  readonly world: World;
+}
+
+/**
+ * Compares two sides column by column.
+ *
+ * @throws `BASELINE_UNREADABLE`, `BASELINE_IS_CURRENT`, `COLUMN_NOT_FOUND`, `SQL_REFUSED`, `SQL_FAILED`,
+ * `LIMIT_EXCEEDED`, errors of the sources
+ */
+export async function drift(
+  baseline: DriftInput,
+  current: DriftInput,
+  definition: DriftDefinition,
+  services: DriftServices,
+): Promise<DriftReport> {
+  refuseSameVersion(baseline, current);
+  return withFetchedFiles(baseline.source, services, (before) =>
+    withFetchedFiles(current.source, services, async (after) => {
+      await using session = await services.engine.open({ signal: services.signal });
+      await session.keepFooters();
+      const staged = {
+        baseline: await unreadableBaseline(baseline.source, () =>
+          stageSide(session, before.source, services),
+        ),
+        current: await stageSide(session, after.source, services),
+      };
+      const files = [...staged.baseline.files, ...staged.current.files];
+      const fenced = await session.fence({ files });
+      const sides = {
+        baseline: await openSide(fenced, staged.baseline.relation, definition),
+        current: await openSide(fenced, staged.current.relation, definition),
+      };
+      const rows = {
+        // The first that is read of the baseline are the footers of all of its files.
+        baseline: await unreadableBaseline(baseline.source, () => rowsOf(fenced, sides.baseline)),
+        current: await rowsOf(fenced, sides.current),
+      };
+      const records = await compareSides(fenced, { sides, rows }, definition);
+      return summarized(records, {
+        run_id: services.world.uuid(),
+        at: new Date(services.world.now()).toISOString(),
+        definition_hash: hashOf(definition),
+        table_id: tableOf(current.source)?.metadata.id ?? null,
+        baseline: sideOf(baseline, rows.baseline),
+        current: sideOf(current, rows.current),
+      });
+    }),
+  );
+}
+
+async function stageSide(session: OpenSession, source: WriteSource, { signal, onProgress }: DriftServices) {
+  onProgress?.({ phase: "reading" });
+  return await stageWriteSource(session, source, { signal });
+}
+
+/** A side of a run. */
+interface Side {
+  readonly select: SqlSelect;
+  readonly columns: readonly EngineColumn[];
+  readonly leaves: readonly Leaf[];
+}
+
+async function openSide(
+  session: FencedSession,
+  relation: Relation,
+  { where }: DriftDefinition,
+): Promise<Side> {
+  const { columns } = relation;
+  const condition = where === undefined ? undefined : await session.callerExpression(where, columns);
+  const select =
+    condition === undefined ? relation.sql : sql`SELECT * FROM (${relation.sql}) WHERE ${condition}`;
+  return { select, columns, leaves: leavesOf(columns) };
+}
+
+interface Sides {
+  readonly baseline: Side;
+  readonly current: Side;
+}
+
+async function compareSides(
+  session: FencedSession,
+  {
+    sides,
+    rows,
+  }: { readonly sides: Sides; readonly rows: { readonly baseline: number; readonly current: number } },
+  definition: DriftDefinition,
+): Promise<DriftRecord[]> {
+  const sideRows: SideRows = {
+    baseline: { ...sides.baseline, rows: rows.baseline },
+    current: { ...sides.current, rows: rows.current },
+  };
+  const slicings = await slicingsOf(session, sides, { by: definition.by, conditions: definition.slices });
+  const window = definition.window;
+  const windows =
+    window === undefined
+      ? undefined
+      : await windowsOf(
+          session,
+          { leaf: windowLeaf(sides.current, window), select: sides.current.select },
+          window,
+        );
+  const subjects = await subjectsOf(session, sideRows, { definition, slicings, windows });
+  return judge(subjects, definition);
+}
+
+function windowLeaf({ leaves }: Side, { column }: WindowRequest): Leaf {
+  const leaf = leaves.find(({ name }) => name.toLowerCase() === column.toLowerCase());
+  if (leaf !== undefined) return leaf;
+  const names = leaves.slice(0, 30).map(({ name }) => name);
+  throw new VarveError(
+    "COLUMN_NOT_FOUND",
+    `Unknown column ${column} of windows. The columns are: ${names.join(", ")}.`,
+    {
+      column: [column],
+      columns: names,
+    },
+  );
+}
+
+async function rowsOf(session: FencedSession, { select }: Side): Promise<number> {
+  const [row] = await session.rows(sql`SELECT count(*) AS n FROM (${select})`);
+  return Number(row?.["n"] ?? 0);
+}
+
+/** The snapshot that a source is, if it is one. */
+function tableOf(source: WriteSource): LogSnapshot | undefined {
+  return typeof source === "object" && "context" in source && "version" in source ? source : undefined;
+}
+
+function refuseSameVersion(baseline: DriftInput, current: DriftInput): void {
+  const [before, after] = [tableOf(baseline.source), tableOf(current.source)];
+  if (before === undefined || after === undefined) return;
+  const isSame = before.metadata.id === after.metadata.id && before.version === after.version;
+  if (!isSame || before.context.store.uri !== after.context.store.uri) return;
+  throw new VarveError(
+    "BASELINE_IS_CURRENT",
+    `Version ${after.version} of ${after.context.store.uri} would be compared with itself. Choose an earlier version, or a pin, as the baseline.`,
+    { uri: after.context.store.uri, version: after.version },
+  );
+}
+
+function sideOf({ source, name, pin }: DriftInput, rows: number): DriftSide {
+  const version = tableOf(source)?.version ?? null;
+  return { source: name, version, pin: pin ?? null, fingerprint: null, scope: "table", window: null, rows };
+}
+
+function hashOf(definition: DriftDefinition): string {
+  return `sha256:${createHash("sha256").update(stringify(definition)).digest("hex")}`;
+}

@@ -1,0 +1,165 @@
+import type { Session } from "../../engine/core/contract.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
+import { plainName } from "../../sql/sql-text.ts";
+import { appendAll } from "../../util/append-all.ts";
+import type { Bins, CategoryBins, DriftKind, NumericBins } from "./bins.ts";
+import { inChunks } from "./chunks.ts";
+import { cyclesOf } from "./cycles.ts";
+import type { Leaf, Part } from "./measures.ts";
+import { numericBins } from "./numeric-bins.ts";
+import {
+  type BaselineRows,
+  distinctShares,
+  type Fact,
+  factsOf,
+  type Group,
+  groupsOf,
+  isNumeric,
+  mostKept,
+  type Sample,
+  takeSample,
+} from "./sample-facts.ts";
+
+/** What is measured of a column, and the bins that its baseline gives. */
+export interface Measure {
+  readonly leaf: Leaf;
+  readonly part: Part;
+  readonly kind: DriftKind;
+  readonly bins: Bins;
+}
+
+/**
+ * The measures of the baseline's columns. Kinds and edges follow from a sample of at most about 65,536 rows, which is
+ * all of a smaller baseline; the values of categories from all rows.
+ */
+export async function measuresOf(
+  session: Session,
+  baseline: BaselineRows,
+  leaves: readonly Leaf[],
+): Promise<Measure[]> {
+  const measures: Measure[] = [];
+  for (const chunk of inChunks(leaves, 64)) {
+    const sample = await takeSample(session, baseline, chunk);
+    const choices = await choicesOf(session, sample, chunk);
+    const numbers = choices.filter(({ kind }) => kind === "numeric" || kind === "text");
+    const columns = numbers.map(({ index, leaf }) => ({
+      index,
+      value: numberOfLeaf(leaf, plainName(`v${index}`)),
+    }));
+    const bins = await numericBins(session, sample, columns);
+    appendAll(
+      measures,
+      choices.flatMap((choice) => measuresOfChoice(choice, bins.get(choice.index))),
+    );
+  }
+  return measures;
+}
+
+/** A column with its kind. */
+interface Choice extends Fact {
+  readonly kind: DriftKind;
+  readonly group?: Group | undefined;
+}
+
+const mostDiscrete = 20;
+const mostNamed = 50;
+/** Fewer rows of a value do not give it a bin of its own. */
+const leastNamed = 5;
+/** Longer texts, in characters, are no categories. */
+const longestCategory = 500;
+/** Fewer whole numbers do not tell an identifier from a measure with many values. */
+const leastForId = 1_000;
+
+async function choicesOf(session: Session, sample: Sample, leaves: readonly Leaf[]): Promise<Choice[]> {
+  const facts = await factsOf(session, sample, leaves);
+  const shares = await distinctShares(session, sample, facts.filter(mayBeId));
+  const isId = ({ index, values }: Fact) => (shares.get(index) ?? 0) > 0.9 && values > mostDiscrete;
+  const groups = await groupsOf(
+    session,
+    sample,
+    facts.filter((fact) => mayBeCategory(fact) && !isId(fact)),
+  );
+  return facts.map((fact) => (isId(fact) ? { ...fact, kind: "id" } : choiceOf(fact, groups.get(fact.index))));
+}
+
+function mayBeId({ leaf, distinct, values }: Fact): boolean {
+  if (distinct <= mostDiscrete / 2 || distinct <= 0.6 * values) return false;
+  if (leaf.class === "number") return leaf.isWhole && values >= leastForId;
+  return leaf.class === "text" || leaf.class === "binary";
+}
+
+function mayBeCategory({ leaf, distinct, longest }: Fact): boolean {
+  if (isNumeric(leaf)) return distinct <= 2 * mostDiscrete;
+  return leaf.class === "text" || leaf.class === "binary"
+    ? longest <= longestCategory
+    : leaf.class === "boolean";
+}
+
+function choiceOf(fact: Fact, group: Group | undefined): Choice {
+  const { leaf } = fact;
+  switch (leaf.class) {
+    case "boolean":
+      return { ...fact, kind: "boolean", group };
+    case "number":
+    case "list": {
+      const isDiscrete = group !== undefined && group.distinct <= mostDiscrete && group.rows > 0;
+      return { ...fact, kind: isDiscrete ? "discrete" : "numeric", group };
+    }
+    case "text":
+    case "binary": {
+      const top = (group?.counts ?? []).slice(0, mostNamed).reduce((sum, count) => sum + count, 0);
+      const isCategory = group !== undefined && (group.distinct <= mostKept || top >= 0.9 * group.rows);
+      return { ...fact, kind: isCategory ? "category" : "text", group };
+    }
+    case "time":
+      return { ...fact, kind: "time" };
+    case "other":
+      return { ...fact, kind: "nested" };
+  }
+}
+
+function measuresOfChoice({ leaf, kind, group }: Choice, numeric: NumericBins | undefined): Measure[] {
+  const measure = (bins: Bins, part: Part = null): Measure => ({ leaf, part, kind, bins });
+  if (numeric !== undefined) return [measure(numeric, kind === "text" ? "length" : null)];
+  if (kind === "time") return cyclesOf(leaf).map(({ part, bins }) => measure(bins, part));
+  if (kind === "boolean") return [measure(categories(["false", "true"]))];
+  if (kind === "discrete") return [measure(discreteBins(group))];
+  if (kind === "category") return [measure(categoryBins(group))];
+  return [measure(categories(["present"]))];
+}
+
+/** The SQL of what is measured, over the columns of the relation that the leaf belongs to. */
+export function measuredValue(leaf: Leaf, { kind, part }: Pick<Measure, "kind" | "part">): SqlExpression {
+  if (kind === "text") return numberOfLeaf(leaf, leaf.value);
+  if (kind === "time") return cyclesOf(leaf).find((cycle) => cycle.part === part)?.value ?? sql`NULL`;
+  if (kind === "id" || kind === "nested") return sql`CASE WHEN ${leaf.value} IS NOT NULL THEN 'present' END`;
+  return leaf.value;
+}
+
+function categories(values: readonly string[]): CategoryBins {
+  return { form: "category", values, known: [], singles: [], isNumber: false };
+}
+
+function discreteBins(group: Group | undefined): CategoryBins {
+  const values = (group?.values ?? []).filter((value) => typeof value === "number");
+  return { form: "category", values: values.sort((a, b) => a - b), known: [], singles: [], isNumber: true };
+}
+
+function categoryBins(group: Group | undefined): CategoryBins {
+  const { values = [], counts = [], distinct = 0 } = group ?? {};
+  const isNamed = (_: unknown, index: number) => index < mostNamed && (counts[index] ?? 0) >= leastNamed;
+  const isKept = distinct <= mostKept;
+  return {
+    form: "category",
+    values: values.filter(isNamed),
+    known: isKept ? values.filter((value, index) => !isNamed(value, index) && counts[index] !== 1) : null,
+    singles: isKept ? values.filter((_, index) => counts[index] === 1) : [],
+    isNumber: false,
+  };
+}
+
+/** Texts are measured by their length in characters. */
+function numberOfLeaf({ class: kind }: Leaf, value: SqlExpression): SqlExpression {
+  if (kind === "text") return sql`CAST(length(${value}) AS DOUBLE)`;
+  return kind === "binary" ? sql`length(${value}) / 2` : value;
+}

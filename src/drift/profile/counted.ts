@@ -1,0 +1,56 @@
+import type { EngineValue } from "../../engine/core/contract.ts";
+import type { SqlExpression, SqlName } from "../../sql/sql.ts";
+import { plainName } from "../../sql/sql-text.ts";
+import type { Bins, Counts } from "./bins.ts";
+
+/** A measure of a relation, with the bins in which its rows are counted. */
+export interface Binning {
+  /** Over the relation's columns; numbers for numeric bins, texts or numbers for categories. */
+  readonly value: SqlExpression;
+  readonly bins: Bins;
+  /** May hold NaN. */
+  readonly isFloat: boolean;
+}
+
+/** A measure with its number among those of a run, which names its column: `v0`, `v1` and so on. */
+export type Indexed<B extends Bins> = Omit<Binning, "bins"> & { readonly bins: B; readonly index: number };
+
+/** The counts of a measure in a slice. */
+export interface Counted<C extends Counts> {
+  readonly index: number;
+  readonly name: string;
+  readonly count: C;
+}
+
+/** The column of a measure. */
+export function valueName(index: number): SqlName {
+  return plainName(`v${index}`);
+}
+
+/** Mean and deviation from sums around a centre; null where they are not finite. */
+export function meanAndDeviation({
+  count,
+  sum,
+  squares,
+  centre,
+}: {
+  readonly count: number;
+  readonly sum: EngineValue;
+  readonly squares: EngineValue;
+  readonly centre: number;
+}): { readonly mean: number | null; readonly sd: number | null } {
+  if (count === 0 || typeof sum !== "number" || typeof squares !== "number") return { mean: null, sd: null };
+  const finite = (value: number) => (Number.isFinite(value) ? value : null);
+  const variance = Math.max(0, squares - sum ** 2 / count) / (count - 1);
+  return { mean: finite(centre + sum / count), sd: count < 2 ? null : finite(Math.sqrt(variance)) };
+}
+
+/** A number of the engine. */
+export function numberOf(value: EngineValue | undefined): number {
+  return Number(value ?? 0);
+}
+
+/** A list of the engine; null is empty. */
+export function listOf(value: EngineValue | undefined): readonly EngineValue[] {
+  return Array.isArray(value) ? value : [];
+}

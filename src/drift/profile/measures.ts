@@ -1,0 +1,74 @@
+import { type EngineType, parseEngineType } from "../../dialects/engine-types.ts";
+import type { EngineColumn } from "../../engine/core/contract.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
+
+/** What the values of a column are; columns of two sides are compared if these are the same. */
+export type ValueClass = "boolean" | "number" | "text" | "binary" | "time" | "list" | "other";
+
+/** What of a column is measured: null is the value itself. A time is measured by its cycles. */
+export type Part = "hour" | "weekday" | "month" | "length" | null;
+
+/** A column, or a leaf of a struct, with the SQL of its value. */
+export interface Leaf {
+  /** Names from the top, joined by dots. */
+  readonly name: string;
+  readonly class: ValueClass;
+  /** Whole numbers: integers, and decimals without a fraction. */
+  readonly isWhole: boolean;
+  /** May hold NaN and infinities. */
+  readonly isFloat: boolean;
+  /** A time that has an hour; dates have none. */
+  readonly hasHour: boolean;
+  /** In the words of the engine. */
+  readonly type: string;
+  /** Over the relation's columns; numbers as DOUBLE, times as microseconds since 1970, lists by their length. */
+  readonly value: SqlExpression;
+}
+
+const floats: ReadonlySet<string> = new Set(["FLOAT", "DOUBLE", "REAL"]);
+const wholes = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/;
+
+/** The leaves of a relation's columns, structs taken apart, in their order. */
+export function leavesOf(columns: readonly EngineColumn[]): Leaf[] {
+  return columns.flatMap(({ name, type }) => leaves(name, quoteName(name), parseEngineType(type), type));
+}
+
+function leaves(name: string, value: SqlExpression, type: EngineType, text: string): Leaf[] {
+  const leaf = (of: Pick<Leaf, "class" | "value"> & Partial<Leaf>): Leaf[] => [
+    { isWhole: false, isFloat: false, hasHour: false, name, type: text, ...of },
+  ];
+  switch (type.kind) {
+    case "struct":
+      return type.fields.flatMap((field) =>
+        leaves(
+          `${name}.${field.name}`,
+          sql`struct_extract(${value}, ${quoteText(field.name)})`,
+          field.type,
+          field.type.kind === "scalar" ? field.type.name : field.type.kind,
+        ),
+      );
+    case "list":
+      return leaf({ class: "list", isWhole: true, value: sql`CAST(len(${value}) AS DOUBLE)` });
+    case "map":
+      return leaf({ class: "list", isWhole: true, value: sql`CAST(cardinality(${value}) AS DOUBLE)` });
+    case "decimal":
+      return leaf({ class: "number", isWhole: type.scale === 0, value: sql`CAST(${value} AS DOUBLE)` });
+    case "scalar":
+      return leaf(scalar(type.name, value));
+  }
+}
+
+function scalar(type: string, value: SqlExpression): Pick<Leaf, "class" | "value"> & Partial<Leaf> {
+  const number = sql`CAST(${value} AS DOUBLE)`;
+  if (wholes.test(type)) return { class: "number", isWhole: true, value: number };
+  if (floats.has(type)) return { class: "number", isFloat: true, value: number };
+  if (type === "BOOLEAN") return { class: "boolean", value: sql`CAST(${value} AS VARCHAR)` };
+  if (type === "BLOB") return { class: "binary", value: sql`hex(${value})` };
+  if (type === "INTERVAL") return { class: "number", value: sql`epoch(${value})` };
+  if (type === "DATE") return { class: "time", value: sql`epoch_us(${value})` };
+  if (type.startsWith("TIMESTAMP")) return { class: "time", hasHour: true, value: sql`epoch_us(${value})` };
+  if (["VARCHAR", "UUID", "ENUM", "JSON"].includes(type) || type.startsWith("ENUM"))
+    return { class: "text", value: sql`CAST(${value} AS VARCHAR)` };
+  return { class: "other", value: sql`CASE WHEN ${value} IS NOT NULL THEN 0 END` };
+}

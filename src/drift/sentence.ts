@@ -1,0 +1,125 @@
+import { counted } from "../util/counted.ts";
+import type { DriftRecord } from "./drift-record.ts";
+import type { Leaf } from "./profile/measures.ts";
+
+/** A comparison in one sentence. */
+export function sentenceOf(record: Omit<DriftRecord, "text">, leaf: Leaf): string {
+  const name = nameOf(record);
+  switch (record.verdict) {
+    case "broken":
+      return `${name} is broken: ${breakText(record, leaf)}.`;
+    case "drift":
+      return `${name} ${moveText(record)} (${figuresText(record)}).`;
+    case "none":
+      if (record.effect === null) return `${name} has only nulls on both sides.`;
+      return `${name} does not drift (effect ${effectText(record.effect)}).`;
+    case "insufficient":
+      return `${name} has too few rows (${counted(record.rows.baseline, "row")} and ${counted(record.rows.current, "row")}); ${record.rows_needed} on each side would do.`;
+    case "not_applicable":
+      return `${name} is not compared: ${notComparedText(record)}.`;
+  }
+}
+
+/** The column with what is measured of it, and its slice or window. */
+export function nameOf({
+  column,
+  part,
+  slice,
+  window,
+}: Pick<DriftRecord, "column" | "part" | "slice" | "window">): string {
+  const measured = part === null ? column : `${column} (${part})`;
+  const placed = slice === null ? measured : `${measured} where ${sliceText(slice)}`;
+  return window === null ? placed : `${placed} in ${window}`;
+}
+
+/** A slice in words: `country = DE`, or the name of a condition. */
+function sliceText({ key, value }: NonNullable<DriftRecord["slice"]>): string {
+  return value === null ? key : `${key} = ${cut(value)}`;
+}
+
+function breakText({ reason, null_share, unseen_share }: Omit<DriftRecord, "text">, { type }: Leaf): string {
+  switch (reason) {
+    case "missing_column":
+      return "the column is gone";
+    case "new_column":
+      return "the column is new";
+    case "type_changed":
+      return `it no longer has the type ${cut(type)}`;
+    case "all_null":
+      return "all values are null now";
+    case "nulls":
+      return `null ${percent(null_share?.baseline)} → ${percent(null_share?.current)} %`;
+    default:
+      return `${percent(unseen_share?.current)} % of the rows have values that the baseline does not have`;
+  }
+}
+
+function notComparedText({ reason, part, kind }: Omit<DriftRecord, "text">): string {
+  switch (reason) {
+    case "identifier":
+      return "it looks like an identifier";
+    case "sequence":
+      return kind === "time"
+        ? `a side covers fewer than three rounds of the ${part}`
+        : "it looks like a sequence";
+    case "all_null":
+      return "the baseline has only nulls";
+    case "nested":
+      return "its type has no distances";
+    default:
+      return "it is excluded";
+  }
+}
+
+function moveText({ direction, summary, bins }: Omit<DriftRecord, "text">): string {
+  const [before, after] = [summary?.baseline, summary?.current];
+  if ((direction === "higher" || direction === "lower") && known(before?.median) && known(after?.median))
+    return `is ${direction}: median ${number(before.median)} → ${number(after.median)}`;
+  if ((direction === "wider" || direction === "narrower") && known(before?.iqr) && known(after?.iqr))
+    return `is ${direction}: middle half of the values spans ${number(before.iqr)} → ${number(after.iqr)}`;
+  const largest = bins.filter(({ part }) => part > 0).slice(0, 3);
+  const moves = largest.map(
+    ({ label, baseline, current }) => `${cut(label)} ${percent(baseline)} → ${percent(current)} %`,
+  );
+  return `moved: ${moves.join(", ")}`;
+}
+
+function known(value: number | null | undefined): value is number {
+  return typeof value === "number";
+}
+
+function figuresText({ effect, level, moved, test }: Omit<DriftRecord, "text">): string {
+  return `effect ${effectText(effect ?? 0)}, ${level}; ${percent(moved)} % of the rows moved; p ${pText(test?.p_adjusted ?? 1)}`;
+}
+
+/** An effect with two decimals; never a zero that is none. */
+export function effectText(effect: number): string {
+  return effect > 0 && effect < 0.01 ? "< 0.01" : effect.toFixed(2);
+}
+
+function pText(p: number): string {
+  return p < 0.001 ? "< 0.001" : `= ${Number(p.toPrecision(2))}`;
+}
+
+/** A number with three significant digits. */
+function number(value: number): string {
+  const text = Number(value.toPrecision(3));
+  return Math.abs(text) >= 1e15
+    ? text.toExponential()
+    : text.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+}
+
+/** A share in percent, without the sign. */
+function percent(share: number | null | undefined): string {
+  const value = (share ?? 0) * 100;
+  if (value > 0 && value < 0.1) return "< 0.1";
+  return String(Number(value.toFixed(1)));
+}
+
+const longestLabel = 60;
+
+function cut(text: string): string {
+  return text.length <= longestLabel
+    ? text
+    : `${text.slice(0, longestLabel - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+}

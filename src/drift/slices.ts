@@ -1,0 +1,110 @@
+import type { EngineColumn, FencedSession, Session } from "../engine/core/contract.ts";
+import { VarveError } from "../errors.ts";
+import { joinSql, type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
+import { quoteText } from "../sql/sql-text.ts";
+import type { Leaf } from "./profile/measures.ts";
+
+/** A condition that selects the rows of a slice. */
+export interface SliceCondition {
+  readonly name: string;
+  readonly where: string;
+}
+
+/** Which slices are compared besides all rows. */
+export interface SliceRequest {
+  /** Columns whose most frequent values are slices each. */
+  readonly by: readonly string[];
+  readonly conditions: readonly SliceCondition[];
+}
+
+/** A way to split the rows of both sides. */
+export interface Slicing {
+  readonly key: string;
+  /** The slice of a row as text, over the relation of a side; rows without a slice are `""`. */
+  readonly expressions: { readonly baseline: SqlExpression; readonly current: SqlExpression };
+  /** What a slice is called, by the text. */
+  readonly names: ReadonlyMap<string, string | null>;
+}
+
+const mostValues = 20;
+const mostSlices = 200;
+
+/** Both sides of a run, in a session that can read nothing else. */
+export interface SlicedSides {
+  readonly baseline: {
+    readonly select: SqlSelect;
+    readonly leaves: readonly Leaf[];
+    readonly columns: readonly EngineColumn[];
+  };
+  readonly current: { readonly leaves: readonly Leaf[]; readonly columns: readonly EngineColumn[] };
+}
+
+/**
+ * The slices of a run: the 20 most frequent values of the baseline in each column of `by`, the rest together, and the
+ * rows that meet each condition.
+ *
+ * @throws `COLUMN_NOT_FOUND`, `LIMIT_EXCEEDED` for more than 200 slices, `SQL_REFUSED`, `SQL_FAILED`
+ */
+export async function slicingsOf(
+  session: FencedSession,
+  sides: SlicedSides,
+  { by, conditions }: SliceRequest,
+): Promise<Slicing[]> {
+  const wanted = by.length * (mostValues + 2) + conditions.length;
+  if (wanted > mostSlices)
+    throw new VarveError(
+      "LIMIT_EXCEEDED",
+      `The run would have up to ${wanted} slices; at most ${mostSlices} are compared. Slice by fewer columns: each has up to ${mostValues + 2} slices.`,
+      { value: wanted, limit: mostSlices },
+    );
+  const slicings: Slicing[] = [];
+  for (const column of by) slicings.push(await byColumn(session, sides, column));
+  for (const { name, where } of conditions) {
+    const condition = async (columns: readonly EngineColumn[]) =>
+      sql`CASE WHEN ${await session.callerExpression(where, columns)} THEN '0' ELSE '' END`;
+    slicings.push({
+      key: name,
+      names: new Map([["0", null]]),
+      expressions: {
+        baseline: await condition(sides.baseline.columns),
+        current: await condition(sides.current.columns),
+      },
+    });
+  }
+  return slicings;
+}
+
+async function byColumn(
+  session: Session,
+  { baseline, current }: SlicedSides,
+  column: string,
+): Promise<Slicing> {
+  const [before, after] = [leafNamed(baseline.leaves, column), leafNamed(current.leaves, column)];
+  const text = ({ value }: Leaf) => sql`CAST(${value} AS VARCHAR)`;
+  const rows = await session.rows(
+    sql`SELECT v, count(*) AS n FROM (SELECT ${text(before)} AS v FROM (${baseline.select})) WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v LIMIT ${mostValues}`,
+  );
+  const values = rows.map(({ v }) => String(v));
+  const names = new Map<string, string | null>(values.map((value, index) => [String(index), value]));
+  names.set("null", "null").set("other", "other");
+  const sliceOf = (leaf: Leaf) => {
+    const cases = values.map(
+      (value, index) => sql`WHEN ${quoteText(value)} THEN ${quoteText(String(index))}`,
+    );
+    const known =
+      values.length === 0 ? sql`'other'` : sql`CASE ${text(leaf)} ${joinSql(cases, sql` `)} ELSE 'other' END`;
+    return sql`CASE WHEN ${leaf.value} IS NULL THEN 'null' ELSE ${known} END`;
+  };
+  return { key: before.name, names, expressions: { baseline: sliceOf(before), current: sliceOf(after) } };
+}
+
+/** The leaf of a name, ignoring case. @throws `COLUMN_NOT_FOUND` */
+export function leafNamed(leaves: readonly Leaf[], name: string): Leaf {
+  const leaf = leaves.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
+  if (leaf !== undefined) return leaf;
+  const names = leaves.slice(0, 30).map((candidate) => candidate.name);
+  throw new VarveError("COLUMN_NOT_FOUND", `Unknown column ${name}. The columns are: ${names.join(", ")}.`, {
+    column: [name],
+    columns: names,
+  });
+}

@@ -1,0 +1,340 @@
+import type { Session } from "../engine/core/contract.ts";
+import { type SqlSelect, sql } from "../sql/sql.ts";
+import { plainName } from "../sql/sql-text.ts";
+import { appendAll } from "../util/append-all.ts";
+import { compareCounts } from "./compare.ts";
+import type { DriftDefinition } from "./definition.ts";
+import type { DriftRecord } from "./drift-record.ts";
+import type { Subject, Unmatched } from "./judge.ts";
+import type { Counts } from "./profile/bins.ts";
+import { inChunks } from "./profile/chunks.ts";
+import { type Measure, measuredValue, measuresOf } from "./profile/column-bins.ts";
+import { countRows, noCounts, type SliceCounts } from "./profile/count-rows.ts";
+import { type Binning, numberOf } from "./profile/counted.ts";
+import type { Leaf } from "./profile/measures.ts";
+import { leafNamed, type Slicing } from "./slices.ts";
+import type { Windows } from "./windows.ts";
+
+/** Rows of a side with their leaves. */
+export interface SideOfRows {
+  readonly select: SqlSelect;
+  readonly leaves: readonly Leaf[];
+  readonly rows: number;
+}
+
+/** Both sides of a run. */
+export interface SideRows {
+  readonly baseline: SideOfRows;
+  readonly current: SideOfRows;
+}
+
+/** By what the rows are split. */
+export interface Split {
+  readonly definition: DriftDefinition;
+  readonly slicings: readonly Slicing[];
+  readonly windows: Windows | undefined;
+}
+
+/** The columns to judge: all of them over all rows or windows, and in each slice. */
+export async function subjectsOf(session: Session, sides: SideRows, split: Split): Promise<Subject[]> {
+  const { definition } = split;
+  const chosen = chosenLeaves(sides, definition);
+  const matched = await matchLeaves(session, sides, chosen);
+  const both = matched.filter((match): match is Match & { after: Leaf } => match.unmatched === null);
+  const baseline = { select: sides.baseline.select, rows: sides.baseline.rows };
+  const measures = await measuresOf(
+    session,
+    baseline,
+    both.map(({ before }) => before),
+  );
+  const afterOf = new Map(both.map(({ before, after }) => [before, after]));
+  const binnings = {
+    baseline: measures.map((measure) => binningOf(measure, measure.leaf)),
+    current: measures.map((measure) => binningOf(measure, afterOf.get(measure.leaf) ?? measure.leaf)),
+  };
+  const spans = await spansOf(session, sides, both);
+  const context: Context = { sides, definition, measures, spans, sequences: new Set() };
+  const unmatched = matched.flatMap((match) =>
+    match.unmatched === null ? [] : [unmatchedSubject(match, context)],
+  );
+  const wholes = await wholeSubjects(session, binnings, { ...context, windows: split.windows });
+  const subjects = [...unmatched, ...wholes];
+  for (const slicing of split.slicings)
+    appendAll(subjects, await sliceSubjects(session, binnings, { ...context, slicing }));
+  return subjects;
+}
+
+interface Context {
+  readonly sides: SideRows;
+  readonly definition: DriftDefinition;
+  readonly measures: readonly Measure[];
+  readonly spans: ReadonlyMap<Leaf, Subject["spans"]>;
+  readonly sequences: Set<Measure>;
+}
+
+interface Binnings {
+  readonly baseline: readonly Binning[];
+  readonly current: readonly Binning[];
+}
+
+interface Match {
+  readonly before: Leaf;
+  readonly after?: Leaf | undefined;
+  readonly unmatched: Unmatched | null;
+}
+
+interface Chosen {
+  readonly baseline: readonly Leaf[];
+  readonly current: readonly Leaf[];
+  readonly excluded: ReadonlySet<string>;
+}
+
+/** The columns of a run. @throws `COLUMN_NOT_FOUND` for a name that neither side has */
+function chosenLeaves({ baseline, current }: SideRows, { columns, exclude, roles }: DriftDefinition): Chosen {
+  const all = [...baseline.leaves, ...current.leaves];
+  const fold = (name: string) => name.toLowerCase();
+  const isBelow = (leaf: string, name: string) => leaf === name || leaf.startsWith(`${name}.`);
+  const named = (names: readonly string[]) =>
+    names.map(fold).flatMap((name) => {
+      const below = all.filter((leaf) => isBelow(fold(leaf.name), name)).map((leaf) => fold(leaf.name));
+      return below.length > 0 ? below : [fold(leafNamed(all, name).name)];
+    });
+  const wanted = new Set(columns.length === 0 ? all.map(({ name }) => fold(name)) : named(columns));
+  const ignored = Object.entries(roles).flatMap(([name, role]) => (role === "ignore" ? [name] : []));
+  const isWanted = ({ name }: Leaf) => wanted.has(fold(name));
+  return {
+    baseline: baseline.leaves.filter(isWanted),
+    current: current.leaves.filter(isWanted),
+    excluded: new Set(named([...exclude, ...ignored])),
+  };
+}
+
+/** The leaves of both sides by name; one whose values are of another class is not compared, unless all are null. */
+async function matchLeaves(session: Session, { current }: SideRows, chosen: Chosen): Promise<Match[]> {
+  const fold = ({ name }: Leaf) => name.toLowerCase();
+  const afters = new Map(chosen.current.map((leaf) => [fold(leaf), leaf]));
+  const befores = new Set(chosen.baseline.map(fold));
+  const changed = chosen.baseline.flatMap((before) => {
+    const after = afters.get(fold(before));
+    return after !== undefined && after.class !== before.class ? [after] : [];
+  });
+  const empty = await emptyLeaves(session, current.select, changed);
+  const matches = chosen.baseline.map((before): Match => {
+    const after = afters.get(fold(before));
+    if (chosen.excluded.has(fold(before))) return { before, unmatched: "excluded" };
+    if (after === undefined) return { before, unmatched: "missing_column" };
+    if (after.class === before.class) return { before, after, unmatched: null };
+    const isEmpty = empty.has(after);
+    return isEmpty
+      ? { before, after: { ...before, value: sql`CAST(NULL AS ${valueType(before)})` }, unmatched: null }
+      : { before, unmatched: "type_changed" };
+  });
+  const added = chosen.current.filter((leaf) => !befores.has(fold(leaf)));
+  return [
+    ...matches,
+    ...added.map(
+      (before): Match => ({
+        before,
+        unmatched: chosen.excluded.has(fold(before)) ? "excluded" : "new_column",
+      }),
+    ),
+  ];
+}
+
+function valueType({ class: kind }: Leaf) {
+  if (kind === "number" || kind === "list") return sql`DOUBLE`;
+  return kind === "time" ? sql`BIGINT` : sql`VARCHAR`;
+}
+
+async function emptyLeaves(
+  session: Session,
+  select: SqlSelect,
+  leaves: readonly Leaf[],
+): Promise<ReadonlySet<Leaf>> {
+  const empty = new Set<Leaf>();
+  for (const chunk of inChunks(leaves, 64)) {
+    const counts = chunk.map(({ value }, index) => sql`count(${value}) AS ${plainName(`n${index}`)}`);
+    const [row = {}] = await session.rows(sql`SELECT ${counts} FROM (${select})`);
+    for (const [index, leaf] of chunk.entries()) if (numberOf(row[`n${index}`]) === 0) empty.add(leaf);
+  }
+  return empty;
+}
+
+function binningOf(measure: Measure, leaf: Leaf): Binning {
+  return {
+    value: measuredValue(leaf, measure),
+    bins: measure.bins,
+    isFloat: leaf.isFloat && measure.part === null,
+  };
+}
+
+/** The first and last moment of the times of both sides. */
+async function spansOf(
+  session: Session,
+  { baseline, current }: SideRows,
+  matches: readonly (Match & { readonly after: Leaf })[],
+): Promise<ReadonlyMap<Leaf, Subject["spans"]>> {
+  const times = matches.filter(({ before }) => before.class === "time");
+  const spans = new Map<Leaf, Subject["spans"]>();
+  for (const chunk of inChunks(times, 64)) {
+    const range = async ({ select }: SideOfRows, leaves: readonly Leaf[]) => {
+      const ends = leaves.flatMap(({ value }, index) => [
+        sql`min(${value}) AS ${plainName(`a${index}`)}`,
+        sql`max(${value}) AS ${plainName(`b${index}`)}`,
+      ]);
+      const [row = {}] = await session.rows(sql`SELECT ${ends} FROM (${select})`);
+      const end = (name: string) => (row[name] === null ? null : numberOf(row[name]));
+      return leaves.map((_, index) => [end(`a${index}`), end(`b${index}`)] as const);
+    };
+    const before = await range(
+      baseline,
+      chunk.map((match) => match.before),
+    );
+    const after = await range(
+      current,
+      chunk.map((match) => match.after),
+    );
+    for (const [index, match] of chunk.entries()) {
+      const pair = [before[index], after[index]].filter((span) => span !== undefined);
+      spans.set(match.before, pair);
+    }
+  }
+  return spans;
+}
+
+type Plain = Pick<Subject, "role" | "weight" | "threshold" | "thresholdSource">;
+
+function plainSubject(
+  { name }: Leaf,
+  { roles, weights, thresholds, threshold, isDefaultThreshold }: DriftDefinition,
+): Plain {
+  const own = byName(thresholds, name);
+  return {
+    role: byName(roles, name) ?? "feature",
+    weight: byName(weights, name) ?? 1,
+    threshold: own ?? threshold,
+    thresholdSource: own !== undefined ? "column" : isDefaultThreshold ? "default" : "run",
+  };
+}
+
+function byName<T>(values: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.entries(values).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
+}
+
+function unmatchedSubject({ before, unmatched }: Match, { sides, definition }: Context): Subject {
+  return {
+    ...plainSubject(before, definition),
+    leaf: before,
+    measure: null,
+    comparison: null,
+    unmatched,
+    slice: null,
+    window: null,
+    rows: { baseline: sides.baseline.rows, current: sides.current.rows },
+    isSequence: false,
+    spans: [],
+  };
+}
+
+interface Pair {
+  readonly baseline: { readonly rows: number; readonly counts: readonly Counts[] } | undefined;
+  readonly current: { readonly rows: number; readonly counts: readonly Counts[] } | undefined;
+  readonly slice: DriftRecord["slice"];
+  readonly window: string | null;
+}
+
+function pairSubjects({ baseline, current, slice, window }: Pair, context: Context): Subject[] {
+  const rows = { baseline: baseline?.rows ?? 0, current: current?.rows ?? 0 };
+  return context.measures.map((measure, index) => {
+    const plain = plainSubject(measure.leaf, context.definition);
+    const sides = {
+      baseline: baseline?.counts[index] ?? noCounts(measure.bins, 0),
+      current: current?.counts[index] ?? noCounts(measure.bins, 0),
+    };
+    return {
+      ...plain,
+      leaf: measure.leaf,
+      measure,
+      comparison: compareCounts(measure, sides, plain.threshold),
+      unmatched: null,
+      slice,
+      window,
+      rows,
+      isSequence: context.sequences.has(measure),
+      spans: window === null ? (context.spans.get(measure.leaf) ?? []) : [],
+    };
+  });
+}
+
+async function wholeSubjects(
+  session: Session,
+  binnings: Binnings,
+  context: Context & { readonly windows: Windows | undefined },
+): Promise<Subject[]> {
+  const { sides, windows } = context;
+  const baseline = (await countRows(session, sides.baseline, binnings.baseline)).get("");
+  const currentRows = { ...sides.current, slice: windows?.expression };
+  const current = await countRows(session, currentRows, binnings.current);
+  if (windows !== undefined)
+    return windows.starts.flatMap((window) =>
+      pairSubjects({ baseline, current: current.get(window), slice: null, window }, context),
+    );
+  await findSequences(session, context, { baseline, current: current.get("") });
+  return pairSubjects({ baseline, current: current.get(""), slice: null, window: null }, context);
+}
+
+/** Whole numbers whose ranges do not overlap, and nearly all of whose values differ. */
+async function findSequences(
+  session: Session,
+  { sides, measures, sequences }: Context,
+  { baseline, current }: Pick<Pair, "baseline" | "current">,
+): Promise<void> {
+  for (const [index, measure] of measures.entries()) {
+    const [before, after] = [baseline?.counts[index], current?.counts[index]];
+    if (measure.part !== null || !measure.leaf.isWhole || measure.leaf.class !== "number") continue;
+    if (before?.form !== "numeric" || after?.form !== "numeric") continue;
+    if (!areApart(before, after)) continue;
+    const leaf = sides.current.leaves.find(
+      ({ name }) => name.toLowerCase() === measure.leaf.name.toLowerCase(),
+    );
+    const shares = [
+      await distinctShare(session, sides.baseline.select, measure.leaf),
+      await distinctShare(session, sides.current.select, leaf ?? measure.leaf),
+    ];
+    if (shares.every((share) => share > 0.99)) sequences.add(measure);
+  }
+}
+
+interface Range {
+  readonly min: number | null;
+  readonly max: number | null;
+}
+
+function areApart(a: Range, b: Range): boolean {
+  if (a.min === null || a.max === null || b.min === null || b.max === null) return false;
+  return a.max < b.min || b.max < a.min;
+}
+
+async function distinctShare(session: Session, select: SqlSelect, { value }: Leaf): Promise<number> {
+  const [row] = await session.rows(
+    sql`SELECT count(DISTINCT v) / count(v) AS share FROM (SELECT ${value} AS v FROM (${select}))`,
+  );
+  return numberOf(row?.["share"]);
+}
+
+async function sliceSubjects(
+  session: Session,
+  binnings: Binnings,
+  context: Context & { readonly slicing: Slicing },
+): Promise<Subject[]> {
+  const { sides, slicing } = context;
+  const { key, names, expressions } = slicing;
+  const count = async (side: keyof SideRows): Promise<SliceCounts> =>
+    await countRows(session, { ...sides[side], slice: expressions[side] }, binnings[side]);
+  const [baseline, current] = [await count("baseline"), await count("current")];
+  return [...names].flatMap(([id, value]) => {
+    const pair = { baseline: baseline.get(id), current: current.get(id) };
+    if (pair.baseline === undefined && pair.current === undefined) return [];
+    return pairSubjects({ ...pair, slice: { key, value }, window: null }, context);
+  });
+}

@@ -1,0 +1,74 @@
+import type { Session } from "../engine/core/contract.ts";
+import { VarveError } from "../errors.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
+import { quoteText } from "../sql/sql-text.ts";
+import type { Leaf } from "./profile/measures.ts";
+
+/** The time windows of the current side. */
+export interface WindowRequest {
+  readonly column: string;
+  /** ISO 8601: `PT1H`, `P1D`, `P1W`, `P1M` or `P1Y`. */
+  readonly every: string;
+}
+
+/** Windows of the current side's rows, also those without any. */
+export interface Windows {
+  /** The start of a row's window as text. */
+  readonly expression: SqlExpression;
+  readonly starts: readonly string[];
+}
+
+const units: ReadonlyMap<string, { readonly unit: string; readonly digits: number }> = new Map([
+  ["PT1H", { unit: "hour", digits: 13 }],
+  ["P1D", { unit: "day", digits: 10 }],
+  ["P1W", { unit: "week", digits: 10 }],
+  ["P1M", { unit: "month", digits: 7 }],
+  ["P1Y", { unit: "year", digits: 4 }],
+]);
+
+const mostWindows = 1_000;
+
+/**
+ * Windows from the first to the last time of the rows; rows without a time belong to none.
+ *
+ * @throws `INVALID_ARGUMENT` for another length, or a column that is no time; `LIMIT_EXCEEDED` for more than 1,000
+ */
+export async function windowsOf(
+  session: Session,
+  { leaf, select }: { readonly leaf: Leaf; readonly select: SqlSelect },
+  { column, every }: WindowRequest,
+): Promise<Windows> {
+  const length = units.get(every);
+  if (length === undefined)
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `Unknown length of windows ${JSON.stringify(every)}. Choose one of ${[...units.keys()].join(", ")}.`,
+      { option: "window.every", found: every },
+    );
+  if (leaf.class !== "time")
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `Windows need a column of times; ${column} has the type ${leaf.type}. Name a date or a timestamp.`,
+      { option: "window.column", column: [column] },
+    );
+  const unit = quoteText(length.unit);
+  const start = sql`date_trunc(${unit}, make_timestamp(${leaf.value}))`;
+  const text = (moment: SqlExpression) =>
+    sql`left(replace(CAST(${moment} AS VARCHAR), ' ', 'T'), ${length.digits})`;
+  const range = sql`SELECT min(${start}) AS a, max(${start}) AS b FROM (${select})`;
+  const step = sql`to_${length.unit === "hour" ? sql`hours` : length.unit === "day" ? sql`days` : length.unit === "week" ? sql`weeks` : length.unit === "month" ? sql`months` : sql`years`}(1)`;
+  const all = sql`SELECT unnest(generate_series(CAST(a AS TIMESTAMP), CAST(b AS TIMESTAMP), ${step})) AS s FROM (${range}) WHERE a IS NOT NULL`;
+  const rows = await session.rows(
+    sql`SELECT ${text(sql`CAST(s AS TIMESTAMP)`)} AS s FROM (${all}) ORDER BY 1 LIMIT ${mostWindows + 1}`,
+  );
+  if (rows.length > mostWindows)
+    throw new VarveError(
+      "LIMIT_EXCEEDED",
+      `The current side has more than ${mostWindows} windows of ${every}. Choose longer windows, or fewer rows with where.`,
+      { limit: mostWindows, column: [column] },
+    );
+  return {
+    expression: sql`coalesce(${text(sql`CAST(${start} AS TIMESTAMP)`)}, '')`,
+    starts: rows.map(({ s }) => String(s)),
+  };
+}

@@ -1,0 +1,68 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTable } from "../../src/index.ts";
+import { varve } from "../support/cli.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "varve-test-cli-drift-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const [table, quiet, moved] = [join(folder, "orders"), join(folder, "quiet.csv"), join(folder, "moved.csv")];
+
+/** 400 rows, whose amounts are `factor` times as large. */
+function rows(factor: number): { readonly amount: number; readonly country: string }[] {
+  return Array.from({ length: 400 }, (_, index) => ({
+    amount: ((index * 37) % 101) * factor + 0.5,
+    country: ["DE", "FR"][index % 2] ?? "",
+  }));
+}
+
+beforeAll(async () => {
+  const csv = (factor: number) =>
+    `amount,country\n${rows(factor)
+      .map(({ amount, country }) => `${amount},${country}\n`)
+      .join("")}`;
+  writeFileSync(quiet, csv(1));
+  writeFileSync(moved, csv(2));
+  await using made = await createTable(table, { source: rows(1) });
+  await made.overwrite(rows(2));
+});
+
+describe("varve drift", () => {
+  it("says what moved between two versions, with exit code 4", async () => {
+    const { stdout, stderr, code } = await varve("drift", `${table}@v0`, table);
+    expect({ stderr, code }).toEqual({ stderr: "", code: 4 });
+    expect(stdout).toBe(
+      `${table}@v0 (400 rows) against ${table}@v1 (400 rows)\nDRIFT: 1 in 2 comparisons\n\n  DRIFT   amount is higher: median 50.5 → 101 (effect 0.54, large; 49.2 % of the rows moved; p < 0.001).\n  quiet   country 0.00\n`,
+    );
+  });
+
+  it("ends with exit code 0 where nothing moved, also between a table and a file", async () => {
+    expect(await varve("drift", `${table}@v0`, quiet)).toMatchObject({ code: 0, stderr: "" });
+    const exempt = await varve("drift", quiet, moved, "--threshold", "0.1", "--threshold", "amount=0.9");
+    expect(exempt).toMatchObject({ code: 0 });
+    expect(await varve("drift", quiet, moved, "--exclude", "amount")).toMatchObject({ code: 0 });
+  });
+
+  it("prints JSON and JUnit XML", async () => {
+    const json = await varve("drift", quiet, moved, "--format", "json", "--slice", "german=country = 'DE'");
+    expect(json.code).toBe(4);
+    const report = JSON.parse(json.stdout);
+    expect(report).toMatchObject({ verdict: "drift", counts: { tested: 4, drifted: 2 } });
+    expect(report.columns[0]).toMatchObject({ column: "amount", direction: "higher", reason: null });
+    const output = join(folder, "drift.xml");
+    expect(await varve("drift", quiet, moved, "--output", output)).toMatchObject({ code: 4, stdout: "" });
+    expect(readFileSync(output, "utf8")).toContain('<failure type="drift" message="amount is higher');
+  });
+
+  it.each([
+    [["--threshold", "much"], 2],
+    [["--threshold", "2"], 2],
+    [["--slice", "german"], 2],
+    [["--correction", "fdr"], 2],
+    [["--window", "amount:P1M"], 2],
+    [["--columns", "amuont"], 1],
+  ])("refuses %j with exit code %i", async (flags, code) => {
+    expect(await varve("drift", quiet, moved, ...flags)).toMatchObject({ code, stdout: "" });
+  });
+});
