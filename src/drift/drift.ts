@@ -11,7 +11,7 @@ import { unreadableBaseline } from "./baseline-errors.ts";
 import type { DriftDefinition } from "./definition.ts";
 import type { DriftRecord, DriftReport, DriftSide } from "./drift-record.ts";
 import { judge } from "./judge.ts";
-import { type Leaf, leavesOf } from "./profile/measures.ts";
+import { type Leaf, leavesOf } from "./profile/leaves.ts";
 import { summarized } from "./report-summary.ts";
 import { slicingsOf } from "./slices.ts";
 import { type SideRows, subjectsOf } from "./subjects.ts";

@@ -5,7 +5,7 @@ import type { DriftDirection, DriftReason, DriftRecord, DriftRole, DriftVerdict 
 import { rowsNeeded } from "./figures/distances.ts";
 import type { Measure } from "./profile/column-bins.ts";
 import { coversCycle } from "./profile/cycles.ts";
-import type { Leaf } from "./profile/measures.ts";
+import type { Leaf } from "./profile/leaves.ts";
 import { sentenceOf } from "./sentence.ts";
 
 /** What became of a column that is on one side only, or has another type on the other. */

@@ -1,6 +1,6 @@
 import { counted } from "../util/counted.ts";
 import type { DriftRecord } from "./drift-record.ts";
-import type { Leaf } from "./profile/measures.ts";
+import type { Leaf } from "./profile/leaves.ts";
 
 /** A comparison in one sentence. */
 export function sentenceOf(record: Omit<DriftRecord, "text">, leaf: Leaf): string {

@@ -2,7 +2,7 @@ import type { EngineColumn, FencedSession, Session } from "../engine/core/contra
 import { VarveError } from "../errors.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
-import type { Leaf } from "./profile/measures.ts";
+import type { Leaf } from "./profile/leaves.ts";
 
 /** A condition that selects the rows of a slice. */
 export interface SliceCondition {

@@ -11,7 +11,7 @@ import { inChunks } from "./profile/chunks.ts";
 import { type Measure, measuredValue, measuresOf } from "./profile/column-bins.ts";
 import { countRows, noCounts, type SliceCounts } from "./profile/count-rows.ts";
 import { type Binning, numberOf } from "./profile/counted.ts";
-import type { Leaf } from "./profile/measures.ts";
+import type { Leaf } from "./profile/leaves.ts";
 import { leafNamed, type Slicing } from "./slices.ts";
 import type { Windows } from "./windows.ts";
 

@@ -391,4 +391,20 @@ export const verbsMistakes: readonly Mistake[] = [
     test: "unknown-outcome.test.ts",
     name: "a batch of which a file",
   },
+  {
+    what: "Drift puts the largest value of a baseline into a bin of its own.",
+    file: "binned.ts",
+    find: "Math.max(0, edges.length - 2),",
+    replace: "edges.length,",
+    test: "compare-versions.test.ts",
+    name: "bins as many ranges as the rows allow",
+  },
+  {
+    what: "Drift does not say that a baseline is unreadable.",
+    file: "baseline-errors.ts",
+    find: 'if (!isVarveError(error, "DATA_FILE_MISSING")) throw error;',
+    replace: "throw error;",
+    test: "compare-versions.test.ts",
+    name: "names the pins where files of the baseline are gone",
+  },
 ];

@@ -5,7 +5,7 @@ import { appendAll } from "../../util/append-all.ts";
 import type { Bins, CategoryBins, DriftKind, NumericBins } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
 import { cyclesOf } from "./cycles.ts";
-import type { Leaf, Part } from "./measures.ts";
+import type { Leaf, Part } from "./leaves.ts";
 import { numericBins } from "./numeric-bins.ts";
 import {
   type BaselineRows,

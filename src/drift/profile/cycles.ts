@@ -1,6 +1,6 @@
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import type { CategoryBins } from "./bins.ts";
-import type { Leaf, Part } from "./measures.ts";
+import type { Leaf, Part } from "./leaves.ts";
 
 /** A cycle of a calendar, as categories. */
 export interface Cycle {

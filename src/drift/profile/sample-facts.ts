@@ -5,7 +5,7 @@ import type { CategoryValue } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
 import { mostSorted } from "./count-rows.ts";
 import { listOf, numberOf } from "./counted.ts";
-import type { Leaf } from "./measures.ts";
+import type { Leaf } from "./leaves.ts";
 
 /** Rows of the baseline. */
 export interface BaselineRows {
