@@ -141,8 +141,10 @@ describe("comparing predictions with what today would say", () => {
     const { folder, table, version, ledger } = await predicted();
     await ledger.record({
       predictionId: "both",
-      inputs: { table: table.uri, version, where: "id < 3" },
-      output: [1, 2],
+      inputs: { table: table.uri, version, where: "id <> 2" },
+      output: [1, 3],
+      // The first, so that the outputs of the next begin behind its two.
+      at: "2020-01-01",
       model: { name: "m", version: "2" },
     });
     const [script, runs] = [join(folder, "m.sh"), join(folder, "runs")];
@@ -159,7 +161,7 @@ describe("comparing predictions with what today would say", () => {
       prediction.predictionId,
       evaluated.at(-1)?.output,
     ]);
-    expect(Object.fromEntries(outputs)).toEqual({ both: [11, 2], p2: 2 });
+    expect(Object.fromEntries(outputs)).toEqual({ both: [11, 3], p2: 2 });
     expect(summary.different).toBe(2);
     const { readFileSync } = await import("node:fs");
     expect(readFileSync(runs, "utf8")).toBe("run\nrun\n");
