@@ -40,7 +40,7 @@ export type {
   RunInputOptions,
   RunOutputOptions,
 } from "./api/records/run-options.ts";
-export { openRuns, Runs, recordRun } from "./api/records/runs.ts";
+export { openRuns, Runs, recordRun, runCommand } from "./api/records/runs.ts";
 export { serializeSchema, typeText } from "./api/schema.ts";
 export type { CloneOptions } from "./api/shared/clone-options.ts";
 export type { MaintenanceReport, MaintenanceWarning } from "./api/shared/maintenance.ts";

@@ -36,6 +36,18 @@ describe("README", () => {
     expect(run.stdout).toMatch(/2 WRITE 1 \{/);
   });
 
+  it("names no method that the library does not export", () => {
+    const report = readFileSync(new URL("../spec/varve.api.md", import.meta.url), "utf8");
+    const rows = text.split("\n").map((line) => line.split("|"));
+    const start = rows.findIndex((cells) => cells[2]?.trim() === "method");
+    const end = rows.findIndex((cells, index) => index > start && cells.length === 1);
+    const methods = rows
+      .slice(start + 2, end)
+      .flatMap((cells) => [...(cells[2] ?? "").matchAll(/`(?:\w+\.)?(\w+)`/g)].map(([, name]) => name));
+    expect(methods).toContain("pointInTime");
+    expect(methods.filter((name) => !new RegExp(`\\b${name}\\b`).test(report))).toEqual([]);
+  });
+
   it("the command line's tour runs as it stands", async () => {
     writeFileSync(join(folder, "may.csv"), "id,customer,amount\n1,acme,10.00\n");
     writeFileSync(join(folder, "june2.csv"), "id,customer,amount\n2,zenith,20.00\n3,zenith,-1.00\n");
