@@ -114,7 +114,10 @@ export class Ledger {
    * const ledger = await createLedger("./many");
    * const { recorded } = await ledger.recordFrom(
    *   { sql: "SELECT 'order-' || id AS prediction_id, id, id / 2 AS output FROM orders", tables: { orders } },
-   *   { inputs: { table: orders.uri, version: 0, key: ["id"] }, model: { name: "lateness", version: "3" } },
+   *   {
+   *     inputs: { table: orders.uri, version: orders.snapshot().version, key: ["id"] },
+   *     model: { name: "lateness", version: "3" },
+   *   },
    * );
    * console.log(recorded);
    * ```
