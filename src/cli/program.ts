@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Help } from "commander";
 import { packageVersion } from "../api/records/package-version.ts";
 import { addAlter } from "./commands/alter.ts";
 import { addChanges } from "./commands/changes.ts";
@@ -52,6 +52,12 @@ export function buildProgram(): Command {
     .enablePositionalOptions()
     .showHelpAfterError("Try --help for options and examples.")
     .exitOverride()
+    .configureHelp({
+      optionDescription(option) {
+        const text = Help.prototype.optionDescription.call(this, option);
+        return option.mandatory ? `${text} (required)` : text;
+      },
+    })
     .configureOutput({ writeOut: print, writeErr: printError, outputError: printFailure })
     .addHelpText("after", examples);
   for (const [heading, adders] of groups) {

@@ -41,6 +41,9 @@ purpose, \`VARVE_UPDATE_CLI=1 npx vitest run test/cli/reference.test.ts\` writes
 | 1 | failed |
 | 2 | usage error: unknown or conflicting arguments, or a value that an option cannot take |
 | 3 | the tests reject the batch; with \`--strict\`, any check failed |
+| 4 | \`varve drift\`: a column moved |
+
+\`varve run\` ends with the exit code of its command.
 
 A reader that closes the pipe early (\`varve show … | head\`) is no failure. A process that a signal stops ends by
 that signal, after it has said what was written.
@@ -59,6 +62,25 @@ describe("spec/cli.md", () => {
         .filter(({ description }) => description === "")
         .map(({ flags }) => flags);
       expect({ path, silent }).toEqual({ path, silent: [] });
+    }
+  });
+
+  it("is the page of commands that say which options they need, and list their examples once", () => {
+    for (const [path, command] of commandsOf(buildProgram())) {
+      let help = "";
+      command.configureOutput({
+        writeOut: (text) => {
+          help += text;
+        },
+      });
+      command.outputHelp();
+      const examples = help.match(/^Examples:$/gm)?.length ?? 0;
+      expect({ path, examples }).toEqual({ path, examples: Math.min(examples, 1) });
+      const needed = command.options.filter(({ mandatory }) => mandatory).map(({ flags }) => flags);
+      expect({ path, needed: command.helpInformation().match(/\(required\)/g)?.length ?? 0 }).toEqual({
+        path,
+        needed: needed.length,
+      });
     }
   });
 

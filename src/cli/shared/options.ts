@@ -84,11 +84,14 @@ export interface ListOutputFlags {
   readonly safeCsv?: boolean | undefined;
 }
 
-/** Adds `--format` and `--output` for short lists. */
+/** Adds `--format`, `--json` and `--output` for short lists. */
 export function withListOutput(command: Command): Command {
-  return withOutput(command, { formats: listFormats, preset: "table", text: "how to print" }).addOption(
-    safeCsvOption(),
-  );
+  return withOutput(command, { formats: listFormats, preset: "table", text: "how to print" })
+    .addOption(safeCsvOption())
+    .option("--json", "the same as --format json")
+    .hook("preAction", (_, action) => {
+      if (action.getOptionValue("json") === true) action.setOptionValueWithSource("format", "json", "cli");
+    });
 }
 
 /** Parses a whole number of 0 or more. */

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { counted } from "../../../api/counted.ts";
 import { VarveError } from "../../../api/errors.ts";
 import { stringifyJson, toJsonValue } from "../../../api/json.ts";
+import { inTerminalWords } from "../../../api/option-text.ts";
 import type { LedgerDiff, ModelCommand, PredictionDiff } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { exitCodes } from "../../shared/exit.ts";
@@ -16,6 +17,7 @@ import {
   withStoreFlags,
 } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { shortJson } from "../../shared/short-json.ts";
 
 interface DiffFlags extends StoreFlags {
   readonly json?: boolean | undefined;
@@ -34,6 +36,7 @@ interface DiffFlags extends StoreFlags {
 export function addLedgerDiff(group: Command): void {
   const command = group
     .command("diff")
+    .summary("say what today's data, model or code would have said instead")
     .description(
       "what today's data, model or code would have said instead of recorded predictions, and which of them made the difference; the commands read rows as JSON lines and print one JSON value a line for each",
     )
@@ -50,7 +53,7 @@ export function addLedgerDiff(group: Command): void {
     .option("--timeout <time>", "stop a command after this time, e.g. 30s or 5m", duration)
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve ledger diff ./predictions p1 --with-then 'sed \"s/.*/0.25/\"' --with 'sed \"s/.*/0.5/\"'\n  $ varve ledger diff ./predictions --where \"at > '2024-01-01'\" --with 'sed \"s/.*/0.5/\"' --tolerance 0.3 --json\n\nExit code 1 if today says something else of a prediction, or what it says is not known.",
+      "\nExit code 1 if today says something else of a prediction, or what it says is not known.",
     );
   withStoreFlags(withJson(command)).action(runDiff);
 }
@@ -110,18 +113,14 @@ function shownPrediction(diff: PredictionDiff): string[] {
       : []),
     ...evaluated.map(({ today, output, reason }) => {
       const what = today.length === 0 ? "as recorded" : `today's ${today.join(" and ")}`;
-      return `  ${what}: ${output === undefined ? visible(reason ?? "") : json(output)}`;
+      return `  ${what}: ${output === undefined ? visible(inTerminalWords(reason ?? "")) : shortJson(output)}`;
     }),
     ...differences.map(({ path, recorded, reproduced, due }) => {
       const parts = Object.entries(due ?? {}).map(([factor, part]) => `${factor} ${rounded(part)}`);
       const cause = due === undefined ? "not known what of" : `due to ${parts.join(", ")}`;
-      return `  ${visible(path)}: then ${json(recorded)}, today ${json(reproduced)}; ${cause}`;
+      return `  ${visible(path)}: then ${shortJson(recorded)}, today ${shortJson(reproduced)}; ${cause}`;
     }),
   ];
-}
-
-function json(value: unknown): string {
-  return value === undefined ? "nothing" : stringifyJson(toJsonValue(value));
 }
 
 function rounded(part: number): string {

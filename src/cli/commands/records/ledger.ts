@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
 import type { Command } from "commander";
-import { counted } from "../../../api/counted.ts";
+import { counted, shownNumber } from "../../../api/counted.ts";
 import { VarveError } from "../../../api/errors.ts";
 import { isJsonObject, type JsonValue, parseJson, stringifyJson, toJsonValue } from "../../../api/json.ts";
 import type { Ledger, ModelRun, Prediction, RecordResult, Reproduction } from "../../../index.ts";
@@ -20,6 +20,7 @@ import {
   withStoreFlags,
 } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { shortJson } from "../../shared/short-json.ts";
 import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/source-files.ts";
 import { addLedgerDiff } from "./ledger-diff.ts";
 
@@ -48,18 +49,26 @@ interface ReproduceFlags extends LedgerFlags {
 
 const ledgerText = "folder or URI of the ledger";
 
+const groupExamples = `
+Examples:
+  $ varve ledger create ./predictions
+  $ echo '{"predictionId":"p1","inputs":{"table":"./flights@v0","key":{"id":5}},"output":0.25}' | varve ledger record ./predictions
+  $ varve query "SELECT concat('q', id) AS prediction_id, id, 0.5::DOUBLE AS output FROM f VERSION AS OF 0" --table f=./flights --output scores.parquet
+  $ varve ledger record ./predictions scores.parquet --input ./flights@v0 --key id --model-name lateness --model-version 3
+  $ varve show ./predictions --columns prediction_id,output,model_version,at --limit 5
+  $ varve ledger show ./predictions p1
+  $ varve ledger diff ./predictions p1 --with-then 'sed "s/.*/0.25/"' --with 'sed "s/.*/0.25/"'
+  $ varve ledger diff ./predictions --where "model_version = '3'" --with 'sed "s/.*/0.6/"' --tolerance 0.2 --json`;
+
 /** `varve ledger create | record | show LEDGER`. */
 export function addLedger(program: Command): void {
   const group = program
     .command("ledger")
     .summary("record predictions, with what they were made from")
     .description(
-      "A ledger is a table of predictions: which rows of which versions, model and code each was made from (spec/ledger.md). varve reproduce makes one again.",
+      "A ledger is a table of predictions: which rows of which versions, model and code each was made from (spec/ledger.md). varve show and varve query read it, and varve reproduce makes a prediction again.",
     )
-    .addHelpText(
-      "afterAll",
-      '\nExamples:\n  $ varve ledger create ./predictions\n  $ echo \'{"predictionId":"p1","inputs":{"table":"./flights@v0","key":{"id":5}},"output":0.25}\' | varve ledger record ./predictions\n  $ varve ledger show ./predictions p1',
-    );
+    .addHelpText("afterAll", groupExamples);
   withStoreFlags(
     group.command("create").description("create a ledger").argument("<ledger>", ledgerText),
   ).action(async (uri: string, flags: StoreFlags) => {
@@ -82,6 +91,7 @@ export function addLedger(program: Command): void {
 function addRecord(group: Command): void {
   const record = group
     .command("record")
+    .summary("record predictions in one commit, each id once")
     .description(
       "record predictions in one commit, each id once: from files with columns prediction_id, output and, as far as they are known, features, at and those of a key; or, without files, from JSON lines with predictionId, output, inputs, features, model, code and at",
     )
@@ -101,11 +111,7 @@ function addRecord(group: Command): void {
     .option("--model-name <name>", "model of all files' predictions")
     .option("--model-version <version>", "version of the model")
     .option("--model-file <file>", "file of the model, whose SHA-256 is recorded")
-    .option("--code-file <file>", "file of the code, whose SHA-256 is recorded")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ varve ledger record ./predictions --from predictions.jsonl\n  $ varve ledger record ./predictions scores.parquet --input ./flights@v0 --key id --model-name lateness --model-version 3",
-    );
+    .option("--code-file <file>", "file of the code, whose SHA-256 is recorded");
   withStoreFlags(withJson(withSourceFlags(record))).action(
     async (uri: string, sources: readonly string[], flags: RecordFlags) => {
       const ledger = await openedLedger(uri, flags);
@@ -114,7 +120,7 @@ function addRecord(group: Command): void {
       const result = await stoppedBySignals(work, "before the commit: the ledger is unchanged.");
       if (flags.json === true) return printJson(result);
       const { version, recorded, alreadyRecorded } = result;
-      const before = alreadyRecorded === 0 ? "" : `, ${alreadyRecorded} already recorded`;
+      const before = alreadyRecorded === 0 ? "" : `, ${shownNumber(alreadyRecorded)} already recorded`;
       print(`version ${version}: ${counted(recorded, "prediction")} recorded${before}\n`);
     },
   );
@@ -242,29 +248,28 @@ async function* predictionsOf(file: string, stop: AbortSignal): AsyncGenerator<P
 }
 
 function shownReproduction({ prediction, inputs, model, code, madeBy, rerun }: Reproduction): string {
-  const json = (value: unknown) => stringifyJson(toJsonValue(value));
   const files = Object.entries({ model, code }).filter(([, state]) => state !== "notRecorded");
   const lines = [
-    `prediction ${visible(prediction.predictionId)} of ${prediction.at.toISOString()}: ${json(prediction.output)}`,
+    `prediction ${visible(prediction.predictionId)} of ${prediction.at.toISOString()}: ${shortJson(prediction.output)}`,
     ...inputs.flatMap(({ name, table, version, pin, rows, data }) => [
       `  ${visible(
         (name === undefined ? "" : `${name}: `) +
           (table === undefined ? "by value" : `${table}@v${version}`) +
           (pin === undefined ? "" : ` (from pin ${pin})`),
       )}: ${counted(rows, "row")}, the same as recorded`,
-      ...data.slice(0, shownRows).map((row) => `    ${json(row)}`),
-      ...(data.length > shownRows ? [`    and ${data.length - shownRows} more`] : []),
+      ...data.slice(0, shownRows).map((row) => `    ${shortJson(row)}`),
+      ...(data.length > shownRows ? [`    and ${shownNumber(data.length - shownRows)} more`] : []),
     ]),
     ...files.map(([what, state]) => `  file of the ${what}: ${state}`),
     ...(madeBy === undefined ? [] : [`  model made by ${visible(madeByText(madeBy))}`]),
     ...(rerun === undefined
       ? []
       : [
-          `${rerun.matches ? "the model says the same" : "the model says something else"}: ${json(rerun.output)}`,
+          `${rerun.matches ? "the model says the same" : "the model says something else"}: ${shortJson(rerun.output)}`,
         ]),
     ...(rerun?.differences ?? []).map(
       ({ path, recorded, reproduced }) =>
-        `  ${visible(path)}: recorded ${json(recorded)}, now ${json(reproduced)}`,
+        `  ${visible(path)}: recorded ${shortJson(recorded)}, now ${shortJson(reproduced)}`,
     ),
   ];
   return `${lines.join("\n")}\n`;

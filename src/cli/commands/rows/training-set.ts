@@ -86,8 +86,7 @@ Examples:
   $ varve training-set show ./late-1
   $ varve training-set create late-2 "SELECT * FROM l" --input l=./labels --input s=./scores --time at --feature s,time=seen,key=id --split-key id --shares train=0.5,test=0.5 --event-time at --label-time at --folder ./late-2
   $ varve training-set check ./late-1 --group id
-  $ varve training-set recreate ./late-1 --folder ./late-1-again
-`;
+  $ varve training-set recreate ./late-1 --folder ./late-1-again`;
 
 function addCreate(group: Command): void {
   const command = group
