@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { parseTravelPoint, splitTableUri } from "../../src/api/shared/table-uri.ts";
+import {
+  parseTimestamp,
+  parseTravelPoint,
+  splitTableUri,
+  versionPoint,
+} from "../../src/api/shared/table-uri.ts";
 
 describe("versions in a table's URI", () => {
   it.each([
@@ -20,6 +25,11 @@ describe("versions in a table's URI", () => {
     expect(() => splitTableUri("./flights@2024-13-45")).toThrowError(/neither a version nor a time/);
     expect(() => parseTravelPoint(-1)).toThrowError(/non-negative integer/);
     expect(() => parseTravelPoint("yesterday")).toThrowError(/neither/);
+  });
+
+  it("says of what can only be a time that it is none", () => {
+    expect(() => parseTimestamp("12")).toThrowError('"12" is not a time. Write it as 2024-06-01T00:00:00Z.');
+    expect(() => versionPoint({ timestamp: "12" })).toThrowError(/is not a time/);
   });
 
   it("takes a time without a zone as UTC", () => {

@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
@@ -26,6 +26,19 @@ it("pins are added, listed, checked and removed, with exit codes that say how it
     stderr: expect.stringContaining("[PIN_EXISTS]"),
   });
   expect(await varve("pin", "add", folder, "v7")).toMatchObject({ code: 2 });
+  expect(await varve("pin", "add", `${folder}@v0`, "w", "--version", "1")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("names a version, and so does --version"),
+  });
+  expect(await varve("pin", "add", folder, "w", "--expires", "12")).toMatchObject({
+    code: 2,
+    stderr: 'varve: "12" is not a time. Write it as 2024-06-01T00:00:00Z. [INVALID_ARGUMENT]\n',
+  });
+  const json = await varve("pin", "list", folder, "--json");
+  expect(JSON.parse(json.stdout)).toMatchObject([{ name: "m.7", version: 0 }]);
+  const listFile = join(freshFolder(), "pins.csv");
+  await varve("pin", "list", folder, "--json", "--output", listFile);
+  expect(readFileSync(listFile, "utf8")).toBe(json.stdout);
   const listed = await varve("pin", "list", folder, "--format", "csv");
   expect(listed.stdout).toMatch(/^name,version,.*\nm\.7,0,/);
   expect((await varve("show", `${folder}@m.7`, "--format", "csv")).stdout).toBe("id\n1\n");

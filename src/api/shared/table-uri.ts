@@ -72,7 +72,12 @@ export function parseTravelPoint(argument: VersionArgument): TravelPoint {
   if (typeof argument === "number") return { version: checkedVersion(argument, String(argument)) };
   const digits = /^v?(\d+)$/.exec(argument.trim())?.[1];
   return digits === undefined
-    ? { timestamp: parseTimestamp(argument) }
+    ? {
+        timestamp: parseTime(
+          argument,
+          "is neither a version nor a time. Write a version as 12 or v12, a time as",
+        ),
+      }
     : { version: checkedVersion(Number(digits), argument) };
 }
 
@@ -147,7 +152,7 @@ export function parseTimestamp(time: Timestamp): number {
 /**
  * Milliseconds since 1970-01-01 UTC of an ISO time; without a zone, it is in UTC. @throws `INVALID_ARGUMENT`
  */
-function parseTime(text: string): number {
+function parseTime(text: string, problem?: string): number {
   const match =
     /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?$/i.exec(
       text.trim(),
@@ -159,6 +164,7 @@ function parseTime(text: string): number {
   return checkedTime(
     match === null ? Number.NaN : Date.parse(`${match[1]}T${match[2] ?? "00:00"}${zone}`),
     text,
+    problem,
   );
 }
 
@@ -174,11 +180,9 @@ function checkedVersion(version: number, text: string): number {
 /** The latest time that a `Date` holds, in the year 275760. */
 const mostMilliseconds = 8.64e15;
 
-function checkedTime(milliseconds: number, text: string): number {
+function checkedTime(milliseconds: number, text: string, problem = "is not a time. Write it as"): number {
   if (Math.abs(milliseconds) <= mostMilliseconds) return milliseconds;
-  throw new VarveError(
-    "INVALID_ARGUMENT",
-    `${JSON.stringify(text)} is neither a version nor a time. Write a version as 12 or v12, a time as 2024-06-01T00:00:00Z.`,
-    { text },
-  );
+  throw new VarveError("INVALID_ARGUMENT", `${JSON.stringify(text)} ${problem} 2024-06-01T00:00:00Z.`, {
+    text,
+  });
 }

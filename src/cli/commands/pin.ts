@@ -123,9 +123,14 @@ function addAdd(group: Command): void {
   ).action(add);
 }
 
-async function add(uri: string, name: string, flags: AddFlags): Promise<void> {
-  await using table = await openedTable(uri, flags);
+async function add(uri: string, name: string, flags: AddFlags, command: Command): Promise<void> {
   const { version, timestamp, keep, reason, owner, expires, dryRun } = flags;
+  const { splitTableUri } = await import("../../api/shared/table-uri.ts");
+  if (splitTableUri(uri).point !== undefined && (version !== undefined || timestamp !== undefined))
+    command.error(
+      `error: ${visible(uri)} names a version, and so does --${version === undefined ? "timestamp" : "version"}. Leave one out.`,
+    );
+  await using table = await openedTable(uri, flags);
   const result = await withProgressLine({ stage: "pinning" }, flags.quiet === true, (update) =>
     stoppedBySignals((signal) =>
       table.pins.add(name, {
