@@ -95,7 +95,7 @@ describe("varve lineage", () => {
       "      │  ├─ model lateness 3: 1",
       "      │  ├─ p2",
       "      │  └─ p1",
-      "      └─ 1 prediction by models of runs that read it, TIME to TIME",
+      "      └─ 1 prediction by models of runs that read it, TIME",
       "         ├─ model lateness 3: 1",
       "         └─ p1",
       "",
@@ -140,6 +140,12 @@ describe("varve lineage", () => {
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
     expect(stdout).not.toMatch(/^[ │├└─]*forged/m);
     expect(stdout.match(/forged/g)?.length).toBeGreaterThanOrEqual(7);
+  });
+
+  it("writes large numbers as people read them", async () => {
+    const rows = Array.from({ length: 1_500 }, (_, id) => ({ id }));
+    await createTable(at("large"), { source: rows });
+    expect((await varve("lineage", at("large"))).stdout).toMatch(/; 1,500 added\n/);
   });
 
   it("shortens a text that is too long for a line", async () => {

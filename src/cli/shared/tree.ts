@@ -1,3 +1,4 @@
+import { shownNumber } from "../../api/counted.ts";
 import { visible } from "../../report/visible-text.ts";
 
 /** A line of a tree, and the lines below it. */
@@ -23,7 +24,7 @@ function lineOf({ text }: TreeNode): string {
 }
 
 function childLines({ children = [], hidden = 0 }: TreeNode): string[] {
-  const all = hidden > 0 ? [...children, { text: `… and ${hidden} more` }] : children;
+  const all = hidden > 0 ? [...children, { text: `… and ${shownNumber(hidden)} more` }] : children;
   return all.flatMap((child, index) => {
     const isLast = index === all.length - 1;
     const below = childLines(child).map((line) => `${isLast ? "   " : "│  "}${line}`);

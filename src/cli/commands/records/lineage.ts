@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { counted } from "../../../api/counted.ts";
+import { counted, shownNumber } from "../../../api/counted.ts";
 import type { Lineage, LineageCommit, LineagePredictions, LineageRun, Pin } from "../../../index.ts";
 import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openOptions } from "../../shared/open-options.ts";
@@ -101,7 +101,7 @@ function commitText(commit: LineageCommit): string {
   const { rowsAdded = 0, rowsDeleted = 0, rowsUpdated = 0 } = commit;
   const rows = Object.entries({ added: rowsAdded, updated: rowsUpdated, deleted: rowsDeleted })
     .filter(([, count]) => count > 0)
-    .map(([what, count]) => `${count} ${what}`);
+    .map(([what, count]) => `${shownNumber(count)} ${what}`);
   const batch = batchId ?? txn;
   const parts = [
     `v${version} ${timeText(timestamp)} ${operation ?? "unknown operation"}`,
@@ -121,7 +121,7 @@ function judgementText({
 }: NonNullable<LineageCommit["judgement"]>): string {
   const rows = Object.entries({ quarantined, dropped })
     .filter(([, count]) => count > 0)
-    .map(([what, count]) => `${count} ${what}`);
+    .map(([what, count]) => `${shownNumber(count)} ${what}`);
   const parts = failed.length === 0 ? ["passed"] : [`failed ${failed.join(", ")}`, ...rows];
   return `suite ${suite}: ${parts.join(", ")}`;
 }
@@ -172,14 +172,15 @@ function ledgerNode({ ledger, fromRows, fromModels, unreadable }: LineagePredict
 
 function groupNode(how: string, group: LineagePredictions["fromRows"]): TreeNode {
   const { count, first, last, ids, models } = group;
-  const span = first === undefined || last === undefined ? "" : `, ${timeText(first)} to ${timeText(last)}`;
+  const times = [first, last].flatMap((time) => (time === undefined ? [] : timeText(time)));
+  const span = times.length === 0 ? "" : `, ${[...new Set(times)].join(" to ")}`;
   return {
     text: `${counted(count, "prediction")} ${how}${span}`,
     children: [
       ...models
         .filter(({ name, version }) => name !== null || version !== null)
         .map(({ name, version, count: of }) => ({
-          text: `model ${[name, version].filter((part) => part !== null).join(" ")}: ${of}`,
+          text: `model ${[name, version].filter((part) => part !== null).join(" ")}: ${shownNumber(of)}`,
         })),
       ...ids.map((id) => ({ text: id })),
     ],
