@@ -60,7 +60,8 @@ async function readable<T>(file: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (isVarveError(error)) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const isGone = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const reason = isGone ? "there is no such file" : error instanceof Error ? error.message : String(error);
     throw new VarveError(
       "SOURCE_UNREADABLE",
       `Cannot read ${file}, which the run names: ${reason}. Check the name and its permissions.`,

@@ -141,6 +141,8 @@ describe("varve run", () => {
     );
     expect(code).toBe(1);
     expect(stderr).toContain("The output nothing.txt cannot be recorded");
+    expect(stderr).toContain("no-model.bin, which the run names: there is no such file.");
+    expect(stderr).not.toContain("ENOENT");
     const run = await recorded("idle");
     expect(run).toMatchObject({ status: "failed", exitCode: 0, outputs: [] });
     expect(run.problems).toHaveLength(2);
