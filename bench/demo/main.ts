@@ -41,7 +41,7 @@ say("What was deleted is on disk until a vacuum, which says what is lost with it
 await vacuum(flights);
 say("Every version, with what its tests said");
 await showHistory(flights);
-await predictAndReproduce(flights, `${folder}-model`);
+const predictionId = await predictAndReproduce(flights, `${folder}-model`);
 await flights.close();
 
 print(`\nDone in ${((performance.now() - started) / 1000).toFixed(1)} s. Try next:`);
@@ -54,6 +54,7 @@ print(`  npx varve quarantine list ${folder}`);
 print(
   `  npx varve query "SELECT prediction_id, output FROM p LIMIT 5" --table p=${folder}-model/predictions`,
 );
+print(`  npx varve reproduce ${folder}-model/predictions "${predictionId}"`);
 print(`  npx varve pin check ${folder}-model/flights`);
 print(`  rm -r ${folder} ${folder}-model`);
 

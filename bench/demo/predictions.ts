@@ -20,8 +20,12 @@ const springVersion = 4;
 const trainedOn = ["date", "delay", "distance"];
 const code = fileURLToPath(new URL("delay-model.ts", import.meta.url));
 
-/** The demo's second half: a prediction is reproduced after all that it was made from has left the table. */
-export async function predictAndReproduce(flights: Table, folder: string): Promise<void> {
+/**
+ * The demo's second half: a prediction is reproduced after all that it was made from has left the table.
+ *
+ * @returns its id
+ */
+export async function predictAndReproduce(flights: Table, folder: string): Promise<string> {
   await mkdir(folder);
   say(`A model of delays: January to April, as a table of its own in ${folder}/flights`);
   await flights.clone(join(folder, "flights"), { version: springVersion, deep: true });
@@ -42,6 +46,7 @@ export async function predictAndReproduce(flights: Table, folder: string): Promi
   say(`Why did the model say ${chosen.delay.toFixed(3)} minutes for ${chosen.id}?`);
   await reproduce(ledger, chosen.id, { table, file: join(folder, "model.json") });
   await table.close();
+  return chosen.id;
 }
 
 async function train(table: Table, folder: string): Promise<DelayModel> {

@@ -16,11 +16,12 @@ const blocks: readonly Block[] = [...page.matchAll(/```(\w+)\n([\s\S]*?)```/g)].
   ([, language = "", text = ""]) => ({ language, text }),
 );
 
-/** What may differ between two runs: folders and the time. */
+/** What may differ between two runs: folders, times and ids of runs. */
 function comparable(text: string, folder: string): string {
   return text
     .replaceAll(folder, "/home/ann")
-    .replaceAll(/\d{4}-\d{2}-\d{2}T[0-9:.]+Z/g, "2026-01-01T00:00:00.000Z");
+    .replaceAll(/\d{4}-\d{2}-\d{2}T[0-9:.]+Z/g, "2026-01-01T00:00:00.000Z")
+    .replaceAll(/\brun [0-9a-f-]{36}\b/g, "run 01a22501-9c16-7411-aab4-f5b603ec32b4");
 }
 
 describe("the README's page “Reproduce a prediction”, followed word for word in an empty folder", () => {
