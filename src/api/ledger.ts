@@ -1,4 +1,4 @@
-import { VarveError } from "../errors.ts";
+import { isVarveError, VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import type { Factor } from "../reproduce/attribute-difference.ts";
 import type { RecordResult } from "../reproduce/commit-predictions.ts";
@@ -333,8 +333,19 @@ async function* askedPredictions(
   predictions: Prediction | Iterable<Prediction> | AsyncIterable<Prediction>,
 ): AsyncGenerator<AskedPrediction> {
   if (Symbol.iterator in predictions || Symbol.asyncIterator in predictions) {
-    for await (const prediction of predictions) yield toAskedPrediction(prediction);
+    let number = 0;
+    for await (const prediction of predictions) yield numbered(++number, () => toAskedPrediction(prediction));
   } else yield toAskedPrediction(predictions);
+}
+
+/** Of many predictions, a message about the shape of one says which, as it may have no id. */
+function numbered<T>(number: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!isVarveError(error, "INVALID_ARGUMENT")) throw error;
+    throw new VarveError("INVALID_ARGUMENT", `Prediction ${number}: ${error.message}`, error.data, error);
+  }
 }
 
 function requireTolerance(verb: string, tolerance: Tolerance | undefined): void {

@@ -28,6 +28,8 @@ export interface QueryRequest {
   readonly condition?: string | undefined;
   /** Tables by the names that the SQL may use, compared ignoring case. */
   readonly tables: Readonly<Record<string, TableBinding>>;
+  /** The option by which the caller named {@link tables}, for messages; default: `tables`. */
+  readonly tablesOption?: "tables" | "inputs" | undefined;
   readonly session?: SessionOptions | undefined;
   /** Add a column `_metadata` to every table, a struct of the stable `row_id` and `row_commit_version`. */
   readonly rowTracking?: boolean | undefined;
@@ -141,7 +143,7 @@ async function bind(
     const bound = known.length === 0 ? "no table is bound" : `bound are ${known.join(", ")}`;
     const advice = fileName.test(wanted)
       ? "A query reads tables, not files: write the file to a table first, e.g. with varve create --from."
-      : `Bind it with ${optionText("tables", ` ${wanted}=URI`)}.`;
+      : `Bind it with ${optionText(request.tablesOption ?? "tables", ` ${wanted}=URI`)}.`;
     throw new VarveError("SQL_FAILED", `Unknown table ${wanted} in the query; ${bound}. ${advice}`, {
       table: wanted,
       bound: known,

@@ -12,7 +12,7 @@ import { planScan } from "../table/scan/scan.ts";
 import { freePrefix } from "../util/free-prefix.ts";
 import { stringifyJson, toJsonValue } from "../util/json.ts";
 import type { InputVersions } from "./input-versions.ts";
-import type { InputPlace } from "./prediction.ts";
+import { type InputPlace, noPrediction } from "./prediction.ts";
 import { recordedInputs } from "./recorded-inputs.ts";
 
 /** Rows of a version that predictions were made from: by columns of the source, or by one condition for all. */
@@ -75,7 +75,7 @@ async function constantInput(
   where: string,
 ): Promise<BulkInputSql> {
   const asked = { ...(await versions.place(input)), where };
-  const whole = { predictionId: "of all rows", inputs: [asked], output: null };
+  const whole = { predictionId: noPrediction, inputs: [asked], output: null };
   const [[recorded] = []] = await recordedInputs([whole], versions, { signal });
   const text = (value: unknown) => quoteText(stringifyJson(toJsonValue(value)));
   return { said: text(asked), recorded: text(recorded), join: sql``, keys: [], checks: [] };

@@ -133,8 +133,8 @@ async function saidRows(
       (text, check) => sql`${text} WHEN ${check.fails} THEN ${quoteText(check.problem)}`,
       sql``,
     );
-  const problem = sql`CASE WHEN prediction_id IS NULL THEN 'it has no prediction_id.'
-    WHEN length(CAST(prediction_id AS VARCHAR)) NOT BETWEEN 1 AND ${longestId} THEN ${quoteText(`its id must have 1 to ${longestId} characters.`)}
+  const problem = sql`CASE WHEN prediction_id IS NULL THEN 'a row has no prediction_id.'
+    WHEN length(CAST(prediction_id AS VARCHAR)) NOT BETWEEN 1 AND ${longestId} THEN ${quoteText(`an id must have 1 to ${longestId} characters.`)}
     WHEN output IS NULL THEN 'it has no output.'
     WHEN ${wrongAt} THEN 'its at is not a time.'
     ${keyProblems} END`;

@@ -4,6 +4,7 @@ import { type ArtifactState, artifactState } from "../runs/artifact.ts";
 import { sql } from "../sql/sql.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import type { JsonValue } from "../util/json.ts";
+import { optionText } from "../util/option-text.ts";
 import {
   type AttributedDifference,
   attributeDifference,
@@ -147,7 +148,7 @@ function factorsOf({ today, todaysModel, todaysCode }: DiffPrograms): Factor[] {
 function programOf(
   programs: DiffPrograms,
   today: readonly Factor[],
-): { program?: Model | undefined; name: string } {
+): { program?: Model | undefined; name: keyof DiffPrograms } {
   const [model, code] = [today.includes("model"), today.includes("code")];
   if (today.includes("program") || (model && code)) return { program: programs.today, name: "today" };
   if (model) return { program: programs.todaysModel, name: "todaysModel" };
@@ -174,7 +175,10 @@ async function runPrograms(
       if (known !== undefined) outputs[index]?.set(key, { ...known, today });
       else if (typeof rows === "string") outputs[index]?.set(key, { today, reason: rows });
       else if (program === undefined)
-        outputs[index]?.set(key, { today, reason: `It needs the program ${name}, which was not given.` });
+        outputs[index]?.set(key, {
+          today,
+          reason: `It needs the program ${optionText(name)}, which was not given.`,
+        });
       else runs.push({ index, rows });
     }
     if (program === undefined || runs.length === 0) continue;

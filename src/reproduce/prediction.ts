@@ -136,12 +136,17 @@ export function inputNames(inputs: readonly Pick<AskedInput, "name">[]): string[
   return inputs.map(({ name }, index) => name ?? String(index));
 }
 
-/** @throws `PREDICTION_INVALID` saying which prediction, and what is wrong */
+/** Stands for an id, which is never empty, where a problem is not one prediction's. */
+export const noPrediction = "";
+
+/** `PREDICTION_INVALID`, saying which prediction, and what is wrong */
 export function invalidPrediction(predictionId: string, problem: string, cause?: unknown): VarveError {
+  const which =
+    predictionId === noPrediction ? "the predictions" : `prediction ${JSON.stringify(predictionId)}`;
   return new VarveError(
     "PREDICTION_INVALID",
-    `Cannot record prediction ${JSON.stringify(predictionId)}: ${problem} Nothing was written.`,
-    { predictionId },
+    `Cannot record ${which}: ${problem} Nothing was written.`,
+    predictionId === noPrediction ? {} : { predictionId },
     cause,
   );
 }

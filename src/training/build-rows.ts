@@ -60,7 +60,14 @@ async function queriedRows(request: BuildRequest): Promise<QueryResult> {
     inputNames.map((name) => [name, (point?: object) => boundInput(name, point, open)]),
   );
   const own = join === undefined ? { exportFolder } : {};
-  const rows = await prepareQuery(engine, { sql: definition.sql, tables, session, signal, ...own });
+  const rows = await prepareQuery(engine, {
+    sql: definition.sql,
+    tables,
+    tablesOption: "inputs",
+    session,
+    signal,
+    ...own,
+  });
   if (join === undefined) return rows;
   return handOver(rows, async () => {
     const entities = { arrow: rows.batches() };

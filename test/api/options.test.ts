@@ -101,6 +101,15 @@ describe("options that no verb has", () => {
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", data: { verb, option, nearest } });
   });
 
+  it("suggests no option that has nothing in common with what was written", async () => {
+    const error = await varve.openTable(uri, untyped({ zzz: 1 })).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT", data: { option: "zzz" } });
+    expect(String(error)).toContain('Unknown option "zzz" of openTable. The options are: ');
+  });
+
   const nested: readonly (readonly [string, object, string, (options: never) => unknown])[] = [
     [
       "gateOptions.table",

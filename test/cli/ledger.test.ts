@@ -102,7 +102,16 @@ describe("varve ledger and reproduce", () => {
   it.each([
     ["a line that is not JSON", "{\n", "Line 1 of standard input is not JSON"],
     ["a line that is not an object", "[1]\n", "Line 1 of standard input is not a JSON object"],
-    ["a member that predictions do not have", '{"predictionId":"x","result":1}\n', 'Unknown option "result"'],
+    [
+      "a member that predictions do not have",
+      '{"predictionId":"x","result":1}\n',
+      'Prediction 2: Unknown option "result" of ledger.record',
+    ],
+    [
+      "a time that is none",
+      '{"predictionId":"x","output":1,"at":"v3"}\n',
+      'Prediction 2: "v3" is not a time',
+    ],
     ["a prediction without output", '{"predictionId":"x"}\n', "it has no output"],
   ])("refuse %s, and write nothing", async (_, lines, text) => {
     const before = (await varve("history", ledger, "--format", "json")).stdout;
@@ -110,6 +119,64 @@ describe("varve ledger and reproduce", () => {
     expect(code).toBeGreaterThan(0);
     expect(stderr).toContain(text.replace("Line 1", "Line 2"));
     expect((await varve("history", ledger, "--format", "json")).stdout).toBe(before);
+  });
+
+  it("cut what is too long to read, which --json prints", async () => {
+    const own = at("long");
+    await varve("ledger", "create", own);
+    const line = `{"predictionId":"p","output":[${"7,".repeat(400)}7],"features":{"n":1}}\n`;
+    expect(await varveReading(line, "ledger", "record", own)).toMatchObject({ code: 0 });
+    const other = `printf '[${"8,".repeat(400)}8]\\n'`;
+    const cut = "… (803 characters)";
+    const reproduced = await varve("reproduce", own, "p", "--with", other);
+    expect(reproduced.stdout.split(cut).length).toBeGreaterThan(2);
+    const compared = await varve("ledger", "diff", own, "p", "--with", other);
+    expect(compared.stdout.split(cut).length).toBeGreaterThan(2);
+    for (const { stdout } of [reproduced, compared])
+      expect(Math.max(...stdout.split("\n").map((text) => text.length))).toBeLessThan(1_000);
+    const json = await varve("reproduce", own, "p", "--with", other, "--json");
+    expect(JSON.parse(json.stdout).rerun.output).toHaveLength(401);
+  });
+
+  it("say which command is needed to know more, and which version is", async () => {
+    const [moved, own] = [at("moved"), at("moved-ledger")];
+    await varve("create", moved, "--from", at("may.csv"));
+    await varve("ledger", "create", own);
+    const line = JSON.stringify({
+      predictionId: "p",
+      output: 1,
+      inputs: { table: `${moved}@v0`, key: { id: 1 } },
+    });
+    await varveReading(line, "ledger", "record", own);
+    await varve("update", moved, "--set", "weight = 9", "--where", "id = 1");
+    const compared = await varve("ledger", "diff", own, "p", "--with", "echo 2");
+    expect(compared.stdout).toContain(
+      "  today's data: It needs the program --with-then, which was not given.\n",
+    );
+    const source = at("unversioned.csv");
+    writeFileSync(source, "prediction_id,id,output\nz,1,3\n");
+    const unversioned = await varve("ledger", "record", ledger, source, "--input", features, "--key", "id");
+    expect(unversioned).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(
+        `Cannot record the predictions: the input ${features} needs the version`,
+      ),
+    });
+    writeFileSync(source, "prediction_id,output\nz,3\n");
+    const nothing = await varve(
+      "ledger",
+      "record",
+      ledger,
+      source,
+      "--input",
+      `${features}@v0`,
+      "--where",
+      "id > 9",
+    );
+    expect(nothing).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^varve: Cannot record the predictions: .* has no such row/),
+    });
   });
 
   it("name a file that does not exist, and a model that fails", async () => {

@@ -72,6 +72,12 @@ describe("varve training-set", () => {
       code: 2,
       stderr: expect.stringContaining("train=0.8,test=0.2"),
     });
+    expect(await create("absent", "SELECT * FROM p")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(
+        "Unknown table p in the query; bound are o. Bind it with --input p=URI.",
+      ),
+    });
     await create("gone", "SELECT id FROM o");
     expect(await varve("pin", "remove", table, "gone.v1")).toMatchObject({ code: 0 });
     rmSync(join(table, "_delta_log", "00000000000000000001.json"));

@@ -407,4 +407,20 @@ export const verbsMistakes: readonly Mistake[] = [
     test: "compare-versions.test.ts",
     name: "names the pins where files of the baseline are gone",
   },
+  {
+    what: "An unknown option is likened to one that has no letter of it.",
+    file: "known-options.ts",
+    find: "nearest.distance < Math.max(word.length, nearest.name?.length ?? 0) ?",
+    replace: "nearest.distance < Number.POSITIVE_INFINITY ?",
+    test: "options.test.ts",
+    name: "nothing in common",
+  },
+  {
+    what: "What can only be a time is said to be no version either.",
+    file: "table-uri.ts",
+    find: 'problem = "is not a time. Write it as"',
+    replace: 'problem = "is neither a version nor a time. Write it as"',
+    test: "table-uri.test.ts",
+    name: "what can only be a time",
+  },
 ];

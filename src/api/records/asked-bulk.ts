@@ -1,7 +1,7 @@
 import { VarveError } from "../../errors.ts";
 import type { BulkInput } from "../../reproduce/bulk-inputs.ts";
 import type { BulkPredictions } from "../../reproduce/bulk-predictions.ts";
-import { inputNames, type PredictionModel } from "../../reproduce/prediction.ts";
+import { inputNames, noPrediction, type PredictionModel } from "../../reproduce/prediction.ts";
 import type { Artifact } from "../../runs/artifact.ts";
 import { artifactKeys, modelKeys, toArtifact, toPlace } from "../shared/asked-prediction.ts";
 import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
@@ -62,7 +62,7 @@ function toBulkInput(input: SourceInput): BulkInput {
   const { name, table, version, knownAt, key, where } = known;
   if (name !== undefined) requireText(name, "The name of an input", "name");
   requireText(table, "The table of an input", "table");
-  const place = { name, ...toPlace("of all rows", table, { version, knownAt }) };
+  const place = { name, ...toPlace(noPrediction, table, { version, knownAt }) };
   if (where !== undefined && key === undefined) {
     requireText(where, "The option where of an input", "where");
     return { ...place, where };

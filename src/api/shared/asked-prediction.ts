@@ -50,7 +50,7 @@ export function toAskedPrediction(prediction: Prediction): AskedPrediction {
   const { predictionId: id, inputs = [], features, output, model, code, at } = known;
   requireText(id, "The option predictionId of ledger.record", "predictionId");
   if (id === "" || id.length > longestId)
-    throw invalidPrediction(id.slice(0, 100), `its id must have 1 to ${longestId} characters.`);
+    throw invalidPrediction(id.slice(0, 100), `an id must have 1 to ${longestId} characters.`);
   if (output === undefined) throw invalidPrediction(id, "it has no output.");
   const listed = Array.isArray(inputs) ? (inputs as readonly PredictionInput[]) : [inputs as PredictionInput];
   const asked = listed.map((input) => toInput(id, input));

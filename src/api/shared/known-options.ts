@@ -143,21 +143,27 @@ function unknownOption(verb: string, path: string, key: string, known: readonly 
   const nearest = nearestName(key, known);
   return new VarveError(
     "INVALID_ARGUMENT",
-    `Unknown option ${JSON.stringify(prefix + key)} of ${verb}. Did you mean ${JSON.stringify(prefix + nearest)}? The options are: ${known.join(", ")}.`,
-    { verb, option: prefix + key, nearest: prefix + nearest, known: [...known] },
+    `Unknown option ${JSON.stringify(prefix + key)} of ${verb}.${nearest === undefined ? "" : ` Did you mean ${JSON.stringify(prefix + nearest)}?`} The options are: ${known.join(", ")}.`,
+    {
+      verb,
+      option: prefix + key,
+      nearest: nearest === undefined ? undefined : prefix + nearest,
+      known: [...known],
+    },
   );
 }
 
-/** The name with the fewest edits from `word`, ignoring case. */
-function nearestName(word: string, names: readonly string[]): string {
+/** The name with the fewest edits from `word`, ignoring case, unless no letter of it stays. */
+function nearestName(word: string, names: readonly string[]): string | undefined {
   const distances = names.map((name) => ({
     name,
     distance: editDistance(word.toLowerCase(), name.toLowerCase()),
   }));
-  return distances.reduce((best, next) => (next.distance < best.distance ? next : best), {
-    name: "",
-    distance: Number.POSITIVE_INFINITY,
-  }).name;
+  const nearest = distances.reduce<{ readonly name?: string; readonly distance: number }>(
+    (best, next) => (next.distance < best.distance ? next : best),
+    { distance: Number.POSITIVE_INFINITY },
+  );
+  return nearest.distance < Math.max(word.length, nearest.name?.length ?? 0) ? nearest.name : undefined;
 }
 
 /** Levenshtein distance. */
