@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode } from "../util/system-refusals.ts";
 import { fileDigest, NoFileError } from "./artifact.ts";
@@ -10,8 +11,9 @@ export type FoundGit =
   | { readonly git: GitState; readonly top: string }
   | { readonly git: null; readonly gitReason: string };
 
-/** Files that git does not track are hashed up to so many; of more, only the number is recorded. */
+/** Files that git does not track are hashed up to so many, and so many bytes; of more, only the number is recorded. */
 const mostUntracked = 1_000;
+const mostUntrackedBytes = 1024 * 1024 * 1024;
 const mostDiffBytes = 1024 * 1024 * 1024;
 const patienceMilliseconds = 30_000;
 
@@ -47,12 +49,26 @@ export async function gitState(folder: string): Promise<FoundGit> {
 
 async function untrackedHash(top: string, names: readonly string[]): Promise<string | undefined> {
   if (names.length === 0 || names.length > mostUntracked) return undefined;
+  let bytes = 0;
+  for (const name of names) bytes += await sizeOf(join(top, name));
+  if (bytes > mostUntrackedBytes) return undefined;
   const hash = createHash("sha256");
   for (const name of [...names].sort()) hash.update(`${name}\0${await contentOf(join(top, name))}\0`);
   return `sha256:${hash.digest("hex")}`;
 }
 
-/** A file that goes meanwhile, or is none (a repository within, a broken link), counts by its name. */
+/** Bytes of a file; 0 of what is none. */
+async function sizeOf(file: string): Promise<number> {
+  try {
+    const found = await stat(file);
+    return found.isFile() ? found.size : 0;
+  } catch (error) {
+    if (systemErrorCode(error) === undefined) throw error;
+    return 0;
+  }
+}
+
+/** A file that goes or changes meanwhile, or is none (a repository within, a broken link), counts by its name. */
 async function contentOf(file: string): Promise<string> {
   try {
     return await fileDigest(file);
@@ -112,7 +128,11 @@ function git(
     child.on("close", (code) => {
       clearTimeout(timer);
       if (code === 0) return resolve(bytes);
-      const why = late ? `it took longer than ${patienceMilliseconds / 1000} s` : errors.trim();
+      const why = late
+        ? `it took longer than ${patienceMilliseconds / 1000} s`
+        : bytes > mostDiffBytes
+          ? `it printed more than ${mostDiffBytes} bytes`
+          : errors.trim();
       return reject(new GitError(why === "" ? `git ${parameters[0]} ended with ${code}` : why));
     });
   });

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { type Stats, statSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { constants } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +10,7 @@ import { systemErrorCode } from "../util/system-refusals.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { finishRun, type RunEnd } from "./finish-run.ts";
 import { readMetricsFile } from "./run-metrics.ts";
-import { type AskedOutput, measuredModel, measuredOutput, orProblem } from "./run-outputs.ts";
+import { type AskedOutput, measuredArtifact, measuredOutput, orProblem } from "./run-outputs.ts";
 import type { RunOutput, RunRecord } from "./run-record.ts";
 import { type AskedRun, runEnded, startRun } from "./start-run.ts";
 
@@ -58,7 +59,7 @@ export async function runCommand(
   const folder = makeTemporaryFolder();
   try {
     const metricsFile = join(folder, "metrics.json");
-    const before = outputs.map((output) => fileState(output));
+    const before = await Promise.all(outputs.map(fileState));
     const variables = { ...process.env, ...variablesOf(runs, run, outputs), VARVE_METRICS: metricsFile };
     const ended = await untilEnd(asked, variables, options);
     const end = await endOf({ asked, outputs, before, metricsFile }, ended, runs.world.now());
@@ -115,7 +116,9 @@ function untilEnd(
     const notStarted = (error: unknown) => {
       const isMissing = systemErrorCode(error) === "ENOENT";
       const reason = error instanceof Error ? error.message : String(error);
-      const problem = `The command ${program} cannot be started: ${isMissing ? "there is no such program" : reason}.`;
+      // The system says the same of both.
+      const missing = existsSync(folder) ? "there is no such program" : `there is no folder ${folder}`;
+      const problem = `The command ${program} cannot be started: ${isMissing ? missing : reason}.`;
       settle({ exitCode: isMissing ? 127 : 126, problem, wasStopped: false });
     };
     let child: ChildProcess;
@@ -137,16 +140,21 @@ function untilEnd(
       send("SIGTERM");
       timer = setTimeout(() => send("SIGKILL"), patienceMilliseconds);
     };
+    const forget = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    };
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted === true) abort();
     onProcess?.(send);
     child.on("error", (error) => {
       // Also a signal that could not be sent, while the command goes on.
-      if (child.pid === undefined) notStarted(error);
+      if (child.pid !== undefined) return;
+      forget();
+      notStarted(error);
     });
     child.on("exit", (exitCode, endedBy) => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
+      forget();
       settle({ exitCode: exitCode ?? undefined, signal: endedBy ?? undefined, wasStopped });
     });
   });
@@ -170,11 +178,11 @@ async function endOf(
   for (const [index, output] of outputs.entries()) {
     const measured = await orProblem(`output ${output.name}`, missing, () => measuredOutput(output));
     if (measured !== undefined) made.push(measured);
-    if (measured !== undefined && before[index] !== undefined && before[index] === fileState(output))
+    if (measured !== undefined && before[index] !== undefined && before[index] === (await fileState(output)))
       problems.push(`The output ${output.name} was there before, and the run did not write it.`);
   }
   const { model: given } = asked;
-  const model = given && (await orProblem("model", missing, () => measuredModel(given)));
+  const model = given && (await orProblem("model", missing, () => measuredArtifact(given)));
   const { metrics, problem: metricsProblem } = await readMetricsFile(metricsFile);
   if (metricsProblem !== undefined) problems.push(metricsProblem);
   const isDone = exitCode === 0 && missing.length === 0;
@@ -191,11 +199,16 @@ async function endOf(
   };
 }
 
-/** What tells whether a file was written since; `undefined` if there is none. */
-function fileState(output: AskedOutput): string | undefined {
+/** What tells whether a file was written since; `undefined` if there is none that can be looked at. */
+async function fileState(output: AskedOutput): Promise<string | undefined> {
   if (!("file" in output)) return undefined;
-  const stats: Stats | undefined = statSync(output.file, { throwIfNoEntry: false });
-  return stats && `${stats.ino} ${stats.size} ${stats.mtimeMs}`;
+  try {
+    const { ino, size, mtimeMs } = await stat(output.file);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch (error) {
+    if (systemErrorCode(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 function shellCode({ status }: RunRecord, { exitCode, signal }: Ended): number {

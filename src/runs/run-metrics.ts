@@ -23,8 +23,10 @@ export async function readMetricsFile(file: string): Promise<FoundMetrics> {
       };
     text = await readFile(file, "utf8");
   } catch (error) {
-    if (systemErrorCode(error) === "ENOENT") return {};
-    throw error;
+    const code = systemErrorCode(error);
+    if (code === "ENOENT") return {};
+    if (code === undefined) throw error;
+    return { problem: `The metrics are not recorded: they cannot be read (${code}).` };
   }
   if (text.trim() === "") return {};
   let json: JsonValue;

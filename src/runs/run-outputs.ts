@@ -4,7 +4,7 @@ import { isVarveError, VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import { type Artifact, fileDigest, withFileHash } from "./artifact.ts";
-import type { RunModel, RunOutput } from "./run-record.ts";
+import type { RunOutput } from "./run-record.ts";
 
 /** What a run writes, before it is looked at. */
 export type AskedOutput =
@@ -33,14 +33,14 @@ export async function measuredOutput(output: AskedOutput): Promise<RunOutput> {
   return { name, table: context.store.uri, tableId: metadata.id, version };
 }
 
-/** The model with the digest that its file has now. @throws `SOURCE_UNREADABLE` */
-export function measuredModel(model: Artifact): Promise<RunModel> {
-  return model.file === undefined
-    ? Promise.resolve(model)
-    : readable(resolve(model.file), () => withFileHash(model, new Map()));
+/** A model or code with the digest that its file has now. @throws `SOURCE_UNREADABLE`, `SOURCE_CHANGED` */
+export function measuredArtifact(artifact: Artifact): Promise<Artifact> {
+  return artifact.file === undefined
+    ? Promise.resolve(artifact)
+    : readable(resolve(artifact.file), () => withFileHash(artifact, new Map()));
 }
 
-/** Runs work; what makes an output unreadable becomes a problem in words. */
+/** Runs work; what makes an output unreadable, such as a store that does not answer, becomes a problem in words. */
 export async function orProblem<T>(
   what: string,
   problems: string[],
@@ -49,7 +49,7 @@ export async function orProblem<T>(
   try {
     return await work();
   } catch (error) {
-    if (!isVarveError(error) || error.code.startsWith("STORE_")) throw error;
+    if (!isVarveError(error)) throw error;
     problems.push(`The ${what} cannot be recorded: ${error.message}`);
     return undefined;
   }

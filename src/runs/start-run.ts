@@ -19,9 +19,10 @@ import { systemErrorCode } from "../util/system-refusals.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
 import { addedRows } from "../write/plan/plan-rows.ts";
 import { runPlan } from "../write/write-pipeline.ts";
-import { type Artifact, fileDigest, withFileHash } from "./artifact.ts";
+import type { Artifact } from "./artifact.ts";
 import { runPredicate, storedRun } from "./read-runs.ts";
 import { runEnvironment } from "./run-environment.ts";
+import { measuredArtifact } from "./run-outputs.ts";
 import { type RunInput, type RunRecord, runPinName } from "./run-record.ts";
 import { rowOfRun, runsOf } from "./runs-table.ts";
 
@@ -75,9 +76,10 @@ interface StartOptions {
  * Records that a run begins, and pins the versions that it reads.
  *
  * The record comes first and says which versions: after a crash, the same call pins the same ones, whatever was
- * committed since. If it fails, neither pins nor record stay.
+ * committed since. If the first call under an id fails, neither pins nor record stay.
  *
- * @throws `RUN_EXISTS` for an id that is recorded with other content; as `openLog`, `addPin` and `runPlan`
+ * @throws `RUN_EXISTS` for an id that is recorded with other content; `SOURCE_UNREADABLE` for a file of the model or
+ * code; as `openLog`, `addPin` and `runPlan`
  */
 export async function startRun(
   runs: TableContext,
@@ -92,7 +94,10 @@ export async function startRun(
     for (const input of asked.inputs) {
       const recorded = started.run.inputs.find(({ name }) => name === input.name);
       if (recorded === undefined || input.pin !== undefined) continue;
-      const snapshot = versions.get(input.name) ?? (await openInput(input, recorded));
+      const opened = versions.get(input.name);
+      // Another process with the same run may have recorded first, with another version.
+      const isRecorded = opened?.version === recorded.version && opened.metadata.id === recorded.tableId;
+      const snapshot = isRecorded ? opened : await openInput(input, recorded);
       if (snapshot === undefined) continue;
       const pinned = await addPin(snapshot, recorded.pin, {
         reason: `read by run ${asked.runId} as ${input.name}, recorded in ${runs.store.uri}`.slice(0, 2_000),
@@ -186,7 +191,7 @@ async function newRun(
     inputs,
     outputs: [],
     model: asked.model === undefined ? undefined : await modelBefore(asked.model),
-    code: asked.code === undefined ? undefined : await withFileHash(asked.code, new Map()),
+    code: asked.code && (await measuredArtifact(asked.code)),
     params,
     seed,
     environment: await runEnvironment({ command, folder, variables, given }),
@@ -195,15 +200,15 @@ async function newRun(
   };
 }
 
-/** The model before the run, which may be what makes its file. */
+/** The model before the run, which may be what makes its file. @throws `SOURCE_UNREADABLE` */
 async function modelBefore(model: Artifact): Promise<Artifact> {
   if (model.file === undefined) return model;
-  const file = resolve(model.file);
   try {
-    return { ...model, file, hash: await fileDigest(file) };
+    return await measuredArtifact(model);
   } catch (error) {
-    if (systemErrorCode(error) !== "ENOENT") throw error;
-    return { ...model, file };
+    const { cause } = error instanceof VarveError ? error : {};
+    if (systemErrorCode(cause) !== "ENOENT") throw error;
+    return { ...model, file: resolve(model.file) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -118,6 +118,31 @@ describe("recordRun", () => {
     expect(await (await openRuns(runs)).list()).toHaveLength(1);
   });
 
+  it("pins the version of the process that recorded the run first", async () => {
+    const { uri, runs, table } = await features();
+    await recordRun({ runId: "before", inputs: uri }, { runs });
+    const description: RunDescription = { runId: "second", inputs: `${uri}@latest` };
+    const start = await toCheckedRun("recordRun", description, { runs });
+    const { store } = start.runs;
+    let isFirst = true;
+    const putIfAbsent: typeof store.putIfAbsent = async (...parameters) => {
+      if (isFirst) {
+        isFirst = false;
+        await table.append([{ id: 3, weight: 3.5 }]);
+        const faster = await toCheckedRun("recordRun", description, { runs });
+        await startRun(faster.runs, faster.asked);
+      }
+      return store.putIfAbsent(...parameters);
+    };
+    const slower = { ...start.runs, store: { ...store, putIfAbsent } };
+    const { outcome, run } = await startRun(slower, start.asked);
+    expect([outcome, run.inputs[0]?.version]).toEqual(["resumed", 3]);
+    expect(await table.pins.list()).toMatchObject([
+      { name: "run-before-v2", version: 2 },
+      { name: "run-second-v3", version: 3 },
+    ]);
+  });
+
   it("finds the state of the code by itself", async () => {
     const { runs } = await features();
     const { run } = await recordRun({ name: "here" }, { runs });
@@ -154,6 +179,20 @@ describe("recordRun", () => {
     const missing = { inputs: uri, outputs: join(folder, "nothing.csv") };
     await expect(recordRun(missing, { runs })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
     expect(await (await openRuns(runs)).list()).toEqual([]);
+    for (const unreadable of [{ code: join(folder, "nothing.py") }, { model: folder }])
+      await expect(recordRun({ inputs: uri, ...unreadable }, { runs })).rejects.toMatchObject({
+        code: "SOURCE_UNREADABLE",
+      });
+    expect([...(await table.pins.list()), ...(await (await openRuns(runs)).list())]).toEqual([]);
+  });
+
+  it("keeps the times that it is given, and none that go backwards", async () => {
+    const { runs } = await features();
+    const endedAt = "2024-06-01T10:00:05Z";
+    const { run } = await recordRun({ endedAt }, { runs });
+    expect([run.startedAt, run.endedAt]).toEqual([new Date(endedAt), new Date(endedAt)]);
+    const backwards = recordRun({ startedAt: "2024-06-01T10:00:06Z", endedAt }, { runs });
+    await expect(backwards).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
   it("completes what was interrupted, with the versions of the first attempt", async () => {
@@ -213,6 +252,21 @@ describe("recordRun", () => {
   ])("refuses %s", async (_, description) => {
     const { runs } = await features();
     await expect(recordRun(description, { runs })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  it("does not read untracked files of more than a gigabyte", async () => {
+    const { gitState } = await import("../../src/runs/git-state.ts");
+    const folder = freshFolder();
+    const git = (...parameters: string[]) => execFileSync("git", parameters, { cwd: folder });
+    git("init", "--quiet");
+    git("-c", "user.name=x", "-c", "user.email=x@y", "commit", "--quiet", "--allow-empty", "-m", "x");
+    writeFileSync(join(folder, "small"), "1");
+    const small = await gitState(folder);
+    expect(small.git).toMatchObject({ untrackedFiles: 1, untrackedHash: expect.stringMatching(/^sha256:/) });
+    writeFileSync(join(folder, "large"), "");
+    truncateSync(join(folder, "large"), 2 ** 30);
+    const { git: large } = await gitState(folder);
+    expect([large?.untrackedFiles, large?.untrackedHash]).toEqual([2, undefined]);
   });
 
   it("says why there is no git commit", async () => {

@@ -1,8 +1,10 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { CommandDescription } from "../../src/api/records/run-options.ts";
 import { openRuns, runCommand } from "../../src/api/records/runs.ts";
+import { VarveError } from "../../src/errors.ts";
+import { orProblem } from "../../src/runs/run-outputs.ts";
 import { freshFolder } from "../operations/table-folder.ts";
 
 /** A program of Node and the folder that it may use. */
@@ -21,6 +23,37 @@ describe("runCommand", () => {
     const { exitCode, run } = await runCommand({ command, outputs }, { runs });
     expect([exitCode, run.status, run.exitCode]).toEqual([1, "failed", 0]);
     expect(run.problems).toHaveLength(2);
+  });
+
+  it("records the end of a command that leaves links to themselves in the places of metrics and output", async () => {
+    const loop = join(freshFolder(), "loop");
+    symlinkSync(loop, loop);
+    const { run } = program(
+      `require("fs").symlinkSync(process.env.VARVE_METRICS, process.env.VARVE_METRICS)`,
+      {
+        outputs: loop,
+      },
+    );
+    const { exitCode, run: record } = await run();
+    expect([exitCode, record.status, record.exitCode]).toEqual([1, "failed", 0]);
+    expect(record.problems).toEqual([
+      expect.stringContaining("The metrics are not recorded: they cannot be read (ELOOP)"),
+      expect.stringContaining("The output loop cannot be recorded"),
+    ]);
+  });
+
+  it("says that the folder of a command is not there", async () => {
+    const folder = join(freshFolder(), "absent");
+    const { exitCode, run } = await program("", { folder }).run();
+    expect([exitCode, run.status]).toEqual([127, "failed"]);
+    expect(run.problems).toEqual([expect.stringContaining(`there is no folder ${folder}`)]);
+  });
+
+  it("records an output whose store does not answer as a problem", async () => {
+    const problems: string[] = [];
+    const refused = new VarveError("STORE_UNAVAILABLE", "The store does not answer.");
+    expect(await orProblem("output scores", problems, () => Promise.reject(refused))).toBeUndefined();
+    expect(problems).toEqual(["The output scores cannot be recorded: The store does not answer."]);
   });
 
   it("runs a command once under an id", async () => {

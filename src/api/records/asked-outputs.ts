@@ -60,7 +60,7 @@ export async function toRunEnd(verb: string, run: RunDescription, context: Conte
   const values = jsonOption(verb, "metrics", metrics);
   if (values !== undefined && !isJsonObject(values))
     throw invalid(verb, "The option metrics must be an object, such as { accuracy: 0.9 }.");
-  const { measuredModel, measuredOutput } = await import("../../runs/run-outputs.ts");
+  const { measuredArtifact, measuredOutput } = await import("../../runs/run-outputs.ts");
   const made: RunOutput[] = [];
   for (const output of await toAskedOutputs(verb, outputs, context)) made.push(await measuredOutput(output));
   const artifact = toArtifact(verb, "model", model);
@@ -69,7 +69,7 @@ export async function toRunEnd(verb: string, run: RunDescription, context: Conte
     outputs: made,
     metrics: values,
     exitCode,
-    model: artifact && (await measuredModel(artifact)),
+    model: artifact && (await measuredArtifact(artifact)),
     endedAt: endedAt === undefined ? undefined : parseTimestamp(endedAt),
   };
 }

@@ -75,7 +75,11 @@ export async function toCheckedRun(
   const { runs: place, signal, ...context } = knownOptions(verb, options, recordKeys);
   const known = knownOptions(verb, run, runKeys as OptionKeys<RunDescription>);
   const checked = await toAskedRun({ verb, place, context }, known);
-  return { ...checked, end: await toRunEnd(verb, known, context), signal };
+  const end = await toRunEnd(verb, known, context);
+  const { startedAt = end.endedAt } = checked.asked;
+  if (startedAt !== undefined && end.endedAt !== undefined && end.endedAt < startedAt)
+    throw invalid(verb, "The option endedAt is before startedAt. Exchange them, or leave one out.");
+  return { ...checked, asked: { ...checked.asked, startedAt }, end, signal };
 }
 
 /** Checks a caller's command. @throws `INVALID_ARGUMENT`, as `openTable` */

@@ -55,8 +55,9 @@ export interface RunDescription extends RunBasics {
   /** Default: `complete`. */
   readonly status?: "complete" | "failed" | "aborted" | undefined;
   readonly exitCode?: number | undefined;
-  /** Default: now. */
+  /** Default: `endedAt`, or now. */
   readonly startedAt?: Timestamp | undefined;
+  /** Not before `startedAt`; default: now. */
   readonly endedAt?: Timestamp | undefined;
 }
 
