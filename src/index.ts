@@ -321,8 +321,9 @@ export type {
   TrainingPart,
   TrainingSetRecord,
 } from "./training/record.ts";
+export type { TrainingSetFile } from "./training/set-files.ts";
 export type { TrainingSplit } from "./training/split.ts";
-export type { TrainingSet, TrainingSetFile } from "./training/training-set.ts";
+export type { TrainingSet } from "./training/training-set.ts";
 export type { JsonObject, JsonValue } from "./util/json.ts";
 export { realWorld, type World } from "./util/world.ts";
 export type {

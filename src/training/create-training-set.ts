@@ -8,16 +8,11 @@ import type { World } from "../util/world.ts";
 import { type BuildRequest, buildRows } from "./build-rows.ts";
 import { findLeakage, type Leakage, type LeakageChecks, requireNoLeakage } from "./leakage.ts";
 import { recordFormat, type TrainingDefinition, type TrainingSetRecord, withDigest } from "./record.ts";
+import { removeFiles, type TrainingSetFile, unfinishedFolder, writeFiles } from "./set-files.ts";
 import { partNames } from "./split.ts";
 import { type FoundInput, findInput, PinnedInputs } from "./training-inputs.ts";
 import type { TrainingRows } from "./training-rows.ts";
-import {
-  removeFiles,
-  TrainingSet,
-  type TrainingSetFile,
-  unfinishedFolder,
-  writeFiles,
-} from "./training-set.ts";
+import { TrainingSet } from "./training-set.ts";
 
 interface SetOptions {
   readonly engine: Engine;
@@ -83,7 +78,7 @@ export async function createTrainingSet(request: CreateRequest): Promise<Trainin
 export interface RecreateRequest extends SetOptions {
   readonly record: TrainingSetRecord;
   readonly contextOf: (uri: string) => Promise<TableContext>;
-  /** More checks for leakage than those of the record. */
+  /** Instead of the checks for leakage of the record. */
   readonly checks?: LeakageChecks | undefined;
 }
 

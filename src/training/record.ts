@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import stableStringify from "fast-json-stable-stringify";
 import { VarveError } from "../errors.ts";
 import { isPinName } from "../pins/pin-name.ts";
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../util/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from "../util/json.ts";
 import type { Leakage, LeakageChecks } from "./leakage.ts";
 import { requireSplit, type TrainingSplit } from "./split.ts";
 
@@ -87,11 +87,16 @@ function digestOf(record: object): string {
   return `sha256:${hash("sha256", stableStringify(rest), "hex")}`;
 }
 
-const mostOfText = 16 * 2 ** 20;
+const mostBytes = 16 * 2 ** 20;
+
+/** @throws `TRAINING_SET_INVALID` for what is too long to be a record */
+export function requireRecordSize(bytes: number): void {
+  if (bytes > mostBytes) throw invalid("it is longer than 16 MiB");
+}
 
 /** Reads the JSON of a record, which may come from anywhere. @throws `TRAINING_SET_INVALID` */
 export function parseTrainingSetRecord(text: string): TrainingSetRecord {
-  if (text.length > mostOfText) throw invalid("it is longer than 16 MiB");
+  requireRecordSize(Buffer.byteLength(text));
   let json: JsonValue;
   try {
     json = parseJson(text);
@@ -105,7 +110,9 @@ export function parseTrainingSetRecord(text: string): TrainingSetRecord {
 export function trainingSetRecord(value: unknown): TrainingSetRecord {
   const json = member(value, "object", "the record");
   if (json["format"] !== recordFormat)
-    throw invalid(`its format is ${JSON.stringify(json["format"]) ?? "missing"} and not ${recordFormat}`);
+    throw invalid(
+      `its format is ${stringifyJson(json["format"] ?? null).slice(0, 100)} and not ${recordFormat}`,
+    );
   text(json, "name");
   if (!isPinName(String(json["name"]))) throw invalid("its name is no name");
   for (const key of ["created", "sql", "fingerprint", "engine", "digest"]) text(json, key);

@@ -59,6 +59,8 @@ export class PinnedInputs {
 
   /** Removes the pins that were added, because nothing came of the set. */
   async undo(): Promise<void> {
+    // Of several inputs that were opened at once, the others may still be pinned after one has failed.
+    for (let last: unknown; last !== this.#last; await last) last = this.#last;
     for (const { context, pin } of this.#added) await removePin(context, pin);
   }
 

@@ -1,19 +1,10 @@
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineRow } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
-import { stringifyJson, toJsonValue } from "../util/json.ts";
 import type { Leakage } from "./leakage.ts";
 import type { TrainingSetRecord } from "./record.ts";
+import type { TrainingSetFile } from "./set-files.ts";
 import { orderedRows, type TrainingRows } from "./training-rows.ts";
-
-/** A file with the rows of a part. */
-export interface TrainingSetFile {
-  readonly part: string;
-  readonly file: string;
-  readonly rows: number;
-}
 
 /**
  * A training set whose rows are computed, until it is closed. Rows come in the order of their hashes: shuffled, and
@@ -128,76 +119,4 @@ export interface MadeSet {
   readonly leakage: readonly Leakage[];
   readonly files: readonly TrainingSetFile[];
   readonly signal: AbortSignal | undefined;
-}
-
-/** Name of the record among the files of a set. */
-const recordFile = "training-set.json";
-
-/** The folder of a set's files while they are written. */
-export interface UnfinishedFolder {
-  readonly folder: string;
-  readonly unfinished: string;
-}
-
-/** Names of the files of a set with these parts, the record last. */
-function fileNames(parts: readonly string[]): string[] {
-  return [...parts.map((name) => `${name}.parquet`), recordFile];
-}
-
-/**
- * Makes the folder for the files of a set, and one in it for those that are not finished.
- *
- * @throws `INVALID_ARGUMENT` if one of the files is there already
- */
-export async function unfinishedFolder(folder: string, parts: readonly string[]): Promise<UnfinishedFolder> {
-  const failed = (why: string, cause?: unknown) =>
-    new VarveError(
-      "INVALID_ARGUMENT",
-      `Cannot write a training set to ${folder}: ${why}. Give another folder, or make room in this one.`,
-      { folder },
-      cause,
-    );
-  try {
-    await mkdir(folder, { recursive: true });
-    const there = new Set(await readdir(folder));
-    const taken = fileNames(parts).find((name) => there.has(name));
-    if (taken !== undefined) throw failed(`it has a file ${taken} already`);
-    return { folder, unfinished: await mkdtemp(join(folder, ".unfinished-")) };
-  } catch (error) {
-    if (error instanceof VarveError) throw error;
-    throw failed(error instanceof Error ? error.message : String(error), error);
-  }
-}
-
-/** Deletes the files of a set of which nothing came. */
-export async function removeFiles(place: UnfinishedFolder, files: readonly TrainingSetFile[]): Promise<void> {
-  await rm(place.unfinished, { recursive: true, force: true });
-  // None, unless all were written.
-  if (files.length === 0) return;
-  for (const name of fileNames(files.map(({ part }) => part)))
-    await rm(join(place.folder, name), { force: true });
-}
-
-/** Writes a Parquet file for each part and then the record, which is there only once all files are. */
-export async function writeFiles(
-  rows: TrainingRows,
-  record: TrainingSetRecord,
-  { folder, unfinished }: UnfinishedFolder,
-  signal: AbortSignal | undefined,
-): Promise<TrainingSetFile[]> {
-  const names = fileNames(record.parts.map(({ name }) => name));
-  for (const [part, { name }] of record.parts.entries())
-    await rows.session.writeFile(orderedRows(rows, part), {
-      file: join(unfinished, `${name}.parquet`),
-      format: "parquet",
-      signal,
-    });
-  await writeFile(join(unfinished, recordFile), `${stringifyJson(toJsonValue(record), 2)}\n`);
-  for (const name of names) await rename(join(unfinished, name), join(folder, name));
-  await rm(unfinished, { recursive: true });
-  return record.parts.map(({ name, rows: count }) => ({
-    part: name,
-    file: join(folder, `${name}.parquet`),
-    rows: count,
-  }));
 }

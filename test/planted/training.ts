@@ -35,6 +35,22 @@ export const trainingMistakes: readonly Mistake[] = [
     name: "for a column that is not there",
   },
   {
+    what: "An input that is still being pinned when another one fails keeps its pin.",
+    file: "training-inputs.ts",
+    find: "for (let last: unknown; last !== this.#last; await last) last = this.#last;",
+    replace: "",
+    test: "training/training-set.test.ts",
+    name: "opened at the same time",
+  },
+  {
+    what: "Of files that cannot all be moved to their folder, some stay.",
+    file: "training/set-files.ts",
+    find: "await removeNamed(place, moved);",
+    replace: "await removeNamed(place, moved.slice(names.length));",
+    test: "training/training-set.test.ts",
+    name: "somebody else was faster",
+  },
+  {
     what: "A pin that keeps another version than the recorded one is taken for the input.",
     file: "training-inputs.ts",
     find: "kept.tableId !== tableId || kept.version !== version || kept.fingerprint !== fingerprint",

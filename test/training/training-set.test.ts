@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import {
   checkTrainingSet,
@@ -17,6 +18,7 @@ import {
   trainingSet,
 } from "../../src/index.ts";
 import { withDigest } from "../../src/training/record.ts";
+import { realWorld } from "../../src/util/world.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-training-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -344,6 +346,39 @@ describe("a training set is refused, and leaves neither pins nor files,", () => 
   });
 });
 
+describe("a training set that fails half way", () => {
+  it("leaves no pin of inputs that were opened at the same time", async () => {
+    const [labels, taken, other] = [await orders(5), await orders(5), await orders(5)];
+    await taken.pins.add("half.v1", { version: 0 });
+    const failed = made({
+      name: "half",
+      sql: "SELECT id, customer, day FROM l",
+      inputs: { l: labels, taken, other },
+      join: {
+        time: "day",
+        features: ["taken", "other"].map((input) => ({ input, eventTime: "day", keys: ["customer"] })),
+      },
+    });
+    await expect(failed).rejects.toMatchObject({ code: "PIN_EXISTS" });
+    // Time for a pin that nobody waits for.
+    await sleep(1_000);
+    expect([...(await pinsOf(labels)), ...(await pinsOf(other))]).toEqual([]);
+  });
+
+  it("leaves no file in a folder in which somebody else was faster", async () => {
+    const [table, files] = [await orders(5), join(folder, "raced")];
+    const now = () => {
+      mkdirSync(join(files, "test.parquet"), { recursive: true });
+      return realWorld.now();
+    };
+    const all = { sql: "SELECT id FROM o", inputs: { o: table }, split: byId, folder: files };
+    const failed = made({ ...all, world: { ...realWorld, now } });
+    await expect(failed).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(readdirSync(files)).toEqual(["test.parquet"]);
+    expect(await pinsOf(table)).toEqual([]);
+  });
+});
+
 describe("leakage", () => {
   const split = { key: ["id"], shares: { train: 0.5, test: 0.5 } };
   const sql = "SELECT id, customer, day, day + to_seconds(id - 3) AS seen FROM o";
@@ -403,6 +438,7 @@ describe("the record of a training set", () => {
       text.replace('"seed":"7"', '"seed":7'),
       text.replace("training-set-1", "training-set-2"),
       text.slice(0, -20),
+      text.replace('"varve-training-set-1"', "12345678901234567890"),
       "{}",
       '{"format":"varve-training-set-1","name":"x"}',
     ];
@@ -410,9 +446,8 @@ describe("the record of a training set", () => {
       expect(changed).not.toBe(text);
       await expect(recreateTrainingSet(changed)).rejects.toMatchObject({ code: "TRAINING_SET_INVALID" });
     }
-    await expect(recreateTrainingSet(join(folder, "absent.json"))).rejects.toMatchObject({
-      code: "SOURCE_UNREADABLE",
-    });
+    for (const file of [join(folder, "absent.json"), "/dev/null"])
+      await expect(recreateTrainingSet(file)).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
     const file = join(folder, "record.json");
     writeFileSync(file, text);
     expect(await readTrainingSetRecord(file)).toEqual(set.record);

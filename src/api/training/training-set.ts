@@ -266,14 +266,21 @@ export async function checkTrainingSet(
  * ```
  */
 export async function readTrainingSetRecord(record: TrainingSetRecord | string): Promise<TrainingSetRecord> {
-  const { parseTrainingSetRecord, trainingSetRecord } = await import("../../training/record.ts");
+  const { parseTrainingSetRecord, requireRecordSize, trainingSetRecord } = await import(
+    "../../training/record.ts"
+  );
   if (typeof record !== "string") return trainingSetRecord(record);
   if (record.trimStart().startsWith("{")) return parseTrainingSetRecord(record);
-  let text: string;
   try {
     const isFolder = (await stat(record)).isDirectory();
-    text = await readFile(isFolder ? join(record, "training-set.json") : record, "utf8");
+    const file = isFolder ? join(record, "training-set.json") : record;
+    const found = await stat(file);
+    // A pipe or a device might never end.
+    if (!found.isFile()) throw new Error(`${file} is not a file`);
+    requireRecordSize(found.size);
+    return parseTrainingSetRecord(await readFile(file, "utf8"));
   } catch (error) {
+    if (error instanceof VarveError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new VarveError(
       "SOURCE_UNREADABLE",
@@ -282,7 +289,6 @@ export async function readTrainingSetRecord(record: TrainingSetRecord | string):
       error,
     );
   }
-  return parseTrainingSetRecord(text);
 }
 
 async function recreated(

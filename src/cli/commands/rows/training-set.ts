@@ -242,7 +242,7 @@ async function printSet(set: TrainingSet, flags: JsonFlags, what: string): Promi
 function recordLines(record: TrainingSetRecord, what: string): string {
   const { name, inputs, rows, parts, leakage, fingerprint, sql, split } = record;
   const lines = [
-    `training set ${name}: ${what}`,
+    `training set ${name}: ${visible(what)}`,
     `  query: ${visible(sql)}`,
     ...inputs.map(
       ({ name: input, table, version, pin }) =>
