@@ -223,6 +223,7 @@ export class Ledger {
     requireAtLeast(verb, { limit }, 1);
     for (const [name, program] of Object.entries(programs))
       if (program !== undefined && typeof program !== "function") await requireCommand(verb, name, program);
+    requireBothMixtures(verb, programs);
     const { diffPredictions, predictionIds } = await import("../reproduce/diff-predictions.ts");
     let ids: readonly string[];
     if (typeof selection === "object" && !Array.isArray(selection)) {
@@ -352,6 +353,18 @@ function requireTolerance(verb: string, tolerance: Tolerance | undefined): void 
   if (tolerance === undefined) return;
   const { absolute, relative } = knownOptions(`${verb}, tolerance`, tolerance, toleranceKeys);
   requireAtLeast(verb, { absolute, relative }, 0);
+}
+
+/** Beside the program of today, one mixture alone would tell nothing. @throws `INVALID_ARGUMENT` */
+function requireBothMixtures(verb: string, { today, todaysModel, todaysCode }: DiffPrograms): void {
+  if (today === undefined || (todaysModel === undefined) === (todaysCode === undefined)) return;
+  const [given, lacking] =
+    todaysCode === undefined ? ["todaysModel", "todaysCode"] : ["todaysCode", "todaysModel"];
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The option ${given} of ${verb} needs ${lacking} (--with-todays-model, --with-todays-code) beside today: with both, model and code are told apart. Pass both, or neither.`,
+    { option: lacking },
+  );
 }
 
 async function requireCommand(verb: string, option: string, model: ModelCommand): Promise<void> {

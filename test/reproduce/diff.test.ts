@@ -76,6 +76,13 @@ describe("comparing predictions with what today would say", () => {
     expect(predictions[0]?.evaluated).toHaveLength(8);
   });
 
+  it.each(["todaysModel", "todaysCode"])("refuses %s beside today without the other", async (name) => {
+    const { ledger } = await predicted();
+    await expect(ledger.diff("p1", { recorded, today: recorded, [name]: recorded })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+
   it("gives shares of what is no number, and finds equal what is within the tolerance", async () => {
     const { ledger } = await predicted();
     const label = (limit: number) => (row: Row) => (weight(row) > limit ? "late" : "in time");
