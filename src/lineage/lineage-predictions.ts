@@ -14,7 +14,7 @@ export interface LineagePredictions {
   readonly ledgerVersion: number;
   /** Predictions that have rows of the versions as inputs. */
   readonly fromRows: PredictionGroup;
-  /** Predictions of models that were made by runs that read the versions, whatever rows they were made from. */
+  /** Predictions of models that runs that read the versions made or used, whatever rows they were made from. */
   readonly fromModels: PredictionGroup;
   /** Number of predictions whose inputs are not JSON, so that nothing is known of them. */
   readonly unreadable: number;

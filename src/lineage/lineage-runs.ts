@@ -69,11 +69,10 @@ export async function runsOfVersions(
   const { sql: rows } = await sideTableRows(side, session, snapshot, { signal });
   const named = await namedVersions(session, names);
   const kept = [plainName("run_id")];
-  const [reads, writes] = ["inputs", "outputs"].map((column) =>
-    rowsNaming(rows, plainName(column), { names, named, kept }),
-  );
+  const reads = rowsNaming(rows, plainName("inputs"), { names, named, kept });
+  const writes = rowsNaming(rows, plainName("outputs"), { names, named, kept });
   await session.execute(
-    sql`CREATE OR REPLACE TEMP TABLE varve_runs AS (SELECT run_id, list("version" ORDER BY "version") FILTER (reads) AS read, list("version" ORDER BY "version") FILTER (NOT reads) AS wrote FROM (SELECT *, true AS reads FROM (${reads ?? named}) UNION ALL SELECT *, false FROM (${writes ?? named})) GROUP BY run_id)`,
+    sql`CREATE OR REPLACE TEMP TABLE varve_runs AS (SELECT run_id, list("version" ORDER BY "version") FILTER (reads) AS read, list("version" ORDER BY "version") FILTER (NOT reads) AS wrote FROM (SELECT *, true AS reads FROM (${reads}) UNION ALL SELECT *, false FROM (${writes})) GROUP BY run_id)`,
     undefined,
     { signal },
   );

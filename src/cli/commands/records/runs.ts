@@ -120,7 +120,11 @@ function modelText(model: RunRecord["model"]): string | undefined {
 export function shortRun(run: RunRecord): string {
   const { runId, durationMilliseconds, exitCode, signal, metrics } = run;
   const end =
-    signal === undefined ? (exitCode === undefined ? "" : `, exit code ${exitCode}`) : `, ended by ${signal}`;
+    signal === undefined
+      ? exitCode === undefined
+        ? ""
+        : `, exit code ${exitCode}`
+      : `, ended by ${visible(signal)}`;
   const time = durationMilliseconds === undefined ? "" : `, ${(durationMilliseconds / 1000).toFixed(1)} s`;
   const said = metrics === undefined ? "" : `, metrics ${visible(stringifyJson(metrics)).slice(0, 200)}`;
   return `run ${runId} ${statusOf(run)}${end}${time}${said}`;
