@@ -1,3 +1,4 @@
+import { isVarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import { finishRun, type RunEnd } from "./finish-run.ts";
 import type { RunRecord } from "./run-record.ts";
@@ -27,5 +28,13 @@ export async function recordRun(
   const { outcome, run } = await startRun(runs, asked, options);
   const { uri } = runs.store;
   if (outcome === "ended") return { outcome: "alreadyRecorded", run, runs: uri };
-  return { outcome: "recorded", run: await finishRun(runs, run, end, options), runs: uri };
+  try {
+    return { outcome: "recorded", run: await finishRun(runs, run, end, options), runs: uri };
+  } catch (error) {
+    if (!isVarveError(error, "RUN_EXISTS")) throw error;
+    // Another process with the same call was faster: the digest covers the end, too.
+    const ended = await startRun(runs, asked, options);
+    if (ended.outcome !== "ended") throw error;
+    return { outcome: "alreadyRecorded", run: ended.run, runs: uri };
+  }
 }

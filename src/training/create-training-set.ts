@@ -95,9 +95,10 @@ export interface RecreatedSet {
  * @throws `TRAINING_SET_NOT_REPRODUCIBLE` with everything that is gone or differs
  */
 export async function recreateTrainingSet(request: RecreateRequest): Promise<RecreatedSet> {
-  const { record, contextOf, checks = record.checks } = request;
+  const { record, contextOf, checks = record.checks, signal } = request;
   const found: FoundInput[] = [];
-  for (const input of record.inputs) found.push(await findInput(input, await contextOf(input.table)));
+  for (const input of record.inputs)
+    found.push(await findInput(input, await contextOf(input.table), { signal }));
   const logs = new Map(found.map(({ name, log }) => [name, log]));
   const gone = found.filter(({ from }) => from === "nowhere");
   if (gone.length > 0)

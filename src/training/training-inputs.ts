@@ -118,7 +118,11 @@ export interface FoundInput {
 }
 
 /** Looks for an input of a record: in its pin if that is whole, else in the table if it still has the version. */
-export async function findInput(input: TrainingInput, context: TableContext): Promise<FoundInput> {
+export async function findInput(
+  input: TrainingInput,
+  context: TableContext,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<FoundInput> {
   const { name, tableId, version, pin, fingerprint } = input;
   const problems: string[] = [];
   const attempt = async (what: string, open: () => Promise<LogSnapshot | string>) => {
@@ -137,15 +141,15 @@ export async function findInput(input: TrainingInput, context: TableContext): Pr
     if (kept === undefined) return "is gone";
     if (kept.tableId !== tableId || kept.version !== version || kept.fingerprint !== fingerprint)
       return "keeps something else";
-    const [check] = await checkPins(context, { name: pin });
+    const [check] = await checkPins(context, { name: pin, signal });
     if (check?.state !== "sound") return `is ${check?.state ?? "gone"}`;
     return (await openPin(context, pin)).log;
   });
   if (pinned !== undefined) return { name, from: "pin", log: pinned };
   const own = await attempt(`version ${version}`, async () => {
-    const log = await openLog(context, { version });
+    const log = await openLog(context, { version, signal });
     if (log.metadata.id !== tableId) return "is of another table that is there now";
-    if ((await stateFingerprint(log)) !== fingerprint) return "has other files than it had";
+    if ((await stateFingerprint(log, { signal })) !== fingerprint) return "has other files than it had";
     const missing = await missingFiles(context, await liveFiles(log));
     return missing === undefined ? log : `has lost files: ${missing.text}`;
   });

@@ -51,6 +51,14 @@ export const runMistakes: readonly Mistake[] = [
     name: "recorded the run first",
   },
   {
+    what: "A call is refused because another process with the same call recorded the end first.",
+    file: "runs/record-run.ts",
+    find: 'if (ended.outcome !== "ended") throw error;',
+    replace: 'if (ended.outcome === "ended") throw error;',
+    test: "runs/record-run.test.ts",
+    name: "same call recorded first",
+  },
+  {
     what: "All of any number of gigabytes that git does not track is read before a command is run.",
     file: "git-state.ts",
     find: "if (bytes > mostUntrackedBytes) return undefined;",

@@ -9,6 +9,7 @@ import { openTable } from "../../src/api/open-table.ts";
 import { toCheckedRun } from "../../src/api/records/asked-run.ts";
 import type { RunDescription } from "../../src/api/records/run-options.ts";
 import { openRuns, recordRun } from "../../src/api/records/runs.ts";
+import { recordRun as endRun } from "../../src/runs/record-run.ts";
 import { startRun } from "../../src/runs/start-run.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { freshFolder, rowsOf } from "../operations/table-folder.ts";
@@ -141,6 +142,26 @@ describe("recordRun", () => {
       { name: "run-before-v2", version: 2 },
       { name: "run-second-v3", version: 3 },
     ]);
+  });
+
+  it("takes the end that another process with the same call recorded first", async () => {
+    const { uri, runs } = await features();
+    const description: RunDescription = { runId: "ended", inputs: uri, metrics: { a: 1 } };
+    const slow = await toCheckedRun("recordRun", description, { runs });
+    const { store } = slow.runs;
+    let commits = 0;
+    const putIfAbsent: typeof store.putIfAbsent = async (path, ...rest) => {
+      // After the table itself and the start.
+      const isEnd = path.startsWith("_delta_log/") && ++commits === 3;
+      if (isEnd) expect((await recordRun(description, { runs })).outcome).toBe("recorded");
+      return store.putIfAbsent(path, ...rest);
+    };
+    // Ends without a time are of different milliseconds.
+    const end = { ...slow.end, endedAt: Date.now() + 1_000 };
+    const late = await endRun({ ...slow.runs, store: { ...store, putIfAbsent } }, slow.asked, end);
+    expect(commits).toBeGreaterThanOrEqual(3);
+    const [recorded, ...others] = await (await openRuns(runs)).list();
+    expect([late.outcome, late.run, others]).toEqual(["alreadyRecorded", recorded, []]);
   });
 
   it("finds the state of the code by itself", async () => {
