@@ -63,6 +63,17 @@ async function openedOrNone(context: TableContext): Promise<LogSnapshot | undefi
   }
 }
 
+/** @throws `SCHEMA_MISMATCH` for a table of something else, to which runs would add columns */
+export function requireRunsTable(snapshot: LogSnapshot): void {
+  if (isRunsTable(snapshot)) return;
+  const { uri } = snapshot.context.store;
+  throw new VarveError(
+    "SCHEMA_MISMATCH",
+    `The table at ${uri} is not a runs table. Name another folder for the runs, or none: they are then recorded below the table of the first input.`,
+    { uri },
+  );
+}
+
 function isRunsTable({ schema: { fields } }: LogSnapshot): boolean {
   const names = new Set(fields.map(({ name }) => name));
   return ["run_id", "digest", "inputs", "environment"].every((name) => names.has(name));

@@ -24,7 +24,7 @@ import { runPredicate, storedRun } from "./read-runs.ts";
 import { runEnvironment } from "./run-environment.ts";
 import { measuredArtifact } from "./run-outputs.ts";
 import { type RunInput, type RunRecord, runPinName } from "./run-record.ts";
-import { rowOfRun, runsOf } from "./runs-table.ts";
+import { requireRunsTable, rowOfRun, runsOf } from "./runs-table.ts";
 
 /** A version of a table that a run reads, before it is known which. */
 export interface AskedInput {
@@ -79,7 +79,7 @@ interface StartOptions {
  * committed since. If the first call under an id fails, neither pins nor record stay.
  *
  * @throws `RUN_EXISTS` for an id that is recorded with other content; `SOURCE_UNREADABLE` for a file of the model or
- * code; as `openLog`, `addPin` and `runPlan`
+ * code; `SCHEMA_MISMATCH` for a table that is no runs table; as `openLog`, `addPin` and `runPlan`
  */
 export async function startRun(
   runs: TableContext,
@@ -143,6 +143,7 @@ async function recordStart(
   let fresh: RunRecord | undefined;
   return retrying(async () => {
     const snapshot = await ensureSideTable(side, options);
+    requireRunsTable(snapshot);
     const stored = await storedRun(snapshot, runId, options);
     if (stored !== undefined && stored.digest !== digest) throw runExists(runs, stored.run);
     if (stored !== undefined)

@@ -51,6 +51,14 @@ export const runMistakes: readonly Mistake[] = [
     name: "recorded the run first",
   },
   {
+    what: "A run is recorded in a table of something else.",
+    file: "start-run.ts",
+    find: "requireRunsTable(snapshot);",
+    replace: "",
+    test: "runs/record-run.test.ts",
+    name: "takes no table of something else",
+  },
+  {
     what: "A call is refused because another process with the same call recorded the end first.",
     file: "runs/record-run.ts",
     find: 'if (ended.outcome !== "ended") throw error;',

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { appendFileSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -183,6 +183,19 @@ describe("recordRun", () => {
     await table.vacuum({ retainHours: 0, retentionCheck: false });
     expect((await (await openRuns(uri)).get("below")).status).toBe("complete");
     await expect(recordRun({ name: "nowhere" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  it("takes no table of something else for the runs table, and no version of one", async () => {
+    const { uri, table } = await features();
+    await expect(recordRun({ inputs: uri }, { runs: uri })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      message: expect.stringContaining("is not a runs table"),
+    });
+    await expect(recordRun({ inputs: uri }, { runs: `${uri}@v1` })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    expect([(await openTable(uri)).snapshot().version, ...(await table.pins.list())]).toEqual([2]);
+    expect(existsSync(`${fileURLToPath(uri)}@v1`)).toBe(false);
   });
 
   it("leaves nothing behind when it fails", async () => {

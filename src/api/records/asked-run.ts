@@ -10,7 +10,7 @@ import { openContext } from "../shared/lazy-log.ts";
 import { tableAtPoint } from "../shared/open-point.ts";
 import { contextKeys } from "../shared/option-keys.ts";
 import type { ContextOptions } from "../shared/options.ts";
-import { parseTimestamp, pointOfOptions, requireText } from "../shared/table-uri.ts";
+import { parseTimestamp, pointOfOptions, requireText, splitTableUri } from "../shared/table-uri.ts";
 import { toAskedOutputs, toRunEnd } from "./asked-outputs.ts";
 import type {
   CommandDescription,
@@ -170,7 +170,11 @@ async function runsPlace(
   { verb, place, context }: Place,
   [first]: readonly AskedInput[],
 ): Promise<TableContext> {
-  if (place !== undefined) return openContext(place, context);
+  if (place !== undefined) {
+    const { uri, point } = splitTableUri(place);
+    if (point === undefined) return openContext(uri, context);
+    throw invalid(verb, `A runs table is used at its newest version: ${place}. Leave the suffix out.`);
+  }
   const { runsBelow } = await import("../../runs/runs-table.ts");
   if (first !== undefined) return runsBelow(first.context);
   throw invalid(
