@@ -240,7 +240,8 @@ describe("varve run", () => {
     delete process.env["VARVE_WAIT"];
     while (!existsSync(mark) && child.exitCode === null) await sleep(5);
     child.kill("SIGKILL");
-    await once(child, "close");
+    // Its output is open as long as the command runs.
+    await once(child, "exit");
     process.kill(Number(readFileSync(mark, "utf8")), "SIGKILL");
     expect(await recorded("killed")).toMatchObject({ status: "started" });
     const listed = await varve("runs", "list", runs, "--status", "started");
