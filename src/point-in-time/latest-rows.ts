@@ -37,28 +37,18 @@ export interface FeatureJoin {
 
 /**
  * Finds the latest rows in scans of few columns, because a sort of whole rows is dear: the event time of each entity's
- * latest row, by the engine's ASOF join, which replaces the table of entities; the rows of these keys and times; and,
- * only if several rows share one, the largest of them.
+ * latest row, by the engine's ASOF join, which replaces the table of entities, and then the rows of these keys and
+ * times.
  */
 export async function latestRows(session: Session, join: FeatureJoin): Promise<LatestRows> {
   const { feature, entities, index, table, signal } = join;
-  const [matched, rows, alias] = [`matched_${index}`, `rows_${index}`, `f${index}`].map(plainName) as [
-    SqlName,
-    SqlName,
-    SqlName,
-  ];
+  const [matched, alias] = [plainName(`matched_${index}`), plainName(`f${index}`)];
   const matchTime = plainName(`event_time_${index}`);
   const bounds = await timeBounds(session, join);
   const scan = await scanned(session, join, neededFields(feature), bounds);
   const pairs = keyPairs(feature, entities);
   const same = [...pairs.map(({ key }) => key), plainName("event_time")];
   const equalKeys = pairs.map(({ entity, key }) => sql`e.${entity} = f.${key}`);
-  const found = [...pairs, { entity: matchTime, key: plainName("event_time") }];
-  const sameRow = (row: SqlName): SqlExpression =>
-    joinSql(
-      found.map(({ entity, key }) => sql`e.${entity} = ${row}.${key}`),
-      sql` AND `,
-    );
   const entityTime = sql`e.${columnAt(entities.time)}`;
   await session.execute(
     sql`CREATE TABLE ${matched} AS SELECT e.*, ${withinTtl(entityTime, feature.ttl)} AS ${matchTime} FROM ${table} AS e
@@ -68,25 +58,63 @@ export async function latestRows(session: Session, join: FeatureJoin): Promise<L
     [],
     { signal },
   );
-  await session.execute(
-    sql`CREATE TABLE ${rows} AS SELECT * FROM (${scan.sql}) AS f SEMI JOIN ${matched} AS e ON ${sameRow(plainName("f"))}`,
-    [],
-    { signal },
-  );
-  const chosen = await withoutTies(session, join, { rows, same, bounds });
+  const isLatest = joinSql([...equalKeys, sql`e.${matchTime} = f.event_time`], sql` AND `);
+  const rows = await rowsOfEntities(session, join, {
+    matched,
+    matchTime,
+    scan: scan.sql,
+    same,
+    isLatest,
+    bounds,
+  });
   return {
     entities: matched,
     alias,
     report: scan.report,
-    join: sql`LEFT JOIN ${chosen} AS ${alias} ON ${sameRow(alias)}`,
+    join: sql`LEFT JOIN ${rows} AS ${alias} ON e.${entityNumber} = ${alias}.${entityNumber}`,
   };
 }
 
-/** Rows that share their keys and event time, and what they are found by. */
-interface TiedRows {
-  readonly rows: SqlName;
+/** Entities that know the event time of their latest row, and how its rows are found. */
+interface MatchedEntities {
+  readonly matched: SqlName;
+  /** The event time in `matched`; null for an entity without a row. */
+  readonly matchTime: SqlName;
+  readonly scan: SqlSelect;
+  /** The columns of a scan by which a row is found. */
   readonly same: readonly SqlName[];
+  /** Holds for the entity `e` and the row `f` of its keys and that time. */
+  readonly isLatest: SqlExpression;
   readonly bounds: TimeBounds;
+}
+
+/** A table with the values of each entity's row, by the entity's number. */
+async function rowsOfEntities(session: Session, join: FeatureJoin, match: MatchedEntities): Promise<SqlName> {
+  const { feature, index, signal } = join;
+  const { matched, matchTime, scan, isLatest } = match;
+  const rows = plainName(`rows_${index}`);
+  const values = feature.columns.map((_, value) => sql`f.${valueAt(value)}`);
+  const countOf = async (select: SqlSelect): Promise<bigint> => {
+    const [row] = await session.rows(select);
+    return typeof row?.["n"] === "bigint" ? row["n"] : 0n;
+  };
+  const expected = await countOf(sql`SELECT count(${matchTime}) AS n FROM ${matched}`);
+  // One row more tells that some share their keys and time; all of them could be as many as their product.
+  await session.execute(
+    sql`CREATE TABLE ${rows} AS SELECT ${[sql`e.${entityNumber}`, ...values]}
+      FROM (${scan}) AS f JOIN ${matched} AS e ON ${isLatest} LIMIT ${expected + 1n}`,
+    [],
+    { signal },
+  );
+  if ((await countOf(sql`SELECT count(*) AS n FROM ${rows}`)) === expected) return rows;
+  const untied = await withoutTies(session, join, match);
+  await session.execute(
+    sql`CREATE OR REPLACE TABLE ${rows} AS SELECT ${[sql`e.${entityNumber}`, ...values]}
+      FROM ${untied} AS f JOIN ${matched} AS e ON ${isLatest}`,
+    [],
+    { signal },
+  );
+  return rows;
 }
 
 /**
@@ -96,27 +124,30 @@ interface TiedRows {
 async function withoutTies(
   session: Session,
   join: FeatureJoin,
-  { rows, same, bounds }: TiedRows,
+  { matched, scan, same, isLatest, bounds }: MatchedEntities,
 ): Promise<SqlName> {
   const { feature, index, signal } = join;
-  const [ties, untied] = [plainName(`ties_${index}`), plainName(`untied_${index}`)];
+  const [shared, ties, untied] = [`shared_${index}`, `ties_${index}`, `untied_${index}`].map(plainName) as [
+    SqlName,
+    SqlName,
+    SqlName,
+  ];
   await session.execute(
-    sql`CREATE TABLE ${ties} AS SELECT ${same} FROM ${rows} GROUP BY ${same} HAVING count(*) > 1`,
+    sql`CREATE TABLE ${shared} AS SELECT * FROM (${scan}) AS f SEMI JOIN ${matched} AS e ON ${isLatest};
+      CREATE TABLE ${ties} AS SELECT ${same} FROM ${shared} GROUP BY ${same} HAVING count(*) > 1`,
     [],
     { signal },
   );
-  const [tied] = await session.rows(sql`SELECT count(*) AS n FROM ${ties}`);
-  if (tied?.["n"] === 0n) return rows;
   const all = feature.snapshot.schema.fields;
-  const scan = await scanned(session, join, all, bounds);
+  const whole = await scanned(session, join, all, bounds);
   const order = [...feature.tieBreak, ...all].map((field) => rankAt(all.indexOf(field)));
   // The text tells -0 from 0 and one order of a map from another, which compare as equal.
   const text = sql`CAST(row(${all.map((_, rank) => rankAt(rank))}) AS VARCHAR)`;
   const values = feature.columns.map((_, value) => valueAt(value));
   const descending = [...order, text].map((value) => sql`${value} DESC NULLS LAST`);
   await session.execute(
-    sql`CREATE TABLE ${untied} AS SELECT r.* FROM ${rows} AS r ANTI JOIN ${ties} AS t ON ${equal("r", "t", same)}
-      UNION ALL SELECT ${[...same, ...values]} FROM (${scan.sql}) AS f SEMI JOIN ${ties} AS t ON ${equal("f", "t", same)}
+    sql`CREATE TABLE ${untied} AS SELECT r.* FROM ${shared} AS r ANTI JOIN ${ties} AS t ON ${equal("r", "t", same)}
+      UNION ALL SELECT ${[...same, ...values]} FROM (${whole.sql}) AS f SEMI JOIN ${ties} AS t ON ${equal("f", "t", same)}
       QUALIFY row_number() OVER (PARTITION BY ${same} ORDER BY ${descending}) = 1`,
     [],
     { signal },
