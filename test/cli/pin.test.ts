@@ -6,7 +6,7 @@ import { dataFiles, freshFolder } from "../operations/table-folder.ts";
 import { varve } from "../support/cli.ts";
 
 it("pins are added, listed, checked and removed, with exit codes that say how it went", async () => {
-  const folder = join(freshFolder(), "t");
+  const folder = join(freshFolder(), "t\nu");
   await using table = await createTable(folder, { source: [{ id: 1 }] });
   await table.append([{ id: 2 }]);
   const added = await varve("pin", "add", folder, "m.7", "--version", "0", "--owner", "ann", "--json");

@@ -120,7 +120,7 @@ export function toPlace(
 ): InputPlace {
   const { uri, point } = splitTableUri(text);
   const given = [version, knownAt, point].filter((value) => value !== undefined).length;
-  const [, before, pinName] = /^(.+)@([A-Za-z0-9][A-Za-z0-9._-]*)$/.exec(uri) ?? [];
+  const [, before, pinName] = /^(.+)@([A-Za-z0-9][A-Za-z0-9._-]*)$/s.exec(uri) ?? [];
   if (given === 0 && before !== undefined) return { table: before, pinName };
   if (given === 1 && point !== undefined)
     return "version" in point ? { table: uri, ...point } : { table: uri, knownAt: point.timestamp };

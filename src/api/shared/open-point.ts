@@ -35,7 +35,7 @@ export async function tableAtPoint(uri: string, options: ContextOptions): Promis
   const context = await openContext(address, options);
   const inFolder = pinFolderText.exec(address);
   if (inFolder !== null) return { point, ...((await pinInFolder(inFolder, options)) ?? { context }) };
-  const [, before, name] = /^(.+)@([A-Za-z0-9][A-Za-z0-9._-]*)$/.exec(address) ?? [];
+  const [, before, name] = /^(.+)@([A-Za-z0-9][A-Za-z0-9._-]*)$/s.exec(address) ?? [];
   if (point !== undefined || before === undefined || name === undefined) return { context, point };
   const [{ hasLog }, { isPinName }] = await Promise.all([
     import("../../table/definition/refuse-existing.ts"),
