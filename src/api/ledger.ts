@@ -8,6 +8,7 @@ import type { AskedPrediction, Prediction, RecordedPrediction } from "../reprodu
 import type { RecordOptions } from "../reproduce/record-predictions.ts";
 import type { ReproduceOptions, Reproduction } from "../reproduce/reproduce.ts";
 import type { ModelCommand } from "../reproduce/run-model.ts";
+import { optionText } from "../util/option-text.ts";
 import { type RecordFromOptions, toBulkPredictions } from "./records/asked-bulk.ts";
 import { toAskedPrediction } from "./shared/asked-prediction.ts";
 import { knownOptions, type OptionKeys, requireAtLeast } from "./shared/known-options.ts";
@@ -359,10 +360,12 @@ function requireTolerance(verb: string, tolerance: Tolerance | undefined): void 
 function requireBothMixtures(verb: string, { today, todaysModel, todaysCode }: DiffPrograms): void {
   if (today === undefined || (todaysModel === undefined) === (todaysCode === undefined)) return;
   const [given, lacking] =
-    todaysCode === undefined ? ["todaysModel", "todaysCode"] : ["todaysCode", "todaysModel"];
+    todaysCode === undefined
+      ? (["todaysModel", "todaysCode"] as const)
+      : (["todaysCode", "todaysModel"] as const);
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `The option ${given} of ${verb} needs ${lacking} (--with-todays-model, --with-todays-code) beside today: with both, model and code are told apart. Pass both, or neither.`,
+    `${verb}: ${optionText(given)} needs ${optionText(lacking)} beside ${optionText("today")}: with both, model and code are told apart. Pass both, or neither.`,
     { option: lacking },
   );
 }

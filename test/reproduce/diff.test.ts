@@ -80,6 +80,7 @@ describe("comparing predictions with what today would say", () => {
     const { ledger } = await predicted();
     await expect(ledger.diff("p1", { recorded, today: recorded, [name]: recorded })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(`${name} (--with-todays-`),
     });
   });
 
