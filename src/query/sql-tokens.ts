@@ -12,9 +12,9 @@ export interface SqlToken {
 
 const blank = /\s+|--[^\n\r]*/y;
 const rules: readonly (readonly [SqlToken["kind"], RegExp])[] = [
-  ["string", /[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'/y],
+  ["string", /[eE]'[^'\\]*(?:(?:\\[\s\S]|'')[^'\\]*)*'|'[^']*(?:''[^']*)*'/y],
   ["string", /\$([A-Za-z_]\w*)?\$[\s\S]*?\$\1\$/y],
-  ["quoted", /"(?:[^"]|"")*"|`(?:[^`]|``)*`/y],
+  ["quoted", /"[^"]*(?:""[^"]*)*"|`[^`]*(?:``[^`]*)*`/y],
   ["number", /(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/y],
   ["word", /[\p{L}_][\p{L}\p{N}_$]*/uy],
   ["symbol", /=>|[\s\S]/y],
