@@ -55,10 +55,8 @@ export function pinJson({ uri: _, timestamp, created, expires, ...pin }: Pin): J
  */
 export async function readPin({ store }: TableContext, name: string): Promise<Pin | undefined> {
   const path = `${pinFolder(name)}/${commitPath(0)}`;
-  const info = await store.head(path);
-  if (info === undefined) return undefined;
-  let bytes = await store.getRange(path, 0, usualBytes);
-  if (!bytes.includes(lineEnd) && info.size > bytes.length) bytes = await store.get(path);
+  const bytes = await firstBytes(store, path);
+  if (bytes === undefined) return undefined;
   const end = bytes.indexOf(lineEnd);
   const line = new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
   const pin = pinOf(line, name, `${store.uri.replace(/\/+$/, "")}/${pinFolder(name)}`);
@@ -68,6 +66,19 @@ export async function readPin({ store }: TableContext, name: string): Promise<Pi
     `The commit ${path} of ${store.uri} does not say what is pinned: it is damaged, or another program wrote it. Remove the pin ${name} and add it again.`,
     { path, store: store.uri, name },
   );
+}
+
+/** A commit's first line, with more behind it; `undefined` if there is none, or another process removes it meanwhile. */
+async function firstBytes(store: TableContext["store"], path: string): Promise<Uint8Array | undefined> {
+  const info = await store.head(path);
+  if (info === undefined) return undefined;
+  try {
+    const bytes = await store.getRange(path, 0, usualBytes);
+    return bytes.includes(lineEnd) || info.size <= bytes.length ? bytes : await store.get(path);
+  } catch (error) {
+    if (isVarveError(error, "OBJECT_NOT_FOUND")) return undefined;
+    throw error;
+  }
 }
 
 /** Like {@link readPin}; `undefined` also if the commit is damaged. */

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { fsck } from "../../src/api/fsck.ts";
@@ -20,6 +21,9 @@ import { schema } from "../../src/schema/builder.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { dataFiles, freshFolder } from "../operations/table-folder.ts";
+
+/** Stores outside a table are asked for by their `file:` URIs. */
+const localStore = (uri: string) => localDiskStore(uri.startsWith("file:") ? fileURLToPath(uri) : uri);
 
 /** A table whose version 2 has rows that later versions lack, in a file with a deletion vector. */
 async function changed(folder: string): Promise<Table> {
@@ -465,7 +469,7 @@ describe("a pin by reference", () => {
     await (await changed(folder)).settled();
     await using table = await openTable(folder, {
       openStore: (uri) => {
-        const store = localDiskStore(uri);
+        const store = localStore(uri);
         return {
           ...store,
           putIfAbsent: async (path, bytes) => {
@@ -478,8 +482,28 @@ describe("a pin by reference", () => {
     await expect(table.pins.add("late", { keep: "reference" })).rejects.toMatchObject({
       code: "DATA_FILE_MISSING",
       data: { version: 2 },
+      message: expect.stringContaining("was not pinned"),
     });
     expect(await table.pins.list()).toEqual([]);
+  });
+
+  it("that another process removes meanwhile is none", async () => {
+    const folder = join(freshFolder(), "t");
+    await (await changed(folder)).settled();
+    await using table = await openTable(folder, {
+      openStore: (uri) => {
+        const store = localStore(uri);
+        return {
+          ...store,
+          getRange: async (path, ...range) => {
+            if (path.startsWith("_pins/going/")) rmSync(join(folder, "_pins/going"), { recursive: true });
+            return store.getRange(path, ...range);
+          },
+        };
+      },
+    });
+    for (const name of ["going", "staying"]) await table.pins.add(name, { keep: "reference" });
+    expect((await table.pins.list()).map(({ name }) => name)).toEqual(["staying"]);
   });
 
   it("that is damaged stops a vacuum, whose files it might need, and one with files of its own does not", async () => {
