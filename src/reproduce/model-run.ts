@@ -31,9 +31,11 @@ export async function modelRun(
   const place = model.runs ?? runs;
   const table = inputs.find((input) => input.table !== undefined)?.table;
   if (place === undefined && table === undefined) return undefined;
-  const context =
-    place === undefined ? runsBelow(await contextAt(ledger, table ?? "")) : await contextAt(ledger, place);
+  let uri = place ?? "";
   try {
+    const context =
+      place === undefined ? runsBelow(await contextAt(ledger, table ?? "")) : await contextAt(ledger, place);
+    ({ uri } = context.store);
     const found = place === undefined ? context : await runsAt(context);
     if (model.run !== undefined)
       return foundRun(found, await findRun(found, model.run, { signal }), model.hash);
@@ -42,8 +44,8 @@ export async function modelRun(
     return first === undefined ? undefined : foundRun(found, first, model.hash);
   } catch (error) {
     // A prediction can be reproduced without the record of its model's run; one that is not named is not missed.
-    if (!isUnreadable(error)) throw error;
-    const { uri } = context.store;
+    if (!isVarveError(error) || error.code === "CANCELLED") throw error;
+    if (model.run === undefined && !isUnreadable(error)) throw error;
     return model.run === undefined ? undefined : { runId: model.run, runs: uri, problem: error.message };
   }
 }

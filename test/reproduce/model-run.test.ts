@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
@@ -42,6 +42,17 @@ describe("the run that made a prediction's model", () => {
     await ledger.record({ predictionId: "a", inputs, output: 1, model: { file } });
     expect((await ledger.reproduce("a")).madeBy).toMatchObject({ runId: "maker", isSameModel: true });
     expect((await ledger.reproduce("a", { runs })).madeBy).toMatchObject({ runId: "elsewhere" });
+  });
+
+  it("is missed if the place of its record cannot be opened", async () => {
+    const { folder, ledger, inputs } = await trained();
+    const loop = join(folder, "loop");
+    const model = { name: "m", run: "r7", runs: loop };
+    await ledger.record({ predictionId: "a", inputs, output: 1, model });
+    symlinkSync("loop", loop);
+    const { madeBy, inputs: read } = await ledger.reproduce("a");
+    expect(madeBy).toMatchObject({ runId: "r7", problem: expect.stringContaining("loop") });
+    expect(read[0]?.data).toHaveLength(1);
   });
 
   it("is missed if it is named and gone, and the rows are given back all the same", async () => {
