@@ -26,6 +26,8 @@ export interface ModelRows {
 /** Bytes of output that a model may print, and of its errors that are kept. */
 const mostOutput = 256 * 1024 * 1024;
 const keptErrors = 4_000;
+/** Time in which what a program has started may still print after the program itself has ended. */
+const afterEndMilliseconds = 5_000;
 
 /**
  * Runs a model; returns one prediction for each row.
@@ -113,6 +115,7 @@ function runCommand(
     // A model that does not read all of its input says so by its exit code and its output.
     child.stdin.on("error", () => undefined);
     child.stdin.end(lines.map((line) => `${line}\n`).join(""));
+    closePipes(child);
     const settle = (error: VarveError | undefined) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
@@ -128,6 +131,18 @@ function runCommand(
         failed(`The model ${end}: ${shown}. ${said}`, { command: shown, exitCode, stderr: errors }),
       );
     });
+  });
+}
+
+/** Closes the pipes of a program that has ended: what it started may hold them open for ever, in its group or not. */
+function closePipes(child: ChildProcessWithoutNullStreams): void {
+  child.on("exit", () => {
+    const timer = setTimeout(() => {
+      endGroup(child.pid);
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, afterEndMilliseconds);
+    child.on("close", () => clearTimeout(timer));
   });
 }
 

@@ -15,7 +15,8 @@ import { foldName } from "../schema/schema-json.ts";
 import { pathText, typeText } from "../schema/type-names.ts";
 import type { StructType } from "../schema/types.ts";
 import { sql } from "../sql/sql.ts";
-import { plainName } from "../sql/sql-text.ts";
+import { quoteName } from "../sql/sql-text.ts";
+import { freePrefix } from "../util/free-prefix.ts";
 import { handOver } from "../util/hand-over.ts";
 import { isJsonObject } from "../util/json.ts";
 import type { TrainingDefinition, TrainingFeature, TrainingPart } from "./record.ts";
@@ -120,13 +121,13 @@ async function featureRequest(
   };
 }
 
-const table = plainName("training_rows");
-
 async function stored(
   session: Session,
   { sql: select, columns }: Relation,
-  { definition, signal }: BuildRequest,
+  { definition, inputNames, signal }: BuildRequest,
 ): Promise<TrainingRows> {
+  // The inputs are views of the session, under names that callers choose.
+  const table = quoteName(`${freePrefix(inputNames)}rows`);
   const schema = schemaOfEngine(columns);
   requireOwnNames(schema);
   // Columns are known by their position: their names may be those of varve's own.

@@ -464,6 +464,20 @@ describe("reproducing a prediction", () => {
     });
   });
 
+  it.each([
+    ["in its group", "sleep 15 & echo 1"],
+    ["in another", "setsid sleep 15 & echo 1"],
+  ])(
+    "waits a moment for what a command that has ended left running, %s",
+    async (_, command) => {
+      const ledger = await createLedger(join(freshFolder(), "ledger"));
+      await ledger.record({ predictionId: "a", inputs: { rows: [{ x: 1 }] }, output: 1 });
+      const { rerun } = await ledger.reproduce("a", { model: { command } });
+      expect(rerun).toMatchObject({ output: 1, matches: true });
+    },
+    30_000,
+  );
+
   it("stops a command that hangs, with what it started", async () => {
     const { folder, ledger } = await recorded();
     await ledger.record({ predictionId: "p", features: 1, output: 1 });

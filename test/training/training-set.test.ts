@@ -208,6 +208,19 @@ describe("a training set", () => {
     expect([...(await score(again))].sort(([a], [b]) => a - b)).toEqual(known);
   });
 
+  it("has inputs of any name, also those that varve would use itself", async () => {
+    const table = await orders(5);
+    for (const name of ["training_rows", "queried", "__proto__", "a\"b'c\n😀"]) {
+      const inputs = JSON.parse(`{${JSON.stringify(name)}: 0}`, (key, value) =>
+        key === name ? table : value,
+      );
+      const sql = `SELECT id FROM "${name.replaceAll('"', '""')}"`;
+      await using set = await made({ sql, inputs });
+      expect([set.record.rows, set.record.inputs[0]?.name]).toEqual([5, name]);
+      expect((await checkTrainingSet(set.record)).reproducible).toBe(true);
+    }
+  });
+
   it("uses a pin that an input names, and the table if the pin is gone", async () => {
     const table = await orders(30);
     await table.pins.add("mine");
