@@ -2,7 +2,14 @@ import { hash } from "node:crypto";
 import stableStringify from "fast-json-stable-stringify";
 import { VarveError } from "../errors.ts";
 import { isPinName } from "../pins/pin-name.ts";
-import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from "../util/json.ts";
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  nestsWithin,
+  parseJson,
+  stringifyJson,
+} from "../util/json.ts";
 import type { Leakage, LeakageChecks } from "./leakage.ts";
 import { requireSplit, type TrainingSplit } from "./split.ts";
 
@@ -88,6 +95,7 @@ function digestOf(record: object): string {
 }
 
 const mostBytes = 16 * 2 ** 20;
+const mostLevels = 100;
 
 /** @throws `TRAINING_SET_INVALID` for what is too long to be a record */
 export function requireRecordSize(bytes: number): void {
@@ -109,6 +117,7 @@ export function parseTrainingSetRecord(text: string): TrainingSetRecord {
 /** Checks a record, which may come from anywhere. @throws `TRAINING_SET_INVALID` */
 export function trainingSetRecord(value: unknown): TrainingSetRecord {
   const json = member(value, "object", "the record");
+  if (!nestsWithin(json, mostLevels)) throw invalid(`it nests more than ${mostLevels} deep`);
   if (json["format"] !== recordFormat)
     throw invalid(
       `its format is ${stringifyJson(json["format"] ?? null).slice(0, 100)} and not ${recordFormat}`,

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { constants, copyFile, link, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VarveError } from "../errors.ts";
 import { stringifyJson, toJsonValue } from "../util/json.ts";
+import { systemErrorCode } from "../util/system-refusals.ts";
 import type { TrainingSetRecord } from "./record.ts";
 import { orderedRows, type TrainingRows } from "./training-rows.ts";
 
@@ -88,17 +89,42 @@ export async function writeFiles(
   try {
     await writeFile(join(unfinished, recordFile), `${stringifyJson(toJsonValue(record), 2)}\n`);
     for (const name of names) {
-      await rename(join(unfinished, name), join(folder, name));
+      await placeFile(join(unfinished, name), join(folder, name));
       moved.push(name);
     }
     await rm(unfinished, { recursive: true });
   } catch (error) {
     await removeNamed(place, moved);
-    throw unwritable(folder, error instanceof Error ? error.message : String(error), error);
+    const isTaken = systemErrorCode(error) === "EEXIST";
+    const reason = error instanceof Error ? error.message : String(error);
+    throw unwritable(folder, isTaken ? `it has a file ${names[moved.length]} already` : reason, error);
   }
   return record.parts.map(({ name, rows: count }) => ({
     part: name,
     file: join(folder, `${name}.parquet`),
     rows: count,
   }));
+}
+
+/**
+ * Gives a file its name, as a link where the file system has them. What another process has put there meanwhile is not
+ * replaced, so that no folder has files of two sets.
+ */
+async function placeFile(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (systemErrorCode(error) === "EEXIST") throw error;
+    await copyNew(from, to);
+  }
+}
+
+async function copyNew(from: string, to: string): Promise<void> {
+  try {
+    await copyFile(from, to, constants.COPYFILE_EXCL);
+  } catch (error) {
+    // Half a copy is this call's own, but a file that was there is not.
+    if (systemErrorCode(error) !== "EEXIST") await rm(to, { force: true });
+    throw error;
+  }
 }

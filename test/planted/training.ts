@@ -114,4 +114,12 @@ export const trainingMistakes: readonly Mistake[] = [
     test: "training/training-set.test.ts",
     name: "of a group in two parts",
   },
+  {
+    what: "Two calls that write sets to one folder at the same time both believe that it is theirs.",
+    file: "set-files.ts",
+    find: `if (systemErrorCode(error) === "EEXIST") throw error;`,
+    replace: `if (systemErrorCode(error) === "EEXIST") return;`,
+    test: "training/training-set.test.ts",
+    name: "writes a set at the same time",
+  },
 ];

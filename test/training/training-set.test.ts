@@ -350,6 +350,29 @@ describe("a training set is refused, and leaves neither pins nor files,", () => 
     expect(await pinsOf(unread)).toEqual([]);
   });
 
+  it("for a folder to which another call writes a set at the same time", async () => {
+    const table = await orders(20);
+    const files = join(folder, "raced-writers");
+    const sets = await Promise.allSettled(
+      ["id", "customer", "amount"].map((column) =>
+        made({ sql: `SELECT id, ${column} AS x FROM o`, inputs: { o: table }, split: byId, folder: files }),
+      ),
+    );
+    const done = sets.filter((result) => result.status === "fulfilled");
+    expect(done).toHaveLength(1);
+    for (const result of sets)
+      if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "INVALID_ARGUMENT" });
+    const [set] = done.map(({ value }) => value);
+    expect(await readTrainingSetRecord(files)).toEqual(set?.record);
+    for (const { name, fingerprint } of set?.record.parts ?? []) {
+      const source = { parquet: join(files, `${name}.parquet`) };
+      const copy = await createTable(`memory://raced-${crypto.randomUUID()}`, { source });
+      expect((await copy.snapshot().contentFingerprint()).fingerprint).toBe(fingerprint);
+    }
+    expect(readdirSync(files)).toHaveLength(4);
+    await set?.close();
+  });
+
   it("for a name whose pin keeps another table's version, and keeps pins that were there", async () => {
     const table = await orders(5);
     await table.pins.add("kept.v1");
@@ -461,6 +484,11 @@ describe("the record of a training set", () => {
     }
     for (const file of [join(folder, "absent.json"), "/dev/null"])
       await expect(recreateTrainingSet(file)).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
+    let deep: unknown[] = [];
+    for (let level = 0; level < 100_000; level++) deep = [deep];
+    await expect(recreateTrainingSet({ ...set.record, deep } as typeof set.record)).rejects.toMatchObject({
+      code: "TRAINING_SET_INVALID",
+    });
     const file = join(folder, "record.json");
     writeFileSync(file, text);
     expect(await readTrainingSetRecord(file)).toEqual(set.record);
