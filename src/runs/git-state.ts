@@ -20,9 +20,12 @@ const patienceMilliseconds = 30_000;
 /** The state of the repository that a folder is in. A folder without one, or without git, is no error. */
 export async function gitState(folder: string): Promise<FoundGit> {
   try {
-    const [top = "", commit = ""] = (await text(folder, ["rev-parse", "--show-toplevel", "HEAD"])).split(
-      "\n",
-    );
+    // The name of a folder may have line ends.
+    const [commit = "", ...parents] = (await text(folder, ["rev-parse", "--show-toplevel", "HEAD"]))
+      .replace(/\n$/, "")
+      .split("\n")
+      .reverse();
+    const top = parents.reverse().join("\n");
     const branch = (await text(folder, ["rev-parse", "--abbrev-ref", "HEAD"])).trim();
     const changes = createHash("sha256");
     const bytes = await git(

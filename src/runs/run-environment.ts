@@ -53,6 +53,7 @@ const lockFiles = [
 ];
 
 const mostPackages = 500;
+const packageName = /^(?:@[^/\0]+\/)?[^/\0]+$/;
 
 /** Finds out about the present environment what can be recorded. @throws errors of the file system */
 export async function runEnvironment(options: EnvironmentOptions): Promise<RunEnvironment> {
@@ -110,7 +111,7 @@ async function packagesIn(folder: string): Promise<[string, string][]> {
   );
   const versions: [string, string][] = [];
   for (const name of [...new Set(wanted)].sort().slice(0, mostPackages)) {
-    if (name.split("/").includes("..")) continue;
+    if (!packageName.test(name) || name.split("/").includes("..")) continue;
     const version = (await manifestIn(join(folder, "node_modules", name)))?.["version"];
     if (typeof version === "string") versions.push([name, version]);
   }
@@ -146,7 +147,15 @@ async function ifThere<T>(work: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-const unreadable: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ELOOP", "EISDIR"]);
+const unreadable: ReadonlySet<string> = new Set([
+  "ENOENT",
+  "ENOTDIR",
+  "EACCES",
+  "EPERM",
+  "ELOOP",
+  "EISDIR",
+  "ENAMETOOLONG",
+]);
 
 const secretName =
   /(?:pass(?:word|wd|phrase)?|secret|token|credential|api-?_?key|private-?_?key|access-?_?key)/i;

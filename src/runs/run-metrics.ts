@@ -43,9 +43,12 @@ export async function readMetricsFile(file: string): Promise<FoundMetrics> {
   return { metrics: json };
 }
 
-/** Python writes NaN and Infinity, which JSON does not have: they become texts. */
+/**
+ * Python writes NaN and Infinity, which JSON does not have: they become texts. A text that is not closed goes to the
+ * end, so that the time does not grow with the square of the length.
+ */
 function withTextForNumbers(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) =>
+  return text.replace(/"[^"\\]*(?:\\[\s\S][^"\\]*)*"?|-?\bInfinity\b|\bNaN\b/g, (token) =>
     token.startsWith('"') ? token : `"${token}"`,
   );
 }

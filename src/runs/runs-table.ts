@@ -169,6 +169,11 @@ export function runOfRow(row: EngineRow, { store }: Pick<TableContext, "store">)
     if (value === undefined || isJsonObject(value)) return value;
     throw damaged(column, runId, store.uri);
   };
+  const artifact = (column: string): JsonObject | undefined => {
+    const value = object(column);
+    if (value === undefined || areTexts(Object.values(value))) return value;
+    throw damaged(column, runId, store.uri);
+  };
   const listOf = <T>(column: string, is: (value: JsonValue) => value is JsonValue & T): readonly T[] => {
     const value = json(column);
     if (Array.isArray(value) && value.every(is)) return value;
@@ -185,8 +190,8 @@ export function runOfRow(row: EngineRow, { store }: Pick<TableContext, "store">)
     name: textOf(row["name"]),
     inputs: listOf("inputs", isInput),
     outputs: listOf("outputs", isOutput),
-    model: object("model"),
-    code: object("code"),
+    model: artifact("model"),
+    code: artifact("code"),
     params: json("params"),
     metrics: object("metrics"),
     seed: json("seed"),
@@ -229,13 +234,25 @@ function isOutput(value: JsonValue): value is JsonValue & RunRecord["outputs"][n
 
 function isEnvironment(value: JsonObject | undefined): value is JsonObject & RunRecord["environment"] {
   if (value === undefined) return false;
-  const { git, lockFiles, command, packages, variables } = value;
-  const hasGit = git === null || (isJsonObject(git) && typeof git["commit"] === "string");
+  const { git, lockFiles, command, packages, variables, folder, node, platform, host, pid } = value;
   return (
-    hasGit &&
+    (git === null || isGitState(git)) &&
     Array.isArray(lockFiles) &&
+    lockFiles.every((lock) => isJsonObject(lock) && areTexts([lock["file"], lock["hash"]])) &&
     Array.isArray(command) &&
-    isJsonObject(packages) &&
-    isJsonObject(variables)
+    areTexts(command) &&
+    [packages, variables].every((texts) => isJsonObject(texts) && areTexts(Object.values(texts))) &&
+    areTexts([folder, node, platform, host]) &&
+    Number.isSafeInteger(pid)
   );
+}
+
+function isGitState(value: JsonValue | undefined): boolean {
+  if (!isJsonObject(value)) return false;
+  const { commit, branch = "", diffHash = "", untrackedFiles, untrackedHash = "" } = value;
+  return areTexts([commit, branch, diffHash, untrackedHash]) && Number.isSafeInteger(untrackedFiles);
+}
+
+function areTexts(values: readonly (JsonValue | undefined)[]): boolean {
+  return values.every((value) => typeof value === "string");
 }

@@ -138,4 +138,20 @@ export const runMistakes: readonly Mistake[] = [
     test: "reproduce/model-run.test.ts",
     name: "found by the model's hash",
   },
+  {
+    what: "What another program wrote to a runs table is believed.",
+    file: "runs-table.ts",
+    find: "lockFiles.every((lock) => isJsonObject(lock)",
+    replace: "lockFiles.some((lock) => lock !== null || isJsonObject(lock)",
+    test: "runs/record-run.test.ts",
+    name: "damaged if a lock file",
+  },
+  {
+    what: "A pin that another process removes while pins are listed is an error.",
+    file: "pin-record.ts",
+    find: 'isVarveError(error, "OBJECT_NOT_FOUND")',
+    replace: 'isVarveError(error, "NOT_A_TABLE")',
+    test: "pins/pins.test.ts",
+    name: "another process removes meanwhile",
+  },
 ];

@@ -9,6 +9,7 @@ import { openTable } from "../../src/api/open-table.ts";
 import { toCheckedRun } from "../../src/api/records/asked-run.ts";
 import type { RunDescription } from "../../src/api/records/run-options.ts";
 import { openRuns, recordRun } from "../../src/api/records/runs.ts";
+import { shortRun } from "../../src/cli/commands/records/runs.ts";
 import { recordRun as endRun } from "../../src/runs/record-run.ts";
 import { startRun } from "../../src/runs/start-run.ts";
 import { schema } from "../../src/schema/builder.ts";
@@ -267,7 +268,57 @@ describe("recordRun", () => {
     }
   });
 
+  it("shows no control characters that another program wrote to the table", async () => {
+    const { runs } = await features();
+    const { run } = await recordRun({}, { runs });
+    const hostile = { ...run, runId: "a\u001b[2J", signal: "\u001b]0;x\u0007", metrics: { "\u009b": 1 } };
+    expect(shortRun(hostile)).toMatch(/^run a\\u001b\[2J complete, ended by \\u001b\]0;x\\u0007.*\\u009b/);
+  });
+
+  it("keeps ten megabytes of parameters and metrics", async () => {
+    const { runs } = await features();
+    const text = "x".repeat(10_000_000);
+    const { run } = await recordRun({ params: { text }, metrics: { text } }, { runs });
+    const found = await (await openRuns(runs)).get(run.runId);
+    expect(found.metrics?.["text"] === text && Object(found.params)["text"] === text).toBe(true);
+  });
+
+  it.each<[string, string, string]>([
+    ["a word of the command is a number", '"command":["train"]', '"command":[1]'],
+    ["a lock file is null", '"lockFiles":[]', '"lockFiles":[null]'],
+    ["the process is text", '"pid":', '"pid":"1","was":'],
+    ["the branch is an object", '"branch":"main"', '"branch":{}'],
+  ])("says that the table is damaged if %s", async (_, before, after) => {
+    const { runOfRow, rowOfRun, runsOf } = await import("../../src/runs/runs-table.ts");
+    const { asked } = await toCheckedRun("recordRun", {}, { runs: "memory://runs" });
+    const git = { commit: "c", branch: "main", untrackedFiles: 0 };
+    const environment = { git, lockFiles: [], command: ["train"], packages: {}, variables: {} };
+    const here = { folder: "/f", node: "v20", platform: "linux", host: "h", pid: 1 };
+    const row = rowOfRun(
+      {
+        runId: asked.runId,
+        status: "started",
+        inputs: [],
+        outputs: [],
+        environment: { ...environment, ...here },
+        startedAt: new Date(0),
+        problems: [],
+      },
+      "",
+    );
+    const context = { store: { uri: "memory://runs" } } as Parameters<typeof runsOf>[0];
+    const read = (changes: Readonly<Record<string, string>>) =>
+      runOfRow({ ...row, started_at: 0, ended_at: null, ...changes }, context);
+    expect(read({}).environment.git).toEqual(git);
+    const text = String(row["environment"]);
+    expect(text).toContain(before);
+    expect(() => read({ environment: text.replace(before, after) })).toThrow("environment of run");
+    expect(() => read({ model: '{"name":"m","file":{}}' })).toThrow("model of run");
+  });
+
   it.each<[string, RunDescription]>([
+    ["an end that no table can hold", { startedAt: 0, endedAt: new Date(253_402_300_800_000) }],
+    ["a beginning that no table can hold", { startedAt: new Date(-62_198_755_200_000) }],
     ["an id like a path", { runId: "../x" }],
     ["two inputs of one name", { inputs: ["./a/orders", "./b/orders"] }],
     [

@@ -79,6 +79,22 @@ describe("runCommand", () => {
     });
   });
 
+  it.each<[string, string]>([
+    ["a link to itself", `require("fs").symlinkSync("metrics.json", process.env.VARVE_METRICS)`],
+    ["a folder", `require("fs").mkdirSync(process.env.VARVE_METRICS)`],
+    [
+      "below a file in the place of its folder",
+      `const fs = require("fs"), folder = require("path").dirname(process.env.VARVE_METRICS);
+       fs.rmSync(folder, { recursive: true }); fs.writeFileSync(folder, "")`,
+    ],
+    // Half a megabyte of a text that is not closed.
+    ["not closed", `require("fs").writeFileSync(process.env.VARVE_METRICS, '"' + '\\\\"'.repeat(250_000))`],
+  ])("records the end of a command whose metrics are %s", async (_, script) => {
+    const { runs, run } = program(script, { runId: "odd" });
+    expect((await run()).run.problems).toMatchObject([expect.stringContaining("metrics are not recorded")]);
+    expect(await (await openRuns(runs)).get("odd")).toMatchObject({ status: "complete", exitCode: 0 });
+  });
+
   it("stops a command when it is cancelled, and records that", async () => {
     const { runs } = program("");
     const controller = new AbortController();

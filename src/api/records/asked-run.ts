@@ -66,6 +66,8 @@ interface Checked {
   readonly asked: AskedRun;
 }
 
+const [firstTime, lastTime] = [Date.parse("0001-01-01T00:00:00Z"), Date.parse("9999-12-31T23:59:59.999Z")];
+
 /** Checks a caller's run, and opens its tables. @throws `INVALID_ARGUMENT`, `SOURCE_UNREADABLE`, as `openTable` */
 export async function toCheckedRun(
   verb: string,
@@ -79,6 +81,9 @@ export async function toCheckedRun(
   const { startedAt = end.endedAt } = checked.asked;
   if (startedAt !== undefined && end.endedAt !== undefined && end.endedAt < startedAt)
     throw invalid(verb, "The option endedAt is before startedAt. Exchange them, or leave one out.");
+  for (const [option, time] of Object.entries({ startedAt, endedAt: end.endedAt }))
+    if (time !== undefined && !(time >= firstTime && time <= lastTime))
+      throw invalid(verb, `The option ${option} is not in the years 1 to 9999, which tables can hold.`);
   return { ...checked, asked: { ...checked.asked, startedAt }, end, signal };
 }
 

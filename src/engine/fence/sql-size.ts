@@ -31,7 +31,7 @@ const token = new RegExp(
     "/\\*",
     `${sign}+?(?=--|/\\*|[^~!@#^&|\`?+\\-*/%<>=]|$)`,
     "[eE]'[^'\\\\]*(?:(?:\\\\[\\s\\S]|'')[^'\\\\]*)*'",
-    // A doubled quotation mark ends one token and begins the next: one loop less, which would have no room for megabytes.
+    // A doubled quotation mark ends one token and begins the next: a loop over it has no room for megabytes.
     "'[^']*'",
     '"[^"]*"',
     "\\$([A-Za-z_\\u0080-\\uffff][\\w\\u0080-\\uffff]*)?\\$[\\s\\S]*?\\$\\1\\$",

@@ -127,7 +127,7 @@ export function shortRun(run: RunRecord): string {
       : `, ended by ${visible(signal)}`;
   const time = durationMilliseconds === undefined ? "" : `, ${(durationMilliseconds / 1000).toFixed(1)} s`;
   const said = metrics === undefined ? "" : `, metrics ${visible(stringifyJson(metrics)).slice(0, 200)}`;
-  return `run ${runId} ${statusOf(run)}${end}${time}${said}`;
+  return `run ${visible(runId)} ${statusOf(run)}${end}${time}${said}`;
 }
 
 function runText(run: RunRecord): string {
