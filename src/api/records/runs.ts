@@ -204,17 +204,18 @@ export async function runCommand(
 
 /** @throws `INVALID_URI` */
 async function openEvents(context: TableContext, options: OpenLineageOptions): Promise<RunEvents> {
-  const { to, namespace, apiKey, onWarning = (message) => process.emitWarning(message) } = options;
+  const { to, namespace, apiKey } = options;
   requireText(to, "The option openLineage.to of runCommand", "to");
-  const [{ RunEvents }, { eventReceiver }, { packageVersion }] = await Promise.all([
+  const [{ RunEvents }, { eventReceiver }, { visible }, { packageVersion }] = await Promise.all([
     import("../../lineage/run-events.ts"),
     import("../../lineage/event-receiver.ts"),
+    import("../../report/visible-text.ts"),
     import("../../util/package-version.ts"),
   ]);
   return new RunEvents(context, {
     receiver: eventReceiver(to, apiKey),
     namespace,
     version: packageVersion(),
-    onWarning,
+    onWarning: options.onWarning ?? ((message) => process.emitWarning(visible(message))),
   });
 }
