@@ -14,6 +14,7 @@ import { removedRows, rewriteSideTable } from "../sidetables/rewrite-rows.ts";
 import { ensureSideTable, naming } from "../sidetables/side-table.ts";
 import { sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
+import { undone } from "../util/hand-over.ts";
 import type { JsonValue } from "../util/json.ts";
 import { systemErrorCode } from "../util/system-refusals.ts";
 import { existingTarget } from "../write/plan/batch-target.ts";
@@ -109,8 +110,8 @@ export async function startRun(
       if (pinned.outcome === "pinned") added.push([input.context, recorded.pin]);
     }
   } catch (error) {
-    if (started.outcome === "started") await undo(runs, asked.runId, added);
-    throw error;
+    if (started.outcome === "resumed") throw error;
+    return await undone(error, () => undo(runs, asked.runId, added));
   }
   return started;
 }

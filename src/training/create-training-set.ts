@@ -3,7 +3,7 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { typeText } from "../schema/type-names.ts";
 import { sql } from "../sql/sql.ts";
-import { handOver } from "../util/hand-over.ts";
+import { handOver, undone } from "../util/hand-over.ts";
 import type { World } from "../util/world.ts";
 import { type BuildRequest, buildRows } from "./build-rows.ts";
 import { findLeakage, type Leakage, type LeakageChecks, requireNoLeakage } from "./leakage.ts";
@@ -69,8 +69,7 @@ export async function createTrainingSet(request: CreateRequest): Promise<Trainin
       };
     });
   } catch (error) {
-    await pinned.undo();
-    throw error;
+    return await undone(error, () => pinned.undo());
   }
 }
 
@@ -144,8 +143,8 @@ async function withRows(
       return TrainingSet.of(rows, { record, leakage, files, signal });
     });
   } catch (error) {
-    if (place !== undefined) await removeFiles(place, files);
-    throw error;
+    if (place === undefined) throw error;
+    return await undone(error, () => removeFiles(place, files));
   }
 }
 
