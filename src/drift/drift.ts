@@ -7,15 +7,16 @@ import { type SqlSelect, sql } from "../sql/sql.ts";
 import type { World } from "../util/world.ts";
 import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
+import { conditionOver } from "../write/stages/row-condition.ts";
 import { unreadableBaseline } from "./baseline-errors.ts";
 import type { DriftDefinition } from "./definition.ts";
 import type { DriftRecord, DriftReport, DriftSide } from "./drift-record.ts";
 import { judge } from "./judge.ts";
 import { type Leaf, leavesOf } from "./profile/leaves.ts";
 import { summarized } from "./report-summary.ts";
-import { slicingsOf } from "./slices.ts";
+import { leafNamed, slicingsOf } from "./slices.ts";
 import { type SideRows, subjectsOf } from "./subjects.ts";
-import { type WindowRequest, windowsOf } from "./windows.ts";
+import { windowsOf } from "./windows.ts";
 
 /** A side of a comparison: rows, and what a report calls them. */
 export interface DriftInput {
@@ -94,7 +95,7 @@ async function openSide(
   { where }: DriftDefinition,
 ): Promise<Side> {
   const { columns } = relation;
-  const condition = where === undefined ? undefined : await session.callerExpression(where, columns);
+  const condition = where === undefined ? undefined : await conditionOver(session, where, columns);
   const select =
     condition === undefined ? relation.sql : sql`SELECT * FROM (${relation.sql}) WHERE ${condition}`;
   return { select, columns, leaves: leavesOf(columns) };
@@ -124,25 +125,11 @@ async function compareSides(
       ? undefined
       : await windowsOf(
           session,
-          { leaf: windowLeaf(sides.current, window), select: sides.current.select },
+          { leaf: leafNamed(sides.current.leaves, window.column), select: sides.current.select },
           window,
         );
   const subjects = await subjectsOf(session, sideRows, { definition, slicings, windows });
   return judge(subjects, definition);
-}
-
-function windowLeaf({ leaves }: Side, { column }: WindowRequest): Leaf {
-  const leaf = leaves.find(({ name }) => name.toLowerCase() === column.toLowerCase());
-  if (leaf !== undefined) return leaf;
-  const names = leaves.slice(0, 30).map(({ name }) => name);
-  throw new VarveError(
-    "COLUMN_NOT_FOUND",
-    `Unknown column ${column} of windows. The columns are: ${names.join(", ")}.`,
-    {
-      column: [column],
-      columns: names,
-    },
-  );
 }
 
 async function rowsOf(session: FencedSession, { select }: Side): Promise<number> {

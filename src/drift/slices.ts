@@ -1,7 +1,9 @@
 import type { EngineColumn, FencedSession, Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
+import { foldName } from "../schema/schema-json.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
+import { conditionOver } from "../write/stages/row-condition.ts";
 import type { Leaf } from "./profile/leaves.ts";
 
 /** A condition that selects the rows of a slice. */
@@ -61,7 +63,7 @@ export async function slicingsOf(
   for (const column of by) slicings.push(await byColumn(session, sides, column));
   for (const { name, where } of conditions) {
     const condition = async (columns: readonly EngineColumn[]) =>
-      sql`CASE WHEN ${await session.callerExpression(where, columns)} THEN '0' ELSE '' END`;
+      sql`CASE WHEN ${await conditionOver(session, where, columns)} THEN '0' ELSE '' END`;
     slicings.push({
       key: name,
       names: new Map([["0", null]]),
@@ -100,7 +102,7 @@ async function byColumn(
 
 /** The leaf of a name, ignoring case. @throws `COLUMN_NOT_FOUND` */
 export function leafNamed(leaves: readonly Leaf[], name: string): Leaf {
-  const leaf = leaves.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
+  const leaf = leaves.find((candidate) => foldName(candidate.name) === foldName(name));
   if (leaf !== undefined) return leaf;
   const names = leaves.slice(0, 30).map((candidate) => candidate.name);
   throw new VarveError("COLUMN_NOT_FOUND", `Unknown column ${name}. The columns are: ${names.join(", ")}.`, {

@@ -1,4 +1,5 @@
 import type { Session } from "../engine/core/contract.ts";
+import { foldName } from "../schema/schema-json.ts";
 import { type SqlSelect, sql } from "../sql/sql.ts";
 import { plainName } from "../sql/sql-text.ts";
 import { appendAll } from "../util/append-all.ts";
@@ -92,16 +93,17 @@ interface Chosen {
 /** The columns of a run. @throws `COLUMN_NOT_FOUND` for a name that neither side has */
 function chosenLeaves({ baseline, current }: SideRows, { columns, exclude, roles }: DriftDefinition): Chosen {
   const all = [...baseline.leaves, ...current.leaves];
-  const fold = (name: string) => name.toLowerCase();
   const isBelow = (leaf: string, name: string) => leaf === name || leaf.startsWith(`${name}.`);
   const named = (names: readonly string[]) =>
-    names.map(fold).flatMap((name) => {
-      const below = all.filter((leaf) => isBelow(fold(leaf.name), name)).map((leaf) => fold(leaf.name));
-      return below.length > 0 ? below : [fold(leafNamed(all, name).name)];
+    names.map(foldName).flatMap((name) => {
+      const below = all
+        .filter((leaf) => isBelow(foldName(leaf.name), name))
+        .map((leaf) => foldName(leaf.name));
+      return below.length > 0 ? below : [foldName(leafNamed(all, name).name)];
     });
-  const wanted = new Set(columns.length === 0 ? all.map(({ name }) => fold(name)) : named(columns));
+  const wanted = new Set(columns.length === 0 ? all.map(({ name }) => foldName(name)) : named(columns));
   const ignored = Object.entries(roles).flatMap(([name, role]) => (role === "ignore" ? [name] : []));
-  const isWanted = ({ name }: Leaf) => wanted.has(fold(name));
+  const isWanted = ({ name }: Leaf) => wanted.has(foldName(name));
   return {
     baseline: baseline.leaves.filter(isWanted),
     current: current.leaves.filter(isWanted),
@@ -111,7 +113,7 @@ function chosenLeaves({ baseline, current }: SideRows, { columns, exclude, roles
 
 /** The leaves of both sides by name; one whose values are of another class is not compared, unless all are null. */
 async function matchLeaves(session: Session, { current }: SideRows, chosen: Chosen): Promise<Match[]> {
-  const fold = ({ name }: Leaf) => name.toLowerCase();
+  const fold = ({ name }: Leaf) => foldName(name);
   const afters = new Map(chosen.current.map((leaf) => [fold(leaf), leaf]));
   const befores = new Set(chosen.baseline.map(fold));
   const changed = chosen.baseline.flatMap((before) => {
@@ -218,7 +220,7 @@ function plainSubject(
 }
 
 function byName<T>(values: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.entries(values).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
+  return Object.entries(values).find(([key]) => foldName(key) === foldName(name))?.[1];
 }
 
 function unmatchedSubject({ before, unmatched }: Match, { sides, definition }: Context): Subject {
@@ -294,9 +296,7 @@ async function findSequences(
     if (measure.part !== null || !measure.leaf.isWhole || measure.leaf.class !== "number") continue;
     if (before?.form !== "numeric" || after?.form !== "numeric") continue;
     if (!areApart(before, after)) continue;
-    const leaf = sides.current.leaves.find(
-      ({ name }) => name.toLowerCase() === measure.leaf.name.toLowerCase(),
-    );
+    const leaf = sides.current.leaves.find(({ name }) => foldName(name) === foldName(measure.leaf.name));
     const shares = [
       await distinctShare(session, sides.baseline.select, measure.leaf),
       await distinctShare(session, sides.current.select, leaf ?? measure.leaf),

@@ -13,6 +13,7 @@ import { predicateFromSql } from "../table/scan/predicate-from-sql.ts";
 import { planScan } from "../table/scan/scan.ts";
 import { freePrefix } from "../util/free-prefix.ts";
 import type { JsonObject } from "../util/json.ts";
+import { conditionOver } from "../write/stages/row-condition.ts";
 
 /** The number of rows of a selection, and their fingerprint. */
 export interface SelectedSum {
@@ -84,7 +85,7 @@ export async function withSelectedRows<T>(
   const predicate = await predicateFromSql(session, selection.where, snapshot.schema);
   const scan = await planScan(session, snapshot, { predicate, signal });
   const fenced = await session.fence({ files: scan.files });
-  const condition = await fenced.callerExpression(selection.where, scan.columns);
+  const condition = await conditionOver(fenced, selection.where, scan.columns);
   return await work({
     session: fenced,
     select: sql`SELECT ${columns} FROM (${scan.sql}) WHERE ${condition}`,

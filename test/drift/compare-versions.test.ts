@@ -394,6 +394,10 @@ describe("bad input", () => {
     await expect(drift(rows, rows, { by: ["y"] })).rejects.toMatchObject({ code: "COLUMN_NOT_FOUND" });
     await expect(drift(rows, rows, { where: "y > 1" })).rejects.toMatchObject({ code: "SQL_FAILED" });
     await expect(drift(rows, rows, { where: "random() > 1" })).rejects.toMatchObject({ code: "SQL_REFUSED" });
+    const number = { code: "SQL_FAILED", message: expect.stringContaining("not true or false") };
+    await expect(drift(rows, rows, { where: "x + 1" })).rejects.toMatchObject(number);
+    const slices = [{ name: "s", where: "x + 1" }];
+    await expect(drift(rows, rows, { slices })).rejects.toMatchObject(number);
     const window = { column: "x", every: "P1M" };
     await expect(drift(rows, rows, { window })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     await expect(drift(rows, rows, { window: { ...window, every: "1 month" } })).rejects.toMatchObject({

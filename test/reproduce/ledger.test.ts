@@ -219,6 +219,7 @@ describe("recording predictions", () => {
     ["a condition that is not one", { version: 1, where: "1); DROP TABLE t; --" }],
     ["a condition that reads a file", { version: 1, where: "id IN (FROM read_text('/etc/passwd'))" }],
     ["a condition whose answer changes", { version: 1, where: "random() < 2" }],
+    ["a condition that is a number", { version: 1, where: "id + 7" }],
     ["both key and condition", { version: 1, key: { id: 1 }, where: "id = 1" }],
     ["neither key nor condition", { version: 1 }],
   ])("refuses an input with %s, and writes nothing", async (_, input) => {

@@ -72,7 +72,7 @@ const driftKeys = {
   window: { column: true, every: true },
   where: true,
   signal: true,
-} as unknown as OptionKeys<DriftOptions>;
+} satisfies OptionKeys<DriftOptions>;
 
 const corrections: readonly Correction[] = ["bh", "by", "holm", "bonferroni", "none"];
 const roleNames: readonly DriftRole[] = [

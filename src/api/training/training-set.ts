@@ -97,11 +97,9 @@ const leakageKeys = {
   duplicates: true,
   labelTime: true,
   eventTimes: true,
-} as unknown as OptionKeys<LeakageOptions>;
-const splitKeys = { key: true, shares: true, seed: true } as unknown as OptionKeys<TrainingSplitOptions>;
-const joinKeys = { time: true, features: true } as unknown as OptionKeys<
-  NonNullable<TrainingSetOptions["join"]>
->;
+} satisfies OptionKeys<LeakageOptions>;
+const splitKeys = { key: true, shares: true, seed: true } satisfies OptionKeys<TrainingSplitOptions>;
+const joinKeys = { time: true, features: true } satisfies OptionKeys<NonNullable<TrainingSetOptions["join"]>>;
 const featureKeys = {
   input: true,
   eventTime: true,
@@ -116,7 +114,7 @@ const checkKeys = {
   ...contextKeys,
   checks: true,
   signal: true,
-} as unknown as OptionKeys<CheckTrainingSetOptions>;
+} satisfies OptionKeys<CheckTrainingSetOptions>;
 const setKeys = {
   ...contextKeys,
   name: true,
@@ -129,7 +127,7 @@ const setKeys = {
   folder: true,
   records: true,
   signal: true,
-} as unknown as OptionKeys<TrainingSetOptions>;
+} satisfies OptionKeys<TrainingSetOptions>;
 
 /**
  * Creates a training set: the rows of a query over versions of tables, which are pinned, split by a hash of their key
