@@ -116,17 +116,19 @@ export type { VacuumOptions } from "./api/shared/vacuum-options.ts";
 export { Table } from "./api/table.ts";
 export type { TableReader } from "./api/table-reader.ts";
 export { type SinkCommit, type SinkOptions, TableSink } from "./api/table-sink.ts";
+export type {
+  CheckTrainingSetOptions,
+  LeakageOptions,
+  RecreateOptions,
+  TrainingFeatureOptions,
+  TrainingSetCheck,
+  TrainingSetOptions,
+  TrainingSplitOptions,
+} from "./api/training/training-options.ts";
 export {
-  type CheckTrainingSetOptions,
   checkTrainingSet,
-  type LeakageOptions,
-  type RecreateOptions,
   readTrainingSetRecord,
   recreateTrainingSet,
-  type TrainingFeatureOptions,
-  type TrainingSetCheck,
-  type TrainingSetOptions,
-  type TrainingSplitOptions,
   trainingSet,
 } from "./api/training/training-set.ts";
 export { summarizeVerdict } from "./api/verdict.ts";

@@ -10,7 +10,7 @@ import type { ReproduceOptions, Reproduction } from "../reproduce/reproduce.ts";
 import type { ModelCommand } from "../reproduce/run-model.ts";
 import { optionText } from "../util/option-text.ts";
 import { type RecordFromOptions, toBulkPredictions } from "./records/asked-bulk.ts";
-import { toAskedPrediction } from "./shared/asked-prediction.ts";
+import { toAskedPrediction } from "./records/asked-prediction.ts";
 import { knownOptions, type OptionKeys, requireAtLeast } from "./shared/known-options.ts";
 import { openContext, openLog } from "./shared/lazy-log.ts";
 import { contextKeys } from "./shared/option-keys.ts";

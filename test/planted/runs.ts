@@ -29,8 +29,8 @@ export const runMistakes: readonly Mistake[] = [
   {
     what: "A run that cannot be recorded leaves its pins and its start.",
     file: "start-run.ts",
-    find: 'if (started.outcome === "started") await undo',
-    replace: 'if (started.outcome === "ended") await undo',
+    find: 'if (started.outcome === "resumed") throw error;',
+    replace: 'if (started.outcome === "started") throw error;',
     test: "runs/record-run.test.ts",
     name: "leaves nothing behind",
   },

@@ -233,6 +233,16 @@ describe("recording predictions", () => {
     expect(await count(ledger.uri)).toBe(0);
   });
 
+  it("refuses a file of the model with a hash of its own, which would be replaced", async () => {
+    const { ledger } = await recorded();
+    const model = { file: "model.json", hash: "sha256:00" };
+    await expect(ledger.record({ predictionId: "p", output: 1, model })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("ledger.record: The option model has a file and a hash"),
+    });
+    expect(await count(ledger.uri)).toBe(0);
+  });
+
   it("refuses what is no ledger, and a ledger at a version", async () => {
     const { ledger, uri } = await recorded();
     await expect(openLedger(uri)).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });

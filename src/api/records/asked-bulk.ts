@@ -3,9 +3,10 @@ import type { BulkInput } from "../../reproduce/bulk-inputs.ts";
 import type { BulkPredictions } from "../../reproduce/bulk-predictions.ts";
 import { inputNames, noPrediction, type PredictionModel } from "../../reproduce/prediction.ts";
 import type { Artifact } from "../../runs/artifact.ts";
-import { artifactKeys, modelKeys, toArtifact, toPlace } from "../shared/asked-prediction.ts";
 import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
 import { requireText } from "../shared/table-uri.ts";
+import { modelKeys, toPlace } from "./asked-prediction.ts";
+import { artifactKeys, toArtifact } from "./asked-values.ts";
 
 /**
  * Rows of a version of a table that predictions of a source were made from: by columns of the source, or by one
@@ -51,8 +52,8 @@ export function toBulkPredictions(options: RecordFromOptions): BulkPredictions {
   if (twice !== undefined) throw invalid(`Two inputs of ${verb} are called ${JSON.stringify(twice)}.`);
   return {
     inputs: asked,
-    model: model === undefined ? undefined : toArtifact("model", model, modelKeys),
-    code: code === undefined ? undefined : toArtifact("code", code, artifactKeys),
+    model: toArtifact(verb, "model", { artifact: model, keys: modelKeys }),
+    code: toArtifact(verb, "code", { artifact: code, keys: artifactKeys }),
     signal,
   };
 }

@@ -6,8 +6,9 @@ import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
 import { openContext } from "../shared/lazy-log.ts";
 import type { ContextOptions } from "../shared/options.ts";
 import { parseTimestamp, pointOfOptions, requireText, splitTableUri } from "../shared/table-uri.ts";
+import { artifactKeys, toArtifact } from "./asked-values.ts";
 import type { RunDescription, RunOutputOptions } from "./run-options.ts";
-import { invalid, jsonOption, nameOfPart, requireNames, toArtifact } from "./run-parts.ts";
+import { invalid, jsonOption, nameOfPart, requireNames } from "./run-parts.ts";
 
 const outputKeys = { name: true, file: true, table: true, version: true };
 
@@ -63,7 +64,7 @@ export async function toRunEnd(verb: string, run: RunDescription, context: Conte
   const { measuredArtifact, measuredOutput } = await import("../../runs/run-outputs.ts");
   const made: RunOutput[] = [];
   for (const output of await toAskedOutputs(verb, outputs, context)) made.push(await measuredOutput(output));
-  const artifact = toArtifact(verb, "model", model);
+  const artifact = toArtifact(verb, "model", { artifact: model, keys: artifactKeys });
   return {
     status,
     outputs: made,

@@ -12,6 +12,7 @@ import { contextKeys } from "../shared/option-keys.ts";
 import type { ContextOptions } from "../shared/options.ts";
 import { parseTimestamp, pointOfOptions, requireText, splitTableUri } from "../shared/table-uri.ts";
 import { toAskedOutputs, toRunEnd } from "./asked-outputs.ts";
+import { artifactKeys, toArtifact } from "./asked-values.ts";
 import type {
   CommandDescription,
   OpenLineageOptions,
@@ -20,7 +21,7 @@ import type {
   RunDescription,
   RunInputOptions,
 } from "./run-options.ts";
-import { invalid, jsonOption, nameOfPart, requireNames, toArtifact } from "./run-parts.ts";
+import { invalid, jsonOption, nameOfPart, requireNames } from "./run-parts.ts";
 
 const basicKeys = {
   runId: true,
@@ -145,8 +146,8 @@ async function toAskedRun({ verb, place, context }: Place, known: Described): Pr
   await requireNames(verb, "inputs", described);
   const said = {
     name,
-    model: toArtifact(verb, "model", known.model),
-    code: toArtifact(verb, "code", known.code),
+    model: toArtifact(verb, "model", { artifact: known.model, keys: artifactKeys }),
+    code: toArtifact(verb, "code", { artifact: known.code, keys: artifactKeys }),
     params: jsonOption(verb, "params", known.params),
     seed: jsonOption(verb, "seed", known.seed),
     environment: jsonOption(verb, "environment", known.environment),

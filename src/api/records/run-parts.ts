@@ -1,10 +1,6 @@
 import { VarveError } from "../../errors.ts";
-import type { Artifact } from "../../runs/artifact.ts";
-import { type JsonValue, nestsWithin, toJsonValue } from "../../util/json.ts";
-import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
-import { requireText } from "../shared/table-uri.ts";
-
-const artifactKeys = { name: true, version: true, file: true, hash: true } satisfies OptionKeys<Artifact>;
+import type { JsonValue } from "../../util/json.ts";
+import { jsonOrProblem } from "./asked-values.ts";
 
 const namePattern = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
 
@@ -47,39 +43,12 @@ export async function requireNames(
   }
 }
 
-/** Checks what a caller says of a model or code. @throws `INVALID_ARGUMENT` */
-export function toArtifact(
-  verb: string,
-  option: string,
-  artifact: string | Artifact | undefined,
-): Artifact | undefined {
-  if (artifact === undefined) return undefined;
-  const given = typeof artifact === "string" ? { file: artifact } : artifact;
-  const known = knownOptions(`${verb}, ${option}`, given, artifactKeys);
-  for (const [key, value] of Object.entries(known))
-    requireText(value, `The ${key} of the option ${option}`, key);
-  if (known.file === undefined || known.hash === undefined) return known;
-  throw invalid(
-    verb,
-    `The option ${option} has a file and a hash; the hash of a file is computed. Leave one out.`,
-  );
-}
-
-/** Levels of arrays and objects, few enough to be read again together with those around them. */
-const mostLevels = 990;
-
 /** A caller's value as JSON. @throws `INVALID_ARGUMENT` */
 export function jsonOption(verb: string, option: string, value: unknown): JsonValue | undefined {
   if (value === undefined) return undefined;
-  let json: JsonValue;
-  try {
-    json = toJsonValue(value);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw invalid(verb, `The option ${option} cannot be written as JSON: ${reason}`, error);
-  }
-  if (nestsWithin(json, mostLevels)) return json;
-  throw invalid(verb, `The option ${option} nests more than ${mostLevels} deep.`);
+  const found = jsonOrProblem(value);
+  if (found.problem === undefined) return found.json;
+  throw invalid(verb, `The option ${option} ${found.problem}.`, found.cause);
 }
 
 /** The error for what a caller says of a run. */

@@ -9,10 +9,12 @@ import {
   type PredictionInput,
   type PredictionModel,
 } from "../../reproduce/prediction.ts";
-import type { Artifact } from "../../runs/artifact.ts";
-import { isJsonObject, type JsonObject, type JsonValue, nestsWithin, toJsonValue } from "../../util/json.ts";
-import { knownOptions, type OptionKeys } from "./known-options.ts";
-import { parseTimestamp, requireOptions, requireText, splitTableUri } from "./table-uri.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
+import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
+import { parseTimestamp, requireOptions, requireText, splitTableUri } from "../shared/table-uri.ts";
+import { artifactKeys, jsonOrProblem, toArtifact } from "./asked-values.ts";
+
+const verb = "ledger.record";
 
 const predictionKeys = {
   predictionId: true,
@@ -23,13 +25,7 @@ const predictionKeys = {
   code: true,
   at: true,
 } satisfies Record<keyof Prediction, true>;
-/** Keys of code, and of a model. */
-export const artifactKeys = {
-  name: true,
-  version: true,
-  file: true,
-  hash: true,
-} satisfies OptionKeys<Artifact>;
+/** Keys of a prediction's model. */
 export const modelKeys = { ...artifactKeys, run: true, runs: true } satisfies OptionKeys<PredictionModel>;
 const inputKeys = {
   name: true,
@@ -46,7 +42,7 @@ const inputKeys = {
  * `INVALID_ARGUMENT` for what is no prediction
  */
 export function toAskedPrediction(prediction: Prediction): AskedPrediction {
-  const known = knownOptions("ledger.record", prediction, predictionKeys as OptionKeys<Prediction>);
+  const known = knownOptions(verb, prediction, predictionKeys as OptionKeys<Prediction>);
   const { predictionId: id, inputs = [], features, output, model, code, at } = known;
   requireText(id, "The option predictionId of ledger.record", "predictionId");
   if (id === "" || id.length > longestId)
@@ -60,8 +56,8 @@ export function toAskedPrediction(prediction: Prediction): AskedPrediction {
     inputs: asked,
     features: features === undefined ? undefined : toJson(id, "features", features),
     output: toJson(id, "output", output),
-    model: model === undefined ? undefined : toArtifact("model", model, modelKeys),
-    code: code === undefined ? undefined : toArtifact("code", code, artifactKeys),
+    model: toArtifact(verb, "model", { artifact: model, keys: modelKeys }),
+    code: toArtifact(verb, "code", { artifact: code, keys: artifactKeys }),
     at: at === undefined ? undefined : parseTimestamp(at),
   };
 }
@@ -75,14 +71,6 @@ function requireNames(id: string, inputs: readonly AskedInput[]): void {
     id,
     `two of its inputs are called ${JSON.stringify(twice)}; one without a name is called by its number, from 0. Give each a name of its own.`,
   );
-}
-
-/** Checks a model or code. @throws `INVALID_ARGUMENT` */
-export function toArtifact<T extends Artifact>(name: "model" | "code", artifact: T, keys: OptionKeys<T>): T {
-  const known = knownOptions(`ledger.record, ${name}`, artifact, keys);
-  for (const [key, value] of Object.entries(known))
-    requireText(value, `The option ${name}.${key} of ledger.record`, key);
-  return known;
 }
 
 function toInput(id: string, input: PredictionInput): AskedInput {
@@ -144,24 +132,8 @@ function toKey(id: string, key: unknown): JsonObject {
   throw invalidPrediction(id, "a key must be an object of columns and single values, such as { id: 5 }.");
 }
 
-/** Levels of arrays and objects, few enough to be read again together with those around them. */
-const mostLevels = 990;
-
 function toJson(id: string, name: string, value: unknown): JsonValue {
-  let json: JsonValue;
-  try {
-    json = toJsonValue(value);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw invalidPrediction(
-      id,
-      `its ${name} cannot be written as JSON: ${reason.replace(/\.$/, "")}.`,
-      error,
-    );
-  }
-  if (nestsWithin(json, mostLevels)) return json;
-  throw invalidPrediction(
-    id,
-    `its ${name} cannot be written as JSON that is read again: it nests more than ${mostLevels} deep.`,
-  );
+  const found = jsonOrProblem(value);
+  if (found.problem === undefined) return found.json;
+  throw invalidPrediction(id, `its ${name} ${found.problem}.`, found.cause);
 }
