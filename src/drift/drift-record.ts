@@ -86,7 +86,8 @@ export interface DriftRecord {
   readonly rows_needed: number | null;
   readonly effect: number | null;
   readonly threshold: number;
-  readonly threshold_source: "default" | "run" | "column";
+  /** `history`: of a monitor, by the effects of quiet versions. */
+  readonly threshold_source: "default" | "run" | "column" | "history";
   readonly js: number | null;
   readonly floor: number | null;
   readonly moved: number | null;

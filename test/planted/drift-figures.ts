@@ -50,4 +50,12 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     test: "statistics/two-samples.test.ts",
     name: "do not vary have no test",
   },
+  {
+    what: "A threshold from history takes three median distances for three deviations.",
+    file: "drift/history-threshold.ts",
+    find: "+ k * deviationOfNormal * medianDeviation(sample)",
+    replace: "+ k * medianDeviation(sample)",
+    test: "drift/history-threshold.test.ts",
+    name: "three deviations above the median",
+  },
 ];
