@@ -1,5 +1,6 @@
 import { counted } from "../util/counted.ts";
 import type { DriftRecord } from "./drift-record.ts";
+import { cutText, effectText, numberText, percentText, pText } from "./figure-text.ts";
 import type { Leaf } from "./profile/leaves.ts";
 
 /** A comparison in one sentence. */
@@ -34,7 +35,7 @@ export function nameOf({
 
 /** A slice in words: `country = DE`, or the name of a condition. */
 function sliceText({ key, value }: NonNullable<DriftRecord["slice"]>): string {
-  return value === null ? key : `${key} = ${cut(value)}`;
+  return value === null ? key : `${key} = ${cutText(value)}`;
 }
 
 function breakText({ reason, null_share, unseen_share }: Omit<DriftRecord, "text">, { type }: Leaf): string {
@@ -44,13 +45,13 @@ function breakText({ reason, null_share, unseen_share }: Omit<DriftRecord, "text
     case "new_column":
       return "the column is new";
     case "type_changed":
-      return `it no longer has the type ${cut(type)}`;
+      return `it no longer has the type ${cutText(type)}`;
     case "all_null":
       return "all values are null now";
     case "nulls":
-      return `null ${percent(null_share?.baseline)} → ${percent(null_share?.current)} %`;
+      return `null ${percentText(null_share?.baseline)} → ${percentText(null_share?.current)} %`;
     default:
-      return `${percent(unseen_share?.current)} % of the rows have values that the baseline does not have`;
+      return `${percentText(unseen_share?.current)} % of the rows have values that the baseline does not have`;
   }
 }
 
@@ -74,12 +75,13 @@ function notComparedText({ reason, part, kind }: Omit<DriftRecord, "text">): str
 function moveText({ direction, summary, bins }: Omit<DriftRecord, "text">): string {
   const [before, after] = [summary?.baseline, summary?.current];
   if ((direction === "higher" || direction === "lower") && known(before?.median) && known(after?.median))
-    return `is ${direction}: median ${number(before.median)} → ${number(after.median)}`;
+    return `is ${direction}: median ${numberText(before.median)} → ${numberText(after.median)}`;
   if ((direction === "wider" || direction === "narrower") && known(before?.iqr) && known(after?.iqr))
-    return `is ${direction}: middle half of the values spans ${number(before.iqr)} → ${number(after.iqr)}`;
+    return `is ${direction}: middle half of the values spans ${numberText(before.iqr)} → ${numberText(after.iqr)}`;
   const largest = bins.filter(({ part }) => part > 0).slice(0, 3);
   const moves = largest.map(
-    ({ label, baseline, current }) => `${cut(label)} ${percent(baseline)} → ${percent(current)} %`,
+    ({ label, baseline, current }) =>
+      `${cutText(label)} ${percentText(baseline)} → ${percentText(current)} %`,
   );
   return `moved: ${moves.join(", ")}`;
 }
@@ -89,37 +91,5 @@ function known(value: number | null | undefined): value is number {
 }
 
 function figuresText({ effect, level, moved, test }: Omit<DriftRecord, "text">): string {
-  return `effect ${effectText(effect ?? 0)}, ${level}; ${percent(moved)} % of the rows moved; p ${pText(test?.p_adjusted ?? 1)}`;
-}
-
-/** An effect with two decimals; never a zero that is none. */
-export function effectText(effect: number): string {
-  return effect > 0 && effect < 0.01 ? "< 0.01" : effect.toFixed(2);
-}
-
-function pText(p: number): string {
-  return p < 0.001 ? "< 0.001" : `= ${Number(p.toPrecision(2))}`;
-}
-
-/** A number with three significant digits. */
-function number(value: number): string {
-  const text = Number(value.toPrecision(3));
-  return Math.abs(text) >= 1e15
-    ? text.toExponential()
-    : text.toLocaleString("en-US", { maximumSignificantDigits: 3 });
-}
-
-/** A share in percent, without the sign. */
-function percent(share: number | null | undefined): string {
-  const value = (share ?? 0) * 100;
-  if (value > 0 && value < 0.1) return "< 0.1";
-  return String(Number(value.toFixed(1)));
-}
-
-const longestLabel = 60;
-
-function cut(text: string): string {
-  return text.length <= longestLabel
-    ? text
-    : `${text.slice(0, longestLabel - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+  return `effect ${effectText(effect ?? 0)}, ${level}; ${percentText(moved)} % of the rows moved; p ${pText(test?.p_adjusted ?? 1)}`;
 }

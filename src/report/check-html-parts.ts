@@ -1,21 +1,5 @@
-/**
- * Styles of the page: one column on a phone, no fixed widths, dark mode as in the reader's system, black on
- * white in print.
- */
-export const styles = `
-:root{color-scheme:light dark;--page:#f4f5f8;--card:#fff;--ink:#171b21;--soft:#56606c;--line:#dfe3e9;--pass:#137a46;--warn:#8a5a00;--fail:#b8311f;--accent:#2a64a8;--pass-soft:#e3f4ea;--warn-soft:#fcf0d6;--fail-soft:#fbe6e2;--shade:0 1px 2px rgb(20 30 45/.06),0 2px 8px rgb(20 30 45/.05)}
-@media(prefers-color-scheme:dark){:root{--page:#111417;--card:#1a1e23;--ink:#e8ebee;--soft:#a0abb7;--line:#2f363d;--pass:#56cf95;--warn:#e6b450;--fail:#ff8a7a;--accent:#78b6f5;--pass-soft:#15301f;--warn-soft:#33280e;--fail-soft:#3a1b17;--shade:none}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
-header{background:var(--card);border-bottom:1px solid var(--line);border-top:5px solid var(--pass)}header.fail{border-top-color:var(--fail)}header.warn{border-top-color:var(--warn)}
-header>div,main,footer{max-width:68rem;margin:0 auto;padding:0 1.25rem}
-header>div{padding-block:1.25rem}
-h1{font-size:1.7rem;line-height:1.25;margin:0 0 .25rem;display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:center;overflow-wrap:anywhere;min-width:0}h1 span:first-child{min-width:0}
-h2{font-size:1.15rem;margin:2rem 0 .75rem}
-header p{margin:0}header p,footer,.facts,small,.axis{color:var(--soft);overflow-wrap:anywhere}footer{padding-block:2.5rem;font-size:.9rem}
-.badge{flex:none;font-size:.78rem;line-height:1.4;font-weight:650;padding:.12rem .55rem;border-radius:1rem}
-h1 .badge{font-size:.95rem;padding:.15rem .8rem}
-.badge.pass{color:var(--pass);background:var(--pass-soft)}.badge.warn{color:var(--warn);background:var(--warn-soft)}.badge.fail{color:var(--fail);background:var(--fail-soft)}
+/** Styles of the page of checks: one column on a phone, no fixed widths. */
+export const checkStyles = `
 .numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.75rem;margin:1.25rem 0 .75rem}
 .numbers div,.check,figure,.card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;box-shadow:var(--shade)}
 .numbers div{padding:.7rem 1rem}
@@ -28,22 +12,13 @@ h1 .badge{font-size:.95rem;padding:.15rem .8rem}
 button{font:inherit;color:inherit;background:var(--card);border:1px solid var(--line);border-radius:1.4rem;padding:.35rem 1rem;min-height:2.75rem;cursor:pointer}
 button:disabled{color:var(--soft);cursor:default;opacity:.7}
 button[aria-pressed=true]{border-color:var(--accent);color:var(--accent);font-weight:600;box-shadow:inset 0 0 0 1px var(--accent)}
-:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 .check{margin-bottom:.5rem;border-left:4px solid var(--line)}.check.pass{border-left-color:var(--pass)}.check.warn{border-left-color:var(--warn)}.check.fail{border-left-color:var(--fail)}
 .check[hidden]{display:none}
 summary{cursor:pointer;display:grid;grid-template-columns:3.2rem minmax(0,1fr) auto 1rem;gap:.1rem .75rem;align-items:center;padding:.6rem 1rem;min-height:2.75rem;list-style:none}
-summary::-webkit-details-marker{display:none}
-summary::after{content:"";width:.5rem;height:.5rem;border:solid var(--soft);border-width:0 2px 2px 0;transform:rotate(45deg);justify-self:end;margin-top:-.25rem}
-details[open]>summary::after{transform:rotate(225deg);margin-top:.25rem}
 summary .badge{justify-self:start}.what,.found{overflow-wrap:anywhere;unicode-bidi:isolate}.what{display:block;font-weight:550}.found{color:var(--soft);font-size:.9rem;font-variant-numeric:tabular-nums}
 .rate{text-align:right;font-variant-numeric:tabular-nums;font-size:.9rem;color:var(--soft);min-width:6rem}.rate .share{margin-top:.2rem;height:.35rem}
 .inside{padding:0 1rem .9rem}.facts{margin:0 0 .6rem;font-size:.88rem}.none{padding:1rem 1.25rem;color:var(--soft)}
-.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.4rem;background:var(--card)}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.88rem}
-th,td{text-align:left;padding:.35rem .7rem;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:top}
-thead th{color:var(--soft);font-weight:600}tbody tr:last-child>*{border-bottom:0}tbody th{font-weight:400;color:var(--soft)}th:first-child{width:1%;min-width:4rem}
 .tested{background:var(--warn-soft)}thead .tested{color:var(--warn)}
-td.number,th.number{text-align:right}td.nothing{color:var(--soft);font-style:italic}
 td.text,td:last-child{white-space:pre-wrap;overflow-wrap:anywhere;min-width:7rem;max-width:28rem}
 .more{margin:.5rem 0 0}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(17rem,100%),1fr));gap:.75rem}
@@ -53,8 +28,7 @@ svg{width:100%;height:auto;display:block;margin-top:auto}
 .axis{display:flex;justify-content:space-between;font-size:.78rem;margin-top:.2rem}small{font-size:.82rem}
 polyline{fill:none;stroke:var(--accent);stroke-width:2;stroke-linejoin:round;vector-effect:non-scaling-stroke}polygon{fill:var(--accent);opacity:.12}line{stroke:var(--line)}circle{fill:var(--accent)}
 @media(max-width:40rem){summary{grid-template-columns:auto minmax(0,1fr) 1rem;padding:.6rem .85rem}.rate{grid-area:1/2;display:flex;gap:.6rem;align-items:center;justify-content:end;min-width:0}.rate .share{flex:0 1 6rem;margin:0}.said{grid-area:2/1/3/4}h1{font-size:1.4rem}.numbers{grid-template-columns:1fr 1fr}.numbers div:first-child{grid-column:1/-1}.numbers dd{font-size:1.25rem}.inside{padding-inline:.75rem}}
-@media print{:root{--page:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--pass:#137a46;--warn:#8a5a00;--fail:#b8311f;--accent:#2a64a8;--pass-soft:#fff;--warn-soft:#fff;--fail-soft:#fff;--shade:none}
-*{print-color-adjust:exact}.filter,summary::after{display:none}.check,figure,.numbers div,tr{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}th,td{white-space:normal;overflow-wrap:anywhere;min-width:0;padding:.2rem .35rem}table{font-size:.7rem}}
+@media print{.filter{display:none}.check,figure,.numbers div{break-inside:avoid}}
 `;
 
 /** Filters the checks by outcome, and expands all failing ones for printing. */

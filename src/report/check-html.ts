@@ -1,10 +1,11 @@
 import type { CheckResult } from "../quality/gate/verdict.ts";
 import { counted } from "../util/counted.ts";
 import { chart } from "./chart.ts";
-import { filterScript, styles } from "./check-html-parts.ts";
+import { checkStyles, filterScript } from "./check-html-parts.ts";
 import { sampleTable } from "./check-html-rows.ts";
 import type { CheckReport, MetricSeries, VersionTests } from "./check-report.ts";
 import { finding, outcomeText, type Tone, toneOf } from "./finding.ts";
+import { htmlPage } from "./html-page.ts";
 import { escapeMarkup, grouped, moment, shown } from "./show.ts";
 
 /** Number of failing checks that are expanded when the page is opened. */
@@ -33,17 +34,11 @@ export function checkHtml(report: CheckReport): string {
   const tone = !report.accepted ? "fail" : tones.every((checkTone) => checkTone === "pass") ? "pass" : "warn";
   const took =
     report.seconds === undefined ? "" : ` · took ${grouped(Math.round(report.seconds * 100) / 100)} s`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>${escapeMarkup(`${report.suite.name}: ${outcome}`)}</title>
-<style>${styles}</style>
-</head>
-<body>
-<header class="${tone}"><div>
+  return htmlPage({
+    title: `${report.suite.name}: ${outcome}`,
+    styles: checkStyles,
+    script: filterScript,
+    body: `<header class="${tone}"><div>
 <h1><span>${escapeMarkup(report.suite.name)}</span> <span class="badge ${tone}">${outcome}</span></h1>
 <p>${escapeMarkup(report.source)} · ${moment(report.timestamp)}${took}</p>
 </div></header>
@@ -54,11 +49,8 @@ ${checksSection(report.checks, tones)}
 ${metricsSection(report)}
 ${report.history.length === 0 ? "" : historySection(report.history)}
 </main>
-<footer>varve · suite ${escapeMarkup(report.suite.fingerprint.slice(0, 12))}</footer>
-<script>${filterScript}</script>
-</body>
-</html>
-`;
+<footer>varve · suite ${escapeMarkup(report.suite.fingerprint.slice(0, 12))}</footer>`,
+  });
 }
 
 function numbers(report: CheckReport, tones: readonly Tone[]): string {

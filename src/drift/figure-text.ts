@@ -1,0 +1,33 @@
+/** An effect with two decimals; never a zero that is none. */
+export function effectText(effect: number): string {
+  return effect > 0 && effect < 0.01 ? "< 0.01" : effect.toFixed(2);
+}
+
+/** A p-value with its sign: `< 0.001` or `= 0.02`. */
+export function pText(p: number): string {
+  return p < 0.001 ? "< 0.001" : `= ${Number(p.toPrecision(2))}`;
+}
+
+/** A number with three significant digits. */
+export function numberText(value: number): string {
+  const text = Number(value.toPrecision(3));
+  return Math.abs(text) >= 1e15
+    ? text.toExponential()
+    : text.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+}
+
+/** A share in percent, without the sign. */
+export function percentText(share: number | null | undefined): string {
+  const value = (share ?? 0) * 100;
+  if (value > 0 && value < 0.1) return "< 0.1";
+  return String(Number(value.toFixed(1)));
+}
+
+const longestLabel = 60;
+
+/** A label from data, cut for one line. */
+export function cutText(text: string): string {
+  return text.length <= longestLabel
+    ? text
+    : `${text.slice(0, longestLabel - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+}
