@@ -144,7 +144,7 @@ export type {
   DriftVerdict,
   ShareChange,
   SideSummary,
-} from "./drift/drift-record.ts";
+} from "./drift/comparison/drift-record.ts";
 export type { Bracket } from "./drift/figures/cells.ts";
 export type { DriftKind } from "./drift/profile/bins.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
@@ -190,16 +190,21 @@ export type {
 } from "./performance/estimate.ts";
 export type { ScoreCalibration } from "./performance/estimate-calibration.ts";
 export type { EstimatedMetric } from "./performance/estimated-metrics.ts";
-export type { Evaluation } from "./performance/evaluate.ts";
-export type { Gain, PartEvaluation, ToldPart } from "./performance/evaluation.ts";
+export type { Evaluation } from "./performance/evaluation/evaluate.ts";
+export type { Gain, PartEvaluation, ToldPart } from "./performance/evaluation/evaluation.ts";
+export type { OutcomeJoin, OutcomesRequest } from "./performance/evaluation/outcomes.ts";
+export type {
+  EvaluationRequest,
+  EvaluationWindow,
+  Label,
+  Problem,
+} from "./performance/evaluation/request.ts";
 export type { Confusion, ValueMatrix } from "./performance/metrics/confusion.ts";
 export type { FairnessGap } from "./performance/metrics/fairness.ts";
 export type { IsotonicStep } from "./performance/metrics/isotonic.ts";
 export type { IntervalMethod, Metric, Metrics, UndefinedReason } from "./performance/metrics/metric.ts";
 export type { CurvePoint, ReliabilityBin } from "./performance/metrics/score-fold.ts";
 export type { Threshold } from "./performance/metrics/thresholds.ts";
-export type { OutcomeJoin, OutcomesRequest } from "./performance/outcomes.ts";
-export type { EvaluationRequest, EvaluationWindow, Label, Problem } from "./performance/request.ts";
 export type { AddPinOptions, PinResult } from "./pins/add-pin.ts";
 export type { CheckPinsOptions, PinCheck, PinProblem } from "./pins/check-pins.ts";
 export type { PinCost } from "./pins/pin-cost.ts";

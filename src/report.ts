@@ -1,4 +1,3 @@
-export { driftJunit } from "./drift/drift-junit.ts";
 export type {
   DriftBin,
   DriftDirection,
@@ -11,7 +10,8 @@ export type {
   DriftVerdict,
   ShareChange,
   SideSummary,
-} from "./drift/drift-record.ts";
+} from "./drift/comparison/drift-record.ts";
+export { driftJunit } from "./drift/drift-junit.ts";
 export { driftText } from "./drift/drift-text.ts";
 export type { Bracket } from "./drift/figures/cells.ts";
 export type { DriftKind } from "./drift/profile/bins.ts";

@@ -1,7 +1,7 @@
 import { escapeMarkup } from "../report/show.ts";
 import { visible } from "../report/visible-text.ts";
-import type { DriftRecord, DriftReport } from "./drift-record.ts";
-import { nameOf } from "./sentence.ts";
+import type { DriftRecord, DriftReport } from "./comparison/drift-record.ts";
+import { nameOf } from "./comparison/sentence.ts";
 
 /**
  * Renders a comparison as JUnit XML, for the test pages of CI systems. Each column is a test case: one that drifts or

@@ -1,8 +1,8 @@
 import { visible } from "../report/visible-text.ts";
 import { counted, shownNumber } from "../util/counted.ts";
-import type { DriftRecord, DriftReport, DriftSide } from "./drift-record.ts";
-import { effectText } from "./figure-text.ts";
-import { nameOf } from "./sentence.ts";
+import type { DriftRecord, DriftReport, DriftSide } from "./comparison/drift-record.ts";
+import { effectText } from "./comparison/figure-text.ts";
+import { nameOf } from "./comparison/sentence.ts";
 
 /** Quiet columns that are listed. */
 const mostQuiet = 20;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import stringify from "fast-json-stable-stringify";
+import { conditionOver } from "../dialects/row-condition.ts";
 import type { Engine, EngineColumn, FencedSession, OpenSession, Relation } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
@@ -7,16 +8,15 @@ import { type SqlSelect, sql } from "../sql/sql.ts";
 import type { World } from "../util/world.ts";
 import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
-import { conditionOver } from "../write/stages/row-condition.ts";
 import { unreadableBaseline } from "./baseline-errors.ts";
-import type { DriftDefinition } from "./definition.ts";
-import type { DriftRecord, DriftReport, DriftSide } from "./drift-record.ts";
-import { judge } from "./judge.ts";
+import type { DriftDefinition } from "./comparison/definition.ts";
+import type { DriftRecord, DriftReport, DriftSide } from "./comparison/drift-record.ts";
+import { judge } from "./comparison/judge.ts";
+import { summarized } from "./comparison/report-summary.ts";
+import { leafNamed, slicingsOf } from "./comparison/slices.ts";
+import { type SideRows, subjectsOf } from "./comparison/subjects.ts";
+import { windowsOf } from "./comparison/windows.ts";
 import { type Leaf, leavesOf } from "./profile/leaves.ts";
-import { summarized } from "./report-summary.ts";
-import { leafNamed, slicingsOf } from "./slices.ts";
-import { type SideRows, subjectsOf } from "./subjects.ts";
-import { windowsOf } from "./windows.ts";
 
 /** A side of a comparison: rows, and what a report calls them. */
 export interface DriftInput {

@@ -1,11 +1,11 @@
 import type { Session } from "../engine/core/contract.ts";
 import { sql } from "../sql/sql.ts";
 import { columnType, plainName } from "../sql/sql-text.ts";
+import type { StagedRows } from "./evaluation/staged-rows.ts";
+import { streamColumns } from "./evaluation/streamed-columns.ts";
 import { CalibrationGain, CalibratorFit } from "./metrics/cross-calibration.ts";
 import type { IsotonicStep } from "./metrics/isotonic.ts";
 import { ScoreFold } from "./metrics/score-fold.ts";
-import type { StagedRows } from "./staged-rows.ts";
-import { streamColumns } from "./streamed-columns.ts";
 
 /** How the scores of the baseline become probabilities. */
 export interface ScoreCalibration {

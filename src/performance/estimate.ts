@@ -11,15 +11,9 @@ import {
   realisedValue,
   scaledError,
 } from "./estimated-metrics.ts";
-import { type Evaluation, evaluateRelation } from "./evaluate.ts";
-import { predictionOf, requireShares } from "./evaluate-binary.ts";
-import { folds } from "./metrics/cross-calibration.ts";
-import { ExpectedFold, type ExpectedState } from "./metrics/expected-fold.ts";
-import { calibratedScore } from "./metrics/isotonic.ts";
-import { z95 } from "./metrics/metric.ts";
-import { nannymlError } from "./metrics/sampling-errors.ts";
-import { isOutside, type Threshold, windowThreshold } from "./metrics/thresholds.ts";
-import type { EvaluationRequest } from "./request.ts";
+import { type Evaluation, evaluateRelation } from "./evaluation/evaluate.ts";
+import { predictionOf, requireShares } from "./evaluation/evaluate-binary.ts";
+import type { EvaluationRequest } from "./evaluation/request.ts";
 import {
   isLabel,
   numberColumn,
@@ -27,8 +21,14 @@ import {
   requireSourceColumn,
   type StagedRows,
   stageRows,
-} from "./staged-rows.ts";
-import { streamColumns } from "./streamed-columns.ts";
+} from "./evaluation/staged-rows.ts";
+import { streamColumns } from "./evaluation/streamed-columns.ts";
+import { folds } from "./metrics/cross-calibration.ts";
+import { ExpectedFold, type ExpectedState } from "./metrics/expected-fold.ts";
+import { calibratedScore } from "./metrics/isotonic.ts";
+import { z95 } from "./metrics/metric.ts";
+import { nannymlError } from "./metrics/sampling-errors.ts";
+import { isOutside, type Threshold, windowThreshold } from "./metrics/thresholds.ts";
 
 /** What is estimated, and by which conventions. */
 export interface EstimateRequest

@@ -1,4 +1,4 @@
-import type { PartEvaluation } from "./evaluation.ts";
+import type { PartEvaluation } from "./evaluation/evaluation.ts";
 import { businessValue, type Confusion, confusionMetrics, type ValueMatrix } from "./metrics/confusion.ts";
 import type { ExpectedState } from "./metrics/expected-fold.ts";
 import { z95 } from "./metrics/metric.ts";

@@ -2,9 +2,9 @@ import type { Engine, SessionOptions } from "../engine/core/contract.ts";
 import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
 import { type Estimate, type EstimateRequest, estimateRelation } from "./estimate.ts";
-import { type Evaluation, evaluateRelation } from "./evaluate.ts";
-import { joinOutcomes, type OutcomesRequest } from "./outcomes.ts";
-import type { EvaluationRequest } from "./request.ts";
+import { type Evaluation, evaluateRelation } from "./evaluation/evaluate.ts";
+import { joinOutcomes, type OutcomesRequest } from "./evaluation/outcomes.ts";
+import type { EvaluationRequest } from "./evaluation/request.ts";
 
 /** Outcomes that come from another source than the predictions. */
 export interface OutcomesSource extends Omit<OutcomesRequest, "target"> {

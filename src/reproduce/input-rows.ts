@@ -1,4 +1,5 @@
 import { engineColumns } from "../dialects/engine-types.ts";
+import { conditionOver } from "../dialects/row-condition.ts";
 import type { Session } from "../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import { rowHashSql } from "../fingerprint/row-hash.ts";
@@ -13,7 +14,6 @@ import { predicateFromSql } from "../table/scan/predicate-from-sql.ts";
 import { planScan } from "../table/scan/scan.ts";
 import { freePrefix } from "../util/free-prefix.ts";
 import type { JsonObject } from "../util/json.ts";
-import { conditionOver } from "../write/stages/row-condition.ts";
 
 /** The number of rows of a selection, and their fingerprint. */
 export interface SelectedSum {

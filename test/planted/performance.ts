@@ -31,7 +31,7 @@ export const performanceMistakes: readonly Mistake[] = [
   },
   {
     what: "Scores above 1 pass for probabilities.",
-    file: "performance/evaluate-binary.ts",
+    file: "evaluation/evaluate-binary.ts",
     find: "${column} NOT BETWEEN 0 AND 1",
     replace: "${column} < 0",
     test: evaluation,
@@ -39,7 +39,7 @@ export const performanceMistakes: readonly Mistake[] = [
   },
   {
     what: "The cut among equal scores takes rows in any order.",
-    file: "performance/evaluate-binary.ts",
+    file: "evaluation/evaluate-binary.ts",
     find: "ORDER BY rn LIMIT",
     replace: "ORDER BY rn DESC LIMIT",
     test: evaluation,
@@ -47,7 +47,7 @@ export const performanceMistakes: readonly Mistake[] = [
   },
   {
     what: "The oldest outcome of a key counts.",
-    file: "performance/outcomes.ts",
+    file: "evaluation/outcomes.ts",
     find: "ORDER BY known_at DESC NULLS LAST, line DESC",
     replace: "ORDER BY known_at, line",
     test: evaluation,
@@ -55,7 +55,7 @@ export const performanceMistakes: readonly Mistake[] = [
   },
   {
     what: "Outcomes that were known before the prediction are used.",
-    file: "performance/outcomes.ts",
+    file: "evaluation/outcomes.ts",
     find: "WHERE performance_known_at < performance_made_at",
     replace: "WHERE performance_known_at < performance_made_at AND false",
     test: evaluation,
@@ -63,7 +63,7 @@ export const performanceMistakes: readonly Mistake[] = [
   },
   {
     what: "Predictions that are too young for their outcomes count as mature.",
-    file: "performance/outcomes.ts",
+    file: "evaluation/outcomes.ts",
     find: "(reached ?? 1) >= 0.9",
     replace: "(reached ?? 1) >= 0",
     test: evaluation,
@@ -71,7 +71,7 @@ export const performanceMistakes: readonly Mistake[] = [
   },
   {
     what: "Relative errors are divided by targets of 0.",
-    file: "performance/evaluate-regression.ts",
+    file: "evaluation/evaluate-regression.ts",
     find: "nullif(abs(${target}), 0)",
     replace: "greatest(abs(${target}), 1e-15)",
     test: evaluation,
@@ -79,7 +79,7 @@ export const performanceMistakes: readonly Mistake[] = [
   },
   {
     what: "Users without a relevant item count as failures of the ranking.",
-    file: "performance/evaluate-ranking.ts",
+    file: "evaluation/evaluate-ranking.ts",
     find: "FILTER (WHERE relevant_items > 0)",
     replace: "FILTER (WHERE relevant_items >= 0)",
     test: evaluation,

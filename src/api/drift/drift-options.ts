@@ -1,5 +1,5 @@
-import type { DriftDefinition } from "../../drift/definition.ts";
-import type { DriftRole } from "../../drift/drift-record.ts";
+import type { DriftDefinition } from "../../drift/comparison/definition.ts";
+import type { DriftRole } from "../../drift/comparison/drift-record.ts";
 import { VarveError } from "../../errors.ts";
 import type { Correction } from "../../statistics/correction.ts";
 import { nearestName } from "../../util/nearest-name.ts";

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
+import type { DriftReport } from "../../drift/comparison/drift-record.ts";
 import type { DriftInput } from "../../drift/drift.ts";
-import type { DriftReport } from "../../drift/drift-record.ts";
 import type { Engine } from "../../engine/core/contract.ts";
 import type { ContextOptions } from "../shared/options.ts";
 import { Snapshot } from "../shared/snapshot.ts";

@@ -1,7 +1,7 @@
 import { VarveError } from "../../errors.ts";
-import type { Evaluation } from "../../performance/evaluate.ts";
-import type { OutcomesRequest } from "../../performance/outcomes.ts";
-import type { EvaluationRequest, EvaluationWindow } from "../../performance/request.ts";
+import type { Evaluation } from "../../performance/evaluation/evaluate.ts";
+import type { OutcomesRequest } from "../../performance/evaluation/outcomes.ts";
+import type { EvaluationRequest, EvaluationWindow } from "../../performance/evaluation/request.ts";
 import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
 import { contextKeys } from "../shared/option-keys.ts";
 import type { ContextOptions } from "../shared/options.ts";

@@ -1,3 +1,4 @@
+import { rowCondition } from "../../dialects/row-condition.ts";
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
@@ -6,7 +7,6 @@ import { namesOnly, predicateFromSql } from "../../table/scan/predicate-from-sql
 import type { BatchTarget } from "../plan/batch-target.ts";
 import { liveFiles } from "../stages/live-files.ts";
 import { filesOfPartitions } from "../stages/remove-condition.ts";
-import { rowCondition } from "../stages/row-condition.ts";
 
 /**
  * The live files of the partitions that a condition selects; without a condition, all.

@@ -1,3 +1,4 @@
+import { booleanOver, requireBoolean } from "../../dialects/row-condition.ts";
 import type { Term } from "../../dialects/spark/term.ts";
 import type { EngineColumn, FencedSession, NamedColumns, Session } from "../../engine/core/contract.ts";
 import { findField } from "../../schema/fields.ts";
@@ -6,7 +7,6 @@ import type { StructType } from "../../schema/types.ts";
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import { isJsonObject, type JsonValue } from "../../util/json.ts";
-import { booleanOver, requireBoolean } from "../stages/row-condition.ts";
 import type { MergeCondition, MergePlan } from "./merge-plan.ts";
 
 /** The columns that a merge's expressions see. */

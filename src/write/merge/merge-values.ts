@@ -1,6 +1,7 @@
 import { type Mismatch, planConversion } from "../../dialects/conversion.ts";
 import { type ColumnPlan, planColumn, refuseMismatches } from "../../dialects/enforcement.ts";
 import { engineTypeText, openTypeText, parseEngineType } from "../../dialects/engine-types.ts";
+import { nullRows } from "../../dialects/row-condition.ts";
 import { assertInternal } from "../../errors.ts";
 import { findField, holdsVariant, requireColumn } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
@@ -12,7 +13,6 @@ import { quoteName } from "../../sql/sql-text.ts";
 import { type RowRule, type WriteRules, writeRules } from "../../table/rules/write-rules.ts";
 import { type BoundAssignment, newValue } from "../rewrite/new-images.ts";
 import type { Assignment, TranslatedValue } from "../rewrite/rewrite-plan.ts";
-import { nullRows } from "../stages/row-condition.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
 import { type MergeActions, sidesOf } from "./merge-actions.ts";
 import { relationsOf } from "./merge-conditions.ts";

@@ -1,4 +1,5 @@
 import { engineColumns } from "../../dialects/engine-types.ts";
+import { requireBoolean } from "../../dialects/row-condition.ts";
 import type { FencedSession, NamedColumns, StagedRelation } from "../../engine/core/contract.ts";
 import { assertInternal } from "../../errors.ts";
 import type { AddAction } from "../../protocol/actions.ts";
@@ -7,7 +8,6 @@ import { plainName, quoteName } from "../../sql/sql-text.ts";
 import { planFiles, type ScanOptions } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
-import { requireBoolean } from "../stages/row-condition.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
 import type { RewritePlan } from "./rewrite-plan.ts";
 import { openSubqueryTables } from "./subquery-tables.ts";

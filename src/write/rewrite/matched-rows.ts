@@ -1,4 +1,5 @@
 import { engineColumns } from "../../dialects/engine-types.ts";
+import { booleanOver, rowCondition } from "../../dialects/row-condition.ts";
 import type { FencedSession, Session } from "../../engine/core/contract.ts";
 import { assertInternal } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
@@ -17,7 +18,6 @@ import { planFiles } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { filesOfPartitions } from "../stages/remove-condition.ts";
-import { booleanOver, rowCondition } from "../stages/row-condition.ts";
 import type { WriteRoom } from "../stages/write-room.ts";
 import { type ChosenRows, chosenRows, scanWithChosen } from "./chosen-rows.ts";
 import type { MatchedFile, RewritePlan } from "./rewrite-plan.ts";

@@ -1,5 +1,6 @@
 import { type Mismatch, planConversion } from "../../dialects/conversion.ts";
 import { engineTypeText, openTypeText, parseEngineType } from "../../dialects/engine-types.ts";
+import { conditionOver, rowCondition } from "../../dialects/row-condition.ts";
 import type { FencedSession, StagedRelation } from "../../engine/core/contract.ts";
 import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import type { AddAction } from "../../protocol/actions.ts";
@@ -21,7 +22,6 @@ import type { WrittenRows } from "./batch-checks.ts";
 import type { JudgedRows, MatchingRows, RemovedFiles } from "./batch-stages.ts";
 import { keptRowIds } from "./kept-row-ids.ts";
 import { partitionFields, rowsWhere } from "./remove-partitions.ts";
-import { conditionOver, rowCondition } from "./row-condition.ts";
 import type { WriteRoom } from "./write-room.ts";
 
 /** The rows to write, and the files that they replace if the rows determine those. */

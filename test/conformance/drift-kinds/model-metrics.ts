@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { type EvaluateOptions, evaluate, type SourceRow } from "../../../src/index.ts";
-import type { Evaluation } from "../../../src/performance/evaluate.ts";
+import type { Evaluation } from "../../../src/performance/evaluation/evaluate.ts";
 import type { JsonObject, JsonValue } from "../../../src/util/json.ts";
 import { type CompareCase, type DriftCase, objectOf, type SeriesByName } from "../drift-cases.ts";
 import { expectClose } from "../drift-close.ts";

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { expect } from "vitest";
 import { type DriftSource, drift } from "../../../src/api/drift/drift.ts";
-import type { DriftRecord } from "../../../src/drift/drift-record.ts";
+import type { DriftRecord } from "../../../src/drift/comparison/drift-record.ts";
 import type { JsonObject, JsonValue } from "../../../src/util/json.ts";
 import { type CompareCase, type DriftCase, objectOf, type SeriesByName } from "../drift-cases.ts";
 

@@ -1,6 +1,6 @@
-import type { Correction } from "../statistics/correction.ts";
-import type { Bracket } from "./figures/cells.ts";
-import type { DriftKind } from "./profile/bins.ts";
+import type { Correction } from "../../statistics/correction.ts";
+import type { Bracket } from "../figures/cells.ts";
+import type { DriftKind } from "../profile/bins.ts";
 
 /** What a comparison of a column says. `broken` is a fact about the data, the others are statistics. */
 export type DriftVerdict = "none" | "drift" | "insufficient" | "not_applicable" | "broken";

@@ -1,4 +1,4 @@
-import { counted } from "../util/counted.ts";
+import { counted } from "../../util/counted.ts";
 import type { DriftRecord, DriftReport } from "./drift-record.ts";
 
 /** The report of records: what they say together. */

@@ -1,4 +1,4 @@
-import type { ValueMatrix } from "./metrics/confusion.ts";
+import type { ValueMatrix } from "../metrics/confusion.ts";
 
 /** What a model predicts. */
 export type Problem = "binary" | "multiclass" | "regression" | "ranking";

@@ -1,9 +1,8 @@
-import type { Correction } from "../statistics/correction.ts";
-import { newcombeInterval } from "../statistics/proportions.ts";
-import type { DriftBin, ShareChange, SideSummary } from "./drift-record.ts";
-import { type Bracket, type Cell, ksBracket, wassersteinBracket } from "./figures/cells.ts";
-import { binsForRows, type Distances, distancesOf } from "./figures/distances.ts";
-import { type SameDistributionTest, sameDistribution } from "./figures/same-distribution.ts";
+import type { Correction } from "../../statistics/correction.ts";
+import { newcombeInterval } from "../../statistics/proportions.ts";
+import { type Bracket, type Cell, ksBracket, wassersteinBracket } from "../figures/cells.ts";
+import { binsForRows, type Distances, distancesOf } from "../figures/distances.ts";
+import { type SameDistributionTest, sameDistribution } from "../figures/same-distribution.ts";
 import {
   type Binned,
   binnedCategories,
@@ -12,9 +11,10 @@ import {
   quantileOfCells,
   type Sides,
   singleRows,
-} from "./profile/binned.ts";
-import type { CategoryBins, CategoryCounts, Counts, NumericBins, NumericCounts } from "./profile/bins.ts";
-import type { Measure } from "./profile/column-bins.ts";
+} from "../profile/binned.ts";
+import type { CategoryBins, CategoryCounts, Counts, NumericBins, NumericCounts } from "../profile/bins.ts";
+import type { Measure } from "../profile/column-bins.ts";
+import type { DriftBin, ShareChange, SideSummary } from "./drift-record.ts";
 
 /** How verdicts are reached (spec/drift.md). */
 export interface DriftRule {

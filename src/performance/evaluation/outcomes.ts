@@ -1,8 +1,8 @@
-import type { Relation, Session } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import { foldName } from "../schema/schema-json.ts";
-import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
-import { plainName, quoteName } from "../sql/sql-text.ts";
+import type { Relation, Session } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import { foldName } from "../../schema/schema-json.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
+import { plainName, quoteName } from "../../sql/sql-text.ts";
 import { requireSourceColumn } from "./staged-rows.ts";
 
 /** How predictions are joined with outcomes that come later. */

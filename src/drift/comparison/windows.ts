@@ -1,8 +1,8 @@
-import type { Session } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
-import { quoteText } from "../sql/sql-text.ts";
-import type { Leaf } from "./profile/leaves.ts";
+import type { Session } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { quoteText } from "../../sql/sql-text.ts";
+import type { Leaf } from "../profile/leaves.ts";
 
 /** The time windows of the current side. */
 export interface WindowRequest {

@@ -1,11 +1,11 @@
-import { adjustedPValues } from "../statistics/correction.ts";
-import { newcombeInterval } from "../statistics/proportions.ts";
+import { adjustedPValues } from "../../statistics/correction.ts";
+import { newcombeInterval } from "../../statistics/proportions.ts";
+import { rowsNeeded } from "../figures/distances.ts";
+import type { Measure } from "../profile/column-bins.ts";
+import { coversCycle } from "../profile/cycles.ts";
+import type { Leaf } from "../profile/leaves.ts";
 import { type Comparison, type DriftRule, largestBins } from "./compare.ts";
 import type { DriftDirection, DriftReason, DriftRecord, DriftRole, DriftVerdict } from "./drift-record.ts";
-import { rowsNeeded } from "./figures/distances.ts";
-import type { Measure } from "./profile/column-bins.ts";
-import { coversCycle } from "./profile/cycles.ts";
-import type { Leaf } from "./profile/leaves.ts";
 import { sentenceOf } from "./sentence.ts";
 
 /** What became of a column that is on one side only, or has another type on the other. */

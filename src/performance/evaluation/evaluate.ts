@@ -1,11 +1,11 @@
-import type { OpenSession, Relation } from "../engine/core/contract.ts";
+import type { OpenSession, Relation } from "../../engine/core/contract.ts";
+import { type FairnessGap, fairnessGaps } from "../metrics/fairness.ts";
 import { evaluateBinary } from "./evaluate-binary.ts";
 import { evaluateMulticlass } from "./evaluate-multiclass.ts";
 import { evaluateRanking } from "./evaluate-ranking.ts";
 import { evaluateRegression } from "./evaluate-regression.ts";
 import type { PartEvaluation, ToldPart } from "./evaluation.ts";
 import { evaluationSentence } from "./evaluation-text.ts";
-import { type FairnessGap, fairnessGaps } from "./metrics/fairness.ts";
 import type { OutcomeJoin } from "./outcomes.ts";
 import type { EvaluationRequest, Label, Problem } from "./request.ts";
 

@@ -1,6 +1,6 @@
-import type { Session } from "../engine/core/contract.ts";
-import { assertInternal } from "../errors.ts";
-import type { SqlSelect } from "../sql/sql.ts";
+import type { Session } from "../../engine/core/contract.ts";
+import { assertInternal } from "../../errors.ts";
+import type { SqlSelect } from "../../sql/sql.ts";
 
 /** Calls `take` with the columns of each batch of a query all of whose columns are doubles without nulls. */
 export async function streamColumns(

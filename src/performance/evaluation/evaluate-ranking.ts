@@ -1,10 +1,10 @@
-import type { Relation, Session } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import { type SqlExpression, sql } from "../sql/sql.ts";
-import { plainName } from "../sql/sql-text.ts";
-import { appendAll } from "../util/append-all.ts";
+import type { Relation, Session } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
+import { plainName } from "../../sql/sql-text.ts";
+import { appendAll } from "../../util/append-all.ts";
+import { type Metrics, metricWithError, undefinedMetric } from "../metrics/metric.ts";
 import type { PartEvaluation } from "./evaluation.ts";
-import { type Metrics, metricWithError, undefinedMetric } from "./metrics/metric.ts";
 import type { EvaluationRequest } from "./request.ts";
 import { type Axis, labelText, numberColumn, type StagedRows, stageRows } from "./staged-rows.ts";
 

@@ -1,10 +1,10 @@
-import type { EngineRow, Relation, Session } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import { type SqlExpression, sql } from "../sql/sql.ts";
-import { plainName } from "../sql/sql-text.ts";
-import { appendAll } from "../util/append-all.ts";
+import type { EngineRow, Relation, Session } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
+import { plainName } from "../../sql/sql-text.ts";
+import { appendAll } from "../../util/append-all.ts";
+import { type RegressionSums, regressionDummy, regressionMetrics } from "../metrics/regression-metrics.ts";
 import type { PartEvaluation } from "./evaluation.ts";
-import { type RegressionSums, regressionDummy, regressionMetrics } from "./metrics/regression-metrics.ts";
 import type { EvaluationRequest } from "./request.ts";
 import { type Axis, numberColumn, type StagedRows, stageRows } from "./staged-rows.ts";
 

@@ -1,4 +1,4 @@
-import type { Metric, Metrics } from "./metrics/metric.ts";
+import type { Metric, Metrics } from "../metrics/metric.ts";
 import type { Problem } from "./request.ts";
 
 /** The metrics that a sentence names, the first two that are there. */

@@ -1,10 +1,10 @@
-import { foundText } from "../../dialects/conversion.ts";
-import { engineColumns, parseEngineType } from "../../dialects/engine-types.ts";
-import type { EngineColumn, FencedSession, NamedColumns } from "../../engine/core/contract.ts";
-import { VarveError } from "../../errors.ts";
-import type { StructType } from "../../schema/types.ts";
-import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
-import { columnType, quoteName } from "../../sql/sql-text.ts";
+import type { EngineColumn, FencedSession, NamedColumns } from "../engine/core/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { StructType } from "../schema/types.ts";
+import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
+import { columnType, quoteName } from "../sql/sql-text.ts";
+import { foundText } from "./conversion.ts";
+import { engineColumns, parseEngineType } from "./engine-types.ts";
 
 /**
  * A caller's condition over a table's columns, as SQL that is TRUE for the rows that meet it and FALSE for

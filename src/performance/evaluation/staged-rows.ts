@@ -1,8 +1,8 @@
-import type { EngineColumn, Relation, Session } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import { foldName } from "../schema/schema-json.ts";
-import { type SqlExpression, type SqlName, sql } from "../sql/sql.ts";
-import { plainName, quoteName, quoteText } from "../sql/sql-text.ts";
+import type { EngineColumn, Relation, Session } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import { foldName } from "../../schema/schema-json.ts";
+import { type SqlExpression, type SqlName, sql } from "../../sql/sql.ts";
+import { plainName, quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { EvaluationRequest, EvaluationWindow, Label } from "./request.ts";
 
 /** One kind of part of the rows: all of them, the values of a column, or windows. */

@@ -1,7 +1,7 @@
-import type { Confusion } from "./metrics/confusion.ts";
-import type { IsotonicStep } from "./metrics/isotonic.ts";
-import type { Metrics } from "./metrics/metric.ts";
-import type { CurvePoint, ReliabilityBin } from "./metrics/score-fold.ts";
+import type { Confusion } from "../metrics/confusion.ts";
+import type { IsotonicStep } from "../metrics/isotonic.ts";
+import type { Metrics } from "../metrics/metric.ts";
+import type { CurvePoint, ReliabilityBin } from "../metrics/score-fold.ts";
 
 /** Rows of a part: those with an outcome, and of these those that the model said nothing about. */
 export interface Counts {

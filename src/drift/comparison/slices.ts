@@ -1,10 +1,10 @@
-import type { EngineColumn, FencedSession, Session } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import { foldName } from "../schema/schema-json.ts";
-import { joinSql, type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
-import { quoteText } from "../sql/sql-text.ts";
-import { conditionOver } from "../write/stages/row-condition.ts";
-import type { Leaf } from "./profile/leaves.ts";
+import { conditionOver } from "../../dialects/row-condition.ts";
+import type { EngineColumn, FencedSession, Session } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import { foldName } from "../../schema/schema-json.ts";
+import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { quoteText } from "../../sql/sql-text.ts";
+import type { Leaf } from "../profile/leaves.ts";
 
 /** A condition that selects the rows of a slice. */
 export interface SliceCondition {

@@ -1,7 +1,7 @@
-import { counted } from "../util/counted.ts";
+import { counted } from "../../util/counted.ts";
+import type { Leaf } from "../profile/leaves.ts";
 import type { DriftRecord } from "./drift-record.ts";
 import { cutText, effectText, numberText, percentText, pText } from "./figure-text.ts";
-import type { Leaf } from "./profile/leaves.ts";
 
 /** A comparison in one sentence. */
 export function sentenceOf(record: Omit<DriftRecord, "text">, leaf: Leaf): string {

@@ -1,11 +1,11 @@
-import type { Relation, Session } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import { type SqlExpression, sql } from "../sql/sql.ts";
-import { columnType, plainName, quoteName, quoteText } from "../sql/sql-text.ts";
+import type { Relation, Session } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
+import { columnType, plainName, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { binaryDummy, binaryMetrics, labelMetrics } from "../metrics/binary-metrics.ts";
+import type { Confusion } from "../metrics/confusion.ts";
+import { ScoreFold, type ScoreState } from "../metrics/score-fold.ts";
 import { type Counts, emptyCounts, type PartEvaluation } from "./evaluation.ts";
-import { binaryDummy, binaryMetrics, labelMetrics } from "./metrics/binary-metrics.ts";
-import type { Confusion } from "./metrics/confusion.ts";
-import { ScoreFold, type ScoreState } from "./metrics/score-fold.ts";
 import type { EvaluationRequest, Label } from "./request.ts";
 import {
   type Axis,
