@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -6,7 +7,8 @@ export default defineConfig({
     exclude: ["test/interop/**", "test/fixtures/**"],
     testTimeout: 600_000,
     hookTimeout: 600_000,
-    maxWorkers: 2,
+    // each file opens engines of its own, which take memory
+    maxWorkers: Math.min(6, Math.max(2, availableParallelism())),
     pool: "forks",
   },
 });

@@ -9,6 +9,7 @@ import { isVarveError } from "../../src/errors.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { freshFolder } from "../operations/table-folder.ts";
+import { sample } from "../support/sample.ts";
 import {
   cloneOf,
   clusteredOperations,
@@ -20,7 +21,6 @@ import {
   matrixRows,
   operations,
 } from "./matrix-operations.ts";
-import { sample } from "./sample.ts";
 
 /** What an operation says that another one came before; `spec/conflicts.md` has the rules. */
 const outcomes: Readonly<Record<string, string>> = {
@@ -110,7 +110,7 @@ describe("an operation that another one came before", () => {
     );
   });
 
-  it.each(sample(pairs, 11))("$later after $earlier (vectors: $vectors): $outcome", async (pair) => {
+  it.each(sample(pairs, 16))("$later after $earlier (vectors: $vectors): $outcome", async (pair) => {
     const snapshot = await copyOf(folders.get(pair.vectors) ?? "");
     const { uri } = snapshot.context.store;
     const [later, earlier] = [operations[pair.later], operations[pair.earlier]];

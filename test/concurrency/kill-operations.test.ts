@@ -5,14 +5,14 @@ import { describe, expect, it } from "vitest";
 import { fsck } from "../../src/api/fsck.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { mapBounded } from "../../src/util/concurrency.ts";
+import { sample } from "../support/sample.ts";
 import { chosenSteps, runKilled } from "./kill-steps.ts";
 import { createBase, operations, runOperation, stateOf, tablesOf } from "./operation-job.ts";
-import { sample } from "./sample.ts";
 
 type State = Awaited<ReturnType<typeof stateOf>>;
 
 describe("an operation that is killed at every step", () => {
-  it.each(sample(Object.keys(operations), 3))(
+  it.each(sample(Object.keys(operations), 6))(
     "leaves the old or the new version, a second run ends the work, and nothing is left: %s",
     async (operation) => {
       const folder = await mkdtemp(join(tmpdir(), "varve-kill-"));

@@ -2,7 +2,7 @@ import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { openTable } from "../../src/api/open-table.ts";
-import { sample, sampleSeed } from "./sample.ts";
+import { sample, sampleSeed } from "../support/sample.ts";
 import { startProcess, untilEnd } from "./writers.ts";
 
 /**

@@ -6,6 +6,7 @@ import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { sql } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
+import { sample } from "../support/sample.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
 
 const rows = 20_000;
@@ -81,7 +82,7 @@ async function isTaken(text: string): Promise<boolean> {
 describe("a gate with custom checks", () => {
   it("parts 20,000 rows exactly, whatever functions of the engine they call; or refuses them", async () => {
     const texts = [
-      ...(await calls()),
+      ...sample(await calls(), 4),
       "current_date",
       "current_timestamp",
       "localtime",
@@ -91,7 +92,7 @@ describe("a gate with custom checks", () => {
     ];
     const taken: string[] = [];
     for (const text of texts) if (await isTaken(text)) taken.push(text);
-    expect(taken.length).toBeGreaterThan(200);
+    expect(taken.length).toBeGreaterThan(50);
     expect(taken).toContain("i");
     for (let at = 0; at < taken.length; at += 20) {
       const some = taken.slice(at, at + 20);
