@@ -253,7 +253,8 @@ describe("a batch with columns that hide names of the engine", () => {
   for (const [at, source] of kinds.entries()) {
     it(`is split and nothing lost, from ${source}, by single names`, async () => {
       const others = hidingNames.filter((_, number) => number % kinds.length === at);
-      for (const name of [...enginePlaces, ...sample(others, 6)]) await holds(source, "keep the first", [name], "half null");
+      for (const name of [...enginePlaces, ...sample(others, 6)])
+        await holds(source, "keep the first", [name], "half null");
       for (const filling of Object.keys(fillings))
         await holds(source, "quarantine of all", ["rowid", "FILE_ROW_NUMBER", "filename"], filling);
     });
