@@ -208,7 +208,7 @@ export type { Threshold } from "./performance/metrics/thresholds.ts";
 export type { AddPinOptions, PinResult } from "./pins/add-pin.ts";
 export type { CheckPinsOptions, PinCheck, PinProblem } from "./pins/check-pins.ts";
 export type { PinCost } from "./pins/pin-cost.ts";
-export type { Pin, PinKeep } from "./pins/pin-record.ts";
+export type { Pin, PinKeep } from "./pins/reading/pin-record.ts";
 export type { RemovedPin, RemovePinOptions } from "./pins/remove-pin.ts";
 export type { CheckResult, GateVerdict, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { AnomalyRule } from "./quality/measures/anomaly.ts";

@@ -8,7 +8,7 @@ import type { ChangePoint } from "../operations/changes/changes.ts";
 import type { VersionDiff } from "../operations/diff.ts";
 import type { HistoryEntry } from "../operations/history.ts";
 import type { TailBatch, TailOptions as TailStartOptions } from "../operations/tail/tail.ts";
-import type { Pin } from "../pins/pin-record.ts";
+import type { Pin } from "../pins/reading/pin-record.ts";
 import type { Profile } from "../quality/profile/profile.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { handOver } from "../util/hand-over.ts";
@@ -108,7 +108,7 @@ export abstract class TableReader {
     const target = versionOrPin(point);
     const { context } = this.#state.log;
     if (!("pin" in target)) return Snapshot.of(await openLog(context, target));
-    const { openPin } = await import("../pins/open-pin.ts");
+    const { openPin } = await import("../pins/reading/open-pin.ts");
     return Snapshot.of((await openPin(context, target.pin)).log);
   }
 
@@ -177,7 +177,7 @@ export abstract class TableReader {
     const { context, metadata } = this.#state.log;
     const [entries, { pinsByVersion }] = await Promise.all([
       readHistory(context, known),
-      import("../pins/list-pins.ts"),
+      import("../pins/reading/list-pins.ts"),
     ]);
     const pins = await pinsByVersion(context, metadata.id, known);
     return entries.map((entry) => ({ ...entry, pins: pins.get(entry.version) }));

@@ -5,7 +5,7 @@ import type { CloneResult } from "../operations/clone.ts";
 import type { GenerateMode, GenerateOptions, GenerateResult } from "../operations/generate.ts";
 import type { OptimizeOptions, OptimizeResult } from "../operations/optimize.ts";
 import type { RestoreOptions, RestoreResult } from "../operations/restore.ts";
-import type { Pin } from "../pins/pin-record.ts";
+import type { Pin } from "../pins/reading/pin-record.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import type { StatementResult, StatementTable } from "../statements/contract.ts";
 import { type BatchName, quarantinedName } from "../table/idempotence/application-ids.ts";

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import stringify from "fast-json-stable-stringify";
+import { unreadableBaseline } from "../baselines/baseline-errors.ts";
 import { conditionOver } from "../dialects/row-condition.ts";
 import type { Engine, EngineColumn, FencedSession, OpenSession, Relation } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
@@ -8,7 +9,6 @@ import { type SqlSelect, sql } from "../sql/sql.ts";
 import type { World } from "../util/world.ts";
 import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
-import { unreadableBaseline } from "./baseline-errors.ts";
 import type { DriftDefinition } from "./comparison/definition.ts";
 import type { DriftRecord, DriftReport, DriftSide } from "./comparison/drift-record.ts";
 import { judge } from "./comparison/judge.ts";

@@ -1,8 +1,8 @@
 import { VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import { readHistory } from "../operations/history.ts";
-import { soundPins } from "../pins/list-pins.ts";
-import type { Pin } from "../pins/pin-record.ts";
+import { soundPins } from "../pins/reading/list-pins.ts";
+import type { Pin } from "../pins/reading/pin-record.ts";
 import { type LineageCommit, type LineageSuite, lineageCommit, suitesOf } from "./lineage-commits.ts";
 import { type LineagePredictions, ledgerPredictions, type MadeModel } from "./lineage-predictions.ts";
 import { type LineageRun, type LineageRuns, type RunsRequest, runsOfVersions } from "./lineage-runs.ts";

@@ -1,8 +1,8 @@
 import type { OpenSession } from "../engine/core/contract.ts";
 import { isVarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
-import { openPin } from "../pins/open-pin.ts";
-import type { Pin } from "../pins/pin-record.ts";
+import { openPin } from "../pins/reading/open-pin.ts";
+import type { Pin } from "../pins/reading/pin-record.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { mapBounded } from "../util/concurrency.ts";

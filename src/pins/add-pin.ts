@@ -19,10 +19,10 @@ import { throwIfCancelled } from "../util/cancel.ts";
 import { optionText } from "../util/option-text.ts";
 import { sumOf } from "../util/sum.ts";
 import { liveFiles } from "../write/stages/live-files.ts";
-import { contextOfPin } from "./open-pin.ts";
 import { type PinCost, pinCosts } from "./pin-cost.ts";
-import { requirePinName } from "./pin-name.ts";
-import { type Pin, type PinKeep, pinJson, readPin } from "./pin-record.ts";
+import { contextOfPin } from "./reading/open-pin.ts";
+import { requirePinName } from "./reading/pin-name.ts";
+import { type Pin, type PinKeep, pinJson, readPin } from "./reading/pin-record.ts";
 
 /** Options of a new pin. */
 export interface AddPinOptions {

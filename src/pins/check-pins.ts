@@ -9,10 +9,10 @@ import { logPathKey } from "../schema/paths.ts";
 import type { ReadOptions } from "../storage/contract/object-store.ts";
 import { copyBetween } from "../storage/copy-between.ts";
 import { mapBounded } from "../util/concurrency.ts";
-import { pinNames, unknownPin } from "./list-pins.ts";
-import { contextOfPin } from "./open-pin.ts";
-import { requirePinName } from "./pin-name.ts";
-import { type Pin, readPin } from "./pin-record.ts";
+import { pinNames, unknownPin } from "./reading/list-pins.ts";
+import { contextOfPin } from "./reading/open-pin.ts";
+import { requirePinName } from "./reading/pin-name.ts";
+import { type Pin, readPin } from "./reading/pin-record.ts";
 
 /** Options of a check. */
 export interface CheckPinsOptions {

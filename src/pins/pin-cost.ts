@@ -2,7 +2,7 @@ import type { AddAction } from "../protocol/actions.ts";
 import { pathsOf } from "../protocol/named-paths.ts";
 import type { ObjectStore } from "../storage/contract/object-store.ts";
 import { sumOf } from "../util/sum.ts";
-import type { PinKeep } from "./pin-record.ts";
+import type { PinKeep } from "./reading/pin-record.ts";
 
 /** What it costs to keep the files of a version. */
 export interface PinCost {

@@ -1,7 +1,7 @@
 import { type ErrorData, isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
-import { pinsByVersion } from "./list-pins.ts";
+import { pinsByVersion } from "./reading/list-pins.ts";
 
 /** The same error of a version that cannot be opened, with the pins that keep the version. */
 export function versionError(error: unknown, context: TableContext, version: number): Promise<unknown> {

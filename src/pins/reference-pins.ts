@@ -5,10 +5,10 @@ import { logFolder } from "../log/segment/file-names.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { mapBounded } from "../util/concurrency.ts";
-import { pinNames } from "./list-pins.ts";
-import { contextOfPin } from "./open-pin.ts";
-import { pinFolder } from "./pin-name.ts";
-import { type Pin, readPin } from "./pin-record.ts";
+import { pinNames } from "./reading/list-pins.ts";
+import { contextOfPin } from "./reading/open-pin.ts";
+import { pinFolder } from "./reading/pin-name.ts";
+import { type Pin, readPin } from "./reading/pin-record.ts";
 
 const readsUnderWay = 8;
 

@@ -7,9 +7,9 @@ import { contextAt } from "../table/definition/open-context.ts";
 import { hasLog } from "../table/definition/refuse-existing.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { mapBounded } from "../util/concurrency.ts";
-import { listPins, unknownPin } from "./list-pins.ts";
-import { pinFolder, requirePinName } from "./pin-name.ts";
-import { soundPin } from "./pin-record.ts";
+import { listPins, unknownPin } from "./reading/list-pins.ts";
+import { pinFolder, requirePinName } from "./reading/pin-name.ts";
+import { soundPin } from "./reading/pin-record.ts";
 
 /** Options of a removal. */
 export interface RemovePinOptions {

@@ -7,7 +7,7 @@ import { pathsOf } from "../protocol/named-paths.ts";
 import { encodeLogPath } from "../schema/paths.ts";
 import { copyBetween } from "../storage/copy-between.ts";
 import { mapBounded } from "../util/concurrency.ts";
-import { type OpenedPin, openPin } from "./open-pin.ts";
+import { type OpenedPin, openPin } from "./reading/open-pin.ts";
 
 const filesUnderWay = 8;
 

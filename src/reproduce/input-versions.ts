@@ -1,8 +1,8 @@
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
-import { pinsByVersion } from "../pins/list-pins.ts";
-import { type OpenedPin, openPin } from "../pins/open-pin.ts";
+import { pinsByVersion } from "../pins/reading/list-pins.ts";
+import { type OpenedPin, openPin } from "../pins/reading/open-pin.ts";
 import { contextAt } from "../table/definition/open-context.ts";
 import type { InputPlace } from "./prediction.ts";
 

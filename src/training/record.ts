@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import stableStringify from "fast-json-stable-stringify";
 import { VarveError } from "../errors.ts";
-import { isPinName } from "../pins/pin-name.ts";
+import { isPinName } from "../pins/reading/pin-name.ts";
 import {
   isJsonObject,
   type JsonObject,

@@ -3,7 +3,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import type { LogListing } from "../log/segment/listing.ts";
 import { listWhole } from "../log/snapshot/open-log.ts";
 import { fileTimes } from "../log/snapshot/time-travel.ts";
-import { pinsByVersion } from "../pins/list-pins.ts";
+import { pinsByVersion } from "../pins/reading/list-pins.ts";
 import { referencePins } from "../pins/reference-pins.ts";
 import { requireWritable } from "../protocol/obstacles.ts";
 import { propertyKey, propertyOf } from "../protocol/properties.ts";

@@ -1,7 +1,7 @@
 import { VarveError } from "../../errors.ts";
 import type { PinResult } from "../../pins/add-pin.ts";
 import type { CheckPinsOptions, PinCheck } from "../../pins/check-pins.ts";
-import type { Pin } from "../../pins/pin-record.ts";
+import type { Pin } from "../../pins/reading/pin-record.ts";
 import type { RemovedPin, RemovePinOptions } from "../../pins/remove-pin.ts";
 import { openLog } from "../shared/lazy-log.ts";
 import {
@@ -74,7 +74,7 @@ export class TablePins {
    * ```
    */
   async list(): Promise<Pin[]> {
-    const { listPins } = await import("../../pins/list-pins.ts");
+    const { listPins } = await import("../../pins/reading/list-pins.ts");
     return listPins(this.#state.log.context);
   }
 
@@ -91,7 +91,7 @@ export class TablePins {
    * ```
    */
   async open(name: string): Promise<Snapshot> {
-    const { openPin } = await import("../../pins/open-pin.ts");
+    const { openPin } = await import("../../pins/reading/open-pin.ts");
     return Snapshot.of((await openPin(this.#state.log.context, name)).log);
   }
 

@@ -1,7 +1,7 @@
 import { VarveError } from "../../errors.ts";
 import type { Lineage, LineageRequest } from "../../lineage/lineage.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
-import type { Pin } from "../../pins/pin-record.ts";
+import type { Pin } from "../../pins/reading/pin-record.ts";
 import { knownOptions, type OptionKeys, requireCount } from "../shared/known-options.ts";
 import { openContext, openLog } from "../shared/lazy-log.ts";
 import { tableAtPoint } from "../shared/open-point.ts";

@@ -1,6 +1,6 @@
 import type { StatementPoint } from "../../dialects/statements/syntax.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
-import type { Pin } from "../../pins/pin-record.ts";
+import type { Pin } from "../../pins/reading/pin-record.ts";
 import { openContext, openLog } from "./lazy-log.ts";
 import type { ContextOptions } from "./options.ts";
 import { parseTravelPoint, splitTableUri, type TravelPoint } from "./table-uri.ts";
@@ -19,7 +19,7 @@ export interface TableAtPoint {
 export async function openPoint(context: TableContext, point: StatementPoint): Promise<LogSnapshot> {
   if (!("pin" in point))
     return openLog(context, parseTravelPoint("version" in point ? point.version : point.timestamp));
-  const { openPin } = await import("../../pins/open-pin.ts");
+  const { openPin } = await import("../../pins/reading/open-pin.ts");
   return (await openPin(context, point.pin)).log;
 }
 
@@ -39,12 +39,12 @@ export async function tableAtPoint(uri: string, options: ContextOptions): Promis
   if (point !== undefined || before === undefined || name === undefined) return { context, point };
   const [{ hasLog }, { isPinName }] = await Promise.all([
     import("../../table/definition/refuse-existing.ts"),
-    import("../../pins/pin-name.ts"),
+    import("../../pins/reading/pin-name.ts"),
   ]);
   if (!isPinName(name) || (await hasLog(context))) return { context };
   const table = await openContext(before, options);
   if (!(await hasLog(table))) return { context };
-  const { openPin } = await import("../../pins/open-pin.ts");
+  const { openPin } = await import("../../pins/reading/open-pin.ts");
   const { pin, log } = await openPin(table, name);
   return { context: log.context, pin };
 }
@@ -57,9 +57,9 @@ async function pinInFolder(
   options: ContextOptions,
 ): Promise<Required<Pick<TableAtPoint, "context" | "pin">> | undefined> {
   const [{ isPinName }, { openPin }, { soundPin }, { hasLog }] = await Promise.all([
-    import("../../pins/pin-name.ts"),
-    import("../../pins/open-pin.ts"),
-    import("../../pins/pin-record.ts"),
+    import("../../pins/reading/pin-name.ts"),
+    import("../../pins/reading/open-pin.ts"),
+    import("../../pins/reading/pin-record.ts"),
     import("../../table/definition/refuse-existing.ts"),
   ]);
   if (!isPinName(name)) return undefined;

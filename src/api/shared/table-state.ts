@@ -1,7 +1,7 @@
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import { closeLogSession } from "../../log/segment/log-session.ts";
-import type { Pin } from "../../pins/pin-record.ts";
+import type { Pin } from "../../pins/reading/pin-record.ts";
 import type { WriteOutcome } from "../../write/plan/write-options.ts";
 import { refreshLog } from "./lazy-log.ts";
 import { Maintenance } from "./maintenance.ts";

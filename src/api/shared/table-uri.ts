@@ -1,5 +1,5 @@
 import { VarveError } from "../../errors.ts";
-import { isPinName } from "../../pins/pin-name.ts";
+import { isPinName } from "../../pins/reading/pin-name.ts";
 
 /**
  * A time: a `Date`, milliseconds since 1970-01-01 UTC, or text such as `2024-06-01T00:00:00Z`. Text without a

@@ -60,7 +60,7 @@ export async function trainingSet(options: TrainingSetOptions): Promise<Training
   requireOptions(inputs, "inputs of trainingSet()");
   const [{ requirePinName }, { requireSplit }, { createTrainingSet }, { duckdbEngine }, { realWorld }] =
     await Promise.all([
-      import("../../pins/pin-name.ts"),
+      import("../../pins/reading/pin-name.ts"),
       import("../../training/split.ts"),
       import("../../training/create-training-set.ts"),
       import("../../engine/session/session.ts"),

@@ -1,7 +1,7 @@
-import { isVarveError, VarveError } from "../errors.ts";
-import type { TableContext } from "../log/contract.ts";
-import { commitPath } from "../log/segment/file-names.ts";
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../util/json.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
+import type { TableContext } from "../../log/contract.ts";
+import { commitPath } from "../../log/segment/file-names.ts";
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../../util/json.ts";
 import { pinFolder } from "./pin-name.ts";
 
 /**

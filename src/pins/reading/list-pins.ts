@@ -1,8 +1,8 @@
-import { VarveError } from "../errors.ts";
-import type { TableContext } from "../log/contract.ts";
-import type { ReadOptions } from "../storage/contract/object-store.ts";
-import { mapBounded } from "../util/concurrency.ts";
-import { nearestName } from "../util/nearest-name.ts";
+import { VarveError } from "../../errors.ts";
+import type { TableContext } from "../../log/contract.ts";
+import type { ReadOptions } from "../../storage/contract/object-store.ts";
+import { mapBounded } from "../../util/concurrency.ts";
+import { nearestName } from "../../util/nearest-name.ts";
 import { isPinName, pinFolder, pinsPrefix } from "./pin-name.ts";
 import { type Pin, readPin, soundPin } from "./pin-record.ts";
 

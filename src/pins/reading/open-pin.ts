@@ -1,8 +1,8 @@
-import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import { openLog } from "../log/snapshot/open-log.ts";
-import { contextBelow } from "../sidetables/context-below.ts";
-import { openStore } from "../storage/open-store.ts";
-import { lazyForeignStores } from "../table/definition/open-context.ts";
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import { openLog } from "../../log/snapshot/open-log.ts";
+import { contextBelow } from "../../sidetables/context-below.ts";
+import { openStore } from "../../storage/open-store.ts";
+import { lazyForeignStores } from "../../table/definition/open-context.ts";
 import { unknownPin } from "./list-pins.ts";
 import { pinFolder, requirePinName } from "./pin-name.ts";
 import { type Pin, readPin } from "./pin-record.ts";

@@ -1,6 +1,6 @@
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { listPins } from "../pins/list-pins.ts";
+import { listPins } from "../pins/reading/list-pins.ts";
 import type { WriteSource } from "../write/plan/write-source.ts";
 
 /** Runs work that reads the baseline; where files of its version are gone, the error names the pins that exist. */

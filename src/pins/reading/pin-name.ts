@@ -1,4 +1,4 @@
-import { VarveError } from "../errors.ts";
+import { VarveError } from "../../errors.ts";
 
 const folder = "_pins";
 const allowed = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
