@@ -82,6 +82,10 @@ export type ErrorCode =
   // drift
   | "BASELINE_UNREADABLE"
   | "BASELINE_IS_CURRENT"
+  // monitors
+  | "MONITOR_INVALID"
+  | "MONITOR_EXISTS"
+  | "MONITOR_NOT_FOUND"
   // queries
   | "SQL_FAILED"
   | "SQL_REFUSED"

@@ -8,6 +8,13 @@ export { StagedRows } from "./api/groups/staged-rows.ts";
 export type { TableFingerprints } from "./api/groups/table-fingerprints.ts";
 export type { TableLog } from "./api/groups/table-log.ts";
 export type { TableMetrics } from "./api/groups/table-metrics.ts";
+export type {
+  Monitor,
+  MonitorCreateOptions,
+  MonitorOptions,
+  MonitorResultsOptions,
+  TableMonitors,
+} from "./api/groups/table-monitors.ts";
 export type { TablePins } from "./api/groups/table-pins.ts";
 export type { TableQuarantine } from "./api/groups/table-quarantine.ts";
 export type { TableRejections } from "./api/groups/table-rejections.ts";
@@ -164,6 +171,17 @@ export type { LineageRun } from "./lineage/lineage-runs.ts";
 export type { CheckpointSummary } from "./log/checkpoint/checkpoint-write.ts";
 export type { CleanupReport } from "./log/maintenance/cleanup.ts";
 export type { VersionMetrics } from "./metrics/metrics-store.ts";
+export type { MonitorsChange } from "./monitors/change-monitors.ts";
+export type { AlertSeverity } from "./monitors/definition/definition.ts";
+export type {
+  HistoryThresholdJson,
+  MonitorAlertJson,
+  MonitorJson,
+  MonitorPerformanceJson,
+  MonitorThresholdsJson,
+  OwnThresholdJson,
+} from "./monitors/definition/monitor-json.ts";
+export type { EvaluationState, MonitorReport } from "./monitors/stores/monitor-record.ts";
 export type {
   AddedColumn,
   AlterOptions,

@@ -17,6 +17,7 @@ import type { RewriteResult } from "../write/rewrite/rewrite-plan.ts";
 import { TableFingerprints } from "./groups/table-fingerprints.ts";
 import { TableLog } from "./groups/table-log.ts";
 import { TableMetrics } from "./groups/table-metrics.ts";
+import { TableMonitors } from "./groups/table-monitors.ts";
 import { TablePins } from "./groups/table-pins.ts";
 import { TableQuarantine } from "./groups/table-quarantine.ts";
 import { TableRejections } from "./groups/table-rejections.ts";
@@ -91,6 +92,8 @@ export class Table extends TableReader implements AsyncDisposable {
   readonly fingerprints: TableFingerprints;
   /** Versions that names keep, whatever a vacuum deletes: add, list, open, remove, check. */
   readonly pins: TablePins;
+  /** Monitors that compare each version with a baseline: create, list, run, backfill, results. */
+  readonly monitors: TableMonitors;
   readonly #state: TableState;
 
   private constructor(state: TableState) {
@@ -104,6 +107,7 @@ export class Table extends TableReader implements AsyncDisposable {
     this.metrics = TableMetrics.of(state);
     this.fingerprints = TableFingerprints.of(state);
     this.pins = TablePins.of(state);
+    this.monitors = TableMonitors.of(state);
   }
 
   /** @internal Made by `openTable` and `createTable`, which hands over the maintenance after its commit. */

@@ -87,7 +87,7 @@ export interface DriftRecord {
   readonly effect: number | null;
   readonly threshold: number;
   /** `history`: of a monitor, by the effects of quiet versions. */
-  readonly threshold_source: "default" | "run" | "column" | "history";
+  readonly threshold_source: "default" | "run" | "column" | "role" | "kind" | "history";
   readonly js: number | null;
   readonly floor: number | null;
   readonly moved: number | null;
@@ -127,7 +127,8 @@ export interface DriftSide {
   readonly version: number | null;
   readonly pin: string | null;
   readonly fingerprint: string | null;
-  readonly scope: "table";
+  /** `batch`: the rows that the version brought; `table`: all its rows. */
+  readonly scope: "batch" | "table";
   readonly window: string | null;
   readonly rows: number;
 }

@@ -18,6 +18,9 @@ export interface Windows {
   readonly starts: readonly string[];
 }
 
+/** Lengths of windows, in ISO 8601. */
+export const windowLengths = ["PT1H", "P1D", "P1W", "P1M", "P1Y"] as const;
+
 const units: ReadonlyMap<string, { readonly unit: string; readonly digits: number }> = new Map([
   ["PT1H", { unit: "hour", digits: 13 }],
   ["P1D", { unit: "day", digits: 10 }],

@@ -1,0 +1,130 @@
+import { hash } from "node:crypto";
+import type { EngineValue, Session } from "../../engine/core/contract.ts";
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import { propertyKey } from "../../protocol/properties.ts";
+import type { StructType } from "../../schema/types.ts";
+import { appendToSideTable } from "../../sidetables/append-rows.ts";
+import { contextBelow } from "../../sidetables/context-below.ts";
+import { withSideTable } from "../../sidetables/read-rows.ts";
+import type { SideTable, SideTableOptions } from "../../sidetables/side-table.ts";
+import type { SqlExpression, SqlSelect } from "../../sql/sql.ts";
+import { sql } from "../../sql/sql.ts";
+import { quoteText } from "../../sql/sql-text.ts";
+
+/** Folder below a table that holds what its monitors know, each kind in a Delta table of its own. */
+const driftFolder = "_drift";
+
+/** A table with monitors, at any version. */
+export type MonitoredTable = Pick<LogSnapshot, "context"> & {
+  readonly metadata: Pick<LogSnapshot["metadata"], "id">;
+};
+
+/** One of the tables below `_drift`. */
+export interface DriftStore {
+  readonly folder: string;
+  readonly description: string;
+  readonly columns: StructType;
+  /** Columns with statistics in the log, by which reads skip files. */
+  readonly indexed: string;
+}
+
+/** The store of a table as a side table. */
+function sideTableOf(context: TableContext, store: DriftStore): SideTable {
+  return {
+    context: contextBelow(context, `${driftFolder}/${store.folder}`),
+    name: `table of monitors' ${store.folder}`,
+    description: store.description,
+    columns: store.columns,
+    properties: { [propertyKey("dataSkippingStatsColumns")]: store.indexed },
+  };
+}
+
+/**
+ * Adds rows that belong together once, however many processes do so at once: the first wins, and the rows of the
+ * others are not written.
+ *
+ * @param key names what the rows are about; the same key never lands twice
+ * @returns whether these rows landed
+ */
+export async function appendOnce(
+  { context, metadata }: MonitoredTable,
+  store: DriftStore,
+  { key, rows }: { readonly key: readonly unknown[]; readonly rows: readonly object[] },
+  options: SideTableOptions = {},
+): Promise<boolean> {
+  const digest = hash("sha256", JSON.stringify([metadata.id, ...key]), "hex");
+  const txn = { appId: `varve.drift.${store.folder}.${digest}`, version: 1n };
+  const source = rows.map((row) => ({ ...row, table_id: metadata.id }));
+  const { outcome } = await appendToSideTable(
+    sideTableOf(context, store),
+    async () => ({ source, txn }),
+    options,
+  );
+  return outcome === "committed";
+}
+
+/**
+ * Reads rows of this table's monitors; those of another table, which was in the same place and was removed, are left
+ * out. Empty if nothing was recorded.
+ */
+export async function readStore(
+  { context, metadata }: MonitoredTable,
+  store: DriftStore,
+  { where, select }: { readonly where: SqlExpression; readonly select: (rows: SqlSelect) => SqlSelect },
+  options: SideTableOptions = {},
+): Promise<PlainRow[]> {
+  const read = async (session: Session, stored: { readonly sql: SqlSelect }) => {
+    const own = sql`SELECT * FROM (${stored.sql}) WHERE table_id = ${quoteText(metadata.id)} AND (${where})`;
+    return session.rows(select(own));
+  };
+  const rows = await withSideTable(sideTableOf(context, store), read, options);
+  return (rows ?? []).map((row) =>
+    Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])),
+  );
+}
+
+/** A value of a store: whole numbers are numbers. */
+export type PlainValue =
+  | null
+  | boolean
+  | number
+  | string
+  | Uint8Array
+  | readonly PlainValue[]
+  | { readonly [name: string]: PlainValue };
+
+export type PlainRow = Readonly<Record<string, PlainValue>>;
+
+function plain(value: EngineValue): PlainValue {
+  if (typeof value === "bigint") return Number(value);
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  if (Array.isArray(value)) return (value as readonly EngineValue[]).map(plain);
+  return Object.fromEntries(
+    Object.entries(value as Readonly<Record<string, EngineValue>>).map(([name, item]) => [name, plain(item)]),
+  );
+}
+
+/** A number of a row, or null. */
+export function numberOrNull(value: PlainValue | undefined): number | null {
+  return typeof value === "number" ? value : null;
+}
+
+/** A text of a row, or null. */
+export function textOrNull(value: PlainValue | undefined): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+/** A list of a row; null is empty. */
+export function itemsOf(value: PlainValue | undefined): readonly PlainValue[] {
+  return Array.isArray(value) ? (value as readonly PlainValue[]) : [];
+}
+
+/** A struct of a row, or null. */
+export function structOrNull(value: PlainValue | undefined): PlainRow | null {
+  return typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof Uint8Array)
+    ? (value as PlainRow)
+    : null;
+}
