@@ -1,12 +1,9 @@
 import { appendFile } from "node:fs/promises";
-import { request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { VarveError } from "../errors.ts";
 import { isAddress, isGuarded, isWebAddress, shownPath } from "../sources/address.ts";
-import { HttpFailure, networkFailure, statusFailure } from "../sources/http-failure.ts";
-import type { World } from "../util/world.ts";
+import { type PostOptions, postJson } from "../sources/post-json.ts";
 
 /** Where events go: a file of JSON lines, or a server of OpenLineage. */
 export type EventReceiver =
@@ -56,71 +53,15 @@ function invalid(uri: string, why: string): VarveError {
   return new VarveError("INVALID_URI", `Cannot send events to ${JSON.stringify(uri)}: ${why}.`, { uri });
 }
 
-const attempts = 3;
-const firstPause = 250;
-const usualAttempt = 5_000;
-
-export interface DeliverOptions {
-  readonly world: World;
-  /** Milliseconds after which an attempt is given up; default 5,000. */
-  readonly attemptMilliseconds?: number | undefined;
-}
-
 /**
  * Delivers one event, as a line of a file or by HTTP, where failures that may pass are repeated twice. Redirects are
  * not followed.
  *
- * @throws what the file system throws; {@link HttpFailure}
+ * @throws what the file system throws; `HttpFailure`
  */
-export async function deliver(
-  receiver: EventReceiver,
-  text: string,
-  { world, attemptMilliseconds = usualAttempt }: DeliverOptions,
-): Promise<void> {
+export async function deliver(receiver: EventReceiver, text: string, options: PostOptions): Promise<void> {
   if (receiver.kind === "file") return appendFile(receiver.file, `${text}\n`);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await post(receiver, text, attemptMilliseconds);
-    } catch (error) {
-      const failure = networkFailure(error);
-      // Who does not answer once is not waited for again.
-      const isSilent = failure?.details.code === "ETIMEDOUT";
-      if (failure?.details.passing !== true || isSilent || attempt === attempts) throw failure ?? error;
-      await world.sleep(firstPause * 2 ** (attempt - 1));
-    }
-  }
-}
-
-function post(
-  { url, apiKey }: Extract<EventReceiver, { kind: "http" }>,
-  text: string,
-  milliseconds: number,
-): Promise<void> {
-  const body = Buffer.from(text);
-  const headers = {
-    "content-type": "application/json",
-    "content-length": body.length,
-    "user-agent": "varve",
-    ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-  };
-  return new Promise((resolve, reject) => {
-    const request = url.protocol === "https:" ? requestHttps : requestHttp;
-    const options = { method: "POST", headers, agent: false };
-    const sent = request(url, options, (answer) => {
-      const { statusCode: status = 0 } = answer;
-      // Nothing that the server says is read or shown.
-      answer.destroy();
-      if (status >= 200 && status < 300) resolve();
-      else reject(statusFailure(status, answer.headers["retry-after"]));
-    });
-    const timer = setTimeout(() => sent.destroy(silence(milliseconds)), milliseconds);
-    sent.on("close", () => clearTimeout(timer));
-    sent.on("error", reject);
-    sent.end(body);
-  });
-}
-
-function silence(milliseconds: number): Error {
-  const message = `it did not answer within ${milliseconds / 1000} seconds`;
-  return Object.assign(new Error(message), { code: "ETIMEDOUT" });
+  const { url, apiKey } = receiver;
+  const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+  return postJson({ url, text, headers }, options);
 }
