@@ -1,0 +1,242 @@
+import type { EngineRow, Session } from "../../engine/core/contract.ts";
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import { appendToSideTable } from "../../sidetables/append-rows.ts";
+import { withSideRows, withSideTable } from "../../sidetables/read-rows.ts";
+import type { SideTableOptions } from "../../sidetables/side-table.ts";
+import { sql } from "../../sql/sql.ts";
+import { quoteText } from "../../sql/sql-text.ts";
+import type { ScanRelation } from "../../table/scan/scan.ts";
+import type { AlertEvent, AlertMessage, RecordedTransition } from "./alert-events.ts";
+import { alertsStore } from "./alerts-table.ts";
+import type { AlertSeverity } from "../definition/definition.ts";
+import type { AlertStatus } from "./alert-states.ts";
+import { type MonitoredTable, sideTableOf } from "../stores/drift-store.ts";
+import type { Silence, SilenceEnd } from "./silence.ts";
+
+/** Reads what is recorded of the alerts of a table, in the order in which it was recorded. */
+export async function readAlertEvents(
+  { context, metadata }: MonitoredTable,
+  options: SideTableOptions = {},
+): Promise<AlertEvent[]> {
+  const read = (session: Session, stored: ScanRelation) => eventsOf(session, stored, metadata.id);
+  return (await withSideTable(sideTableOf(context, alertsStore), read, options)) ?? [];
+}
+
+/**
+ * Records events in one commit, after all that were recorded before: `eventsFor` is called again whenever another
+ * writer was faster, with what then is recorded.
+ *
+ * @returns all events, with the new ones
+ */
+export async function recordAlertEvents(
+  table: MonitoredTable,
+  eventsFor: (recorded: readonly AlertEvent[]) => readonly AlertEvent[],
+  options: SideTableOptions = {},
+): Promise<AlertEvent[]> {
+  const { context, metadata } = table;
+  const side = sideTableOf(context, alertsStore);
+  // Nothing to record makes no table.
+  const before = await readAlertEvents(table, options);
+  if (eventsFor(before).length === 0) return before;
+  for (;;) {
+    let all: AlertEvent[] = [];
+    let isDone = false;
+    const rowsFor = async (snapshot: LogSnapshot) => {
+      const recorded = await withSideRows(
+        side,
+        snapshot,
+        (session, stored) => eventsOf(session, stored, metadata.id),
+        options,
+      );
+      const events = eventsFor(recorded);
+      all = [...recorded, ...events];
+      isDone = events.length === 0;
+      if (isDone) return undefined;
+      const sequence = snapshot.version + 1;
+      const source = events.map((event, position) => ({
+        ...storedEvent(event, context),
+        table_id: metadata.id,
+        recorded_at: new Date(context.world.now()),
+        sequence,
+        position,
+      }));
+      // Two writers of one version conflict, whatever they record.
+      return { source, txn: { appId: `varve.alerts.${metadata.id}`, version: BigInt(sequence) } };
+    };
+    const { outcome } = await appendToSideTable(side, rowsFor, options);
+    if (outcome === "committed" || isDone) return all;
+  }
+}
+
+function storedEvent(event: AlertEvent, { world }: TableContext): Record<string, unknown> {
+  const id = world.uuid();
+  switch (event.event) {
+    case "transition":
+      return { event: event.event, ...storedTransition(event.transition) };
+    case "revoked":
+      return { event: event.event, id, monitor: event.monitor, refers_to: event.transition };
+    case "message": {
+      const { at: _, ...message } = event.message;
+      return { event: event.event, ...message };
+    }
+    case "sending":
+    case "sent":
+    case "failed": {
+      const { event: kind, monitor, message, target } = event;
+      const run = event.event === "sending" ? { run_id: event.run, until: new Date(event.until) } : {};
+      const text = event.event === "sending" ? null : event.text;
+      return { event: kind, id, monitor, refers_to: message, target, text, ...run };
+    }
+    case "silence":
+      return storedSilence(event.silence);
+    case "unsilenced":
+      return { event: event.event, id, monitor: event.monitor, refers_to: event.silence, by: event.by };
+  }
+}
+
+function storedTransition({ id, key, severity, ...transition }: RecordedTransition) {
+  const { from, to, version, window, since, effect, threshold, text, replaces } = transition;
+  return {
+    id,
+    monitor: key.monitor,
+    rule: key.rule,
+    column: key.column,
+    slice_key: key.slice?.key,
+    slice_value: key.slice?.value,
+    severity,
+    from_status: from,
+    to_status: to,
+    version,
+    window,
+    since_version: since,
+    effect,
+    threshold,
+    text,
+    refers_to: replaces,
+  };
+}
+
+function storedSilence({ kind, id, monitor, rule, column, slice, by, reason, until }: Silence) {
+  return {
+    event: kind,
+    id,
+    monitor,
+    rule,
+    column,
+    slice,
+    by,
+    reason,
+    until: until.kind === "time" ? until.time : undefined,
+    until_version: until.kind === "version" ? until.version : undefined,
+  };
+}
+
+async function eventsOf(session: Session, stored: ScanRelation, tableId: string): Promise<AlertEvent[]> {
+  const rows = await session.rows(
+    sql`SELECT * REPLACE (epoch_ms(recorded_at) AS recorded_at, epoch_ms(until) AS until, to_json(transitions) AS transitions, to_json(targets) AS targets) FROM (${stored.sql}) WHERE table_id = ${quoteText(tableId)} ORDER BY sequence, position`,
+  );
+  return rows.flatMap((row) => eventOf(row) ?? []);
+}
+
+/** @returns `undefined` for events that a later version of varve records */
+function eventOf(row: EngineRow): AlertEvent | undefined {
+  const { id, monitor, refers, text } = commonOf(row);
+  const event = String(row["event"]);
+  switch (event) {
+    case "transition":
+      return { event, transition: transitionOf(row) };
+    case "revoked":
+      return { event, monitor, transition: refers };
+    case "message":
+      return { event, message: messageOf(row) };
+    case "sending": {
+      const claim = { run: String(row["run_id"]), until: Number(row["until"]) };
+      return { event, monitor, message: refers, target: String(row["target"]), ...claim };
+    }
+    case "sent":
+    case "failed":
+      return { event, monitor, message: refers, target: String(row["target"]), text };
+    case "mute":
+    case "acknowledge":
+      return { event: "silence", silence: silenceOf(event, id, row) };
+    case "unsilenced":
+      return { event, monitor, silence: refers, by: String(row["by"]) };
+    default:
+      return undefined;
+  }
+}
+
+function commonOf(row: EngineRow) {
+  const [id, monitor] = [String(row["id"]), String(row["monitor"])];
+  return { id, monitor, refers: String(row["refers_to"]), text: textOf(row, "text") };
+}
+
+function transitionOf(row: EngineRow): RecordedTransition {
+  const sliceKey = textOf(row, "slice_key");
+  return {
+    id: String(row["id"]),
+    key: {
+      monitor: String(row["monitor"]),
+      rule: String(row["rule"]),
+      column: String(row["column"]),
+      slice: sliceKey === null ? null : { key: sliceKey, value: textOf(row, "slice_value") },
+    },
+    severity: String(row["severity"]) as AlertSeverity,
+    at: new Date(Number(row["recorded_at"])),
+    from: String(row["from_status"]) as AlertStatus,
+    to: String(row["to_status"]) as AlertStatus,
+    version: Number(row["version"]),
+    window: textOf(row, "window"),
+    since: Number(row["since_version"]),
+    effect: numberOf(row, "effect"),
+    threshold: numberOf(row, "threshold"),
+    text: String(row["text"]),
+    replaces: textOf(row, "refers_to"),
+  };
+}
+
+function messageOf(row: EngineRow): AlertMessage {
+  return {
+    id: String(row["id"]),
+    monitor: String(row["monitor"]),
+    at: new Date(Number(row["recorded_at"])),
+    transitions: listOf(row["transitions"]),
+    targets: listOf(row["targets"]),
+    body: String(row["body"]),
+  };
+}
+
+function silenceOf(kind: Silence["kind"], id: string, row: EngineRow): Silence {
+  return {
+    id,
+    kind,
+    monitor: String(row["monitor"]),
+    rule: textOf(row, "rule"),
+    column: textOf(row, "column"),
+    slice: textOf(row, "slice"),
+    by: String(row["by"]),
+    reason: String(row["reason"]),
+    at: new Date(Number(row["recorded_at"])),
+    until: endOf(row),
+  };
+}
+
+function endOf(row: EngineRow): SilenceEnd {
+  const [version, time] = [numberOf(row, "until_version"), numberOf(row, "until")];
+  if (version !== null) return { kind: "version", version };
+  return time === null ? { kind: "resolved" } : { kind: "time", time: new Date(time) };
+}
+
+function textOf(row: EngineRow, name: string): string | null {
+  const value = row[name];
+  return typeof value === "string" ? value : null;
+}
+
+function numberOf(row: EngineRow, name: string): number | null {
+  const value = row[name];
+  return value === null || value === undefined ? null : Number(value);
+}
+
+function listOf(json: unknown): readonly string[] {
+  return JSON.parse(String(json ?? "[]")) as readonly string[];
+}

@@ -1,0 +1,111 @@
+import type { DriftVerdict } from "../../drift/drift-record.ts";
+import type { SideTableOptions } from "../../sidetables/side-table.ts";
+import { type SqlSelect, sql } from "../../sql/sql.ts";
+import { quoteText } from "../../sql/sql-text.ts";
+import type { MonitorDefinition } from "../definition/definition.ts";
+import {
+  type MonitoredTable,
+  numberOrNull,
+  type PlainRow,
+  readStore,
+  structOrNull,
+  textOrNull,
+} from "../stores/drift-store.ts";
+import { resultsStore } from "../stores/results-store.ts";
+import type { AlertKey } from "./alert-key.ts";
+import { looksAt, type NamedRule } from "./alert-rule.ts";
+import { type ComparedColumn, driftSign, type Reading, type Sign } from "./reading.ts";
+
+/** The results of one column, in one slice, by version. */
+export interface ColumnResults {
+  readonly column: string;
+  readonly slice: AlertKey["slice"];
+  readonly results: readonly ColumnResult[];
+}
+
+interface ColumnResult extends ComparedColumn {
+  readonly version: number;
+  readonly window: string | null;
+  readonly baseline: string;
+  readonly text: string;
+}
+
+/**
+ * Reads the newest result of each version or window, for the columns and slices that any rule may find something in;
+ * those that were quiet in all versions are left out by the engine.
+ */
+export async function columnResults(
+  table: MonitoredTable,
+  { name, baseline }: MonitorDefinition,
+  rules: readonly NamedRule[],
+  options: SideTableOptions = {},
+): Promise<ColumnResults[]> {
+  const least = rules.map(({ effect = 1 }) => effect).reduce((a, b) => Math.min(a, b), 1);
+  const where = sql`monitor = ${quoteText(name)} AND "column" IS NOT NULL AND verdict IS NOT NULL`;
+  const select = (rows: SqlSelect) => {
+    const fields = sql`version, "window", "column", struct_extract(slice, 'key') AS slice_key, struct_extract(slice, 'value') AS slice_value, verdict, effect, threshold, struct_extract(test, 'p_adjusted') AS p_adjusted, struct_extract(test, 'alpha') AS alpha, struct_extract(baseline, 'version') AS baseline_version, struct_extract(baseline, 'pin') AS baseline_pin, text`;
+    const newest = sql`SELECT ${fields} FROM (${rows}) QUALIFY row_number() OVER (PARTITION BY "column", part, slice, coalesce("window", CAST(version AS VARCHAR)) ORDER BY as_of_version DESC, "at" DESC, run_id DESC) = 1`;
+    const loud = sql`verdict IN ('drift', 'broken') OR effect > 0.5 * threshold OR effect >= ${least}`;
+    return sql`SELECT * FROM (${newest}) QUALIFY bool_or(${loud}) OVER (PARTITION BY "column", slice_key, slice_value) ORDER BY "column", slice_key, slice_value, version`;
+  };
+  const rows = await readStore(table, resultsStore, { where, select }, options);
+  const isMoving = baseline.kind === "previous" || baseline.kind === "lag";
+  return byColumn(rows, isMoving);
+}
+
+function byColumn(rows: readonly PlainRow[], isMoving: boolean): ColumnResults[] {
+  const found = new Map<string, ColumnResults & { readonly results: ColumnResult[] }>();
+  for (const row of rows) {
+    const column = String(row["column"]);
+    const [key, value] = [textOrNull(row["slice_key"]), textOrNull(row["slice_value"])];
+    const name = JSON.stringify([column, key, value]);
+    let one = found.get(name);
+    if (one === undefined) {
+      one = { column, slice: key === null ? null : { key, value }, results: [] };
+      found.set(name, one);
+    }
+    one.results.push(resultOf(row, isMoving));
+  }
+  return [...found.values()];
+}
+
+function resultOf(row: PlainRow, isMoving: boolean): ColumnResult {
+  const [p_adjusted, alpha] = [numberOrNull(row["p_adjusted"]), numberOrNull(row["alpha"])];
+  const place = [numberOrNull(row["baseline_version"]), textOrNull(row["baseline_pin"])];
+  return {
+    version: numberOrNull(row["version"]) ?? 0,
+    window: textOrNull(row["window"]),
+    // A baseline that moves along with the versions is never replaced.
+    baseline: isMoving ? "moving" : JSON.stringify(place),
+    verdict: String(row["verdict"]) as DriftVerdict,
+    effect: numberOrNull(row["effect"]),
+    threshold: numberOrNull(row["threshold"]) ?? 0,
+    test: p_adjusted === null || alpha === null ? null : { p_adjusted, alpha },
+    text: String(row["text"] ?? ""),
+  };
+}
+
+const loudness: Readonly<Record<Sign, number>> = { urgent: 4, hit: 3, between: 2, quiet: 1, blind: 0 };
+
+/** How a rule reads the results of a column; of several parts of one (hour, weekday), the loudest counts. */
+export function readingsOf(
+  rule: NamedRule,
+  { column, results }: ColumnResults,
+  rules: readonly NamedRule[],
+): Reading[] {
+  const breaksApart = rules.some((other) => other.when === "broken" && looksAt(other, column));
+  const byPlace = new Map<number | string, Reading>();
+  for (const result of results) {
+    const { version, window, baseline, text } = result;
+    const reading = { version, window, baseline, text, ...driftSign(rule, result, breaksApart) };
+    const place = window ?? version;
+    const before = byPlace.get(place);
+    if (before === undefined || isLouder(reading, before)) byPlace.set(place, reading);
+  }
+  return [...byPlace.values()];
+}
+
+function isLouder(one: Reading, other: Reading): boolean {
+  const difference = loudness[one.sign] - loudness[other.sign];
+  return difference > 0 || (difference === 0 && (one.effect ?? 0) > (other.effect ?? 0));
+}
