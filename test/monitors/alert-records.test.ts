@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type AlertEvent, alertHistory, type RecordedTransition } from "../../src/monitors/alerts/alert-events.ts";
+import {
+  type AlertEvent,
+  alertHistory,
+  type RecordedTransition,
+} from "../../src/monitors/alerts/alert-events.ts";
 import { alertList, callsForAction } from "../../src/monitors/alerts/alert-list.ts";
 import type { NamedRule } from "../../src/monitors/alerts/alert-rule.ts";
 import { alertTransitions } from "../../src/monitors/alerts/alert-states.ts";
@@ -35,7 +39,13 @@ function reading(effect: number, version: number): Reading {
     threshold: 0.1,
     test: { p_adjusted: 0, alpha: 0.01 },
   };
-  return { version, window: null, baseline: "", text: `moved by ${effect}.`, ...driftSign(rule, record, true) };
+  return {
+    version,
+    window: null,
+    baseline: "",
+    text: `moved by ${effect}.`,
+    ...driftSign(rule, record, true),
+  };
 }
 
 /** A table of alerts in memory, and the effects of columns by version that a monitor has looked at; null: not yet. */
@@ -45,7 +55,10 @@ class Records {
   #ids = 0;
 
   /** Brings the alerts up to date with these results; returns the message, if there is one. */
-  update(effects: Effects, rules: readonly string[] = ["drift"]): Readonly<Record<string, unknown>> | undefined {
+  update(
+    effects: Effects,
+    rules: readonly string[] = ["drift"],
+  ): Readonly<Record<string, unknown>> | undefined {
     const found = Object.entries(effects).map(([column, list]) => {
       const readings = list.flatMap((effect, version) => (effect === null ? [] : [reading(effect, version)]));
       const key = { monitor: "inputs", rule: "drift", column, slice: null };
@@ -68,7 +81,14 @@ class Records {
 
   silence(some: Partial<Silence>): void {
     const silence: Silence = {
-      ...{ id: `silence ${this.#ids++}`, kind: "mute", monitor: "inputs", rule: null, column: null, slice: null },
+      ...{
+        id: `silence ${this.#ids++}`,
+        kind: "mute",
+        monitor: "inputs",
+        rule: null,
+        column: null,
+        slice: null,
+      },
       ...{ by: "ann", reason: "known", at: new Date(this.now), until: { kind: "resolved" } },
       ...some,
     };
@@ -98,10 +118,14 @@ describe("a message about alerts", () => {
     expect(records.update({ age: [0, 0.2] })).toBeUndefined();
     const fired = records.update({ age: loud });
     expect(named(fired)).toEqual(["age firing"]);
-    expect(fired).toMatchObject({ monitor: "inputs", table: "file:///orders", version: 2, firing: 1, more: 0 });
-    expect(fired?.["text"]).toBe(
-      "Monitor inputs: 1 firing\nfiring: age since version 1. moved by 0.2.",
-    );
+    expect(fired).toMatchObject({
+      monitor: "inputs",
+      table: "file:///orders",
+      version: 2,
+      firing: 1,
+      more: 0,
+    });
+    expect(fired?.["text"]).toBe("Monitor inputs: 1 firing\nfiring: age since version 1. moved by 0.2.");
     expect(records.update({ age: loud })).toBeUndefined();
     expect(records.update({ age: [...loud, 0.2, 0] })).toBeUndefined();
     expect(named(records.update({ age: [...loud, 0.2, 0, 0] }))).toEqual(["age resolved"]);
@@ -142,7 +166,9 @@ describe("a mute", () => {
     expect(named(records.update({ age: loud, town: loud }))).toEqual(["town firing"]);
     expect(records.states).toContain("age: firing@2");
     expect(records.update({ age: [...loud, 0.2], town: [...loud, 0.2] })).toBeUndefined();
-    expect(named(records.update({ age: [...loud, 0.2, 0.2], town: [...loud, 0.2, 0.2] }))).toEqual(["age firing"]);
+    expect(named(records.update({ age: [...loud, 0.2, 0.2], town: [...loud, 0.2, 0.2] }))).toEqual([
+      "age firing",
+    ]);
   });
 
   it("ends at its time", () => {

@@ -2,7 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { NamedRule } from "../../src/monitors/alerts/alert-rule.ts";
 import { alertTransitions } from "../../src/monitors/alerts/alert-states.ts";
-import { type ComparedColumn, driftSign, performanceSign, type Reading } from "../../src/monitors/alerts/reading.ts";
+import {
+  type ComparedColumn,
+  driftSign,
+  performanceSign,
+  type Reading,
+} from "../../src/monitors/alerts/reading.ts";
 
 const seed = Number(process.env["VARVE_SEED"] ?? 20_261_129);
 const runs = Number(process.env["VARVE_RUNS"] ?? 500);
@@ -31,7 +36,10 @@ function compared(what: number | ComparedColumn["verdict"]): ComparedColumn {
   return { verdict: what >= 0.1 ? "drift" : "none", effect: what, threshold: 0.1, test };
 }
 
-function readings(rule: NamedRule, columns: readonly (number | ComparedColumn | ComparedColumn["verdict"])[]) {
+function readings(
+  rule: NamedRule,
+  columns: readonly (number | ComparedColumn | ComparedColumn["verdict"])[],
+) {
   return columns.map((what, version): Reading => {
     const record = typeof what === "object" ? what : compared(what);
     const place = { version, window: null, baseline: "first", text: "" };
@@ -52,7 +60,11 @@ describe("an alert on drift", () => {
   });
 
   it("clears after two versions in a row under 0.7 of the threshold", () => {
-    expect(course(drift, [0.2, 0.2, 0.06, 0.08, 0.06, 0.069])).toEqual(["pending@0", "firing@1", "resolved@5"]);
+    expect(course(drift, [0.2, 0.2, 0.06, 0.08, 0.06, 0.069])).toEqual([
+      "pending@0",
+      "firing@1",
+      "resolved@5",
+    ]);
   });
 
   it("begins anew after it is resolved", () => {
@@ -122,13 +134,31 @@ describe("an alert on a trend", () => {
 
   it("adds up no noise, and forgets a creep that went back", () => {
     const noise = { ...compared(0.09), test: { p_adjusted: 0.2, alpha: 0.01 } };
-    expect(course(trend, Array.from({ length: 60 }, () => noise))).toEqual([]);
-    expect(course(trend, Array.from({ length: 60 }, (_, index) => (index % 3 === 0 ? 0.09 : 0)))).toEqual([]);
+    expect(
+      course(
+        trend,
+        Array.from({ length: 60 }, () => noise),
+      ),
+    ).toEqual([]);
+    expect(
+      course(
+        trend,
+        Array.from({ length: 60 }, (_, index) => (index % 3 === 0 ? 0.09 : 0)),
+      ),
+    ).toEqual([]);
   });
 });
 
 describe("an alert on performance", () => {
-  const rule: NamedRule = { ...drift, when: "performance", metric: "roc_auc", drop: 0.03, hits: 1, of: 1, ci: true };
+  const rule: NamedRule = {
+    ...drift,
+    when: "performance",
+    metric: "roc_auc",
+    drop: 0.03,
+    hits: 1,
+    of: 1,
+    ci: true,
+  };
   const metric = { value: 0.8, low: 0.78, high: 0.82, baseline: 0.84, higherIsBetter: true, mature: true };
 
   it("counts a loss of the rule's size that the interval excludes the baseline by", () => {

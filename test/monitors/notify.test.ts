@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { createTable, schema } from "../../src/index.ts";
 import { readAlertEvents } from "../../src/monitors/alerts/alerts-store.ts";
-import { settleAlerts, type SettleOptions } from "../../src/monitors/notify/settle-alerts.ts";
+import { type SettleOptions, settleAlerts } from "../../src/monitors/notify/settle-alerts.ts";
 import type { MonitoredTable } from "../../src/monitors/stores/drift-store.ts";
 import { freshFolder } from "../operations/table-folder.ts";
 import { addResults, monitorWith } from "./some-results.ts";
@@ -58,7 +58,10 @@ async function drifted() {
   return { folder: join(folder, "orders"), monitored, settle };
 }
 
-const status = (code: number): Answer => (response) => void response.writeHead(code).end("token=s3cret");
+const status =
+  (code: number): Answer =>
+  (response) =>
+    void response.writeHead(code).end("token=s3cret");
 
 describe("a webhook", () => {
   it("gets one message when an alert fires and one when it is resolved, with an id of their own", async () => {
@@ -68,7 +71,10 @@ describe("a webhook", () => {
     expect(transitions.map(({ to, version }) => `${to}@${version}`)).toEqual(["pending@1", "firing@2"]);
     expect(deliveries).toMatchObject([{ outcome: "sent", reason: null }]);
     expect(received).toMatchObject([
-      { url: "/hook?token=s3cret", body: { monitor: "inputs", firing: 1, alerts: [{ column: "age", status: "firing" }] } },
+      {
+        url: "/hook?token=s3cret",
+        body: { monitor: "inputs", firing: 1, alerts: [{ column: "age", status: "firing" }] },
+      },
     ]);
     expect((await settle([{ webhook: url }])).deliveries).toEqual([]);
     await addResults(monitored, 3, { age: 0, town: 0 });
@@ -131,7 +137,9 @@ describe("a webhook", () => {
     const all = await Promise.all([1, 2, 3, 4].map(() => settle([{ webhook: url }])));
     expect(received).toHaveLength(1);
     expect(all.flatMap(({ transitions }) => transitions)).toHaveLength(2);
-    expect(all.flatMap(({ deliveries }) => deliveries).filter(({ outcome }) => outcome === "sent")).toHaveLength(1);
+    expect(
+      all.flatMap(({ deliveries }) => deliveries).filter(({ outcome }) => outcome === "sent"),
+    ).toHaveLength(1);
   });
 
   it("keeps no other target waiting", async () => {
@@ -154,7 +162,9 @@ describe("a file of messages", () => {
     const lines = readFileSync(join(folder, "_drift/sent/alerts.jsonl"), "utf8").split("\n");
     expect(lines).toHaveLength(4);
     expect(JSON.parse(lines[0] ?? "")).toMatchObject({ alerts: [{ column: "age" }] });
-    expect(JSON.parse(lines[2] ?? "")).toMatchObject({ alerts: [{ column: "town", rule: "broken", severity: "critical" }] });
+    expect(JSON.parse(lines[2] ?? "")).toMatchObject({
+      alerts: [{ column: "town", rule: "broken", severity: "critical" }],
+    });
   });
 
   it("lies nowhere else, unless the environment says so", async () => {
@@ -162,7 +172,9 @@ describe("a file of messages", () => {
     const outside = join(folder, "elsewhere.jsonl");
     for (const file of ["../x.jsonl", "a/../../x.jsonl", outside, "results/x.jsonl", "alerts/x", "."]) {
       const [delivery] = (await settle([{ file }])).deliveries;
-      expect({ file, reason: delivery?.reason }).toMatchObject({ reason: expect.stringContaining("env:NAME") as string });
+      expect({ file, reason: delivery?.reason }).toMatchObject({
+        reason: expect.stringContaining("env:NAME") as string,
+      });
     }
     // The message that could not be written there comes here.
     const { deliveries } = await settle([{ file: "env:ALERTS" }], { variables: { ALERTS: outside } });
@@ -188,14 +200,19 @@ describe("a command", () => {
     expect(refused.deliveries[0]?.reason).toBe(
       "it is not allowed to run; add it to VARVE_ALERT_COMMANDS where monitors run",
     );
-    const { deliveries } = await settle(notify, { variables: { VARVE_ALERT_COMMANDS: `/bin/no:${process.execPath}` } });
+    const { deliveries } = await settle(notify, {
+      variables: { VARVE_ALERT_COMMANDS: `/bin/no:${process.execPath}` },
+    });
     expect(deliveries).toMatchObject([{ outcome: "sent" }]);
     expect(JSON.parse(readFileSync(out, "utf8"))).toMatchObject({ alerts: [{ column: "age" }] });
   });
 
   it("that fails, cannot start or does not end is reported", async () => {
     const { folder, settle } = await drifted();
-    const file = script(join(folder, "../bin"), `if (process.argv[2] === "wait") setTimeout(() => {}, 60_000); else process.exitCode = 7;`);
+    const file = script(
+      join(folder, "../bin"),
+      `if (process.argv[2] === "wait") setTimeout(() => {}, 60_000); else process.exitCode = 7;`,
+    );
     const notify = [
       { command: [process.execPath, file, "fail"] },
       { command: [process.execPath, file, "wait"] },

@@ -1,4 +1,4 @@
-import type { DriftRecord, DriftSide, DriftVerdict } from "../../src/drift/drift-record.ts";
+import type { DriftRecord, DriftSide, DriftVerdict } from "../../src/drift/comparison/drift-record.ts";
 import { parseMonitor } from "../../src/monitors/definition/parse-definition.ts";
 import type { MonitoredTable } from "../../src/monitors/stores/drift-store.ts";
 import type { MonitorReport } from "../../src/monitors/stores/monitor-record.ts";
@@ -42,8 +42,22 @@ function record(column: string, what: number | DriftVerdict): DriftRecord {
   const test = { name: "chi2" as const, statistic: 1, df: 1, p: 0, p_adjusted: 0, correction: "bh" as const };
   return {
     ...{ column, part: null, role: "feature", kind: "numeric", slice: null, window: null, verdict },
-    ...{ rows: { baseline: 1000, current: 1000 }, level: null, reason: null, direction: null, rows_needed: null },
-    ...{ effect, threshold: 0.1, threshold_source: "default", js: effect, floor: 0, moved: effect, psi: null },
+    ...{
+      rows: { baseline: 1000, current: 1000 },
+      level: null,
+      reason: null,
+      direction: null,
+      rows_needed: null,
+    },
+    ...{
+      effect,
+      threshold: 0.1,
+      threshold_source: "default",
+      js: effect,
+      floor: 0,
+      moved: effect,
+      psi: null,
+    },
     ...{ psi_expected: null, hellinger: null, l_infinity: null, ks: null, wasserstein: null },
     ...{ wasserstein_scaled: null, test: effect === null ? null : { ...test, alpha: 0.01, pooled_bins: 0 } },
     ...{ null_share: null, nan_share: null, unseen_share: null, below_share: null, above_share: null },

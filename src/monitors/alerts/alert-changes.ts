@@ -1,10 +1,7 @@
-import {
-  type AlertEvent,
-  type AlertHistory,
-  type RecordedTransition,
-} from "./alert-events.ts";
-import { type AlertKey, alertKeyText } from "./alert-key.ts";
+import { appendAll } from "../../util/append-all.ts";
 import type { AlertSeverity } from "../definition/definition.ts";
+import type { AlertEvent, AlertHistory, RecordedTransition } from "./alert-events.ts";
+import { type AlertKey, alertKeyText } from "./alert-key.ts";
 import { type AlertTransition, isOpen } from "./alert-states.ts";
 
 /** The transitions of an alert by all results that are recorded. */
@@ -41,10 +38,10 @@ export function alertChanges(found: readonly FoundAlert[], context: ChangeContex
     const { key, severity } = first;
     if (context.rules.has(key.rule)) {
       if (!byKey.has(name)) byKey.set(name, { key, severity, transitions: [] });
-    } else events.push(...abandoned(recorded, context));
+    } else appendAll(events, abandoned(recorded, context));
   }
   for (const [name, alert] of byKey)
-    events.push(...corrected(alert, context.history.transitions.get(name) ?? [], context));
+    appendAll(events, corrected(alert, context.history.transitions.get(name) ?? [], context));
   return events;
 }
 

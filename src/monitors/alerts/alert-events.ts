@@ -1,6 +1,6 @@
+import type { AlertSeverity } from "../definition/definition.ts";
 import type { AlertKey } from "./alert-key.ts";
 import { alertKeyText } from "./alert-key.ts";
-import type { AlertSeverity } from "../definition/definition.ts";
 import type { AlertTransition } from "./alert-states.ts";
 import type { Silence } from "./silence.ts";
 
@@ -90,7 +90,8 @@ export function alertHistory(events: readonly AlertEvent[]): AlertHistory {
     if (one.event === "transition") {
       const { transition } = one;
       history.places.set(transition.id, place);
-      if (transition.replaces !== null && history.told.has(transition.replaces)) history.told.add(transition.id);
+      if (transition.replaces !== null && history.told.has(transition.replaces))
+        history.told.add(transition.id);
       if (revoked.has(transition.id)) continue;
       const name = alertKeyText(transition.key);
       const list = transitions.get(name);

@@ -1,6 +1,6 @@
+import type { AlertSeverity } from "../definition/definition.ts";
 import type { AlertHistory, RecordedTransition } from "./alert-events.ts";
 import type { AlertKey } from "./alert-key.ts";
-import type { AlertSeverity } from "../definition/definition.ts";
 import { type AlertStatus, isOpen } from "./alert-states.ts";
 import { covers, type Silence } from "./silence.ts";
 

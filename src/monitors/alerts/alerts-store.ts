@@ -6,11 +6,11 @@ import type { SideTableOptions } from "../../sidetables/side-table.ts";
 import { sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import type { ScanRelation } from "../../table/scan/scan.ts";
-import type { AlertEvent, AlertMessage, RecordedTransition } from "./alert-events.ts";
-import { alertsStore } from "./alerts-table.ts";
 import type { AlertSeverity } from "../definition/definition.ts";
-import type { AlertStatus } from "./alert-states.ts";
 import { type MonitoredTable, sideTableOf } from "../stores/drift-store.ts";
+import type { AlertEvent, AlertMessage, RecordedTransition } from "./alert-events.ts";
+import type { AlertStatus } from "./alert-states.ts";
+import { alertsStore } from "./alerts-table.ts";
 import type { Silence, SilenceEnd } from "./silence.ts";
 
 /** Reads what is recorded of the alerts of a table, in the order in which it was recorded. */

@@ -1,4 +1,4 @@
-import type { DriftVerdict } from "../../drift/drift-record.ts";
+import type { DriftVerdict } from "../../drift/comparison/drift-record.ts";
 import type { SideTableOptions } from "../../sidetables/side-table.ts";
 import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
@@ -8,7 +8,6 @@ import {
   numberOrNull,
   type PlainRow,
   readStore,
-  structOrNull,
   textOrNull,
 } from "../stores/drift-store.ts";
 import { resultsStore } from "../stores/results-store.ts";

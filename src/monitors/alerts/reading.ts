@@ -1,4 +1,4 @@
-import type { DriftRecord } from "../../drift/drift-record.ts";
+import type { DriftRecord } from "../../drift/comparison/drift-record.ts";
 import { type NamedRule, urgentEffect } from "./alert-rule.ts";
 
 /**
@@ -51,12 +51,7 @@ function breakSign(verdict: DriftRecord["verdict"]): Sign {
   return isBlind(verdict) ? "blind" : "quiet";
 }
 
-function effectSign(
-  rule: NamedRule,
-  record: ComparedColumn,
-  threshold: number,
-  breaksApart: boolean,
-): Sign {
+function effectSign(rule: NamedRule, record: ComparedColumn, threshold: number, breaksApart: boolean): Sign {
   const { verdict, effect } = record;
   if (verdict === "broken") return breaksApart || rule.when === "trend" ? "blind" : "urgent";
   if (isBlind(verdict)) return "blind";

@@ -4,8 +4,7 @@ import { dirname, isAbsolute, join, resolve, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { systemErrorCode } from "../../util/system-refusals.ts";
-import type { SendContext, Sending } from "./send.ts";
-import { SendFailure } from "./send-failure.ts";
+import { type SendContext, SendFailure, type Sending } from "./sending.ts";
 
 /** Folder below a table in which its files of messages lie. */
 const driftFolder = "_drift";

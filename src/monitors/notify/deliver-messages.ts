@@ -8,8 +8,8 @@ import {
 import { readAlertEvents, recordAlertEvents } from "../alerts/alerts-store.ts";
 import type { NotifyTarget } from "../definition/definition.ts";
 import type { MonitoredTable } from "../stores/drift-store.ts";
-import { type SendContext, send } from "./send.ts";
-import { SendFailure } from "./send-failure.ts";
+import { send } from "./send.ts";
+import { type SendContext, SendFailure } from "./sending.ts";
 import { targetName } from "./target.ts";
 
 /** What became of a message for one target. */

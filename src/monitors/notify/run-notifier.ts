@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { delimiter } from "node:path";
 import { systemErrorCode } from "../../util/system-refusals.ts";
-import type { SendContext, Sending } from "./send.ts";
-import { SendFailure } from "./send-failure.ts";
+import { type SendContext, SendFailure, type Sending } from "./sending.ts";
 
 /** The variable that names the programs which monitors may run, as `PATH` separates folders. */
-export const allowedPrograms = "VARVE_ALERT_COMMANDS";
+const allowedPrograms = "VARVE_ALERT_COMMANDS";
 
 const usualMilliseconds = 30_000;
 

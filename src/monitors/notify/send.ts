@@ -1,31 +1,10 @@
-import type { TableContext } from "../../log/contract.ts";
 import { isGuarded } from "../../sources/address.ts";
 import { networkFailure } from "../../sources/http-failure.ts";
 import { postJson } from "../../sources/post-json.ts";
 import type { NotifyTarget } from "../definition/definition.ts";
 import { addLine } from "./add-line.ts";
 import { runNotifier } from "./run-notifier.ts";
-import { SendFailure } from "./send-failure.ts";
-
-/** A message on its way to a target. */
-export interface Sending {
-  readonly id: string;
-  /** JSON, of one line. */
-  readonly body: string;
-  /** Whether an earlier run may have sent it and ended before it said so. */
-  readonly isRepeat: boolean;
-}
-
-/** What sending needs. */
-export interface SendContext {
-  readonly table: TableContext;
-  /** Variables of the environment. */
-  readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Milliseconds for one attempt of a webhook; default 5,000. */
-  readonly attemptMilliseconds?: number | undefined;
-  /** Milliseconds for a command; default 30,000. */
-  readonly commandMilliseconds?: number | undefined;
-}
+import { type SendContext, SendFailure, type Sending } from "./sending.ts";
 
 /**
  * Sends a message to one target. A webhook gets its id as `Idempotency-Key`.

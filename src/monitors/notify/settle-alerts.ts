@@ -2,7 +2,7 @@ import { type AlertsUpdate, updateAlerts } from "../alerts/update-alerts.ts";
 import type { MonitorDefinition } from "../definition/definition.ts";
 import type { MonitoredTable } from "../stores/drift-store.ts";
 import { type Delivery, deliverMessages } from "./deliver-messages.ts";
-import type { SendContext } from "./send.ts";
+import type { SendContext } from "./sending.ts";
 import { targetName } from "./target.ts";
 
 /** What a monitor's new results changed, and who was told. */

@@ -29,7 +29,7 @@ export interface DriftStore {
 }
 
 /** The store of a table as a side table. */
-function sideTableOf(context: TableContext, store: DriftStore): SideTable {
+export function sideTableOf(context: TableContext, store: DriftStore): SideTable {
   return {
     context: contextBelow(context, `${driftFolder}/${store.folder}`),
     name: `table of monitors' ${store.folder}`,

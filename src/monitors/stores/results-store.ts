@@ -40,7 +40,7 @@ const summary = () =>
  * One row for each run of a monitor over a version, without a column, and one for each comparison of it, with the
  * fields of a drift record.
  */
-const resultsStore: DriftStore = {
+export const resultsStore: DriftStore = {
   folder: "results",
   description: "What the monitors of the table above said of its versions",
   indexed: "table_id,monitor,version,column,verdict",
