@@ -200,14 +200,20 @@ export type { OptimizeOptions, OptimizeResult } from "./operations/optimize.ts";
 export type { RestoreOptions, RestoreResult } from "./operations/restore.ts";
 export type { TailBatch } from "./operations/tail/tail.ts";
 export type { TailPosition } from "./operations/tail/tail-position.ts";
+export type { ScoreCalibration } from "./performance/estimate-calibration.ts";
+export type {
+  BinaryMetric,
+  ClassesMetric,
+  EstimatedMetric,
+  LossMetric,
+} from "./performance/estimated-metrics.ts";
 export type {
   Estimate,
   EstimatedValue,
   EstimatedWindow,
+  EstimateMethod,
   EstimateRequest,
-} from "./performance/estimate.ts";
-export type { ScoreCalibration } from "./performance/estimate-calibration.ts";
-export type { EstimatedMetric } from "./performance/estimated-metrics.ts";
+} from "./performance/estimation.ts";
 export type { Evaluation } from "./performance/evaluation/evaluate.ts";
 export type { Gain, PartEvaluation, ToldPart } from "./performance/evaluation/evaluation.ts";
 export type { OutcomeJoin, OutcomesRequest } from "./performance/evaluation/outcomes.ts";
@@ -217,6 +223,7 @@ export type {
   Label,
   Problem,
 } from "./performance/evaluation/request.ts";
+export type { LossModel } from "./performance/loss-models.ts";
 export type { Confusion, ValueMatrix } from "./performance/metrics/confusion.ts";
 export type { FairnessGap } from "./performance/metrics/fairness.ts";
 export type { IsotonicStep } from "./performance/metrics/isotonic.ts";

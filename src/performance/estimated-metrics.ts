@@ -3,8 +3,8 @@ import { businessValue, type Confusion, confusionMetrics, type ValueMatrix } fro
 import type { ExpectedState } from "./metrics/expected-fold.ts";
 import { z95 } from "./metrics/metric.ts";
 
-/** Metrics that are estimated without outcomes. */
-export type EstimatedMetric =
+/** Metrics of a binary classifier that are estimated without outcomes. */
+export type BinaryMetric =
   | "roc_auc"
   | "average_precision"
   | "accuracy"
@@ -20,35 +20,96 @@ export type EstimatedMetric =
   | "false_negative"
   | "business_value";
 
+/** The same of several classes; means over classes, each against the rest. */
+export type ClassesMetric =
+  | "roc_auc_macro"
+  | "average_precision_macro"
+  | "accuracy"
+  | "precision_macro"
+  | "recall_macro"
+  | "specificity_macro"
+  | "f1_macro"
+  | "log_loss";
+
+/** The same of regressions. */
+export type LossMetric = "mae" | "mape" | "mse" | "rmse" | "msle" | "rmsle";
+
+/** Metrics that are estimated without outcomes. */
+export type EstimatedMetric = BinaryMetric | ClassesMetric | LossMetric;
+
 /** What an estimated metric cannot be below or above. */
 interface MetricLimits {
   readonly least: number | null;
   readonly most: number | null;
 }
 
-/** The estimated metrics with their limits. */
-export const estimatedMetrics: Readonly<Record<EstimatedMetric, MetricLimits>> = {
-  roc_auc: { least: 0, most: 1 },
-  average_precision: { least: 0, most: 1 },
-  accuracy: { least: 0, most: 1 },
-  precision: { least: 0, most: 1 },
-  recall: { least: 0, most: 1 },
-  specificity: { least: 0, most: 1 },
-  f1: { least: 0, most: 1 },
-  log_loss: { least: 0, most: null },
-  brier: { least: 0, most: 1 },
-  true_positive: { least: 0, most: null },
-  false_positive: { least: 0, most: null },
-  true_negative: { least: 0, most: null },
-  false_negative: { least: 0, most: null },
+/** A metric between 0 and 1. */
+const share: MetricLimits = { least: 0, most: 1 };
+const positive: MetricLimits = { least: 0, most: null };
+
+/** The limits of the estimated metrics. */
+export const estimatedLimits: Readonly<Record<EstimatedMetric, MetricLimits>> = {
+  roc_auc: share,
+  average_precision: share,
+  accuracy: share,
+  precision: share,
+  recall: share,
+  specificity: share,
+  f1: share,
+  log_loss: positive,
+  brier: share,
+  true_positive: positive,
+  false_positive: positive,
+  true_negative: positive,
+  false_negative: positive,
   business_value: { least: null, most: null },
+  roc_auc_macro: share,
+  average_precision_macro: share,
+  precision_macro: share,
+  recall_macro: share,
+  specificity_macro: share,
+  f1_macro: share,
+  mae: positive,
+  mape: positive,
+  mse: positive,
+  rmse: positive,
+  msle: positive,
+  rmsle: positive,
 };
 
-export const estimatedNames = Object.keys(estimatedMetrics) as readonly EstimatedMetric[];
+export const binaryNames: readonly BinaryMetric[] = [
+  "roc_auc",
+  "average_precision",
+  "accuracy",
+  "precision",
+  "recall",
+  "specificity",
+  "f1",
+  "log_loss",
+  "brier",
+  "true_positive",
+  "false_positive",
+  "true_negative",
+  "false_negative",
+  "business_value",
+];
+
+export const classesNames: readonly ClassesMetric[] = [
+  "roc_auc_macro",
+  "average_precision_macro",
+  "accuracy",
+  "precision_macro",
+  "recall_macro",
+  "specificity_macro",
+  "f1_macro",
+  "log_loss",
+];
+
+export const lossNames: readonly LossMetric[] = ["mae", "mape", "mse", "rmse", "msle", "rmsle"];
 
 /** The value of a metric that is expected of rows without outcomes. */
 export function expectedValue(
-  metric: EstimatedMetric,
+  metric: BinaryMetric,
   state: ExpectedState,
   value: ValueMatrix | undefined,
 ): number | null {
@@ -68,7 +129,7 @@ export function expectedValue(
 }
 
 function countedValue(
-  metric: EstimatedMetric,
+  metric: BinaryMetric,
   counts: Confusion,
   value: ValueMatrix | undefined,
 ): number | null {
@@ -90,12 +151,20 @@ function countedValue(
 
 /** The value of a metric on rows with outcomes. */
 export function realisedValue(metric: EstimatedMetric, part: PartEvaluation): number | null {
-  const { confusion } = part;
-  if (metric.includes("_positive") || metric.includes("_negative"))
+  const { confusion, metrics } = part;
+  if (isCount(metric))
     return confusion === undefined || "matrix" in confusion
       ? null
       : countedValue(metric, confusion, undefined);
-  return part.metrics[metric]?.value ?? null;
+  if (metric !== "msle") return metrics[metric]?.value ?? null;
+  const root = metrics["rmsle"]?.value ?? null;
+  return root === null ? null : root ** 2;
+}
+
+type CountMetric = "true_positive" | "false_positive" | "true_negative" | "false_negative";
+
+function isCount(metric: EstimatedMetric): metric is CountMetric {
+  return metric.endsWith("_positive") || metric.endsWith("_negative");
 }
 
 /** Standard error of a metric of `rows` rows, from that of the baseline. */
@@ -104,18 +173,31 @@ export function scaledError(
   baseline: Omit<PartEvaluation, "kind" | "column" | "name">,
   rows: number,
 ): number | undefined {
-  const { confusion, labelled, unscored } = baseline;
+  const { confusion, labelled, unscored, metrics } = baseline;
   const judged = labelled - unscored;
-  if (confusion === undefined || "matrix" in confusion || judged === 0 || rows === 0) return undefined;
-  const count = {
-    true_positive: confusion.tp,
-    false_positive: confusion.fp,
-    true_negative: confusion.tn,
-    false_negative: confusion.fn,
-  }[metric as "true_positive"];
-  if (count !== undefined) return Math.sqrt(rows * (count / judged) * (1 - count / judged));
-  const { low, high } = baseline.metrics[metric] ?? {};
-  if (low === undefined || high === undefined || low === null || high === null) return undefined;
-  const error = (high - low) / 2 / z95;
-  return metric === "business_value" ? error * Math.sqrt(rows / judged) : error * Math.sqrt(judged / rows);
+  if (judged === 0 || rows === 0) return undefined;
+  if (isCount(metric)) {
+    if (confusion === undefined || "matrix" in confusion) return undefined;
+    const count = countedValue(metric, confusion, undefined) ?? 0;
+    return Math.sqrt(rows * (count / judged) * (1 - count / judged));
+  }
+  const scale = metric === "business_value" ? Math.sqrt(rows / judged) : Math.sqrt(judged / rows);
+  if (metric !== "msle") return times(metricError(metrics[metric]), scale);
+  // The derivative of the square.
+  const root = metrics["rmsle"];
+  return times(metricError(root), 2 * (root?.value ?? 0) * scale);
+}
+
+/** The standard error of a metric, by its interval. */
+function metricError(metric: PartEvaluation["metrics"][string] | undefined): number | undefined {
+  const { value = null, low = null, high = null, interval } = metric ?? {};
+  if (value === null || low === null || high === null) return undefined;
+  // A side that was cut at a limit of the metric is too short.
+  if (interval === "normal" || interval === "delong" || interval === "bootstrap")
+    return Math.max(high - value, value - low) / z95;
+  return (high - low) / 2 / z95;
+}
+
+function times(value: number | undefined, factor: number): number | undefined {
+  return value === undefined ? undefined : value * factor;
 }

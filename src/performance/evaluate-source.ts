@@ -1,7 +1,8 @@
 import type { Engine, SessionOptions } from "../engine/core/contract.ts";
 import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
-import { type Estimate, type EstimateRequest, estimateRelation } from "./estimate.ts";
+import { estimateRelation } from "./estimate.ts";
+import type { Estimate, EstimateRequest } from "./estimation.ts";
 import { type Evaluation, evaluateRelation } from "./evaluation/evaluate.ts";
 import { joinOutcomes, type OutcomesRequest } from "./evaluation/outcomes.ts";
 import type { EvaluationRequest } from "./evaluation/request.ts";

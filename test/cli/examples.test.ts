@@ -72,12 +72,15 @@ beforeAll(() => {
     (_, id) => `${id},${id % 2 ? "ABC" : "DEF"},${(id % 10) / 10},${id % 7},${id % 5},${late(id)}`,
   );
   writeFileSync(join(start, "scored.csv"), `id,origin,risk,expected,delay,late\n${scored.join("\n")}\n`);
-  const predicted = Array.from({ length: 60 }, (_, id) => `${id},${(id % 10) / 10}`);
-  writeFileSync(join(start, "predicted.csv"), `id,risk\n${predicted.join("\n")}\n`);
+  const predicted = Array.from({ length: 60 }, (_, id) => `${id},${(id % 10) / 10},${id % 7}`);
+  writeFileSync(join(start, "predicted.csv"), `id,risk,expected\n${predicted.join("\n")}\n`);
   const arrived = Array.from({ length: 50 }, (_, id) => `${id},${late(id)}`);
   writeFileSync(join(start, "arrived.csv"), `id,late\n${arrived.join("\n")}\n`);
-  const known = Array.from({ length: 400 }, (_, id) => `${id},${(id % 10) / 10},${id % 10 > id % 7}`);
-  writeFileSync(join(start, "known.csv"), `id,risk,late\n${known.join("\n")}\n`);
+  const known = Array.from(
+    { length: 400 },
+    (_, id) => `${id},${(id % 10) / 10},${id % 7},${id % 5},${id % 10 > id % 7}`,
+  );
+  writeFileSync(join(start, "known.csv"), `id,risk,expected,delay,late\n${known.join("\n")}\n`);
   writeFileSync(join(start, "june.jsonl"), '{"id":900,"origin":"ABC","delay":1,"month":"2001-06"}\n');
   writeFileSync(join(start, "correct.sql"), "DELETE FROM flights WHERE id = 1;\n");
   const steps = [

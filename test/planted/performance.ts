@@ -2,6 +2,7 @@ import type { Mistake } from "./mistake.ts";
 
 const evaluation = "performance/evaluate.test.ts";
 const estimation = "performance/estimate.test.ts";
+const models = "performance/estimate-models.test.ts";
 
 /** Mistakes in how well models do. */
 export const performanceMistakes: readonly Mistake[] = [
@@ -95,7 +96,7 @@ export const performanceMistakes: readonly Mistake[] = [
   },
   {
     what: "The estimate takes the scores as they are.",
-    file: "performance/estimate.ts",
+    file: "performance/estimate-binary.ts",
     find: "calibration.used ? calibratedScore(steps, value) : value",
     replace: "steps.length < 0 ? calibratedScore(steps, value) : value",
     test: estimation,
@@ -103,7 +104,7 @@ export const performanceMistakes: readonly Mistake[] = [
   },
   {
     what: "Thresholds come from as few windows as there are.",
-    file: "performance/estimate.ts",
+    file: "performance/estimate-windows.ts",
     find: "minWindows: 8",
     replace: "minWindows: 2",
     test: estimation,
@@ -111,10 +112,50 @@ export const performanceMistakes: readonly Mistake[] = [
   },
   {
     what: "Rows whose scores the baseline does not have count as covered.",
-    file: "performance/estimate.ts",
+    file: "performance/estimate-binary.ts",
     find: "value >= calibration.lowest && value <= calibration.highest",
     replace: "value >= calibration.lowest",
     test: estimation,
     name: "outside of the baseline",
+  },
+  {
+    what: "Calibrated scores of several classes are not divided by their sum.",
+    file: "metrics/expected-classes.ts",
+    find: "(values[own] ?? 0) / sum;",
+    replace: "values[own] ?? 0;",
+    test: models,
+    name: "as many rows of each prediction",
+  },
+  {
+    what: "The scores of the first class calibrate all of them.",
+    file: "performance/estimate-multiclass.ts",
+    find: "const outcome = sql`(target = ${index})`;",
+    replace: "const outcome = sql`(target = ${index * 0})`;",
+    test: models,
+    name: "when the mix of classes changes",
+  },
+  {
+    what: "A row of the baseline is judged by a model of losses that has seen it.",
+    file: "performance/loss-models.ts",
+    find: "members.filter((row) => fold[row] !== part),",
+    replace: "members.filter((row) => fold[row] !== part || true),",
+    test: models,
+    name: "where errors cannot be learnt",
+  },
+  {
+    what: "Columns of text say nothing about the losses.",
+    file: "performance/loss-features.ts",
+    find: 'if (bins.kind === "texts") return 1 + value;',
+    replace: 'if (bins.kind === "texts") return 1;',
+    test: models,
+    name: "when the rows become harder",
+  },
+  {
+    what: "Values that the baseline does not have count as covered.",
+    file: "performance/loss-features.ts",
+    find: "value > 0 || bins.hasOthers",
+    replace: "value >= 0 || bins.hasOthers",
+    test: models,
+    name: "where a value is new",
   },
 ];

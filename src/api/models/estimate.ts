@@ -1,5 +1,5 @@
 import { VarveError } from "../../errors.ts";
-import type { Estimate, EstimateRequest } from "../../performance/estimate.ts";
+import type { Estimate, EstimateRequest } from "../../performance/estimation.ts";
 import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
 import { contextKeys } from "../shared/option-keys.ts";
 import type { ContextOptions } from "../shared/options.ts";
@@ -19,26 +19,36 @@ const estimateKeys = {
   ...contextKeys,
   baseline: true,
   signal: true,
+  problem: true,
   target: true,
   prediction: true,
   score: true,
+  scores: true,
   positive: true,
   cutoff: true,
   window: true,
   value: true,
   method: true,
   key: true,
+  features: true,
 } satisfies OptionKeys<EstimateOptions>;
 
+const methods: Readonly<Record<string, readonly unknown[]>> = {
+  binary: ["cbpe", "nannyml.cbpe"],
+  multiclass: ["cbpe", "nannyml.cbpe"],
+  regression: ["dle", "nannyml.dle"],
+};
+
 /**
- * Estimates how well a binary classifier does on rows that have no outcomes yet, from scores that are calibrated on a
- * labelled baseline (CBPE), by window, with thresholds from the baseline's windows (spec/model-performance.md).
+ * Estimates how well a model does on rows that have no outcomes yet, by window, with thresholds from the windows of a
+ * labelled baseline (spec/model-performance.md): classifiers from scores that the baseline calibrates (CBPE),
+ * regressions from losses that are learnt on it (DLE).
  *
- * It holds while outcomes follow the scores as in the baseline: `cannotSee` says so, and `unreliable` what speaks
- * against it.
+ * It holds while outcomes follow the scores, or errors the features, as in the baseline: `cannotSee` says so, and
+ * `unreliable` what speaks against it.
  *
- * @throws `ESTIMATE_UNSUPPORTED` for a baseline of one class, or of fewer than 300 labelled rows; `SCORE_INVALID`,
- * `COLUMN_NOT_FOUND`, `INVALID_ARGUMENT`, `SOURCE_UNREADABLE`
+ * @throws `ESTIMATE_UNSUPPORTED` for a baseline that lacks a class, or of fewer than 300 labelled rows; `SCORE_INVALID`,
+ * `COLUMN_NOT_FOUND`, `SCHEMA_MISMATCH`, `INVALID_ARGUMENT`, `SOURCE_UNREADABLE`
  *
  * @example
  * ```ts
@@ -55,14 +65,20 @@ export async function estimate(source: Source, options: EstimateOptions): Promis
   const { baseline, signal, ...known } = knownOptions("estimate", options, estimateKeys);
   const { s3, openStore, memoryLimit, threads, temporaryFolder, world, cache, allowedPrefixes, ...request } =
     known;
-  requireRequest("estimate", { ...request, problem: "binary" });
-  const { method } = request;
-  if (method !== undefined && method !== "cbpe" && method !== "nannyml.cbpe")
-    throw new VarveError(
-      "INVALID_ARGUMENT",
-      `The option method of estimate must be cbpe or nannyml.cbpe, not ${JSON.stringify(method)}.`,
-      { option: "method", value: method },
+  const { method, problem = "binary", features, key } = request;
+  requireRequest("estimate", { ...request, problem });
+  const allowed = methods[problem];
+  if (allowed === undefined)
+    throw invalid("problem", `binary, multiclass or regression, not ${JSON.stringify(problem)}`, problem);
+  if (method !== undefined && !allowed.includes(method))
+    throw invalid(
+      "method",
+      `${allowed.join(" or ")} for the problem ${problem}, not ${JSON.stringify(method)}`,
+      method,
     );
+  for (const [option, names] of Object.entries({ features, key }))
+    if (names !== undefined && !isNames(names))
+      throw invalid(option, `an array of column names, not ${JSON.stringify(names)}`, names);
   const [{ duckdbEngine }, { estimateSource }, { sourceAccess }] = await Promise.all([
     import("../../engine/session/session.ts"),
     import("../../performance/evaluate-source.ts"),
@@ -79,4 +95,15 @@ export async function estimate(source: Source, options: EstimateOptions): Promis
     },
     request,
   );
+}
+
+function invalid(option: string, rule: string, value: unknown): VarveError {
+  return new VarveError("INVALID_ARGUMENT", `The option ${option} of estimate must be ${rule}.`, {
+    option,
+    value,
+  });
+}
+
+function isNames(names: unknown): boolean {
+  return Array.isArray(names) && names.every((name) => typeof name === "string");
 }

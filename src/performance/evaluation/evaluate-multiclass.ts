@@ -4,12 +4,19 @@ import { joinSql, type SqlExpression, type SqlName, sql } from "../../sql/sql.ts
 import { columnType, plainName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { type Metrics, metricWithError, shareMetric, undefinedMetric } from "../metrics/metric.ts";
-import { ClassFold, macroAuc } from "../metrics/multiclass-fold.ts";
+import { ClassFold, macroScores } from "../metrics/multiclass-fold.ts";
 import { matrixMetrics } from "../metrics/multiclass-metrics.ts";
 import { requireShares } from "./evaluate-binary.ts";
 import { type Counts, emptyCounts, type PartEvaluation } from "./evaluation.ts";
 import type { EvaluationRequest } from "./request.ts";
-import { type Axis, labelText, numberColumn, type StagedRows, stageRows } from "./staged-rows.ts";
+import {
+  type Axis,
+  labelText,
+  numberColumn,
+  type StagedColumn,
+  type StagedRows,
+  stageRows,
+} from "./staged-rows.ts";
 import { streamColumns } from "./streamed-columns.ts";
 
 const target = plainName("target");
@@ -38,35 +45,20 @@ export async function evaluateMulticlass(
 ): Promise<MulticlassEvaluation> {
   const classes = await classesOf(session, relation, request);
   const scores = request.scores === undefined ? [] : classes.map((label) => request.scores?.[label] ?? "");
-  const code = (text: SqlExpression) =>
-    sql`CASE ${text} ${joinSql(
-      classes.map((label, index) => sql`WHEN ${quoteText(label)} THEN ${index}`),
-      sql` `,
-    )} END`;
-  const values = scores.map((name, index) => ({
-    name: scoreName(index),
-    value: numberColumn(relation, name),
-  }));
-  const all = values.map(({ value }) => value);
-  const likeliest = sql`list_position([${all}], greatest(${all})) - 1`;
   if (request.prediction === undefined && scores.length === 0)
     throw new VarveError("INVALID_ARGUMENT", "An evaluation of classes needs scores, predictions, or both.", {
       option: "scores",
     });
   const staged = await stageRows(session, relation, request, [
-    { name: target, value: code(labelText(relation, request.target)) },
-    {
-      name: predicted,
-      value: request.prediction === undefined ? likeliest : code(labelText(relation, request.prediction)),
-    },
-    ...values,
+    { name: target, value: classCode(classes, labelText(relation, request.target)) },
+    ...predictedColumns(relation, classes, request),
   ]);
   for (const [index, name] of scores.entries()) await requireShares(session, staged, name, scoreName(index));
   const judge = new Judge(
     session,
     staged,
     classes,
-    values.map(({ name }) => name),
+    scores.map((_, index) => scoreName(index)),
     request,
   );
   const parts: PartEvaluation[] = [];
@@ -74,8 +66,35 @@ export async function evaluateMulticlass(
   return { classes, parts };
 }
 
-function scoreName(index: number): SqlName {
+/** The staged column with the scores of a class. */
+export function scoreName(index: number): SqlName {
   return plainName(`p${index}`);
+}
+
+/** The number of the class that a text names; null for others. */
+export function classCode(classes: readonly string[], text: SqlExpression): SqlExpression {
+  const cases = classes.map((label, index) => sql`WHEN ${quoteText(label)} THEN ${index}`);
+  return sql`CASE ${text} ${joinSql(cases, sql` `)} END`;
+}
+
+/** What a model says of a row: the number of the predicted class, and the score of each class if there are scores. */
+export function predictedColumns(
+  relation: Relation,
+  classes: readonly string[],
+  { prediction, scores }: Pick<EvaluationRequest, "prediction" | "scores">,
+): StagedColumn[] {
+  const values =
+    scores === undefined
+      ? []
+      : classes.map((label, index) => ({
+          name: scoreName(index),
+          value: numberColumn(relation, scores[label] ?? ""),
+        }));
+  const all = values.map(({ value }) => value);
+  // Of equal scores the first class.
+  const likeliest = sql`list_position([${all}], greatest(${all})) - 1`;
+  const value = prediction === undefined ? likeliest : classCode(classes, labelText(relation, prediction));
+  return [{ name: predicted, value }, ...values];
 }
 
 /** The classes: those with scores, or else all that are there, sorted. */
@@ -176,8 +195,11 @@ class Judge {
   ): PartEvaluation {
     const { metrics, classes } = matrixMetrics(own.matrix);
     const scores = (own.folds ?? []).map((fold) => fold.finish());
-    const { ovr, ovo } = macroAuc(scores);
-    const areas = this.#scores.length === 0 ? {} : { roc_auc_macro: ovr, roc_auc_ovo_macro: ovo };
+    const { ovr, ovo, averagePrecision } = macroScores(scores);
+    const areas =
+      this.#scores.length === 0
+        ? {}
+        : { roc_auc_macro: ovr, roc_auc_ovo_macro: ovo, average_precision_macro: averagePrecision };
     const sizes = own.matrix.map((row) => row.reduce((sum, count) => sum + count, 0));
     const judged = sizes.reduce((sum, count) => sum + count, 0);
     return {
@@ -205,7 +227,9 @@ class Judge {
       classes: Object.fromEntries(
         this.#classes.map((label, index) => {
           const score = scores[index];
-          return [label, { ...classes[index], ...(score === undefined ? {} : { roc_auc: score.auc }) }];
+          const own =
+            score === undefined ? {} : { roc_auc: score.auc, average_precision: score.averagePrecision };
+          return [label, { ...classes[index], ...own }];
         }),
       ),
     };

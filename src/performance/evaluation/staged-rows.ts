@@ -208,7 +208,7 @@ export function numberColumn(relation: Relation, name: string): SqlExpression {
 }
 
 /** Whether the engine's type is one of numbers. */
-function isNumeric(type: string): boolean {
+export function isNumeric(type: string): boolean {
   return /^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$/.test(type);
 }
 

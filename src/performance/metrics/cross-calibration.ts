@@ -76,3 +76,12 @@ export class CalibrationGain {
     return { before: error(this.#raw), after: error(this.#calibrated) };
   }
 }
+
+/** Standard error by leaving out one fifth at a time; null unless all are known. */
+export function jackknife(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  if (known.length < folds) return null;
+  const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
+  const squares = known.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return Math.sqrt(((folds - 1) / folds) * squares);
+}

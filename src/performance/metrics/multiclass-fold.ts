@@ -1,5 +1,5 @@
 import { rocAuc } from "./binary-metrics.ts";
-import { type Metric, undefinedMetric } from "./metric.ts";
+import { type Metric, plainMetric, undefinedMetric } from "./metric.ts";
 
 /**
  * One pass over the scores of one class in descending order, with the class that was true: how well the scores tell it
@@ -11,6 +11,7 @@ export class ClassFold {
   readonly #equal: Float64Array;
   /** By other class: sum over rows of the own class of the rows of that class above, equal ones counting half. */
   readonly #pairs: Float64Array;
+  #precisionSum = 0;
   readonly #ranks = { positive: 0, positiveSquares: 0, negative: 0, negativeSquares: 0 };
   #score: number | undefined;
 
@@ -38,7 +39,9 @@ export class ClassFold {
         ? null
         : 1 - sum / (positives * negatives);
     });
-    return { auc, error, pairs };
+    const averagePrecision =
+      positives === 0 ? undefinedMetric("no_positives") : plainMetric(this.#precisionSum / positives);
+    return { auc, averagePrecision, error, pairs };
   }
 
   #flush(): void {
@@ -52,6 +55,9 @@ export class ClassFold {
         this.#pairs[target] = (this.#pairs[target] ?? 0) + positives * (above + count / 2);
       }
     }
+    const found = (this.#above[this.#own] ?? 0) + positives;
+    const all = this.#above.reduce((sum, count) => sum + count, positives + negatives);
+    this.#precisionSum += all === 0 ? 0 : (positives * found) / all;
     const ranks = this.#ranks;
     const ofPositive = negativesAbove + negatives / 2;
     const ofNegative = (this.#above[this.#own] ?? 0) + positives / 2;
@@ -68,17 +74,22 @@ export class ClassFold {
 /** What the scores of one class are worth. */
 export interface ClassScores {
   readonly auc: Metric;
+  readonly averagePrecision: Metric;
   readonly error: number;
   /** Area under the curve against each other class; null where a class has no row. */
   readonly pairs: readonly (number | null)[];
 }
 
 /** Mean of one metric over classes; undefined where it is for one of them. Its error is at most the mean of theirs. */
-export function macroAuc(classes: readonly ClassScores[]): { readonly ovr: Metric; readonly ovo: Metric } {
+export function macroScores(classes: readonly ClassScores[]): {
+  readonly ovr: Metric;
+  readonly ovo: Metric;
+  readonly averagePrecision: Metric;
+} {
   const first = classes.find(({ auc }) => auc.value === null)?.auc.reason;
   if (classes.length === 0 || first !== undefined) {
     const none = undefinedMetric(first ?? "no_rows");
-    return { ovr: none, ovo: none };
+    return { ovr: none, ovo: none, averagePrecision: none };
   }
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const value = mean(classes.map(({ auc }) => auc.value ?? Number.NaN));
@@ -88,5 +99,9 @@ export function macroAuc(classes: readonly ClassScores[]): { readonly ovr: Metri
   const band = Number.isFinite(half)
     ? ({ low: Math.max(0, value - half), high: Math.min(1, value + half), interval: "delong" } as const)
     : { low: null, high: null };
-  return { ovr: { value, ...band }, ovo: { value: mean(pairs), low: null, high: null } };
+  return {
+    ovr: { value, ...band },
+    ovo: plainMetric(mean(pairs)),
+    averagePrecision: plainMetric(mean(classes.map((scores) => scores.averagePrecision.value ?? Number.NaN))),
+  };
 }

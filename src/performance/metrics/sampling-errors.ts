@@ -51,6 +51,58 @@ export function nannymlError(
   }
 }
 
+/** The same of several classes. */
+export interface BaselineClasses {
+  /** Rows by true class (first index) and predicted class. */
+  readonly matrix: readonly (readonly number[])[];
+  /** Of each class, as {@link BaselineCounts} has it. */
+  readonly rankVariances: readonly number[];
+}
+
+/**
+ * Error of a mean over classes at `n` rows as NannyML has it: the classes as if they were independent, the area under
+ * the curve times 1.2, and f1 as if it were a share. Undefined where it has none.
+ */
+export function nannymlClassesError(
+  metric: string,
+  { matrix, rankVariances }: BaselineClasses,
+  n: number,
+): number | undefined {
+  const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
+  const rows = sum(matrix.map(sum));
+  const counts = matrix.map((line, own) => {
+    const [tp, positives] = [line[own] ?? 0, sum(line)];
+    const predicted = sum(matrix.map((other) => other[own] ?? 0));
+    return { tp, positives, predicted, tn: rows - positives - predicted + tp };
+  });
+  const ofShare = (part: number, whole: number) => ((part / whole) * (1 - part / whole) * rows) / (n * whole);
+  const together = (variances: readonly number[]) => Math.sqrt(sum(variances)) / variances.length;
+  switch (metric) {
+    case "accuracy":
+      return Math.sqrt(ofShare(sum(counts.map(({ tp }) => tp)), rows));
+    case "precision_macro":
+      return together(counts.map(({ tp, predicted }) => ofShare(tp, predicted)));
+    case "recall_macro":
+      return together(counts.map(({ tp, positives }) => ofShare(tp, positives)));
+    case "specificity_macro":
+      return together(counts.map(({ tn, positives }) => ofShare(tn, rows - positives)));
+    case "f1_macro":
+      return together(counts.map(({ tp, positives, predicted }) => ofShare(tp, positives + predicted - tp)));
+    case "roc_auc_macro":
+      return (
+        1.2 *
+        together(
+          counts.map(({ positives }, own) => {
+            const rarer = Math.min(positives, rows - positives);
+            return ((rankVariances[own] ?? 0) * rows) / (n * rarer);
+          }),
+        )
+      );
+    default:
+      return undefined;
+  }
+}
+
 /** Standard deviation (ddof 0) of what one row is worth. */
 function valueDeviation({ tp, fp, tn, fn }: Confusion, [[ofTn, ofFp], [ofFn, ofTp]]: ValueMatrix): number {
   const rows = tp + fp + tn + fn;

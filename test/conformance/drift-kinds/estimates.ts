@@ -1,12 +1,18 @@
-import { estimate, type SourceRow } from "../../../src/index.ts";
+import { expect } from "vitest";
+import {
+  type Estimate,
+  type EstimatedMetric,
+  type EstimateOptions,
+  estimate,
+  type SourceRow,
+} from "../../../src/index.ts";
 import type { JsonObject, JsonValue } from "../../../src/util/json.ts";
 import { type CompareCase, type DriftCase, objectOf, type SeriesByName } from "../drift-cases.ts";
 import { expectClose } from "../drift-close.ts";
 
-/** How cases of performance without outcomes are compared, by the peer's method; others are not supported yet. */
-export function estimateComparison({ kind, params }: DriftCase): CompareCase | undefined {
-  if (kind === "estimate") return params["problem"] === "binary" ? compareEstimate : undefined;
-  return params["problem"] === "classification_binary" ? compareEstimate : undefined;
+/** How cases of estimated and realised performance by chunk are compared. */
+export function estimateComparison({ method }: DriftCase): CompareCase {
+  return method.startsWith("DLE") ? compareLosses : compareEstimate;
 }
 
 function rowsOf(columns: JsonObject, series: SeriesByName): SourceRow[] {
@@ -19,20 +25,46 @@ function rowsOf(columns: JsonObject, series: SeriesByName): SourceRow[] {
 
 type Matrix = readonly [readonly [number, number], readonly [number, number]];
 
-async function compareEstimate(item: DriftCase, series: SeriesByName): Promise<void> {
+/** The problem of a case, and its columns. */
+function requestOf({ params }: DriftCase): Omit<EstimateOptions, "baseline"> {
+  const window = { rows: Number(params["chunk_size"]) };
+  const problem = String(params["problem"] ?? "regression").replace("classification_", "");
+  const common = { prediction: "prediction", target: "target", window };
+  if (problem === "regression") return { ...common, problem, method: "nannyml.dle" };
+  if (problem === "binary")
+    return {
+      ...common,
+      method: "nannyml.cbpe",
+      score: "score",
+      positive: 1,
+      value: params["business_value_matrix"] as unknown as Matrix | undefined,
+    };
+  return { ...common, problem: "multiclass", method: "nannyml.cbpe" };
+}
+
+async function estimateOf(item: DriftCase, series: SeriesByName) {
   const { reference, current } = item.inputs;
-  const value = item.params["business_value_matrix"] as unknown as Matrix | undefined;
-  const result = await estimate(rowsOf(objectOf(current, "current"), series), {
-    baseline: rowsOf(objectOf(reference, "reference"), series),
-    method: "nannyml.cbpe",
-    score: "score",
-    prediction: "prediction",
-    target: "target",
-    positive: 1,
-    window: { rows: Number(item.params["chunk_size"]) },
-    value,
+  const baseline = rowsOf(objectOf(reference, "reference"), series);
+  const request = requestOf(item);
+  const names = Object.keys(baseline[0] ?? {}).filter((name) => name.startsWith("p_"));
+  const scores = names.map((name) => [name.slice("p_".length), name]);
+  return await estimate(rowsOf(objectOf(current, "current"), series), {
+    ...request,
+    baseline,
+    ...(request.problem === "multiclass" ? { scores: Object.fromEntries(scores) } : {}),
   });
-  const metric = item.method.replace("CBPE ", "") as keyof typeof result.thresholds;
+}
+
+/** varve's name of a metric of a case. */
+function metricOf({ method }: DriftCase, { problem }: Estimate): EstimatedMetric {
+  const name = method.replace(/^(?:CBPE|DLE) /, "");
+  const isMean = problem === "multiclass" && name !== "accuracy";
+  return (isMean ? `${name}_macro` : name) as EstimatedMetric;
+}
+
+async function compareEstimate(item: DriftCase, series: SeriesByName): Promise<void> {
+  const result = await estimateOf(item, series);
+  const metric = metricOf(item, result);
   const isRealised = item.kind === "performance_chunks";
   const expected = objectOf(item.expected, "expected");
   for (const [part, windows] of [
@@ -52,15 +84,48 @@ async function compareEstimate(item: DriftCase, series: SeriesByName): Promise<v
       "alert",
       own.map((estimated) => (isRealised ? estimated?.realisedAlert : estimated?.alert)),
     );
-    compare("upper_threshold", result.thresholds[metric]?.high);
-    compare("lower_threshold", result.thresholds[metric]?.low);
+    compareBounds(result, metric, compare);
     if (part === "reference")
       compare(
         "realized",
         own.map((estimated) => estimated?.realised),
       );
     // Its order of equal scores is that of an unstable sort, which moves the spread of the ranks.
-    const tolerance = metric === "roc_auc" ? 1e-5 : item.tolerance;
+    const tolerance = metric.startsWith("roc_auc") ? 1e-5 : item.tolerance;
     compare("sampling_error", own[0]?.samplingError, tolerance);
   }
+}
+
+function compareBounds(
+  { thresholds }: Estimate,
+  metric: EstimatedMetric,
+  compare: (name: string, actual: unknown) => void,
+): void {
+  compare("upper_threshold", thresholds[metric]?.high);
+  compare("lower_threshold", thresholds[metric]?.low);
+}
+
+/** Another learner is judged by what was reached; thresholds, errors and what was reached are exact. */
+async function compareLosses(item: DriftCase, series: SeriesByName): Promise<void> {
+  const result = await estimateOf(item, series);
+  const metric = metricOf(item, result);
+  const expected = objectOf(item.expected, "expected");
+  const peer = objectOf(expected["analysis"], "analysis")["value"] as readonly number[];
+  const right = objectOf(item.right ?? null, "right")["value"] as readonly number[];
+  for (const [index, realised] of right.entries()) {
+    const value = result.windows[index]?.metrics[metric]?.value ?? Number.NaN;
+    const allowed = Math.max(0.2 * realised, 1.5 * Math.abs((peer[index] ?? 0) - realised));
+    expect(Math.abs(value - realised), `${metric} of chunk ${index}`).toBeLessThanOrEqual(allowed);
+  }
+  const wanted = objectOf(expected["reference"], "reference");
+  const exact = (name: string, actual: unknown) => {
+    if (name in wanted) expectClose(actual, wanted[name] ?? null, 1e-9, `reference.${name}`);
+  };
+  compareBounds(result, metric, exact);
+  const own = result.baseline.windows.map(({ metrics }) => metrics[metric]);
+  exact(
+    "realized",
+    own.map((estimated) => estimated?.realised),
+  );
+  exact("sampling_error", own[0]?.samplingError);
 }

@@ -10,12 +10,15 @@ import { withOutput } from "../../shared/output-format.ts";
 import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/source-files.ts";
 import { inputFiles } from "../../shared/standard-input.ts";
 import { writeOutput } from "../../shared/write-output.ts";
-import { valueMatrix, windowOf } from "./model-options.ts";
+import { classColumns, valueMatrix, windowOf } from "./model-options.ts";
 
 interface EstimateFlags extends StoreFlags, SourceFlags {
   readonly baseline: string;
+  readonly problem: EstimateOptions["problem"];
   readonly target: string;
-  readonly score: string;
+  readonly score?: string | undefined;
+  readonly scores?: Readonly<Record<string, string>> | undefined;
+  readonly features?: readonly string[] | undefined;
   readonly prediction?: string | undefined;
   readonly positive?: string | undefined;
   readonly cutoff?: number | undefined;
@@ -33,13 +36,24 @@ export function addEstimate(group: Command): void {
     .command("estimate")
     .summary("estimate performance without outcomes")
     .description(
-      "Estimate how well a binary classifier does on rows without outcomes, from scores that are calibrated on a labelled baseline (CBPE). A change of the relation of scores and outcomes cannot be seen this way.",
+      "Estimate how well a model does on rows without outcomes: a classifier from scores that are calibrated on a labelled baseline (CBPE), a regression from errors that are learnt on it (DLE). A change of the relation of scores, or features, and outcomes cannot be seen this way.",
     )
     .argument("<source...>", sourceHelp)
-    .requiredOption("--baseline <source>", "files or table with scores and outcomes")
-    .requiredOption("--score <column>", "column with the probability of the positive class")
+    .requiredOption("--baseline <source>", "files or table with predictions and outcomes")
+    .addOption(
+      new Option("--problem <problem>", "what the model predicts")
+        .choices(["binary", "multiclass", "regression"])
+        .default("binary"),
+    )
     .requiredOption("--target <column>", "column of the baseline with the outcome")
-    .option("--prediction <column>", "column with the predicted class")
+    .option("--score <column>", "column with the probability of the positive class")
+    .option("--scores <class=column,...>", "columns with the probability of each class", classColumns)
+    .option("--prediction <column>", "column with the predicted class or number")
+    .option(
+      "--features <columns>",
+      "columns that errors of a regression are learnt from, separated by commas (default: all)",
+      nameList,
+    )
     .option("--positive <class>", "the positive class (default: true or 1)")
     .option(
       "--cutoff <score>",
@@ -58,7 +72,12 @@ export function addEstimate(group: Command): void {
     )
     .option("--key <columns>", "columns that tell rows apart, separated by commas (default: all)", nameList)
     .addOption(
-      new Option("--method <method>", "whose conventions").choices(["cbpe", "nannyml.cbpe"]).default("cbpe"),
+      new Option("--method <method>", "whose conventions (default: cbpe, or dle for a regression)").choices([
+        "cbpe",
+        "dle",
+        "nannyml.cbpe",
+        "nannyml.dle",
+      ]),
     );
   const choice = { formats: ["text", "json"], preset: "text", text: "how to print the result" };
   withStoreFlags(withSourceFlags(withOutput(command, choice))).action(estimateSource);
@@ -69,8 +88,10 @@ async function estimateSource(sources: readonly string[], flags: EstimateFlags):
   await using input = await inputFiles(sources, flags);
   const source = await openSource(input.files, flags);
   const baseline = await openSource([flags.baseline], flags);
-  const { target, score, prediction, positive, cutoff, window, value, key, method } = flags;
-  const request = { target, score, prediction, positive, cutoff, window, value, key, method };
+  const { problem, target, score, scores, prediction, positive, cutoff, window, value, key } = flags;
+  const { features, method } = flags;
+  const columns = { target, score, scores, prediction, features, key };
+  const request = { problem, ...columns, positive, cutoff, window, value, method };
   const { memoryLimit, s3 } = openOptions(flags);
   const result = await stoppedBySignals(
     (signal) => estimate(source, { ...request, baseline, memoryLimit, s3, signal }),

@@ -11,7 +11,7 @@ import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/sour
 import { inputFiles } from "../../shared/standard-input.ts";
 import { writeOutput } from "../../shared/write-output.ts";
 import { metricLines } from "./metric-lines.ts";
-import { valueMatrix, windowOf } from "./model-options.ts";
+import { classColumns, valueMatrix, windowOf } from "./model-options.ts";
 
 interface EvaluateFlags extends StoreFlags, SourceFlags {
   readonly problem: EvaluateOptions["problem"];
@@ -174,15 +174,6 @@ function signed(value: number): string {
 }
 
 /** Parses `a=p_a,b=p_b`. */
-function classColumns(text: string): Readonly<Record<string, string>> {
-  const pairs = nameList(text).map((item): readonly [string, string] => {
-    const index = item.indexOf("=");
-    if (index < 1 || index === item.length - 1)
-      throw new InvalidArgumentError("It must have the form class=column,class=column.");
-    return [item.slice(0, index), item.slice(index + 1)];
-  });
-  return Object.fromEntries(pairs);
-}
 
 function ranks(text: string): readonly number[] {
   return nameList(text).map(positiveNumber);

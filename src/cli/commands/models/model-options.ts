@@ -20,3 +20,14 @@ export function valueMatrix(text: string): EvaluateOptions["value"] {
     [fn, tp],
   ];
 }
+
+/** Parses `a=column,b=column`: the column of each class. */
+export function classColumns(text: string): Readonly<Record<string, string>> {
+  const pairs = nameList(text).map((item): readonly [string, string] => {
+    const index = item.indexOf("=");
+    if (index < 1 || index === item.length - 1)
+      throw new InvalidArgumentError("It must have the form class=column,class=column.");
+    return [item.slice(0, index), item.slice(index + 1)];
+  });
+  return Object.fromEntries(pairs);
+}

@@ -20,4 +20,5 @@ Examples:
   $ varve model evaluate scored.csv --problem binary --score risk --target late --by origin
   $ varve model evaluate scored.csv --problem regression --prediction expected --target delay --format json
   $ varve model evaluate predicted.csv --problem binary --score risk --target late --outcomes arrived.csv --on id
-  $ varve model estimate predicted.csv --baseline known.csv --score risk --target late`;
+  $ varve model estimate predicted.csv --baseline known.csv --score risk --target late
+  $ varve model estimate predicted.csv --baseline known.csv --problem regression --prediction expected --target delay`;
