@@ -14,6 +14,7 @@ export type {
 export { driftJunit } from "./drift/drift-junit.ts";
 export { driftText } from "./drift/drift-text.ts";
 export type { Bracket } from "./drift/figures/cells.ts";
+export { driftHtml } from "./drift/page/drift-html.ts";
 export type { DriftKind } from "./drift/profile/bins.ts";
 export type { CheckResult, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { Level } from "./quality/model/expectation.ts";

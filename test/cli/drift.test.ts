@@ -55,6 +55,20 @@ describe("varve drift", () => {
     expect(readFileSync(output, "utf8")).toContain('<failure type="drift" message="amount is higher');
   });
 
+  it("writes a page, which names the command that makes it again", async () => {
+    const output = join(folder, "drift.html");
+    expect(await varve("drift", quiet, moved, "-o", output)).toMatchObject({
+      code: 4,
+      stdout: "",
+      stderr: "",
+    });
+    const page = readFileSync(output, "utf8");
+    expect(page).toContain("<title>moved.csv against quiet.csv: ▲ drift</title>");
+    expect(page).toContain(`varve drift ${quiet} ${moved}`);
+    const { stdout, code } = await varve("drift", `${table}@v0`, table, "--format", "html");
+    expect({ code, start: stdout.slice(0, 15) }).toEqual({ code: 4, start: "<!doctype html>" });
+  });
+
   it.each([
     [["--threshold", "much"], 2],
     [["--threshold", "2"], 2],

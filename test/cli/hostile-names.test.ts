@@ -276,6 +276,7 @@ describe("names and values that a terminal would obey", () => {
       ["lineage", table, "--ledger", evil],
       ["drift", `${table}@v0`, table],
       ["drift", batch, misfit, "--by", evil],
+      ["drift", batch, misfit, "--by", evil, "--format", "html"],
       ["drift", batch, misfit, "--slice", `${evil}=true`],
       ["model", "evaluate", batch, "--problem", "multiclass", "--target", column, "--prediction", column],
       ["model", "evaluate", batch, "--problem", "binary", "--target", evil, "--score", evil],

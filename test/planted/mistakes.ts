@@ -4,6 +4,7 @@ import { conflictsMistakes } from "./conflicts.ts";
 import { copiesMistakes } from "./copies.ts";
 import { diskMistakes } from "./disk.ts";
 import { driftFiguresMistakes } from "./drift-figures.ts";
+import { driftPageMistakes } from "./drift-page.ts";
 import { fencesMistakes } from "./fences.ts";
 import { fingerprintsMistakes } from "./fingerprints.ts";
 import { gatesMistakes } from "./gates.ts";
@@ -31,6 +32,7 @@ export const mistakes: readonly Mistake[] = [
   ...copiesMistakes,
   ...diskMistakes,
   ...driftFiguresMistakes,
+  ...driftPageMistakes,
   ...fencesMistakes,
   ...fingerprintsMistakes,
   ...gatesMistakes,

@@ -19,7 +19,7 @@ interface DriftFlags extends StoreFlags, SourceFlags {
   readonly alpha?: number | undefined;
   readonly correction?: DriftOptions["correction"];
   readonly minRows?: number | undefined;
-  readonly format: "text" | "json" | "junit";
+  readonly format: "text" | "json" | "junit" | "html";
   readonly output?: string | undefined;
 }
 
@@ -64,9 +64,13 @@ export function addDrift(program: Command): void {
     .option("--min-rows <rows>", "fewer rows on a side are not compared (default: 30)", Number)
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve drift ./flights@v1 ./flights --exclude id\n  $ varve drift january.parquet february.csv --columns delay,origin\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --by origin --threshold 0.2\n  $ varve drift ./flights@v1 february.csv --columns delay --format junit --output drift.xml\n\nExit code 4 if a column drifts or is broken: it is gone or new, its type changed, or ten points more of its rows are null or have new values.",
+      "\nExamples:\n  $ varve drift ./flights@v1 ./flights --exclude id\n  $ varve drift january.parquet february.csv --columns delay,origin\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --by origin --threshold 0.2\n  $ varve drift ./flights@v1 february.csv --columns delay --format junit --output drift.xml\n  $ varve drift january.parquet february.csv --columns delay,origin --output drift.html\n\nExit code 4 if a column drifts or is broken: it is gone or new, its type changed, or ten points more of its rows are null or have new values.",
     );
-  const choice = { formats: ["text", "json", "junit"], preset: "text", text: "how to print the comparison" };
+  const choice = {
+    formats: ["text", "json", "junit", "html"],
+    preset: "text",
+    text: "how to print the comparison",
+  };
   withStoreFlags(withSourceFlags(withOutput(command, choice))).action(drift);
 }
 
@@ -133,6 +137,7 @@ async function reportText(report: DriftReport, format: DriftFlags["format"]): Pr
     const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
     return `${stringifyJson(toJsonValue(report), 2)}\n`;
   }
+  if (format === "html") return (await import("../../../api/drift/drift-html.ts")).driftHtml(report);
   const { driftJunit, driftText } = await import("../../../api/drift/drift-report.ts");
   return format === "junit" ? driftJunit(report) : driftText(report);
 }

@@ -1,0 +1,1 @@
+export { driftHtml } from "../../drift/page/drift-html.ts";
