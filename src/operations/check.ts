@@ -1,5 +1,7 @@
+import { type BaselineTables, tableBaselines } from "../baselines/table-baselines.ts";
 import type { Engine } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
+import { openLog } from "../log/snapshot/open-log.ts";
 import { metricSeries, unrecordedHistory } from "../metrics/metrics.ts";
 import { evaluateGate } from "../quality/gate/gate.ts";
 import type { Suite, SuiteJson } from "../quality/model/suite.ts";
@@ -83,6 +85,7 @@ async function checkLocal(
     fence: () => session.fence({ files: readable }),
     functions: gateOptions?.functions,
     history: earlier,
+    baselines: tableBaselines({ ...versionsBefore(source), tables: gateOptions?.tables, signal }),
   });
   const seconds = (world.now() - start) / 1000;
   const history = isSnapshot(source) ? await versionTests(source) : [];
@@ -98,6 +101,14 @@ async function checkLocal(
     history,
     metrics,
   });
+}
+
+/** A version of a table is compared with the one before it, unless a check names another. */
+function versionsBefore(source: WriteSource): Pick<BaselineTables, "target" | "before"> {
+  if (!isSnapshot(source)) return {};
+  const { context, version } = source;
+  if (version === 0) return { target: source, before: "nothing" };
+  return { target: source, before: () => openLog(context, { version: version - 1 }) };
 }
 
 function upTo(series: MetricSeries, version: number): MetricSeries {

@@ -1,3 +1,4 @@
+import { tableBaselines } from "../baselines/table-baselines.ts";
 import { assertInternal } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { unrecordedHistory } from "../metrics/metrics.ts";
@@ -28,7 +29,9 @@ export async function rehearseAppend(
   const target = await existingTarget(snapshot);
   const tests = writeTests(target.metadata.configuration, { gate, gateOptions });
   const history = gateOptions?.history ?? unrecordedHistory(snapshot, "batch", { signal });
-  const { verdict } = await judgePlan(addedRows(target, { source, tests }), { history, onProgress, signal });
+  const baselines = tableBaselines({ target: snapshot, tables: gateOptions?.tables, signal });
+  const services = { history, baselines, onProgress, signal };
+  const { verdict } = await judgePlan(addedRows(target, { source, tests }), services);
   assertInternal(verdict !== undefined, "a rehearsal came back without a verdict");
   return checkReport(verdict, {
     source: name,

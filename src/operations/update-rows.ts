@@ -68,9 +68,13 @@ export async function updateRows(
     userMetadata,
     targetFileBytes,
   };
-  const { history, rejections } = writeServices(target, { gateOptions, recordRejection, signal: run.signal });
+  const { history, baselines, rejections } = writeServices(target, {
+    gateOptions,
+    recordRejection,
+    signal: run.signal,
+  });
   try {
-    return await thenCompact(snapshot, await runRewrite(plan, { ...run, history }), run.signal);
+    return await thenCompact(snapshot, await runRewrite(plan, { ...run, history, baselines }), run.signal);
   } catch (error) {
     const { tests, batch } = plan;
     if (tests === undefined || rejections === undefined || run.dryRun === true || !isRefusal(error))

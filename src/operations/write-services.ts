@@ -1,3 +1,4 @@
+import { tableBaselines } from "../baselines/table-baselines.ts";
 import { VarveError } from "../errors.ts";
 import { recordedHistory } from "../metrics/metrics.ts";
 import { quarantineSink } from "../quarantine/intake/quarantine-sink.ts";
@@ -9,7 +10,7 @@ import type { WriteServices } from "../write/write-services.ts";
 
 /**
  * Services for the writes of a table: its quarantine, its record of rejected batches if it exists already, and
- * its metrics unless the caller passes a history.
+ * its metrics unless the caller passes a history, and the versions that drift is compared with.
  *
  * @throws `INVALID_ARGUMENT` if the table would be its own quarantine
  */
@@ -39,6 +40,12 @@ export function writeServices(
       snapshot === undefined || recordRejection === false ? undefined : rejectionLog(snapshot, signal),
     history:
       gateOptions?.history ?? (snapshot === undefined ? undefined : recordedHistory(snapshot, { signal })),
+    baselines: tableBaselines({
+      target: snapshot,
+      before: snapshot === undefined ? "nothing" : undefined,
+      tables: gateOptions?.tables,
+      signal,
+    }),
     onProgress,
     signal,
   };

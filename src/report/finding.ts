@@ -27,6 +27,11 @@ export function finding({ unexpected, considered, observed, success, details }: 
   const observation = `found ${typeof observed === "number" ? grouped(observed) : shown(typeof observed === "string" ? observed : observedText(observed), 200)}`;
   if (details?.["arithmetic"] === "double")
     return `${observation}, added up as doubles: exact sums may need more than 38 digits`;
+  const told = details?.["text"];
+  if (typeof told === "string") {
+    const text = shown(told, 500).replace(/\.$/, "");
+    return observed === null ? text : `${observation}: ${text}`;
+  }
   const past = details?.["history"];
   if (typeof past !== "number") return observation;
   const values = counted(past, "earlier value");

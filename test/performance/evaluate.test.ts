@@ -314,6 +314,20 @@ describe("evaluate of other problems", () => {
     });
   });
 
+  it("has no figures of no rows, and refuses numbers whose squares are none", async () => {
+    const none = { sql: "SELECT 'cat' AS y, 'dog' AS p WHERE false" };
+    const { rows, metrics } = await evaluate(none, { problem: "multiclass", prediction: "p", target: "y" });
+    expect(rows).toBe(0);
+    expect(metrics["accuracy"]).toMatchObject({ value: null, reason: "no_rows" });
+    const huge = [
+      { y: 1, p: 1e160 },
+      { y: 2, p: -1e160 },
+    ];
+    await expect(
+      evaluate(huge, { problem: "regression", prediction: "p", target: "y" }),
+    ).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+  });
+
   it("ranks for each user, and leaves out those without a relevant item", async () => {
     const rows = [
       { u: "a", s: 0.9, r: 0 },

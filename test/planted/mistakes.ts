@@ -3,6 +3,7 @@ import { commitsMistakes } from "./commits.ts";
 import { conflictsMistakes } from "./conflicts.ts";
 import { copiesMistakes } from "./copies.ts";
 import { diskMistakes } from "./disk.ts";
+import { driftChecksMistakes } from "./drift-checks.ts";
 import { driftFiguresMistakes } from "./drift-figures.ts";
 import { driftPageMistakes } from "./drift-page.ts";
 import { fencesMistakes } from "./fences.ts";
@@ -31,6 +32,7 @@ export const mistakes: readonly Mistake[] = [
   ...conflictsMistakes,
   ...copiesMistakes,
   ...diskMistakes,
+  ...driftChecksMistakes,
   ...driftFiguresMistakes,
   ...driftPageMistakes,
   ...fencesMistakes,

@@ -1,8 +1,11 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { baselineProfile } from "../../src/drift/profile/baseline-profile.ts";
+import { leavesOf } from "../../src/drift/profile/leaves.ts";
 import type { EngineColumn, OpenSession, SourceRow } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
+import { evaluateRelation } from "../../src/performance/evaluation/evaluate.ts";
 import { expectations } from "../../src/quality/checks/registry.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import { columnsOfRelation } from "../../src/quality/model/column.ts";
@@ -134,6 +137,13 @@ const jsonSchema = fc.constantFrom<JsonValue>(
   { type: "object", required: ["a"], properties: { a: { type: "integer", minimum: 1 } } },
 );
 
+const baseline = fc.constantFrom<JsonValue>(
+  { version: 0 },
+  { pin: "training" },
+  { table: "this" },
+  { value: 0.5 },
+);
+
 /**
  * Values of a parameter by what the check says of it; a share of them wrong, which the definition has to
  * find.
@@ -174,11 +184,13 @@ function param(name: string, spec: ParamSpec): fc.Arbitrary<JsonValue> {
         "NULL",
       );
     case "json":
+      if (name === "baseline") return baseline;
+      if (name === "scores") return fc.constantFrom<JsonValue>({ a: "value", b: "a.b" }, { 1: "m", 2: "f" });
       return name === "json_schema" ? jsonSchema : partition;
     case "string":
       if (name === "table") return fc.constantFrom("this", "other");
       if (name === "function") return fc.constantFrom("some");
-      if (name === "metric") return fc.constantFrom("row_count", "mean(value)");
+      if (name === "metric") return fc.constantFrom("accuracy", "f1", "log_loss", "mae", "r2");
       return fc.constantFrom("%Y-%m-%d", "a%", "_");
   }
 }
@@ -279,6 +291,11 @@ async function judge(rows: readonly SourceRow[], checks: readonly CheckJson[]): 
     relations: { other, this: staged },
     functions,
     history: async () => [1, 2, 3, 2, 1],
+    baselines: {
+      profile: () =>
+        baselineProfile(session, { select: staged.sql, rows: rows.length }, leavesOf(staged.columns)),
+      evaluation: (_, request) => evaluateRelation(session, staged, request),
+    },
   });
   const clean = await placesOf(verdict.cleanSql);
   const bad = verdict.quarantineSql === null ? [] : await placesOf(verdict.quarantineSql);
@@ -312,7 +329,7 @@ async function judgeOrRefuse(
     await judge(rows, checks);
     return "judged";
   } catch (error) {
-    if (isVarveError(error, "SUITE_INVALID")) return "refused";
+    if (isVarveError(error, "SUITE_INVALID", "SCORE_INVALID", "LIMIT_EXCEEDED")) return "refused";
     throw error;
   }
 }

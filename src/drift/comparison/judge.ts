@@ -38,6 +38,11 @@ interface Judgement {
 
 /** The records of subjects, whose p-values are adjusted as one family, by effect times weight, broken ones first. */
 export function judge(subjects: readonly Subject[], rule: DriftRule): DriftRecord[] {
+  return recordsOf(subjects, rule).sort(byRank);
+}
+
+/** Like {@link judge}, in the order of the subjects. */
+export function recordsOf(subjects: readonly Subject[], rule: DriftRule): DriftRecord[] {
   const facts = subjects.map((subject) => factOf(subject, rule));
   const tested = subjects.flatMap((subject, index) => {
     const p = facts[index] === null ? subject.comparison?.test?.p : undefined;
@@ -52,7 +57,7 @@ export function judge(subjects: readonly Subject[], rule: DriftRule): DriftRecor
     adjustedOf.has(index) ? (comparison?.distances?.effect ?? 0) ** 2 : 0,
   );
   const all = squares.reduce((sum, square) => sum + square, 0);
-  const records = subjects.map((subject, index) => {
+  return subjects.map((subject, index) => {
     const p = adjustedOf.get(index);
     const contribution = p === undefined ? null : all === 0 ? 0 : (squares[index] ?? 0) / all;
     return recordOf(subject, facts[index] ?? judged(subject, p ?? 1, rule), {
@@ -61,7 +66,6 @@ export function judge(subjects: readonly Subject[], rule: DriftRule): DriftRecor
       contribution,
     });
   });
-  return records.sort(byRank);
 }
 
 function byRank(a: DriftRecord, b: DriftRecord): number {

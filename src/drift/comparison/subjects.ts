@@ -3,12 +3,14 @@ import { foldName } from "../../schema/schema-json.ts";
 import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
+import { binningOf, distinctShare, mayBeSequence } from "../profile/baseline-profile.ts";
 import type { Counts } from "../profile/bins.ts";
 import { inChunks } from "../profile/chunks.ts";
-import { type Measure, measuredValue, measuresOf } from "../profile/column-bins.ts";
+import { type Measure, measuresOf } from "../profile/column-bins.ts";
 import { countRows, noCounts, type SliceCounts } from "../profile/count-rows.ts";
 import { type Binning, numberOf } from "../profile/counted.ts";
 import type { Leaf } from "../profile/leaves.ts";
+import { timeSpans } from "../profile/time-spans.ts";
 import { compareCounts } from "./compare.ts";
 import type { DriftDefinition } from "./definition.ts";
 import type { DriftRecord } from "./drift-record.ts";
@@ -143,12 +145,14 @@ async function matchLeaves(session: Session, { current }: SideRows, chosen: Chos
   ];
 }
 
-function valueType({ class: kind }: Leaf) {
+/** The type of the values of a leaf. */
+export function valueType({ class: kind }: Leaf) {
   if (kind === "number" || kind === "list") return sql`DOUBLE`;
   return kind === "time" ? sql`BIGINT` : sql`VARCHAR`;
 }
 
-async function emptyLeaves(
+/** The leaves that are null in every row. */
+export async function emptyLeaves(
   session: Session,
   select: SqlSelect,
   leaves: readonly Leaf[],
@@ -162,46 +166,22 @@ async function emptyLeaves(
   return empty;
 }
 
-function binningOf(measure: Measure, leaf: Leaf): Binning {
-  return {
-    value: measuredValue(leaf, measure),
-    bins: measure.bins,
-    isFloat: leaf.isFloat && measure.part === null,
-  };
-}
-
 /** The first and last moment of the times of both sides. */
 async function spansOf(
   session: Session,
   { baseline, current }: SideRows,
   matches: readonly (Match & { readonly after: Leaf })[],
 ): Promise<ReadonlyMap<Leaf, Subject["spans"]>> {
-  const times = matches.filter(({ before }) => before.class === "time");
-  const spans = new Map<Leaf, Subject["spans"]>();
-  for (const chunk of inChunks(times, 64)) {
-    const range = async ({ select }: SideOfRows, leaves: readonly Leaf[]) => {
-      const ends = leaves.flatMap(({ value }, index) => [
-        sql`min(${value}) AS ${plainName(`a${index}`)}`,
-        sql`max(${value}) AS ${plainName(`b${index}`)}`,
-      ]);
-      const [row = {}] = await session.rows(sql`SELECT ${ends} FROM (${select})`);
-      const end = (name: string) => (row[name] === null ? null : numberOf(row[name]));
-      return leaves.map((_, index) => [end(`a${index}`), end(`b${index}`)] as const);
-    };
-    const before = await range(
-      baseline,
-      chunk.map((match) => match.before),
-    );
-    const after = await range(
-      current,
-      chunk.map((match) => match.after),
-    );
-    for (const [index, match] of chunk.entries()) {
-      const pair = [before[index], after[index]].filter((span) => span !== undefined);
-      spans.set(match.before, pair);
-    }
-  }
-  return spans;
+  const befores = matches.map(({ before }) => before);
+  const afters = matches.map(({ after }) => after);
+  const before = await timeSpans(session, baseline.select, befores);
+  const after = await timeSpans(session, current.select, afters);
+  return new Map(
+    matches.map((match) => [
+      match.before,
+      [before.get(match.before), after.get(match.after)].filter((span) => span !== undefined),
+    ]),
+  );
 }
 
 type Plain = Pick<Subject, "role" | "weight" | "threshold" | "thresholdSource">;
@@ -293,7 +273,7 @@ async function findSequences(
 ): Promise<void> {
   for (const [index, measure] of measures.entries()) {
     const [before, after] = [baseline?.counts[index], current?.counts[index]];
-    if (measure.part !== null || !measure.leaf.isWhole || measure.leaf.class !== "number") continue;
+    if (!mayBeSequence(measure)) continue;
     if (before?.form !== "numeric" || after?.form !== "numeric") continue;
     if (!areApart(before, after)) continue;
     const leaf = sides.current.leaves.find(({ name }) => foldName(name) === foldName(measure.leaf.name));
@@ -310,16 +290,10 @@ interface Range {
   readonly max: number | null;
 }
 
-function areApart(a: Range, b: Range): boolean {
+/** Whether two ranges do not overlap. */
+export function areApart(a: Range, b: Range): boolean {
   if (a.min === null || a.max === null || b.min === null || b.max === null) return false;
   return a.max < b.min || b.max < a.min;
-}
-
-async function distinctShare(session: Session, select: SqlSelect, { value }: Leaf): Promise<number> {
-  const [row] = await session.rows(
-    sql`SELECT count(DISTINCT v) / count(v) AS share FROM (SELECT ${value} AS v FROM (${select}))`,
-  );
-  return numberOf(row?.["share"]);
 }
 
 async function sliceSubjects(

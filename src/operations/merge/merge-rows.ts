@@ -60,10 +60,10 @@ export async function mergeRows(
     userMetadata,
     targetFileBytes,
   };
-  const { history, quarantine, rejections } = writeServices(target, options);
+  const { history, baselines, quarantine, rejections } = writeServices(target, options);
   const { onProgress, signal } = options;
   try {
-    const done = await runMerge(plan, { history, quarantine, dryRun, onProgress, signal });
+    const done = await runMerge(plan, { history, baselines, quarantine, dryRun, onProgress, signal });
     return await thenCompact(snapshot, done, signal);
   } catch (error) {
     const { tests, batch } = plan;

@@ -74,7 +74,7 @@ export function scoreName(index: number): SqlName {
 /** The number of the class that a text names; null for others. */
 export function classCode(classes: readonly string[], text: SqlExpression): SqlExpression {
   const cases = classes.map((label, index) => sql`WHEN ${quoteText(label)} THEN ${index}`);
-  return sql`CASE ${text} ${joinSql(cases, sql` `)} END`;
+  return cases.length === 0 ? sql`CAST(NULL AS INTEGER)` : sql`CASE ${text} ${joinSql(cases, sql` `)} END`;
 }
 
 /** What a model says of a row: the number of the predicted class, and the score of each class if there are scores. */

@@ -1,5 +1,5 @@
 import type { EngineRow, Relation, Session } from "../../engine/core/contract.ts";
-import { VarveError } from "../../errors.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
@@ -46,7 +46,9 @@ async function axisParts(session: Session, { table }: StagedRows, axis: Axis): P
   const counts = await session.rows(
     sql`SELECT ${axis.code} AS code, count(*) AS rows, count(${target}) AS labelled, count(*) FILTER (WHERE ${target} IS NOT NULL AND NOT ${usable}) AS unscored FROM ${table} GROUP BY ALL`,
   );
-  const sums = await session.rows(sumsOf(table, axis.code));
+  const sums = await session.rows(sumsOf(table, axis.code)).catch((error: unknown) => {
+    throw tooLarge(error);
+  });
   return axis.parts.flatMap((name, code) => {
     const count = counts.find((row) => Number(row["code"]) === code);
     if (count === undefined && axis.kind !== "whole") return [];
@@ -64,6 +66,17 @@ async function axisParts(session: Session, { table }: StagedRows, axis: Axis): P
       zeroTargets: part?.zeroTargets ?? 0,
     };
   });
+}
+
+/** The engine's refusal of squares that no number holds, in words. */
+function tooLarge(error: unknown): unknown {
+  if (!isVarveError(error, "SQL_FAILED") || error.data["engineErrorKind"] !== "Out of Range") return error;
+  return new VarveError(
+    "LIMIT_EXCEEDED",
+    "Cannot evaluate the predictions: targets or predictions are above 1e75, so that no number holds the squares of the errors. Leave such rows out, for example in SQL over the source.",
+    { limit: 1e75 },
+    error,
+  );
 }
 
 /** Both numbers are known and finite. */

@@ -1,4 +1,4 @@
-import type { OpenSession, Relation } from "../../engine/core/contract.ts";
+import type { Relation, Session } from "../../engine/core/contract.ts";
 import { type FairnessGap, fairnessGaps } from "../metrics/fairness.ts";
 import { evaluateBinary } from "./evaluate-binary.ts";
 import { evaluateMulticlass } from "./evaluate-multiclass.ts";
@@ -32,7 +32,7 @@ export interface Evaluation extends Omit<PartEvaluation, "kind" | "column" | "na
  * @throws `SCORE_INVALID`, `INVALID_ARGUMENT`, `COLUMN_NOT_FOUND`, `SCHEMA_MISMATCH`, `LIMIT_EXCEEDED`
  */
 export async function evaluateRelation(
-  session: OpenSession,
+  session: Session,
   relation: Relation,
   request: EvaluationRequest,
   outcomes?: OutcomeJoin | undefined,
@@ -62,7 +62,7 @@ export async function evaluateRelation(
 }
 
 async function evaluatedParts(
-  session: OpenSession,
+  session: Session,
   relation: Relation,
   request: EvaluationRequest,
 ): Promise<{

@@ -3,7 +3,9 @@ import { aggregates } from "./aggregates.ts";
 import { custom } from "./custom.ts";
 import { distinct } from "./distinct.ts";
 import { divergence } from "./divergence.ts";
+import { drift } from "./drift.ts";
 import { history } from "./history.ts";
+import { modelMetrics } from "./model-metrics.ts";
 import { nullness } from "./nullness.ts";
 import { several } from "./several.ts";
 import { shape } from "./shape.ts";
@@ -25,6 +27,8 @@ export const expectations: ReadonlyMap<string, Expectation> = new Map(
     distinct,
     divergence,
     history,
+    drift,
+    modelMetrics,
   ]
     .flat()
     .map((expectation) => [expectation.kind, expectation]),

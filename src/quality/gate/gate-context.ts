@@ -1,5 +1,9 @@
+import type { BaselineProfile } from "../../drift/profile/baseline-profile.ts";
 import type { FencedSession, Relation, StagedRelation } from "../../engine/core/contract.ts";
+import type { Evaluation } from "../../performance/evaluation/evaluate.ts";
 import type { SqlSelect } from "../../sql/sql.ts";
+import type { BaselineTable } from "../model/baseline.ts";
+import type { ModelRequest } from "../model/expectation.ts";
 import type { Places } from "../model/places.ts";
 import type { RowFunction } from "../model/suite.ts";
 import type { PlannedCheck } from "../suite/plan.ts";
@@ -17,6 +21,8 @@ export interface GateContext {
   /** TypeScript predicates and repairs, in addition to those of the suite. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
   readonly history?: MetricHistory | undefined;
+  /** Versions that drift and models are compared with; absent where there is no table. */
+  readonly baselines?: Baselines | undefined;
   /**
    * Fences the session; called before the engine sees the suite's own SQL, and not at all for a suite without
    * any.
@@ -38,6 +44,30 @@ export interface GateContext {
  * ask for, so that they can be read together.
  */
 export type MetricHistory = (metric: string, metrics?: readonly string[]) => Promise<readonly number[]>;
+
+/** Rows that a batch is compared with, read in sessions of their own. */
+export interface Baselines {
+  /**
+   * Counts of a baseline's columns; `undefined` if it is the table before the batch, and there is none.
+   *
+   * @throws `BASELINE_UNREADABLE`, `SUITE_INVALID` for a table that is not known, `PIN_NOT_FOUND`, `VERSION_NOT_FOUND`
+   */
+  readonly profile: (baseline: BaselineTable, rows: ProfiledRows) => Promise<BaselineProfile | undefined>;
+  /** How well a model did on a baseline; `undefined` and errors as {@link Baselines.profile}. */
+  readonly evaluation: (
+    baseline: BaselineTable,
+    request: ModelRequest,
+    where: string | undefined,
+  ) => Promise<Evaluation | undefined>;
+}
+
+/** What is counted of a baseline. */
+export interface ProfiledRows {
+  /** Names of columns or of fields in structs; all if empty. */
+  readonly columns: readonly string[];
+  /** SQL condition of the rows. */
+  readonly where?: string | undefined;
+}
 
 /**
  * Rows that the suite never tests: their number, what they violate, and a SELECT of their `file`, `row` and

@@ -9,7 +9,9 @@ import { type AggregateValues, type Judgement, toNumber } from "../model/expecta
 import type { Check, OnFail } from "../model/suite.ts";
 import { findColumn, type PlannedCheck } from "../suite/plan.ts";
 import type { GateContext } from "./gate-context.ts";
+import { driftJudgements } from "./gate-drift.ts";
 import { scopedRows } from "./gate-groups.ts";
+import { modelJudgement } from "./gate-models.ts";
 import { type Mask, maskedSource } from "./masks.ts";
 import { resultOfMeasure, resultOfRows } from "./result-object.ts";
 import type { CheckResult } from "./verdict.ts";
@@ -56,6 +58,8 @@ export interface CountContext extends GateContext {
 interface JudgedContext extends CountContext {
   /** The metrics of all checks of history. */
   readonly metrics: readonly string[];
+  /** Of the checks of drift, by id. */
+  readonly drift: ReadonlyMap<string, Judgement>;
 }
 
 /**
@@ -73,6 +77,7 @@ export async function countRows(
   const rows = toNumber(row["n"]) ?? 0;
   const results = new Map<string, CheckResult>();
   const metrics = planned.flatMap(({ plan }) => (plan.kind === "history" ? [plan.metric] : []));
+  const drift = await driftJudgements(session, planned, staged, context);
   for (const [index, check] of planned.entries()) {
     const mask = masks.find((candidate) => candidate.planned.check.id === check.check.id);
     const repaired = context.repairs.get(check.check.id) ?? 0;
@@ -80,7 +85,7 @@ export async function countRows(
       mask === undefined
         ? aggregateResult(
             check,
-            await judged(session, check, index, row, staged, { ...context, metrics }),
+            await judged(session, check, index, row, staged, { ...context, metrics, drift }),
             elementsOf(check, index, row, rows),
           )
         : rowResult(mask, { ...countsOf(mask, masks.indexOf(mask), row, rows), repaired });
@@ -209,6 +214,14 @@ async function judged(
       );
     case "schema":
       return plan.judge(context.columns);
+    case "drift": {
+      const judgement = context.drift.get(check.check.id);
+      if (judgement === undefined)
+        throw new Error("varve internal error: a check of drift without a judgement. Please report this.");
+      return judgement;
+    }
+    case "model":
+      return modelJudgement(session, check, plan, staged, context);
     default:
       throw new Error(`varve internal error: ${plan.kind} checks are counted by their masks`);
   }

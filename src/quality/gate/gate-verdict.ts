@@ -118,6 +118,8 @@ function withSetAside(
 }
 
 function rejection(check: CheckResult): string {
+  const told = check.details?.["text"];
+  if (typeof told === "string") return `${check.id}: ${check.message}; ${told.replace(/\.$/, "")}`;
   if (check.unexpected === null)
     return `${check.id}: ${check.message}; found ${observedText(check.observed)}`;
   return `${check.id}: ${check.message}; ${failingOf(check.unexpected, check.considered ?? 0)}`;

@@ -1,6 +1,7 @@
 import type { EngineValue } from "../../engine/core/contract.ts";
 import type { SqlExpression, SqlName, SqlSelect } from "../../sql/sql.ts";
 import type { JsonObject, JsonValue } from "../../util/json.ts";
+import type { Baseline } from "./baseline.ts";
 import type { ColumnClass, SuiteColumn } from "./column.ts";
 import type { Dialect } from "./dialect.ts";
 import type { GateNames } from "./gate-names.ts";
@@ -93,7 +94,9 @@ export type CheckPlan =
   | QueryPlan
   | SchemaPlan
   | RoundsPlan
-  | HistoryPlan;
+  | HistoryPlan
+  | DriftPlan
+  | ModelPlan;
 
 export interface RowPlan {
   readonly kind: "row";
@@ -197,6 +200,68 @@ export interface HistoryPlan {
   readonly aggregates: Readonly<Record<string, SqlExpression>>;
   readonly value: (values: AggregateValues) => number | null;
   readonly judge: (current: number | null, history: readonly number[]) => Judgement;
+}
+
+/** Compares the tested rows with a baseline, column by column (spec/drift.md). */
+export interface DriftPlan {
+  readonly kind: "drift";
+  readonly baseline: Baseline;
+  /** Names of columns or of fields in structs; all of the baseline's if empty. */
+  readonly columns: readonly string[];
+  readonly exclude: readonly string[];
+  /** Smallest effect that is drift. */
+  readonly threshold: number;
+  readonly alpha: number;
+  readonly minRows: number;
+  /** `undefined` if there is no baseline yet. */
+  readonly judge: (columns: readonly ColumnDrift[] | undefined) => Judgement;
+}
+
+/** The comparison of a measure of a column; of {@link DriftPlan}. */
+export interface ColumnDrift {
+  readonly column: string;
+  readonly verdict: "none" | "drift" | "broken" | "insufficient" | "not_applicable";
+  readonly reason: string | null;
+  readonly effect: number | null;
+  /** Adjusted for all comparisons of the suite. */
+  readonly p: number | null;
+  readonly rowsNeeded: number | null;
+  readonly rows: { readonly baseline: number; readonly current: number };
+  /** One sentence. */
+  readonly text: string;
+}
+
+/** Evaluates a model on the tested rows, and on those of a baseline if there is one (spec/model-performance.md). */
+export interface ModelPlan {
+  readonly kind: "model";
+  /** Columns and conventions of the evaluation. */
+  readonly request: ModelRequest;
+  readonly metric: string;
+  /** What the metric is compared with; a number is its value. */
+  readonly baseline?: Baseline | number | undefined;
+  readonly judge: (current: ModelFigure, before: ModelFigure | undefined) => Judgement;
+}
+
+/** What a model predicts, and the columns that have it. */
+export interface ModelRequest {
+  readonly problem: "binary" | "multiclass" | "regression" | "ranking";
+  readonly target: string;
+  readonly prediction?: string | undefined;
+  readonly score?: string | undefined;
+  readonly scores?: Readonly<Record<string, string>> | undefined;
+  readonly positive?: string | number | boolean | undefined;
+  readonly cutoff?: number | undefined;
+  readonly user?: string | undefined;
+  readonly k?: readonly number[] | undefined;
+}
+
+/** A metric with its 95 % interval, and the rows with an outcome that it is of; null where it is not defined. */
+export interface ModelFigure {
+  readonly value: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly reason?: string | undefined;
+  readonly labelled: number;
 }
 
 /** Runs a query that returns one row. */

@@ -80,14 +80,14 @@ export async function judgeMerge(
   room: WriteRoom,
   plan: MergePlan,
   { actions: found, values, tests }: MergeToJudge,
-  { history, quarantine }: Pick<MergeRun, "history" | "quarantine">,
+  { history, baselines, quarantine }: Pick<MergeRun, "history" | "baselines" | "quarantine">,
 ): Promise<JudgedMerge> {
   const { suite } = tests.tests;
   const { actions, setAside }: FittingMerge =
     suite.onMisfit === "quarantine"
       ? await setMergeMisfitsAside(room, plan, found, values)
       : { actions: found };
-  const judging: Judging = { room, plan, values, tests, history };
+  const judging: Judging = { room, plan, values, tests, history, baselines };
   const { fitted, verdict } = await verdictOn(judging, actions, setAside);
   requireAccepted(verdict);
   const left = verdict.disposedSql === null ? undefined : await withoutFailing(judging, actions, verdict);
@@ -117,11 +117,12 @@ interface Judging extends Pick<MergeToJudge, "values" | "tests"> {
   readonly room: WriteRoom;
   readonly plan: MergePlan;
   readonly history: MergeRun["history"];
+  readonly baselines: MergeRun["baselines"];
 }
 
 /** Tests the new rows of some actions. */
 async function verdictOn(
-  { room, plan, values, tests: { tests, compared, comparesWithTable }, history }: Judging,
+  { room, plan, values, tests: { tests, compared, comparesWithTable }, history, baselines }: Judging,
   actions: MergeActions,
   setAside: SetAside | undefined,
 ): Promise<{ readonly fitted: StagedRelation; readonly verdict: GateOutcome }> {
@@ -140,6 +141,7 @@ async function verdictOn(
     relations,
     functions: tests.functions,
     history,
+    baselines,
     fence,
     setAside,
   });

@@ -97,7 +97,7 @@ export type MergeClause =
 
 /** How a merge is carried out. */
 export type MergeRun = Pick<RewriteOptions, "dryRun"> &
-  Pick<WriteServices, "history" | "quarantine" | "onProgress" | "signal">;
+  Pick<WriteServices, "history" | "baselines" | "quarantine" | "onProgress" | "signal">;
 
 /** Result of a merge. */
 export interface MergeResult extends RewriteResult {

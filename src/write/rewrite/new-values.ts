@@ -129,6 +129,7 @@ export async function judgeNewRows(
     relations,
     functions: tests.functions,
     history: services.history,
+    baselines: services.baselines,
     fence: room.fence,
   });
   const verdict = await gate.verdict();

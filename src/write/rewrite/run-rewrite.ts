@@ -14,7 +14,7 @@ import type { RewriteOptions, RewritePlan, RewriteProgress, RewriteResult } from
 
 /** How a change is carried out. */
 export type RewriteRun = Pick<RewriteOptions, "dryRun" | "onProgress" | "signal"> &
-  Pick<StageServices, "history">;
+  Pick<StageServices, "history" | "baselines">;
 
 /**
  * Carries out a plan in one commit: finds the rows, tests their new values, writes files, and commits. A
@@ -69,7 +69,8 @@ function judged(
   },
 ): Promise<GateOutcome | undefined> {
   begin(run, "checking");
-  return judgeNewRows(room, plan, { values, compared }, { history: run.history, signal: run.signal });
+  const { history, baselines, signal } = run;
+  return judgeNewRows(room, plan, { values, compared }, { history, baselines, signal });
 }
 
 function begin({ onProgress, signal }: RewriteRun, phase: RewriteProgress["phase"]): void {

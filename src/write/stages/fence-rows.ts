@@ -63,6 +63,7 @@ function openGate(
     relations: tables,
     functions: plan.tests?.functions,
     history: services.history,
+    baselines: services.baselines,
     setAside: misfits,
     afterRepair: rules.computed.size === 0 ? undefined : (batch) => computedAnew(batch, rules),
     fence: room.fence,

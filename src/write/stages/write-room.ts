@@ -1,7 +1,7 @@
 import type { FencedSession, OpenSession } from "../../engine/core/contract.ts";
 import { lazyFence } from "../../engine/fence/lazy-fence.ts";
 import type { TableContext } from "../../log/contract.ts";
-import type { MetricHistory } from "../../quality/gate/gate-context.ts";
+import type { Baselines, MetricHistory } from "../../quality/gate/gate-context.ts";
 import { throwIfCancelled } from "../../util/cancel.ts";
 import { removeTemporaryFolder } from "../../util/temporary-folder.ts";
 import { withFetchedFiles } from "../plan/fetched-source.ts";
@@ -11,6 +11,7 @@ import type { RowsPlan } from "../plan/write-plan.ts";
 /** Services and options of the stages of a write. */
 export interface StageServices {
   readonly history?: MetricHistory | undefined;
+  readonly baselines?: Baselines | undefined;
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
   /** Cancels the write; an uncommitted write leaves nothing behind. */
   readonly signal?: AbortSignal | undefined;

@@ -1,0 +1,71 @@
+import type { Session } from "../../engine/core/contract.ts";
+import { type SqlSelect, sql } from "../../sql/sql.ts";
+import type { Counts } from "./bins.ts";
+import { type Measure, measuredValue, measuresOf } from "./column-bins.ts";
+import { countRows, noCounts } from "./count-rows.ts";
+import { type Binning, numberOf } from "./counted.ts";
+import type { Leaf } from "./leaves.ts";
+import type { BaselineRows } from "./sample-facts.ts";
+import { type Span, timeSpans } from "./time-spans.ts";
+
+/** A measure of a baseline, with the numbers of its rows in the bins. */
+export interface ProfiledMeasure extends Measure {
+  readonly counts: Counts;
+  /** Of a time. */
+  readonly span: Span | null;
+  /** Share of different values among all of them; only of whole numbers in ranges, which may be a sequence. */
+  readonly distinctShare: number | null;
+}
+
+/** What a comparison needs of a baseline, so that its rows are read once. */
+export interface BaselineProfile {
+  readonly rows: number;
+  readonly measures: readonly ProfiledMeasure[];
+}
+
+/** Counts the rows of a baseline in bins of their own. */
+export async function baselineProfile(
+  session: Session,
+  baseline: BaselineRows,
+  leaves: readonly Leaf[],
+): Promise<BaselineProfile> {
+  const measures = await measuresOf(session, baseline, leaves);
+  const binnings = measures.map((measure) => binningOf(measure, measure.leaf));
+  const counted = (await countRows(session, baseline, binnings)).get("")?.counts;
+  const spans = await timeSpans(session, baseline.select, leaves);
+  const profiled: ProfiledMeasure[] = [];
+  for (const [index, measure] of measures.entries()) {
+    const counts = counted?.[index] ?? noCounts(measure.bins, 0);
+    profiled.push({
+      ...measure,
+      counts,
+      span: spans.get(measure.leaf) ?? null,
+      distinctShare: mayBeSequence(measure)
+        ? await distinctShare(session, baseline.select, measure.leaf)
+        : null,
+    });
+  }
+  return { rows: baseline.rows, measures: profiled };
+}
+
+/** How rows of a side are counted in the bins of a measure; `leaf` is that of the side. */
+export function binningOf(measure: Measure, leaf: Leaf): Binning {
+  return {
+    value: measuredValue(leaf, measure),
+    bins: measure.bins,
+    isFloat: leaf.isFloat && measure.part === null,
+  };
+}
+
+/** Whether ranges that do not overlap may be those of a sequence: only whole numbers are numbered. */
+export function mayBeSequence({ leaf, part, bins }: Measure): boolean {
+  return part === null && leaf.isWhole && leaf.class === "number" && bins.form === "numeric";
+}
+
+/** Share of different values among all values of a leaf. */
+export async function distinctShare(session: Session, select: SqlSelect, { value }: Leaf): Promise<number> {
+  const [row] = await session.rows(
+    sql`SELECT count(DISTINCT v) / count(v) AS share FROM (SELECT ${value} AS v FROM (${select}))`,
+  );
+  return numberOf(row?.["share"]);
+}

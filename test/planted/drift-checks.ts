@@ -1,0 +1,56 @@
+import type { Mistake } from "./mistake.ts";
+
+const drift = "operations/drift-checks.test.ts";
+const models = "operations/model-checks.test.ts";
+
+/** Mistakes in the checks that compare a batch with a baseline. */
+export const driftChecksMistakes: readonly Mistake[] = [
+  {
+    what: "A column that is broken passes, because it has no drift.",
+    file: "checks/drift.ts",
+    find: 'return verdict === "drift" || verdict === "broken";',
+    replace: 'return verdict === "drift";',
+    test: drift,
+    name: "is found where nulls took the place of values",
+  },
+  {
+    what: "The p-values of each check are a family of their own.",
+    file: "gate-drift.ts",
+    find: "groupedBy(subjects, ({ check: { plan } }) => `${plan.alpha} ${plan.minRows}`)",
+    replace: "subjects.map((subject) => [subject])",
+    test: drift,
+    name: "are one family: many columns of noise raise no alarm",
+  },
+  {
+    what: "A condition selects rows of the batch, and all rows of the baseline.",
+    file: "table-baselines.ts",
+    find: "where === undefined ? all : await filtered",
+    replace: "true ? all : await filtered",
+    test: drift,
+    name: "may be another slice than the one that is tested",
+  },
+  {
+    what: "A baseline is read again for each batch.",
+    file: "baseline-cache.ts",
+    find: "if (known !== undefined) {",
+    replace: "if (known === null) {",
+    test: drift,
+    name: "is counted once: its rows are not read again",
+  },
+  {
+    what: "A rise of an error counts as a gain.",
+    file: "checks/model-metrics.ts",
+    find: 'betterOf(metric) === "lower" ? -1 : 1',
+    replace: "1",
+    test: models,
+    name: "knows that less of an error is better, and takes a value",
+  },
+  {
+    what: "A drop that chance explains rejects the batch.",
+    file: "checks/model-metrics.ts",
+    find: "|| (low !== null && low <= 0)",
+    replace: "",
+    test: models,
+    name: "compares with a pinned version, by both intervals",
+  },
+];
