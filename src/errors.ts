@@ -86,6 +86,7 @@ export type ErrorCode =
   | "MONITOR_INVALID"
   | "MONITOR_EXISTS"
   | "MONITOR_NOT_FOUND"
+  | "BINS_CHANGED"
   // queries
   | "SQL_FAILED"
   | "SQL_REFUSED"

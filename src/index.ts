@@ -10,9 +10,13 @@ export type { TableLog } from "./api/groups/table-log.ts";
 export type { TableMetrics } from "./api/groups/table-metrics.ts";
 export type {
   Monitor,
+  MonitorBackfillOptions,
+  MonitorBaselineResult,
   MonitorCreateOptions,
   MonitorOptions,
+  MonitorRebaselineOptions,
   MonitorResultsOptions,
+  MonitorRunOptions,
   TableMonitors,
 } from "./api/groups/table-monitors.ts";
 export type { TablePins } from "./api/groups/table-pins.ts";
@@ -181,6 +185,8 @@ export type {
   MonitorThresholdsJson,
   OwnThresholdJson,
 } from "./monitors/definition/monitor-json.ts";
+export type { VersionOutcome } from "./monitors/evaluate-version.ts";
+export type { BackfillProgress, BackfillResult } from "./monitors/run-monitor.ts";
 export type { EvaluationState, MonitorReport } from "./monitors/stores/monitor-record.ts";
 export type {
   AddedColumn,

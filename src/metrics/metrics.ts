@@ -70,7 +70,8 @@ async function committedVersions(snapshot: LogSnapshot, from: number): Promise<n
   return [...commits.keys()];
 }
 
-async function commitActions(context: TableContext, version: number): Promise<Action[] | undefined> {
+/** The actions of a commit; undefined if its file is gone. */
+export async function commitActions(context: TableContext, version: number): Promise<Action[] | undefined> {
   const bytes = await readCommitBytes(context.store, version);
   return bytes === undefined ? undefined : parseActions(bytes, commitPath(version));
 }
@@ -111,7 +112,7 @@ async function measureVersion(
  * Whether a commit that removes rows also adds a batch: an overwrite does, while a delete, an update or a
  * merge rewrites existing rows.
  */
-function bringsRows({ operation }: JsonObject): boolean {
+export function bringsRows({ operation }: JsonObject): boolean {
   return (
     typeof operation === "string" && /^WRITE$|TABLE AS SELECT$|^STREAMING UPDATE$|^COPY INTO$/.test(operation)
   );

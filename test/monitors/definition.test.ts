@@ -110,6 +110,7 @@ describe("the definition of a monitor", () => {
       "thresholds.kind.numbers",
     ],
     ["a window of two days", { window: { column: "at", every: "P2D" } }, "window.every", "P1D"],
+    ["windows against the previous version", { window: { column: "at", every: "P1D" } }, "window"],
     ["windows beside slices", { window: { column: "at", every: "P1D" }, slices: [{ by: "a" }] }, "window"],
     ["a slice by two ways", { slices: [{ by: "a", name: "b", where: "true" }] }, "slices[0]"],
     ["a slice without a condition", { slices: [{ name: "b" }] }, "slices[0].where"],

@@ -30,6 +30,7 @@ async function reportOf(tableId: string, version: number): Promise<MonitorReport
     state: "evaluated",
     code_version: "0",
     committed_at: "2024-02-01T00:00:00.000Z",
+    bins_id: "b",
     as_of_version: version,
     current: { ...report.current, version, scope: "batch" },
   };
@@ -40,7 +41,7 @@ describe("the table of results", () => {
     await using table = await createTable(join(folder, "t"), { source: january });
     const log = await openLog(await openContext(table.uri));
     const report = await reportOf(log.metadata.id, 1);
-    expect(await writeResults(log, report, { binsId: "b" })).toBe(true);
+    expect(await writeResults(log, report)).toBe(true);
     expect(await readResults(log, { monitor: "m" })).toEqual([report]);
     expect((await readResults(log, { columns: ["amount"] }))[0]?.columns).toEqual(
       report.columns.filter(({ column }) => column === "amount"),
@@ -55,12 +56,10 @@ describe("the table of results", () => {
     const log = await openLog(await openContext(table.uri));
     const report = await reportOf(log.metadata.id, 1);
     const again = { ...report, run_id: "later" };
-    expect(await writeResults(log, report, { binsId: "b" })).toBe(true);
-    expect(await writeResults(log, again, { binsId: "b" })).toBe(false);
-    expect(await writeResults(log, again, { binsId: "c" })).toBe(true);
-    expect(await writeResults(log, { ...report, run_id: "late", as_of_version: 2 }, { binsId: "b" })).toBe(
-      true,
-    );
+    expect(await writeResults(log, report)).toBe(true);
+    expect(await writeResults(log, again)).toBe(false);
+    expect(await writeResults(log, { ...again, bins_id: "c" })).toBe(true);
+    expect(await writeResults(log, { ...report, run_id: "late", as_of_version: 2 })).toBe(true);
     expect((await readResults(log)).map(({ run_id }) => run_id)).toHaveLength(3);
   });
 });

@@ -1,5 +1,10 @@
+import type { DriftSide } from "../../drift/comparison/drift-record.ts";
+import { VarveError } from "../../errors.ts";
 import type { MonitorsChange } from "../../monitors/change-monitors.ts";
+import type { MonitorDefinition } from "../../monitors/definition/definition.ts";
 import type { MonitorJson } from "../../monitors/definition/monitor-json.ts";
+import type { VersionOutcome } from "../../monitors/evaluate-version.ts";
+import type { BackfillProgress, BackfillResult } from "../../monitors/run-monitor.ts";
 import type { MonitorReport } from "../../monitors/stores/monitor-record.ts";
 import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
 import type { TableState } from "../shared/table-state.ts";
@@ -37,6 +42,44 @@ export interface Monitor {
   readonly definitionHash: string;
 }
 
+/** Which version a monitor compares. */
+export interface MonitorRunOptions extends MonitorOptions {
+  /** Default: the newest version that brought rows. */
+  readonly version?: number | undefined;
+}
+
+/** Which versions a backfill looks at. */
+export interface MonitorBackfillOptions extends MonitorOptions {
+  /** First version; default 0. */
+  readonly from?: number | undefined;
+  /** Last version; default: the newest. */
+  readonly to?: number | undefined;
+  readonly onProgress?: ((progress: BackfillProgress) => void) | undefined;
+}
+
+/** What a new baseline of a monitor is. */
+export interface MonitorRebaselineOptions extends MonitorOptions {
+  /** A baseline that takes the place of that of the definition. */
+  readonly baseline?: MonitorJson["baseline"] | undefined;
+}
+
+/** New bins of a monitor. */
+export interface MonitorBaselineResult {
+  readonly monitor: string;
+  /** Counts the baselines of the monitor from 1. */
+  readonly generation: number;
+  readonly baseline: DriftSide;
+  /** Columns, and parts of them, that are compared. */
+  readonly columns: number;
+}
+
+const runKeys = { version: true, signal: true } satisfies OptionKeys<MonitorRunOptions>;
+const backfillKeys = {
+  from: true,
+  to: true,
+  onProgress: true,
+  signal: true,
+} satisfies OptionKeys<MonitorBackfillOptions>;
 const createKeys = { replace: true, signal: true } satisfies OptionKeys<MonitorCreateOptions>;
 const signalKeys = { signal: true } satisfies OptionKeys<MonitorOptions>;
 const resultsKeys = {
@@ -151,4 +194,113 @@ export class TableMonitors {
     const hash = allDefinitions ? undefined : definitionHash(definition);
     return readResults(log, { ...selection, monitor: name, definitionHash: hash }, { signal });
   }
+
+  /**
+   * Compares a version with the baseline of a monitor, and records what it finds: the newest version that brought rows,
+   * unless another is named. Only the rows of versions without recorded counts are read. A version that was compared
+   * before by the same definition is not compared again (`known`).
+   *
+   * @param monitor its name, or a definition that the table does not carry
+   * @throws `MONITOR_NOT_FOUND`, `MONITOR_INVALID`; `BASELINE_UNREADABLE` naming the pins that exist;
+   * `BASELINE_IS_CURRENT`; `BINS_CHANGED` if the baseline changed since its bins were made; `CANCELLED`
+   *
+   * @example
+   * ```ts
+   * await orders.monitors.create({ name: "inputs", baseline: { version: 0 } });
+   * const found = await orders.monitors.run("inputs");
+   * if ("report" in found) console.log(found.version, found.report.verdict, found.report.text);
+   * ```
+   */
+  async run(monitor: string | MonitorJson, options: MonitorRunOptions = {}): Promise<VersionOutcome> {
+    const known = knownOptions("monitors.run", options, runKeys);
+    requireVersions("monitors.run", { version: known.version });
+    const { runMonitor } = await import("../../monitors/run-monitor.ts");
+    return runMonitor(this.#state.log, await this.#definitionOf(monitor), known);
+  }
+
+  /**
+   * Compares all versions that a monitor has not compared yet, newest first. It may be interrupted and repeated, and
+   * many processes may work at once: each version is recorded once. Versions whose files are gone are recorded as
+   * `unreadable`.
+   *
+   * @throws as {@link TableMonitors.run}
+   *
+   * @example
+   * ```ts
+   * await orders.monitors.create({ name: "history", baseline: "previous" });
+   * const { recorded, drifted, unreadable } = await orders.monitors.backfill("history", { from: 0 });
+   * console.log(recorded, drifted, unreadable);
+   * ```
+   */
+  async backfill(
+    monitor: string | MonitorJson,
+    options: MonitorBackfillOptions = {},
+  ): Promise<BackfillResult> {
+    const known = knownOptions("monitors.backfill", options, backfillKeys);
+    requireVersions("monitors.backfill", { from: known.from, to: known.to });
+    const { backfillMonitor } = await import("../../monitors/run-monitor.ts");
+    return backfillMonitor(this.#state.log, await this.#definitionOf(monitor), known);
+  }
+
+  /**
+   * Makes new bins of a monitor's baseline, as it is now, or of another one. Bins are fixed until then; a baseline that
+   * was changed, or that most rows lie outside of by now, needs new ones. Earlier results stay.
+   *
+   * @throws `MONITOR_NOT_FOUND`, `MONITOR_INVALID`, `BASELINE_UNREADABLE`, `PIN_NOT_FOUND`, `CONFLICT_…`
+   *
+   * @example
+   * ```ts
+   * await orders.monitors.create({ name: "renewed", baseline: { version: 0 } });
+   * const { generation, baseline } = await orders.monitors.rebaseline("renewed");
+   * console.log(generation, baseline.source);
+   * ```
+   */
+  async rebaseline(name: string, options: MonitorRebaselineOptions = {}): Promise<MonitorBaselineResult> {
+    const { baseline, ...rest } = options;
+    const { signal } = knownOptions<MonitorOptions>("monitors.rebaseline", rest, signalKeys);
+    const [{ monitorNamed }, { parseMonitor }, { rebaselineMonitor }, { createMonitor }] = await Promise.all([
+      import("../../monitors/definition/carried-monitors.ts"),
+      import("../../monitors/definition/parse-definition.ts"),
+      import("../../monitors/run-monitor.ts"),
+      import("../../monitors/change-monitors.ts"),
+    ]);
+    const { json, definition } = monitorNamed(await this.#state.newest(), name);
+    const changed = baseline === undefined ? json : { ...json, baseline };
+    const next = baseline === undefined ? definition : parseMonitor(changed);
+    if (baseline !== undefined)
+      await this.#state.committed(await createMonitor(this.#state.log, changed, { replace: true, signal }));
+    const bins = await rebaselineMonitor(this.#state.log, next, { signal });
+    return {
+      monitor: name,
+      generation: bins.generation,
+      baseline: bins.baseline,
+      columns: bins.measures.length,
+    };
+  }
+
+  async #definitionOf(monitor: string | MonitorJson): Promise<MonitorDefinition> {
+    const { log } = this.#state;
+    if (typeof monitor === "string") {
+      const { monitorNamed } = await import("../../monitors/definition/carried-monitors.ts");
+      return monitorNamed(log, monitor).definition;
+    }
+    const [{ parseMonitor }, { requireColumns }] = await Promise.all([
+      import("../../monitors/definition/parse-definition.ts"),
+      import("../../monitors/definition/column-names.ts"),
+    ]);
+    const definition = parseMonitor(monitor);
+    requireColumns(definition, log.schema);
+    return definition;
+  }
+}
+
+/** @throws `INVALID_ARGUMENT` */
+function requireVersions(verb: string, versions: Readonly<Record<string, number | undefined>>): void {
+  for (const [option, version] of Object.entries(versions))
+    if (version !== undefined && !(Number.isSafeInteger(version) && version >= 0))
+      throw new VarveError(
+        "INVALID_ARGUMENT",
+        `The option ${option} of ${verb} must be a version, a whole number of at least 0, not ${String(version)}.`,
+        { verb, option },
+      );
 }

@@ -62,14 +62,12 @@ export async function slicingsOf(
   const slicings: Slicing[] = [];
   for (const column of by) slicings.push(await byColumn(session, sides, column));
   for (const { name, where } of conditions) {
-    const condition = async (columns: readonly EngineColumn[]) =>
-      sql`CASE WHEN ${await conditionOver(session, where, columns)} THEN '0' ELSE '' END`;
     slicings.push({
       key: name,
-      names: new Map([["0", null]]),
+      names: namesOfCondition,
       expressions: {
-        baseline: await condition(sides.baseline.columns),
-        current: await condition(sides.current.columns),
+        baseline: await sliceOfCondition(session, where, sides.baseline.columns),
+        current: await sliceOfCondition(session, where, sides.current.columns),
       },
     });
   }
@@ -82,22 +80,50 @@ async function byColumn(
   column: string,
 ): Promise<Slicing> {
   const [before, after] = [leafNamed(baseline.leaves, column), leafNamed(current.leaves, column)];
-  const text = ({ value }: Leaf) => sql`CAST(${value} AS VARCHAR)`;
-  const rows = await session.rows(
-    sql`SELECT v, count(*) AS n FROM (SELECT ${text(before)} AS v FROM (${baseline.select})) WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v LIMIT ${mostValues}`,
-  );
-  const values = rows.map(({ v }) => String(v));
-  const names = new Map<string, string | null>(values.map((value, index) => [String(index), value]));
-  names.set("null", "null").set("other", "other");
-  const sliceOf = (leaf: Leaf) => {
-    const cases = values.map(
-      (value, index) => sql`WHEN ${quoteText(value)} THEN ${quoteText(String(index))}`,
-    );
-    const known =
-      values.length === 0 ? sql`'other'` : sql`CASE ${text(leaf)} ${joinSql(cases, sql` `)} ELSE 'other' END`;
-    return sql`CASE WHEN ${leaf.value} IS NULL THEN 'null' ELSE ${known} END`;
+  const values = await mostFrequent(session, baseline.select, before);
+  return {
+    key: before.name,
+    names: namesOfValues(values),
+    expressions: { baseline: sliceByValues(before, values), current: sliceByValues(after, values) },
   };
-  return { key: before.name, names, expressions: { baseline: sliceOf(before), current: sliceOf(after) } };
+}
+
+/** The values of a leaf as texts, by their number of rows: those that are slices of their own. */
+export async function mostFrequent(session: Session, select: SqlSelect, leaf: Leaf): Promise<string[]> {
+  const rows = await session.rows(
+    sql`SELECT v, count(*) AS n FROM (SELECT ${textOf(leaf)} AS v FROM (${select})) WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v LIMIT ${mostValues}`,
+  );
+  return rows.map(({ v }) => String(v));
+}
+
+/** What the slices by values are called, by the text of {@link sliceByValues}. */
+export function namesOfValues(values: readonly string[]): ReadonlyMap<string, string | null> {
+  const names = new Map<string, string | null>(values.map((value, index) => [String(index), value]));
+  return names.set("null", "null").set("other", "other");
+}
+
+/** The slice of a row by the value of a leaf. */
+export function sliceByValues(leaf: Leaf, values: readonly string[]): SqlExpression {
+  const cases = values.map((value, index) => sql`WHEN ${quoteText(value)} THEN ${quoteText(String(index))}`);
+  const known =
+    values.length === 0 ? sql`'other'` : sql`CASE ${textOf(leaf)} ${joinSql(cases, sql` `)} ELSE 'other' END`;
+  return sql`CASE WHEN ${leaf.value} IS NULL THEN 'null' ELSE ${known} END`;
+}
+
+/** What the slice of a condition is called, by the text of {@link sliceOfCondition}. */
+export const namesOfCondition: ReadonlyMap<string, string | null> = new Map([["0", null]]);
+
+/** The slice of the rows that meet a condition. @throws `SQL_REFUSED`, `SQL_FAILED` */
+export async function sliceOfCondition(
+  session: FencedSession,
+  where: string,
+  columns: readonly EngineColumn[],
+): Promise<SqlExpression> {
+  return sql`CASE WHEN ${await conditionOver(session, where, columns)} THEN '0' ELSE '' END`;
+}
+
+function textOf({ value }: Leaf): SqlExpression {
+  return sql`CAST(${value} AS VARCHAR)`;
 }
 
 /** The leaf of a name, ignoring case. @throws `COLUMN_NOT_FOUND` */

@@ -62,11 +62,19 @@ export function parseMonitor(json: unknown, path = ""): MonitorDefinition {
       "Leave out window, or slices",
     );
   const alerts = parseAlerts(own.alerts, performance);
+  const name = nameOf(required(own.name, below("name"), 'Give the monitor a name, such as "orders-inputs"'));
+  const baseline = baselineOf(
+    required(own.baseline, below("baseline"), 'Name one, such as { "pin": "model-7" } or "previous"'),
+  );
+  if (window !== undefined && (baseline.kind === "previous" || baseline.kind === "lag"))
+    throw invalidMonitor(
+      { path: below("window"), value: own.window?.value },
+      "needs a baseline that stays",
+      "Name a version, versions, a pin or a run as the baseline, or leave out window",
+    );
   return {
-    name: nameOf(required(own.name, below("name"), 'Give the monitor a name, such as "orders-inputs"')),
-    baseline: baselineOf(
-      required(own.baseline, below("baseline"), 'Name one, such as { "pin": "model-7" } or "previous"'),
-    ),
+    name,
+    baseline,
     scope: own.scope === undefined ? "batch" : oneOf(own.scope, "scope", ["batch", "table"]),
     columns: columnsOf(own.columns),
     window,
@@ -286,8 +294,10 @@ export function definitionHash(definition: MonitorDefinition): string {
 }
 
 /** SHA-256 of what the stored bins and the baseline's counts depend on. */
-export function binsHash({ baseline, where, by, slices }: MonitorDefinition): string {
-  return hashOf({ baseline, where, by, slices });
+export function binsHash({ baseline, where, by, slices, columns }: MonitorDefinition): string {
+  const { include, exclude, roles } = columns;
+  const ignored = Object.entries(roles).flatMap(([name, role]) => (role === "ignore" ? [name] : []));
+  return hashOf({ baseline, where, by, slices, include, exclude, ignored: ignored.sort() });
 }
 
 function hashOf(value: unknown): string {

@@ -128,3 +128,8 @@ export function structOrNull(value: PlainValue | undefined): PlainRow | null {
     ? (value as PlainRow)
     : null;
 }
+
+/** The numbers of a list. */
+export function numbersOf(value: PlainValue | undefined): number[] {
+  return itemsOf(value).map((item) => (typeof item === "number" ? item : 0));
+}

@@ -1,9 +1,4 @@
-import type {
-  DriftRecord,
-  DriftReport,
-  DriftSide,
-  DriftVerdict,
-} from "../../drift/comparison/drift-record.ts";
+import type { DriftRecord, DriftReport, DriftVerdict } from "../../drift/comparison/drift-record.ts";
 import { arrayOf, schema } from "../../schema/builder.ts";
 import type { SideTableOptions } from "../../sidetables/side-table.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
@@ -21,16 +16,8 @@ import {
   textOrNull,
 } from "./drift-store.ts";
 import type { EvaluationState, MonitorReport } from "./monitor-record.ts";
+import { sideColumns, sideOf } from "./side-columns.ts";
 
-const side = () =>
-  schema()
-    .string("source")
-    .long("version")
-    .string("pin")
-    .string("fingerprint")
-    .string("scope")
-    .string("window")
-    .long("rows");
 const share = () => schema().double("baseline").double("current").double("low").double("high");
 const bracket = () => schema().double("low").double("high").boolean("exact");
 const summary = () =>
@@ -51,12 +38,13 @@ export const resultsStore: DriftStore = {
     .timestamp("at", { nullable: false })
     .string("definition_hash", { nullable: false })
     .string("code_version", { nullable: false })
+    .string("bins_id", { comment: "the bins of the baseline; null if none were needed" })
     .long("version", { nullable: false })
     .timestamp("committed_at")
     .long("as_of_version", { nullable: false })
     .string("state", { comment: "evaluated, empty or unreadable; only in rows of runs" })
-    .struct("baseline", side())
-    .struct("current", side())
+    .struct("baseline", sideColumns())
+    .struct("current", sideColumns())
     .struct(
       "counts",
       schema().long("tested").long("drifted").long("broken").long("insufficient").long("not_applicable"),
@@ -145,16 +133,17 @@ export interface ResultsSelection {
 export function writeResults(
   table: MonitoredTable,
   report: MonitorReport,
-  { binsId }: { readonly binsId: string | null },
   options: SideTableOptions = {},
 ): Promise<boolean> {
-  const { monitor, run_id, definition_hash, code_version, as_of_version, baseline, current } = report;
+  const { monitor, run_id, definition_hash, code_version, bins_id, as_of_version } = report;
+  const { baseline, current } = report;
   const head = {
     monitor,
     run_id,
     at: new Date(report.at),
     definition_hash,
     code_version,
+    bins_id,
     version: current.version ?? as_of_version,
     committed_at: report.committed_at === null ? null : new Date(report.committed_at),
     as_of_version,
@@ -166,7 +155,7 @@ export function writeResults(
     { ...head, state, counts, verdict, text },
     ...report.columns.map((record, rank) => ({ ...head, rank, ...storedRecord(record) })),
   ];
-  const key = [monitor, head.version, definition_hash, binsId, as_of_version];
+  const key = [monitor, head.version, definition_hash, bins_id, as_of_version];
   return appendOnce(table, resultsStore, { key, rows }, options);
 }
 
@@ -226,6 +215,7 @@ function reportOf(row: PlainRow): MonitorReport {
     table_id: String(row["table_id"]),
     definition_hash: String(row["definition_hash"]),
     code_version: String(row["code_version"]),
+    bins_id: textOrNull(row["bins_id"]),
     committed_at: timeOf(row["committed_at"]),
     as_of_version: numberOrNull(row["as_of_version"]) ?? 0,
     state: (textOrNull(row["state"]) ?? "evaluated") as EvaluationState,
@@ -248,22 +238,10 @@ function timeOf(value: PlainValue | undefined): string | null {
   return typeof value === "number" ? new Date(value).toISOString() : null;
 }
 
-function sideOf(value: PlainValue | undefined): DriftSide {
-  const row = structOrNull(value) ?? {};
-  return {
-    source: textOrNull(row["source"]) ?? "",
-    version: numberOrNull(row["version"]),
-    pin: textOrNull(row["pin"]),
-    fingerprint: textOrNull(row["fingerprint"]),
-    scope: row["scope"] === "batch" ? "batch" : "table",
-    window: textOrNull(row["window"]),
-    rows: numberOrNull(row["rows"]) ?? 0,
-  };
-}
-
 /** Columns of a result's row that are not fields of a record. */
 const headColumns: ReadonlySet<string> = new Set([
   ...["table_id", "monitor", "run_id", "at", "definition_hash", "code_version", "version", "committed_at"],
+  "bins_id",
   ...["as_of_version", "state", "baseline", "current", "counts", "rank"],
 ]);
 

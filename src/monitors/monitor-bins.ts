@@ -1,0 +1,103 @@
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import type { SideTableOptions } from "../sidetables/side-table.ts";
+import { type BaselineRows, baselineRows, isFixed, readable } from "./baseline-side.ts";
+import type { MonitorDefinition } from "./definition/definition.ts";
+import { binsHash } from "./definition/parse-definition.ts";
+import { together, withRows } from "./opened-rows.ts";
+import { countProfile } from "./profiles/count-profile.ts";
+import { makeBins } from "./profiles/make-bins.ts";
+import type { Profile, RecordedBins } from "./profiles/profile.ts";
+import { readBins, writeBins } from "./stores/bins-store.ts";
+import { readProfiles, writeProfile } from "./stores/profiles-store.ts";
+
+/** Bins of a monitor, with the counts of the rows that they were made of. */
+export interface MonitorBins {
+  readonly bins: RecordedBins;
+  readonly baseline: Profile;
+}
+
+/**
+ * The bins of a monitor as they are recorded; undefined if there are none yet.
+ *
+ * @throws `BINS_CHANGED` if they belong to another baseline, condition, slices or columns than the definition has
+ */
+export async function recordedBins(
+  snapshot: LogSnapshot,
+  definition: MonitorDefinition,
+  options: SideTableOptions,
+): Promise<MonitorBins | undefined> {
+  const { name } = definition;
+  const bins = await readBins(snapshot, name, options);
+  if (bins === undefined) return undefined;
+  if (bins.hash !== binsHash(definition)) throw binsChanged(snapshot, name, bins);
+  const profiles = await readProfiles(snapshot, { monitor: name, scope: "baseline" }, bins, null, options);
+  const baseline = profiles.get(null);
+  return baseline === undefined ? undefined : { bins, baseline };
+}
+
+function binsChanged(
+  { context }: LogSnapshot,
+  name: string,
+  { generation, baseline }: RecordedBins,
+): VarveError {
+  const { uri } = context.store;
+  return new VarveError(
+    "BINS_CHANGED",
+    `The bins of the monitor ${name} of ${uri} belong to another definition (${baseline.source}, generation ${generation}): its baseline, columns, slices or condition have changed since. Make bins of the new baseline with monitors.rebaseline() or varve monitor rebaseline; earlier results stay.`,
+    { uri, name, generation, baseline: baseline.source },
+  );
+}
+
+/** The bins of a monitor, made of its baseline if there are none. */
+export async function ensureBins(
+  snapshot: LogSnapshot,
+  definition: MonitorDefinition,
+  options: SideTableOptions,
+): Promise<MonitorBins> {
+  const recorded = await recordedBins(snapshot, definition, options);
+  if (recorded !== undefined) return recorded;
+  if (!isFixed(definition.baseline))
+    throw new Error("varve internal error: bins of a moving baseline need its rows. Please report this.");
+  return renewBins(snapshot, definition, await baselineRows(snapshot, definition.baseline), options);
+}
+
+/**
+ * Makes bins of the rows of a baseline, as the next generation of the monitor. Of several processes that do so at
+ * once, all get those of the first.
+ */
+export async function renewBins(
+  snapshot: LogSnapshot,
+  definition: MonitorDefinition,
+  { wanted, side }: BaselineRows,
+  options: SideTableOptions,
+): Promise<MonitorBins> {
+  const { name } = definition;
+  const generation = ((await readBins(snapshot, name, options))?.generation ?? 0) + 1;
+  const made = await readable(snapshot, side.version, () =>
+    withRows(
+      [wanted],
+      definition.where,
+      async (session, opened) => {
+        const rows = together(opened);
+        const parts = await makeBins(session, { ...rows, sql: rows.select }, definition);
+        const bins: RecordedBins = {
+          id: `${generation}-${snapshot.context.world.uuid()}`,
+          generation,
+          hash: binsHash(definition),
+          baseline: { ...side, rows: rows.rows },
+          ...parts,
+        };
+        const { slices } = definition;
+        const baseline = await countProfile(session, rows, bins, { slices }, undefined);
+        return { bins, baseline };
+      },
+      options,
+    ),
+  );
+  // The counts come first: bins that are recorded always have those of their baseline.
+  const key = { monitor: name, version: null, scope: "baseline" } as const;
+  await writeProfile(snapshot, key, made.bins, made.baseline, options);
+  if (await writeBins(snapshot, name, made.bins, options)) return made;
+  return (await recordedBins(snapshot, definition, options)) ?? made;
+}

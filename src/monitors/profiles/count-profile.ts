@@ -1,0 +1,269 @@
+import {
+  leafNamed,
+  namesOfCondition,
+  namesOfValues,
+  sliceByValues,
+  sliceOfCondition,
+} from "../../drift/comparison/slices.ts";
+import { windowsOf } from "../../drift/comparison/windows.ts";
+import type { Counts } from "../../drift/profile/bins.ts";
+import { inChunks } from "../../drift/profile/chunks.ts";
+import { measuredValue } from "../../drift/profile/column-bins.ts";
+import { countRows, noCounts } from "../../drift/profile/count-rows.ts";
+import { type Binning, numberOf } from "../../drift/profile/counted.ts";
+import { type Leaf, leavesOf } from "../../drift/profile/leaves.ts";
+import type { EngineColumn, FencedSession, Session } from "../../engine/core/contract.ts";
+import { foldName } from "../../schema/schema-json.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { plainName, quoteText } from "../../sql/sql-text.ts";
+import type { MonitorDefinition } from "../definition/definition.ts";
+import type {
+  Profile,
+  ProfiledLeaf,
+  ProfiledMeasure,
+  ProfiledPart,
+  RecordedBins,
+  RecordedMeasure,
+} from "./profile.ts";
+
+/** Rows to count. */
+export interface ProfiledRows {
+  readonly select: SqlSelect;
+  readonly columns: readonly EngineColumn[];
+  readonly rows: number;
+}
+
+/** How rows are split, besides what the bins say. */
+type Split = Pick<MonitorDefinition, "slices" | "window">;
+
+/** What is counted of a measure in these rows. */
+interface Counter {
+  /** Position among the bins' measures. */
+  readonly index: number;
+  readonly measure: RecordedMeasure;
+  readonly leaf: Leaf;
+  readonly binning: Binning;
+}
+
+/** Counts rows in the bins of a monitor, in all and in each slice or window. */
+export async function countProfile(
+  session: FencedSession,
+  rows: ProfiledRows,
+  bins: RecordedBins,
+  { slices, window }: Split,
+  baseline: Profile | undefined,
+): Promise<Profile> {
+  const leaves = leavesOf(rows.columns);
+  const emptyLeaves = await leavesWithoutValues(session, rows.select, otherClass(leaves, bins));
+  const counters = countersOf(leaves, bins, emptyLeaves);
+  const all = (await countRows(session, rows, bare(counters))).get("");
+  const whole = partOf(bins, counters, { rows: rows.rows, counts: all?.counts ?? [] }, null, null);
+  const spanned = await withSpans(session, rows.select, counters, whole);
+  const parts = [await withDistinct(session, rows.select, { bins, counters, baseline }, spanned)];
+  if (window !== undefined)
+    for (const part of await windowParts(session, rows, window, { bins, counters })) parts.push(part);
+  for (const { key, values } of bins.slicings) {
+    const leaf = leaves.find(({ name }) => foldName(name) === foldName(key));
+    if (leaf === undefined) continue;
+    const slicing = { key, names: namesOfValues(values), expression: sliceByValues(leaf, values) };
+    for (const part of await sliceParts(session, rows, slicing, { bins, counters })) parts.push(part);
+  }
+  for (const { name, where } of slices) {
+    const expression = await sliceOfCondition(session, where, rows.columns);
+    const slicing = { key: name, names: namesOfCondition, expression };
+    for (const part of await sliceParts(session, rows, slicing, { bins, counters })) parts.push(part);
+  }
+  const profiled = leaves.map(
+    (leaf): ProfiledLeaf => ({ name: leaf.name, class: leaf.class, isEmpty: emptyLeaves.has(leaf) }),
+  );
+  return { leaves: profiled, parts };
+}
+
+function bare(counters: readonly Counter[]): Binning[] {
+  return counters.map(({ binning }) => binning);
+}
+
+function otherClass(leaves: readonly Leaf[], { measures }: RecordedBins): Leaf[] {
+  const classes = new Map(measures.map(({ leaf }) => [foldName(leaf.name), leaf.class]));
+  return leaves.filter(({ name, class: kind }) => (classes.get(foldName(name)) ?? kind) !== kind);
+}
+
+async function leavesWithoutValues(
+  session: Session,
+  select: SqlSelect,
+  leaves: readonly Leaf[],
+): Promise<ReadonlySet<Leaf>> {
+  const empty = new Set<Leaf>();
+  for (const chunk of inChunks(leaves, 64)) {
+    const counts = chunk.map(({ value }, index) => sql`count(${value}) AS ${plainName(`n${index}`)}`);
+    const [row = {}] = await session.rows(sql`SELECT ${counts} FROM (${select})`);
+    for (const [index, leaf] of chunk.entries()) if (numberOf(row[`n${index}`]) === 0) empty.add(leaf);
+  }
+  return empty;
+}
+
+function countersOf(
+  leaves: readonly Leaf[],
+  { measures }: RecordedBins,
+  emptyLeaves: ReadonlySet<Leaf>,
+): Counter[] {
+  const byName = new Map(leaves.map((leaf) => [foldName(leaf.name), leaf]));
+  return measures.flatMap((measure, index) => {
+    const leaf = byName.get(foldName(measure.leaf.name));
+    if (leaf === undefined) return [];
+    if (leaf.class !== measure.leaf.class && !emptyLeaves.has(leaf)) return [];
+    const own = leaf.class === measure.leaf.class ? leaf : withoutValues(measure);
+    const { bins, part } = measure;
+    const value = measuredValue(own, measure);
+    return [{ index, measure, leaf: own, binning: { value, bins, isFloat: own.isFloat && part === null } }];
+  });
+}
+
+/** A leaf of nulls in place of one whose class is another, because all its values are null. */
+function withoutValues({ leaf }: RecordedMeasure): Leaf {
+  const isNumber = leaf.class === "number" || leaf.class === "list";
+  const type = isNumber ? sql`DOUBLE` : leaf.class === "time" ? sql`BIGINT` : sql`VARCHAR`;
+  return { ...leaf, value: sql`CAST(NULL AS ${type})` };
+}
+
+function partOf(
+  { measures }: RecordedBins,
+  counters: readonly Counter[],
+  { rows, counts }: { readonly rows: number; readonly counts: readonly Counts[] },
+  slice: ProfiledPart["slice"],
+  window: string | null,
+): ProfiledPart {
+  const found = new Map(
+    counters.map(({ index, measure }, position): [number, ProfiledMeasure] => [
+      index,
+      { counts: counts[position] ?? noCounts(measure.bins, rows), distinctShare: null, span: null },
+    ]),
+  );
+  return { slice, window, rows, measures: measures.map((_, index) => found.get(index)) };
+}
+
+async function withSpans(
+  session: Session,
+  select: SqlSelect,
+  counters: readonly Counter[],
+  part: ProfiledPart,
+): Promise<ProfiledPart> {
+  const times = counters.filter(({ leaf }) => leaf.class === "time");
+  const names = [...new Set(times.map(({ leaf }) => leaf))];
+  const spans = new Map<Leaf, readonly [number | null, number | null]>();
+  for (const chunk of inChunks(names, 64)) {
+    const ends = chunk.flatMap(({ value }, index) => [
+      sql`min(${value}) AS ${plainName(`a${index}`)}`,
+      sql`max(${value}) AS ${plainName(`b${index}`)}`,
+    ]);
+    const [row = {}] = await session.rows(sql`SELECT ${ends} FROM (${select})`);
+    const end = (name: string) => (row[name] === null ? null : numberOf(row[name]));
+    for (const [index, leaf] of chunk.entries()) spans.set(leaf, [end(`a${index}`), end(`b${index}`)]);
+  }
+  const byIndex = new Map(times.map(({ index, leaf }) => [index, spans.get(leaf) ?? null]));
+  return withEach(part, (measure, index) => ({ ...measure, span: byIndex.get(index) ?? null }));
+}
+
+function withEach(
+  part: ProfiledPart,
+  change: (measure: ProfiledMeasure, index: number) => ProfiledMeasure,
+): ProfiledPart {
+  const { measures } = part;
+  return {
+    ...part,
+    measures: measures.map((measure, index) => (measure === undefined ? undefined : change(measure, index))),
+  };
+}
+
+/** Whole numbers whose ranges do not overlap may be a sequence, which their different values tell. */
+async function withDistinct(
+  session: Session,
+  select: SqlSelect,
+  {
+    bins,
+    counters,
+    baseline,
+  }: {
+    readonly bins: RecordedBins;
+    readonly counters: readonly Counter[];
+    readonly baseline: Profile | undefined;
+  },
+  part: ProfiledPart,
+): Promise<ProfiledPart> {
+  const before = baseline?.parts[0];
+  const shares = new Map<number, number>();
+  for (const { index, measure, leaf } of counters) {
+    if (!mayBeSequence(measure)) continue;
+    const [a, b] = [before?.measures[index]?.counts, part.measures[index]?.counts];
+    // Of the baseline itself, the share is always kept.
+    if (before !== undefined && !areApart(a, b)) continue;
+    const [row] = await session.rows(
+      sql`SELECT count(DISTINCT v) / count(v) AS share FROM (SELECT ${leaf.value} AS v FROM (${select}))`,
+    );
+    shares.set(index, numberOf(row?.["share"]));
+  }
+  return shares.size === 0 || bins.measures.length === 0
+    ? part
+    : withEach(part, (measure, index) => ({ ...measure, distinctShare: shares.get(index) ?? null }));
+}
+
+function mayBeSequence({ leaf, part, bins }: RecordedMeasure): boolean {
+  return part === null && leaf.isWhole && leaf.class === "number" && bins.form === "numeric";
+}
+
+/** Whether the ranges of two sides do not overlap. */
+export function areApart(a: Counts | undefined, b: Counts | undefined): boolean {
+  if (a?.form !== "numeric" || b?.form !== "numeric") return false;
+  if (a.min === null || a.max === null || b.min === null || b.max === null) return false;
+  return a.max < b.min || b.max < a.min;
+}
+
+/** A way to split rows. */
+interface Slicing {
+  readonly key: string;
+  readonly names: ReadonlyMap<string, string | null>;
+  readonly expression: SqlExpression;
+}
+
+interface Counted {
+  readonly bins: RecordedBins;
+  readonly counters: readonly Counter[];
+}
+
+async function sliceParts(
+  session: Session,
+  rows: ProfiledRows,
+  { key, names, expression }: Slicing,
+  { bins, counters }: Counted,
+): Promise<ProfiledPart[]> {
+  const counted = await countRows(session, { ...rows, slice: expression }, bare(counters));
+  return [...names].flatMap(([id, value]) => {
+    const slice = counted.get(id);
+    return slice === undefined ? [] : [partOf(bins, counters, slice, { key, value }, null)];
+  });
+}
+
+async function windowParts(
+  session: Session,
+  rows: ProfiledRows,
+  window: NonNullable<MonitorDefinition["window"]>,
+  { bins, counters }: Counted,
+): Promise<ProfiledPart[]> {
+  const leaf = leafNamed(leavesOf(rows.columns), window.column);
+  const { expression } = await windowsOf(session, { leaf, select: rows.select }, window);
+  const counted = await countRows(session, { ...rows, slice: expression }, bare(counters));
+  return [...counted]
+    .filter(([start]) => start !== "")
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([start, part]) => partOf(bins, counters, part, null, start));
+}
+
+/** Rows in some windows only. */
+export function inWindows(
+  { select, columns, rows }: ProfiledRows,
+  expression: SqlExpression,
+  starts: readonly string[],
+): ProfiledRows {
+  const chosen = starts.length === 0 ? sql`false` : sql`${expression} IN (${starts.map(quoteText)})`;
+  return { select: sql`SELECT * FROM (${select}) WHERE ${chosen}`, columns, rows };
+}

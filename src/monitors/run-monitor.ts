@@ -1,0 +1,194 @@
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { listLog } from "../log/segment/listing.ts";
+import type { SideTableOptions } from "../sidetables/side-table.ts";
+import { baselineRows, isFixed } from "./baseline-side.ts";
+import type { MonitorDefinition } from "./definition/definition.ts";
+import { definitionHash } from "./definition/parse-definition.ts";
+import {
+  evaluateVersion,
+  type MonitorWork,
+  movingRows,
+  usesHistory,
+  type VersionOutcome,
+  versionsBefore,
+} from "./evaluate-version.ts";
+import { recordedBins, renewBins } from "./monitor-bins.ts";
+import type { RecordedBins } from "./profiles/profile.ts";
+import type { MonitorReport } from "./stores/monitor-record.ts";
+import { readResults } from "./stores/results-store.ts";
+import { rowsOfVersion } from "./version-rows.ts";
+
+/** Versions back that a run looks for one with rows. */
+const mostLooked = 1_000;
+
+/**
+ * Compares a version with a monitor's baseline: the newest one that brought rows, unless another is named. A version
+ * that was compared before by the same definition and bins is not compared again.
+ *
+ * @throws as {@link evaluateVersion}
+ */
+export async function runMonitor(
+  snapshot: LogSnapshot,
+  definition: MonitorDefinition,
+  { version, ...options }: SideTableOptions & { readonly version?: number | undefined } = {},
+): Promise<VersionOutcome> {
+  const work = await workOf(snapshot, definition, options);
+  if (version !== undefined) return knownOr(work, version);
+  for (let newest = snapshot.version; newest >= 0 && snapshot.version - newest < mostLooked; newest--) {
+    const { kind } = await rowsOfVersion(snapshot.context, newest);
+    if (kind === "gone") break;
+    if (kind === "batch" || (kind === "changed" && definition.scope === "table"))
+      return knownOr(work, newest);
+  }
+  return { outcome: "no_rows", version: snapshot.version };
+}
+
+async function knownOr(work: MonitorWork, version: number): Promise<VersionOutcome> {
+  const known = (await knownReports(work, { from: version, to: version })).at(-1);
+  return known === undefined ? evaluateVersion(work, version) : { outcome: "known", version, report: known };
+}
+
+async function workOf(
+  snapshot: LogSnapshot,
+  definition: MonitorDefinition,
+  options: SideTableOptions,
+): Promise<MonitorWork> {
+  const bins = await recordedBins(snapshot, definition, options);
+  return { snapshot, definition, options, bins };
+}
+
+/** Reports by the present definition and bins. */
+async function knownReports(
+  { snapshot, definition, options, bins }: MonitorWork,
+  range: { readonly from: number; readonly to: number; readonly columns?: readonly string[] },
+): Promise<MonitorReport[]> {
+  const selection = { ...range, monitor: definition.name, definitionHash: definitionHash(definition) };
+  const reports = await readResults(snapshot, selection, options);
+  return reports.filter(({ bins_id, state }) => state === "unreadable" || bins_id === bins?.bins.id);
+}
+
+/** How far a backfill has come. */
+export interface BackfillProgress {
+  readonly version: number;
+  /** Versions done, of those that it looks at. */
+  readonly done: number;
+  readonly total: number;
+}
+
+/** What a backfill found, by versions; each list is in ascending order. */
+export interface BackfillResult {
+  readonly monitor: string;
+  readonly recorded: readonly number[];
+  /** Had been recorded before, or meanwhile by another process. */
+  readonly known: readonly number[];
+  /** Brought no rows, or have none before them to be compared with. */
+  readonly withoutRows: readonly number[];
+  /** Of `recorded`: those whose files or log are gone. */
+  readonly unreadable: readonly number[];
+  /** Of `recorded` and `known`: those with drift or a break. */
+  readonly drifted: readonly number[];
+}
+
+export interface BackfillRequest extends SideTableOptions {
+  /** First version; default 0. */
+  readonly from?: number | undefined;
+  /** Last version; default: the newest. */
+  readonly to?: number | undefined;
+  readonly onProgress?: ((progress: BackfillProgress) => void) | undefined;
+}
+
+/**
+ * Compares the versions that a monitor has not compared yet, newest first; with thresholds from history, oldest first,
+ * because each depends on those before. What was recorded stays where it is interrupted, and many processes may work
+ * at once.
+ */
+export async function backfillMonitor(
+  snapshot: LogSnapshot,
+  definition: MonitorDefinition,
+  { from = 0, to = snapshot.version, onProgress, ...options }: BackfillRequest = {},
+): Promise<BackfillResult> {
+  const work = await workOf(snapshot, definition, options);
+  const last = Math.min(to, snapshot.version);
+  const known = new Map(
+    (await knownReports(work, { from, to: last, columns: [] })).map((report) => [
+      report.current.version ?? report.as_of_version,
+      report,
+    ]),
+  );
+  const versions = from > last ? [] : await versionsOfLog(snapshot, definition, from, last);
+  if (!usesHistory(definition)) versions.reverse();
+  const outcomes: VersionOutcome[] = [];
+  for (const [done, version] of versions.entries()) {
+    onProgress?.({ version, done, total: versions.length });
+    const report = known.get(version);
+    outcomes.push(
+      report === undefined ? await evaluateVersion(work, version) : { outcome: "known", version, report },
+    );
+  }
+  onProgress?.({ version: last, done: versions.length, total: versions.length });
+  return resultOf(definition.name, outcomes);
+}
+
+/** The versions to look at: those of the log, without the baseline itself. */
+async function versionsOfLog(
+  { context }: LogSnapshot,
+  { baseline, scope }: MonitorDefinition,
+  from: number,
+  last: number,
+): Promise<number[]> {
+  const { commits } = await listLog(context.store, from, last);
+  const first = Math.min(...commits.keys(), last + 1);
+  // Commits that a cleanup of the log removed are unreadable, and said to be.
+  const gone = Array.from({ length: Math.max(0, first - from) }, (_, index) => from + index);
+  return [...gone, ...commits.keys()]
+    .filter((version) => scope !== "table" || baseline.kind !== "version" || baseline.version !== version)
+    .sort((a, b) => a - b);
+}
+
+function resultOf(monitor: string, outcomes: readonly VersionOutcome[]): BackfillResult {
+  const of = (isWanted: (outcome: VersionOutcome) => boolean) =>
+    outcomes
+      .filter(isWanted)
+      .map(({ version }) => version)
+      .sort((a, b) => a - b);
+  return {
+    monitor,
+    recorded: of(({ outcome }) => outcome === "recorded"),
+    known: of(({ outcome }) => outcome === "known"),
+    withoutRows: of(({ outcome }) => outcome === "no_rows" || outcome === "no_baseline"),
+    unreadable: of((found) => found.outcome === "recorded" && found.report.state === "unreadable"),
+    drifted: of((found) => "report" in found && ["drift", "broken"].includes(found.report.verdict)),
+  };
+}
+
+/**
+ * Makes new bins of a monitor's baseline, as it is now. Earlier results stay; versions are compared again by the new
+ * bins when they are run or backfilled.
+ *
+ * @throws `BASELINE_UNREADABLE`, `PIN_NOT_FOUND`
+ */
+export async function rebaselineMonitor(
+  snapshot: LogSnapshot,
+  definition: MonitorDefinition,
+  options: SideTableOptions = {},
+): Promise<RecordedBins> {
+  const { baseline } = definition;
+  if (isFixed(baseline)) {
+    const rows = await baselineRows(snapshot, baseline);
+    return (await renewBins(snapshot, definition, rows, options)).bins;
+  }
+  const work = { snapshot, definition, options, bins: undefined };
+  const before = await versionsBefore(work, snapshot.version + 1);
+  if (before.length === 0) throw noRowsBefore(snapshot);
+  return (await renewBins(snapshot, definition, await movingRows(work, before), options)).bins;
+}
+
+function noRowsBefore(snapshot: LogSnapshot): VarveError {
+  const { uri } = snapshot.context.store;
+  return new VarveError(
+    "BASELINE_UNREADABLE",
+    `${uri} has no version with rows that bins could be made of. Write rows first, or name another baseline.`,
+    { uri, version: snapshot.version },
+  );
+}
