@@ -1,10 +1,10 @@
-import { VarveError } from "../errors.ts";
+import { assertInternal, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { SideTableOptions } from "../sidetables/side-table.ts";
 import { type BaselineRows, baselineRows, isFixed, readable } from "./baseline-side.ts";
 import type { MonitorDefinition } from "./definition/definition.ts";
 import { binsHash } from "./definition/parse-definition.ts";
-import { together, withRows } from "./opened-rows.ts";
+import { withRows } from "./opened-rows.ts";
 import { countProfile } from "./profiles/count-profile.ts";
 import { makeBins } from "./profiles/make-bins.ts";
 import type { Profile, RecordedBins } from "./profiles/profile.ts";
@@ -78,8 +78,8 @@ export async function renewBins(
     withRows(
       [wanted],
       definition.where,
-      async (session, opened) => {
-        const rows = together(opened);
+      async (session, [rows]) => {
+        assertInternal(rows !== undefined, "the rows of a baseline were not opened");
         const parts = await makeBins(session, { ...rows, sql: rows.select }, definition);
         const bins: RecordedBins = {
           id: `${generation}-${snapshot.context.world.uuid()}`,

@@ -4,7 +4,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import type { SideTableOptions } from "../sidetables/side-table.ts";
-import { joinSql, type SqlSelect, sql } from "../sql/sql.ts";
+import { type SqlSelect, sql } from "../sql/sql.ts";
 import { planFiles, planScan } from "../table/scan/scan.ts";
 import type { ProfiledRows } from "./profiles/count-profile.ts";
 
@@ -56,20 +56,7 @@ async function limited(
   return { select, columns, rows: Number(row?.["n"] ?? 0) };
 }
 
-/** Several relations of the same columns as one. */
-export function together(rows: readonly ProfiledRows[]): ProfiledRows {
-  const [first, ...others] = rows;
-  if (first === undefined) throw new Error("varve internal error: no rows to join. Please report this.");
-  if (others.length === 0) return first;
-  const selects = rows.map(({ select }) => sql`SELECT * FROM (${select})`);
-  return {
-    select: joinSql(selects, sql` UNION ALL `) as SqlSelect,
-    columns: first.columns,
-    rows: rows.reduce((sum, part) => sum + part.rows, 0),
-  };
-}
-
-/** A version of a table; undefined if its log is gone. */
+/** A version of the same table. @throws `VERSION_NOT_FOUND`, `LOG_GAP` */
 export function versionOf({ context }: LogSnapshot, version: number): Promise<LogSnapshot> {
   return openLog(context, { version });
 }

@@ -138,7 +138,8 @@ async function versionsOfLog(
   last: number,
 ): Promise<number[]> {
   const { commits } = await listLog(context.store, from, last);
-  const first = Math.min(...commits.keys(), last + 1);
+  let first = last + 1;
+  for (const version of commits.keys()) first = Math.min(first, version);
   // Commits that a cleanup of the log removed are unreadable, and said to be.
   const gone = Array.from({ length: Math.max(0, first - from) }, (_, index) => from + index);
   return [...gone, ...commits.keys()]

@@ -25,11 +25,18 @@ export async function addResults(
   const counts = { tested: 0, drifted: 0, broken: 0, insufficient: 0, not_applicable: 0 };
   const report: MonitorReport = {
     ...{ monitor: "inputs", run_id: `${version}-${asOf}-${baseline}`, at, table_id: table.metadata.id },
-    ...{ definition_hash: "d", code_version: "0", committed_at: at, as_of_version: asOf, state: "evaluated" },
+    ...{
+      definition_hash: "d",
+      code_version: "0",
+      bins_id: null,
+      committed_at: at,
+      as_of_version: asOf,
+      state: "evaluated",
+    },
     ...{ baseline: side(baseline), current: side(version), verdict: "none", counts, text: "" },
     columns: Object.entries(columns).map(([column, what]) => record(column, what)),
   };
-  await writeResults(table, report, { binsId: null });
+  await writeResults(table, report);
 }
 
 const side = (version: number): DriftSide => ({

@@ -36,10 +36,12 @@ function mergeMeasures(
     const known = a ?? b;
     return known === undefined ? undefined : withNulls(known, a === undefined ? rows.a : rows.b);
   }
-  const shares = [a.distinctShare, b.distinctShare].filter((share) => share !== null);
   return {
     counts: mergeCounts(a.counts, b.counts),
-    distinctShare: shares.length === 2 ? Math.min(...shares) : null,
+    distinctShare:
+      a.distinctShare === null || b.distinctShare === null
+        ? null
+        : Math.min(a.distinctShare, b.distinctShare),
     span: a.span === null || b.span === null ? (a.span ?? b.span) : mergeSpans(a.span, b.span),
   };
 }
