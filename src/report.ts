@@ -15,6 +15,13 @@ export { driftJunit } from "./drift/drift-junit.ts";
 export { driftText } from "./drift/drift-text.ts";
 export type { Bracket } from "./drift/figures/cells.ts";
 export { driftHtml } from "./drift/page/drift-html.ts";
+export type {
+  DriftPageOptions,
+  ModelFigure,
+  ModelPoint,
+  ModelSeries,
+  PageAlert,
+} from "./drift/page/page-options.ts";
 export type { DriftKind } from "./drift/profile/bins.ts";
 export type { CheckResult, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { Level } from "./quality/model/expectation.ts";

@@ -8,6 +8,7 @@ import { driftHtml } from "../../src/report.ts";
 import {
   fewReport,
   hostileReport,
+  monitorReports,
   movedReport,
   quietReport,
   wideReport,
@@ -27,7 +28,7 @@ const samples = {
   few: fewReport,
   hostile: hostileReport,
 };
-type Sample = keyof typeof samples | "wide";
+type Sample = keyof typeof samples | "wide" | "monitor";
 
 describe.skipIf(!found && process.env["CI"] === undefined)("the page of a comparison in a browser", () => {
   let browser: Browser;
@@ -36,6 +37,8 @@ describe.skipIf(!found && process.env["CI"] === undefined)("the page of a compar
   beforeAll(async () => {
     for (const [name, report] of Object.entries({ ...samples, wide: () => wideReport(100) }))
       writeFileSync(join(folder, `${name}.html`), driftHtml(await report()));
+    const monitor = await monitorReports();
+    writeFileSync(join(folder, "monitor.html"), driftHtml(monitor.report, monitor.options));
     browser = await chromium.launch({ executablePath, args });
   }, 120_000);
   afterAll(async () => {
@@ -65,7 +68,7 @@ describe.skipIf(!found && process.env["CI"] === undefined)("the page of a compar
     ["light", 390],
     ["dark", 390],
   ] as const;
-  const all: readonly Sample[] = ["moved", "windows", "quiet", "few", "hostile", "wide"];
+  const all: readonly Sample[] = ["moved", "windows", "quiet", "few", "hostile", "wide", "monitor"];
 
   it.each(all.flatMap((name) => widths.map(([scheme, width]) => [name, width, scheme] as const)))(
     "shows the %s comparison at %i pixels in the %s: no overflow, no script, nothing loaded",
@@ -89,7 +92,7 @@ describe.skipIf(!found && process.env["CI"] === undefined)("the page of a compar
   it.each(["light", "dark"] as const)(
     "has enough contrast in the %s for every text that is seen",
     async (scheme) => {
-      for (const name of ["moved", "windows", "quiet", "few"] as const) {
+      for (const name of ["moved", "windows", "quiet", "few", "monitor"] as const) {
         const { page } = await open(name, 1280, scheme);
         await page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true");
         expect(await page.evaluate(`(${weakTexts})()`), name).toEqual([]);
@@ -151,6 +154,39 @@ describe.skipIf(!found && process.env["CI"] === undefined)("the page of a compar
     expect(await chart.locator("path.moves").count()).toBe(2);
     expect(await chart.locator("circle.still").count()).toBe(4);
     expect((await channel.locator(".parts tbody th").allInnerTexts())[0]).toBe("2024-07");
+    await page.close();
+  }, 60_000);
+
+  it("shows a monitor's alerts in red above all, each column over versions, and the model", async () => {
+    const { page } = await open("monitor");
+    const alerts = page.locator(".alerts");
+    expect(await alerts.locator("li").allTextContents()).toEqual([
+      "● warning at v11, since v10 (acknowledged): channel moved in 2 of 3 versions.",
+    ]);
+    const red = "getComputedStyle(document.querySelector('.alerts h2')).color";
+    expect(await page.evaluate(red)).toBe("rgb(184, 49, 31)");
+    expect(await page.locator("h2").allTextContents()).toEqual([
+      "1 alert firing",
+      "What moved",
+      "The model",
+      "How this was decided",
+    ]);
+    const channel = page.locator(".column", { hasText: "channel moved" });
+    expect(await channel.locator(".since").textContent()).toBe("since v10");
+    expect(await channel.locator("svg.past text").allTextContents()).toEqual(
+      expect.arrayContaining(["v7", "v8", "v9", "v10", "v11", "v12"]),
+    );
+    expect(await channel.locator("svg.past .fires").count()).toBe(1);
+    expect(await channel.locator("svg.past path.moves").count()).toBe(3);
+    const auc = page.locator(".metric", { hasText: "roc_auc" });
+    expect(await auc.locator("circle.known").count()).toBe(4);
+    expect(await auc.locator("path.realised").getAttribute("d")).toMatch(/^M[^M]*$/);
+    expect(await auc.getByText("The estimate holds as long as").isVisible()).toBe(true);
+    await auc.getByText("The numbers").click();
+    expect((await auc.locator("tbody tr").allTextContents())[3]).toMatch(
+      /^v100\.80\.78 to 0\.82.*0\.8370 %$/,
+    );
+    expect(await page.getByText("No value is known yet.").isVisible()).toBe(true);
     await page.close();
   }, 60_000);
 

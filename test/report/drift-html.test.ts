@@ -68,6 +68,26 @@ describe("the page of a comparison", () => {
     expect(since("drift", "drift", "none")).toBeUndefined();
   });
 
+  it("shows a column over versions, oldest first, whatever the order of the history; slices are no versions", async () => {
+    const report = await movedReport();
+    const at = (version: number) => ({ ...report, current: { ...report.current, version } });
+    const points = (...versions: readonly number[]) =>
+      /Effect by version or window: ([^;]*);/.exec(driftHtml(at(12), { history: versions.map(at) }))?.[1];
+    expect(points(9, 10, 11, 2)).toMatch(
+      /^v2 0\.38 broken, v9 0\.38 broken, v10 .*, v11 .*, v12 0\.38 broken$/,
+    );
+    expect(points(11, 2, 10, 9)).toBe(points(9, 10, 11, 2));
+    expect(points(12)).toBeUndefined();
+  });
+
+  it("breaks the line of a metric where a window has no value", async () => {
+    const values = [0.8, 0.7, null, 0.9, 0.6];
+    const points = values.map((value, index) => ({ label: `w${index}`, realised: { value } }));
+    const page = driftHtml(await movedReport(), { model: [{ metric: "auc", baseline: 0.85, points }] });
+    expect(page).toMatch(/<path class="realised" d="M[\d. ]+L[\d. ]+M[\d. ]+L[\d. ]+"\/>/);
+    expect(page).toContain("w2: not known");
+  });
+
   it("names the command that compares files again, as words of a shell", async () => {
     const report = await movedReport();
     const at = (source: string) => ({ ...report.current, source });

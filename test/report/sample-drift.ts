@@ -1,4 +1,5 @@
 import { type DriftReport, drift } from "../../src/index.ts";
+import type { DriftPageOptions } from "../../src/report.ts";
 
 /** Markup, line breaks, and characters that a reader does not see. */
 export const hostileLabel =
@@ -56,6 +57,49 @@ export function windowsReport(): Promise<DriftReport> {
     orders({ ...quietMonth, month, app: month < 5 ? 0.3 : 0.3 + 0.08 * (month - 4) }, 1500),
   );
   return drift(orders(quietMonth), months, { ...options, window: { column: "placed", every: "P1M" } });
+}
+
+/** Six versions of orders as a monitor sees them: the channel moves from the fourth on, and an alert fires in the fifth. */
+export async function monitorReports(): Promise<{
+  readonly report: DriftReport;
+  readonly options: DriftPageOptions;
+}> {
+  const history: DriftReport[] = [];
+  for (const [index, app] of [0.3, 0.31, 0.29, 0.45, 0.48, 0.55].entries()) {
+    const found = await drift(
+      orders(quietMonth),
+      orders({ ...quietMonth, month: index + 2, app }, 800),
+      options,
+    );
+    history.unshift({ ...found, monitor: "inputs", current: { ...found.current, version: index + 7 } });
+  }
+  const [report] = history;
+  if (report === undefined) throw new Error("no report");
+  const alert = { severity: "warning", since: 10, version: 11, text: "channel moved in 2 of 3 versions." };
+  return {
+    report,
+    options: {
+      history,
+      alerts: [
+        { ...alert, column: "channel", status: "firing", acknowledged: { by: "ann" } },
+        { ...alert, column: "score", status: "resolved", text: "score is quiet again." },
+      ],
+      model: [
+        {
+          metric: "roc_auc",
+          baseline: 0.83,
+          note: "The estimate holds as long as outcomes depend on the inputs as they did.",
+          points: [0.83, 0.84, 0.82, 0.8, null, null].map((value, index) => ({
+            label: `v${index + 7}`,
+            realised: value === null ? undefined : { value, low: value - 0.02, high: value + 0.02 },
+            estimated: { value: 0.83 - index / 100, low: 0.81 - index / 100, high: 0.85 - index / 100 },
+            labelledShare: [1, 1, 0.98, 0.7, 0.12, 0][index] ?? null,
+          })),
+        },
+        { metric: hostileLabel, baseline: null, points: [{ label: hostileLabel }] },
+      ],
+    },
+  };
 }
 
 /** Two samples of the same orders. */

@@ -1,4 +1,6 @@
-import type { DriftRecord, DriftVerdict } from "../comparison/drift-record.ts";
+import type { DriftRecord, DriftReport, DriftVerdict } from "../comparison/drift-record.ts";
+import { isFiring } from "./alerts-section.ts";
+import type { PageAlert } from "./page-options.ts";
 
 /** A column's comparison with one version or window. */
 export interface DriftPoint {
@@ -17,15 +19,49 @@ export interface ColumnGroup {
   readonly record: DriftRecord;
   /** Records of other slices or windows, and `record` among them; one if there are none. */
   readonly records: readonly DriftRecord[];
-  /** The column over versions or windows, oldest first. */
+  /** The column over versions or windows, oldest first; empty unless there are several. */
   readonly points: readonly DriftPoint[];
 }
 
 /** Points by column and part. */
 export type DriftHistory = (column: string, part: DriftRecord["part"]) => readonly DriftPoint[];
 
+/**
+ * The history of columns over versions, from comparisons with the same baseline: those of all rows, or of windows
+ * where there are windows. Of several of one version or window, the last counts.
+ */
+export function historyOf(reports: readonly DriftReport[], alerts: readonly PageAlert[]): DriftHistory {
+  const firing = new Set(
+    alerts.filter(isFiring).map(({ column, version }) => JSON.stringify([column, version])),
+  );
+  const points = new Map<string, Map<string, DriftPoint>>();
+  for (const { current, columns } of [...reports].sort(byVersion))
+    for (const { column, part, slice, window, effect, threshold, verdict } of columns) {
+      if (slice !== null) continue;
+      const key = JSON.stringify([column, part]);
+      const known = points.get(key) ?? new Map<string, DriftPoint>();
+      const label = window ?? (current.version === null ? current.source : `v${current.version}`);
+      const fires = firing.has(JSON.stringify([column, current.version]));
+      known.set(label, { label, effect, threshold, verdict, fires });
+      points.set(key, known);
+    }
+  const hasWindows = reports.some(({ columns }) => columns.some(({ window }) => window !== null));
+  return (column, part) => {
+    const all = [...(points.get(JSON.stringify([column, part]))?.values() ?? [])];
+    return hasWindows ? all.sort(byLabel) : all;
+  };
+}
+
+function byLabel(a: DriftPoint, b: DriftPoint): number {
+  return a.label < b.label ? -1 : 1;
+}
+
+function byVersion(a: DriftReport, b: DriftReport): number {
+  return (a.current.version ?? 0) - (b.current.version ?? 0) || (a.at < b.at ? -1 : 1);
+}
+
 /** The records of a report by column and part, in the order of their first records. */
-export function columnGroups(records: readonly DriftRecord[], history?: DriftHistory): ColumnGroup[] {
+export function columnGroups(records: readonly DriftRecord[], history: DriftHistory): ColumnGroup[] {
   const groups = new Map<string, DriftRecord[]>();
   for (const record of records) {
     const key = JSON.stringify([record.column, record.part]);
@@ -41,18 +77,9 @@ export function columnGroups(records: readonly DriftRecord[], history?: DriftHis
       group.find(
         ({ slice, window, verdict }) => slice === null && window === null && verdict === first.verdict,
       ) ?? first;
-    const past = history?.(record.column, record.part) ?? [];
-    return [{ record, records: group, points: past.length > 0 ? past : windowPoints(group) }];
+    const points = history(record.column, record.part);
+    return [{ record, records: group, points: points.length < 2 ? [] : points }];
   });
-}
-
-/** The windows of a report are its history. */
-function windowPoints(records: readonly DriftRecord[]): readonly DriftPoint[] {
-  return records
-    .flatMap(({ window, effect, threshold, verdict }) =>
-      window === null ? [] : [{ label: window, effect, threshold, verdict }],
-    )
-    .sort((a, b) => (a.label < b.label ? -1 : 1));
 }
 
 /** Since which version or window a column moves; undefined where the newest is quiet. */

@@ -3,9 +3,12 @@ import { escapeMarkup, moment } from "../../report/show.ts";
 import { visible } from "../../report/visible-text.ts";
 import { counted } from "../../util/counted.ts";
 import type { DriftReport, DriftSide, DriftVerdict } from "../comparison/drift-record.ts";
-import { type ColumnGroup, columnGroups, moves } from "./column-groups.ts";
+import { alertsSection, isFiring } from "./alerts-section.ts";
+import { type ColumnGroup, columnGroups, historyOf, moves } from "./column-groups.ts";
 import { columnSection, leastScale } from "./column-section.ts";
 import { methodSection } from "./method-section.ts";
+import { modelSection } from "./model-section.ts";
+import type { DriftPageOptions } from "./page-options.ts";
 import { driftStyles } from "./page-styles.ts";
 
 /** Bytes for the columns, so that the page stays below 300 KB; and those to be left for the line of each that follows. */
@@ -18,7 +21,8 @@ const openColumns = 1;
 /**
  * Renders a comparison as one self-contained HTML page: the verdict in words, the columns by effect, each with both
  * distributions and its numbers, and how this was decided. It holds counts and no rows, needs no network and no scripts,
- * and stays below 300 KB: columns beyond that are counted.
+ * and stays below 300 KB: columns beyond that are counted. With the results of a monitor as `history`, each column has its
+ * chart over versions.
  *
  * @example
  * ```ts
@@ -31,9 +35,11 @@ const openColumns = 1;
  * await writeFile("drift.html", driftHtml(await drift(before, after)));
  * ```
  */
-export function driftHtml(report: DriftReport): string {
-  const groups = columnGroups(report.columns);
-  const tone = report.verdict === "insufficient" ? "none" : report.verdict;
+export function driftHtml(report: DriftReport, options: DriftPageOptions = {}): string {
+  const { history = [], alerts = [], model = [] } = options;
+  const groups = columnGroups(report.columns, historyOf([...history, report], alerts));
+  const verdict = report.verdict === "insufficient" ? "none" : report.verdict;
+  const tone = alerts.some(isFiring) ? "alert" : verdict;
   const [now, before] = [report.current, report.baseline];
   return htmlPage({
     title: visible(
@@ -45,8 +51,10 @@ export function driftHtml(report: DriftReport): string {
 <p>${sideText(now)} against the baseline ${sideText(before)} · ${moment(new Date(report.at))}</p>
 </div></header>
 <main>
-<section class="card verdict ${tone}" aria-label="Verdict">${verdictText(report)}<p><a href="#method">How this was decided</a></p></section>
+<section class="card verdict ${verdict}" aria-label="Verdict">${verdictText(report)}<p><a href="#method">How this was decided</a></p></section>
+${alertsSection(alerts)}
 ${rankSection(groups)}
+${modelSection(model)}
 ${methodSection(report)}
 </main>
 <footer>varve · run ${text(report.run_id)}</footer>`,
