@@ -4,6 +4,12 @@ export { type DriftSource, drift } from "./api/drift/drift.ts";
 export type { DriftOptions, DriftSlice, DriftWindow } from "./api/drift/drift-options.ts";
 export { setEngineLimits } from "./api/engine-limits.ts";
 export { fsck } from "./api/fsck.ts";
+export type {
+  AlertHistoryOptions,
+  AlertListOptions,
+  SilenceOptions,
+  UnsilenceOptions,
+} from "./api/groups/monitor-alerts.ts";
 export { StagedRows } from "./api/groups/staged-rows.ts";
 export type { TableFingerprints } from "./api/groups/table-fingerprints.ts";
 export type { TableLog } from "./api/groups/table-log.ts";
@@ -175,6 +181,12 @@ export type { LineageRun } from "./lineage/lineage-runs.ts";
 export type { CheckpointSummary } from "./log/checkpoint/checkpoint-write.ts";
 export type { CleanupReport } from "./log/maintenance/cleanup.ts";
 export type { VersionMetrics } from "./metrics/metrics-store.ts";
+export type { RecordedTransition } from "./monitors/alerts/alert-events.ts";
+export type { AlertKey } from "./monitors/alerts/alert-key.ts";
+export type { Alert } from "./monitors/alerts/alert-list.ts";
+export type { AlertStatus, AlertTransition } from "./monitors/alerts/alert-states.ts";
+export type { Silence, SilenceEnd } from "./monitors/alerts/silence.ts";
+export type { AlertSelection } from "./monitors/alerts/silence-alerts.ts";
 export type { MonitorsChange } from "./monitors/change-monitors.ts";
 export type { AlertSeverity } from "./monitors/definition/definition.ts";
 export type {

@@ -16,6 +16,7 @@ import { addVacuum } from "./commands/maintenance/vacuum.ts";
 import { addMetrics } from "./commands/metrics.ts";
 import { addDrift } from "./commands/models/drift.ts";
 import { addModel } from "./commands/models/model.ts";
+import { addMonitor } from "./commands/models/monitor.ts";
 import { addOptimize } from "./commands/optimize.ts";
 import { addPin } from "./commands/pin.ts";
 import { addProfile, addSuggest } from "./commands/profile.ts";
@@ -78,7 +79,7 @@ const groups: readonly (readonly [string, readonly ((program: Command) => void)[
   ],
   ["Look after a table:", [addAlter, addRestore, addOptimize, addVacuum, addPin]],
   ["Make tables of others:", [addClone, addConvert, addGenerate]],
-  ["Watch data and models:", [addDrift, addModel]],
+  ["Watch data and models:", [addDrift, addModel, addMonitor]],
   ["Training sets, runs and predictions:", [addTrainingSet, addRun, addRuns, addLedger, addReproduce]],
   ["Test rows:", [addCheck, addSuite, addProfile, addSuggest]],
   ["Rows that are not in the table:", [addStage, addStaged, addQuarantine, addRejections]],

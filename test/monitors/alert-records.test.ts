@@ -5,7 +5,7 @@ import {
   alertHistory,
   type RecordedTransition,
 } from "../../src/monitors/alerts/alert-events.ts";
-import { alertList, callsForAction } from "../../src/monitors/alerts/alert-list.ts";
+import { alertList } from "../../src/monitors/alerts/alert-list.ts";
 import type { NamedRule } from "../../src/monitors/alerts/alert-rule.ts";
 import { alertTransitions } from "../../src/monitors/alerts/alert-states.ts";
 import { newEvents } from "../../src/monitors/alerts/new-events.ts";
@@ -206,10 +206,10 @@ describe("an acknowledgement", () => {
     const records = new Records();
     records.update({ age: loud });
     const list = (version = 2) => alertList(alertHistory(records.events), { now: records.now, version });
-    expect(list().map(callsForAction)).toEqual([true]);
+    expect(list().map(({ unattended }) => unattended)).toEqual([true]);
     records.silence({ kind: "acknowledge", reason: "ticket 12" });
     expect(list()[0]).toMatchObject({ status: "firing", acknowledged: { by: "ann", reason: "ticket 12" } });
-    expect(list().map(callsForAction)).toEqual([false]);
+    expect(list().map(({ unattended }) => unattended)).toEqual([false]);
     expect(named(records.update({ age: over }))).toEqual(["age resolved"]);
   });
 });

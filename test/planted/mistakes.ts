@@ -1,3 +1,4 @@
+import { alertsMistakes } from "./alerts.ts";
 import { checkpointsMistakes } from "./checkpoints.ts";
 import { commitsMistakes } from "./commits.ts";
 import { conflictsMistakes } from "./conflicts.ts";
@@ -33,6 +34,7 @@ export const mistakes: readonly Mistake[] = [
   ...copiesMistakes,
   ...diskMistakes,
   ...driftChecksMistakes,
+  ...alertsMistakes,
   ...driftFiguresMistakes,
   ...driftPageMistakes,
   ...fencesMistakes,

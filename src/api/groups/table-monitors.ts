@@ -1,5 +1,8 @@
 import type { DriftSide } from "../../drift/comparison/drift-record.ts";
 import { VarveError } from "../../errors.ts";
+import type { RecordedTransition } from "../../monitors/alerts/alert-events.ts";
+import type { Alert } from "../../monitors/alerts/alert-list.ts";
+import type { Silence } from "../../monitors/alerts/silence.ts";
 import type { MonitorsChange } from "../../monitors/change-monitors.ts";
 import type { MonitorDefinition } from "../../monitors/definition/definition.ts";
 import type { MonitorJson } from "../../monitors/definition/monitor-json.ts";
@@ -8,6 +11,16 @@ import type { BackfillProgress, BackfillResult } from "../../monitors/run-monito
 import type { MonitorReport } from "../../monitors/stores/monitor-record.ts";
 import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
 import type { TableState } from "../shared/table-state.ts";
+import {
+  type AlertHistoryOptions,
+  type AlertListOptions,
+  alertChanges,
+  alerts,
+  type SilenceOptions,
+  silence,
+  type UnsilenceOptions,
+  unsilence,
+} from "./monitor-alerts.ts";
 
 /** How a monitor is created. */
 export interface MonitorCreateOptions {
@@ -276,6 +289,89 @@ export class TableMonitors {
       baseline: bins.baseline,
       columns: bins.measures.length,
     };
+  }
+
+  /**
+   * Lists the alerts of the monitors that are open: pending or firing.
+   *
+   * @throws `MONITOR_NOT_FOUND`
+   *
+   * @example
+   * ```ts
+   * for (const { monitor, rule, column, status, since, text } of await orders.monitors.alerts())
+   *   console.log(monitor, rule, column, status, since, text);
+   * ```
+   */
+  async alerts(options: AlertListOptions = {}): Promise<Alert[]> {
+    return alerts(this.#state.log, options);
+  }
+
+  /**
+   * Lists the changes of alerts' states by version, those of alerts that have ended included.
+   *
+   * @example
+   * ```ts
+   * for (const { key, from, to, version } of await orders.monitors.alertHistory({ monitor: "daily" }))
+   *   console.log(key.column, from, to, version);
+   * ```
+   */
+  async alertHistory(options: AlertHistoryOptions = {}): Promise<RecordedTransition[]> {
+    return alertChanges(this.#state.log, options);
+  }
+
+  /**
+   * Keeps alerts of a monitor from being sent, until a version, a time, or (default) the next end of each. What
+   * happens is recorded as ever, and what still fires afterwards is sent then.
+   *
+   * @throws `MONITOR_NOT_FOUND`; `INVALID_ARGUMENT` for a rule or column that the monitor does not have, and for a
+   * version or time that has passed
+   *
+   * @example
+   * ```ts
+   * await orders.monitors.create({ name: "amounts", baseline: "previous", alerts: [{ when: "drift" }] });
+   * await orders.monitors.mute("amounts", {
+   *   column: "amount",
+   *   until: { version: 40 },
+   *   by: "ann",
+   *   reason: "prices change this week",
+   * });
+   * ```
+   */
+  async mute(monitor: string, options: SilenceOptions): Promise<Silence> {
+    return silence(this.#state.log, "mute", monitor, options);
+  }
+
+  /**
+   * Records that someone is at work on open alerts of a monitor: they no longer call for action, and their end is
+   * still sent.
+   *
+   * @throws `MONITOR_NOT_FOUND`; `INVALID_ARGUMENT` as {@link TableMonitors.mute}, and where no such alert is open
+   *
+   * @example
+   * ```ts
+   * for (const { monitor, rule, column } of await orders.monitors.alerts())
+   *   await orders.monitors.acknowledge(monitor, { rule, column, by: "ann", reason: "ticket 12" });
+   * ```
+   */
+  async acknowledge(monitor: string, options: SilenceOptions): Promise<Silence> {
+    return silence(this.#state.log, "acknowledge", monitor, options);
+  }
+
+  /**
+   * Takes back mutes and acknowledgements that name this rule, column and slice; without any of them, all of the
+   * monitor.
+   *
+   * @throws `MONITOR_NOT_FOUND`, `INVALID_ARGUMENT`
+   *
+   * @example
+   * ```ts
+   * await orders.monitors.create({ name: "weekly", baseline: "previous" });
+   * const taken = await orders.monitors.unmute("weekly", { by: "ann" });
+   * console.log(taken.length);
+   * ```
+   */
+  async unmute(monitor: string, options: UnsilenceOptions): Promise<Silence[]> {
+    return unsilence(this.#state.log, monitor, options);
   }
 
   async #definitionOf(monitor: string | MonitorJson): Promise<MonitorDefinition> {

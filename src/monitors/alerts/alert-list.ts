@@ -20,6 +20,8 @@ export interface Alert extends AlertKey {
   readonly muted: Silence | null;
   /** Someone is at work on it. */
   readonly acknowledged: Silence | null;
+  /** Whether it fires, and nobody muted or acknowledged it. */
+  readonly unattended: boolean;
 }
 
 /** When silences are looked at. */
@@ -38,14 +40,21 @@ export function alertList(history: AlertHistory, present: Present): Alert[] {
     const { key, severity, to, version, window, since, effect, threshold, text } = last;
     const silenced = isOpen(to) ? silencesOf(history, { transitions, except: null }, present) : undefined;
     const [muted, acknowledged] = [silenced?.mute ?? null, silenced?.acknowledge ?? null];
-    const state = { status: to, version, window, since, effect, threshold, text, muted, acknowledged };
+    const unattended = to === "firing" && muted === null && acknowledged === null;
+    const state = {
+      status: to,
+      version,
+      window,
+      since,
+      effect,
+      threshold,
+      text,
+      muted,
+      acknowledged,
+      unattended,
+    };
     return [{ ...key, severity, ...state }];
   });
-}
-
-/** Whether an alert fires and nobody muted or acknowledged it. */
-export function callsForAction({ status, muted, acknowledged }: Alert): boolean {
-  return status === "firing" && muted === null && acknowledged === null;
 }
 
 interface SilencedTransitions {

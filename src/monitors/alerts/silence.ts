@@ -1,3 +1,4 @@
+import { foldName } from "../../schema/schema-json.ts";
 import type { AlertKey } from "./alert-key.ts";
 
 /**
@@ -39,11 +40,12 @@ export function covers(silence: Silence, alert: SilencedAlert, now: number): boo
   return isAbout(silence, alert.key) && !isOver(silence, alert, now);
 }
 
-function isAbout(silence: Silence, { monitor, rule, column, slice }: AlertKey): boolean {
+/** Whether a silence names an alert. */
+export function isAbout(silence: Silence, { monitor, rule, column, slice }: AlertKey): boolean {
   return (
     silence.monitor === monitor &&
     (silence.rule === null || silence.rule === rule) &&
-    (silence.column === null || silence.column === column) &&
+    (silence.column === null || foldName(silence.column) === foldName(column)) &&
     (silence.slice === null || silence.slice === sliceText(slice))
   );
 }

@@ -28,7 +28,7 @@ export function takesLeaf(leaf: string, pattern: string): boolean {
 }
 
 /** Names of columns, and of fields in structs, as `column.field`. */
-function columnNamesOf(schema: StructType): string[] {
+export function columnNamesOf(schema: StructType): string[] {
   const below = (name: string, type: DeltaType): string[] =>
     typeof type === "object" && type.type === "struct"
       ? [name, ...type.fields.flatMap((field) => below(`${name}.${field.name}`, field.type))]
