@@ -33,6 +33,12 @@ export type { TableSuite } from "./api/groups/table-suite.ts";
 export { parseJson, stringifyJson, toJsonValue } from "./api/json.ts";
 export { createLedger, Ledger, type LedgerDiff, type LedgerDiffOptions, openLedger } from "./api/ledger.ts";
 export { metricValue, metricValues } from "./api/metric-values.ts";
+export {
+  type ComparedModelOptions,
+  type CompareModelsOptions,
+  compareModels,
+  type RecordedComparison,
+} from "./api/models/compare.ts";
 export { type EstimateOptions, estimate } from "./api/models/estimate.ts";
 export { type EvaluateOptions, evaluate, type LateOutcomes } from "./api/models/evaluate.ts";
 export { openTable } from "./api/open-table.ts";
@@ -218,6 +224,15 @@ export type { OptimizeOptions, OptimizeResult } from "./operations/optimize.ts";
 export type { RestoreOptions, RestoreResult } from "./operations/restore.ts";
 export type { TailBatch } from "./operations/tail/tail.ts";
 export type { TailPosition } from "./operations/tail/tail-position.ts";
+export type { ComparedModel, ModelComparison } from "./performance/compare/comparison.ts";
+export type { ComparisonVerdict, RuleResult } from "./performance/compare/gate.ts";
+export type { ComparedPart, MetricComparison, PairedTest } from "./performance/compare/paired-parts.ts";
+export type {
+  ComparedProblem,
+  ComparisonRequest,
+  ComparisonRules,
+  ModelColumns,
+} from "./performance/compare/request.ts";
 export type { ScoreCalibration } from "./performance/estimate-calibration.ts";
 export type {
   BinaryMetric,

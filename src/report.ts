@@ -23,6 +23,12 @@ export type {
   PageAlert,
 } from "./drift/page/page-options.ts";
 export type { DriftKind } from "./drift/profile/bins.ts";
+export type { ComparedModel, ModelComparison } from "./performance/compare/comparison.ts";
+export { comparisonJunit } from "./performance/compare/comparison-junit.ts";
+export type { ComparisonVerdict, RuleResult } from "./performance/compare/gate.ts";
+export type { ComparedPart, MetricComparison, PairedTest } from "./performance/compare/paired-parts.ts";
+export type { ComparedProblem } from "./performance/compare/request.ts";
+export type { IntervalMethod, Metric, Metrics, UndefinedReason } from "./performance/metrics/metric.ts";
 export type { CheckResult, GreatExpectationsResult, SampleRow } from "./quality/gate/verdict.ts";
 export type { Level } from "./quality/model/expectation.ts";
 export type { OnFail, Severity } from "./quality/model/suite.ts";

@@ -5,9 +5,9 @@ import { openLog } from "../log/snapshot/open-log.ts";
 import { addPin } from "../pins/add-pin.ts";
 import { checkPins } from "../pins/check-pins.ts";
 import { openPin } from "../pins/reading/open-pin.ts";
+import { pinOfVersion } from "../pins/reading/pin-of-version.ts";
 import { type Pin, readPin } from "../pins/reading/pin-record.ts";
 import { removePin } from "../pins/remove-pin.ts";
-import { contextAt } from "../table/definition/open-context.ts";
 import { missingFiles } from "../table/scan/missing-files.ts";
 import { liveFiles } from "../write/stages/live-files.ts";
 import type { TrainingInput } from "./record.ts";
@@ -17,8 +17,6 @@ export interface OpenedInput {
   readonly log: LogSnapshot;
   readonly input: TrainingInput;
 }
-
-const pinFolderText = /^(.+)\/_pins\/([^/]+)\/*$/;
 
 /** Pins the versions that a training set reads, each when it is first read, and opens the pins. */
 export class PinnedInputs {
@@ -74,7 +72,7 @@ export class PinnedInputs {
         `The training set has no input ${name}; its inputs are ${[...this.#logs.keys()].join(", ") || "none"}.`,
         { name },
       );
-    const { context, pin } = (await pinOf(log)) ?? (await this.#pin(log));
+    const { context, pin } = (await pinOfVersion(log)) ?? (await this.#pin(log));
     const input: TrainingInput = {
       name,
       table: context.store.uri,
@@ -96,17 +94,6 @@ export class PinnedInputs {
     if (pin.outcome === "pinned") this.#added.push({ context, pin: name });
     return { context, pin };
   }
-}
-
-/** The pin that a version is already, and the context of its table. */
-async function pinOf({
-  context,
-}: LogSnapshot): Promise<{ readonly context: TableContext; readonly pin: Pin } | undefined> {
-  const [, uri, name] = pinFolderText.exec(context.store.uri) ?? [];
-  if (uri === undefined || name === undefined) return undefined;
-  const table = await contextAt(context, uri);
-  const pin = await readPin(table, name);
-  return pin === undefined ? undefined : { context: table, pin };
 }
 
 /** Where an input of a record is found: its pin, the table itself, or nowhere for the reason. */

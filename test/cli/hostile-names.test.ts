@@ -285,6 +285,26 @@ describe("names and values that a terminal would obey", () => {
       ["model", "evaluate", batch, "--problem", "multiclass", "--target", column, "--prediction", column],
       ["model", "evaluate", batch, "--problem", "binary", "--target", evil, "--score", evil],
       ["model", "estimate", batch, "--baseline", misfit, "--score", evil, "--target", evil],
+      [
+        ...["model", "compare", batch, "--problem", "multiclass", "--target", column, "--on", column],
+        ...["--prediction", column, "--challenger", misfit, "--by", evil, "--runs", `${table}-compared`],
+      ],
+      [
+        ...[
+          "model",
+          "compare",
+          batch,
+          "--problem",
+          "binary",
+          "--target",
+          evil,
+          "--on",
+          evil,
+          "--score",
+          evil,
+        ],
+        ...["--metrics", evil, "--champion-run", evil, "--runs", runs],
+      ],
       ["training-set", "create", evil, "SELECT * FROM t", "--input", `t=${table}`, "--folder", set],
       ["training-set", "create", "s", `SELECT ${evil}`, "--input", `t=${table}`, "--folder", set],
       ["training-set", "create", "s", `SELECT id, '${evil}' AS "${evil}" FROM t`].concat([

@@ -84,3 +84,65 @@ describe("varve model evaluate", () => {
     ).toMatchObject({ code: 2 });
   });
 });
+
+describe("varve model compare", () => {
+  const compare = (champion: string, challenger: string, ...more: string[]) => {
+    const models = ["--champion-prediction", champion, "--challenger-prediction", challenger];
+    const columns = ["--problem", "binary", "--target", "late", "--on", "id"];
+    return varve("model", "compare", join(folder, "models.csv"), ...columns, ...models, ...more);
+  };
+
+  beforeAll(() => {
+    const rows = Array.from(
+      { length: 200 },
+      (_, id) => `${id},${id % 2},${id % 10 < 4 ? 1 - (id % 2) : id % 2},${id % 2},${id < 3 ? 1 : id % 2}`,
+    );
+    writeFileSync(join(folder, "models.csv"), `id,late,poor,good,near\n${rows.join("\n")}\n`);
+  });
+
+  it("promotes a better model, with every rule", async () => {
+    const { code, stdout } = await compare("poor", "good");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Promote challenger: accuracy: gain 0\.4 \[0\.3\d*, 0\.4\d*\], surely not worse/);
+    expect(stdout).toMatch(/accuracy +0\.6 +1 +0\.4 +0\.3\d* to 0\.4\d* +mcnemar +< 0\.001/);
+    expect(stdout).toMatch(/dummy +pass +accuracy: 1, better than a constant prediction \(0\.5\)/);
+  });
+
+  it("exits with 4 where the champion stays or nothing is decided", async () => {
+    expect(await compare("good", "poor")).toMatchObject({
+      code: 4,
+      stdout: expect.stringMatching(/^Keep champion/),
+    });
+    const undecided = await compare("good", "near", "--format", "json");
+    expect(undecided.code).toBe(4);
+    expect(JSON.parse(undecided.stdout)).toMatchObject({
+      verdict: "undecided",
+      metrics: [{ test: { p: 0.5 } }],
+    });
+  });
+
+  it("allows a drop by metric", async () => {
+    const { code } = await compare("good", "near", "--max-drop", "accuracy=0.05", "--min-gain", "-0.05");
+    expect(code).toBe(0);
+  });
+
+  it("renders JUnit with a case for each rule and the verdict", async () => {
+    const { stdout } = await compare("good", "poor", "--format", "junit");
+    expect(stdout).toContain(
+      '<testsuite name="challenger against champion" tests="4" failures="3" errors="0" skipped="0">',
+    );
+    expect(stdout).toContain('<failure type="keep" message="not promoted"/>');
+  });
+
+  it("records the comparison where --runs says, and not with --no-record", async () => {
+    const runs = join(folder, "compared");
+    const { stdout } = await compare("poor", "good", "--runs", runs, "--run-id", "gate-1");
+    expect(stdout).toContain("recorded as run gate-1 in ");
+    const shown = await varve("runs", "show", runs, "gate-1", "--json");
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      name: "compare-models",
+      metrics: { verdict: "promote" },
+    });
+    expect((await compare("poor", "good", "--runs", runs, "--no-record")).stdout).not.toContain("recorded");
+  });
+});

@@ -1,6 +1,7 @@
 import { alertsMistakes } from "./alerts.ts";
 import { checkpointsMistakes } from "./checkpoints.ts";
 import { commitsMistakes } from "./commits.ts";
+import { comparisonMistakes } from "./comparison.ts";
 import { conflictsMistakes } from "./conflicts.ts";
 import { copiesMistakes } from "./copies.ts";
 import { diskMistakes } from "./disk.ts";
@@ -30,6 +31,7 @@ import { versionsMistakes } from "./versions.ts";
 export const mistakes: readonly Mistake[] = [
   ...checkpointsMistakes,
   ...commitsMistakes,
+  ...comparisonMistakes,
   ...conflictsMistakes,
   ...copiesMistakes,
   ...diskMistakes,

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { stringifyJson, toJsonValue } from "../../../api/json.ts";
 import type { Estimate, EstimateOptions } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
@@ -10,7 +10,7 @@ import { withOutput } from "../../shared/output-format.ts";
 import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/source-files.ts";
 import { inputFiles } from "../../shared/standard-input.ts";
 import { writeOutput } from "../../shared/write-output.ts";
-import { classColumns, valueMatrix, windowOf } from "./model-options.ts";
+import { classColumns, number, valueMatrix, windowOf } from "./model-options.ts";
 
 interface EstimateFlags extends StoreFlags, SourceFlags {
   readonly baseline: string;
@@ -132,10 +132,4 @@ async function shown(
 
 function digits(value: number | null): string {
   return value === null ? "" : String(Number(value.toPrecision(4)));
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
-  return value;
 }

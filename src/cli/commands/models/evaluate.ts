@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { stringifyJson, toJsonValue } from "../../../api/json.ts";
 import type { EvaluateOptions, Evaluation } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
@@ -11,7 +11,7 @@ import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/sour
 import { inputFiles } from "../../shared/standard-input.ts";
 import { writeOutput } from "../../shared/write-output.ts";
 import { metricLines } from "./metric-lines.ts";
-import { classColumns, valueMatrix, windowOf } from "./model-options.ts";
+import { classColumns, number, valueMatrix, windowOf } from "./model-options.ts";
 
 interface EvaluateFlags extends StoreFlags, SourceFlags {
   readonly problem: EvaluateOptions["problem"];
@@ -173,14 +173,6 @@ function signed(value: number): string {
   return value > 0 ? `+${text}` : text;
 }
 
-/** Parses `a=p_a,b=p_b`. */
-
 function ranks(text: string): readonly number[] {
   return nameList(text).map(positiveNumber);
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
-  return value;
 }

@@ -31,3 +31,20 @@ export function classColumns(text: string): Readonly<Record<string, string>> {
   });
   return Object.fromEntries(pairs);
 }
+
+/** Parses a number. */
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
+  return value;
+}
+
+/** Parses `0.01`, or `roc_auc=0.01,log_loss=0.02`. */
+export function metricNumbers(text: string): number | Readonly<Record<string, number>> {
+  if (!text.includes("=")) return number(text);
+  const pairs = nameList(text).map((item): readonly [string, number] => {
+    const [name = "", value = ""] = item.split("=");
+    return [name, number(value)];
+  });
+  return Object.fromEntries(pairs);
+}

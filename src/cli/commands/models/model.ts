@@ -1,8 +1,9 @@
 import type { Command } from "commander";
+import { addCompare } from "./compare.ts";
 import { addEstimate } from "./estimate.ts";
 import { addEvaluate } from "./evaluate.ts";
 
-/** `varve model evaluate | estimate`: how well models do. */
+/** `varve model evaluate | estimate | compare`: how well models do. */
 export function addModel(program: Command): void {
   const group = program
     .command("model")
@@ -12,6 +13,7 @@ export function addModel(program: Command): void {
     );
   addEvaluate(group);
   addEstimate(group);
+  addCompare(group);
   group.addHelpText("afterAll", examples);
 }
 
@@ -21,4 +23,5 @@ Examples:
   $ varve model evaluate scored.csv --problem regression --prediction expected --target delay --format json
   $ varve model evaluate predicted.csv --problem binary --score risk --target late --outcomes arrived.csv --on id
   $ varve model estimate predicted.csv --baseline known.csv --score risk --target late
-  $ varve model estimate predicted.csv --baseline known.csv --problem regression --prediction expected --target delay`;
+  $ varve model estimate predicted.csv --baseline known.csv --problem regression --prediction expected --target delay
+  $ varve model compare known.csv --champion scored.csv --challenger rescored.csv --on id --problem binary --score risk --target late --by origin`;

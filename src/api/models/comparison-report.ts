@@ -1,0 +1,1 @@
+export { comparisonJunit } from "../../performance/compare/comparison-junit.ts";
