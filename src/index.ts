@@ -168,6 +168,14 @@ export type {
   ShareChange,
   SideSummary,
 } from "./drift/comparison/drift-record.ts";
+export type {
+  CorrelationChange,
+  Discrepancy,
+  Magnitude,
+  Multivariate,
+  MultivariateMethod,
+  Reconstruction,
+} from "./drift/comparison/multivariate-record.ts";
 export type { Bracket } from "./drift/figures/cells.ts";
 export type { DriftKind } from "./drift/profile/bins.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";

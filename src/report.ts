@@ -11,6 +11,13 @@ export type {
   ShareChange,
   SideSummary,
 } from "./drift/comparison/drift-record.ts";
+export type {
+  CorrelationChange,
+  Discrepancy,
+  Magnitude,
+  Multivariate,
+  Reconstruction,
+} from "./drift/comparison/multivariate-record.ts";
 export { driftJunit } from "./drift/drift-junit.ts";
 export { driftText } from "./drift/drift-text.ts";
 export type { Bracket } from "./drift/figures/cells.ts";

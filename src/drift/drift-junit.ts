@@ -16,14 +16,22 @@ import { nameOf } from "./comparison/sentence.ts";
  * console.log(driftJunit(await drift(rows, rows)));
  * ```
  */
-export function driftJunit({ columns, counts, at, baseline, current }: DriftReport): string {
+export function driftJunit({ columns, counts, at, baseline, current, multivariate }: DriftReport): string {
   const failures = counts.drifted + counts.broken;
   const skipped = counts.insufficient + counts.not_applicable;
-  const numbers = `tests="${columns.length}" failures="${failures}" errors="0"`;
+  const texts = multivariate?.text ?? [];
+  const numbers = `tests="${columns.length + texts.length}" failures="${failures}" errors="0"`;
   const name = `drift ${baseline.source} against ${current.source}`;
   const head = `<testsuite name="${attribute(name)}" ${numbers} skipped="${skipped}" timestamp="${at.slice(0, 19)}">`;
-  const cases = columns.map(testCase).join("");
+  const cases = [...columns.map(testCase), ...texts.map(togetherCase)].join("");
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites ${numbers}>\n  ${head}\n${cases}  </testsuite>\n</testsuites>\n`;
+}
+
+/** What all columns together say, which does not fail. */
+function togetherCase(text: string): string {
+  const [name = ""] = text.split(/[: ]/);
+  const output = escapeMarkup(visible(text));
+  return `    <testcase classname="drift.multivariate" name="${attribute(name)}">\n      <system-out>${output}</system-out>\n    </testcase>\n`;
 }
 
 function testCase(record: DriftRecord): string {

@@ -38,6 +38,7 @@ export function driftText(report: DriftReport): string {
     ...of("insufficient").map(({ text }) => `  few     ${text}`),
     ...of("not_applicable").map(({ text }) => `  -       ${text}`),
     ...(quiet.length === 0 ? [] : [`  quiet   ${named.join(", ")}${more}`]),
+    ...(report.multivariate?.text ?? []).map((text) => `  all     ${text}`),
   ];
   return `${lines.map(visible).join("\n")}\n`;
 }

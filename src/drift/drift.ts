@@ -12,10 +12,12 @@ import { stageWriteSource, type WriteSource } from "../write/plan/write-source.t
 import type { DriftDefinition } from "./comparison/definition.ts";
 import type { DriftRecord, DriftReport, DriftSide } from "./comparison/drift-record.ts";
 import { judge } from "./comparison/judge.ts";
+import type { Multivariate } from "./comparison/multivariate-record.ts";
 import { summarized } from "./comparison/report-summary.ts";
 import { leafNamed, slicingsOf } from "./comparison/slices.ts";
 import { type SideRows, subjectsOf } from "./comparison/subjects.ts";
 import { windowsOf } from "./comparison/windows.ts";
+import { multivariateOf } from "./multivariate/multivariate.ts";
 import { type Leaf, leavesOf } from "./profile/leaves.ts";
 
 /** A side of a comparison: rows, and what a report calls them. */
@@ -64,8 +66,9 @@ export async function drift(
         baseline: await unreadableBaseline(baseline.source, () => rowsOf(fenced, sides.baseline)),
         current: await rowsOf(fenced, sides.current),
       };
-      const records = await compareSides(fenced, { sides, rows }, definition);
+      const { records, multivariate } = await compareSides(fenced, { sides, rows }, definition);
       return summarized(records, {
+        ...(multivariate === undefined ? {} : { multivariate }),
         run_id: services.world.uuid(),
         at: new Date(services.world.now()).toISOString(),
         definition_hash: hashOf(definition),
@@ -113,7 +116,7 @@ async function compareSides(
     rows,
   }: { readonly sides: Sides; readonly rows: { readonly baseline: number; readonly current: number } },
   definition: DriftDefinition,
-): Promise<DriftRecord[]> {
+): Promise<{ readonly records: DriftRecord[]; readonly multivariate?: Multivariate }> {
   const sideRows: SideRows = {
     baseline: { ...sides.baseline, rows: rows.baseline },
     current: { ...sides.current, rows: rows.current },
@@ -129,7 +132,10 @@ async function compareSides(
           window,
         );
   const subjects = await subjectsOf(session, sideRows, { definition, slicings, windows });
-  return judge(subjects, definition);
+  const records = judge(subjects, definition);
+  const { multivariate: methods = [] } = definition;
+  if (methods.length === 0) return { records };
+  return { records, multivariate: await multivariateOf(session, { sides: sideRows, subjects }, methods) };
 }
 
 async function rowsOf(session: FencedSession, { select }: Side): Promise<number> {

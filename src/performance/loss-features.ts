@@ -3,7 +3,7 @@ import { VarveError } from "../errors.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { type SqlExpression, type SqlName, sql } from "../sql/sql.ts";
 import { plainName, quoteName, quoteText } from "../sql/sql-text.ts";
-import { mostBins } from "../statistics/binned-trees.ts";
+import { mostBins } from "../statistics/learning/binned-trees.ts";
 import type { EstimateRequest } from "./estimation.ts";
 import { isNumeric, requireSourceColumn, type StagedColumn } from "./evaluation/staged-rows.ts";
 

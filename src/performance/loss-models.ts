@@ -1,4 +1,4 @@
-import { type BinnedColumn, type BoostedTrees, boostedBins } from "../statistics/binned-trees.ts";
+import { type BinnedColumn, type BoostedTrees, boostedBins } from "../statistics/learning/binned-trees.ts";
 import { folds } from "./metrics/cross-calibration.ts";
 
 /** How well a loss of a regression can be learnt. */

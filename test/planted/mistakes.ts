@@ -14,6 +14,7 @@ import { gatesMistakes } from "./gates.ts";
 import { ledgerMistakes } from "./ledger.ts";
 import { lineageMistakes } from "./lineage.ts";
 import type { Mistake } from "./mistake.ts";
+import { multivariateMistakes } from "./multivariate.ts";
 import { performanceMistakes } from "./performance.ts";
 import { pointInTimeMistakes } from "./point-in-time.ts";
 import { rewritesMistakes } from "./rewrites.ts";
@@ -39,6 +40,7 @@ export const mistakes: readonly Mistake[] = [
   ...alertsMistakes,
   ...driftFiguresMistakes,
   ...driftPageMistakes,
+  ...multivariateMistakes,
   ...fencesMistakes,
   ...fingerprintsMistakes,
   ...gatesMistakes,

@@ -1,5 +1,6 @@
 import type { DriftDefinition } from "../../drift/comparison/definition.ts";
 import type { DriftRole } from "../../drift/comparison/drift-record.ts";
+import type { MultivariateMethod } from "../../drift/comparison/multivariate-record.ts";
 import { VarveError } from "../../errors.ts";
 import type { Correction } from "../../statistics/correction.ts";
 import { nearestName } from "../../util/nearest-name.ts";
@@ -35,6 +36,11 @@ export interface DriftOptions extends ContextOptions {
   readonly window?: DriftWindow | undefined;
   /** SQL condition: only such rows of both sides are compared. */
   readonly where?: string | undefined;
+  /**
+   * Figures of several columns at once, besides the verdicts: `magnitude` (how well a classifier tells the sides apart),
+   * `reconstruction`, `correlations` and `mmd`.
+   */
+  readonly multivariate?: readonly MultivariateMethod[] | undefined;
   /** Cancels the comparison. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -71,10 +77,17 @@ const driftKeys = {
   slices: true,
   window: { column: true, every: true },
   where: true,
+  multivariate: true,
   signal: true,
 } satisfies OptionKeys<DriftOptions>;
 
 const corrections: readonly Correction[] = ["bh", "by", "holm", "bonferroni", "none"];
+const multivariateMethods: readonly MultivariateMethod[] = [
+  "magnitude",
+  "reconstruction",
+  "correlations",
+  "mmd",
+];
 const roleNames: readonly DriftRole[] = [
   "feature",
   "prediction",
@@ -102,6 +115,7 @@ export function driftDefinition(options: DriftOptions): {
     slices = [],
     window,
     where,
+    multivariate,
     signal,
     ...context
   } = known;
@@ -117,6 +131,8 @@ export function driftDefinition(options: DriftOptions): {
   requireOneOf("correction", correction, corrections);
   for (const [name, role] of Object.entries(roles)) requireOneOf(`roles.${name}`, role, roleNames);
   if (where !== undefined) requireCondition("where", where);
+  if (multivariate !== undefined) requireNames("multivariate", multivariate);
+  for (const method of multivariate ?? []) requireOneOf("multivariate", method, multivariateMethods);
   if (window !== undefined && (by.length > 0 || slices.length > 0))
     throw invalid(
       "window",
@@ -137,6 +153,7 @@ export function driftDefinition(options: DriftOptions): {
     slices: sliceConditions(slices),
     window,
     where,
+    ...(multivariate === undefined ? {} : { multivariate }),
   };
   return { definition, context, signal };
 }

@@ -1,5 +1,6 @@
 import type { DriftRule } from "./compare.ts";
 import type { DriftRole } from "./drift-record.ts";
+import type { MultivariateMethod } from "./multivariate-record.ts";
 import type { SliceCondition } from "./slices.ts";
 import type { WindowRequest } from "./windows.ts";
 
@@ -18,4 +19,6 @@ export interface DriftDefinition extends DriftRule {
   readonly window?: WindowRequest | undefined;
   /** Only rows of both sides that meet this condition. */
   readonly where?: string | undefined;
+  /** Figures of several columns at once; none if it is left out. */
+  readonly multivariate?: readonly MultivariateMethod[] | undefined;
 }

@@ -1,6 +1,7 @@
 import type { Correction } from "../../statistics/correction.ts";
 import type { Bracket } from "../figures/cells.ts";
 import type { DriftKind } from "../profile/bins.ts";
+import type { Multivariate } from "./multivariate-record.ts";
 
 /** What a comparison of a column says. `broken` is a fact about the data, the others are statistics. */
 export type DriftVerdict = "none" | "drift" | "insufficient" | "not_applicable" | "broken";
@@ -156,4 +157,6 @@ export interface DriftReport {
   readonly text: string;
   /** By effect times weight, broken ones first. */
   readonly columns: readonly DriftRecord[];
+  /** What several columns together say, if it was asked for. */
+  readonly multivariate?: Multivariate | undefined;
 }

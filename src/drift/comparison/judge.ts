@@ -92,7 +92,7 @@ function factOf(subject: Subject, rule: DriftRule): Judgement | null {
   return tooFew || comparison.test === null ? { verdict: "insufficient", reason: "few_rows" } : null;
 }
 
-function notApplicable(subject: Subject, measure: Measure): DriftReason | null {
+export function notApplicable(subject: Subject, measure: Measure): DriftReason | null {
   if (measure.kind === "id") return "identifier";
   if (measure.kind === "nested") return "nested";
   if (subject.isSequence) return "sequence";

@@ -4,7 +4,10 @@ import type { DriftRecord, DriftReport } from "./drift-record.ts";
 /** The report of records: what they say together. */
 export function summarized(
   records: readonly DriftRecord[],
-  head: Pick<DriftReport, "run_id" | "at" | "definition_hash" | "table_id" | "baseline" | "current">,
+  head: Pick<
+    DriftReport,
+    "run_id" | "at" | "definition_hash" | "table_id" | "baseline" | "current" | "multivariate"
+  >,
 ): DriftReport {
   const count = (verdict: DriftRecord["verdict"]) =>
     records.filter((record) => record.verdict === verdict).length;

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { chunked, chunksOf } from "../../../src/drift/peers/nannyml-chunks.ts";
 import { ksDistance, ksExact } from "../../../src/statistics/kolmogorov.ts";
-import { logisticRegression } from "../../../src/statistics/logistic-regression.ts";
+import { logisticRegression } from "../../../src/statistics/learning/logistic-regression.ts";
 import { mannWhitney } from "../../../src/statistics/mann-whitney.ts";
 import { legacyGenerator } from "../../../src/statistics/mersenne-twister.ts";
 import { sortedSample } from "../../../src/statistics/samples.ts";
@@ -10,8 +10,8 @@ import {
   type Classifier,
   randomForest,
   type TrainingRows,
-} from "../../../src/statistics/trees.ts";
-import { outOfFold, stratifiedFolds } from "../../../src/statistics/two-sample-classifier.ts";
+} from "../../../src/statistics/learning/trees.ts";
+import { outOfFold, stratifiedFolds } from "../../../src/statistics/learning/two-sample-classifier.ts";
 import { type DriftCase, objectOf, type SeriesByName } from "../drift-cases.ts";
 import { toleranceOf } from "../drift-close.ts";
 import { equallyLong } from "./alibi.ts";

@@ -19,6 +19,7 @@ interface DriftFlags extends StoreFlags, SourceFlags {
   readonly alpha?: number | undefined;
   readonly correction?: DriftOptions["correction"];
   readonly minRows?: number | undefined;
+  readonly multivariate?: DriftOptions["multivariate"];
   readonly format: "text" | "json" | "junit" | "html";
   readonly output?: string | undefined;
 }
@@ -62,9 +63,14 @@ export function addDrift(program: Command): void {
       ]),
     )
     .option("--min-rows <rows>", "fewer rows on a side are not compared (default: 30)", Number)
+    .option(
+      "--multivariate <figures>",
+      "figures of all columns at once, separated by commas: magnitude (how well a classifier tells the sides apart), reconstruction, correlations, mmd",
+      (text: string) => nameList(text) as DriftOptions["multivariate"],
+    )
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve drift ./flights@v1 ./flights --exclude id\n  $ varve drift january.parquet february.csv --columns delay,origin\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --by origin --threshold 0.2\n  $ varve drift ./flights@v1 february.csv --columns delay --format junit --output drift.xml\n  $ varve drift january.parquet february.csv --columns delay,origin --output drift.html\n\nExit code 4 if a column drifts or is broken: it is gone or new, its type changed, or ten points more of its rows are null or have new values.",
+      "\nExamples:\n  $ varve drift ./flights@v1 ./flights --exclude id\n  $ varve drift january.parquet february.csv --columns delay,origin\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --by origin --threshold 0.2\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --multivariate magnitude,correlations\n  $ varve drift ./flights@v1 february.csv --columns delay --format junit --output drift.xml\n  $ varve drift january.parquet february.csv --columns delay,origin --output drift.html\n\nExit code 4 if a column drifts or is broken: it is gone or new, its type changed, or ten points more of its rows are null or have new values.",
     );
   const choice = {
     formats: ["text", "json", "junit", "html"],
@@ -129,6 +135,7 @@ function optionsOf(flags: DriftFlags): DriftOptions {
     alpha: flags.alpha,
     correction: flags.correction,
     minRows: flags.minRows,
+    multivariate: flags.multivariate,
   };
 }
 

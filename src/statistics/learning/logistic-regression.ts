@@ -1,4 +1,4 @@
-import { solved } from "./linear-system.ts";
+import { solved } from "../linear-system.ts";
 import { type Classifier, logistic, type TrainingRows } from "./trees.ts";
 
 /** Logistic regression with an unpenalised intercept and half the sum of squared weights as penalty, by Newton's method. */

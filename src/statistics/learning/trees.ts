@@ -1,4 +1,4 @@
-import { seededNumbers } from "./generator.ts";
+import { seededNumbers } from "../generator.ts";
 
 /** A node that asks whether a feature is at most a bound, or a leaf with its value. */
 type Node =

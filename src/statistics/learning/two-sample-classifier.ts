@@ -1,4 +1,4 @@
-import type { LegacyGenerator } from "./mersenne-twister.ts";
+import type { LegacyGenerator } from "../mersenne-twister.ts";
 import type { Classifier, TrainingRows } from "./trees.ts";
 
 /** Probabilities of belonging to the second sample, of rows that their model did not see. */
