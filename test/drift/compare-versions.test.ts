@@ -50,6 +50,44 @@ async function verdictOf(a: Source, b: Source, options: DriftOptions = {}): Prom
     .join(", ");
 }
 
+describe("windows of a year", () => {
+  const days = (first: number, last: number) =>
+    rowsOf((last - first) * 24, (random, index) => ({
+      at: new Date(Date.UTC(2024, 0, first + Math.floor(index / 24), index % 24)),
+      amount: normal(random),
+    }));
+  const compared = async (every: string) => {
+    const { verdict, columns } = await drift(days(1, 32), days(32, 152), { window: { column: "at", every } });
+    const parts = columns.filter(({ test }) => test !== null).map(({ part }) => part);
+    return { verdict, parts: [...new Set(parts)].sort() };
+  };
+
+  it("do not drift because the calendar goes on: a month has hours and weekdays, and is one month", async () => {
+    expect(await compared("P1M")).toEqual({ verdict: "none", parts: ["hour", null, "weekday"] });
+    expect(await compared("P1W")).toEqual({ verdict: "none", parts: ["hour", null] });
+  });
+});
+
+describe("sides that are named", () => {
+  it("are opened whatever options say what is compared", async () => {
+    const place = join(folder, "named");
+    const rows = (factor: number) =>
+      rowsOf(200, (random) => ({ id: random(), amount: normal(random) + factor }));
+    await using table = await createTable(place, { source: rows(0) });
+    await table.overwrite(rows(3));
+    const { columns } = await drift(`${place}@v0`, place, {
+      columns: ["amount", "id"],
+      exclude: ["id"],
+      roles: { amount: "target" },
+      weights: { amount: 2 },
+      threshold: 0.2,
+      thresholds: { amount: 0.3 },
+    });
+    expect(columns[0]).toMatchObject({ column: "amount", verdict: "drift", role: "target", weight: 2 });
+    expect(columns[1]).toMatchObject({ column: "id", reason: "excluded" });
+  });
+});
+
 describe("what moved", () => {
   it("says how numbers moved, by how much, and which bins", async () => {
     const rows = (shift: number, scale: number, seed: number) =>

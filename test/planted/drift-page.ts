@@ -1,6 +1,6 @@
 import type { Mistake } from "./mistake.ts";
 
-/** Mistakes in the page of a comparison. */
+/** Mistakes in the page of a comparison, and in what it is made of. */
 export const driftPageMistakes: readonly Mistake[] = [
   {
     what: "The page of drift takes names of bins for markup.",
@@ -89,5 +89,21 @@ export const driftPageMistakes: readonly Mistake[] = [
     replace: "--drift:#e0a060;--drift-soft:#fdeedd;--broken:#76308c;--broken-soft:#f5e8f9;--before",
     test: "report/drift-html-browser.test.ts",
     name: "enough contrast in the light",
+  },
+  {
+    what: "Windows drift because they lie in another month than the baseline.",
+    file: "drift/comparison/subjects.ts",
+    find: "[...spans.slice(0, 1), windowSpan(every)]",
+    replace: "[]",
+    test: "drift/compare-versions.test.ts",
+    name: "because the calendar goes on",
+  },
+  {
+    what: "Options of a comparison are taken for those that open its sides.",
+    file: "drift-options.ts",
+    find: "return { definition, context, signal };",
+    replace: "return { definition, context: { ...context, ...{ exclude } }, signal };",
+    test: "drift/compare-versions.test.ts",
+    name: "are opened whatever options",
   },
 ];

@@ -106,8 +106,13 @@ export function driftDefinition(options: DriftOptions): {
   readonly signal: AbortSignal | undefined;
 } {
   const known = knownOptions("drift", options, driftKeys);
-  const { columns = [], exclude = [], roles = {}, weights = {}, threshold, thresholds = {} } = known;
   const {
+    columns = [],
+    exclude = [],
+    roles = {},
+    weights = {},
+    threshold,
+    thresholds = {},
     alpha = 0.01,
     correction = "bh",
     minRows = 30,

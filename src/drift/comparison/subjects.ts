@@ -16,7 +16,7 @@ import type { DriftDefinition } from "./definition.ts";
 import type { DriftRecord } from "./drift-record.ts";
 import type { Subject, Unmatched } from "./judge.ts";
 import { leafNamed, type Slicing } from "./slices.ts";
-import type { Windows } from "./windows.ts";
+import { type Windows, windowSpan } from "./windows.ts";
 
 /** Rows of a side with their leaves. */
 export interface SideOfRows {
@@ -227,6 +227,7 @@ interface Pair {
 
 function pairSubjects({ baseline, current, slice, window }: Pair, context: Context): Subject[] {
   const rows = { baseline: baseline?.rows ?? 0, current: current?.rows ?? 0 };
+  const every = context.definition.window?.every;
   return context.measures.map((measure, index) => {
     const plain = plainSubject(measure.leaf, context.definition);
     const sides = {
@@ -243,9 +244,14 @@ function pairSubjects({ baseline, current, slice, window }: Pair, context: Conte
       window,
       rows,
       isSequence: context.sequences.has(measure),
-      spans: window === null ? (context.spans.get(measure.leaf) ?? []) : [],
+      spans: windowSpans(context.spans.get(measure.leaf) ?? [], window === null ? undefined : every),
     };
   });
+}
+
+/** A window covers no more of the calendar than its length. */
+function windowSpans(spans: Subject["spans"], every: string | undefined): Subject["spans"] {
+  return every === undefined ? spans : [...spans.slice(0, 1), windowSpan(every)];
 }
 
 async function wholeSubjects(

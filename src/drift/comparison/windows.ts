@@ -21,13 +21,21 @@ export interface Windows {
 /** Lengths of windows, in ISO 8601. */
 export const windowLengths = ["PT1H", "P1D", "P1W", "P1M", "P1Y"] as const;
 
-const units: ReadonlyMap<string, { readonly unit: string; readonly digits: number }> = new Map([
-  ["PT1H", { unit: "hour", digits: 13 }],
-  ["P1D", { unit: "day", digits: 10 }],
-  ["P1W", { unit: "week", digits: 10 }],
-  ["P1M", { unit: "month", digits: 7 }],
-  ["P1Y", { unit: "year", digits: 4 }],
-]);
+const units: ReadonlyMap<string, { readonly unit: string; readonly digits: number; readonly days: number }> =
+  new Map([
+    ["PT1H", { unit: "hour", digits: 13, days: 1 }],
+    ["P1D", { unit: "day", digits: 10, days: 1 }],
+    ["P1W", { unit: "week", digits: 10, days: 7 }],
+    ["P1M", { unit: "month", digits: 7, days: 28 }],
+    ["P1Y", { unit: "year", digits: 4, days: 365 }],
+  ]);
+
+const microsecondsOfDay = 86_400_000_000;
+
+/** The first and the last day that a window covers at least, in microseconds from its first. */
+export function windowSpan(every: string): readonly [number, number] {
+  return [0, ((units.get(every)?.days ?? 1) - 1) * microsecondsOfDay];
+}
 
 const mostWindows = 1_000;
 

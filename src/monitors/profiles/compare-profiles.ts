@@ -1,6 +1,7 @@
 import { compareCounts, type DriftRule } from "../../drift/comparison/compare.ts";
 import type { DriftRecord, DriftRole } from "../../drift/comparison/drift-record.ts";
 import { judge, type Subject } from "../../drift/comparison/judge.ts";
+import { windowSpan } from "../../drift/comparison/windows.ts";
 import { noCounts } from "../../drift/profile/count-rows.ts";
 import type { Leaf } from "../../drift/profile/leaves.ts";
 import { foldName } from "../../schema/schema-json.ts";
@@ -119,8 +120,13 @@ function subjectOf(
     window: part.window,
     rows: { baseline: before?.rows ?? 0, current: part.rows },
     isSequence: part.window === null && nature.isSequence,
-    spans: part.window === null ? nature.spans : [],
+    spans: part.window === null ? nature.spans : windowSpans(a?.span, definition.window?.every),
   };
+}
+
+/** A window covers no more of the calendar than its length. */
+function windowSpans(baseline: Subject["spans"][number] | null | undefined, every = "P1D"): Subject["spans"] {
+  return [...(baseline ? [baseline] : []), windowSpan(every)];
 }
 
 /** Columns that only one side has, whose class changed, or that the definition leaves out. */
