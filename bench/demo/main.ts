@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { textTable } from "../../src/cli/shared/text-table.ts";
 import { createTable, query, runSuite, schema, type Table } from "../../src/index.ts";
 import { checkHtml } from "../../src/report.ts";
+import { watchMonths } from "./drift.ts";
 import { demoFolder, flightsFile, flightsSuite, monthlyBatches } from "./flights.ts";
 import { predictAndReproduce } from "./predictions.ts";
 import { count, print, printResult, say, width } from "./show.ts";
@@ -33,6 +34,8 @@ say("The tests' report, as a page to open in a browser");
 await writeReport();
 say("The same question as of March (version 3) and as of June (version 6)");
 await compareVersions(flights);
+const driftPage = join(folder, "..", `${basename(folder)}-drift.html`);
+await watchMonths(flights, driftPage);
 say("A correction: in June, Honolulu's clocks were an hour fast");
 await correct(flights);
 say("A deletion request: in June, nothing that left from Fayetteville");
@@ -51,6 +54,7 @@ print(
   `  npx varve query "SELECT origin, avg(delay) FROM f VERSION AS OF 3 GROUP BY 1 ORDER BY 2 DESC LIMIT 5" --table f=${folder}`,
 );
 print(`  npx varve quarantine list ${folder}`);
+print(`  npx varve drift ${folder}@v1 ${folder}@v4 --exclude month`);
 print(
   `  npx varve query "SELECT prediction_id, output FROM p LIMIT 5" --table p=${folder}-model/predictions`,
 );
@@ -165,5 +169,5 @@ async function showHistory(table: Table): Promise<void> {
 
 if (values.folder === undefined && process.env["CI"] === "true") {
   for (const path of [folder, `${folder}-model`]) await rm(path, { recursive: true, force: true });
-  await rm(`${folder}-february.html`, { force: true });
+  for (const page of ["february", "drift"]) await rm(`${folder}-${page}.html`, { force: true });
 }

@@ -33,6 +33,17 @@ describe("the demo on real flights", () => {
     expect(printed).toMatch(/^reading version 0: .* does not exist.* The pin spring keeps version 0/m);
   });
 
+  it("says which columns moved month by month, how the error of a model went, and writes both as a page", () => {
+    expect(printed).toMatch(/^No drift in 36 comparisons\.$/m);
+    expect(printed).toMatch(/^effect of +2001-01 +2001-02 .* 2001-06$/m);
+    expect(printed).toMatch(/^delay +0\.00 +0\.04 +0\.03 +0\.04 +0\.06 +0\.05$/m);
+    expect(printed).toMatch(/^2001-01 +508,\d{3} +30\.\d\d +30\.\d\d to 3\d\.\d\d +30\.\d\d$/m);
+    expect(printed).toMatch(/^2001-06 +502,\d{3} +36\.\d\d /m);
+    const page = readFileSync(join(folder, "flights-drift.html"), "utf8");
+    expect(page).toContain("delay does not drift");
+    expect(page).toContain("root mean square error of the delay, in minutes");
+  });
+
   it("leaves predictions that anybody can reproduce, although their rows and version are gone", async () => {
     const ledger = await openLedger(join(place, "predictions"));
     const tables = { p: ledger.uri };
