@@ -241,6 +241,12 @@ export type {
   ComparisonRules,
   ModelColumns,
 } from "./performance/compare/request.ts";
+export {
+  type DriftCause,
+  type DriftCauseName,
+  type DriftEvidence,
+  driftCause,
+} from "./performance/drift-cause.ts";
 export type { ScoreCalibration } from "./performance/estimate-calibration.ts";
 export type {
   BinaryMetric,
@@ -255,7 +261,7 @@ export type {
   EstimateMethod,
   EstimateRequest,
 } from "./performance/estimation.ts";
-export type { Evaluation } from "./performance/evaluation/evaluate.ts";
+export type { EvaluatedVersion, Evaluation } from "./performance/evaluation/evaluate.ts";
 export type { Gain, PartEvaluation, ToldPart } from "./performance/evaluation/evaluation.ts";
 export type { OutcomeJoin, OutcomesRequest } from "./performance/evaluation/outcomes.ts";
 export type {
@@ -264,6 +270,7 @@ export type {
   Label,
   Problem,
 } from "./performance/evaluation/request.ts";
+export type { LedgerSelection } from "./performance/ledger-predictions.ts";
 export type { LossModel } from "./performance/loss-models.ts";
 export type { Confusion, ValueMatrix } from "./performance/metrics/confusion.ts";
 export type { FairnessGap } from "./performance/metrics/fairness.ts";

@@ -1,11 +1,12 @@
 import type { Engine, SessionOptions } from "../engine/core/contract.ts";
 import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
-import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
+import { isSnapshot, stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
 import { estimateRelation } from "./estimate.ts";
 import type { Estimate, EstimateRequest } from "./estimation.ts";
-import { type Evaluation, evaluateRelation } from "./evaluation/evaluate.ts";
+import { type EvaluatedVersion, type Evaluation, evaluateRelation } from "./evaluation/evaluate.ts";
 import { joinOutcomes, type OutcomesRequest } from "./evaluation/outcomes.ts";
 import type { EvaluationRequest } from "./evaluation/request.ts";
+import { type LedgerSelection, ledgerPredictions, textKeys } from "./ledger-predictions.ts";
 
 /** Outcomes that come from another source than the predictions. */
 export interface OutcomesSource extends Omit<OutcomesRequest, "target"> {
@@ -16,6 +17,8 @@ export interface OutcomesSource extends Omit<OutcomesRequest, "target"> {
 export interface EvaluationSource {
   readonly source: WriteSource;
   readonly outcomes?: OutcomesSource | undefined;
+  /** The rows are those of a prediction ledger. */
+  readonly ledger?: LedgerSelection | undefined;
   readonly session?: SessionOptions | undefined;
   readonly access?: FetchServices["access"];
   readonly signal?: AbortSignal | undefined;
@@ -24,7 +27,7 @@ export interface EvaluationSource {
 /** Evaluates a model on the rows of any source. @throws as `evaluateRelation` and `joinOutcomes`; `SOURCE_UNREADABLE` */
 export async function evaluateSource(
   engine: Engine,
-  { source, outcomes, session: options, access, signal }: EvaluationSource,
+  { source, outcomes, ledger, session: options, access, signal }: EvaluationSource,
   request: EvaluationRequest,
 ): Promise<Evaluation> {
   return withFetchedFiles(source, { access, signal }, async (rows) => {
@@ -35,15 +38,36 @@ export async function evaluateSource(
         return await evaluateRelation(session, relation, request);
       const staged = await stageWriteSource(session, labels, { signal });
       const { target } = request;
-      const { relation: joined, join } = await joinOutcomes(session, relation, staged.relation, {
+      const keys = { predictions: Object.keys(outcomes.on), outcomes: Object.values(outcomes.on) };
+      const predictions =
+        ledger === undefined
+          ? relation
+          : await ledgerPredictions(session, relation, request, {
+              keys: keys.predictions,
+              selection: ledger,
+            });
+      const known =
+        ledger === undefined ? staged.relation : await textKeys(session, staged.relation, keys.outcomes);
+      const { relation: joined, join } = await joinOutcomes(session, predictions, known, {
         ...outcomes,
         target,
+        predictedAt: outcomes.predictedAt ?? (ledger === undefined ? undefined : "at"),
       });
-      return await evaluateRelation(session, joined, request, join);
+      const evaluation = await evaluateRelation(session, joined, request, join);
+      return {
+        ...evaluation,
+        asOf: { predictions: versionOf(source), outcomes: versionOf(outcomes.source) },
+      };
     };
     if (outcomes === undefined) return evaluate(undefined);
     return withFetchedFiles(outcomes.source, { access, signal }, (labels) => evaluate(labels.source));
   });
+}
+
+/** The version that a source is; undefined for files, rows and SQL. */
+function versionOf(source: WriteSource): EvaluatedVersion | undefined {
+  if (typeof source !== "object" || source === null || !isSnapshot(source)) return undefined;
+  return { uri: source.context.store.uri, version: source.version };
 }
 
 /** A labelled baseline and rows without outcomes, and how they are read. */

@@ -284,6 +284,10 @@ describe("names and values that a terminal would obey", () => {
       ["monitor", "unmute", table, evil, "--by", evil],
       ["model", "evaluate", batch, "--problem", "multiclass", "--target", column, "--prediction", column],
       ["model", "evaluate", batch, "--problem", "binary", "--target", evil, "--score", evil],
+      [
+        ...["model", "evaluate", `${table}-ledger`, "--ledger", "--problem", "binary", "--target", evil],
+        ...["--score", evil, "--by", evil, "--outcomes", batch, "--on", evil, "--model-name", evil],
+      ],
       ["model", "estimate", batch, "--baseline", misfit, "--score", evil, "--target", evil],
       [
         ...["model", "compare", batch, "--problem", "multiclass", "--target", column, "--on", column],

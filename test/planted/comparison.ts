@@ -1,6 +1,8 @@
 import type { Mistake } from "./mistake.ts";
 
 const comparison = "performance/compare-models.test.ts";
+const ledger = "performance/evaluate-ledger.test.ts";
+const cause = "performance/drift-cause.test.ts";
 const paired = "statistics/paired.test.ts";
 
 /** Mistakes in comparisons of two models. */
@@ -101,5 +103,45 @@ export const comparisonMistakes: readonly Mistake[] = [
     replace: "if (on.length > 9) logs.push(log);",
     test: comparison,
     name: "from the record of the run",
+  },
+  {
+    what: "Recorded predictions of any model count as those of one.",
+    file: "performance/ledger-predictions.ts",
+    find: "modelVersion === undefined ? []",
+    replace: "modelVersion !== undefined ? []",
+    test: ledger,
+    name: "takes one version of a model",
+  },
+  {
+    what: "Names with a slash are taken for paths in the features.",
+    file: "performance/ledger-predictions.ts",
+    find: '.replaceAll("/", "~1")',
+    replace: "",
+    test: ledger,
+    name: "features of any name",
+  },
+  {
+    what: "When recorded predictions were made is not looked at.",
+    file: "performance/evaluate-source.ts",
+    find: 'ledger === undefined ? undefined : "at"',
+    replace: 'ledger === undefined ? "at" : undefined',
+    test: ledger,
+    name: "known before the prediction was made",
+  },
+  {
+    what: "A metric that the errors explain is taken for another relation.",
+    file: "performance/drift-cause.ts",
+    find: "found.high < expected.low - doubt",
+    replace: "found.high < expected.high - doubt",
+    test: cause,
+    name: "what the errors explain",
+  },
+  {
+    what: "Other inputs hide that outcomes follow otherwise.",
+    file: "performance/drift-cause.ts",
+    find: 'if (relation.length > 0) return caused("relation", relation);',
+    replace: 'if (relation.length > 0 && features.length === 0) return caused("relation", relation);',
+    test: cause,
+    name: "names one cause",
   },
 ];

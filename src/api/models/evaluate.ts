@@ -2,6 +2,7 @@ import { VarveError } from "../../errors.ts";
 import type { Evaluation } from "../../performance/evaluation/evaluate.ts";
 import type { OutcomesRequest } from "../../performance/evaluation/outcomes.ts";
 import type { EvaluationRequest, EvaluationWindow } from "../../performance/evaluation/request.ts";
+import type { LedgerSelection } from "../../performance/ledger-predictions.ts";
 import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
 import { contextKeys } from "../shared/option-keys.ts";
 import type { ContextOptions } from "../shared/options.ts";
@@ -20,6 +21,11 @@ export interface LateOutcomes extends Omit<OutcomesRequest, "on" | "target"> {
 /** What is evaluated, and how tables that are named are opened. */
 export interface EvaluateOptions extends EvaluationRequest, ContextOptions {
   readonly outcomes?: LateOutcomes | undefined;
+  /**
+   * The source is a prediction ledger: columns are members of the output, of the key of an input, or of the features.
+   * Needs `outcomes`, which are leaked if they were known before the prediction was made (`at`).
+   */
+  readonly ledger?: boolean | LedgerSelection | undefined;
   /** Cancels the evaluation, including while it waits for the engine. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -48,8 +54,11 @@ const evaluateKeys = {
   ...contextKeys,
   ...requestKeys,
   outcomes: true,
+  ledger: true,
   signal: true,
 } satisfies OptionKeys<EvaluateOptions>;
+
+const ledgerKeys = { modelName: true, modelVersion: true } satisfies OptionKeys<LedgerSelection>;
 
 const outcomesKeys = {
   source: true,
@@ -83,10 +92,11 @@ const outcomesKeys = {
  * ```
  */
 export async function evaluate(source: Source, options: EvaluateOptions): Promise<Evaluation> {
-  const { outcomes, signal, ...known } = knownOptions("evaluate", options, evaluateKeys);
+  const { outcomes, ledger, signal, ...known } = knownOptions("evaluate", options, evaluateKeys);
   const { s3, openStore, memoryLimit, threads, temporaryFolder, world, cache, allowedPrefixes, ...request } =
     known;
   requireRequest("evaluate", request);
+  const selection = toLedger(ledger, outcomes);
   const [{ duckdbEngine }, { evaluateSource }, { sourceAccess }] = await Promise.all([
     import("../../engine/session/session.ts"),
     import("../../performance/evaluate-source.ts"),
@@ -97,11 +107,29 @@ export async function evaluate(source: Source, options: EvaluateOptions): Promis
     {
       source: toWriteSource(source),
       outcomes: outcomes === undefined ? undefined : toOutcomes(outcomes),
+      ledger: selection,
       session: { memoryLimit, threads, temporaryFolder },
       access: sourceAccess({ s3, openStore, world, cache, allowedPrefixes }),
       signal,
     },
     request,
+  );
+}
+
+/** @throws `INVALID_ARGUMENT` for a ledger without outcomes */
+function toLedger(
+  ledger: EvaluateOptions["ledger"],
+  outcomes: LateOutcomes | undefined,
+): LedgerSelection | undefined {
+  if (ledger === undefined || ledger === false) return undefined;
+  const selection = ledger === true ? {} : knownOptions("evaluate, ledger", ledger, ledgerKeys);
+  for (const [option, value] of Object.entries(selection))
+    if (value !== undefined) requireText(value, `The option ${option} of the ledger`, option);
+  if (outcomes !== undefined) return selection;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    "A prediction ledger has no outcomes: name the source that has them, and its key (outcomes).",
+    { option: "outcomes" },
   );
 }
 

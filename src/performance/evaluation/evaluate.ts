@@ -9,6 +9,12 @@ import { evaluationSentence } from "./evaluation-text.ts";
 import type { OutcomeJoin } from "./outcomes.ts";
 import type { EvaluationRequest, Label, Problem } from "./request.ts";
 
+/** A version of a table that an evaluation read. */
+export interface EvaluatedVersion {
+  readonly uri: string;
+  readonly version: number;
+}
+
 /** How well a model did, as a whole and by part. */
 export interface Evaluation extends Omit<PartEvaluation, "kind" | "column" | "name"> {
   readonly problem: Problem;
@@ -22,6 +28,13 @@ export interface Evaluation extends Omit<PartEvaluation, "kind" | "column" | "na
   readonly windows: readonly ToldPart[];
   readonly fairness: readonly FairnessGap[];
   readonly outcomes?: OutcomeJoin | undefined;
+  /** The versions of the tables that predictions and outcomes come from, where these come from elsewhere. */
+  readonly asOf?:
+    | {
+        readonly predictions?: EvaluatedVersion | undefined;
+        readonly outcomes?: EvaluatedVersion | undefined;
+      }
+    | undefined;
   /** One sentence about the whole. */
   readonly text: string;
 }

@@ -33,6 +33,9 @@ interface EvaluateFlags extends StoreFlags, SourceFlags {
   readonly outcomeTime?: string | undefined;
   readonly predictedAt?: string | undefined;
   readonly minLabelled?: number | undefined;
+  readonly ledger?: boolean | undefined;
+  readonly modelName?: string | undefined;
+  readonly modelVersion?: string | undefined;
   readonly format: "text" | "json";
   readonly output?: string | undefined;
 }
@@ -84,7 +87,13 @@ export function addEvaluate(group: Command): void {
     .option("--on <columns>", "columns that predictions and outcomes share, separated by commas", nameList)
     .option("--outcome-time <column>", "column of the outcomes with the time at which each was known")
     .option("--predicted-at <column>", "column of the predictions with the time at which each was made")
-    .option("--min-labelled <share>", "with fewer outcomes, the verdict is immature (default: 0.5)", number);
+    .option("--min-labelled <share>", "with fewer outcomes, the verdict is immature (default: 0.5)", number)
+    .option(
+      "--ledger",
+      "the source is a prediction ledger: columns are members of outputs, keys of inputs, or features",
+    )
+    .option("--model-name <name>", "only predictions of this model; implies --ledger")
+    .option("--model-version <version>", "only predictions of this version of the model; implies --ledger");
   const choice = { formats: ["text", "json"], preset: "text", text: "how to print the result" };
   withStoreFlags(withSourceFlags(withOutput(command, choice))).action(evaluateSource);
 }
@@ -114,6 +123,8 @@ async function evaluateSource(sources: readonly string[], flags: EvaluateFlags):
     value,
     user,
   };
+  const { modelName, modelVersion } = flags;
+  const isLedger = flags.ledger === true || modelName !== undefined || modelVersion !== undefined;
   const { memoryLimit, s3 } = openOptions(flags);
   const result = await stoppedBySignals(
     (signal) =>
@@ -122,6 +133,7 @@ async function evaluateSource(sources: readonly string[], flags: EvaluateFlags):
         k: flags.at,
         curvePoints: flags.curve,
         outcomes,
+        ledger: isLedger ? { modelName, modelVersion } : undefined,
         memoryLimit,
         s3,
         signal,
