@@ -42,7 +42,7 @@ function reading(effect: number, version: number): Reading {
   return {
     version,
     window: null,
-    baseline: "",
+    bins: "",
     text: `moved by ${effect}.`,
     ...driftSign(rule, record, true),
   };

@@ -42,7 +42,7 @@ function readings(
 ) {
   return columns.map((what, version): Reading => {
     const record = typeof what === "object" ? what : compared(what);
-    const place = { version, window: null, baseline: "first", text: "" };
+    const place = { version, window: null, bins: "first", text: "" };
     return { ...place, ...driftSign(rule, record, false) };
   });
 }
@@ -113,7 +113,7 @@ describe("an alert on drift", () => {
 
   it("ends as superseded when the baseline is replaced, and starts from nothing", () => {
     const [old, next] = [readings(drift, [0.2, 0.2, 0.2]), readings(drift, [0, 0, 0, 0.2, 0.2])];
-    const list = [...old, ...next.slice(3).map((one) => ({ ...one, baseline: "second" }))];
+    const list = [...old, ...next.slice(3).map((one) => ({ ...one, bins: "second" }))];
     expect(alertTransitions(drift, list).map(({ to, version }) => `${to}@${version}`)).toEqual([
       "pending@0",
       "firing@1",
@@ -196,7 +196,7 @@ const aRule = fc
     clearRatio: fc.constantFrom(0.5, 0.7, 1),
   })
   .map((some): NamedRule => ({ ...drift, ...some, hits: Math.min(some.hits, some.of) }));
-const aHistory = fc.array(fc.record({ what: verdict, baseline: fc.constantFrom("a", "a", "a", "b") }), {
+const aHistory = fc.array(fc.record({ what: verdict, bins: fc.constantFrom("a", "a", "a", "b") }), {
   maxLength: 30,
 });
 
@@ -206,7 +206,7 @@ describe("alerts of any history", () => {
     list: readings(
       rule,
       history.map(({ what }) => what),
-    ).map((one, index) => ({ ...one, baseline: history[index]?.baseline ?? "a" })),
+    ).map((one, index) => ({ ...one, bins: history[index]?.bins ?? "a" })),
   }));
 
   it("do not depend on the order in which versions were looked at", () => {
@@ -253,7 +253,7 @@ describe("alerts of any history", () => {
           status = to;
         }
         const blindFirst = list.some(({ sign }) => sign === "blind");
-        const sameBaseline = new Set(list.map(({ baseline }) => baseline)).size <= 1;
+        const sameBaseline = new Set(list.map(({ bins }) => bins)).size <= 1;
         if (blindFirst && sameBaseline)
           expect(alertTransitions(rule, seen)).toEqual(alertTransitions(rule, list));
       }),

@@ -37,8 +37,8 @@ export const alertsMistakes: readonly Mistake[] = [
   {
     what: "Open alerts go on when the baseline is replaced.",
     file: "monitors/alerts/alert-states.ts",
-    find: "reading.baseline !== baseline",
-    replace: "reading.baseline === undefined",
+    find: "reading.bins !== bins",
+    replace: "reading.bins === undefined",
     test: "monitors/alert-states.test.ts",
     name: "superseded",
   },

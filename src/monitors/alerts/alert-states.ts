@@ -40,13 +40,13 @@ const start: AlertState = { status: "ok", recent: [], quiet: 0, since: 0, creep:
 export function alertTransitions(rule: NamedRule, readings: readonly Reading[]): AlertTransition[] {
   const transitions: AlertTransition[] = [];
   let state = start;
-  let baseline: string | undefined;
+  let bins: string | null = null;
   for (const reading of inOrder(readings)) {
-    if (baseline !== undefined && reading.baseline !== baseline) {
+    if (bins !== null && reading.bins !== null && reading.bins !== bins) {
       if (isOpen(state.status)) transitions.push(superseded(state, reading));
       state = { ...start, status: isOpen(state.status) ? "superseded" : state.status };
     }
-    baseline = reading.baseline;
+    bins = reading.bins ?? bins;
     const next = stepped(rule, state, reading);
     if (next.status !== state.status) transitions.push(changed(state, next, reading));
     state = next;

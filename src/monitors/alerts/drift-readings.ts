@@ -25,7 +25,7 @@ export interface ColumnResults {
 interface ColumnResult extends ComparedColumn {
   readonly version: number;
   readonly window: string | null;
-  readonly baseline: string;
+  readonly bins: string | null;
   readonly text: string;
 }
 
@@ -35,24 +35,23 @@ interface ColumnResult extends ComparedColumn {
  */
 export async function columnResults(
   table: MonitoredTable,
-  { name, baseline }: MonitorDefinition,
+  { name }: MonitorDefinition,
   rules: readonly NamedRule[],
   options: SideTableOptions = {},
 ): Promise<ColumnResults[]> {
   const least = rules.map(({ effect = 1 }) => effect).reduce((a, b) => Math.min(a, b), 1);
   const where = sql`monitor = ${quoteText(name)} AND "column" IS NOT NULL AND verdict IS NOT NULL`;
   const select = (rows: SqlSelect) => {
-    const fields = sql`version, "window", "column", struct_extract(slice, 'key') AS slice_key, struct_extract(slice, 'value') AS slice_value, verdict, effect, threshold, struct_extract(test, 'p_adjusted') AS p_adjusted, struct_extract(test, 'alpha') AS alpha, struct_extract(baseline, 'version') AS baseline_version, struct_extract(baseline, 'pin') AS baseline_pin, text`;
+    const fields = sql`version, "window", "column", struct_extract(slice, 'key') AS slice_key, struct_extract(slice, 'value') AS slice_value, verdict, effect, threshold, struct_extract(test, 'p_adjusted') AS p_adjusted, struct_extract(test, 'alpha') AS alpha, bins_id, text`;
     const newest = sql`SELECT ${fields} FROM (${rows}) QUALIFY row_number() OVER (PARTITION BY "column", part, slice, coalesce("window", CAST(version AS VARCHAR)) ORDER BY as_of_version DESC, "at" DESC, run_id DESC) = 1`;
     const loud = sql`verdict IN ('drift', 'broken') OR effect > 0.5 * threshold OR effect >= ${least}`;
     return sql`SELECT * FROM (${newest}) QUALIFY bool_or(${loud}) OVER (PARTITION BY "column", slice_key, slice_value) ORDER BY "column", slice_key, slice_value, version`;
   };
   const rows = await readStore(table, resultsStore, { where, select }, options);
-  const isMoving = baseline.kind === "previous" || baseline.kind === "lag";
-  return byColumn(rows, isMoving);
+  return byColumn(rows);
 }
 
-function byColumn(rows: readonly PlainRow[], isMoving: boolean): ColumnResults[] {
+function byColumn(rows: readonly PlainRow[]): ColumnResults[] {
   const found = new Map<string, ColumnResults & { readonly results: ColumnResult[] }>();
   for (const row of rows) {
     const column = String(row["column"]);
@@ -63,19 +62,17 @@ function byColumn(rows: readonly PlainRow[], isMoving: boolean): ColumnResults[]
       one = { column, slice: key === null ? null : { key, value }, results: [] };
       found.set(name, one);
     }
-    one.results.push(resultOf(row, isMoving));
+    one.results.push(resultOf(row));
   }
   return [...found.values()];
 }
 
-function resultOf(row: PlainRow, isMoving: boolean): ColumnResult {
+function resultOf(row: PlainRow): ColumnResult {
   const [p_adjusted, alpha] = [numberOrNull(row["p_adjusted"]), numberOrNull(row["alpha"])];
-  const place = [numberOrNull(row["baseline_version"]), textOrNull(row["baseline_pin"])];
   return {
     version: numberOrNull(row["version"]) ?? 0,
     window: textOrNull(row["window"]),
-    // A baseline that moves along with the versions is never replaced.
-    baseline: isMoving ? "moving" : JSON.stringify(place),
+    bins: textOrNull(row["bins_id"]),
     verdict: String(row["verdict"]) as DriftVerdict,
     effect: numberOrNull(row["effect"]),
     threshold: numberOrNull(row["threshold"]) ?? 0,
@@ -95,8 +92,8 @@ export function readingsOf(
   const breaksApart = rules.some((other) => other.when === "broken" && looksAt(other, column));
   const byPlace = new Map<number | string, Reading>();
   for (const result of results) {
-    const { version, window, baseline, text } = result;
-    const reading = { version, window, baseline, text, ...driftSign(rule, result, breaksApart) };
+    const { version, window, bins, text } = result;
+    const reading = { version, window, bins, text, ...driftSign(rule, result, breaksApart) };
     const place = window ?? version;
     const before = byPlace.get(place);
     if (before === undefined || isLouder(reading, before)) byPlace.set(place, reading);

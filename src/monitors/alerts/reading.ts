@@ -13,8 +13,8 @@ export interface Reading {
   readonly version: number;
   /** The window, of monitors with windows. */
   readonly window: string | null;
-  /** What the result was compared with: a reading with another baseline ends open alerts. */
-  readonly baseline: string;
+  /** The baseline's bins, of which a rebaseline makes new ones and so ends open alerts; null if none were needed. */
+  readonly bins: string | null;
   readonly sign: Sign;
   /** Size of the change, by which alerts are ranked; null where it is not a number, as in a break. */
   readonly effect: number | null;
