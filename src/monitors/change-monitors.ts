@@ -1,5 +1,6 @@
 import { assertInternal, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
+import { monitorsProperty } from "../protocol/monitors-property.ts";
 import { requireWritable } from "../protocol/obstacles.ts";
 import type { SideTableOptions } from "../sidetables/side-table.ts";
 import { type MaintenanceOutcome, maintainLog } from "../table/commit/log-maintenance.ts";
@@ -9,7 +10,6 @@ import {
   carriedMonitors,
   monitorNamed,
   monitorsOf,
-  monitorsProperty,
   monitorsText,
 } from "./definition/carried-monitors.ts";
 import { requireColumns } from "./definition/column-names.ts";

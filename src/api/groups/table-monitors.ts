@@ -6,8 +6,8 @@ import type { Silence } from "../../monitors/alerts/silence.ts";
 import type { MonitorsChange } from "../../monitors/change-monitors.ts";
 import type { MonitorDefinition } from "../../monitors/definition/definition.ts";
 import type { MonitorJson } from "../../monitors/definition/monitor-json.ts";
-import type { VersionOutcome } from "../../monitors/evaluate-version.ts";
-import type { BackfillProgress, BackfillResult } from "../../monitors/run-monitor.ts";
+import type { BackfillProgress } from "../../monitors/run-monitor.ts";
+import type { MonitorBackfill, MonitorRun } from "../../monitors/settled-run.ts";
 import type { MonitorReport } from "../../monitors/stores/monitor-record.ts";
 import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
 import type { TableState } from "../shared/table-state.ts";
@@ -224,11 +224,11 @@ export class TableMonitors {
    * if ("report" in found) console.log(found.version, found.report.verdict, found.report.text);
    * ```
    */
-  async run(monitor: string | MonitorJson, options: MonitorRunOptions = {}): Promise<VersionOutcome> {
+  async run(monitor: string | MonitorJson, options: MonitorRunOptions = {}): Promise<MonitorRun> {
     const known = knownOptions("monitors.run", options, runKeys);
     requireVersions("monitors.run", { version: known.version });
-    const { runMonitor } = await import("../../monitors/run-monitor.ts");
-    return runMonitor(this.#state.log, await this.#definitionOf(monitor), known);
+    const { runAndSettle } = await import("../../monitors/settled-run.ts");
+    return runAndSettle(this.#state.log, await this.#definitionOf(monitor), known);
   }
 
   /**
@@ -248,11 +248,11 @@ export class TableMonitors {
   async backfill(
     monitor: string | MonitorJson,
     options: MonitorBackfillOptions = {},
-  ): Promise<BackfillResult> {
+  ): Promise<MonitorBackfill> {
     const known = knownOptions("monitors.backfill", options, backfillKeys);
     requireVersions("monitors.backfill", { from: known.from, to: known.to });
-    const { backfillMonitor } = await import("../../monitors/run-monitor.ts");
-    return backfillMonitor(this.#state.log, await this.#definitionOf(monitor), known);
+    const { backfillAndSettle } = await import("../../monitors/settled-run.ts");
+    return backfillAndSettle(this.#state.log, await this.#definitionOf(monitor), known);
   }
 
   /**

@@ -1,6 +1,7 @@
 import { type ErrorCode, isVarveError } from "../../errors.ts";
 import type { CheckpointSummary } from "../../log/checkpoint/checkpoint-write.ts";
 import type { CleanupReport } from "../../log/maintenance/cleanup.ts";
+import type { CommitVerdicts, MonitorVerdict } from "../../monitors/on-commit.ts";
 import type { MaintenanceOutcome } from "../../table/commit/log-maintenance.ts";
 
 /** Maintenance of the log after a commit. Failures are warnings, because the commit itself has landed. */
@@ -11,16 +12,19 @@ export interface MaintenanceReport {
   readonly checkpoint?: CheckpointSummary | undefined;
   readonly cleanup?: CleanupReport | undefined;
   readonly warnings: readonly MaintenanceWarning[];
+  /** What the table's monitors said of the version, of those that look at each commit. */
+  readonly monitors?: readonly MonitorVerdict[] | undefined;
 }
 
 /**
  * A failed step after a commit. `refresh`: the version could not be read back, so the open table still shows
  * the one before. `quarantine`: rows that an earlier attempt of the batch set aside are still open, or rows
  * that landed are still claimed; the next resubmission discards or marks them before it lands any. `compaction`: the
- * automatic compaction failed, was cancelled or yielded to another writer; a later write does it.
+ * automatic compaction failed, was cancelled or yielded to another writer; a later write does it. `monitor`: a monitor
+ * could not look at the version; a later run or backfill does.
  */
 export interface MaintenanceWarning {
-  readonly step: "checksum" | "checkpoint" | "cleanup" | "compaction" | "refresh" | "quarantine";
+  readonly step: "checksum" | "checkpoint" | "cleanup" | "compaction" | "refresh" | "quarantine" | "monitor";
   readonly message: string;
   /** Absent if the failure was not a {@link VarveError}. */
   readonly code?: ErrorCode | undefined;
@@ -50,6 +54,17 @@ export class Maintenance {
     const why = cause instanceof Error ? cause.message : String(cause);
     const message = `Version ${version} is committed, but ${problem}: ${why}`;
     this.#keep({ version, checksumWritten: false, warnings: [{ step, message, code }] });
+  }
+
+  /** Takes over the monitors at work on a version that was committed. */
+  watch(version: number, verdicts: Promise<CommitVerdicts>): void {
+    const before = this.#running;
+    this.#running = verdicts.then(async ({ verdicts: monitors, failures }) => {
+      await before;
+      if (monitors.length > 0) this.#keep({ version, checksumWritten: false, warnings: [], monitors });
+      for (const { monitor, cause } of failures)
+        this.warn(version, "monitor", `the monitor ${monitor} could not look at it`, cause);
+    });
   }
 
   #keep(report: MaintenanceReport): void {

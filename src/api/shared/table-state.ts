@@ -1,6 +1,7 @@
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import { closeLogSession } from "../../log/segment/log-session.ts";
+import { monitorsProperty } from "../../protocol/monitors-property.ts";
 import type { Pin } from "../../pins/reading/pin-record.ts";
 import type { WriteOutcome } from "../../write/plan/write-options.ts";
 import { refreshLog } from "./lazy-log.ts";
@@ -91,7 +92,17 @@ export class TableState {
   }: T): Promise<Omit<T, "maintenance">> {
     this.maintenance.add(maintenance);
     await this.catchUp(result.version);
+    this.#watch(result.version);
     return result;
+  }
+
+  /** Lets the monitors that look at each commit do so, after the commit and beside its maintenance. */
+  #watch(version: number): void {
+    const log = this.#log;
+    // Their module is loaded only for tables that have monitors.
+    if (this.#behind || !Object.hasOwn(log.metadata.configuration, monitorsProperty)) return;
+    const verdicts = import("../../monitors/on-commit.ts").then(({ watchCommit }) => watchCommit(log, version));
+    this.maintenance.watch(version, verdicts);
   }
 
   /**

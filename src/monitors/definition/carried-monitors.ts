@@ -1,14 +1,12 @@
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
+import { monitorsProperty } from "../../protocol/monitors-property.ts";
 import { parseRoundedJson, stringifyJson, toJsonValue } from "../../util/json.ts";
 import { nearestName } from "../../util/nearest-name.ts";
 import type { MonitorDefinition } from "./definition.ts";
 import { invalidMonitor, listOf } from "./fields.ts";
 import type { MonitorJson } from "./monitor-json.ts";
 import { parseMonitor } from "./parse-definition.ts";
-
-/** Table property that holds a table's monitors as a JSON list. */
-export const monitorsProperty = "varve.monitors";
 
 /** A monitor as it was given, and with its defaults. */
 export interface CarriedMonitor {

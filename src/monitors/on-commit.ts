@@ -1,0 +1,40 @@
+import type { DriftReport } from "../drift/comparison/drift-record.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { carriedMonitors } from "./definition/carried-monitors.ts";
+import { runAndSettle } from "./settled-run.ts";
+
+/** What a monitor said of a version that was just committed. */
+export interface MonitorVerdict {
+  readonly monitor: string;
+  readonly verdict: DriftReport["verdict"];
+  readonly text: string;
+}
+
+/** What the monitors of a table said of a commit, and why others could not. */
+export interface CommitVerdicts {
+  readonly verdicts: readonly MonitorVerdict[];
+  readonly failures: readonly { readonly monitor: string; readonly cause: unknown }[];
+}
+
+/** Runs the monitors of a table that look at each commit. Never rejects, because the commit has landed. */
+export async function watchCommit(snapshot: LogSnapshot, version: number): Promise<CommitVerdicts> {
+  const verdicts: MonitorVerdict[] = [];
+  const failures: { readonly monitor: string; readonly cause: unknown }[] = [];
+  let name = "";
+  try {
+    for (const { definition } of carriedMonitors(snapshot.metadata.configuration)) {
+      if (definition.on !== "commit") continue;
+      name = definition.name;
+      try {
+        const found = await runAndSettle(snapshot, definition, { version });
+        if ("report" in found && found.report.state === "evaluated")
+          verdicts.push({ monitor: name, verdict: found.report.verdict, text: found.report.text });
+      } catch (cause) {
+        failures.push({ monitor: name, cause });
+      }
+    }
+  } catch (cause) {
+    failures.push({ monitor: name, cause });
+  }
+  return { verdicts, failures };
+}

@@ -1,0 +1,65 @@
+import { rm } from "node:fs/promises";
+import { afterAll, describe, expect, it } from "vitest";
+import { createTable, type MonitorJson, openTable } from "../../src/index.ts";
+import { freshFolder } from "../operations/table-folder.ts";
+
+const folder = freshFolder();
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const rows = (from: number, count: number) =>
+  Array.from({ length: count }, (_, n) => ({ amount: from + ((n * 37) % 101), place: ["a", "b"][n % 2] }));
+
+const monitor: MonitorJson = { name: "watch", baseline: { version: 0 }, on: "commit" };
+
+describe("a monitor on commit", () => {
+  it("looks at each commit that brings rows, and its verdict comes with the maintenance", async () => {
+    await using table = await createTable(`${folder}/each`, { source: rows(0, 900) });
+    await table.monitors.create(monitor);
+    await table.append(rows(0, 400));
+    await table.append(rows(80, 400));
+    await table.merge(rows(0, 1), { on: "false" }).whenNotMatchedInsertAll().execute();
+    const verdicts = (await table.settled()).flatMap(({ version, monitors = [] }) =>
+      monitors.map(({ verdict, text }) => [version, verdict, text.includes("amount")]),
+    );
+    expect(verdicts.slice(0, 2)).toEqual([
+      [2, "none", false],
+      [3, "drift", true],
+    ]);
+    const recorded = await table.monitors.results("watch", { columns: [] });
+    expect(recorded.map(({ current }) => current.version)).toEqual([2, 3, 4]);
+  });
+
+  it("does not look at commits where it runs by hand", async () => {
+    await using table = await createTable(`${folder}/hand`, { source: rows(0, 900) });
+    await table.monitors.create({ ...monitor, on: "run" });
+    await table.append(rows(0, 400));
+    await table.settled();
+    expect(await table.monitors.results("watch")).toEqual([]);
+  });
+
+  it("that fails does not fail the commit, and is reported", async () => {
+    await using table = await createTable(`${folder}/fails`, { source: rows(0, 900) });
+    await table.monitors.create({ ...monitor, baseline: { pin: "absent" } });
+    const { outcome, version } = await table.append(rows(0, 400));
+    expect([outcome, version]).toEqual(["committed", 2]);
+    const warnings = (await table.settled()).flatMap((report) => report.warnings);
+    expect(warnings).toMatchObject([{ step: "monitor", code: "PIN_NOT_FOUND" }]);
+    expect(warnings[0]?.message).toContain("Version 2 is committed, but the monitor watch");
+    await table.pins.add("absent", { version: 0 });
+    await table.append(rows(0, 400));
+    await table.settled();
+    expect(await table.monitors.results("watch")).toHaveLength(1);
+  });
+
+  it("whose property is damaged does not fail the commit", async () => {
+    await using table = await createTable(`${folder}/damaged`, { source: rows(0, 900) });
+    await table.alter({ set: { "varve.monitors": "[{" } });
+    await table.append(rows(0, 10));
+    const warnings = (await table.settled()).flatMap((report) => report.warnings);
+    expect(warnings).toMatchObject([{ step: "monitor", code: "MONITOR_INVALID" }, {}].slice(0, warnings.length));
+    expect(warnings.length).toBeGreaterThan(0);
+    await using again = await openTable(`${folder}/damaged`);
+    expect(await again.count()).toBe(910);
+    await expect(again.monitors.list()).rejects.toMatchObject({ code: "MONITOR_INVALID" });
+  });
+});
