@@ -56,7 +56,9 @@ describe("a monitor on commit", () => {
     await table.alter({ set: { "varve.monitors": "[{" } });
     await table.append(rows(0, 10));
     const warnings = (await table.settled()).flatMap((report) => report.warnings);
-    expect(warnings).toMatchObject([{ step: "monitor", code: "MONITOR_INVALID" }, {}].slice(0, warnings.length));
+    expect(warnings).toMatchObject(
+      [{ step: "monitor", code: "MONITOR_INVALID" }, {}].slice(0, warnings.length),
+    );
     expect(warnings.length).toBeGreaterThan(0);
     await using again = await openTable(`${folder}/damaged`);
     expect(await again.count()).toBe(910);

@@ -1,8 +1,8 @@
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import { closeLogSession } from "../../log/segment/log-session.ts";
-import { monitorsProperty } from "../../protocol/monitors-property.ts";
 import type { Pin } from "../../pins/reading/pin-record.ts";
+import { monitorsProperty } from "../../protocol/monitors-property.ts";
 import type { WriteOutcome } from "../../write/plan/write-options.ts";
 import { refreshLog } from "./lazy-log.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -101,7 +101,9 @@ export class TableState {
     const log = this.#log;
     // Their module is loaded only for tables that have monitors.
     if (this.#behind || !Object.hasOwn(log.metadata.configuration, monitorsProperty)) return;
-    const verdicts = import("../../monitors/on-commit.ts").then(({ watchCommit }) => watchCommit(log, version));
+    const verdicts = import("../../monitors/on-commit.ts").then(({ watchCommit }) =>
+      watchCommit(log, version),
+    );
     this.maintenance.watch(version, verdicts);
   }
 

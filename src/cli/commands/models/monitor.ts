@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { addMonitorAlerts } from "./monitor-alerts.ts";
+import { addMonitorVerbs } from "./monitor-verbs.ts";
 
 /** `varve monitor`: monitors of tables, and their alerts. */
 export function addMonitor(program: Command): void {
@@ -7,14 +8,23 @@ export function addMonitor(program: Command): void {
     .command("monitor")
     .summary("watch the versions of a table, and its alerts")
     .description(
-      "Watch the versions of a table: what its monitors found, and their alerts (spec/monitors.md).",
+      "Watch the versions of a table: each is compared with a baseline by bins that are stored, so that two recorded versions are compared without reading a row, and alerts follow from what is found (spec/monitors.md).",
     );
+  addMonitorVerbs(group);
   addMonitorAlerts(group);
   group.addHelpText("afterAll", examples);
 }
 
 const examples = `
 Examples:
+  $ varve monitor create ./flights delays --baseline v1 --exclude id
+  $ varve monitor list ./flights
+  $ varve monitor run ./flights delays
+  $ varve monitor backfill ./flights delays --from v2
+  $ varve monitor show ./flights delays --format json
+  $ varve monitor show ./flights delays --version v4
   $ varve monitor alerts ./flights
   $ varve monitor alerts ./flights --all --format json
-  $ varve monitor alerts ./flights --history --format jsonl`;
+  $ varve monitor alerts ./flights --history --format jsonl
+  $ varve monitor rebaseline ./flights delays --baseline v2..v3
+  $ varve monitor remove ./flights delays`;

@@ -1,0 +1,359 @@
+import { readFile } from "node:fs/promises";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { counted } from "../../../api/counted.ts";
+import { VarveError } from "../../../api/errors.ts";
+import type { DriftReport, MonitorJson, MonitorReport, Table } from "../../../index.ts";
+import { visible } from "../../../report/visible-text.ts";
+import { exitCodes } from "../../shared/exit.ts";
+import { stoppedBySignals } from "../../shared/interruption.ts";
+import { openedTable, printWarnings } from "../../shared/opened-table.ts";
+import {
+  type ListOutputFlags,
+  nameList,
+  type StoreFlags,
+  withJson,
+  withListOutput,
+  withStoreFlags,
+} from "../../shared/options.ts";
+import { print, printFailure } from "../../shared/print.ts";
+import { withProgressLine } from "../../shared/progress.ts";
+import { printRecords } from "../../shared/records.ts";
+
+interface JsonFlags extends StoreFlags {
+  readonly json?: boolean | undefined;
+}
+
+interface DefinitionFlags {
+  readonly file?: string | undefined;
+}
+
+interface CreateFlags extends JsonFlags, DefinitionFlags {
+  readonly baseline?: MonitorJson["baseline"] | undefined;
+  readonly scope?: "batch" | "table" | undefined;
+  readonly columns?: readonly string[] | undefined;
+  readonly exclude?: readonly string[] | undefined;
+  readonly by?: readonly string[] | undefined;
+  readonly onCommit?: boolean | undefined;
+  readonly replace?: boolean | undefined;
+}
+
+interface ShowFlags extends StoreFlags, ListOutputFlags {
+  readonly version?: number | undefined;
+}
+
+interface RunFlags extends JsonFlags, DefinitionFlags {
+  readonly version?: number | undefined;
+}
+
+interface BackfillFlags extends JsonFlags, DefinitionFlags {
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+}
+
+interface RebaselineFlags extends JsonFlags {
+  readonly baseline?: MonitorJson["baseline"] | undefined;
+}
+
+const [tableText, nameText] = ["folder or URI of the table", "the monitor"];
+const baselineText =
+  "what each version is compared with: v3, v3..v9 (the rows that these brought), pin:NAME, run:ID, previous, previous:7, or lag:7";
+
+/** `varve monitor create | list | show | remove | run | backfill | rebaseline TABLE`. */
+export function addMonitorVerbs(group: Command): void {
+  addCreate(group);
+  const list = group.command("list").description("list the monitors of a table");
+  withStoreFlags(withListOutput(list.argument("<table>", tableText))).action(listMonitors);
+  const show = group
+    .command("show")
+    .description("show what a monitor found, by version; with --version, one comparison in full")
+    .argument("<table>", tableText)
+    .argument("<name>", nameText)
+    .option("--version <version>", "the comparison of this version", versionNumber);
+  withStoreFlags(withListOutput(show)).action(showMonitor);
+  const remove = group
+    .command("remove")
+    .description("take a monitor off a table; what it found stays")
+    .argument("<table>", tableText)
+    .argument("<name>", nameText);
+  withStoreFlags(withJson(remove)).action(removeMonitor);
+  const run = group
+    .command("run")
+    .description(
+      "compare a version with the baseline of a monitor: the newest one that brought rows, unless --version names another. Exit code 4 if a column drifts or is broken",
+    )
+    .argument("<table>", tableText)
+    .argument("[name]", `${nameText}; with --file, its name in the file may be left out`)
+    .option("--version <version>", "the version to compare", versionNumber);
+  withStoreFlags(withJson(withFile(run))).action(runMonitor);
+  const backfill = group
+    .command("backfill")
+    .description(
+      "compare all versions that a monitor has not compared yet, newest first. It may be interrupted and repeated, and run many times at once. Exit code 4 if a version drifts or is broken",
+    )
+    .argument("<table>", tableText)
+    .argument("[name]", nameText)
+    .option("--from <version>", "the first version; default: v0", versionNumber)
+    .option("--to <version>", "the last version; default: the newest", versionNumber);
+  withStoreFlags(withJson(withFile(backfill))).action(backfillMonitor);
+  const rebaseline = group
+    .command("rebaseline")
+    .description("make new bins of a monitor's baseline, as it is now, or of another baseline")
+    .argument("<table>", tableText)
+    .argument("<name>", nameText)
+    .option("--baseline <baseline>", baselineText, baselineOf);
+  withStoreFlags(withJson(rebaseline)).action(rebaselineMonitor);
+}
+
+function withFile(command: Command): Command {
+  return command.option("--file <file>", "a monitor as JSON that the table need not carry");
+}
+
+function addCreate(group: Command): void {
+  const command = group
+    .command("create")
+    .description("give a table a monitor: by options, or with --file as JSON (spec/monitors.md)")
+    .argument("<table>", tableText)
+    .argument("[name]", "its name; 1 to 128 of the characters A-Z a-z 0-9 . _ -")
+    .option("--file <file>", "the whole monitor as JSON, instead of name and options")
+    .option("--baseline <baseline>", baselineText, baselineOf)
+    .addOption(
+      new Option("--scope <scope>", "compare the rows that a version brought, or all its rows").choices([
+        "batch",
+        "table",
+      ]),
+    )
+    .option("-c, --columns <names>", "columns, separated by commas; * stands for any text", nameList)
+    .option("--exclude <names>", "columns that are not compared, separated by commas", nameList)
+    .option("--by <names>", "compare the slices by these columns, too, separated by commas", nameList)
+    .option("--on-commit", "run after each commit by varve")
+    .option("--replace", "take the place of a monitor of the same name");
+  withStoreFlags(withJson(command)).action(createMonitor);
+}
+
+/** A version as `v3` or `3`. */
+function versionNumber(text: string): number {
+  const version = Number(text.replace(/^v/, ""));
+  if (/^v?\d+$/.test(text) && Number.isSafeInteger(version)) return version;
+  throw new InvalidArgumentError("It must be a version such as v3.");
+}
+
+function baselineOf(text: string): MonitorJson["baseline"] {
+  const [, first, last] = /^v(\d+)(?:\.\.v(\d+))?$/.exec(text) ?? [];
+  if (first !== undefined)
+    return last === undefined ? { version: Number(first) } : { versions: [Number(first), Number(last)] };
+  if (text === "previous" || /^previous:\d+$/.test(text)) return text as "previous";
+  const [, kind = "", value = ""] = /^(pin|run|lag):(.+)$/s.exec(text) ?? [];
+  if (kind === "pin") return { pin: value };
+  if (kind === "run") return { runs: value };
+  if (kind === "lag" && /^\d+$/.test(value)) return { lag: Number(value) };
+  throw new InvalidArgumentError("It must be v3, v3..v9, pin:NAME, run:ID, previous, previous:7 or lag:7.");
+}
+
+async function createMonitor(
+  uri: string,
+  name: string | undefined,
+  flags: CreateFlags,
+  command: Command,
+): Promise<void> {
+  const definition = await createdDefinition(name, flags, command);
+  await using table = await openedTable(uri, flags);
+  const { version } = await table.monitors.create(definition, { replace: flags.replace });
+  await printWarnings(table);
+  if (flags.json === true) return printJson({ name: definition.name, version });
+  print(`${visible(definition.name)} watches ${visible(uri)} from version ${version} on\n`);
+}
+
+async function createdDefinition(
+  name: string | undefined,
+  { file, baseline, scope, columns, exclude, by, onCommit }: CreateFlags,
+  command: Command,
+): Promise<MonitorJson> {
+  if (file !== undefined) {
+    if (name !== undefined || baseline !== undefined)
+      command.error("error: give --file, or a name and --baseline, not both.");
+    return readMonitor(file);
+  }
+  if (name === undefined || baseline === undefined)
+    return command.error("error: give a name and --baseline, or --file.");
+  return {
+    name,
+    baseline,
+    ...(scope === undefined ? {} : { scope }),
+    ...(columns === undefined && exclude === undefined
+      ? {}
+      : {
+          columns: {
+            ...(columns === undefined ? {} : { include: columns }),
+            ...(exclude === undefined ? {} : { exclude }),
+          },
+        }),
+    ...(by === undefined ? {} : { slices: [{ by }] }),
+    ...(onCommit === true ? { on: "commit" } : {}),
+  };
+}
+
+/** A monitor in a file; its fields are checked later. @throws `MONITOR_INVALID` */
+async function readMonitor(file: string): Promise<MonitorJson> {
+  try {
+    return JSON.parse(await readFile(file, "utf8")) as MonitorJson;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new VarveError(
+      "MONITOR_INVALID",
+      `Cannot read the monitor ${file}: ${why}. Write it as JSON.`,
+      { path: "", value: file },
+      error,
+    );
+  }
+}
+
+async function listMonitors(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {
+  await using table = await openedTable(uri, flags);
+  const monitors = await table.monitors.list();
+  const records = monitors.map(({ name, definition }) => ({
+    name,
+    baseline: definition.baseline,
+    scope: definition.scope ?? "batch",
+    on: definition.on ?? "run",
+    alerts: definition.alerts?.length ?? 0,
+    definition,
+  }));
+  const fields = ["name", "baseline", "scope", "on", "alerts"];
+  await printRecords(records, {
+    ...flags,
+    fields: flags.format === "table" ? fields : [...fields, "definition"],
+    kept: ["name"],
+  });
+}
+
+async function showMonitor(uri: string, name: string, flags: ShowFlags): Promise<void> {
+  const { version } = flags;
+  await using table = await openedTable(uri, flags);
+  const range = version === undefined ? { columns: [] } : { from: version, to: version };
+  const reports = await table.monitors.results(name, range);
+  const report = version === undefined ? undefined : reports.at(-1);
+  if (report !== undefined && flags.format === "table") return print(await reportText(report));
+  if (report !== undefined && flags.format === "json") return printJson(report);
+  await printRecords(reports.map(shownRun), { ...flags, fields: runFields, kept: ["version", "verdict"] });
+}
+
+const runFields = ["version", "committed", "rows", "state", "verdict", "drifted", "broken", "text"];
+
+function shownRun({ current, committed_at, state, verdict, counts, text }: MonitorReport) {
+  const { version, rows } = current;
+  const { drifted, broken } = counts;
+  return { version, committed: committed_at, rows, state, verdict, drifted, broken, text };
+}
+
+async function reportText(report: DriftReport): Promise<string> {
+  const { driftText } = await import("../../../api/drift/drift-report.ts");
+  return driftText(report);
+}
+
+async function removeMonitor(uri: string, name: string, flags: JsonFlags): Promise<void> {
+  await using table = await openedTable(uri, flags);
+  const { version } = await table.monitors.remove(name);
+  await printWarnings(table);
+  if (flags.json === true) return printJson({ name, version });
+  print(`removed ${visible(name)} in version ${version}; what it found stays\n`);
+}
+
+/** A monitor by its name, or the one in a file. */
+async function namedMonitor(
+  name: string | undefined,
+  { file }: DefinitionFlags,
+  command: Command,
+): Promise<string | MonitorJson> {
+  if (file === undefined) return name ?? command.error("error: give the name of a monitor, or --file.");
+  const monitor = await readMonitor(file);
+  return name === undefined ? monitor : { ...monitor, name };
+}
+
+async function runMonitor(
+  uri: string,
+  name: string | undefined,
+  flags: RunFlags,
+  command: Command,
+): Promise<void> {
+  const monitor = await namedMonitor(name, flags, command);
+  await using table = await openedTable(uri, flags);
+  const found = await stoppedBySignals((signal) =>
+    table.monitors.run(monitor, { version: flags.version, signal }),
+  );
+  const report = "report" in found ? found.report : undefined;
+  if (report !== undefined && ["drift", "broken"].includes(report.verdict))
+    process.exitCode = exitCodes.drift;
+  printUndelivered(found.alerts.deliveries);
+  if (flags.json === true) return printJson(found);
+  if (report !== undefined) return print(await reportText(report));
+  const why = {
+    no_rows: "brought no rows to compare",
+    no_baseline: "has no earlier version with rows to be compared with",
+  };
+  const outcome = found.outcome === "no_baseline" ? "no_baseline" : "no_rows";
+  print(`nothing compared: version ${found.version} ${why[outcome]}\n`);
+}
+
+type Deliveries = Awaited<ReturnType<Table["monitors"]["run"]>>["alerts"]["deliveries"];
+
+/** Alerts that could not be sent; the next run tries again. */
+function printUndelivered(deliveries: Deliveries): void {
+  for (const { target, outcome, reason } of deliveries)
+    if (outcome === "failed")
+      printFailure(`warning: the alert for ${visible(target)} was not sent: ${visible(reason ?? "")}`);
+}
+
+async function backfillMonitor(
+  uri: string,
+  name: string | undefined,
+  flags: BackfillFlags,
+  command: Command,
+): Promise<void> {
+  const monitor = await namedMonitor(name, flags, command);
+  await using table = await openedTable(uri, flags);
+  const { from, to } = flags;
+  const result = await withProgressLine({ stage: "comparing" }, flags.quiet === true, (update) =>
+    stoppedBySignals((signal) =>
+      table.monitors.backfill(monitor, {
+        from,
+        to,
+        signal,
+        onProgress: ({ version, done, total }) =>
+          update({
+            stage: "comparing",
+            share: total === 0 ? 1 : done / total,
+            detail: `v${version}, ${done} of ${counted(total, "version")}`,
+          }),
+      }),
+    ),
+  );
+  if (result.drifted.length > 0) process.exitCode = exitCodes.drift;
+  printUndelivered(result.alerts.deliveries);
+  if (flags.json === true) return printJson(result);
+  const { recorded, known, withoutRows, unreadable, drifted } = result;
+  const parts = [
+    `${counted(recorded.length, "version")} compared`,
+    known.length === 0 ? "" : `${known.length} known`,
+    withoutRows.length === 0 ? "" : `${withoutRows.length} without rows`,
+    unreadable.length === 0 ? "" : `${unreadable.length} unreadable`,
+  ].filter((part) => part !== "");
+  const names = drifted.map((version) => `v${version}`).join(", ");
+  print(`${parts.join(", ")}\n${names === "" ? "no drift" : `drift in ${names}`}\n`);
+}
+
+async function rebaselineMonitor(uri: string, name: string, flags: RebaselineFlags): Promise<void> {
+  await using table = await openedTable(uri, flags);
+  const result = await stoppedBySignals((signal) =>
+    table.monitors.rebaseline(name, { baseline: flags.baseline, signal }),
+  );
+  await printWarnings(table);
+  if (flags.json === true) return printJson(result);
+  const { generation, baseline, columns } = result;
+  const what = `${counted(columns, "column")} of ${counted(baseline.rows, "row")} (${visible(baseline.source)})`;
+  print(`new bins of ${what}: baseline ${generation} of ${visible(name)}\n`);
+}
+
+async function printJson(value: unknown): Promise<void> {
+  const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
+  print(`${stringifyJson(toJsonValue(value), 2)}\n`);
+}

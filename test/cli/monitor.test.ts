@@ -1,0 +1,73 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTable } from "../../src/index.ts";
+import { freshFolder } from "../operations/table-folder.ts";
+import { varve } from "../support/cli.ts";
+
+const folder = freshFolder();
+const table = join(folder, "orders");
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const rows = (from: number, count: number) =>
+  Array.from({ length: count }, (_, n) => ({
+    id: n,
+    amount: from + ((n * 37) % 101),
+    place: ["a", "b"][n % 2],
+  }));
+
+beforeAll(async () => {
+  await using made = await createTable(table, { source: rows(0, 900) });
+  await made.append(rows(0, 400));
+  await made.append(rows(70, 400));
+});
+
+describe("varve monitor", () => {
+  it("is created, runs with exit code 4 for drift, and shows what it found", async () => {
+    expect(await varve("monitor", "create", table, "m", "--baseline", "v0", "--exclude", "id")).toMatchObject(
+      {
+        code: 0,
+        stdout: expect.stringContaining("from version 3 on"),
+      },
+    );
+    const run = await varve("monitor", "run", table, "m");
+    expect(run.code).toBe(4);
+    expect(run.stdout).toContain("amount");
+    expect((await varve("monitor", "run", table, "m", "--version", "v1")).code).toBe(0);
+    const shown = await varve("monitor", "show", table, "m", "--format", "json");
+    expect(JSON.parse(shown.stdout)).toMatchObject([
+      { version: 1, verdict: "none", rows: 400 },
+      { version: 2, verdict: "drift", drifted: 1 },
+    ]);
+    const one = await varve("monitor", "show", table, "m", "--version", "2", "--json");
+    expect(JSON.parse(one.stdout)).toMatchObject({
+      monitor: "m",
+      columns: [{ column: "amount", verdict: "drift" }, {}, {}],
+    });
+    const filled = await varve("monitor", "backfill", table, "m");
+    expect([filled.code, filled.stdout]).toEqual([
+      4,
+      "1 version compared, 2 known, 1 without rows\ndrift in v2\n",
+    ]);
+  });
+
+  it("takes a monitor from a file, and names the path of a mistake in it", async () => {
+    const file = join(folder, "monitor.json");
+    writeFileSync(file, JSON.stringify({ name: "f", baseline: "previous", scop: "table" }));
+    const refused = await varve("monitor", "run", table, "--file", file);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('scop is an unknown field. Did you mean "scope"?');
+    writeFileSync(file, JSON.stringify({ name: "f", baseline: "previous" }));
+    const run = await varve("monitor", "run", table, "--file", file, "--json");
+    expect([run.code, JSON.parse(run.stdout)]).toMatchObject([4, { report: { baseline: { version: 1 } } }]);
+  });
+
+  it("refuses options that do not go together, and words that are no baseline", async () => {
+    for (const words of [["x"], ["x", "--baseline", "yesterday"], ["x", "--file", "a.json"], []])
+      expect((await varve("monitor", "create", table, ...words)).code).toBe(2);
+    expect(await varve("monitor", "run", table, "mm")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("Did you mean m?"),
+    });
+  });
+});
