@@ -13,6 +13,7 @@ import { eventLoopWorkloads } from "./workloads/event-loop.ts";
 import { fingerprintWorkloads } from "./workloads/fingerprint.ts";
 import { ledgerWorkloads } from "./workloads/ledger.ts";
 import { mergeWorkloads } from "./workloads/merge.ts";
+import { monitorWorkloads } from "./workloads/monitor.ts";
 import { pointInTimeWorkloads } from "./workloads/point-in-time.ts";
 import { qualityWorkloads } from "./workloads/quality.ts";
 import { readWorkloads } from "./workloads/read.ts";
@@ -27,6 +28,7 @@ const workloads: readonly Workload[] = [
   ...readWorkloads,
   ...commitWorkloads,
   ...mergeWorkloads,
+  ...monitorWorkloads,
   ...changeWorkloads,
   ...vacuumWorkloads,
   ...cliWorkloads,

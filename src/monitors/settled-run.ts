@@ -1,16 +1,28 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import type { SideTableOptions } from "../sidetables/side-table.ts";
+import type { RecordedTransition } from "./alerts/alert-events.ts";
+import type { Alert } from "./alerts/alert-list.ts";
 import type { MonitorDefinition } from "./definition/definition.ts";
 import type { VersionOutcome } from "./evaluate-version.ts";
-import { type SettledAlerts, settleAlerts } from "./notify/settle-alerts.ts";
+import type { Delivery } from "./notify/deliver-messages.ts";
+import { settleAlerts } from "./notify/settle-alerts.ts";
 import { type BackfillRequest, type BackfillResult, backfillMonitor, runMonitor } from "./run-monitor.ts";
 
+/** What new results changed in the alerts of a monitor, and who was told. */
+export interface MonitorAlerts {
+  readonly transitions: readonly RecordedTransition[];
+  /** All alerts of the monitor. */
+  readonly alerts: readonly Alert[];
+  /** Messages that were due, those of earlier runs included. */
+  readonly deliveries: readonly Delivery[];
+}
+
 /** A comparison, and what it changed in the alerts of the monitor. */
-export type MonitorRun = VersionOutcome & { readonly alerts: SettledAlerts };
+export type MonitorRun = VersionOutcome & { readonly alerts: MonitorAlerts };
 
 /** A backfill, and what it changed in the alerts of the monitor. */
 export interface MonitorBackfill extends BackfillResult {
-  readonly alerts: SettledAlerts;
+  readonly alerts: MonitorAlerts;
 }
 
 /** Compares a version, then brings the alerts up to date and sends what is due. @throws as {@link runMonitor} */
@@ -37,7 +49,7 @@ async function settled(
   snapshot: LogSnapshot,
   definition: MonitorDefinition,
   signal: AbortSignal | undefined,
-): Promise<SettledAlerts> {
+): Promise<MonitorAlerts> {
   const hasAlerts = definition.alerts.length + definition.notify.length > 0;
   return hasAlerts
     ? settleAlerts(snapshot, definition, { signal })

@@ -1,11 +1,11 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../../src/index.ts";
-import { freshFolder } from "../operations/table-folder.ts";
 import { varve } from "../support/cli.ts";
 
-const folder = freshFolder();
+const folder = mkdtempSync(join(tmpdir(), "varve-test-"));
 const table = join(folder, "orders");
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -15,6 +15,7 @@ import { ledgerMistakes } from "./ledger.ts";
 import { lineageMistakes } from "./lineage.ts";
 import type { Mistake } from "./mistake.ts";
 import { multivariateMistakes } from "./multivariate.ts";
+import { monitorsMistakes } from "./monitors.ts";
 import { performanceMistakes } from "./performance.ts";
 import { pointInTimeMistakes } from "./point-in-time.ts";
 import { rewritesMistakes } from "./rewrites.ts";
@@ -46,6 +47,7 @@ export const mistakes: readonly Mistake[] = [
   ...gatesMistakes,
   ...ledgerMistakes,
   ...lineageMistakes,
+  ...monitorsMistakes,
   ...performanceMistakes,
   ...pointInTimeMistakes,
   ...rewritesMistakes,
