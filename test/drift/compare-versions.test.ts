@@ -216,6 +216,7 @@ describe("what is not a matter of distances", () => {
     }));
     const report = await drift(before, after);
     expect(report.verdict).toBe("broken");
+    expect(columnOf(report, "kind").text).toContain("it no longer has the type long");
     const of = (name: string) => columnOf(report, name).reason;
     expect([of("gone"), of("fresh"), of("kind"), of("empty"), of("some"), of("text")]).toEqual([
       "missing_column",

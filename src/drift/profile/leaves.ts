@@ -1,4 +1,4 @@
-import { type EngineType, parseEngineType } from "../../dialects/engine-types.ts";
+import { deltaNameOfEngine, type EngineType, parseEngineType } from "../../dialects/engine-types.ts";
 import type { EngineColumn } from "../../engine/core/contract.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
@@ -20,7 +20,7 @@ export interface Leaf {
   readonly isFloat: boolean;
   /** A time that has an hour; dates have none. */
   readonly hasHour: boolean;
-  /** In the words of the engine. */
+  /** The name of Delta's type, or the engine's where Delta has none. */
   readonly type: string;
   /** Over the relation's columns; numbers as DOUBLE, times as microseconds since 1970, lists by their length. */
   readonly value: SqlExpression;
@@ -31,22 +31,17 @@ const wholes = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/;
 
 /** The leaves of a relation's columns, structs taken apart, in their order. */
 export function leavesOf(columns: readonly EngineColumn[]): Leaf[] {
-  return columns.flatMap(({ name, type }) => leaves(name, quoteName(name), parseEngineType(type), type));
+  return columns.flatMap(({ name, type }) => leaves(name, quoteName(name), parseEngineType(type)));
 }
 
-function leaves(name: string, value: SqlExpression, type: EngineType, text: string): Leaf[] {
+function leaves(name: string, value: SqlExpression, type: EngineType): Leaf[] {
   const leaf = (of: Pick<Leaf, "class" | "value"> & Partial<Leaf>): Leaf[] => [
-    { isWhole: false, isFloat: false, hasHour: false, name, type: text, ...of },
+    { isWhole: false, isFloat: false, hasHour: false, name, type: typeName(type), ...of },
   ];
   switch (type.kind) {
     case "struct":
       return type.fields.flatMap((field) =>
-        leaves(
-          `${name}.${field.name}`,
-          sql`struct_extract(${value}, ${quoteText(field.name)})`,
-          field.type,
-          field.type.kind === "scalar" ? field.type.name : field.type.kind,
-        ),
+        leaves(`${name}.${field.name}`, sql`struct_extract(${value}, ${quoteText(field.name)})`, field.type),
       );
     case "list":
       return leaf({ class: "list", isWhole: true, value: sql`CAST(len(${value}) AS DOUBLE)` });
@@ -56,6 +51,21 @@ function leaves(name: string, value: SqlExpression, type: EngineType, text: stri
       return leaf({ class: "number", isWhole: type.scale === 0, value: sql`CAST(${value} AS DOUBLE)` });
     case "scalar":
       return leaf(scalar(type.name, value));
+  }
+}
+
+function typeName(type: EngineType): string {
+  switch (type.kind) {
+    case "scalar": {
+      const name = deltaNameOfEngine(type.name) ?? type.name.toLowerCase();
+      return typeof name === "string" ? name : name.type;
+    }
+    case "decimal":
+      return `decimal(${type.precision},${type.scale})`;
+    case "list":
+      return "array";
+    default:
+      return type.kind;
   }
 }
 
