@@ -9,6 +9,7 @@ import { type Figure, holds, processorRatioOf, ratioOf, type Workload } from "./
 import { changeWorkloads } from "./workloads/change.ts";
 import { cliWorkloads } from "./workloads/cli.ts";
 import { commitWorkloads } from "./workloads/commits.ts";
+import { driftWorkloads } from "./workloads/drift.ts";
 import { eventLoopWorkloads } from "./workloads/event-loop.ts";
 import { fingerprintWorkloads } from "./workloads/fingerprint.ts";
 import { ledgerWorkloads } from "./workloads/ledger.ts";
@@ -37,6 +38,7 @@ const workloads: readonly Workload[] = [
   ...eventLoopWorkloads,
   ...fingerprintWorkloads,
   ...ledgerWorkloads,
+  ...driftWorkloads,
 ];
 
 const { values: options } = parseArgs({
