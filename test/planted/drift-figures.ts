@@ -3,6 +3,22 @@ import type { Mistake } from "./mistake.ts";
 /** Mistakes in the distances and tests that drift compares by. */
 export const driftFiguresMistakes: readonly Mistake[] = [
   {
+    what: "Of a table of values, only the first columns are counted.",
+    file: "drift/profile/count-rows.ts",
+    find: "for (const chunk of inChunks(group, chunkColumns)) yield { source, chunk };",
+    replace: "yield { source, chunk: group.slice(0, chunkColumns) };",
+    test: "drift/wide-tables.test.ts",
+    name: "compares a thousand columns",
+  },
+  {
+    what: "The report names the engine's type of a column.",
+    file: "drift/profile/leaves.ts",
+    find: "deltaNameOfEngine(type.name) ?? type.name.toLowerCase()",
+    replace: "type.name",
+    test: "drift/compare-versions.test.ts",
+    name: "calls columns broken",
+  },
+  {
     what: "Bins that are empty on both sides raise the noise floor.",
     file: "drift/figures/bin-counts.ts",
     find: "if (baseline === 0 && current === 0) return [];",

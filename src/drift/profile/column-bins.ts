@@ -4,6 +4,7 @@ import { plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import type { Bins, CategoryBins, DriftKind, NumericBins } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
+import { mostBound, mostSorted, tableColumns } from "./count-rows.ts";
 import { cyclesOf } from "./cycles.ts";
 import type { Leaf, Part } from "./leaves.ts";
 import { numericBins } from "./numeric-bins.ts";
@@ -38,8 +39,9 @@ export async function measuresOf(
   leaves: readonly Leaf[],
 ): Promise<Measure[]> {
   const measures: Measure[] = [];
-  for (const chunk of inChunks(leaves, 64)) {
-    const sample = await takeSample(session, baseline, chunk);
+  const isWide = leaves.length > mostBound;
+  for (const chunk of inChunks(leaves, tableColumns(Math.min(baseline.rows, mostSorted)))) {
+    const sample = await takeSample(session, baseline, { leaves: chunk, isWide });
     const choices = await choicesOf(session, sample, chunk);
     const numbers = choices.filter(({ kind }) => kind === "numeric" || kind === "text");
     const columns = numbers.map(({ index, leaf }) => ({
@@ -82,8 +84,8 @@ async function choicesOf(session: Session, sample: Sample, leaves: readonly Leaf
   return facts.map((fact) => (isId(fact) ? { ...fact, kind: "id" } : choiceOf(fact, groups.get(fact.index))));
 }
 
-function mayBeId({ leaf, distinct, values }: Fact): boolean {
-  if (distinct <= mostDiscrete / 2 || distinct <= 0.6 * values) return false;
+function mayBeId({ leaf, distinct, looked, values }: Fact): boolean {
+  if (distinct <= mostDiscrete / 2 || distinct <= 0.6 * looked) return false;
   if (leaf.class === "number") return leaf.isWhole && values >= leastForId;
   return leaf.class === "text" || leaf.class === "binary";
 }

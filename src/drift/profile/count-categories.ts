@@ -1,52 +1,72 @@
 import type { EngineRow, Session } from "../../engine/core/contract.ts";
 import { joinSql, type SqlSelect, sql } from "../../sql/sql.ts";
-import { doubleLiteral, quoteText } from "../../sql/sql-text.ts";
 import type { CategoryBins, CategoryCounts } from "./bins.ts";
-import { type Counted, type Indexed, listOf, meanAndDeviation, numberOf, valueName } from "./counted.ts";
+import {
+  type Counted,
+  type Indexed,
+  listOf,
+  meanAndDeviation,
+  numberOf,
+  type RowSource,
+  sliceOf,
+  valueName,
+} from "./counted.ts";
 
 /** Counts categories, a query for each column, put together. */
 export async function categoryCounts(
   session: Session,
-  from: SqlSelect,
+  source: RowSource,
   binnings: readonly Indexed<CategoryBins>[],
 ): Promise<Counted<CategoryCounts>[]> {
   if (binnings.length === 0) return [];
-  const queries = binnings.map(({ bins, index }) =>
-    categoryQuery(sql`SELECT slice, ${valueName(index)} AS v FROM (${from})`, bins, index),
-  );
+  await nameBins(session, binnings);
+  const queries = binnings.map((binning) => categoryQuery(source, binning));
   const answers = await session.rows(joinSql(queries, sql` UNION ALL `));
-  const found = new Map<string, Counted<CategoryCounts>>();
-  for (const row of answers) {
-    const binning = binnings.find(({ index }) => index === numberOf(row["c"]));
-    if (binning === undefined) continue;
-    const name = String(row["slice"]);
-    const key = `${binning.index}:${name}`;
-    found.set(key, { index: binning.index, name, count: categoryCount(binning.bins, row) });
+  const byIndex = new Map(binnings.map((binning) => [binning.index, binning]));
+  return answers.flatMap((row) => {
+    const binning = byIndex.get(numberOf(row["c"]));
+    if (binning === undefined) return [];
+    return [{ index: binning.index, name: sliceOf(row), count: categoryCount(binning.bins, row) }];
+  });
+}
+
+/** Makes a table of the values that have a bin, by measure: as parameters they need not be parsed. */
+async function nameBins(session: Session, binnings: readonly Indexed<CategoryBins>[]): Promise<void> {
+  const [measures, values, bins]: [string[], string[], string[]] = [[], [], []];
+  const add = (index: number, value: string | number, bin: number) => {
+    measures.push(String(index));
+    values.push(String(value));
+    bins.push(String(bin));
+  };
+  for (const { index, bins: named } of binnings) {
+    for (const [bin, value] of named.values.entries()) add(index, value, bin);
+    for (const value of named.known ?? []) add(index, value, rareBin);
+    for (const value of named.singles) add(index, value, singleBin);
   }
-  return [...found.values()];
+  await session.execute(
+    sql`CREATE OR REPLACE TEMP TABLE varve_drift_bins AS SELECT CAST(unnest($1::VARCHAR[]) AS INTEGER) AS c, unnest($2::VARCHAR[]) AS v, CAST(unnest($3::VARCHAR[]) AS INTEGER) AS bin`,
+    [measures, values, bins],
+  );
 }
 
 /** One row for each slice: the numbers of rows by bin, as lists of bins and numbers. */
-function categoryQuery(from: SqlSelect, bins: CategoryBins, index: number): SqlSelect {
-  const { values, known, singles, isNumber } = bins;
-  const named = values.map((value, bin) => [value, bin] as const);
-  const others = [
-    ...(known ?? []).map((value) => [value, rareBin] as const),
-    ...singles.map((value) => [value, singleBin] as const),
-  ];
-  const all = [...named, ...others];
-  const literal = (value: string | number) =>
-    typeof value === "number" ? doubleLiteral(value) : quoteText(value);
-  const type = isNumber ? sql`DOUBLE` : sql`VARCHAR`;
-  const names = sql`SELECT unnest(CAST([${all.map(([value]) => literal(value))}] AS ${type}[])) AS v, unnest(CAST([${all.map(([, bin]) => bin)}] AS INTEGER[])) AS bin`;
-  const groups = sql`SELECT slice, v, count(*) AS n FROM (${from}) WHERE v IS NOT NULL GROUP BY ALL`;
+function categoryQuery(source: RowSource, binning: Indexed<CategoryBins>): SqlSelect {
+  const { bins, index } = binning;
+  const { isNumber } = bins;
+  const slice = source.isSliced ? sql`slice, ` : sql``;
+  const from = sql`SELECT ${slice}${valueName(index)} AS v FROM (${source.columns([binning])})`;
+  // Other columns have names that are no numbers.
+  const name = isNumber ? sql`try_cast(v AS DOUBLE)` : sql`v`;
+  const names = sql`SELECT ${name} AS v, bin FROM varve_drift_bins WHERE c = ${index}`;
+  const groups = sql`SELECT ${slice}v, count(*) AS n FROM (${from}) WHERE v IS NOT NULL GROUP BY ${slice}v`;
   const nan = isNumber ? sql`CASE WHEN isnan(g.v) THEN ${nanBin} ELSE ${unseenBin} END` : sql`${unseenBin}`;
   const finite = isNumber ? sql`FILTER (WHERE isfinite(g.v))` : sql``;
   const moments = isNumber
     ? sql`sum(g.n) ${finite} AS f, sum(g.n * g.v) ${finite} AS s, sum(g.n * g.v * g.v) ${finite} AS q`
     : sql`NULL AS f, NULL AS s, NULL AS q`;
-  const binned = sql`SELECT g.slice, coalesce(m.bin, ${nan}) AS bin, sum(g.n) AS n, ${moments} FROM (${groups}) g LEFT JOIN (${names}) m ON g.v = m.v GROUP BY ALL`;
-  return sql`SELECT ${index} AS c, slice, list(bin) AS bins, list(CAST(n AS BIGINT)) AS ns, CAST(sum(f) AS DOUBLE) AS f, CAST(sum(s) AS DOUBLE) AS s, CAST(sum(q) AS DOUBLE) AS q FROM (${binned}) GROUP BY slice`;
+  const binned = sql`SELECT ${slice}coalesce(m.bin, ${nan}) AS bin, sum(g.n) AS n, ${moments} FROM (${groups}) g LEFT JOIN (${names}) m ON g.v = m.v GROUP BY ALL`;
+  const by = source.isSliced ? sql` GROUP BY slice` : sql``;
+  return sql`SELECT ${index} AS c, ${slice}list(bin) AS bins, list(CAST(n AS BIGINT)) AS ns, CAST(sum(f) AS DOUBLE) AS f, CAST(sum(s) AS DOUBLE) AS s, CAST(sum(q) AS DOUBLE) AS q FROM (${binned})${by}`;
 }
 
 const [rareBin, singleBin, unseenBin, nanBin] = [-1, -2, -3, -4];

@@ -4,7 +4,7 @@ import { type Bins, boundariesOf, type CategoryBins, type Counts, type NumericBi
 import { inChunks } from "./chunks.ts";
 import { categoryCounts } from "./count-categories.ts";
 import { numericCounts } from "./count-numbers.ts";
-import { type Binning, type Counted, type Indexed, numberOf, valueName } from "./counted.ts";
+import { type Binning, type Counted, type Indexed, numberOf, type RowSource, valueName } from "./counted.ts";
 
 /** Rows to count, and by what they are split. */
 export interface CountedRows {
@@ -27,17 +27,20 @@ export async function countRows(
   rows: CountedRows,
   binnings: readonly Binning[],
 ): Promise<SliceCounts> {
-  const slice = rows.slice ?? sql`''`;
   const totals = await session.rows(
-    sql`SELECT ${slice} AS slice, count(*) AS n FROM (${rows.select}) GROUP BY ALL ORDER BY n DESC`,
+    sql`SELECT ${rows.slice ?? sql`''`} AS slice, count(*) AS n FROM (${rows.select}) GROUP BY ALL ORDER BY n DESC`,
   );
   const slices = new Map(totals.map((row) => [String(row["slice"]), numberOf(row["n"])]));
   const counts = new Map<string, Counts>();
   const keyOf = (index: number, name: string) => `${index}:${name}`;
   const numbered = binnings.map((binning, index) => ({ ...binning, index }));
-  for (const chunk of inChunks(numbered, chunkColumns))
-    for (const { index, name, count } of await chunkCounts(session, { ...rows, slice }, chunk))
-      counts.set(keyOf(index, name), count);
+  for await (const { source, chunk } of countedChunks(session, rows, numbered)) {
+    const counted: Counted<Counts>[] = [
+      ...(await numericCounts(session, source, chunk.filter(isNumeric))),
+      ...(await categoryCounts(session, source, chunk.filter(isCategory))),
+    ];
+    for (const { index, name, count } of counted) counts.set(keyOf(index, name), count);
+  }
   return new Map(
     [...slices].map(([name, total]) => [
       name,
@@ -53,22 +56,41 @@ export async function countRows(
 
 /** Columns that are counted together. */
 const chunkColumns = 32;
+/** Queries of a relation of more columns take so long to bind that their values are put into tables. */
+export const mostBound = 256;
+/** Values of a table of rows. */
+const tableValues = 8_000_000;
 
-/** Counts some columns, whose values are put into a table if there are few rows: a wide query takes long to bind. */
-async function chunkCounts(
+/** How many columns a table of so many rows has: few of many rows, so that it stays small. */
+export function tableColumns(rows: number): number {
+  return Math.max(chunkColumns, Math.min(1_024, Math.floor(tableValues / Math.max(1, rows))));
+}
+
+/** The measures in chunks, with their rows: from a table of their values where that is faster. */
+async function* countedChunks(
   session: Session,
-  { select, slice, rows }: Required<CountedRows> & { readonly slice: SqlExpression },
-  chunk: readonly Indexed<Bins>[],
-): Promise<Counted<Counts>[]> {
-  const values = chunk.map(({ value, index }) => sql`${value} AS ${valueName(index)}`);
-  const selected = sql`SELECT ${slice} AS slice, ${values} FROM (${select})`;
-  const isSmall = rows <= mostSorted;
-  if (isSmall) await session.execute(sql`CREATE OR REPLACE TEMP TABLE varve_drift_rows AS ${selected}`);
-  const from = isSmall ? sql`SELECT * FROM varve_drift_rows` : selected;
-  return [
-    ...(await numericCounts(session, { from, isSmall }, chunk.filter(isNumeric))),
-    ...(await categoryCounts(session, from, chunk.filter(isCategory))),
-  ];
+  { select, slice, rows }: CountedRows,
+  measures: readonly Indexed<Bins>[],
+): AsyncGenerator<{ readonly source: RowSource; readonly chunk: readonly Indexed<Bins>[] }> {
+  const facts = { isSliced: slice !== undefined, isSmall: rows <= mostSorted };
+  const sliced = slice === undefined ? [] : [sql`${slice} AS slice`];
+  const valuesOf = (chunk: readonly Indexed<Bins>[]): SqlSelect =>
+    sql`SELECT ${[...sliced, ...chunk.map(({ value, index }) => sql`${value} AS ${valueName(index)}`)]} FROM (${select})`;
+  if (!facts.isSmall && measures.length <= mostBound) {
+    const source: RowSource = { ...facts, columns: valuesOf };
+    for (const chunk of inChunks(measures, chunkColumns)) yield { source, chunk };
+    return;
+  }
+  const names = slice === undefined ? [] : [sql`slice`];
+  const source: RowSource = {
+    ...facts,
+    columns: (chunk) =>
+      sql`SELECT ${[...names, ...chunk.map(({ index }) => valueName(index))]} FROM varve_drift_rows`,
+  };
+  for (const group of inChunks(measures, tableColumns(rows))) {
+    await session.execute(sql`CREATE OR REPLACE TEMP TABLE varve_drift_rows AS ${valuesOf(group)}`);
+    for (const chunk of inChunks(group, chunkColumns)) yield { source, chunk };
+  }
 }
 
 function isNumeric(binning: Indexed<Bins>): binning is Indexed<NumericBins> {

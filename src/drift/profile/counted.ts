@@ -1,5 +1,5 @@
-import type { EngineValue } from "../../engine/core/contract.ts";
-import type { SqlExpression, SqlName } from "../../sql/sql.ts";
+import type { EngineRow, EngineValue } from "../../engine/core/contract.ts";
+import type { SqlExpression, SqlName, SqlSelect } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import type { Bins, Counts } from "./bins.ts";
 
@@ -14,6 +14,21 @@ export interface Binning {
 
 /** A measure with its number among those of a run, which names its column: `v0`, `v1` and so on. */
 export type Indexed<B extends Bins> = Omit<Binning, "bins"> & { readonly bins: B; readonly index: number };
+
+/** Rows whose measures are counted. */
+export interface RowSource {
+  /** Whether the rows have a slice each; else all are the slice `""`. */
+  readonly isSliced: boolean;
+  /** Whether there are so few that exact quantiles are computed. */
+  readonly isSmall: boolean;
+  /** The rows with their `slice`, if they have one, and the columns of these measures. */
+  columns(measures: readonly Indexed<Bins>[]): SqlSelect;
+}
+
+/** The slice that a row of aggregates is about. */
+export function sliceOf(row: EngineRow): string {
+  return String(row["slice"] ?? "");
+}
 
 /** The counts of a measure in a slice. */
 export interface Counted<C extends Counts> {

@@ -1,0 +1,56 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { afterAll, describe, expect, it } from "vitest";
+import { drift } from "../../src/index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "varve-test-wide-drift-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A Parquet file of columns `c0`, `c1` and so on: each third one texts, the others doubles. */
+async function wideFile(
+  name: string,
+  { columns, rows, shift }: Readonly<Record<"columns" | "rows" | "shift", number>>,
+) {
+  const file = join(folder, name);
+  const values = Array.from({ length: columns }, (_, index) => {
+    const number = `hash(r * 31 + ${index} + ${shift}) % 1000`;
+    if (index % 3 === 2) return `'v' || (${number} % 7) AS c${index}`;
+    return `(${number}) / 7.0 + ${index === 1000 ? shift : 0} AS c${index}`;
+  });
+  const connection = await (await DuckDBInstance.create()).connect();
+  await connection.run(`COPY (SELECT ${values} FROM range(${rows}) rows(r)) TO '${file}' (FORMAT parquet)`);
+  connection.closeSync();
+  return file;
+}
+
+describe("wide tables", () => {
+  it("compares a thousand columns of a file, and finds the one that moved", async () => {
+    const before = await wideFile("before.parquet", { columns: 1_100, rows: 60, shift: 0 });
+    const after = await wideFile("after.parquet", { columns: 1_100, rows: 60, shift: 500 });
+    const { columns, counts } = await drift({ parquet: before }, { parquet: after });
+    expect(columns).toHaveLength(1_100);
+    expect(new Set(columns.map(({ column }) => column)).size).toBe(1_100);
+    expect(counts).toMatchObject({ drifted: 1, broken: 0 });
+    expect(columns[0]).toMatchObject({ column: "c1000", verdict: "drift", direction: "higher" });
+  });
+
+  it("gives the columns of a wide and large baseline the figures that they have alone", async () => {
+    const shape = { columns: 260, rows: 70_000 };
+    const before = await wideFile("large-before.parquet", { ...shape, shift: 0 });
+    const after = await wideFile("large-after.parquet", { ...shape, shift: 3 });
+    const all = await drift({ parquet: before }, { parquet: after });
+    const names = ["c0", "c2", "c259"];
+    const some = await drift({ parquet: before }, { parquet: after }, { columns: names });
+    const figures = ({ columns }: typeof all) =>
+      Object.fromEntries(
+        columns.map(({ column, kind, js, ks, null_share, unseen_share, bins }) => [
+          column,
+          { kind, js, ks, null_share, unseen_share, bins },
+        ]),
+      );
+    expect(some.columns).toHaveLength(3);
+    expect(figures(all)).toMatchObject(figures(some));
+  });
+});
