@@ -98,6 +98,14 @@ export function expectedLosses(
   if (!used) return new Float64Array(rows.count).fill(mean);
   const { fold, count } = rows;
   if (fold === undefined) return all.values(codes, count).map((value) => Math.max(0, value));
-  const byFold = without.map((model) => model.values(codes, count));
-  return new Float64Array(count).map((_, row) => Math.max(0, byFold[fold[row] ?? 0]?.[row] ?? 0));
+  const values = new Float64Array(count);
+  for (const [part, model] of without.entries()) {
+    const members = Int32Array.from(fold.keys()).filter((row) => fold[row] === part);
+    const own = model.values(
+      codes.map((column) => Uint8Array.from(members, (row) => column[row] ?? 0)),
+      members.length,
+    );
+    for (const [index, row] of members.entries()) values[row] = Math.max(0, own[index] ?? 0);
+  }
+  return values;
 }
