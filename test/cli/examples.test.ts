@@ -81,6 +81,8 @@ beforeAll(() => {
     (_, id) => `${id},${(id % 10) / 10},${id % 7},${id % 5},${id % 10 > id % 7}`,
   );
   writeFileSync(join(start, "known.csv"), `id,risk,expected,delay,late\n${known.join("\n")}\n`);
+  const rescored = Array.from({ length: 400 }, (_, id) => `${id},${id % 10 > id % 7 ? 0.9 : 0.1}`);
+  writeFileSync(join(start, "rescored.csv"), `id,risk\n${rescored.join("\n")}\n`);
   writeFileSync(join(start, "june.jsonl"), '{"id":900,"origin":"ABC","delay":1,"month":"2001-06"}\n');
   writeFileSync(join(start, "correct.sql"), "DELETE FROM flights WHERE id = 1;\n");
   const steps = [

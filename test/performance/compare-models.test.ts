@@ -74,6 +74,16 @@ describe("compareModels", () => {
     expect(small.text).toMatch(/about [\d,]+ rows would decide/);
     expect(small.rules[0]).toMatchObject({ rule: "drop", state: "open" });
     expect(small.rowsNeeded).toBe(Math.max(...small.rules.map(({ rowsNeeded }) => rowsNeeded ?? 0)));
+    const data = ids(100).map((id) => ({
+      id,
+      y: id % 2,
+      a: id < 2 ? 1 - (id % 2) : id % 2,
+      b: id === 5 ? 0 : id % 2,
+    }));
+    const models = { champion: { prediction: "a" }, challenger: { prediction: "b" } };
+    const gained = await compareModels({ problem: "binary", data, target: "y", on: "id", ...models });
+    expect(gained.metrics[0]?.gain).toBeCloseTo(0.01, 12);
+    expect(gained.rules.slice(0, 2)).toMatchObject([{ state: "open" }, { state: "pass" }]);
   });
 
   it("lets a small drop pass that the rules allow", async () => {

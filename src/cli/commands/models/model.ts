@@ -24,4 +24,4 @@ Examples:
   $ varve model evaluate predicted.csv --problem binary --score risk --target late --outcomes arrived.csv --on id
   $ varve model estimate predicted.csv --baseline known.csv --score risk --target late
   $ varve model estimate predicted.csv --baseline known.csv --problem regression --prediction expected --target delay
-  $ varve model compare known.csv --champion scored.csv --challenger rescored.csv --on id --problem binary --score risk --target late --by origin`;
+  $ varve model compare known.csv --challenger rescored.csv --on id --problem binary --score risk --target late`;
