@@ -27,12 +27,6 @@ const deviationOfNormal = 1.4826;
  * verdict was `none` and that no alert was open for; the version to be judged is not among them. Effects of `null` are
  * left out. With fewer than `min` effects it is `least`. Median and MAD (the median distance from it) are not moved by
  * a few bad versions among the quiet ones, as a mean and a deviation would be.
- *
- * @example
- * ```ts
- * const past = results.filter(({ verdict }) => verdict === "none").map(({ effect }) => effect);
- * const { threshold, source } = historyThreshold(past, { min: 8, k: 3 });
- * ```
  */
 export function historyThreshold(
   effects: readonly (number | null)[],
