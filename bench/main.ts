@@ -10,6 +10,7 @@ import { changeWorkloads } from "./workloads/change.ts";
 import { cliWorkloads } from "./workloads/cli.ts";
 import { commitWorkloads } from "./workloads/commits.ts";
 import { driftWorkloads } from "./workloads/drift.ts";
+import { driftCalibrationWorkloads } from "./workloads/drift-calibration.ts";
 import { eventLoopWorkloads } from "./workloads/event-loop.ts";
 import { fingerprintWorkloads } from "./workloads/fingerprint.ts";
 import { ledgerWorkloads } from "./workloads/ledger.ts";
@@ -35,6 +36,7 @@ const workloads: readonly Workload[] = [
   ...cliWorkloads,
   ...pointInTimeWorkloads,
   ...qualityWorkloads,
+  ...driftCalibrationWorkloads,
   ...eventLoopWorkloads,
   ...fingerprintWorkloads,
   ...ledgerWorkloads,

@@ -74,4 +74,20 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     test: "drift/history-threshold.test.ts",
     name: "three deviations above the median",
   },
+  {
+    what: "Values that a few rows of a small baseline share by chance have bins of their own.",
+    file: "drift/profile/binned.ts",
+    find: "if (isPoint && (hasRows || edges.length < 2))",
+    replace: "if (isPoint)",
+    test: "drift/false-alarms.test.ts",
+    name: "at most one run in a hundred",
+  },
+  {
+    what: "NaN is taken out of the wrong end, and counted among the largest values, too.",
+    file: "drift/profile/count-numbers.ts",
+    find: "cells[length - 1] = (cells[length - 1] ?? 0) - nans;",
+    replace: "cells[0] = (cells[0] ?? 0) - nans;",
+    test: "drift/false-alarms.test.ts",
+    name: "the very rule of drift",
+  },
 ];

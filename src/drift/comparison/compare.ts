@@ -8,9 +8,9 @@ import {
   binnedCategories,
   binnedNumbers,
   cellsOf,
+  expectedUnseen,
   quantileOfCells,
   type Sides,
-  singleRows,
 } from "../profile/binned.ts";
 import type { CategoryBins, CategoryCounts, Counts, NumericBins, NumericCounts } from "../profile/bins.ts";
 import type { Measure } from "../profile/column-bins.ts";
@@ -110,7 +110,7 @@ function compareCategories({ kind }: Measure, bins: CategoryBins, sides: Sides<C
       below: null,
       above: null,
     },
-    expectedUnseen: { count: singleRows(baseline), of: rows.baseline },
+    expectedUnseen: expectedUnseen(baseline),
   };
 }
 
@@ -119,7 +119,7 @@ function figuresOf(binned: Binned | null): Pick<Comparison, "binned" | "distance
   return {
     binned,
     distances,
-    test: binned === null || distances === null ? null : sameDistribution(binned.counts),
+    test: binned === null || distances === null ? null : sameDistribution(binned.tested),
   };
 }
 

@@ -57,15 +57,26 @@ export function recordsOf(subjects: readonly Subject[], rule: DriftRule): DriftR
     adjustedOf.has(index) ? (comparison?.distances?.effect ?? 0) ** 2 : 0,
   );
   const all = squares.reduce((sum, square) => sum + square, 0);
+  const isQuiet = !(smallestOf(adjusted) < rule.alpha * shareOfFirst);
   return subjects.map((subject, index) => {
     const p = adjustedOf.get(index);
     const contribution = p === undefined ? null : all === 0 ? 0 : (squares[index] ?? 0) / all;
-    return recordOf(subject, facts[index] ?? judged(subject, p ?? 1, rule), {
+    return recordOf(subject, facts[index] ?? judged(subject, isQuiet ? 1 : (p ?? 1), rule), {
       rule,
       adjusted: p,
       contribution,
     });
   });
+}
+
+/**
+ * The smallest p-value of a run has to be below so much of alpha before any column drifts. Else one run in a hundred
+ * over equal samples would report drift on average, and breaks by chance come on top.
+ */
+const shareOfFirst = 0.5;
+
+function smallestOf(values: readonly number[]): number {
+  return values.reduce((least, value) => Math.min(least, value), 1);
 }
 
 function byRank(a: DriftRecord, b: DriftRecord): number {

@@ -23,6 +23,8 @@ export interface BinLabel {
 export interface Binned {
   readonly labels: readonly BinLabel[];
   readonly counts: BinCounts;
+  /** The counts for the test: small tails belong to the range next to them, and few unseen values to the rare ones. */
+  readonly tested: BinCounts;
 }
 
 /** Two sides of a comparison. */
@@ -31,7 +33,21 @@ export interface Sides<T> {
   readonly current: T;
 }
 
-/** Rows of numbers in null, NaN, points, `below`, about `count` ranges and `above`; bins without rows are left out. */
+/**
+ * Fewer rows than a side expects in a bin make it no bin of its own. The baseline chose its most frequent values
+ * partly because chance favoured them, and they fall back: rows of both sides together do not favour one.
+ */
+const leastExpected = 10;
+
+function expectsFew(count: number, { baseline, current }: Sides<{ readonly rows: number }>): boolean {
+  const all = baseline.rows + current.rows;
+  return all === 0 || (count * Math.min(baseline.rows, current.rows)) / all < leastExpected;
+}
+
+/**
+ * Rows of numbers in null, NaN, points, `below`, about `count` ranges and `above`; bins without rows are left out.
+ * Points that expect few rows belong to the range around them.
+ */
 export function binnedNumbers(bins: NumericBins, sides: Sides<NumericCounts>, count: number): Binned {
   const boundaries = boundariesOf(bins);
   const edges = distinct(bins.quantiles.filter((_, index) => index % (fineSteps / count) === 0));
@@ -43,28 +59,59 @@ export function binnedNumbers(bins: NumericBins, sides: Sides<NumericCounts>, co
   const labelOf = binNames(bins, edges);
   for (let index = 0; index <= boundaries.length; index++) {
     const [a, b] = [sides.baseline.cells[index] ?? 0, sides.current.cells[index] ?? 0];
-    const { key, ...label } = labelOf(boundaries[index - 1], boundaries[index]);
+    const isPoint = !expectsFew(a + b, sides);
+    const { key, ...label } = labelOf(boundaries[index - 1], boundaries[index], isPoint);
     add(key, label, a, b);
   }
   add("NaN", plainLabel("NaN"), sides.baseline.nans, sides.current.nans);
   add("null", plainLabel("null"), sides.baseline.nulls, sides.current.nulls);
-  const filled = [...ranges.values()].filter(({ baseline, current }) => baseline + current > 0);
+  const filled = [...ranges].filter(([, { baseline, current }]) => baseline + current > 0);
   return {
-    labels: filled.map(({ label }) => label),
-    counts: {
-      baseline: filled.map(({ baseline }) => baseline),
-      current: filled.map(({ current }) => current),
-    },
+    labels: filled.map(([, { label }]) => label),
+    counts: countsOf(filled.map(([, bin]) => bin)),
+    tested: countsOf(withoutSmallTails(filled, sides)),
   };
+}
+
+interface BinRows {
+  readonly baseline: number;
+  readonly current: number;
+}
+
+function countsOf(bins: readonly BinRows[]): BinCounts {
+  return { baseline: bins.map(({ baseline }) => baseline), current: bins.map(({ current }) => current) };
+}
+
+/** No row of the baseline is beyond its own extremes, so that a tail is more often large than a bin of equal samples. */
+function withoutSmallTails(
+  bins: readonly (readonly [string, BinRows])[],
+  sides: Sides<NumericCounts>,
+): readonly BinRows[] {
+  const isRange = ([key]: readonly [string, BinRows]) => key.startsWith("[");
+  const ends = { below: bins.findIndex(isRange), above: bins.findLastIndex(isRange) };
+  const merged = bins.map(([, bin]) => bin);
+  for (const tail of ["below", "above"] as const) {
+    const index = bins.findIndex(([key]) => key === tail);
+    const [bin, next] = [merged[index], merged[ends[tail]]];
+    if (bin === undefined || next === undefined || !expectsFew(bin.baseline + bin.current, sides)) continue;
+    merged[ends[tail]] = {
+      baseline: bin.baseline + next.baseline,
+      current: bin.current + next.current,
+    };
+    merged[index] = { baseline: 0, current: 0 };
+  }
+  return merged;
 }
 
 /** The bin that a cell belongs to. */
 function binNames({ points, quantiles }: NumericBins, edges: readonly number[]) {
-  const isPoint = new Set(points);
+  const all = new Set(points);
   const [first = Infinity, last = -Infinity] = [quantiles[0], quantiles.at(-1)];
-  return (low: number | undefined, high: number | undefined): BinLabel & { readonly key: string } => {
-    if (low !== undefined && isPoint.has(low) && high === numberAfter(low))
+  return (low: number | undefined, high: number | undefined, hasRows: boolean): NamedBin => {
+    const isPoint = low !== undefined && all.has(low) && high === numberAfter(low);
+    if (isPoint && (hasRows || edges.length < 2))
       return { key: `=${low}`, label: `= ${low}`, low, high: low };
+    if (isPoint) return rangeOf(Math.min(last, Math.max(first, low)));
     if (low === undefined || low < first)
       return {
         key: "below",
@@ -73,6 +120,10 @@ function binNames({ points, quantiles }: NumericBins, edges: readonly number[]) 
         high: bound(first),
       };
     if (low > last) return { key: "above", label: "above", low: bound(last), high: null };
+    return rangeOf(low);
+  };
+
+  function rangeOf(low: number): NamedBin {
     // The last edge belongs to the last range.
     const bin = Math.min(
       edges.findLastIndex((edge) => edge <= low),
@@ -83,7 +134,11 @@ function binNames({ points, quantiles }: NumericBins, edges: readonly number[]) 
     const label =
       from === to ? `${shortNumber(from)}` : `[${shortNumber(from)}, ${shortNumber(to)}${isLast ? "]" : ")"}`;
     return { key: `[${bin}`, label, low: from, high: to };
-  };
+  }
+}
+
+interface NamedBin extends BinLabel {
+  readonly key: string;
 }
 
 function bound(value: number): number | null {
@@ -138,15 +193,16 @@ export function quantileOfCells(
 }
 
 /**
- * Rows in the values with a bin, `rare`, `unseen` and null. With `pool`, values that expect under five rows on a side
- * count as rare: the baseline's most frequent values are partly so by chance. Where one row of the baseline has a
- * value, an equal sample has others of that kind, so `rare` and `unseen` are one bin.
+ * Rows in the values with a bin, `rare`, `unseen` and null. With `pool`, values that expect few rows count as rare, and
+ * so do those that the baseline might have put among the rare ones. Where one row of the baseline has a value, an equal
+ * sample has others of that kind, so `rare` and `unseen` are one bin.
  */
 export function binnedCategories(
   bins: CategoryBins,
-  { baseline, current }: Sides<CategoryCounts>,
+  sides: Sides<CategoryCounts>,
   { pool, otherLabel }: { readonly pool: boolean; readonly otherLabel: string },
 ): Binned {
+  const { baseline, current } = sides;
   const labels: BinLabel[] = [];
   const counts = { baseline: [] as number[], current: [] as number[] };
   const add = (label: BinLabel, a: number, b: number) => {
@@ -155,17 +211,16 @@ export function binnedCategories(
     counts.baseline.push(a);
     counts.current.push(b);
   };
-  const all = baseline.rows + current.rows;
-  const smallerShare = all === 0 ? 0 : Math.min(baseline.rows, current.rows) / all;
+  const isNamed = pool ? namedValues(bins, sides) : () => true;
   let [rareBaseline, rareCurrent] = [baseline.rare + baseline.singles, current.rare + current.singles];
   for (const [index, value] of bins.values.entries()) {
     const [a, b] = [baseline.values[index] ?? 0, current.values[index] ?? 0];
-    if (pool && (a + b) * smallerShare < 5) {
-      rareBaseline += a;
-      rareCurrent += b;
-    } else {
+    if (isNamed(index)) {
       const number = typeof value === "number" ? value : null;
       add({ label: bins.labels?.[index] ?? String(value), low: number, high: number }, a, b);
+    } else {
+      rareBaseline += a;
+      rareCurrent += b;
     }
   }
   if (singleRows(baseline) > 0)
@@ -176,12 +231,66 @@ export function binnedCategories(
   }
   add(plainLabel("NaN"), baseline.nans, current.nans);
   add(plainLabel("null"), baseline.nulls, current.nulls);
-  return { labels, counts };
+  return { labels, counts, tested: withoutFewUnseen(labels, counts, { sides, otherLabel }) };
+}
+
+/** No row of the baseline is unseen, so that this bin, too, is more often large than one of equal samples. */
+function withoutFewUnseen(
+  labels: readonly BinLabel[],
+  counts: BinCounts,
+  { sides, otherLabel }: { readonly sides: Sides<CategoryCounts>; readonly otherLabel: string },
+): BinCounts {
+  const [rare, unseen] = ["rare", otherLabel].map((name) => labels.findIndex(({ label }) => label === name));
+  if (rare === undefined || unseen === undefined || rare < 0 || unseen < 0) return counts;
+  const few = [counts.baseline[unseen] ?? 0, counts.current[unseen] ?? 0] as const;
+  if (!expectsFew(few[0] + few[1], sides)) return counts;
+  const moved = (side: readonly number[], rows: number) =>
+    side.map((count, index) => (index === rare ? count + rows : index === unseen ? 0 : count));
+  return { baseline: moved(counts.baseline, few[0]), current: moved(counts.current, few[1]) };
+}
+
+/** Most values with a bin of their own in a comparison. */
+const mostNamed = 50;
+
+/**
+ * Which values have a bin of their own: the 50 that most rows of both sides have. Where the baseline had to leave out
+ * frequent values, those within four deviations of its cut are as good as those that it left out.
+ */
+function namedValues(
+  { values, isCut = false }: CategoryBins,
+  sides: Sides<CategoryCounts>,
+): (index: number) => boolean {
+  const { baseline, current } = sides;
+  const least = baseline.values.reduce((least, count) => Math.min(least, count), Infinity);
+  const cut = isCut ? least + 4 * Math.sqrt(least) : 0;
+  const both = values.map((_, index) => (baseline.values[index] ?? 0) + (current.values[index] ?? 0));
+  const frequent = both
+    .map((count, index) => ({ count, index }))
+    .filter(({ count, index }) => !expectsFew(count, sides) && (baseline.values[index] ?? 0) >= cut)
+    .sort((a, b) => b.count - a.count)
+    .slice(0, mostNamed);
+  const named = new Set(frequent.map(({ index }) => index));
+  return (index) => named.has(index);
 }
 
 /** Rows of a baseline whose value no other of its rows has: about as many rows of an equal sample are unseen. */
 export function singleRows({ values, singles }: CategoryCounts): number {
   return singles + values.filter((count) => count === 1).length;
+}
+
+/**
+ * What an equal sample has of values that the baseline does not have, as a share of a binomial sample that varies as
+ * much as Good and Turing's estimate does: by `(f₁ + 2 f₂) / n²`, where one row has f₁ of the values, and two have f₂.
+ */
+export function expectedUnseen(baseline: CategoryCounts): { readonly count: number; readonly of: number } {
+  const { rows, rare, values } = baseline;
+  const singles = singleRows(baseline);
+  if (singles === 0) return { count: 0, of: rows };
+  // Values without a bin that two rows have are among the rare ones, and not counted by themselves.
+  const doubles = rare + 2 * values.filter((count) => count === 2).length;
+  const share = singles / rows;
+  const of = (rows * (1 - share) * singles) / (singles + doubles);
+  return { count: share * of, of };
 }
 
 function plainLabel(label: string): BinLabel {

@@ -34,6 +34,8 @@ export interface CategoryBins {
   readonly known: readonly CategoryValue[] | null;
   /** Values that one row of the baseline has: as many rows of an equal sample have values that it has not seen. */
   readonly singles: readonly CategoryValue[];
+  /** Whether further values are as frequent as those that have a bin, but there were too many. */
+  readonly isCut?: boolean | undefined;
   /** Whether the values are numbers. */
   readonly isNumber: boolean;
   /** Names of the values, if they are not the values. */

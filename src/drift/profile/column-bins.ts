@@ -64,7 +64,10 @@ interface Choice extends Fact {
 }
 
 const mostDiscrete = 20;
-const mostNamed = 50;
+/** Values that are kept apart; a comparison chooses 50 of them by the rows of both sides. */
+const mostNamed = 100;
+/** A text is a category if so many values hold nine tenths of the rows. */
+const mostFrequent = 50;
 /** Fewer rows of a value do not give it a bin of its own. */
 const leastNamed = 5;
 /** Longer texts, in characters, are no categories. */
@@ -109,7 +112,7 @@ function choiceOf(fact: Fact, group: Group | undefined): Choice {
     }
     case "text":
     case "binary": {
-      const top = (group?.counts ?? []).slice(0, mostNamed).reduce((sum, count) => sum + count, 0);
+      const top = (group?.counts ?? []).slice(0, mostFrequent).reduce((sum, count) => sum + count, 0);
       const isCategory = group !== undefined && (group.distinct <= mostKept || top >= 0.9 * group.rows);
       return { ...fact, kind: isCategory ? "category" : "text", group };
     }
@@ -156,6 +159,7 @@ function categoryBins(group: Group | undefined): CategoryBins {
     values: values.filter(isNamed),
     known: isKept ? values.filter((value, index) => !isNamed(value, index) && counts[index] !== 1) : null,
     singles: isKept ? values.filter((_, index) => counts[index] === 1) : [],
+    isCut: (counts[mostNamed] ?? 0) >= leastNamed,
     isNumber: false,
   };
 }

@@ -127,10 +127,11 @@ function numericCount(
   const nans = all - known;
   const length = boundariesOf(bins).length + 1;
   const turned = listOf(row[`h${index}`]).map(numberOf);
-  // The engine leaves out the last bin, for values below the first boundary and NaN, where it is empty.
+  // The engine leaves out the last bin, for values below the first boundary, where it is empty.
   const cells = Array.from({ length }, (_, cell) => turned[length - 1 - cell] ?? 0);
   if (length === 1) cells[0] = all;
-  cells[0] = (cells[0] ?? 0) - nans;
+  // NaN compares as false with every boundary, and so falls into the engine's first bin.
+  cells[length - 1] = (cells[length - 1] ?? 0) - nans;
   const quantiles = row[`p${index}`];
   return {
     form: "numeric",
