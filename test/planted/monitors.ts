@@ -29,8 +29,8 @@ export const monitorsMistakes: readonly Mistake[] = [
   {
     what: "In slices, the calendar is drift.",
     file: "monitors/profiles/compare-profiles.ts",
-    find: "spans: part.window === null ? nature.spans : [],",
-    replace: "spans: [],",
+    find: "spans: part.window === null ? nature.spans : windowSpans",
+    replace: "spans: part.slice !== null ? [] : windowSpans",
     test: "monitors/run.test.ts",
     name: "compares slices",
   },
