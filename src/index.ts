@@ -2,6 +2,15 @@ export { type ConvertTableOptions, convertTable } from "./api/convert-table.ts";
 export { createTable } from "./api/create-table.ts";
 export { type DriftSource, drift } from "./api/drift/drift.ts";
 export type { DriftOptions, DriftSlice, DriftWindow } from "./api/drift/drift-options.ts";
+export {
+  type DriftBaseline,
+  type DriftBaselineOptions,
+  type DriftCounts,
+  type DriftCountsOptions,
+  driftBaseline,
+  driftCountsSql,
+  driftOfCounts,
+} from "./api/drift/stored-baseline.ts";
 export { setEngineLimits } from "./api/engine-limits.ts";
 export { fsck } from "./api/fsck.ts";
 export type {

@@ -80,7 +80,12 @@ export async function drift(
   );
 }
 
-async function stageSide(session: OpenSession, source: WriteSource, { signal, onProgress }: DriftServices) {
+/** Stages a side in a session that is not fenced yet. */
+export async function stageSide(
+  session: OpenSession,
+  source: WriteSource,
+  { signal, onProgress }: DriftServices,
+) {
   onProgress?.({ phase: "reading" });
   return await stageWriteSource(session, source, { signal });
 }
@@ -92,10 +97,11 @@ interface Side {
   readonly leaves: readonly Leaf[];
 }
 
-async function openSide(
+/** The rows of a side that the definition asks for. */
+export async function openSide(
   session: FencedSession,
   relation: Relation,
-  { where }: DriftDefinition,
+  { where }: Pick<DriftDefinition, "where">,
 ): Promise<Side> {
   const { columns } = relation;
   const condition = where === undefined ? undefined : await conditionOver(session, where, columns);
@@ -138,7 +144,8 @@ async function compareSides(
   return { records, multivariate: await multivariateOf(session, { sides: sideRows, subjects }, methods) };
 }
 
-async function rowsOf(session: FencedSession, { select }: Side): Promise<number> {
+/** The number of rows of a side. */
+export async function rowsOf(session: FencedSession, { select }: Pick<Side, "select">): Promise<number> {
   const [row] = await session.rows(sql`SELECT count(*) AS n FROM (${select})`);
   return Number(row?.["n"] ?? 0);
 }
@@ -165,6 +172,7 @@ function sideOf({ source, name, pin }: DriftInput, rows: number): DriftSide {
   return { source: name, version, pin: pin ?? null, fingerprint: null, scope: "table", window: null, rows };
 }
 
-function hashOf(definition: DriftDefinition): string {
+/** The hash of a definition, which records name. */
+export function hashOf(definition: DriftDefinition): string {
   return `sha256:${createHash("sha256").update(stringify(definition)).digest("hex")}`;
 }

@@ -53,4 +53,20 @@ export const driftChecksMistakes: readonly Mistake[] = [
     test: models,
     name: "compares with a pinned version, by both intervals",
   },
+  {
+    what: "NaN counts among the numbers of a range, too.",
+    file: "count-numbers.ts",
+    find: "...histogramOf(binning, known(binning)),",
+    replace: "...histogramOf(binning, sql``),",
+    test: "drift/stored-baseline.test.ts",
+    name: "gives the verdicts and figures of its rows, through JSON",
+  },
+  {
+    what: "A value that is an edge is counted below it in another engine.",
+    file: "counts-sql.ts",
+    find: "CASE WHEN ${value} < ${double(",
+    replace: "CASE WHEN ${value} <= ${double(",
+    test: "drift/stored-baseline.test.ts",
+    name: "gives the verdicts and figures of its rows, through JSON",
+  },
 ];

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { DriftReport } from "../../drift/comparison/drift-record.ts";
-import type { DriftInput } from "../../drift/drift.ts";
+import type { DriftInput, DriftServices } from "../../drift/drift.ts";
 import type { Engine } from "../../engine/core/contract.ts";
 import type { ContextOptions } from "../shared/options.ts";
 import { Snapshot } from "../shared/snapshot.ts";
@@ -40,22 +40,31 @@ export async function drift(
 ): Promise<DriftReport> {
   const { driftDefinition } = await import("./drift-options.ts");
   const { definition, context, signal } = driftDefinition(options);
-  const [{ openSession }, { drift: compare }, { sourceAccess }, { realWorld }] = await Promise.all([
+  const { drift: compare } = await import("../../drift/drift.ts");
+  const [baseline, current] = [await inputOf(a, context), await inputOf(b, context)];
+  return compare(baseline, current, definition, await driftServices(context, signal));
+}
+
+/** What a comparison runs with. */
+export async function driftServices(
+  context: ContextOptions,
+  signal: AbortSignal | undefined,
+): Promise<DriftServices> {
+  const [{ openSession }, { sourceAccess }, { realWorld }] = await Promise.all([
     import("../../engine/session/session.ts"),
-    import("../../drift/drift.ts"),
     import("../../table/definition/open-context.ts"),
     import("../../util/world.ts"),
   ]);
-  const [baseline, current] = [await inputOf(a, context), await inputOf(b, context)];
   const access = sourceAccess({ s3: context.s3 });
   const { memoryLimit, threads, temporaryFolder, world = realWorld } = context;
   const engine: Engine = {
     open: (request) => openSession({ memoryLimit, threads, temporaryFolder, ...request }),
   };
-  return compare(baseline, current, definition, { engine, world, access, signal });
+  return { engine, world, access, signal };
 }
 
-async function inputOf(source: DriftSource, context: ContextOptions): Promise<DriftInput> {
+/** A side as a comparison takes it. */
+export async function inputOf(source: DriftSource, context: ContextOptions): Promise<DriftInput> {
   if (typeof source !== "string") return { source: toWriteSource(source), name: nameOf(source) };
   const { openTable } = await import("../open-table.ts");
   const table = await openTable(source, context);

@@ -186,7 +186,8 @@ async function spansOf(
 
 type Plain = Pick<Subject, "role" | "weight" | "threshold" | "thresholdSource">;
 
-function plainSubject(
+/** What a definition says of a leaf. */
+export function plainSubject(
   { name }: Leaf,
   { roles, weights, thresholds, threshold, isDefaultThreshold }: DriftDefinition,
 ): Plain {

@@ -13,6 +13,8 @@ export type Part = "hour" | "weekday" | "month" | "length" | null;
 export interface Leaf {
   /** Names from the top, joined by dots. */
   readonly name: string;
+  /** Names from the top. */
+  readonly path: readonly string[];
   readonly class: ValueClass;
   /** Whole numbers: integers, and decimals without a fraction. */
   readonly isWhole: boolean;
@@ -31,17 +33,17 @@ const wholes = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/;
 
 /** The leaves of a relation's columns, structs taken apart, in their order. */
 export function leavesOf(columns: readonly EngineColumn[]): Leaf[] {
-  return columns.flatMap(({ name, type }) => leaves(name, quoteName(name), parseEngineType(type)));
+  return columns.flatMap(({ name, type }) => leaves([name], quoteName(name), parseEngineType(type)));
 }
 
-function leaves(name: string, value: SqlExpression, type: EngineType): Leaf[] {
+function leaves(path: readonly string[], value: SqlExpression, type: EngineType): Leaf[] {
   const leaf = (of: Pick<Leaf, "class" | "value"> & Partial<Leaf>): Leaf[] => [
-    { isWhole: false, isFloat: false, hasHour: false, name, type: typeName(type), ...of },
+    { isWhole: false, isFloat: false, hasHour: false, name: path.join("."), path, type: typeName(type), ...of },
   ];
   switch (type.kind) {
     case "struct":
       return type.fields.flatMap((field) =>
-        leaves(`${name}.${field.name}`, sql`struct_extract(${value}, ${quoteText(field.name)})`, field.type),
+        leaves([...path, field.name], sql`struct_extract(${value}, ${quoteText(field.name)})`, field.type),
       );
     case "list":
       return leaf({ class: "list", isWhole: true, value: sql`CAST(len(${value}) AS DOUBLE)` });

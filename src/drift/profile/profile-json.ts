@@ -14,9 +14,10 @@ export function profileJson({ rows, measures }: BaselineProfile): JsonObject {
 }
 
 function measureJson({ leaf, part, kind, bins, counts, span, distinctShare }: ProfiledMeasure): JsonObject {
-  const { name, class: kindOfValue, isWhole, isFloat, hasHour, type } = leaf;
+  const { name, path, class: kindOfValue, isWhole, isFloat, hasHour, type } = leaf;
   return {
     column: name,
+    path: [...path],
     type,
     class: kindOfValue,
     is_whole: isWhole,
@@ -81,6 +82,7 @@ const kinds: readonly DriftKind[] = [
 function readMeasure(json: JsonObject, path: string, rows: number): ProfiledMeasure {
   const leaf: Leaf = {
     name: textAt(json["column"], `${path}.column`),
+    path: listAt(json["path"], `${path}.path`).map((name) => textAt(name, `${path}.path`)),
     type: textAt(json["type"], `${path}.type`),
     class: oneAt(json["class"], classes, `${path}.class`),
     isWhole: json["is_whole"] === true,

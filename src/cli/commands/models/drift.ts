@@ -20,6 +20,7 @@ interface DriftFlags extends StoreFlags, SourceFlags {
   readonly correction?: DriftOptions["correction"];
   readonly minRows?: number | undefined;
   readonly multivariate?: DriftOptions["multivariate"];
+  readonly sql?: "spark" | "duckdb" | undefined;
   readonly format: "text" | "json" | "junit" | "html";
   readonly output?: string | undefined;
 }
@@ -62,6 +63,12 @@ export function addDrift(program: Command): void {
         "none",
       ]),
     )
+    .addOption(
+      new Option(
+        "--sql <engine>",
+        "compare nothing, but print the SQL that counts a relation of another engine, named as the second argument, in the baseline's bins",
+      ).choices(["spark", "duckdb"]),
+    )
     .option("--min-rows <rows>", "fewer rows on a side are not compared (default: 30)", Number)
     .option(
       "--multivariate <figures>",
@@ -70,7 +77,7 @@ export function addDrift(program: Command): void {
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve drift ./flights@v1 ./flights --exclude id\n  $ varve drift january.parquet february.csv --columns delay,origin\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --by origin --threshold 0.2\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --multivariate magnitude,correlations\n  $ varve drift ./flights@v1 february.csv --columns delay --format junit --output drift.xml\n  $ varve drift january.parquet february.csv --columns delay,origin --output drift.html\n\nExit code 4 if a column drifts or is broken: it is gone or new, its type changed, or ten points more of its rows are null or have new values.",
+      "\nExamples:\n  $ varve drift ./flights@v1 ./flights --exclude id\n  $ varve drift january.parquet february.csv --columns delay,origin\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --by origin --threshold 0.2\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --multivariate magnitude,correlations\n  $ varve drift ./flights@v1 february.csv --columns delay --format junit --output drift.xml\n  $ varve drift january.parquet february.csv --columns delay,origin --output drift.html\n  $ varve drift ./flights@v1 lake.flights --columns delay,origin --sql spark\n\nExit code 4 if a column drifts or is broken: it is gone or new, its type changed, or ten points more of its rows are null or have new values.",
     );
   const choice = {
     formats: ["text", "json", "junit", "html"],
@@ -113,10 +120,27 @@ function slice(
 async function drift(baseline: string, current: string, flags: DriftFlags): Promise<void> {
   const { drift: compare } = await import("../../../api/drift/drift.ts");
   const side = async (name: string): Promise<DriftSource> => openSource([name], flags);
+  if (flags.sql !== undefined) {
+    const text = await countsText(await side(baseline), current, { ...flags, sql: flags.sql });
+    await writeOutput(`${text}\n`, flags.output);
+    return;
+  }
   const report = await compare(await side(baseline), await side(current), optionsOf(flags));
   // Before the output: a reader that closes the pipe early must not hide the verdict.
   if (report.verdict === "drift" || report.verdict === "broken") process.exitCode = exitCodes.drift;
   await writeOutput(await reportText(report, flags.format), flags.output);
+}
+
+/** SQL that counts a relation of another engine in the bins of a side. */
+async function countsText(
+  side: DriftSource,
+  relation: string,
+  flags: DriftFlags & { readonly sql: "spark" | "duckdb" },
+): Promise<string> {
+  const { driftBaseline, driftCountsSql } = await import("../../../api/drift/stored-baseline.ts");
+  const { columns, exclude, where } = flags;
+  const baseline = await driftBaseline(side, { ...openOptions(flags), columns, exclude, where });
+  return driftCountsSql(baseline, relation, { dialect: flags.sql });
 }
 
 function optionsOf(flags: DriftFlags): DriftOptions {
