@@ -171,7 +171,7 @@ function unmatchedSubjects(
 }
 
 function plainLeaf(name: string, kind: Leaf["class"]): Omit<Leaf, "value"> {
-  return { name, class: kind, type: kind, isWhole: false, isFloat: false, hasHour: false };
+  return { name, path: [name], class: kind, type: kind, isWhole: false, isFloat: false, hasHour: false };
 }
 
 /** Recorded leaves belong to no relation. */

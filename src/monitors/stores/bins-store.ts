@@ -128,6 +128,7 @@ function measureOf(row: PlainRow): RecordedMeasure {
   return {
     leaf: {
       name: String(row["column"]),
+      path: String(row["column"]).split("."),
       class: String(row["class"]) as Leaf["class"],
       type: String(row["type"]),
       isWhole: row["is_whole"] === true,
