@@ -96,7 +96,7 @@ export function driftOfStored(
   const subjects = counted.map((measure) =>
     subjectOf(measure, profile, { ...plainSubject(measure.measure.leaf, definition), slice: null }),
   );
-  const all = Math.max(0, ...counted.map((measure) => measure.rows));
+  const all = counted[0]?.rows ?? 0;
   return summarized(judge(subjects, definition), {
     run_id: world.uuid(),
     at: new Date(world.now()).toISOString(),
@@ -127,7 +127,7 @@ function profileOf(baseline: JsonValue): BaselineProfile {
   throw new VarveError(
     "INVALID_ARGUMENT",
     `This is no stored baseline: ${profile}. Pass what driftBaseline returned.`,
-    { option: "baseline", problem: profile },
+    { option: "baseline", value: profile },
   );
 }
 

@@ -33,15 +33,15 @@ export function countedElsewhere(
 
 function counted(measure: ProfiledMeasure, rows: readonly CountsRow[]): CountedMeasure {
   const all = rows.reduce((sum, row) => sum + wholeOf(row, "n"), 0);
-  const moments = rows.flatMap((row) => [numberOf(row, "first_moment"), numberOf(row, "last_moment")]);
-  const known = moments.filter((moment) => moment !== null);
+  const first = extremeOf(rows, "first_moment", Math.min);
+  const last = extremeOf(rows, "last_moment", Math.max);
   const own = countsOf(measure, rows, all);
   return {
     measure,
     unmatched: null,
     counts: own,
     rows: all,
-    span: known.length === 0 ? null : [Math.min(...known), Math.max(...known)],
+    span: first === null ? null : [first, last],
     isSequence: mayHaveRunOn(measure, own),
   };
 }
