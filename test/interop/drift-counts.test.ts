@@ -66,7 +66,7 @@ test("Spark counts the rows of a table in the bins of a stored baseline as the e
   const verdicts = (report: typeof ours) =>
     report.columns.map(({ column, part, verdict, effect }) => [column, part, verdict, effect]);
   expect(verdicts(theirs)).toEqual(verdicts(ours));
-  expect(theirs.counts.drifted).toBeGreaterThan(2);
+  expect(theirs.counts.drifted).toBeGreaterThan(1);
   await january.close();
   await february.close();
 });

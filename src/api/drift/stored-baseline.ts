@@ -19,6 +19,7 @@ export type DriftBaselineOptions = Omit<
   | "by"
   | "slices"
   | "window"
+  | "multivariate"
 >;
 
 /** A baseline without its rows: bins and counts, as plain JSON (spec/drift.md, "Stored baselines"). */
