@@ -392,6 +392,9 @@ const morePasses: ReadonlySet<string> = new Set(
         "table_columns_to_match_set",
         "table_columns_to_match_ordered_list",
         "metric_to_be_normal",
+        "table_drift_share_to_be_below",
+        "model_metric_to_be_between",
+        "model_metric_not_to_drop",
       ].map((name) => `expect_${name}`),
     ),
 );
