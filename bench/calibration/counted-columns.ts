@@ -55,7 +55,16 @@ export function countedColumn(
 }
 
 function leafOf({ name, class: kind }: SampledColumn): Leaf {
-  return { name, class: kind, isWhole: false, isFloat: true, hasHour: true, type: "", value: sql`NULL` };
+  return {
+    name,
+    path: [name],
+    class: kind,
+    isWhole: false,
+    isFloat: true,
+    hasHour: true,
+    type: "",
+    value: sql`NULL`,
+  };
 }
 
 function cycleOf(part: Measure["part"], microseconds: number): number {
