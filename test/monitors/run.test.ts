@@ -81,7 +81,7 @@ describe("a monitor", () => {
     const optimized = await table.optimize();
     const deleted = await table.delete("age > 70");
     for (const version of [1, optimized.version, deleted.version])
-      expect(await table.monitors.run("m", { version })).toEqual({ outcome: "no_rows", version });
+      expect(await table.monitors.run("m", { version })).toMatchObject({ outcome: "no_rows", version });
   });
 
   it("with the scope of the table compares all rows, also after a delete", async () => {
@@ -153,7 +153,7 @@ describe("a monitor", () => {
     await table.monitors.create({ name: "lagging", baseline: { lag: 2 } });
     const outcome = await table.monitors.run("lagging");
     expect(outcome).toMatchObject({ report: { baseline: { source: "version 2", rows: 400 } } });
-    expect(await table.monitors.run("lagging", { version: 0 })).toEqual({
+    expect(await table.monitors.run("lagging", { version: 0 })).toMatchObject({
       outcome: "no_baseline",
       version: 0,
     });

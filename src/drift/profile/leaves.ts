@@ -38,7 +38,15 @@ export function leavesOf(columns: readonly EngineColumn[]): Leaf[] {
 
 function leaves(path: readonly string[], value: SqlExpression, type: EngineType): Leaf[] {
   const leaf = (of: Pick<Leaf, "class" | "value"> & Partial<Leaf>): Leaf[] => [
-    { isWhole: false, isFloat: false, hasHour: false, name: path.join("."), path, type: typeName(type), ...of },
+    {
+      isWhole: false,
+      isFloat: false,
+      hasHour: false,
+      name: path.join("."),
+      path,
+      type: typeName(type),
+      ...of,
+    },
   ];
   switch (type.kind) {
     case "struct":

@@ -2,9 +2,6 @@ import { expect } from "vitest";
 import { chunked, chunksOf } from "../../../src/drift/peers/nannyml-chunks.ts";
 import { ksDistance, ksExact } from "../../../src/statistics/kolmogorov.ts";
 import { logisticRegression } from "../../../src/statistics/learning/logistic-regression.ts";
-import { mannWhitney } from "../../../src/statistics/mann-whitney.ts";
-import { legacyGenerator } from "../../../src/statistics/mersenne-twister.ts";
-import { sortedSample } from "../../../src/statistics/samples.ts";
 import {
   boostedTrees,
   type Classifier,
@@ -12,6 +9,9 @@ import {
   type TrainingRows,
 } from "../../../src/statistics/learning/trees.ts";
 import { outOfFold, stratifiedFolds } from "../../../src/statistics/learning/two-sample-classifier.ts";
+import { mannWhitney } from "../../../src/statistics/mann-whitney.ts";
+import { legacyGenerator } from "../../../src/statistics/mersenne-twister.ts";
+import { sortedSample } from "../../../src/statistics/samples.ts";
 import { type DriftCase, objectOf, type SeriesByName } from "../drift-cases.ts";
 import { toleranceOf } from "../drift-close.ts";
 import { equallyLong } from "./alibi.ts";
