@@ -254,7 +254,9 @@ async function countedProfile(
         if (own === undefined) return { leaves: [], parts: [] };
         const chosen =
           all === undefined || window === undefined ? own : await lateRows(session, own, all, window);
-        return countProfile(session, chosen, bins, definition, baseline);
+        // Versions that a moving baseline will take need what is otherwise only known of the bins' rows.
+        const against = isFixed(definition.baseline) ? baseline : undefined;
+        return countProfile(session, chosen, bins, definition, against);
       },
       options,
     );

@@ -145,6 +145,7 @@ describe("several columns at once", () => {
     });
     await expect(drift([], [], { multivariate: "mmd" as never })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("an array of magnitude,"),
     });
   });
 });

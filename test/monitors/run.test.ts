@@ -159,6 +159,22 @@ describe("a monitor", () => {
     });
   });
 
+  it("takes a column that counts on for a sequence, whichever versions before it is compared with", async () => {
+    const numbered = (batch: number) =>
+      rowsOf(batch, 400).map((row, index) => ({ ...row, n: 400 * batch + index }));
+    await using table = await createTable(join(folder, `t${made++}`), { source: numbered(0) });
+    for (const name of ["one", "two"])
+      await table.monitors.create({ name, baseline: name === "one" ? "previous" : "previous:2" });
+    for (const batch of [1, 2, 3]) await table.append(numbered(batch));
+    for (const name of ["one", "two"]) {
+      await table.monitors.backfill(name);
+      const found = (await table.monitors.results(name)).flatMap(({ columns }) =>
+        columns.filter(({ column }) => column === "n").map(({ verdict, reason }) => [verdict, reason]),
+      );
+      expect(found).toEqual(Array.from({ length: 3 }, () => ["not_applicable", "sequence"]));
+    }
+  });
+
   it("compares a window again when a later version brings rows for it", async () => {
     await using table = await monitored({ window: { column: "placed", every: "P1M" } }, 2);
     await table.append(rowsOf(1, 300));

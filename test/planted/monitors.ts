@@ -35,6 +35,14 @@ export const monitorsMistakes: readonly Mistake[] = [
     name: "compares slices",
   },
   {
+    what: "A column that counts on drifts from the version before.",
+    file: "monitors/evaluate-version.ts",
+    find: "isFixed(definition.baseline) ? baseline : undefined",
+    replace: "baseline",
+    test: "monitors/run.test.ts",
+    name: "counts on for a sequence",
+  },
+  {
     what: "Bins of another baseline are used as if nothing had changed.",
     file: "monitors/monitor-bins.ts",
     find: "if (bins.hash !== binsHash(definition)) throw binsChanged(snapshot, name, bins);",

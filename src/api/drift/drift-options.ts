@@ -136,8 +136,7 @@ export function driftDefinition(options: DriftOptions): {
   requireOneOf("correction", correction, corrections);
   for (const [name, role] of Object.entries(roles)) requireOneOf(`roles.${name}`, role, roleNames);
   if (where !== undefined) requireCondition("where", where);
-  if (multivariate !== undefined) requireNames("multivariate", multivariate);
-  for (const method of multivariate ?? []) requireOneOf("multivariate", method, multivariateMethods);
+  if (multivariate !== undefined) requireMethods(multivariate);
   if (window !== undefined && (by.length > 0 || slices.length > 0))
     throw invalid(
       "window",
@@ -184,6 +183,15 @@ function requireNames(option: string, names: unknown): void {
     option,
     `The option ${option} of drift must be an array of column names, such as ["country"].`,
   );
+}
+
+function requireMethods(methods: readonly string[]): void {
+  if (!Array.isArray(methods))
+    throw invalid(
+      "multivariate",
+      `The option multivariate of drift must be an array of ${multivariateMethods.join(", ")}.`,
+    );
+  for (const method of methods) requireOneOf("multivariate", method, multivariateMethods);
 }
 
 function requireShare(
