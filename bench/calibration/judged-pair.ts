@@ -6,7 +6,7 @@ import { drawn, type SampledColumn } from "./columns.ts";
 import { type CountedMeasure, countedColumn } from "./counted-columns.ts";
 
 /** The default rule of `drift`. */
-export const defaultRule: DriftRule = { threshold: 0.1, alpha: 0.01, correction: "bh", minRows: 30 };
+const defaultRule: DriftRule = { threshold: 0.1, alpha: 0.01, correction: "bh", minRows: 30 };
 
 /** Rows of both sides of a pair. */
 export interface PairSize {

@@ -274,7 +274,7 @@ function namedValues(
 }
 
 /** Rows of a baseline whose value no other of its rows has: about as many rows of an equal sample are unseen. */
-export function singleRows({ values, singles }: CategoryCounts): number {
+function singleRows({ values, singles }: CategoryCounts): number {
   return singles + values.filter((count) => count === 1).length;
 }
 
