@@ -185,7 +185,14 @@ export type {
   MultivariateMethod,
   Reconstruction,
 } from "./drift/comparison/multivariate-record.ts";
+export type {
+  DriftMetric,
+  DriftMetricInput,
+  DriftMetricSide,
+  DriftMetrics,
+} from "./drift/comparison/plug-in-metrics.ts";
 export type { Bracket } from "./drift/figures/cells.ts";
+export type { BinLabel } from "./drift/profile/binned.ts";
 export type { DriftKind } from "./drift/profile/bins.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
 export type { EngineLimits } from "./engine/core/turns.ts";

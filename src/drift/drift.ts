@@ -3,7 +3,7 @@ import stringify from "fast-json-stable-stringify";
 import { unreadableBaseline } from "../baselines/baseline-errors.ts";
 import { conditionOver } from "../dialects/row-condition.ts";
 import type { Engine, EngineColumn, FencedSession, OpenSession, Relation } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
+import { assertInternal, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { type SqlSelect, sql } from "../sql/sql.ts";
 import type { World } from "../util/world.ts";
@@ -11,8 +11,9 @@ import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-sour
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
 import type { DriftDefinition } from "./comparison/definition.ts";
 import type { DriftRecord, DriftReport, DriftSide } from "./comparison/drift-record.ts";
-import { judge } from "./comparison/judge.ts";
+import { ranked, recordsOf, type Subject } from "./comparison/judge.ts";
 import type { Multivariate } from "./comparison/multivariate-record.ts";
+import { withMetrics } from "./comparison/plug-in-metrics.ts";
 import { summarized } from "./comparison/report-summary.ts";
 import { leafNamed, slicingsOf } from "./comparison/slices.ts";
 import { type SideRows, subjectsOf } from "./comparison/subjects.ts";
@@ -138,10 +139,21 @@ async function compareSides(
           window,
         );
   const subjects = await subjectsOf(session, sideRows, { definition, slicings, windows });
-  const records = judge(subjects, definition);
-  const { multivariate: methods = [] } = definition;
+  const { metrics, multivariate: methods = [] } = definition;
+  const judged = recordsOf(subjects, definition);
+  const records = ranked(
+    metrics === undefined
+      ? judged
+      : judged.map((record, index) => withMetrics(record, subjectAt(subjects, index), metrics)),
+  );
   if (methods.length === 0) return { records };
   return { records, multivariate: await multivariateOf(session, { sides: sideRows, subjects }, methods) };
+}
+
+function subjectAt(subjects: readonly Subject[], index: number): Subject {
+  const subject = subjects[index];
+  assertInternal(subject !== undefined, "a subject for each record");
+  return subject;
 }
 
 /** The number of rows of a side. */
@@ -174,5 +186,7 @@ function sideOf({ source, name, pin }: DriftInput, rows: number): DriftSide {
 
 /** The hash of a definition, which records name. */
 export function hashOf(definition: DriftDefinition): string {
-  return `sha256:${createHash("sha256").update(stringify(definition)).digest("hex")}`;
+  const { metrics, ...rest } = definition;
+  const hashed = metrics === undefined ? rest : { ...rest, metrics: Object.keys(metrics).sort() };
+  return `sha256:${createHash("sha256").update(stringify(hashed)).digest("hex")}`;
 }

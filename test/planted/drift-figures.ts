@@ -3,6 +3,22 @@ import type { Mistake } from "./mistake.ts";
 /** Mistakes in the distances and tests that drift compares by. */
 export const driftFiguresMistakes: readonly Mistake[] = [
   {
+    what: "A metric that fails is taken for one that is not defined.",
+    file: "drift/comparison/plug-in-metrics.ts",
+    find: "value = metric(input);\n  } catch (cause) {",
+    replace: "value = metric(input);\n  } catch (cause) {\n    if (value === undefined) return null;",
+    test: "drift/plug-in-metrics.test.ts",
+    name: "that throw or return no number",
+  },
+  {
+    what: "A metric sees the baseline twice.",
+    file: "drift/comparison/plug-in-metrics.ts",
+    find: "current: side(binned.counts.current),",
+    replace: "current: side(binned.counts.baseline),",
+    test: "drift/plug-in-metrics.test.ts",
+    name: "see both histograms",
+  },
+  {
     what: "Of a table of values, only the first columns are counted.",
     file: "drift/profile/count-rows.ts",
     find: "for (const chunk of inChunks(group, chunkColumns)) yield { source, chunk };",

@@ -1,6 +1,7 @@
 import type { DriftDefinition } from "../../drift/comparison/definition.ts";
 import type { DriftRole } from "../../drift/comparison/drift-record.ts";
 import type { MultivariateMethod } from "../../drift/comparison/multivariate-record.ts";
+import type { DriftMetrics } from "../../drift/comparison/plug-in-metrics.ts";
 import { VarveError } from "../../errors.ts";
 import type { Correction } from "../../statistics/correction.ts";
 import { nearestName } from "../../util/nearest-name.ts";
@@ -41,6 +42,11 @@ export interface DriftOptions extends ContextOptions {
    * `reconstruction`, `correlations` and `mmd`.
    */
   readonly multivariate?: readonly MultivariateMethod[] | undefined;
+  /**
+   * Figures of your own by name: functions of both histograms of a column. They are recorded as `metrics`, and change no
+   * verdict.
+   */
+  readonly metrics?: DriftMetrics | undefined;
   /** Cancels the comparison. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -78,6 +84,7 @@ const driftKeys = {
   window: { column: true, every: true },
   where: true,
   multivariate: true,
+  metrics: true,
   signal: true,
 } satisfies OptionKeys<DriftOptions>;
 
@@ -121,6 +128,7 @@ export function driftDefinition(options: DriftOptions): {
     window,
     where,
     multivariate,
+    metrics,
     signal,
     ...context
   } = known;
@@ -158,8 +166,22 @@ export function driftDefinition(options: DriftOptions): {
     window,
     where,
     ...(multivariate === undefined ? {} : { multivariate }),
+    ...(metrics === undefined ? {} : { metrics: requireMetrics(metrics) }),
   };
   return { definition, context, signal };
+}
+
+/** A copy of metrics that are functions with names. */
+function requireMetrics(metrics: DriftMetrics): DriftMetrics {
+  if (typeof metrics !== "object" || metrics === null || Array.isArray(metrics))
+    throw invalid("metrics", "The option metrics of drift must be an object of functions by name.");
+  for (const [name, metric] of Object.entries(metrics))
+    if (typeof metric !== "function")
+      throw invalid(
+        `metrics.${name}`,
+        `The option metrics.${name} of drift must be a function that returns a number or null, not ${typeof metric}.`,
+      );
+  return { ...metrics };
 }
 
 function sliceConditions(slices: readonly DriftSlice[]): readonly DriftSlice[] {

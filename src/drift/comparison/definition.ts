@@ -1,6 +1,7 @@
 import type { DriftRule } from "./compare.ts";
 import type { DriftRole } from "./drift-record.ts";
 import type { MultivariateMethod } from "./multivariate-record.ts";
+import type { DriftMetrics } from "./plug-in-metrics.ts";
 import type { SliceCondition } from "./slices.ts";
 import type { WindowRequest } from "./windows.ts";
 
@@ -21,4 +22,6 @@ export interface DriftDefinition extends DriftRule {
   readonly where?: string | undefined;
   /** Figures of several columns at once; none if it is left out. */
   readonly multivariate?: readonly MultivariateMethod[] | undefined;
+  /** Figures of the caller's own. */
+  readonly metrics?: DriftMetrics | undefined;
 }

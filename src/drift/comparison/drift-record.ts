@@ -111,6 +111,8 @@ export interface DriftRecord {
   readonly weight: number;
   /** Part of the column in the squared effects of all compared columns. */
   readonly contribution: number | null;
+  /** Figures of the caller's own metrics by name, if there are any. */
+  readonly metrics?: Readonly<Record<string, number | null>> | undefined;
   readonly undefined_because: Readonly<Record<string, string>>;
   readonly text: string;
   readonly conventions: {

@@ -38,7 +38,12 @@ interface Judgement {
 
 /** The records of subjects, whose p-values are adjusted as one family, by effect times weight, broken ones first. */
 export function judge(subjects: readonly Subject[], rule: DriftRule): DriftRecord[] {
-  return recordsOf(subjects, rule).sort(byRank);
+  return ranked(recordsOf(subjects, rule));
+}
+
+/** Records by effect times weight, broken ones first. */
+export function ranked(records: readonly DriftRecord[]): DriftRecord[] {
+  return [...records].sort(byRank);
 }
 
 /** Like {@link judge}, in the order of the subjects. */
