@@ -24,9 +24,9 @@ const deviationOfNormal = 1.4826;
 /**
  * The threshold of a column's effect: `max(least, median + k · 1.4826 · MAD)` of its effects in quiet versions, at most
  * 1. Call it with the `effect` of that column's records, of one slice and against one baseline, in the versions whose
- * verdict was `none` and that no alert was open for; the version to be judged is not among them. Effects of `null` are
- * left out. With fewer than `min` effects it is `least`. Median and MAD (the median distance from it) are not moved by
- * a few bad versions among the quiet ones, as a mean and a deviation would be.
+ * verdict was `none`; the version to be judged is not among them. Effects of `null` are left out. With fewer than `min`
+ * effects it is `least`. Median and MAD (the median distance from it) are not moved by a few bad versions among the
+ * quiet ones, as a mean and a deviation would be.
  */
 export function historyThreshold(
   effects: readonly (number | null)[],

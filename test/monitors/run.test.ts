@@ -74,6 +74,10 @@ describe("a monitor", () => {
     const results = await table.monitors.results("m");
     expect(results).toHaveLength(1);
     expect(results[0]).toEqual(await reportOf(table));
+    await expect(table.monitors.results("m", { from: -1 })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      data: { option: "from" },
+    });
   });
 
   it("finds no batch in versions that only optimized, deleted or set a property", async () => {

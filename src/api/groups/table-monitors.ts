@@ -182,7 +182,7 @@ export class TableMonitors {
   /**
    * Reads what a monitor found, by version, oldest first. Writes nothing, and reads no rows of the table.
    *
-   * @throws `MONITOR_NOT_FOUND`
+   * @throws `MONITOR_NOT_FOUND`, `INVALID_ARGUMENT`
    *
    * @example
    * ```ts
@@ -197,6 +197,7 @@ export class TableMonitors {
       signal,
       ...selection
     } = knownOptions("monitors.results", options, resultsKeys);
+    requireVersions("monitors.results", { from: selection.from, to: selection.to });
     const { log } = this.#state;
     const [{ monitorNamed }, { definitionHash }, { readResults }] = await Promise.all([
       import("../../monitors/definition/carried-monitors.ts"),

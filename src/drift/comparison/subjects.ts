@@ -146,7 +146,7 @@ async function matchLeaves(session: Session, { current }: SideRows, chosen: Chos
 }
 
 /** The type of the values of a leaf. */
-export function valueType({ class: kind }: Leaf) {
+export function valueType({ class: kind }: Pick<Leaf, "class">) {
   if (kind === "number" || kind === "list") return sql`DOUBLE`;
   return kind === "time" ? sql`BIGINT` : sql`VARCHAR`;
 }

@@ -48,8 +48,11 @@ export async function baselineProfile(
   return { rows: baseline.rows, measures: profiled };
 }
 
+/** A measure whose leaf may belong to no relation, as in records. */
+type BareMeasure = Omit<Measure, "leaf"> & { readonly leaf: Omit<Leaf, "value"> };
+
 /** How rows of a side are counted in the bins of a measure; `leaf` is that of the side. */
-export function binningOf(measure: Measure, leaf: Leaf): Binning {
+export function binningOf(measure: BareMeasure, leaf: Leaf): Binning {
   return {
     value: measuredValue(leaf, measure),
     bins: measure.bins,
@@ -58,7 +61,7 @@ export function binningOf(measure: Measure, leaf: Leaf): Binning {
 }
 
 /** Whether ranges that do not overlap may be those of a sequence: only whole numbers are numbered. */
-export function mayBeSequence({ leaf, part, bins }: Measure): boolean {
+export function mayBeSequence({ leaf, part, bins }: BareMeasure): boolean {
   return part === null && leaf.isWhole && leaf.class === "number" && bins.form === "numeric";
 }
 

@@ -7,7 +7,7 @@ import type { Leaf } from "../../drift/profile/leaves.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { sql } from "../../sql/sql.ts";
 import type { HistoryThreshold, MonitorDefinition, OwnThreshold } from "../definition/definition.ts";
-import { areApart } from "./count-profile.ts";
+import { areCountsApart } from "./count-profile.ts";
 import { isExcluded, isMeasured } from "./make-bins.ts";
 import type { Profile, ProfiledPart, RecordedBins, RecordedMeasure } from "./profile.ts";
 
@@ -86,7 +86,8 @@ function natureOf(before: ProfiledPart | undefined, after: ProfiledPart | undefi
   const [a, b] = [before?.measures[index], after?.measures[index]];
   const shares = [a?.distinctShare ?? null, b?.distinctShare ?? null];
   return {
-    isSequence: areApart(a?.counts, b?.counts) && shares.every((share) => share !== null && share > 0.99),
+    isSequence:
+      areCountsApart(a?.counts, b?.counts) && shares.every((share) => share !== null && share > 0.99),
     spans: [a?.span, b?.span].filter((span) => span !== null && span !== undefined),
   };
 }

@@ -5,17 +5,18 @@ import {
   sliceByValues,
   sliceOfCondition,
 } from "../../drift/comparison/slices.ts";
+import { areApart, emptyLeaves, valueType } from "../../drift/comparison/subjects.ts";
 import { windowsOf } from "../../drift/comparison/windows.ts";
+import { binningOf, distinctShare, mayBeSequence } from "../../drift/profile/baseline-profile.ts";
 import type { Counts } from "../../drift/profile/bins.ts";
-import { inChunks } from "../../drift/profile/chunks.ts";
-import { measuredValue } from "../../drift/profile/column-bins.ts";
 import { countRows, noCounts } from "../../drift/profile/count-rows.ts";
-import { type Binning, numberOf } from "../../drift/profile/counted.ts";
+import type { Binning } from "../../drift/profile/counted.ts";
 import { type Leaf, leavesOf } from "../../drift/profile/leaves.ts";
+import { timeSpans } from "../../drift/profile/time-spans.ts";
 import type { EngineColumn, FencedSession, Session } from "../../engine/core/contract.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
-import { plainName, quoteText } from "../../sql/sql-text.ts";
+import { quoteText } from "../../sql/sql-text.ts";
 import type { MonitorDefinition } from "../definition/definition.ts";
 import type {
   Profile,
@@ -54,8 +55,8 @@ export async function countProfile(
   baseline: Profile | undefined,
 ): Promise<Profile> {
   const leaves = leavesOf(rows.columns);
-  const emptyLeaves = await leavesWithoutValues(session, rows.select, otherClass(leaves, bins));
-  const counters = countersOf(leaves, bins, emptyLeaves);
+  const empty = await emptyLeaves(session, rows.select, otherClass(leaves, bins));
+  const counters = countersOf(leaves, bins, empty);
   const all = (await countRows(session, rows, bare(counters))).get("");
   const whole = partOf(bins, counters, { rows: rows.rows, counts: all?.counts ?? [] }, null, null);
   const spanned = await withSpans(session, rows.select, counters, whole);
@@ -74,7 +75,7 @@ export async function countProfile(
     for (const part of await sliceParts(session, rows, slicing, { bins, counters })) parts.push(part);
   }
   const profiled = leaves.map(
-    (leaf): ProfiledLeaf => ({ name: leaf.name, class: leaf.class, isEmpty: emptyLeaves.has(leaf) }),
+    (leaf): ProfiledLeaf => ({ name: leaf.name, class: leaf.class, isEmpty: empty.has(leaf) }),
   );
   return { leaves: profiled, parts };
 }
@@ -88,42 +89,24 @@ function otherClass(leaves: readonly Leaf[], { measures }: RecordedBins): Leaf[]
   return leaves.filter(({ name, class: kind }) => (classes.get(foldName(name)) ?? kind) !== kind);
 }
 
-async function leavesWithoutValues(
-  session: Session,
-  select: SqlSelect,
-  leaves: readonly Leaf[],
-): Promise<ReadonlySet<Leaf>> {
-  const empty = new Set<Leaf>();
-  for (const chunk of inChunks(leaves, 64)) {
-    const counts = chunk.map(({ value }, index) => sql`count(${value}) AS ${plainName(`n${index}`)}`);
-    const [row = {}] = await session.rows(sql`SELECT ${counts} FROM (${select})`);
-    for (const [index, leaf] of chunk.entries()) if (numberOf(row[`n${index}`]) === 0) empty.add(leaf);
-  }
-  return empty;
-}
-
 function countersOf(
   leaves: readonly Leaf[],
   { measures }: RecordedBins,
-  emptyLeaves: ReadonlySet<Leaf>,
+  empty: ReadonlySet<Leaf>,
 ): Counter[] {
   const byName = new Map(leaves.map((leaf) => [foldName(leaf.name), leaf]));
   return measures.flatMap((measure, index) => {
     const leaf = byName.get(foldName(measure.leaf.name));
     if (leaf === undefined) return [];
-    if (leaf.class !== measure.leaf.class && !emptyLeaves.has(leaf)) return [];
+    if (leaf.class !== measure.leaf.class && !empty.has(leaf)) return [];
     const own = leaf.class === measure.leaf.class ? leaf : withoutValues(measure);
-    const { bins, part } = measure;
-    const value = measuredValue(own, measure);
-    return [{ index, measure, leaf: own, binning: { value, bins, isFloat: own.isFloat && part === null } }];
+    return [{ index, measure, leaf: own, binning: binningOf(measure, own) }];
   });
 }
 
 /** A leaf of nulls in place of one whose class is another, because all its values are null. */
 function withoutValues({ leaf }: RecordedMeasure): Leaf {
-  const isNumber = leaf.class === "number" || leaf.class === "list";
-  const type = isNumber ? sql`DOUBLE` : leaf.class === "time" ? sql`BIGINT` : sql`VARCHAR`;
-  return { ...leaf, value: sql`CAST(NULL AS ${type})` };
+  return { ...leaf, value: sql`CAST(NULL AS ${valueType(leaf)})` };
 }
 
 function partOf(
@@ -148,19 +131,8 @@ async function withSpans(
   counters: readonly Counter[],
   part: ProfiledPart,
 ): Promise<ProfiledPart> {
-  const times = counters.filter(({ leaf }) => leaf.class === "time");
-  const names = [...new Set(times.map(({ leaf }) => leaf))];
-  const spans = new Map<Leaf, readonly [number | null, number | null]>();
-  for (const chunk of inChunks(names, 64)) {
-    const ends = chunk.flatMap(({ value }, index) => [
-      sql`min(${value}) AS ${plainName(`a${index}`)}`,
-      sql`max(${value}) AS ${plainName(`b${index}`)}`,
-    ]);
-    const [row = {}] = await session.rows(sql`SELECT ${ends} FROM (${select})`);
-    const end = (name: string) => (row[name] === null ? null : numberOf(row[name]));
-    for (const [index, leaf] of chunk.entries()) spans.set(leaf, [end(`a${index}`), end(`b${index}`)]);
-  }
-  const byIndex = new Map(times.map(({ index, leaf }) => [index, spans.get(leaf) ?? null]));
+  const spans = await timeSpans(session, select, [...new Set(counters.map(({ leaf }) => leaf))]);
+  const byIndex = new Map(counters.map(({ index, leaf }) => [index, spans.get(leaf) ?? null]));
   return withEach(part, (measure, index) => ({ ...measure, span: byIndex.get(index) ?? null }));
 }
 
@@ -196,26 +168,17 @@ async function withDistinct(
     if (!mayBeSequence(measure)) continue;
     const [a, b] = [before?.measures[index]?.counts, part.measures[index]?.counts];
     // Of the baseline itself, the share is always kept.
-    if (before !== undefined && !areApart(a, b)) continue;
-    const [row] = await session.rows(
-      sql`SELECT count(DISTINCT v) / count(v) AS share FROM (SELECT ${leaf.value} AS v FROM (${select}))`,
-    );
-    shares.set(index, numberOf(row?.["share"]));
+    if (before !== undefined && !areCountsApart(a, b)) continue;
+    shares.set(index, await distinctShare(session, select, leaf));
   }
   return shares.size === 0 || bins.measures.length === 0
     ? part
     : withEach(part, (measure, index) => ({ ...measure, distinctShare: shares.get(index) ?? null }));
 }
 
-function mayBeSequence({ leaf, part, bins }: RecordedMeasure): boolean {
-  return part === null && leaf.isWhole && leaf.class === "number" && bins.form === "numeric";
-}
-
-/** Whether the ranges of two sides do not overlap. */
-export function areApart(a: Counts | undefined, b: Counts | undefined): boolean {
-  if (a?.form !== "numeric" || b?.form !== "numeric") return false;
-  if (a.min === null || a.max === null || b.min === null || b.max === null) return false;
-  return a.max < b.min || b.max < a.min;
+/** Whether the ranges of two sides do not overlap; those of categories have none. */
+export function areCountsApart(a: Counts | undefined, b: Counts | undefined): boolean {
+  return a?.form === "numeric" && b?.form === "numeric" && areApart(a, b);
 }
 
 /** A way to split rows. */
