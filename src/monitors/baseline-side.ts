@@ -24,8 +24,43 @@ export interface BaselineRows {
   readonly side: Omit<DriftSide, "rows">;
 }
 
+/**
+ * Refuses a baseline that the table does not have: a version that is not committed yet, or a pin or run by a name that
+ * nothing has. Reads no rows.
+ *
+ * @throws `BASELINE_UNREADABLE`, `PIN_NOT_FOUND`
+ */
+export async function requireBaseline(snapshot: LogSnapshot, baseline: MonitorBaseline): Promise<void> {
+  switch (baseline.kind) {
+    case "version":
+      return requireCommitted(snapshot, baseline.version);
+    case "versions":
+      return requireCommitted(snapshot, baseline.last);
+    case "pin":
+      await openPin(snapshot.context, baseline.pin);
+      return;
+    case "runs":
+      await pinOfRun(snapshot, baseline.id);
+      return;
+    case "previous":
+    case "lag":
+      return;
+  }
+}
+
+function requireCommitted({ context, version: newest }: LogSnapshot, version: number): void {
+  if (version <= newest) return;
+  const { uri } = context.store;
+  throw new VarveError(
+    "BASELINE_UNREADABLE",
+    `Version ${version} of ${uri} cannot be the baseline of a monitor: it does not exist yet. The newest version is ${newest}.`,
+    { uri, version, newest },
+  );
+}
+
 /** The rows of a fixed baseline. @throws `BASELINE_UNREADABLE`, `PIN_NOT_FOUND` */
 export async function baselineRows(snapshot: LogSnapshot, baseline: FixedBaseline): Promise<BaselineRows> {
+  await requireBaseline(snapshot, baseline);
   switch (baseline.kind) {
     case "version": {
       const { version } = baseline;

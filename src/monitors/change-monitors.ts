@@ -5,6 +5,7 @@ import { requireWritable } from "../protocol/obstacles.ts";
 import type { SideTableOptions } from "../sidetables/side-table.ts";
 import { type MaintenanceOutcome, maintainLog } from "../table/commit/log-maintenance.ts";
 import { commitChange } from "../table/commit/table-change.ts";
+import { requireBaseline } from "./baseline-side.ts";
 import {
   type CarriedMonitor,
   carriedMonitors,
@@ -37,7 +38,7 @@ export interface MonitorsOutcome extends MonitorsChange {
 /**
  * Adds a monitor to those that a table carries, in one metadata commit.
  *
- * @throws `MONITOR_INVALID` naming the path, `MONITOR_EXISTS`, `CONFLICT_…`
+ * @throws `MONITOR_INVALID` naming the path, `MONITOR_EXISTS`, `BASELINE_UNREADABLE`, `PIN_NOT_FOUND`, `CONFLICT_…`
  */
 export async function createMonitor(
   snapshot: LogSnapshot,
@@ -55,6 +56,7 @@ export async function createMonitor(
       `${snapshot.context.store.uri} has a monitor ${name} already. Choose another name, or replace it.`,
       { uri: snapshot.context.store.uri, name },
     );
+  await requireBaseline(snapshot, definition.baseline);
   const created = { json, definition };
   const monitors = index < 0 ? [...present, created] : present.with(index, created);
   return setMonitors(snapshot, monitors, signal);

@@ -17,7 +17,7 @@ import { recordedBins, renewBins } from "./monitor-bins.ts";
 import type { RecordedBins } from "./profiles/profile.ts";
 import type { MonitorReport } from "./stores/monitor-record.ts";
 import { readResults } from "./stores/results-store.ts";
-import { rowsOfVersion } from "./version-rows.ts";
+import { rowsOfVersion, type VersionRows } from "./version-rows.ts";
 
 /** Versions back that a run looks for one with rows. */
 const mostLooked = 1_000;
@@ -33,15 +33,24 @@ export async function runMonitor(
   definition: MonitorDefinition,
   { version, ...options }: SideTableOptions & { readonly version?: number | undefined } = {},
 ): Promise<VersionOutcome> {
+  if (version !== undefined) {
+    // Before the bins: a commit that brought no rows, such as one that changes the monitor itself, does not need them.
+    const { kind } = await rowsOfVersion(snapshot.context, version);
+    if (!mayBring(kind, definition) && kind !== "gone") return { outcome: "no_rows", version };
+    return knownOr(await workOf(snapshot, definition, options), version);
+  }
   const work = await workOf(snapshot, definition, options);
-  if (version !== undefined) return knownOr(work, version);
   for (let newest = snapshot.version; newest >= 0 && snapshot.version - newest < mostLooked; newest--) {
     const { kind } = await rowsOfVersion(snapshot.context, newest);
     if (kind === "gone") break;
-    if (kind === "batch" || (kind === "changed" && definition.scope === "table"))
-      return knownOr(work, newest);
+    if (mayBring(kind, definition)) return knownOr(work, newest);
   }
   return { outcome: "no_rows", version: snapshot.version };
+}
+
+/** Whether a version of a kind has rows that the monitor compares. */
+function mayBring(kind: VersionRows["kind"], { scope }: MonitorDefinition): boolean {
+  return kind === "batch" || (kind === "changed" && scope === "table");
 }
 
 async function knownOr(work: MonitorWork, version: number): Promise<VersionOutcome> {

@@ -44,6 +44,19 @@ describe("varve drift", () => {
     expect(await varve("drift", quiet, moved, "--exclude", "amount")).toMatchObject({ code: 0 });
   });
 
+  it("names each column once where one is unknown, and the nearest", async () => {
+    const named =
+      "Unknown column amuont. Did you mean amount? The columns are: amount, country. [COLUMN_NOT_FOUND]";
+    for (const flags of [
+      ["--columns", "amuont"],
+      ["--threshold", "amuont=0.2"],
+    ])
+      expect(await varve("drift", quiet, moved, ...flags)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(named),
+      });
+  });
+
   it("prints JSON and JUnit XML", async () => {
     const json = await varve("drift", quiet, moved, "--format", "json", "--slice", "german=country = 'DE'");
     expect(json.code).toBe(4);
@@ -72,6 +85,8 @@ describe("varve drift", () => {
   it.each([
     [["--threshold", "much"], 2],
     [["--threshold", "2"], 2],
+    [["--threshold", "amuont=0.2"], 1],
+    [["--window", "amount"], 2],
     [["--slice", "german"], 2],
     [["--correction", "fdr"], 2],
     [["--window", "amount:P1M"], 2],

@@ -62,8 +62,47 @@ describe("varve monitor", () => {
     expect([run.code, JSON.parse(run.stdout)]).toMatchObject([4, { report: { baseline: { version: 1 } } }]);
   });
 
+  it("is created with alerts by options, which name the nearest rule", async () => {
+    const create = ["monitor", "create", table, "alerting", "--baseline", "v0"];
+    expect(await varve(...create, "--alert", "drfit")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Did you mean "drift"?'),
+    });
+    const flags = ["--threshold", "0.2", "--alert", "drift,broken", "--notify-file", "sent.jsonl"];
+    expect((await varve(...create, ...flags)).code).toBe(0);
+    const { stdout } = await varve("monitor", "list", table, "--json");
+    expect(JSON.parse(stdout)).toContainEqual(
+      expect.objectContaining({
+        definition: {
+          name: "alerting",
+          baseline: { version: 0 },
+          thresholds: { effect: 0.2 },
+          alerts: [{ when: "drift" }, { when: "broken" }],
+          notify: [{ file: "sent.jsonl" }],
+        },
+      }),
+    );
+  });
+
+  it("says why there is no result of a version", async () => {
+    expect(await varve("monitor", "show", table, "m", "--version", "v99")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("The newest version is"),
+    });
+    expect(await varve("monitor", "show", table, "m", "--version", "v3")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("brought no rows has no result"),
+    });
+  });
+
   it("refuses options that do not go together, and words that are no baseline", async () => {
-    for (const words of [["x"], ["x", "--baseline", "yesterday"], ["x", "--file", "a.json"], []])
+    for (const words of [
+      ["x"],
+      ["x", "--baseline", "yesterday"],
+      ["x", "--file", "a.json"],
+      ["--file", "a.json", "--on-commit"],
+      [],
+    ])
       expect((await varve("monitor", "create", table, ...words)).code).toBe(2);
     expect(await varve("monitor", "run", table, "mm")).toMatchObject({
       code: 1,

@@ -41,7 +41,7 @@ purpose, \`VARVE_UPDATE_CLI=1 npx vitest run test/cli/reference.test.ts\` writes
 | 1 | failed |
 | 2 | usage error: unknown or conflicting arguments, or a value that an option cannot take |
 | 3 | the tests reject the batch; with \`--strict\`, any check failed |
-| 4 | \`varve drift\`: a column moved |
+| 4 | \`varve drift\`, \`varve monitor\`: a column moved, or an alert is unattended; \`varve model compare\`: not promoted |
 
 \`varve run\` ends with the exit code of its command.
 

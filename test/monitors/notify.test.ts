@@ -170,7 +170,12 @@ describe("a file of messages", () => {
   it("lies nowhere else, unless the environment says so", async () => {
     const { folder, settle } = await drifted();
     const outside = join(folder, "elsewhere.jsonl");
-    for (const file of ["../x.jsonl", "a/../../x.jsonl", outside, "results/x.jsonl", "alerts/x", "."]) {
+    for (const file of ["../x.jsonl", "a/../../x.jsonl", outside])
+      await expect(async () => settle([{ file }])).rejects.toMatchObject({
+        code: "MONITOR_INVALID",
+        message: expect.stringContaining("env:NAME") as string,
+      });
+    for (const file of ["results/x.jsonl", "alerts/x", "."]) {
       const [delivery] = (await settle([{ file }])).deliveries;
       expect({ file, reason: delivery?.reason }).toMatchObject({
         reason: expect.stringContaining("env:NAME") as string,

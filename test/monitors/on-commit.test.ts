@@ -39,7 +39,9 @@ describe("a monitor on commit", () => {
 
   it("that fails does not fail the commit, and is reported", async () => {
     await using table = await createTable(`${folder}/fails`, { source: rows(0, 900) });
+    await table.pins.add("absent", { version: 0 });
     await table.monitors.create({ ...monitor, baseline: { pin: "absent" } });
+    await table.pins.remove("absent");
     const { outcome, version } = await table.append(rows(0, 400));
     expect([outcome, version]).toEqual(["committed", 2]);
     const warnings = (await table.settled()).flatMap((report) => report.warnings);
@@ -49,6 +51,19 @@ describe("a monitor on commit", () => {
     await table.append(rows(0, 400));
     await table.settled();
     expect(await table.monitors.results("watch")).toHaveLength(1);
+  });
+
+  it("does not need bins for commits without rows, such as that of its own new baseline", async () => {
+    await using table = await createTable(`${folder}/renewed`, { source: rows(0, 900) });
+    await table.monitors.create(monitor);
+    await table.append(rows(0, 400));
+    await table.settled();
+    await table.monitors.rebaseline("watch", { baseline: { version: 2 } });
+    await table.monitors.create({ ...monitor, baseline: { version: 0 } }, { replace: true });
+    expect((await table.settled()).flatMap((report) => report.warnings)).toEqual([]);
+    await table.monitors.rebaseline("watch");
+    await table.append(rows(0, 400));
+    expect((await table.settled()).flatMap((report) => report.warnings)).toEqual([]);
   });
 
   it("whose property is damaged does not fail the commit", async () => {

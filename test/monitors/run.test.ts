@@ -230,8 +230,31 @@ describe("a monitor", () => {
     expect(await table.monitors.results("m")).toHaveLength(1);
   });
 
+  it("refuses a baseline that the table does not have, and changes nothing", async () => {
+    await using table = await monitored({}, 2);
+    await table.monitors.run("m");
+    const { version } = await table.snapshot();
+    for (const [baseline, code] of [
+      [{ version: 99 }, "BASELINE_UNREADABLE"],
+      [{ versions: [1, 99] }, "BASELINE_UNREADABLE"],
+      [{ pin: "absent" }, "PIN_NOT_FOUND"],
+      [{ runs: "absent" }, "BASELINE_UNREADABLE"],
+    ] as const) {
+      await expect(table.monitors.create({ name: "other", baseline })).rejects.toMatchObject({ code });
+      await expect(table.monitors.rebaseline("m", { baseline })).rejects.toMatchObject({ code });
+    }
+    await expect(table.monitors.create({ name: "other", baseline: { version: 99 } })).rejects.toThrow(
+      /Version 99 .*does not exist yet\. The newest version is/,
+    );
+    expect((await table.snapshot()).version).toBe(version);
+    expect((await table.monitors.run("m")).outcome).toBe("known");
+  });
+
   it("names the pins where its baseline cannot be read, and keeps working from recorded bins", async () => {
-    await using table = await monitored({ baseline: { pin: "gone" } });
+    await using table = await monitored({});
+    await table.pins.add("gone", { version: 0 } as object);
+    await table.monitors.create({ name: "m", baseline: { pin: "gone" } }, { replace: true });
+    await table.pins.remove("gone");
     await expect(table.monitors.run("m")).rejects.toMatchObject({ code: "PIN_NOT_FOUND" });
     await table.pins.add("kept", { version: 0 } as object);
     expect(await table.monitors.rebaseline("m", { baseline: { pin: "kept" } })).toMatchObject({
@@ -269,7 +292,8 @@ describe("a backfill", () => {
   });
 
   it("records versions whose files are gone as unreadable", async () => {
-    await using table = await monitored({ baseline: { version: 3 } }, 2);
+    await using table = await monitored({}, 2);
+    await table.monitors.create({ name: "m", baseline: { version: 3 } }, { replace: true });
     const file = (await readdir(new URL(table.uri))).filter((name) => name.endsWith(".parquet"));
     const { version } = await table.overwrite(rowsOf(5));
     await table.append(rowsOf(6));

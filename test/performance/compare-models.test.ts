@@ -182,7 +182,8 @@ describe("compareModels", () => {
       const y = ["a", "b", "c"][Math.floor(3 * noise(id, 1))] ?? "";
       const said = noise(id, 2) < 0.8 ? y : "a";
       const p = (label: string) => (label === y ? 0.5 + 0.3 * noise(id, 3) : 0.1);
-      return { id, y, said, pa: p("a"), pb: p("b"), pc: p("c") };
+      const shares = { pa: p("a"), pb: p("b"), pc: p("c") };
+      return { id, y, said, ...shares, qa: shares.pa, qb: shares.pb, qc: shares.pc };
     });
     const champion = { prediction: "said" };
     const challenger = { scores: { a: "pa", b: "pb", c: "pc" } };
@@ -190,7 +191,8 @@ describe("compareModels", () => {
     const result = await compareModels({ ...base, champion, challenger });
     expect(result.metrics[0]).toMatchObject({ metric: "accuracy", challenger: 1 });
     expect(result.verdict).toBe("promote");
-    const both = await compareModels({ ...base, champion: challenger, challenger, metrics: ["log_loss"] });
+    const equal = { scores: { a: "qa", b: "qb", c: "qc" } };
+    const both = await compareModels({ ...base, champion: equal, challenger, metrics: ["log_loss"] });
     expect(both.metrics[0]).toMatchObject({ gain: 0, low: 0, high: 0, better: "lower" });
     expect(both.metrics[0]?.champion).toBeCloseTo(both.champion.metrics["log_loss"]?.value ?? 0, 10);
     await expect(
@@ -369,6 +371,11 @@ describe("compareModels", () => {
     await refused({ rules: { maxDrop: -1 } }, "rules.maxDrop");
     await refused({ on: [] }, "the columns of the key");
     await refused({ champion: { source: [] } }, "champion.score");
+    const own = { score: "late" };
+    await refused(
+      { champion: own, challenger: { ...own, name: "new" } },
+      "the same columns of the same rows",
+    );
     await refused({ champion: { score: "risk", run: "x" } }, "champion.runs");
     const texts = outcomes(50).map((row) => ({ ...row, id: `k${row.id}` }));
     await expect(compareModels({ ...options, data: texts })).rejects.toMatchObject({

@@ -28,6 +28,7 @@ describe("estimate", () => {
     expect(calibration?.after).toBeLessThan((calibration?.before ?? 0) / 3);
     expect(unreliable).toEqual([]);
     const [window] = windows;
+    expect(window?.rows).toBe(1000);
     for (const metric of ["accuracy", "recall", "precision", "roc_auc", "f1"] as const) {
       const { value, realised, samplingError } = window?.metrics[metric] ?? {};
       expect(Math.abs((value ?? 0) - (realised ?? 9)), metric).toBeLessThan(4 * (samplingError ?? 0));

@@ -123,8 +123,8 @@ export class TableMonitors {
   /**
    * Gives the table a monitor, in a commit of its own.
    *
-   * @throws `MONITOR_INVALID` naming the path in the definition, the value and the nearest name; `MONITOR_EXISTS`,
-   * `CONFLICT_…`
+   * @throws `MONITOR_INVALID` naming the path in the definition, the value and the nearest name; `MONITOR_EXISTS`;
+   * `BASELINE_UNREADABLE` or `PIN_NOT_FOUND` for a baseline that the table does not have; `CONFLICT_…`
    *
    * @example
    * ```ts
@@ -281,9 +281,10 @@ export class TableMonitors {
     const { json, definition } = monitorNamed(await this.#state.newest(), name);
     const changed = baseline === undefined ? json : { ...json, baseline };
     const next = baseline === undefined ? definition : parseMonitor(changed);
+    // The bins come first: a baseline that cannot be read changes nothing.
+    const bins = await rebaselineMonitor(this.#state.log, next, { signal });
     if (baseline !== undefined)
       await this.#state.committed(await createMonitor(this.#state.log, changed, { replace: true, signal }));
-    const bins = await rebaselineMonitor(this.#state.log, next, { signal });
     return {
       monitor: name,
       generation: bins.generation,

@@ -190,12 +190,29 @@ function toRequest(
   if (on.length === 0) throw wrong("on", "the columns of the key", on);
   if (allowOverlap !== undefined && typeof allowOverlap !== "boolean")
     throw wrong("allowOverlap", "true or false", allowOverlap);
+  const [champion, challenger] = [
+    toModel("champion", models.champion, problem),
+    toModel("challenger", models.challenger, problem),
+  ];
+  if (models.champion.source === models.challenger.source) refuseSame(champion, challenger);
   return {
     ...request,
     rules: rules === undefined ? undefined : toRules(rules),
-    champion: toModel("champion", models.champion, problem),
-    challenger: toModel("challenger", models.challenger, problem),
+    champion,
+    challenger,
   };
+}
+
+/** Two models of one source whose columns are the same are one: it would be promoted over itself. */
+function refuseSame(champion: ModelColumns, challenger: ModelColumns): void {
+  const columnsOf = ({ score, scores, prediction, cutoff }: ModelColumns) =>
+    JSON.stringify([score, scores, prediction, cutoff]);
+  if (columnsOf(champion) !== columnsOf(challenger)) return;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    "The champion and the challenger are the same columns of the same rows. Give the challenger its own source, or its own column (score, scores or prediction).",
+    { option: "challenger" },
+  );
 }
 
 function toRules(rules: ComparisonRules): ComparisonRules {

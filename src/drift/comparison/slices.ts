@@ -4,6 +4,7 @@ import { VarveError } from "../../errors.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
+import { nearestName } from "../../util/nearest-name.ts";
 import type { Leaf } from "../profile/leaves.ts";
 
 /** A condition that selects the rows of a slice. */
@@ -130,9 +131,14 @@ function textOf({ value }: Leaf): SqlExpression {
 export function leafNamed(leaves: readonly Leaf[], name: string): Leaf {
   const leaf = leaves.find((candidate) => foldName(candidate.name) === foldName(name));
   if (leaf !== undefined) return leaf;
-  const names = leaves.slice(0, 30).map((candidate) => candidate.name);
-  throw new VarveError("COLUMN_NOT_FOUND", `Unknown column ${name}. The columns are: ${names.join(", ")}.`, {
-    column: [name],
-    columns: names,
-  });
+  // Leaves of both sides may be given, so that a name comes twice.
+  const all = [...new Set(leaves.map((candidate) => candidate.name))];
+  const names = all.slice(0, 30);
+  const nearest = nearestName(name, all);
+  const hint = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
+  throw new VarveError(
+    "COLUMN_NOT_FOUND",
+    `Unknown column ${name}.${hint} The columns are: ${names.join(", ")}.`,
+    { column: [name], columns: names },
+  );
 }

@@ -93,7 +93,8 @@ interface Chosen {
 }
 
 /** The columns of a run. @throws `COLUMN_NOT_FOUND` for a name that neither side has */
-function chosenLeaves({ baseline, current }: SideRows, { columns, exclude, roles }: DriftDefinition): Chosen {
+function chosenLeaves({ baseline, current }: SideRows, definition: DriftDefinition): Chosen {
+  const { columns, exclude, roles, weights, thresholds } = definition;
   const all = [...baseline.leaves, ...current.leaves];
   const isBelow = (leaf: string, name: string) => leaf === name || leaf.startsWith(`${name}.`);
   const named = (names: readonly string[]) =>
@@ -104,6 +105,8 @@ function chosenLeaves({ baseline, current }: SideRows, { columns, exclude, roles
       return below.length > 0 ? below : [foldName(leafNamed(all, name).name)];
     });
   const wanted = new Set(columns.length === 0 ? all.map(({ name }) => foldName(name)) : named(columns));
+  for (const byColumn of [roles, weights, thresholds])
+    for (const name of Object.keys(byColumn)) leafNamed(all, name);
   const ignored = Object.entries(roles).flatMap(([name, role]) => (role === "ignore" ? [name] : []));
   const isWanted = ({ name }: Leaf) => wanted.has(foldName(name));
   return {

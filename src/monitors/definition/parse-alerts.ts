@@ -120,12 +120,24 @@ function targetOf(field: Field): NotifyTarget {
   const named = [webhook, file, command].filter((kind) => kind !== undefined).length;
   if (named !== 1)
     throw invalidMonitor(field, `names ${named} targets`, "Name one of webhook, file and command");
-  if (file !== undefined) return { kind: "file", file: textOf(file) };
+  if (file !== undefined) return { kind: "file", file: fileOf(file) };
   if (webhook !== undefined) return { kind: "webhook", webhook: webhookOf(webhook) };
   const argv = required(command, field.path, "Name a target");
   const parts = listOf(argv, textOf, 100);
   if (parts.length === 0) throw invalidMonitor(argv, "is empty", "Name a program and its arguments");
   return { kind: "command", command: parts };
+}
+
+/** @throws `MONITOR_INVALID` for a path that leaves the folder of the table */
+function fileOf(field: Field): string {
+  const text = textOf(field);
+  const isOutside = /^[/\\]|^[A-Za-z]:[/\\]/.test(text) || text.split(/[/\\]/).includes("..");
+  if (text.startsWith("env:") || !isOutside) return text;
+  throw invalidMonitor(
+    field,
+    `cannot be ${shown(text)}, which is not below the folder _drift of the table`,
+    'Write a name such as "alerts.jsonl", or "env:NAME" for a path in a variable of the environment',
+  );
 }
 
 /** @throws `MONITOR_INVALID` for an address that is neither https, nor of this machine, nor a variable */

@@ -30,6 +30,7 @@ export class ExpectedFold {
   readonly #confusion = { tp: 0, fp: 0, tn: 0, fn: 0 };
   readonly #above = { positives: 0, negatives: 0 };
   #group: { score: number; positives: number; negatives: number } | undefined;
+  #rows = 0;
   #losses = 0;
   #brier = 0;
   #rankSum = 0;
@@ -41,6 +42,7 @@ export class ExpectedFold {
   }
 
   push({ score, predicted, probability, rows }: ExpectedRows): void {
+    this.#rows += rows;
     if (this.#group !== undefined && this.#group.score !== score) this.#flush();
     this.#group ??= { score, positives: 0, negatives: 0 };
     const positives = rows * probability;
@@ -56,7 +58,8 @@ export class ExpectedFold {
   finish(): ExpectedState {
     this.#flush();
     const { positives, negatives } = this.#above;
-    const rows = positives + negatives;
+    // Counted, because the sum of the parts is a whole number but for rounding.
+    const rows = this.#rows;
     const pairs = positives * negatives;
     return {
       rows,

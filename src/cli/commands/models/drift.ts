@@ -13,7 +13,7 @@ interface DriftFlags extends StoreFlags, SourceFlags {
   readonly exclude?: readonly string[] | undefined;
   readonly by?: readonly string[] | undefined;
   readonly slice?: readonly (readonly [string, string])[] | undefined;
-  readonly window?: string | undefined;
+  readonly window?: DriftOptions["window"];
   readonly where?: string | undefined;
   readonly threshold?: Thresholds | undefined;
   readonly alpha?: number | undefined;
@@ -46,6 +46,7 @@ export function addDrift(program: Command): void {
     .option(
       "--window <column:length>",
       "compare each time window of the current side, such as placed:P1M (PT1H, P1D, P1W, P1M or P1Y)",
+      windowOf,
     )
     .option("--where <condition>", "SQL condition: only such rows of both sides")
     .option(
@@ -117,6 +118,13 @@ function slice(
   return [...before, [text.slice(0, separator), text.slice(separator + 1)]];
 }
 
+function windowOf(text: string): NonNullable<DriftOptions["window"]> {
+  const [, column, every] = /^(.+):([^:]+)$/s.exec(text) ?? [];
+  if (column === undefined || every === undefined)
+    throw new InvalidArgumentError("It must be a column, a colon and a length, such as placed:P1M.");
+  return { column, every };
+}
+
 async function drift(baseline: string, current: string, flags: DriftFlags): Promise<void> {
   const { drift: compare } = await import("../../../api/drift/drift.ts");
   const side = async (name: string): Promise<DriftSource> => openSource([name], flags);
@@ -145,14 +153,13 @@ async function countsText(
 
 function optionsOf(flags: DriftFlags): DriftOptions {
   const { [allColumns]: general, ...single } = flags.threshold ?? {};
-  const [column = "", every = ""] = flags.window?.split(/:(?=[^:]*$)/) ?? [];
   return {
     ...openOptions(flags),
     columns: flags.columns,
     exclude: flags.exclude,
     by: flags.by,
     slices: flags.slice?.map(([name, where]) => ({ name, where })),
-    window: flags.window === undefined ? undefined : { column, every },
+    window: flags.window,
     where: flags.where,
     threshold: general,
     thresholds: single,

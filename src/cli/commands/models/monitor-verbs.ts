@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { counted } from "../../../api/counted.ts";
 import { VarveError } from "../../../api/errors.ts";
-import type { DriftReport, MonitorJson, MonitorReport, Table } from "../../../index.ts";
+import type { DriftReport, MonitorJson, MonitorReport, Snapshot, Table } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { exitCodes } from "../../shared/exit.ts";
 import { stoppedBySignals } from "../../shared/interruption.ts";
@@ -33,6 +33,9 @@ interface CreateFlags extends JsonFlags, DefinitionFlags {
   readonly columns?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;
   readonly by?: readonly string[] | undefined;
+  readonly threshold?: number | undefined;
+  readonly alert?: readonly string[] | undefined;
+  readonly notifyFile?: string | undefined;
   readonly onCommit?: boolean | undefined;
   readonly replace?: boolean | undefined;
 }
@@ -125,9 +128,25 @@ function addCreate(group: Command): void {
     .option("-c, --columns <names>", "columns, separated by commas; * stands for any text", nameList)
     .option("--exclude <names>", "columns that are not compared, separated by commas", nameList)
     .option("--by <names>", "compare the slices by these columns, too, separated by commas", nameList)
+    .option("--threshold <effect>", "smallest effect that is drift (default: 0.1)", effectNumber)
+    .option(
+      "--alert <rules>",
+      "what raises alerts, separated by commas: drift (in 2 of 3 versions), broken, trend; default: nothing",
+      nameList,
+    )
+    .option(
+      "--notify-file <file>",
+      "file that alerts are sent to, as lines of JSON, in the folder _drift of the table",
+    )
     .option("--on-commit", "run after each commit by varve")
     .option("--replace", "take the place of a monitor of the same name");
   withStoreFlags(withJson(command)).action(createMonitor);
+}
+
+function effectNumber(text: string): number {
+  const effect = Number(text);
+  if (text.trim() !== "" && effect > 0 && effect <= 1) return effect;
+  throw new InvalidArgumentError("It must be a number above 0 and at most 1.");
 }
 
 /** A version as `v3` or `3`. */
@@ -165,12 +184,13 @@ async function createMonitor(
 
 async function createdDefinition(
   name: string | undefined,
-  { file, baseline, scope, columns, exclude, by, onCommit }: CreateFlags,
+  flags: CreateFlags,
   command: Command,
 ): Promise<MonitorJson> {
+  const { file, baseline, scope, columns, exclude, by, threshold, alert, notifyFile, onCommit } = flags;
   if (file !== undefined) {
-    if (name !== undefined || baseline !== undefined)
-      command.error("error: give --file, or a name and --baseline, not both.");
+    if ([name, baseline, scope, columns, exclude, by, threshold, alert, notifyFile, onCommit].some(isGiven))
+      command.error("error: give --file, or a name and options such as --baseline, not both.");
     return readMonitor(file);
   }
   if (name === undefined || baseline === undefined)
@@ -188,8 +208,18 @@ async function createdDefinition(
           },
         }),
     ...(by === undefined ? {} : { slices: [{ by }] }),
+    ...(threshold === undefined ? {} : { thresholds: { effect: threshold } }),
+    // A rule by another name is refused with the nearest one.
+    ...(alert === undefined ? {} : { alerts: alert.map((when) => ({ when }) as AlertJson) }),
+    ...(notifyFile === undefined ? {} : { notify: [{ file: notifyFile }] }),
     ...(onCommit === true ? { on: "commit" } : {}),
   };
+}
+
+type AlertJson = NonNullable<MonitorJson["alerts"]>[number];
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined;
 }
 
 /** A monitor in a file; its fields are checked later. @throws `MONITOR_INVALID` */
@@ -198,9 +228,13 @@ async function readMonitor(file: string): Promise<MonitorJson> {
     return JSON.parse(await readFile(file, "utf8")) as MonitorJson;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
+    const remedy =
+      error instanceof SyntaxError
+        ? "Write the monitor as JSON (spec/monitors.md)"
+        : "Check the path of the file";
     throw new VarveError(
       "MONITOR_INVALID",
-      `Cannot read the monitor ${file}: ${why}. Write it as JSON.`,
+      `Cannot read the monitor ${file}: ${why}. ${remedy}.`,
       { path: "", value: file },
       error,
     );
@@ -232,9 +266,23 @@ async function showMonitor(uri: string, name: string, flags: ShowFlags): Promise
   const range = version === undefined ? { columns: [] } : { from: version, to: version };
   const reports = await table.monitors.results(name, range);
   const report = version === undefined ? undefined : reports.at(-1);
+  if (version !== undefined && report === undefined) throw notCompared(await table.snapshot(), name, version);
   if (report !== undefined && flags.format === "table") return print(await reportText(report));
   if (report !== undefined && flags.format === "json") return printJson(report);
   await printRecords(reports.map(shownRun), { ...flags, fields: runFields, kept: ["version", "verdict"] });
+}
+
+/** Why a monitor has no result of a version, as far as the table tells. */
+function notCompared({ version: newest }: Snapshot, monitor: string, version: number): VarveError {
+  const why =
+    version > newest
+      ? `The newest version is ${newest}.`
+      : `A version that brought no rows has no result; one that was not looked at yet is compared by varve monitor run --version v${version}.`;
+  return new VarveError(
+    "VERSION_NOT_FOUND",
+    `The monitor ${monitor} has no result of version ${version}. ${why}`,
+    { version, latest: newest },
+  );
 }
 
 const runFields = ["version", "committed", "rows", "state", "verdict", "drifted", "broken", "text"];

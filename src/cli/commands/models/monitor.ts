@@ -18,6 +18,7 @@ export function addMonitor(program: Command): void {
 const examples = `
 Examples:
   $ varve monitor create ./flights delays --baseline v1 --exclude id
+  $ varve monitor create ./flights quiet --baseline v1 --threshold 0.2 --alert drift,broken --on-commit
   $ varve monitor list ./flights
   $ varve monitor run ./flights delays
   $ varve monitor backfill ./flights delays --from v2
@@ -26,5 +27,7 @@ Examples:
   $ varve monitor alerts ./flights
   $ varve monitor alerts ./flights --all --format json
   $ varve monitor alerts ./flights --history --format jsonl
+  $ varve monitor mute ./flights delays --until 2035-01-01 --reason "new airports"
+  $ varve monitor unmute ./flights delays
   $ varve monitor rebaseline ./flights delays --baseline v2..v3
   $ varve monitor remove ./flights delays`;
