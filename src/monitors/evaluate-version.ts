@@ -26,7 +26,7 @@ import { rowsOfVersion, type VersionRows } from "./version-rows.ts";
 
 /**
  * What became of a version. `recorded`: it was compared, or found empty or unreadable. `known`: it had been before.
- * `no_rows`: it brought none, so there is nothing to compare. `no_baseline`: no version with rows comes before it.
+ * `no_rows`: it brought none, so there is nothing to compare. `no_baseline`: no version with readable rows comes before it.
  */
 export type VersionOutcome =
   | { readonly outcome: "recorded" | "known"; readonly version: number; readonly report: MonitorReport }
@@ -123,6 +123,7 @@ async function compared(
   const { definition, options, snapshot } = work;
   const log = await versionOf(snapshot, version);
   const bins = await binsFor(work, before);
+  if (bins === undefined) return undefined;
   const profile = await profileOf(work, log, rows);
   const [whole] = profile.parts;
   const against = await baselineProfile(work, bins, before);
@@ -148,15 +149,24 @@ async function compared(
   };
 }
 
-/** The bins to count in: those that are recorded, else new ones of the baseline. */
-async function binsFor(work: MonitorWork, before: readonly number[]): Promise<MonitorBins> {
+/** The bins to count in: those that are recorded, else new ones of the baseline; undefined if that moves and is gone. */
+async function binsFor(work: MonitorWork, before: readonly number[]): Promise<MonitorBins | undefined> {
   const { snapshot, definition, options } = work;
-  if (work.bins !== undefined) return work.bins;
-  work.bins = isFixed(definition.baseline)
+  work.bins ??= isFixed(definition.baseline)
     ? await ensureBins(snapshot, definition, options)
-    : ((await recordedBins(snapshot, definition, options)) ??
-      (await renewBins(snapshot, definition, await movingRows(work, before), options)));
+    : ((await recordedBins(snapshot, definition, options)) ?? (await movingBins(work, before)));
   return work.bins;
+}
+
+async function movingBins(work: MonitorWork, before: readonly number[]): Promise<MonitorBins | undefined> {
+  const { snapshot, definition, options } = work;
+  try {
+    return await renewBins(snapshot, definition, await movingRows(work, before), options);
+  } catch (error) {
+    // A later version has another baseline, which may be there.
+    if (!isVarveError(error, "BASELINE_UNREADABLE", "VERSION_NOT_FOUND", "LOG_GAP")) throw error;
+    return undefined;
+  }
 }
 
 /** The rows of the versions of a moving baseline, of which its bins are made. */

@@ -2,6 +2,7 @@ import { assertInternal, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { SideTableOptions } from "../sidetables/side-table.ts";
 import { type BaselineRows, baselineRows, isFixed, readable } from "./baseline-side.ts";
+import { requireColumns } from "./definition/column-names.ts";
 import type { MonitorDefinition } from "./definition/definition.ts";
 import { binsHash } from "./definition/parse-definition.ts";
 import { withRows } from "./opened-rows.ts";
@@ -20,7 +21,7 @@ export interface MonitorBins {
 /**
  * The bins of a monitor as they are recorded; undefined if there are none yet.
  *
- * @throws `BINS_CHANGED` if they belong to another baseline, condition, slices or columns than the definition has
+ * @throws `BINS_CHANGED` if they belong to another baseline, condition, window, slices or columns than the definition has
  */
 export async function recordedBins(
   snapshot: LogSnapshot,
@@ -44,8 +45,18 @@ function binsChanged(
   const { uri } = context.store;
   return new VarveError(
     "BINS_CHANGED",
-    `The bins of the monitor ${name} of ${uri} belong to another definition (${baseline.source}, generation ${generation}): its baseline, columns, slices or condition have changed since. Make bins of the new baseline with monitors.rebaseline() or varve monitor rebaseline; earlier results stay.`,
+    `The bins of the monitor ${name} of ${uri} belong to another definition (${baseline.source}, generation ${generation}): its baseline, columns, slices, window or condition have changed since. Make bins of the new baseline with monitors.rebaseline() or varve monitor rebaseline; earlier results stay.`,
     { uri, name, generation, baseline: baseline.source },
+  );
+}
+
+/** The error for a moving baseline of which no bins can be made. */
+export function noRowsForBins(snapshot: LogSnapshot): VarveError {
+  const { uri } = snapshot.context.store;
+  return new VarveError(
+    "BASELINE_UNREADABLE",
+    `${uri} has no version with rows that bins could be made of. Write rows first, or name another baseline.`,
+    { uri, version: snapshot.version },
   );
 }
 
@@ -65,6 +76,8 @@ export async function ensureBins(
 /**
  * Makes bins of the rows of a baseline, as the next generation of the monitor. Of several processes that do so at
  * once, all get those of the first.
+ *
+ * @throws `BASELINE_UNREADABLE`, `MONITOR_INVALID` for columns that the table never had
  */
 export async function renewBins(
   snapshot: LogSnapshot,
@@ -73,6 +86,8 @@ export async function renewBins(
   options: SideTableOptions,
 ): Promise<MonitorBins> {
   const { name } = definition;
+  // A property that was written by hand was never checked; a column may have gone since the baseline.
+  requireColumns(definition, [snapshot.schema, wanted.snapshot.schema]);
   const generation = ((await readBins(snapshot, name, options))?.generation ?? 0) + 1;
   const made = await readable(snapshot, side.version, () =>
     withRows(
@@ -80,6 +95,8 @@ export async function renewBins(
       definition.where,
       async (session, [rows]) => {
         assertInternal(rows !== undefined, "the rows of a baseline were not opened");
+        // Whatever comes later would be unlike bins of nothing.
+        if (rows.rows === 0 && !isFixed(definition.baseline)) throw noRowsForBins(snapshot);
         const parts = await makeBins(session, { ...rows, sql: rows.select }, definition);
         const bins: RecordedBins = {
           id: `${generation}-${snapshot.context.world.uuid()}`,

@@ -13,18 +13,18 @@ export interface MonitorVerdict {
 /** What the monitors of a table said of a commit, and why others could not. */
 export interface CommitVerdicts {
   readonly verdicts: readonly MonitorVerdict[];
-  readonly failures: readonly { readonly monitor: string; readonly cause: unknown }[];
+  /** Without a monitor where their definitions cannot be read. */
+  readonly failures: readonly { readonly monitor: string | null; readonly cause: unknown }[];
 }
 
 /** Runs the monitors of a table that look at each commit. Never rejects, because the commit has landed. */
 export async function watchCommit(snapshot: LogSnapshot, version: number): Promise<CommitVerdicts> {
   const verdicts: MonitorVerdict[] = [];
-  const failures: { readonly monitor: string; readonly cause: unknown }[] = [];
-  let name = "";
+  const failures: { readonly monitor: string | null; readonly cause: unknown }[] = [];
   try {
     for (const { definition } of carriedMonitors(snapshot.metadata.configuration)) {
       if (definition.on !== "commit") continue;
-      name = definition.name;
+      const { name } = definition;
       try {
         const found = await runAndSettle(snapshot, definition, { version });
         if ("report" in found && found.report.state === "evaluated")
@@ -34,7 +34,7 @@ export async function watchCommit(snapshot: LogSnapshot, version: number): Promi
       }
     }
   } catch (cause) {
-    failures.push({ monitor: name, cause });
+    failures.push({ monitor: null, cause });
   }
   return { verdicts, failures };
 }

@@ -1,6 +1,6 @@
-import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { listLog } from "../log/segment/listing.ts";
+import { versionNotFound } from "../log/segment/segment.ts";
 import type { SideTableOptions } from "../sidetables/side-table.ts";
 import { baselineRows, isFixed } from "./baseline-side.ts";
 import type { MonitorDefinition } from "./definition/definition.ts";
@@ -13,7 +13,7 @@ import {
   type VersionOutcome,
   versionsBefore,
 } from "./evaluate-version.ts";
-import { recordedBins, renewBins } from "./monitor-bins.ts";
+import { noRowsForBins, recordedBins, renewBins } from "./monitor-bins.ts";
 import type { RecordedBins } from "./profiles/profile.ts";
 import type { MonitorReport } from "./stores/monitor-record.ts";
 import { readResults } from "./stores/results-store.ts";
@@ -26,13 +26,16 @@ const mostLooked = 1_000;
  * Compares a version with a monitor's baseline: the newest one that brought rows, unless another is named. A version
  * that was compared before by the same definition and bins is not compared again.
  *
- * @throws as {@link evaluateVersion}
+ * @throws `VERSION_NOT_FOUND` for a version that does not exist yet; as {@link evaluateVersion}
  */
 export async function runMonitor(
   snapshot: LogSnapshot,
   definition: MonitorDefinition,
   { version, ...options }: SideTableOptions & { readonly version?: number | undefined } = {},
 ): Promise<VersionOutcome> {
+  // A version that is to come would be recorded as unreadable, and never be looked at.
+  if (version !== undefined && version > snapshot.version)
+    throw versionNotFound(await listLog(snapshot.context.store, 0, snapshot.version), version);
   if (version !== undefined) {
     // Before the bins: a commit that brought no rows, such as one that changes the monitor itself, does not need them.
     const { kind } = await rowsOfVersion(snapshot.context, version);
@@ -190,15 +193,6 @@ export async function rebaselineMonitor(
   }
   const work = { snapshot, definition, options, bins: undefined };
   const before = await versionsBefore(work, snapshot.version + 1);
-  if (before.length === 0) throw noRowsBefore(snapshot);
+  if (before.length === 0) throw noRowsForBins(snapshot);
   return (await renewBins(snapshot, definition, await movingRows(work, before), options)).bins;
-}
-
-function noRowsBefore(snapshot: LogSnapshot): VarveError {
-  const { uri } = snapshot.context.store;
-  return new VarveError(
-    "BASELINE_UNREADABLE",
-    `${uri} has no version with rows that bins could be made of. Write rows first, or name another baseline.`,
-    { uri, version: snapshot.version },
-  );
 }

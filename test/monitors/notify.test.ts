@@ -1,10 +1,10 @@
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { createTable, schema } from "../../src/index.ts";
-import { readAlertEvents } from "../../src/monitors/alerts/alerts-store.ts";
+import { readAlertEvents, recordAlertEvents } from "../../src/monitors/alerts/alerts-store.ts";
 import { type SettleOptions, settleAlerts } from "../../src/monitors/notify/settle-alerts.ts";
 import type { MonitoredTable } from "../../src/monitors/stores/drift-store.ts";
 import { freshFolder } from "../operations/table-folder.ts";
@@ -185,6 +185,73 @@ describe("a file of messages", () => {
     const { deliveries } = await settle([{ file: "env:ALERTS" }], { variables: { ALERTS: outside } });
     expect(deliveries).toMatchObject([{ outcome: "sent" }]);
     expect(readFileSync(outside, "utf8")).toContain('"age"');
+  });
+});
+
+describe("a file of messages below a table", () => {
+  it("is reached by no link, and is no folder", async () => {
+    const { folder, settle } = await drifted();
+    const outside = join(folder, "../profile");
+    writeFileSync(outside, "as it was\n");
+    mkdirSync(join(folder, "../elsewhere"));
+    symlinkSync(outside, join(folder, "_drift/file.jsonl"));
+    symlinkSync(join(folder, "../elsewhere"), join(folder, "_drift/sent"));
+    mkdirSync(join(folder, "_drift/folder"));
+    for (const [file, reason] of [
+      ["file.jsonl", "link"],
+      ["sent/alerts.jsonl", "link"],
+      ["sent/deeper/alerts.jsonl", "link"],
+      ["folder", "EISDIR"],
+    ] as const) {
+      const [delivery] = (await settle([{ file }])).deliveries;
+      expect({ file, ...delivery }).toMatchObject({
+        outcome: "failed",
+        reason: expect.stringContaining(reason) as string,
+      });
+    }
+    expect(readFileSync(outside, "utf8")).toBe("as it was\n");
+    expect(readdirSync(join(folder, "../elsewhere"))).toEqual([]);
+  });
+});
+
+describe("slow receivers", () => {
+  it("get no message that another run may have claimed by then: it waits for the next run", async () => {
+    const { monitored } = await drifted();
+    let elapsed = 0;
+    // Each answer takes 40 seconds by the table's clock.
+    const { received, url } = await receiver((response) => {
+      elapsed += 40_000;
+      response.end();
+    });
+    const { context } = monitored;
+    const world = { ...context.world, now: () => context.world.now() + elapsed };
+    const table = { ...monitored, context: { ...context, world } };
+    const definition = monitorWith({
+      notify: ["a", "b", "c"].map((name) => ({ webhook: `${url}&to=${name}` })),
+    });
+    const { deliveries } = await settleAlerts(table, definition);
+    expect(deliveries.map(({ outcome }) => outcome)).toEqual(["sent", "sent", "waiting"]);
+    const next = await settleAlerts(table, definition);
+    expect(next.deliveries.map(({ outcome }) => outcome)).toEqual(["sent"]);
+    expect(received).toHaveLength(3);
+  });
+
+  it("are not kept from messages for long by a claim that a wrong clock made", async () => {
+    const { monitored, settle } = await drifted();
+    const { received, url } = await receiver(status(403));
+    const message = (await settle([{ webhook: url }])).deliveries[0];
+    await recordAlertEvents(monitored, () => [
+      {
+        event: "sending",
+        monitor: "inputs",
+        message: message?.message ?? "",
+        target: message?.target ?? "",
+        run: "r",
+        until: Date.now() + 86_400_000,
+      },
+    ]);
+    await settle([{ webhook: url }]);
+    expect(received).toHaveLength(2);
   });
 });
 

@@ -66,6 +66,16 @@ describe("a monitor on commit", () => {
     expect((await table.settled()).flatMap((report) => report.warnings)).toEqual([]);
   });
 
+  it("whose property names columns that never were says so, instead of finding no drift in nothing", async () => {
+    await using table = await createTable(`${folder}/absent`, { source: rows(0, 900) });
+    const text = JSON.stringify([{ ...monitor, columns: { include: ["amuont"] } }]);
+    await table.alter({ set: { "varve.monitors": text } });
+    await table.append(rows(0, 400));
+    const warnings = (await table.settled()).flatMap((report) => report.warnings);
+    expect(warnings).toMatchObject([{ step: "monitor", code: "MONITOR_INVALID" }]);
+    expect(warnings[0]?.message).toContain('Did you mean "amount"?');
+  });
+
   it("whose property is damaged does not fail the commit", async () => {
     await using table = await createTable(`${folder}/damaged`, { source: rows(0, 900) });
     await table.alter({ set: { "varve.monitors": "[{" } });
@@ -75,6 +85,7 @@ describe("a monitor on commit", () => {
       [{ step: "monitor", code: "MONITOR_INVALID" }, {}].slice(0, warnings.length),
     );
     expect(warnings.length).toBeGreaterThan(0);
+    expect(warnings[0]?.message).toContain("is committed, but its monitors could not be read: ");
     await using again = await openTable(`${folder}/damaged`);
     expect(await again.count()).toBe(910);
     await expect(again.monitors.list()).rejects.toMatchObject({ code: "MONITOR_INVALID" });

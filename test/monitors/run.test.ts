@@ -1,8 +1,10 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable, drift, type MonitorJson, openTable, type Table } from "../../src/index.ts";
+import { readCommit } from "../../src/log/segment/tail-read.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -41,6 +43,16 @@ async function monitored(definition: Partial<MonitorJson> = {}, batches = 1): Pr
   await table.monitors.create({ name: "m", baseline: { version: 0 }, ...definition });
   for (let batch = 1; batch <= batches; batch++) await table.append(rowsOf(batch));
   return table;
+}
+
+/** The path of the file that the newest version of a table added. */
+async function newestFile(uri: string): Promise<string> {
+  await using opened = await openTable(uri);
+  const { log } = opened.snapshot();
+  const actions = await readCommit(log.context.store, log.version);
+  const [path] = actions.flatMap((action) => (action.kind === "add" ? [action.path] : []));
+  if (path === undefined) throw new Error("the newest version added no file");
+  return path;
 }
 
 async function reportOf(table: Table, version?: number) {
@@ -262,6 +274,94 @@ describe("a monitor", () => {
     });
     await table.pins.remove("kept");
     expect((await reportOf(table)).baseline.pin).toBe("kept");
+  });
+});
+
+describe("a monitor whose table changed", () => {
+  it("refuses a version that is to come, and looks at it when it is there", async () => {
+    await using table = await monitored({}, 1);
+    await expect(table.monitors.run("m", { version: 3 })).rejects.toMatchObject({
+      code: "VERSION_NOT_FOUND",
+      data: { version: 3, latest: 2 },
+    });
+    await table.append(rowsOf(2));
+    expect(await table.monitors.run("m", { version: 3 })).toMatchObject({
+      outcome: "recorded",
+      report: { state: "evaluated" },
+    });
+  });
+
+  it("refuses bins of other windows until they are renewed", async () => {
+    await using table = await monitored({}, 1);
+    await table.monitors.run("m");
+    const other = {
+      name: "m",
+      baseline: { version: 0 },
+      window: { column: "placed", every: "P1M" },
+    } as const;
+    await table.monitors.create(other, { replace: true });
+    await expect(table.monitors.run("m")).rejects.toMatchObject({ code: "BINS_CHANGED" });
+    await table.monitors.rebaseline("m");
+    const months = new Set((await reportOf(table)).columns.map(({ window }) => window));
+    expect([...months]).toEqual(["2024-01"]);
+    const daily = { ...other, window: { column: "placed", every: "P1D" } };
+    await table.monitors.create(daily, { replace: true });
+    await table.monitors.rebaseline("m");
+    expect((await reportOf(table)).columns[0]?.window).toBe("2024-01-31");
+  });
+
+  it("with a moving baseline whose rows are gone has none, whichever version comes first", async () => {
+    await using table = await monitored({ baseline: "previous" }, 2);
+    await table.optimize();
+    await table.vacuum({ retainHours: 0, retentionCheck: false });
+    const { version } = await table.append(rowsOf(3));
+    expect(await table.monitors.run("m")).toMatchObject({ outcome: "no_baseline", version });
+    await table.append(rowsOf(4));
+    expect(await reportOf(table)).toMatchObject({ state: "evaluated", baseline: { version } });
+  });
+
+  it("with a moving baseline makes no bins of an empty one, by which all later versions would be unlike", async () => {
+    await using table = await monitored({ baseline: "previous", scope: "table" }, 1);
+    await table.delete("true");
+    const { version } = await table.append(rowsOf(3));
+    await table.append(rowsOf(4));
+    const empty = await table.monitors.run("m", { version });
+    expect(empty).toMatchObject({ outcome: "no_baseline", version });
+    const { drifted, recorded } = await table.monitors.backfill("m");
+    expect(recorded).toContain(version + 1);
+    expect(drifted).toEqual([]);
+  });
+
+  it("with a moving baseline takes no category for unseen that the baseline has by then", async () => {
+    await using table = await monitored({ baseline: "previous" }, 1);
+    await table.monitors.run("m");
+    const fax = (row: Row) => (row.age % 2 === 0 ? { ...row, channel: "fax" } : row);
+    const first = await table.append(rowsOf(2, 400, fax));
+    const second = await table.append(rowsOf(3, 400, fax));
+    const channelOf = async (version: number) =>
+      (await reportOf(table, version)).columns.find(({ column }) => column === "channel");
+    expect(await channelOf(first.version)).toMatchObject({ verdict: "broken", reason: "unseen" });
+    expect(await channelOf(second.version)).toMatchObject({ verdict: "none" });
+  });
+
+  it("says that its own tables are damaged, not that the version is, and goes on without them", async () => {
+    await using table = await monitored({}, 2);
+    await table.monitors.run("m", { version: 2 });
+    await table.monitors.run("m", { version: 3 });
+    const own = fileURLToPath(`${table.uri}/_drift/profiles`);
+    // The counts of the newest version lie in the newest file.
+    await rm(join(own, await newestFile(own)));
+    await table.monitors.create(
+      { name: "m", baseline: { version: 0 }, thresholds: { effect: 0.2 } },
+      { replace: true },
+    );
+    await expect(table.monitors.run("m", { version: 3 })).rejects.toMatchObject({
+      code: "MONITOR_STORE_DAMAGED",
+      message: expect.stringContaining("remove the folder _drift/profiles"),
+    });
+    expect(await table.monitors.results("m")).toEqual([]);
+    await rm(own, { recursive: true });
+    expect(await reportOf(table, 3)).toMatchObject({ state: "evaluated" });
   });
 });
 

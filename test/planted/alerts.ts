@@ -69,7 +69,7 @@ export const alertsMistakes: readonly Mistake[] = [
   {
     what: "Runs at the same time send a message twice.",
     file: "monitors/notify/deliver-messages.ts",
-    find: "claimedUntil === null || claimedUntil <= now",
+    find: "claimedUntil === null || isOver(claimedUntil, now)",
     replace: "claimedUntil !== now",
     test: "monitors/notify.test.ts",
     name: "runs at the same time",
@@ -105,5 +105,29 @@ export const alertsMistakes: readonly Mistake[] = [
     replace: "url.href === name",
     test: "monitors/notify.test.ts",
     name: "is found in the environment",
+  },
+  {
+    what: "A message goes through a link that came with the table.",
+    file: "monitors/notify/add-line.ts",
+    find: "if (stat.isSymbolicLink())",
+    replace: "if (stat.isFIFO())",
+    test: "monitors/notify.test.ts",
+    name: "is reached by no link",
+  },
+  {
+    what: "Messages are sent for longer than a run has them to itself.",
+    file: "monitors/notify/deliver-messages.ts",
+    find: "context.table.world.now() >= end",
+    replace: "end < 0",
+    test: "monitors/notify.test.ts",
+    name: "waits for the next run",
+  },
+  {
+    what: "A claim that a wrong clock made holds for as long as it says.",
+    file: "monitors/notify/deliver-messages.ts",
+    find: "|| claimedUntil > now + 10 * claimMilliseconds",
+    replace: "",
+    test: "monitors/notify.test.ts",
+    name: "by a claim that a wrong clock made",
   },
 ];

@@ -62,8 +62,7 @@ export class Maintenance {
     this.#running = verdicts.then(async ({ verdicts: monitors, failures }) => {
       await before;
       if (monitors.length > 0) this.#keep({ version, checksumWritten: false, warnings: [], monitors });
-      for (const { monitor, cause } of failures)
-        this.warn(version, "monitor", `the monitor ${monitor} could not look at it`, cause);
+      for (const { monitor, cause } of failures) this.warn(version, "monitor", unwatched(monitor), cause);
     });
   }
 
@@ -82,6 +81,10 @@ export class Maintenance {
     await this.#running;
     return this.#reports.splice(0);
   }
+}
+
+function unwatched(monitor: string | null): string {
+  return monitor === null ? "its monitors could not be read" : `the monitor ${monitor} could not look at it`;
 }
 
 function plainReport({

@@ -7,7 +7,7 @@ import { sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import type { ScanRelation } from "../../table/scan/scan.ts";
 import type { AlertSeverity } from "../definition/definition.ts";
-import { type MonitoredTable, sideTableOf } from "../stores/drift-store.ts";
+import { inStore, type MonitoredTable, sideTableOf } from "../stores/drift-store.ts";
 import type { AlertEvent, AlertMessage, RecordedTransition } from "./alert-events.ts";
 import type { AlertStatus } from "./alert-states.ts";
 import { alertsStore } from "./alerts-table.ts";
@@ -19,7 +19,8 @@ export async function readAlertEvents(
   options: SideTableOptions = {},
 ): Promise<AlertEvent[]> {
   const read = (session: Session, stored: ScanRelation) => eventsOf(session, stored, metadata.id);
-  return (await withSideTable(sideTableOf(context, alertsStore), read, options)) ?? [];
+  const side = sideTableOf(context, alertsStore);
+  return (await inStore(context, alertsStore, () => withSideTable(side, read, options))) ?? [];
 }
 
 /**
@@ -63,7 +64,7 @@ export async function recordAlertEvents(
       // Two writers of one version conflict, whatever they record.
       return { source, txn: { appId: `varve.alerts.${metadata.id}`, version: BigInt(sequence) } };
     };
-    const { outcome } = await appendToSideTable(side, rowsFor, options);
+    const { outcome } = await inStore(context, alertsStore, () => appendToSideTable(side, rowsFor, options));
     if (outcome === "committed" || isDone) return all;
   }
 }

@@ -37,13 +37,17 @@ export function columnNamesOf(schema: StructType): string[] {
 }
 
 /**
- * Refuses names of columns that the table does not have.
+ * Refuses names of columns that the table does not have, in any of these schemas.
  *
  * @param path of the definition in what was given
  * @throws `MONITOR_INVALID` with the path, the name and the nearest column
  */
-export function requireColumns(definition: MonitorDefinition, schema: StructType, path = ""): void {
-  const names = columnNamesOf(schema);
+export function requireColumns(
+  definition: MonitorDefinition,
+  schemas: StructType | readonly StructType[],
+  path = "",
+): void {
+  const names = [schemas].flat().flatMap(columnNamesOf);
   const known = new Set(names.map(foldName));
   const { columns, window, by, thresholds, performance, alerts } = definition;
   const { include, exclude, roles, weights } = columns;

@@ -293,11 +293,11 @@ export function definitionHash(definition: MonitorDefinition): string {
   return hashOf(compared);
 }
 
-/** SHA-256 of what the stored bins and the baseline's counts depend on. */
-export function binsHash({ baseline, where, by, slices, columns }: MonitorDefinition): string {
+/** SHA-256 of what the stored bins and the counts in them depend on. */
+export function binsHash({ baseline, where, window, by, slices, columns }: MonitorDefinition): string {
   const { include, exclude, roles } = columns;
   const ignored = Object.entries(roles).flatMap(([name, role]) => (role === "ignore" ? [name] : []));
-  return hashOf({ baseline, where, by, slices, include, exclude, ignored: ignored.sort() });
+  return hashOf({ baseline, where, window, by, slices, include, exclude, ignored: ignored.sort() });
 }
 
 function hashOf(value: unknown): string {

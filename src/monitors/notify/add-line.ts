@@ -1,6 +1,6 @@
-import { createReadStream } from "node:fs";
-import { appendFile, mkdir, open } from "node:fs/promises";
-import { dirname, isAbsolute, join, resolve, sep } from "node:path";
+import { constants, createReadStream } from "node:fs";
+import { type FileHandle, lstat, mkdir, open } from "node:fs/promises";
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { systemErrorCode } from "../../util/system-refusals.ts";
@@ -22,13 +22,12 @@ export async function addLine(
   { id, body, isRepeat }: Sending,
   context: SendContext,
 ): Promise<void> {
-  const path = pathOf(file, context);
+  const { path, below } = pathOf(file, context);
   try {
+    if (below !== undefined) await refuseLinks(below, path);
     await mkdir(dirname(path), { recursive: true });
     if (isRepeat && (await hasLine(path, id))) return;
-    // What a killed process left of a line does not spoil the next one.
-    const before = (await endsInLine(path)) ? "" : "\n";
-    await appendFile(path, `${before}${body}\n`);
+    await append(path, body, below !== undefined);
   } catch (error) {
     const code = systemErrorCode(error);
     if (code === undefined) throw error;
@@ -36,18 +35,23 @@ export async function addLine(
   }
 }
 
-function pathOf(file: string, { table, variables }: SendContext): string {
+/** `below`: the table's folder, where the file must lie in it. */
+function pathOf(
+  file: string,
+  { table, variables }: SendContext,
+): { readonly path: string; readonly below?: string } {
   const [, name] = /^env:(.*)$/s.exec(file) ?? [];
   if (name !== undefined) {
     const path = variables[name];
     if (path === undefined || path === "")
       throw new SendFailure(`the variable ${name} is not set; set it where monitors run`);
-    return resolve(path);
+    return { path: resolve(path) };
   }
   const { uri } = table.store;
   if (!uri.startsWith("file:"))
     throw new SendFailure(`the table is not on a local disk; name the file in a variable, as "env:NAME"`);
-  const folder = join(fileURLToPath(uri), driftFolder);
+  const below = fileURLToPath(uri);
+  const folder = join(below, driftFolder);
   const path = resolve(folder, file);
   const [first = ""] = path.slice(folder.length + 1).split(sep);
   const isInside = !isAbsolute(file) && path.startsWith(`${folder}${sep}`) && !ownFolders.has(first);
@@ -55,7 +59,22 @@ function pathOf(file: string, { table, variables }: SendContext): string {
     throw new SendFailure(
       `it lies outside of the table's folder ${driftFolder}, or among its tables; name it in a variable, as "env:NAME"`,
     );
-  return path;
+  return { path, below };
+}
+
+/** A link that came with a table would lead its messages anywhere. @throws {@link SendFailure} */
+async function refuseLinks(folder: string, path: string): Promise<void> {
+  let place = folder;
+  for (const name of relative(folder, path).split(sep)) {
+    place = join(place, name);
+    const stat = await lstat(place).catch((error: unknown) => {
+      if (systemErrorCode(error) === "ENOENT") return undefined;
+      throw error;
+    });
+    if (stat === undefined) return;
+    if (stat.isSymbolicLink())
+      throw new SendFailure(`there is a link on its way; name the file in a variable, as "env:NAME"`);
+  }
 }
 
 /** Whether a line of a file is the message with this id. */
@@ -70,10 +89,19 @@ async function hasLine(path: string, id: string): Promise<boolean> {
   }
 }
 
-async function endsInLine(path: string): Promise<boolean> {
-  await using file = await open(path, "a+");
-  const { size } = await file.stat();
-  if (size === 0) return true;
+async function append(path: string, body: string, isStrict: boolean): Promise<void> {
+  const { O_RDWR, O_APPEND, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants;
+  // A pipe that nobody reads must not hold up a run.
+  const flags = O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK | (isStrict ? O_NOFOLLOW : 0);
+  await using file = await open(path, flags);
+  const stat = await file.stat();
+  if (isStrict && !stat.isFile()) throw new SendFailure("it is not a plain file");
+  // What a killed process left of a line does not spoil the next one.
+  const isHalf = stat.isFile() && stat.size > 0 && !(await endsInLine(file, stat.size));
+  await file.appendFile(`${isHalf ? "\n" : ""}${body}\n`);
+}
+
+async function endsInLine(file: FileHandle, size: number): Promise<boolean> {
   const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
   return buffer[0] === 0x0a;
 }

@@ -30,8 +30,10 @@ export interface DeliveryRequest extends Omit<SendContext, "table"> {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Time for which a run has a message to itself, longer than it may take to send it. */
+/** Time for which a run has its messages to itself; what it did not begin to send in `sendMilliseconds` waits. */
 const claimMilliseconds = 120_000;
+/** The rest of the time is longer than it takes to send one message: three attempts of a webhook, or a command. */
+const sendMilliseconds = 60_000;
 /** Messages that one run sends to a target at most; the others wait for the next run. */
 const mostMessages = 50;
 
@@ -47,12 +49,14 @@ export async function deliverMessages(request: DeliveryRequest): Promise<Deliver
   if (due(alertHistory(await readAlertEvents(table, { signal })), monitor, byName).length === 0) return [];
   const { world } = table.context;
   const run = world.uuid();
+  let end = 0;
   let claimed: readonly Due[] = [];
   let waiting: readonly Due[] = [];
   const claim = (events: readonly AlertEvent[]) => {
     const all = due(alertHistory(events), monitor, byName);
     const now = world.now();
-    claimed = all.filter(({ claimedUntil }) => claimedUntil === null || claimedUntil <= now);
+    end = now + sendMilliseconds;
+    claimed = all.filter(({ claimedUntil }) => claimedUntil === null || isOver(claimedUntil, now));
     waiting = all.filter((one) => !claimed.includes(one));
     const until = now + claimMilliseconds;
     return claimed.map(({ message, target }) => {
@@ -60,13 +64,18 @@ export async function deliverMessages(request: DeliveryRequest): Promise<Deliver
     });
   };
   await recordAlertEvents(table, claim, { signal });
-  const sent = await sendAll(claimed, byName, { ...request, table: table.context });
+  const sent = await sendAll(claimed, byName, { ...request, table: table.context, end });
   const outcomes = sent.map(({ message, target, outcome, reason }) => {
     const event = outcome === "sent" ? ("sent" as const) : ("failed" as const);
     return { event, monitor, message, target, text: reason };
   });
   if (outcomes.length > 0) await recordAlertEvents(table, () => outcomes, { signal });
   return [...sent, ...waiting.map(waits)];
+}
+
+/** Whether a claim is over; one that a wrong clock put far ahead counts as over, too. */
+function isOver(claimedUntil: number, now: number): boolean {
+  return claimedUntil <= now || claimedUntil > now + 10 * claimMilliseconds;
 }
 
 /** A message that a target did not get yet. */
@@ -100,13 +109,13 @@ function due(
 async function sendAll(
   claimed: readonly Due[],
   targets: ReadonlyMap<string, NotifyTarget>,
-  context: SendContext,
+  { end, ...context }: SendContext & { readonly end: number },
 ): Promise<Delivery[]> {
   const failed = new Set<string>();
   const deliveries: Delivery[] = [];
   for (const one of claimed) {
     const target = targets.get(one.target);
-    if (target === undefined || failed.has(one.target)) {
+    if (target === undefined || failed.has(one.target) || context.table.world.now() >= end) {
       deliveries.push(waits(one));
       continue;
     }

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { EngineValue, Session } from "../../engine/core/contract.ts";
+import { type ErrorCode, isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import { propertyKey } from "../../protocol/properties.ts";
 import type { StructType } from "../../schema/types.ts";
@@ -39,12 +40,41 @@ export function sideTableOf(context: TableContext, store: DriftStore): SideTable
   };
 }
 
+/** What a damaged table below `_drift` says, which must not be taken for damage of the table above it. */
+const damages: readonly ErrorCode[] = [
+  "CHECKPOINT_CORRUPT",
+  "DATA_FILE_CORRUPT",
+  "DATA_FILE_MISSING",
+  "DELETION_VECTOR_CORRUPT",
+  "LOG_CORRUPT",
+  "LOG_GAP",
+  "SCHEMA_MISMATCH",
+  "VERSION_NOT_FOUND",
+];
+
+/** Runs work on a store. @throws `MONITOR_STORE_DAMAGED` where the store is, with the remedy */
+export async function inStore<T>(
+  { store: { uri } }: TableContext,
+  { folder }: DriftStore,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isVarveError(error) || !damages.includes(error.code)) throw error;
+    const store = `${driftFolder}/${folder}`;
+    const message = `${error.message} To begin it anew, remove the folder ${store} of ${uri}: all in it follows from the table again, but mutes and acknowledgements of alerts.`;
+    throw new VarveError("MONITOR_STORE_DAMAGED", message, { uri, store }, error);
+  }
+}
+
 /**
  * Adds rows that belong together once, however many processes do so at once: the first wins, and the rows of the
  * others are not written.
  *
  * @param key names what the rows are about; the same key never lands twice
  * @returns whether these rows landed
+ * @throws `MONITOR_STORE_DAMAGED`
  */
 export async function appendOnce(
   { context, metadata }: MonitoredTable,
@@ -55,10 +85,9 @@ export async function appendOnce(
   const digest = hash("sha256", JSON.stringify([metadata.id, ...key]), "hex");
   const txn = { appId: `varve.drift.${store.folder}.${digest}`, version: 1n };
   const source = rows.map((row) => ({ ...row, table_id: metadata.id }));
-  const { outcome } = await appendToSideTable(
-    sideTableOf(context, store),
-    async () => ({ source, txn }),
-    options,
+  const side = sideTableOf(context, store);
+  const { outcome } = await inStore(context, store, () =>
+    appendToSideTable(side, async () => ({ source, txn }), options),
   );
   return outcome === "committed";
 }
@@ -66,6 +95,8 @@ export async function appendOnce(
 /**
  * Reads rows of this table's monitors; those of another table, which was in the same place and was removed, are left
  * out. Empty if nothing was recorded.
+ *
+ * @throws `MONITOR_STORE_DAMAGED`
  */
 export async function readStore(
   { context, metadata }: MonitoredTable,
@@ -77,7 +108,8 @@ export async function readStore(
     const own = sql`SELECT * FROM (${stored.sql}) WHERE table_id = ${quoteText(metadata.id)} AND (${where})`;
     return session.rows(select(own));
   };
-  const rows = await withSideTable(sideTableOf(context, store), read, options);
+  const side = sideTableOf(context, store);
+  const rows = await inStore(context, store, () => withSideTable(side, read, options));
   return (rows ?? []).map((row) =>
     Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])),
   );
