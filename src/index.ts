@@ -29,6 +29,7 @@ export type {
   MonitorBaselineResult,
   MonitorCreateOptions,
   MonitorOptions,
+  MonitorPerformanceOptions,
   MonitorRebaselineOptions,
   MonitorResultsOptions,
   MonitorRunOptions,
@@ -233,6 +234,11 @@ export type { MonitorVerdict } from "./monitors/on-commit.ts";
 export type { BackfillProgress, BackfillResult } from "./monitors/run-monitor.ts";
 export type { MonitorAlerts, MonitorBackfill, MonitorRun } from "./monitors/settled-run.ts";
 export type { EvaluationState, MonitorReport } from "./monitors/stores/monitor-record.ts";
+export type {
+  MonitoredMetric,
+  PerformanceReport,
+  PerformanceState,
+} from "./monitors/stores/performance-record.ts";
 export type {
   AddedColumn,
   AlterOptions,

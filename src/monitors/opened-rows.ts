@@ -12,6 +12,8 @@ import type { ProfiledRows } from "./profiles/count-profile.ts";
 export interface WantedRows {
   readonly snapshot: LogSnapshot;
   readonly adds?: readonly AddAction[] | undefined;
+  /** Rows of another table, which the condition is not about. */
+  readonly isOther?: boolean | undefined;
 }
 
 /**
@@ -31,10 +33,14 @@ export async function withRows<T>(
   await using session = await (await first.snapshot.context.engine()).open({ signal });
   await session.keepFooters();
   const plans = [];
-  for (const rows of wanted) plans.push(await planned(session, rows, signal));
-  const fenced = await session.fence({ files: plans.flatMap(({ files }) => files) });
+  for (const rows of wanted)
+    plans.push({
+      plan: await planned(session, rows, signal),
+      where: rows.isOther === true ? undefined : where,
+    });
+  const fenced = await session.fence({ files: plans.flatMap(({ plan }) => plan.files) });
   const opened = [];
-  for (const plan of plans) opened.push(await limited(fenced, plan, where));
+  for (const { plan, where: condition } of plans) opened.push(await limited(fenced, plan, condition));
   return await work(fenced, opened);
 }
 

@@ -7,6 +7,8 @@ import type { VersionOutcome } from "./evaluate-version.ts";
 import type { Delivery } from "./notify/deliver-messages.ts";
 import { settleAlerts } from "./notify/settle-alerts.ts";
 import { type BackfillRequest, type BackfillResult, backfillMonitor, runMonitor } from "./run-monitor.ts";
+import type { PerformanceReport } from "./stores/performance-record.ts";
+import { type WatchedVersions, watchPerformance } from "./watch-performance.ts";
 
 /** What new results changed in the alerts of a monitor, and who was told. */
 export interface MonitorAlerts {
@@ -18,10 +20,16 @@ export interface MonitorAlerts {
 }
 
 /** A comparison, and what it changed in the alerts of the monitor. */
-export type MonitorRun = VersionOutcome & { readonly alerts: MonitorAlerts };
+export type MonitorRun = VersionOutcome & {
+  /** New evaluations of the model, of earlier versions whose outcomes came since, too. */
+  readonly performance: readonly PerformanceReport[];
+  readonly alerts: MonitorAlerts;
+};
 
 /** A backfill, and what it changed in the alerts of the monitor. */
 export interface MonitorBackfill extends BackfillResult {
+  /** New evaluations of the model. */
+  readonly performance: readonly PerformanceReport[];
   readonly alerts: MonitorAlerts;
 }
 
@@ -32,7 +40,8 @@ export async function runAndSettle(
   options: SideTableOptions & { readonly version?: number | undefined } = {},
 ): Promise<MonitorRun> {
   const outcome = await runMonitor(snapshot, definition, options);
-  return { ...outcome, alerts: await settled(snapshot, definition, options.signal) };
+  const versions = "report" in outcome ? [outcome.version] : [];
+  return { ...outcome, ...(await watched(snapshot, definition, { versions }, options.signal)) };
 }
 
 /** Compares what is missing, then brings the alerts up to date once. @throws as {@link backfillMonitor} */
@@ -42,7 +51,21 @@ export async function backfillAndSettle(
   request: BackfillRequest = {},
 ): Promise<MonitorBackfill> {
   const result = await backfillMonitor(snapshot, definition, request);
-  return { ...result, alerts: await settled(snapshot, definition, request.signal) };
+  const versions = [...result.recorded, ...result.known];
+  return { ...result, ...(await watched(snapshot, definition, { versions, recent: 0 }, request.signal)) };
+}
+
+/** Evaluates the model, then settles the alerts: those on columns also where the evaluation fails. */
+async function watched(
+  snapshot: LogSnapshot,
+  definition: MonitorDefinition,
+  versions: WatchedVersions,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly performance: readonly PerformanceReport[]; readonly alerts: MonitorAlerts }> {
+  const [found] = await Promise.allSettled([watchPerformance(snapshot, definition, versions, { signal })]);
+  const alerts = await settled(snapshot, definition, signal);
+  if (found.status === "rejected") throw found.reason;
+  return { performance: found.value, alerts };
 }
 
 async function settled(

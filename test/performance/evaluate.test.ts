@@ -22,6 +22,20 @@ function shuffled<T>(items: readonly T[]): T[] {
 }
 
 describe("evaluate of a binary classifier", () => {
+  it("finds the slope of calibration where outcomes do not follow the scores", async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const draw = (n: number) => (Math.imul(seed * 7919 + n * 104_729, 2_654_435_761) >>> 0) / 2 ** 32;
+      const rows = Array.from({ length: 300 }, (_, n) => ({
+        score: (0.5 + draw(2 * n)) / 2,
+        y: draw(2 * n + 1) < 0.5,
+      }));
+      const { metrics } = await evaluate(rows, binary);
+      const { value, low, high, reason } = metrics["calibration_slope"] ?? {};
+      expect([reason, Number.isFinite(value)]).toEqual([undefined, true]);
+      expect(low).toBeLessThan(high ?? Number.NaN);
+    }
+  });
+
   it("gives the area under the curve that comparing all pairs gives, with ties as halves", async () => {
     const rows = fc.array(
       fc.record({ score: fc.integer({ min: 0, max: 5 }).map((n) => n / 5), y: fc.boolean() }),

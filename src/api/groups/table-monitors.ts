@@ -9,6 +9,7 @@ import type { MonitorJson } from "../../monitors/definition/monitor-json.ts";
 import type { BackfillProgress } from "../../monitors/run-monitor.ts";
 import type { MonitorBackfill, MonitorRun } from "../../monitors/settled-run.ts";
 import type { MonitorReport } from "../../monitors/stores/monitor-record.ts";
+import type { PerformanceReport } from "../../monitors/stores/performance-record.ts";
 import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
 import type { TableState } from "../shared/table-state.ts";
 import {
@@ -44,6 +45,16 @@ export interface MonitorResultsOptions extends MonitorOptions {
   readonly columns?: readonly string[] | undefined;
   /** Also results of earlier definitions of the monitor, which differ in `definition_hash`. */
   readonly allDefinitions?: boolean | undefined;
+}
+
+/** Which evaluations of a monitor are read; default: the newest of each version. */
+export interface MonitorPerformanceOptions extends MonitorOptions {
+  /** First version. */
+  readonly from?: number | undefined;
+  /** Last version. */
+  readonly to?: number | undefined;
+  /** Also those by fewer outcomes, which later ones took the place of. */
+  readonly allOutcomes?: boolean | undefined;
 }
 
 /** A monitor of a table. */
@@ -95,6 +106,12 @@ const backfillKeys = {
 } satisfies OptionKeys<MonitorBackfillOptions>;
 const createKeys = { replace: true, signal: true } satisfies OptionKeys<MonitorCreateOptions>;
 const signalKeys = { signal: true } satisfies OptionKeys<MonitorOptions>;
+const performanceKeys = {
+  from: true,
+  to: true,
+  allOutcomes: true,
+  signal: true,
+} satisfies OptionKeys<MonitorPerformanceOptions>;
 const resultsKeys = {
   from: true,
   to: true,
@@ -207,6 +224,35 @@ export class TableMonitors {
     const { definition } = monitorNamed(log, name);
     const hash = allDefinitions ? undefined : definitionHash(definition);
     return readResults(log, { ...selection, monitor: name, definitionHash: hash }, { signal });
+  }
+
+  /**
+   * Reads how well a model did on the versions that a monitor evaluated, by version, oldest first: by the newest
+   * outcomes, unless all are asked for.
+   *
+   * @throws `MONITOR_NOT_FOUND`
+   *
+   * @example
+   * ```ts
+   * await orders.monitors.create({
+   *   name: "discounts",
+   *   baseline: { version: 0 },
+   *   performance: { problem: "regression", target: "amount", prediction: "amount", metrics: ["mae"] },
+   * });
+   * await orders.monitors.backfill("discounts");
+   * for (const { version, state, metrics, text } of await orders.monitors.performance("discounts"))
+   *   console.log(version, state, metrics[0]?.value, text);
+   * ```
+   */
+  async performance(name: string, options: MonitorPerformanceOptions = {}): Promise<PerformanceReport[]> {
+    const { signal, ...selection } = knownOptions("monitors.performance", options, performanceKeys);
+    const { log } = this.#state;
+    const [{ monitorNamed }, { readPerformance }] = await Promise.all([
+      import("../../monitors/definition/carried-monitors.ts"),
+      import("../../monitors/stores/performance-store.ts"),
+    ]);
+    const { definition } = monitorNamed(log, name);
+    return readPerformance(log, { ...selection, monitor: definition.name }, { signal });
   }
 
   /**

@@ -12,6 +12,7 @@ import { alertTransitions } from "./alert-states.ts";
 import { recordAlertEvents } from "./alerts-store.ts";
 import { columnResults, readingsOf } from "./drift-readings.ts";
 import { newEvents } from "./new-events.ts";
+import { performanceReadings } from "./performance-readings.ts";
 
 /** What an update of a monitor's alerts changed. */
 export interface AlertsUpdate {
@@ -69,7 +70,14 @@ async function foundAlerts(
 ): Promise<FoundAlert[]> {
   const onColumns = rules.filter(({ when }) => when !== "performance");
   const columns = onColumns.length === 0 ? [] : await columnResults(table, definition, onColumns, options);
-  return columns.flatMap((results) =>
+  const onMetrics = rules.filter(({ when }) => when === "performance");
+  const ofMetrics = await performanceReadings(table, definition.name, onMetrics, options);
+  const found = ofMetrics.map(({ rule, readings }) => ({
+    key: { monitor: definition.name, rule: rule.name, column: rule.metric ?? "", slice: null },
+    severity: rule.severity,
+    transitions: alertTransitions(rule, readings),
+  }));
+  const byColumn = columns.flatMap((results) =>
     onColumns
       .filter((rule) => looksAt(rule, results.column))
       .map((rule) => ({
@@ -83,6 +91,7 @@ async function foundAlerts(
         transitions: alertTransitions(rule, readingsOf(rule, results, onColumns)),
       })),
   );
+  return [...byColumn, ...found];
 }
 
 /** The newest version that a monitor has results of; -1 if none. */

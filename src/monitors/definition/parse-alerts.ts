@@ -1,3 +1,4 @@
+import { betterOf } from "../../performance/metrics/direction.ts";
 import type {
   AlertPersistence,
   AlertRule,
@@ -75,8 +76,15 @@ function performanceRule(field: Field, own: Own, performance: MonitorPerformance
   const metric = required(own.metric, `${field.path}.metric`, "Name a metric of the performance section");
   if (performance === undefined)
     throw invalidMonitor(field, "needs the performance section", "Add performance to the monitor");
+  const name = oneOf(metric, "metric of the performance section", performance.metrics);
+  if (betterOf(name) === undefined)
+    throw invalidMonitor(
+      metric,
+      `cannot be ${shown(name)}, of which neither more nor less is better`,
+      "Name a metric that says how good the model is",
+    );
   return {
-    metric: oneOf(metric, "metric of the performance section", performance.metrics),
+    metric: name,
     drop: own.drop === undefined ? undefined : numberOf(own.drop, "above 0", (drop) => drop > 0),
     ci: own.ci === undefined ? true : flagOf(own.ci),
   };

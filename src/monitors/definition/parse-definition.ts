@@ -293,6 +293,12 @@ export function definitionHash(definition: MonitorDefinition): string {
   return hashOf(compared);
 }
 
+/** SHA-256 of what the performance that a monitor records depends on. */
+export function performanceHash(definition: MonitorDefinition): string {
+  const { performance } = definition;
+  return hashOf([definitionHash(definition), performance]);
+}
+
 /** SHA-256 of what the stored bins and the counts in them depend on. */
 export function binsHash({ baseline, where, window, by, slices, columns }: MonitorDefinition): string {
   const { include, exclude, roles } = columns;

@@ -60,11 +60,10 @@ function newton(points: readonly Point[]) {
         slopeError: Math.sqrt(a / determinant),
       };
     // A step that makes the fit worse is halved: Newton's may overshoot far from the maximum.
+    // What rounding makes of an equal fit is no worse one.
     let share = 1;
-    while (
-      share > 1e-6 &&
-      likelihood(points, intercept + share * moved[0], slope + share * moved[1]) < before
-    )
+    const least = before - 1e-12 * Math.abs(before);
+    while (share > 1e-6 && likelihood(points, intercept + share * moved[0], slope + share * moved[1]) < least)
       share /= 2;
     intercept += share * moved[0];
     slope += share * moved[1];

@@ -2,7 +2,14 @@ import { readFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { counted } from "../../../api/counted.ts";
 import { VarveError } from "../../../api/errors.ts";
-import type { DriftReport, MonitorJson, MonitorReport, Snapshot, Table } from "../../../index.ts";
+import type {
+  DriftReport,
+  MonitorJson,
+  MonitorReport,
+  PerformanceReport,
+  Snapshot,
+  Table,
+} from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { exitCodes } from "../../shared/exit.ts";
 import { stoppedBySignals } from "../../shared/interruption.ts";
@@ -265,11 +272,29 @@ async function showMonitor(uri: string, name: string, flags: ShowFlags): Promise
   await using table = await openedTable(uri, flags);
   const range = version === undefined ? { columns: [] } : { from: version, to: version };
   const reports = await table.monitors.results(name, range);
+  const found = await table.monitors.performance(name, { from: version, to: version });
   const report = version === undefined ? undefined : reports.at(-1);
   if (version !== undefined && report === undefined) throw notCompared(await table.snapshot(), name, version);
-  if (report !== undefined && flags.format === "table") return print(await reportText(report));
-  if (report !== undefined && flags.format === "json") return printJson(report);
-  await printRecords(reports.map(shownRun), { ...flags, fields: runFields, kept: ["version", "verdict"] });
+  if (report !== undefined && flags.format === "table") {
+    print(await reportText(report));
+    return printPerformance(found);
+  }
+  const [performance] = found;
+  if (report !== undefined && flags.format === "json")
+    return printJson(performance === undefined ? report : { ...report, performance });
+  const texts = new Map(found.map((evaluation) => [evaluation.version, evaluation.text]));
+  const runs = reports.map((one) => ({
+    ...shownRun(one),
+    performance: texts.get(one.current.version) ?? null,
+  }));
+  const fields = texts.size === 0 ? runFields : [...runFields, "performance"];
+  await printRecords(runs, { ...flags, fields, kept: ["version", "verdict"] });
+}
+
+/** Evaluations of the model, a line each. */
+function printPerformance(evaluations: readonly PerformanceReport[]): void {
+  for (const { version, state, text } of evaluations)
+    print(`performance of v${version}, ${state}: ${visible(text)}\n`);
 }
 
 /** Why a monitor has no result of a version, as far as the table tells. */
@@ -333,7 +358,10 @@ async function runMonitor(
     process.exitCode = exitCodes.drift;
   printUndelivered(found.alerts.deliveries);
   if (flags.json === true) return printJson(found);
-  if (report !== undefined) return print(await reportText(report));
+  if (report !== undefined) {
+    print(await reportText(report));
+    return printPerformance(found.performance);
+  }
   const why = {
     no_rows: "brought no rows to compare",
     no_baseline: "has no earlier version with rows to be compared with",
@@ -387,6 +415,7 @@ async function backfillMonitor(
   ].filter((part) => part !== "");
   const names = drifted.map((version) => `v${version}`).join(", ");
   print(`${parts.join(", ")}\n${names === "" ? "no drift" : `drift in ${names}`}\n`);
+  printPerformance(result.performance);
 }
 
 async function rebaselineMonitor(uri: string, name: string, flags: RebaselineFlags): Promise<void> {
