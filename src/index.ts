@@ -168,6 +168,7 @@ export { summarizeVerdict } from "./api/verdict.ts";
 export type {
   DriftBin,
   DriftDirection,
+  DriftMethodAnswer,
   DriftReason,
   DriftRecord,
   DriftReport,
@@ -193,6 +194,7 @@ export type {
   DriftMetrics,
 } from "./drift/comparison/plug-in-metrics.ts";
 export type { Bracket } from "./drift/figures/cells.ts";
+export type { DriftMethod } from "./drift/peers/method-names.ts";
 export type { BinLabel } from "./drift/profile/binned.ts";
 export type { DriftKind } from "./drift/profile/bins.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";

@@ -1,6 +1,7 @@
 export type {
   DriftBin,
   DriftDirection,
+  DriftMethodAnswer,
   DriftReason,
   DriftRecord,
   DriftReport,
@@ -29,6 +30,7 @@ export type {
   ModelSeries,
   PageAlert,
 } from "./drift/page/page-options.ts";
+export type { DriftMethod } from "./drift/peers/method-names.ts";
 export type { DriftKind } from "./drift/profile/bins.ts";
 export type { ComparedModel, ModelComparison } from "./performance/compare/comparison.ts";
 export { comparisonJunit } from "./performance/compare/comparison-junit.ts";

@@ -2,6 +2,7 @@ import { escapeMarkup } from "../report/show.ts";
 import { visible } from "../report/visible-text.ts";
 import type { DriftRecord, DriftReport } from "./comparison/drift-record.ts";
 import { nameOf } from "./comparison/sentence.ts";
+import { methodLines, metricLines } from "./own-figures.ts";
 
 /**
  * Renders a comparison as JUnit XML, for the test pages of CI systems. Each column is a test case: one that drifts or
@@ -37,15 +38,26 @@ function togetherCase(text: string): string {
 function testCase(record: DriftRecord): string {
   const open = `    <testcase classname="drift.${record.kind ?? "column"}" name="${attribute(nameOf(record))}"`;
   const message = attribute(record.text);
+  const output = outputOf(record);
   switch (record.verdict) {
     case "none":
-      return `${open}/>\n`;
+      return output === "" ? `${open}/>\n` : `${open}>\n${output}    </testcase>\n`;
     case "drift":
     case "broken":
-      return `${open}>\n      <failure type="${record.verdict}" message="${message}">${bins(record)}</failure>\n    </testcase>\n`;
+      return `${open}>\n      <failure type="${record.verdict}" message="${message}">${bins(record)}</failure>\n${output}    </testcase>\n`;
     default:
-      return `${open}>\n      <skipped message="${message}"/>\n    </testcase>\n`;
+      return `${open}>\n      <skipped message="${message}"/>\n${output}    </testcase>\n`;
   }
+}
+
+/** What methods and metrics of the caller say of a column, which does not fail. */
+function outputOf(record: DriftRecord): string {
+  const lines = [
+    ...methodLines([record]).map((text) => `method ${text}`),
+    ...metricLines([record]).map((text) => `metric ${text}`),
+  ];
+  if (lines.length === 0) return "";
+  return `      <system-out>${escapeMarkup(lines.map(visible).join("\n"))}</system-out>\n`;
 }
 
 /** The bins that moved most, one a line. */

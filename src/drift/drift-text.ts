@@ -3,7 +3,7 @@ import { counted, shownNumber } from "../util/counted.ts";
 import type { DriftRecord, DriftReport, DriftSide } from "./comparison/drift-record.ts";
 import { effectText } from "./comparison/figure-text.ts";
 import { nameOf } from "./comparison/sentence.ts";
-import { metricLines } from "./own-figures.ts";
+import { methodLines, metricLines } from "./own-figures.ts";
 
 /** Quiet columns that are listed. */
 const mostQuiet = 20;
@@ -40,6 +40,7 @@ export function driftText(report: DriftReport): string {
     ...of("not_applicable").map(({ text }) => `  -       ${text}`),
     ...(quiet.length === 0 ? [] : [`  quiet   ${named.join(", ")}${more}`]),
     ...(report.multivariate?.text ?? []).map((text) => `  all     ${text}`),
+    ...methodLines(columns).map((text) => `  method  ${text}`),
     ...metricLines(columns).map((text) => `  metric  ${text}`),
   ];
   return `${lines.map(visible).join("\n")}\n`;

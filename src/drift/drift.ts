@@ -139,15 +139,27 @@ async function compareSides(
           window,
         );
   const subjects = await subjectsOf(session, sideRows, { definition, slicings, windows });
-  const { metrics, multivariate: methods = [] } = definition;
-  const judged = recordsOf(subjects, definition);
-  const records = ranked(
-    metrics === undefined
-      ? judged
-      : judged.map((record, index) => withMetrics(record, subjectAt(subjects, index), metrics)),
-  );
+  const records = ranked(await withFigures(session, { sides: sideRows, subjects }, definition));
+  const { multivariate: methods = [] } = definition;
   if (methods.length === 0) return { records };
   return { records, multivariate: await multivariateOf(session, { sides: sideRows, subjects }, methods) };
+}
+
+/** The records of subjects, in their order, with what methods and metrics of the caller add. */
+async function withFigures(
+  session: FencedSession,
+  compared: { readonly sides: SideRows; readonly subjects: readonly Subject[] },
+  definition: DriftDefinition,
+): Promise<readonly DriftRecord[]> {
+  const { metrics, method, methods } = definition;
+  const { subjects } = compared;
+  let records = recordsOf(subjects, definition);
+  if (method !== undefined || methods !== undefined) {
+    const { withMethods } = await import("./methods/methods.ts");
+    records = await withMethods(session, { ...compared, records }, definition);
+  }
+  if (metrics === undefined) return records;
+  return records.map((record, index) => withMetrics(record, subjectAt(subjects, index), metrics));
 }
 
 function subjectAt(subjects: readonly Subject[], index: number): Subject {

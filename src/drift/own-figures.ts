@@ -1,6 +1,6 @@
 import { shownNumber } from "../util/counted.ts";
-import type { DriftRecord } from "./comparison/drift-record.ts";
-import { numberText } from "./comparison/figure-text.ts";
+import type { DriftMethodAnswer, DriftRecord } from "./comparison/drift-record.ts";
+import { numberText, pText } from "./comparison/figure-text.ts";
 import { nameOf } from "./comparison/sentence.ts";
 
 /** Columns that a line of a metric lists. */
@@ -20,4 +20,35 @@ export function metricLines(records: readonly DriftRecord[]): string[] {
     const others = more === 0 ? "" : ` and ${shownNumber(more)} more`;
     return `${name}: ${listed.map(({ text }) => text).join(", ")}${others}`;
   });
+}
+
+/** A line for each method: its answers, column by column. */
+export function methodLines(records: readonly DriftRecord[]): string[] {
+  const byName = new Map<string, string[]>();
+  for (const record of records) {
+    const { method } = record;
+    if (method === undefined) continue;
+    const texts = byName.get(method.name) ?? [];
+    texts.push(`${nameOf(record)} ${answerText(record, method)}`);
+    byName.set(method.name, texts);
+  }
+  return [...byName].map(([name, texts]) => {
+    const more = texts.length - mostListed;
+    const others = more <= 0 ? "" : `; and ${shownNumber(more)} more`;
+    return `${name}: ${texts.slice(0, mostListed).join("; ")}${others}`;
+  });
+}
+
+function answerText(
+  { undefined_because: why }: DriftRecord,
+  { value, p, threshold, drift }: DriftMethodAnswer,
+): string {
+  if (value === null && p === null)
+    return `not defined (${why["method"]?.replaceAll("_", " ") ?? "unknown"})`;
+  const isP = p !== null && p === value;
+  const figure = value === null ? "not finite" : isP ? `p ${pText(value)}` : numberText(value);
+  const chance = p === null || isP ? "" : `, p ${pText(p)}`;
+  if (drift === null) return `${figure}${chance}`;
+  const bound = threshold === null ? "" : ` (threshold ${numberText(threshold)})`;
+  return `${figure}${chance}, ${drift ? "drift" : "no drift"}${bound}`;
 }

@@ -3,6 +3,30 @@ import type { Mistake } from "./mistake.ts";
 /** Mistakes in the distances and tests that drift compares by. */
 export const driftFiguresMistakes: readonly Mistake[] = [
   {
+    what: "A method reads the baseline for both sides.",
+    file: "drift/methods/methods.ts",
+    find: "current: await values(sides.current, after),",
+    replace: "current: await values(sides.baseline, leaf),",
+    test: "drift/methods.test.ts",
+    name: "have the figures of scipy",
+  },
+  {
+    what: "Methods call p-values above the level drift.",
+    file: "drift/peers/method-answers.ts",
+    find: "drift: p < alpha }",
+    replace: "drift: p > alpha }",
+    test: "drift/methods.test.ts",
+    name: "stand beside the verdict",
+  },
+  {
+    what: "A method of one column that does not take it is left out silently.",
+    file: "drift/methods/methods.ts",
+    find: "if (type === undefined && own !== undefined) {",
+    replace: "if (type === undefined && own !== undefined && slice !== null) {",
+    test: "drift/methods.test.ts",
+    name: "are refused",
+  },
+  {
     what: "A metric that fails is taken for one that is not defined.",
     file: "drift/comparison/plug-in-metrics.ts",
     find: "value = metric(input);\n  } catch (cause) {",

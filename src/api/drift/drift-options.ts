@@ -2,6 +2,12 @@ import type { DriftDefinition } from "../../drift/comparison/definition.ts";
 import type { DriftRole } from "../../drift/comparison/drift-record.ts";
 import type { MultivariateMethod } from "../../drift/comparison/multivariate-record.ts";
 import type { DriftMetrics } from "../../drift/comparison/plug-in-metrics.ts";
+import {
+  type DriftMethod,
+  driftMethods,
+  isDriftMethod,
+  nearestMethods,
+} from "../../drift/peers/method-names.ts";
 import { VarveError } from "../../errors.ts";
 import type { Correction } from "../../statistics/correction.ts";
 import { nearestName } from "../../util/nearest-name.ts";
@@ -42,6 +48,13 @@ export interface DriftOptions extends ContextOptions {
    * `reconstruction`, `correlations` and `mmd`.
    */
   readonly multivariate?: readonly MultivariateMethod[] | undefined;
+  /**
+   * A test or distance by rows, such as `ks` or `evidently.psi`, for all columns that it takes (spec/drift.md). Its answer
+   * stands beside the verdict, and does not replace it.
+   */
+  readonly method?: DriftMethod | undefined;
+  /** Methods of single columns. */
+  readonly methods?: Readonly<Record<string, DriftMethod>> | undefined;
   /**
    * Figures of your own by name: functions of both histograms of a column. They are recorded as `metrics`, and change no
    * verdict.
@@ -84,6 +97,8 @@ const driftKeys = {
   window: { column: true, every: true },
   where: true,
   multivariate: true,
+  method: true,
+  methods: true,
   metrics: true,
   signal: true,
 } satisfies OptionKeys<DriftOptions>;
@@ -128,6 +143,8 @@ export function driftDefinition(options: DriftOptions): {
     window,
     where,
     multivariate,
+    method,
+    methods,
     metrics,
     signal,
     ...context
@@ -150,6 +167,7 @@ export function driftDefinition(options: DriftOptions): {
       "window",
       "Windows and slices cannot be compared in one run. Leave out window, or by and slices.",
     );
+  requireRowMethods({ method, methods, window });
   const definition = {
     columns,
     exclude,
@@ -166,9 +184,32 @@ export function driftDefinition(options: DriftOptions): {
     window,
     where,
     ...(multivariate === undefined ? {} : { multivariate }),
+    ...(method === undefined ? {} : { method }),
+    ...(methods === undefined ? {} : { methods }),
     ...(metrics === undefined ? {} : { metrics: requireMetrics(metrics) }),
   };
   return { definition, context, signal };
+}
+
+/** @throws `INVALID_ARGUMENT` with the nearest names */
+function requireRowMethods({ method, methods, window }: Pick<DriftOptions, "method" | "methods" | "window">) {
+  if (window !== undefined && (method !== undefined || methods !== undefined))
+    throw invalid(
+      "window",
+      "Windows cannot be compared by method in one run. Leave out window, or method and methods.",
+    );
+  if (methods !== undefined && (typeof methods !== "object" || methods === null || Array.isArray(methods)))
+    throw invalid("methods", "The option methods of drift must be an object of methods by column.");
+  const named = Object.entries(methods ?? {}).map(([column, own]) => [`methods.${column}`, own] as const);
+  for (const [option, name] of [["method", method] as const, ...named]) {
+    if (name === undefined || isDriftMethod(name)) continue;
+    const nearest = nearestMethods(String(name));
+    const remedy =
+      nearest.length > 0
+        ? `Did you mean ${nearest.join(" or ")}?`
+        : `Choose one of ${driftMethods.join(", ")}.`;
+    throw invalid(option, `Unknown method ${JSON.stringify(name)} of drift. ${remedy}`);
+  }
 }
 
 /** A copy of metrics that are functions with names. */

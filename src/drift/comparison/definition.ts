@@ -1,3 +1,4 @@
+import type { DriftMethod } from "../peers/method-names.ts";
 import type { DriftRule } from "./compare.ts";
 import type { DriftRole } from "./drift-record.ts";
 import type { MultivariateMethod } from "./multivariate-record.ts";
@@ -22,6 +23,10 @@ export interface DriftDefinition extends DriftRule {
   readonly where?: string | undefined;
   /** Figures of several columns at once; none if it is left out. */
   readonly multivariate?: readonly MultivariateMethod[] | undefined;
+  /** A test or distance by rows for all columns that it takes. */
+  readonly method?: DriftMethod | undefined;
+  /** Those of single columns. */
+  readonly methods?: Readonly<Record<string, DriftMethod>> | undefined;
   /** Figures of the caller's own. */
   readonly metrics?: DriftMetrics | undefined;
 }

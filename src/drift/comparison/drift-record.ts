@@ -1,5 +1,6 @@
 import type { Correction } from "../../statistics/correction.ts";
 import type { Bracket } from "../figures/cells.ts";
+import type { DriftMethod } from "../peers/method-names.ts";
 import type { DriftKind } from "../profile/bins.ts";
 import type { Multivariate } from "./multivariate-record.ts";
 
@@ -52,6 +53,17 @@ export interface DriftBin {
   readonly baseline: number;
   readonly current: number;
   readonly part: number;
+}
+
+/** What another test or library says of a column, beside the verdict. */
+export interface DriftMethodAnswer {
+  readonly name: DriftMethod;
+  /** The statistic, the distance, or the p-value where a library reports nothing else. */
+  readonly value: number | null;
+  readonly p: number | null;
+  readonly threshold: number | null;
+  /** The method's own verdict; null where it has none. */
+  readonly drift: boolean | null;
 }
 
 /** The test behind a verdict. */
@@ -111,6 +123,8 @@ export interface DriftRecord {
   readonly weight: number;
   /** Part of the column in the squared effects of all compared columns. */
   readonly contribution: number | null;
+  /** What the method that was asked for says of all rows; it changes no verdict. */
+  readonly method?: DriftMethodAnswer | undefined;
   /** Figures of the caller's own metrics by name, if there are any. */
   readonly metrics?: Readonly<Record<string, number | null>> | undefined;
   readonly undefined_because: Readonly<Record<string, string>>;

@@ -21,6 +21,7 @@ interface DriftFlags extends StoreFlags, SourceFlags {
   readonly minRows?: number | undefined;
   readonly multivariate?: DriftOptions["multivariate"];
   readonly sql?: "spark" | "duckdb" | undefined;
+  readonly method?: Methods | undefined;
   readonly format: "text" | "json" | "junit" | "html";
   readonly output?: string | undefined;
 }
@@ -76,10 +77,12 @@ export function addDrift(program: Command): void {
       "figures of all columns at once, separated by commas: magnitude (how well a classifier tells the sides apart), reconstruction, correlations, mmd",
       (text: string) => nameList(text) as DriftOptions["multivariate"],
     )
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ varve drift ./flights@v1 ./flights --exclude id\n  $ varve drift january.parquet february.csv --columns delay,origin\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --by origin --threshold 0.2\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --multivariate magnitude,correlations\n  $ varve drift ./flights@v1 february.csv --columns delay --format junit --output drift.xml\n  $ varve drift january.parquet february.csv --columns delay,origin --output drift.html\n  $ varve drift ./flights@v1 lake.flights --columns delay,origin --sql spark\n\nExit code 4 if a column drifts or is broken: it is gone or new, its type changed, or ten points more of its rows are null or have new values.",
-    );
+    .option(
+      "--method <name>",
+      "the answer of another test beside the verdict, such as ks or evidently.psi (spec/drift.md); for one column, column=name; may be repeated",
+      method,
+    )
+    .addHelpText("after", examples);
   const choice = {
     formats: ["text", "json", "junit", "html"],
     preset: "text",
@@ -87,6 +90,9 @@ export function addDrift(program: Command): void {
   };
   withStoreFlags(withSourceFlags(withOutput(command, choice))).action(drift);
 }
+
+const examples =
+  "\nExamples:\n  $ varve drift ./flights@v1 ./flights --exclude id\n  $ varve drift january.parquet february.csv --columns delay,origin\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --by origin --threshold 0.2\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --multivariate magnitude,correlations\n  $ varve drift january.parquet february.csv --columns delay,origin --method delay=ks --method origin=evidently.psi\n  $ varve drift ./flights@v1 february.csv --columns delay --format junit --output drift.xml\n  $ varve drift january.parquet february.csv --columns delay,origin --output drift.html\n  $ varve drift ./flights@v1 lake.flights --columns delay,origin --sql spark\n\nExit code 4 if a column drifts or is broken: it is gone or new, its type changed, or ten points more of its rows are null or have new values.";
 
 const sideHelp =
   "folder or URI of a table, with @v12, @2024-06-01T00:00:00Z or the name of a pin for a version; or a file (local, s3:// or https://) or pattern such as 'in/*.parquet'";
@@ -100,6 +106,14 @@ function threshold(text: string, before: Thresholds = {}): Thresholds {
   const separator = text.lastIndexOf("=");
   const name = separator === -1 ? allColumns : text.slice(0, separator);
   return { ...before, [name]: shareOption(text.slice(separator + 1)) };
+}
+
+type Methods = Readonly<Record<string, string>>;
+
+function method(text: string, before: Methods = {}): Methods {
+  const separator = text.lastIndexOf("=");
+  const name = separator === -1 ? allColumns : text.slice(0, separator);
+  return { ...before, [name]: text.slice(separator + 1) };
 }
 
 function shareOption(text: string): number {
@@ -153,6 +167,7 @@ async function countsText(
 
 function optionsOf(flags: DriftFlags): DriftOptions {
   const { [allColumns]: general, ...single } = flags.threshold ?? {};
+  const { [allColumns]: method, ...methods } = flags.method ?? {};
   return {
     ...openOptions(flags),
     columns: flags.columns,
@@ -167,6 +182,8 @@ function optionsOf(flags: DriftFlags): DriftOptions {
     correction: flags.correction,
     minRows: flags.minRows,
     multivariate: flags.multivariate,
+    method: method as DriftOptions["method"],
+    methods: flags.method === undefined ? undefined : (methods as DriftOptions["methods"]),
   };
 }
 
