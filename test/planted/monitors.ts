@@ -102,7 +102,7 @@ export const monitorsMistakes: readonly Mistake[] = [
     what: "Counts by other windows are taken for those of the present ones.",
     file: "monitors/definition/parse-definition.ts",
     find: "return hashOf({ baseline, where, window, by,",
-    replace: "return hashOf({ baseline, where, before: typeof window, by,",
+    replace: "return hashOf({ baseline, where, by,",
     test: "monitors/run.test.ts",
     name: "refuses bins of other windows",
   },
