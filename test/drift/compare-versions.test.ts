@@ -50,6 +50,18 @@ async function verdictOf(a: Source, b: Source, options: DriftOptions = {}): Prom
     .join(", ");
 }
 
+describe("a column with a dot in its name", () => {
+  it("is another one than the field of a struct that is called alike", async () => {
+    const sql = (shift: number) =>
+      `SELECT {b: range % 100} AS a, range % 100 + ${shift} AS "a.b" FROM range(2000)`;
+    const report = await drift({ sql: sql(0) }, { sql: sql(50) });
+    expect(columnOf(report, "a.b").verdict).toBe("none");
+    expect(columnOf(report, "`a.b`").verdict).toBe("drift");
+    const only = await drift({ sql: sql(0) }, { sql: sql(50) }, { columns: ["`a.b`"] });
+    expect(only.columns.map(({ column }) => column)).toEqual(["`a.b`"]);
+  });
+});
+
 describe("windows of a year", () => {
   const days = (first: number, last: number) =>
     rowsOf((last - first) * 24, (random, index) => ({

@@ -1,5 +1,6 @@
 import { deltaNameOfEngine, type EngineType, parseEngineType } from "../../dialects/engine-types.ts";
 import type { EngineColumn } from "../../engine/core/contract.ts";
+import { foldName } from "../../schema/schema-json.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 
@@ -11,7 +12,7 @@ export type Part = "hour" | "weekday" | "month" | "length" | null;
 
 /** A column, or a leaf of a struct, with the SQL of its value. */
 export interface Leaf {
-  /** Names from the top, joined by dots. */
+  /** Names from the top, joined by dots; in backquotes where they hold dots themselves and it is else ambiguous. */
   readonly name: string;
   /** Names from the top. */
   readonly path: readonly string[];
@@ -33,7 +34,16 @@ const wholes = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/;
 
 /** The leaves of a relation's columns, structs taken apart, in their order. */
 export function leavesOf(columns: readonly EngineColumn[]): Leaf[] {
-  return columns.flatMap(({ name, type }) => leaves([name], quoteName(name), parseEngineType(type)));
+  const all = columns.flatMap(({ name, type }) => leaves([name], quoteName(name), parseEngineType(type)));
+  const counts = new Map<string, number>();
+  for (const { name } of all) counts.set(foldName(name), (counts.get(foldName(name)) ?? 0) + 1);
+  return all.map((leaf) => ((counts.get(foldName(leaf.name)) ?? 0) > 1 ? quotedLeaf(leaf) : leaf));
+}
+
+/** A column `a.b` beside a field `b` of a column `a` is called `` `a.b` ``, as Spark writes it. */
+function quotedLeaf(leaf: Leaf): Leaf {
+  const parts = leaf.path.map((part) => (/[.`]/.test(part) ? `\`${part.replaceAll("`", "``")}\`` : part));
+  return { ...leaf, name: parts.join(".") };
 }
 
 function leaves(path: readonly string[], value: SqlExpression, type: EngineType): Leaf[] {
