@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -44,6 +44,9 @@ describe("varve monitor", () => {
       monitor: "m",
       columns: [{ column: "amount", verdict: "drift" }, {}, {}],
     });
+    const page = join(folder, "page.html");
+    expect(await varve("monitor", "show", table, "m", "--html", page)).toMatchObject({ code: 0, stderr: "" });
+    expect(readFileSync(page, "utf8")).toMatch(/amount is higher.*effect/s);
     const filled = await varve("monitor", "backfill", table, "m");
     expect([filled.code, filled.stdout]).toEqual([
       4,

@@ -49,6 +49,7 @@ interface CreateFlags extends JsonFlags, DefinitionFlags {
 
 interface ShowFlags extends StoreFlags, ListOutputFlags {
   readonly version?: number | undefined;
+  readonly html?: string | undefined;
 }
 
 interface RunFlags extends JsonFlags, DefinitionFlags {
@@ -78,7 +79,8 @@ export function addMonitorVerbs(group: Command): void {
     .description("show what a monitor found, by version; with --version, one comparison in full")
     .argument("<table>", tableText)
     .argument("<name>", nameText)
-    .option("--version <version>", "the comparison of this version", versionNumber);
+    .option("--version <version>", "the comparison of this version", versionNumber)
+    .option("--html <file>", "write a page: the newest comparison, effects over versions, alerts, the model");
   withStoreFlags(withListOutput(show)).action(showMonitor);
   const remove = group
     .command("remove")
@@ -270,6 +272,10 @@ async function listMonitors(uri: string, flags: StoreFlags & ListOutputFlags): P
 async function showMonitor(uri: string, name: string, flags: ShowFlags): Promise<void> {
   const { version } = flags;
   await using table = await openedTable(uri, flags);
+  if (flags.html !== undefined) {
+    const { writeMonitorPage } = await import("./monitor-page.ts");
+    return writeMonitorPage(table, name, { version, html: flags.html });
+  }
   const range = version === undefined ? { columns: [] } : { from: version, to: version };
   const reports = await table.monitors.results(name, range);
   const found = await table.monitors.performance(name, { from: version, to: version });

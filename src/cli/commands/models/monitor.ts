@@ -24,6 +24,7 @@ Examples:
   $ varve monitor backfill ./flights delays --from v2
   $ varve monitor show ./flights delays --format json
   $ varve monitor show ./flights delays --version v4
+  $ varve monitor show ./flights delays --html delays.html
   $ varve monitor alerts ./flights
   $ varve monitor alerts ./flights --all --format json
   $ varve monitor alerts ./flights --history --format jsonl
