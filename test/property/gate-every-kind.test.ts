@@ -336,14 +336,16 @@ async function judgeOrRefuse(
 
 describe("every kind of check over every type", () => {
   it.each(kinds)("is refused by its path or splits the rows into clean and bad: %s", async (kind) => {
-    let judged = 0;
+    let [runs, judged] = [0, 0];
     await fc.assert(
       // drawn until it fits, so that no seed tests refusals alone
       fc.asyncProperty(fc.array(row, { maxLength: 12 }), checkOf(kind).filter(fits), async (given, check) => {
+        if (++runs > 30 && judged > 0) return;
         const rows = given.map((item, place) => ({ place: BigInt(place), ...item }));
         if ((await judgeOrRefuse(rows, [check])) === "judged") judged++;
       }),
-      { numRuns: 30 },
+      // hardly one in thirty random models has scores in [0, 1] and both classes
+      { numRuns: kind.startsWith("expect_model_metric") ? 400 : 30 },
     );
     expect(judged, "runs that did not end in a refusal").toBeGreaterThan(0);
   });
