@@ -1,3 +1,4 @@
+import { betterOf } from "../metrics/direction.ts";
 import type { Metrics } from "../metrics/metric.ts";
 import { sumLayouts } from "./paired-metrics.ts";
 import type { ComparedPart, MetricComparison } from "./paired-parts.ts";
@@ -214,14 +215,14 @@ function calibrationRule({ calibration, parts, rules }: GateInput): readonly Rul
 
 /** The challenger must beat what a constant prediction reaches, by the first metric that has such a floor. */
 function dummyRule(
-  { challenger, dummy, problem }: GateInput,
+  { challenger, dummy }: GateInput,
   compared: readonly MetricComparison[],
 ): readonly RuleResult[] {
   const names = [...compared.map(({ metric }) => metric), ...Object.keys(dummy)];
   for (const metric of names) {
     const [own, floor] = [challenger[metric]?.value, dummy[metric]?.value];
     if (own === null || own === undefined || floor === null || floor === undefined) continue;
-    const lower = sumLayouts[problem].metrics[metric]?.better === "lower";
+    const lower = betterOf(metric) === "lower";
     const value = lower ? floor - own : own - floor;
     const state = value > 0 ? "pass" : "fail";
     const text = `${metric}: ${figure(own)}, ${state === "pass" ? "better" : "no better"} than a constant prediction (${figure(floor)})`;

@@ -14,7 +14,6 @@ export interface SumLayout {
 export interface PairedMetric {
   /** `share`: within -1 and 1, whatever the target is. */
   readonly scale: "share" | "loss";
-  readonly better: "higher" | "lower";
   /** Of the first model (0) or the second (1); NaN where it is not defined. */
   readonly value: (sums: Float64Array, model: 0 | 1) => number;
 }
@@ -68,12 +67,10 @@ const multiclass: SumLayout = {
   metrics: {
     accuracy: {
       scale: "share",
-      better: "higher",
       value: (sums, model) => at(sums, 1 + 2 * model) / at(sums, 0),
     },
     log_loss: {
       scale: "loss",
-      better: "lower",
       value: (sums, model) => at(sums, 2 + 2 * model) / at(sums, 0),
     },
   },
@@ -109,7 +106,6 @@ const regression: SumLayout = {
     huber_1: errorMetric("loss", (own, sums) => own(4) / at(sums, 0)),
     r2: {
       scale: "share",
-      better: "higher",
       value: (sums, model) => 1 - at(sums, 6 + 5 * model) / (at(sums, 2) - at(sums, 1) ** 2 / at(sums, 0)),
     },
   },
@@ -130,7 +126,6 @@ export const calibrationLayout: SumLayout = {
   metrics: {
     ece: {
       scale: "share",
-      better: "lower",
       value: (sums, model) => {
         let gaps = 0;
         for (let own = 1 + 30 * model; own < 31 + 30 * model; own += 3)
@@ -158,7 +153,6 @@ interface Confusion {
 function confusionMetric(of: (confusion: Confusion) => number): PairedMetric {
   return {
     scale: "share",
-    better: "higher",
     value: (sums, model) => {
       const [rows, positives] = [at(sums, 0), at(sums, 1)];
       const [tp, fp] = [at(sums, 2 + 4 * model), at(sums, 3 + 4 * model)];
@@ -170,7 +164,6 @@ function confusionMetric(of: (confusion: Confusion) => number): PairedMetric {
 function meanLoss(scale: PairedMetric["scale"], place: number): PairedMetric {
   return {
     scale,
-    better: "lower",
     value: (sums, model) => at(sums, place + 4 * model) / at(sums, 0),
   };
 }
@@ -181,7 +174,6 @@ function errorMetric(
 ): PairedMetric {
   return {
     scale,
-    better: "lower",
     value: (sums, model) => of((place) => at(sums, 5 + 5 * model + place), sums),
   };
 }

@@ -1,5 +1,5 @@
 import type { Session } from "../../engine/core/contract.ts";
-import { VarveError } from "../../errors.ts";
+import { assertInternal, VarveError } from "../../errors.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { columnType, plainName } from "../../sql/sql-text.ts";
 import {
@@ -9,6 +9,7 @@ import {
 } from "../../statistics/paired/paired-proportions.ts";
 import { type Axis, type StagedRows, stageRows } from "../evaluation/staged-rows.ts";
 import { streamColumns } from "../evaluation/streamed-columns.ts";
+import { betterOf } from "../metrics/direction.ts";
 import { z95 } from "../metrics/metric.ts";
 import { pairedAucs } from "./paired-aucs.ts";
 import {
@@ -290,11 +291,13 @@ function aucComparison(
 
 function bootstrapComparison(
   metric: string,
-  { better, value }: PairedMetric,
+  { value }: PairedMetric,
   total: Float64Array,
   difference: BootstrapDifference | null,
 ): MetricComparison {
   const [champion, challenger] = [finite(value(total, 0)), finite(value(total, 1))];
+  const better = betterOf(metric);
+  assertInternal(better !== undefined, `metrics of a comparison are better one way, unlike ${metric}`);
   const base = { metric, better, champion, challenger };
   const test = { name: "bootstrap", replicates } as const;
   if (champion === null || challenger === null || difference === null)
