@@ -130,4 +130,20 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     test: "drift/false-alarms.test.ts",
     name: "the very rule of drift",
   },
+  {
+    what: "Records say that alpha decided where half of it did, so that rules on them see drift in noise.",
+    file: "drift/comparison/judge.ts",
+    find: "rule: { ...rule, alpha },",
+    replace: "rule,",
+    test: "drift/false-alarms.test.ts",
+    name: "raises no alert",
+  },
+  {
+    what: "The smallest p-value of a run may be anything below alpha.",
+    file: "drift/comparison/judge.ts",
+    find: "const shareOfFirst = 0.5;",
+    replace: "const shareOfFirst = 1;",
+    test: "drift/false-alarms.test.ts",
+    name: "is noise, unless another column",
+  },
 ];

@@ -74,6 +74,7 @@ export interface DriftTest {
   readonly p: number;
   readonly p_adjusted: number;
   readonly correction: Correction;
+  /** What `p_adjusted` must be below: half of the rule's alpha, unless a column of the run is below that half. */
   readonly alpha: number;
   readonly pooled_bins: number;
 }

@@ -62,12 +62,12 @@ export function recordsOf(subjects: readonly Subject[], rule: DriftRule): DriftR
     adjustedOf.has(index) ? (comparison?.distances?.effect ?? 0) ** 2 : 0,
   );
   const all = squares.reduce((sum, square) => sum + square, 0);
-  const isQuiet = !(smallestOf(adjusted) < rule.alpha * shareOfFirst);
+  const alpha = smallestOf(adjusted) < rule.alpha * shareOfFirst ? rule.alpha : rule.alpha * shareOfFirst;
   return subjects.map((subject, index) => {
     const p = adjustedOf.get(index);
     const contribution = p === undefined ? null : all === 0 ? 0 : (squares[index] ?? 0) / all;
-    return recordOf(subject, facts[index] ?? judged(subject, isQuiet ? 1 : (p ?? 1), rule), {
-      rule,
+    return recordOf(subject, facts[index] ?? judged(subject, p ?? 1, alpha), {
+      rule: { ...rule, alpha },
       adjusted: p,
       contribution,
     });
@@ -154,7 +154,7 @@ function isRise(before: Proportion, after: Proportion): boolean {
 }
 
 /** The two keys: an effect of at least the threshold that is not noise. */
-function judged({ comparison, threshold }: Subject, adjusted: number, { alpha }: DriftRule): Judgement {
+function judged({ comparison, threshold }: Subject, adjusted: number, alpha: number): Judgement {
   const effect = comparison?.distances?.effect ?? 0;
   return { verdict: effect >= threshold && adjusted < alpha ? "drift" : "none", reason: null };
 }
