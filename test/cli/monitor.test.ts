@@ -46,7 +46,7 @@ describe("varve monitor", () => {
     });
     const page = join(folder, "page.html");
     expect(await varve("monitor", "show", table, "m", "--html", page)).toMatchObject({ code: 0, stderr: "" });
-    expect(readFileSync(page, "utf8")).toMatch(/amount is higher.*effect/s);
+    expect(readFileSync(page, "utf8")).toMatch(/amount is higher.*since v2/s);
     const filled = await varve("monitor", "backfill", table, "m");
     expect([filled.code, filled.stdout]).toEqual([
       4,
