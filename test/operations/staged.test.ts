@@ -324,6 +324,23 @@ describe("a staged batch", () => {
     await table.close();
   });
 
+  it("is not published where a whole discard comes before the claim of a publication", async () => {
+    const { folder, table } = await fresh();
+    const { id } = await table.staging.stage([{ id: 2, amount: 2 }]);
+    const context = await openContext(folder);
+    const overtaken: ObjectStore = {
+      ...context.store,
+      putIfAbsent: async (path, bytes, options) => {
+        if (path.endsWith(".end.json")) await discardStaged(await openLog(context), id);
+        return context.store.putIfAbsent(path, bytes, options);
+      },
+    };
+    const publication = publishStaged(await openLog({ ...context, store: overtaken }), id);
+    await expect(publication).rejects.toMatchObject({ code: "STAGED_INVALID" });
+    expect(await rowsOf(await openTable(folder))).toHaveLength(1);
+    await table.close();
+  });
+
   it("keeps its files where a whole publication comes between the steps of a discard", async () => {
     const { folder, table } = await fresh();
     const { id } = await table.staging.stage([{ id: 2, amount: 2 }]);

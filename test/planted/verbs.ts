@@ -308,7 +308,7 @@ export const verbsMistakes: readonly Mistake[] = [
     find: "  await requireStagedFiles(context, batch);",
     replace: "",
     test: "operations/staged.test.ts",
-    name: "lands or is discarded, never both, when both happen at once",
+    name: "is not published where a whole discard comes before the claim",
   },
   {
     what: "A publication names files of another size.",
