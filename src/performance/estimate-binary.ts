@@ -1,4 +1,4 @@
-import type { OpenSession, Relation, Session } from "../engine/core/contract.ts";
+import type { Relation, Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import { type SqlExpression, sql } from "../sql/sql.ts";
 import { columnType, plainName } from "../sql/sql-text.ts";
@@ -52,7 +52,7 @@ export const cannotSeeRelation =
 
 /** Estimates a binary classifier from calibrated scores. @throws as `estimateRelation` */
 export async function estimateBinary(
-  session: OpenSession,
+  session: Session,
   { baseline, current, request, window }: EstimateInput,
 ): Promise<Estimate> {
   const method = request.method === "nannyml.cbpe" ? "nannyml.cbpe" : "cbpe";

@@ -1,4 +1,4 @@
-import type { OpenSession, Relation, Session } from "../engine/core/contract.ts";
+import type { Relation, Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import { joinSql, sql } from "../sql/sql.ts";
 import { columnType, plainName } from "../sql/sql-text.ts";
@@ -37,7 +37,7 @@ const mostSpreadClasses = 10;
  * @throws as `estimateRelation`
  */
 export async function estimateMulticlass(
-  session: OpenSession,
+  session: Session,
   { baseline, current, request, window }: EstimateInput,
 ): Promise<Estimate> {
   const method = request.method === "nannyml.cbpe" ? "nannyml.cbpe" : "cbpe";

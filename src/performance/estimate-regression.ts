@@ -1,4 +1,4 @@
-import type { OpenSession, Session } from "../engine/core/contract.ts";
+import type { Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import { sql } from "../sql/sql.ts";
 import { columnType, plainName, quoteName } from "../sql/sql-text.ts";
@@ -47,7 +47,7 @@ const [mostRows, mostCells] = [50_000, 2_000_000];
 
 /** Estimates a regression: its losses are learnt on the baseline from prediction and features. @throws as `estimateRelation` */
 export async function estimateRegression(
-  session: OpenSession,
+  session: Session,
   { baseline, current, request, window }: EstimateInput,
 ): Promise<Estimate> {
   const isPeer = request.method === "nannyml.dle";

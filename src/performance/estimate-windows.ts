@@ -1,4 +1,4 @@
-import type { OpenSession, Relation, Session } from "../engine/core/contract.ts";
+import type { Relation, Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import { type SqlExpression, sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
@@ -50,7 +50,7 @@ export async function equalWindows(session: Session, baseline: Relation, current
 
 /** What was reached in the windows, if the current rows have outcomes. */
 export async function laterOutcomes(
-  session: OpenSession,
+  session: Session,
   current: Relation,
   request: EstimateRequest,
 ): Promise<Evaluation["windows"]> {

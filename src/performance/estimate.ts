@@ -1,4 +1,4 @@
-import type { OpenSession, Relation } from "../engine/core/contract.ts";
+import type { Relation, Session } from "../engine/core/contract.ts";
 import { estimateBinary } from "./estimate-binary.ts";
 import { estimateMulticlass } from "./estimate-multiclass.ts";
 import { estimateRegression } from "./estimate-regression.ts";
@@ -13,7 +13,7 @@ import type { Estimate, EstimateRequest } from "./estimation.ts";
  * `SCORE_INVALID`; otherwise as `evaluateRelation`
  */
 export async function estimateRelation(
-  session: OpenSession,
+  session: Session,
   baseline: Relation,
   current: Relation,
   request: EstimateRequest,
