@@ -9,6 +9,7 @@ import { z85Encode } from "../../../src/protocol/z85.ts";
 import { check, suite } from "../../../src/quality/suite/builder.ts";
 import { schema } from "../../../src/schema/builder.ts";
 import { quoteName } from "../../../src/sql/sql-text.ts";
+import { sample } from "../../support/sample.ts";
 import { unchecked } from "../../support/unchecked-sql.ts";
 import { field, HandMadeTable, newSession } from "../../table/hand-made-table.ts";
 import { freshFolder, rowsOf } from "../table-folder.ts";
@@ -251,29 +252,31 @@ describe.each(Object.entries(cases))("columns that hide names of the engine, %s"
   });
 
   it("are rejected whole, repaired by a function, staged, audited, published and resubmitted", async () => {
-    const made = await table(columns);
+    // The cost of a column is that of all verbs here.
+    const some = sample(columns, 4);
+    const made = await table(some);
     const rejecting = suite("r", [check.between("amount", { min: 0 }, { onFail: "reject" })]);
     const own = check.between("amount", { min: 0 }, { onFail: "repair" });
     const zero = check.repairedBy("zero", (batch) => Array.from({ length: batch.numRows }, () => 0n), own);
-    const other = await table(columns);
-    await other.append(rowsFrom(columns, 0, 10), { gate: suite("f", [zero]) });
+    const other = await table(some);
+    await other.append(rowsFrom(some, 0, 10), { gate: suite("f", [zero]) });
     same(
       await rowsOf(await openTable(other.uri)),
-      rowsFrom(columns, 0, 10).map((row) => (bad(row) ? { ...row, amount: 0n } : row)),
+      rowsFrom(some, 0, 10).map((row) => (bad(row) ? { ...row, amount: 0n } : row)),
     );
-    await expect(made.append(rowsFrom(columns, 0, 10), { gate: rejecting })).rejects.toMatchObject({
+    await expect(made.append(rowsFrom(some, 0, 10), { gate: rejecting })).rejects.toMatchObject({
       code: "BATCH_REJECTED",
     });
-    const staged = await made.staging.stage(rowsFrom(columns, 0, 10));
+    const staged = await made.staging.stage(rowsFrom(some, 0, 10));
     const report = await staged.audit(suite("s", [negative]));
     expect([report.clean, report.quarantined]).toEqual([6, 4]);
     await staged.publish();
     same(
       await rowsOf(await openTable(made.uri)),
-      rowsFrom(columns, 0, 10).filter((row) => !bad(row)),
+      rowsFrom(some, 0, 10).filter((row) => !bad(row)),
     );
-    same(await payloads(made), rowsFrom(columns, 0, 10).filter(bad));
-    const first = columns[0] ?? "";
+    same(await payloads(made), rowsFrom(some, 0, 10).filter(bad));
+    const first = some[0] ?? "";
     const now = await openTable(made.uri);
     expect(
       await now.quarantine.repair({ all: true }, { amount: "-amount", [first]: `${quoteName(first)} + 100` }),
@@ -282,7 +285,7 @@ describe.each(Object.entries(cases))("columns that hide names of the engine, %s"
       landed: 4,
       stillBad: 0,
     });
-    const repaired = rowsFrom(columns, 0, 10).map((row) =>
+    const repaired = rowsFrom(some, 0, 10).map((row) =>
       bad(row) ? { ...row, amount: -Number(row["amount"]), [first]: Number(row[first]) + 100 } : row,
     );
     same(await rowsOf(await openTable(made.uri)), repaired);
