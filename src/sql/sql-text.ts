@@ -94,10 +94,3 @@ export function columnType(type: string): SqlExpression {
 export function engineFold(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
-
-/** A number as a literal of the engine's DOUBLE with all its digits; without an exponent it would be a decimal. */
-export function doubleLiteral(value: number): SqlExpression {
-  if (Number.isFinite(value)) return `(${value.toExponential()})` as SqlExpression;
-  const name = Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
-  return `CAST('${name}' AS DOUBLE)` as SqlExpression;
-}

@@ -47,6 +47,23 @@ describe("a query that fails after it has given rows", () => {
     });
   });
 
+  it("as chunks of numbers says so, and is not taken for complete", async () => {
+    await expect(consume(session.numberChunks(unchecked(failing)))).rejects.toMatchObject({
+      code: "SQL_FAILED",
+      message: expect.stringContaining("broken"),
+    });
+  });
+
+  it("as chunks of numbers whose signal aborts is cancelled", async () => {
+    const controller = new AbortController();
+    const query = sql`SELECT CAST(a.range AS DOUBLE) AS a FROM range(100000) a, range(100000) b`;
+    const count = async () => {
+      for await (const { rows } of session.numberChunks(query, { signal: controller.signal }))
+        if (rows > 0) controller.abort();
+    };
+    await expect(count()).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
   it("because its signal aborts is cancelled", async () => {
     const controller = new AbortController();
     const rows = session.rowStream(sql`SELECT a.range AS a FROM range(100000) a, range(100000) b`, {

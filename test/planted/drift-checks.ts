@@ -54,14 +54,6 @@ export const driftChecksMistakes: readonly Mistake[] = [
     name: "compares with a pinned version, by both intervals",
   },
   {
-    what: "NaN counts among the numbers of a range, too.",
-    file: "count-numbers.ts",
-    find: "cells[length - 1] = (cells[length - 1] ?? 0) - nans;",
-    replace: "",
-    test: "drift/stored-baseline.test.ts",
-    name: "gives the verdicts and figures of its rows, through JSON",
-  },
-  {
     what: "A value that is an edge is counted below it in another engine.",
     file: "counts-sql.ts",
     find: "CASE WHEN ${value} < ${double(",

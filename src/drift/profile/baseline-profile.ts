@@ -5,7 +5,7 @@ import { type Measure, measuredValue, measuresOf } from "./column-bins.ts";
 import { countRows, noCounts } from "./count-rows.ts";
 import { type Binning, numberOf } from "./counted.ts";
 import type { Leaf } from "./leaves.ts";
-import type { BaselineRows } from "./sample-facts.ts";
+import type { BaselineRows } from "./sample-rows.ts";
 import { type Span, timeSpans } from "./time-spans.ts";
 
 /** A measure of a baseline, with the numbers of its rows in the bins. */

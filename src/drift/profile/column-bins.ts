@@ -7,19 +7,9 @@ import { inChunks } from "./chunks.ts";
 import { mostBound, mostSorted, tableColumns } from "./count-rows.ts";
 import { cyclesOf } from "./cycles.ts";
 import type { Leaf, Part } from "./leaves.ts";
-import { numericBins } from "./numeric-bins.ts";
-import {
-  type BaselineRows,
-  distinctShares,
-  type Fact,
-  factsOf,
-  type Group,
-  groupsOf,
-  isNumeric,
-  mostKept,
-  type Sample,
-  takeSample,
-} from "./sample-facts.ts";
+import { sampledNumbers } from "./numeric-bins.ts";
+import { distinctShares, type Fact, factsOf, type Group, groupsOf, mostKept } from "./sample-facts.ts";
+import { type BaselineRows, isNumeric, type Sample, takeSample } from "./sample-rows.ts";
 
 /** What is measured of a column, and the bins that its baseline gives. */
 export interface Measure {
@@ -43,15 +33,15 @@ export async function measuresOf(
   for (const chunk of inChunks(leaves, tableColumns(Math.min(baseline.rows, mostSorted)))) {
     const sample = await takeSample(session, baseline, { leaves: chunk, isWide });
     const choices = await choicesOf(session, sample, chunk);
-    const numbers = choices.filter(({ kind }) => kind === "numeric" || kind === "text");
-    const columns = numbers.map(({ index, leaf }) => ({
+    const texts = choices.filter(({ kind }) => kind === "text");
+    const columns = texts.map(({ index, leaf }) => ({
       index,
       value: numberOfLeaf(leaf, plainName(`v${index}`)),
     }));
-    const bins = await numericBins(session, sample, columns);
+    const lengths = await sampledNumbers(session, sample, { columns, from: "table" });
     appendAll(
       measures,
-      choices.flatMap((choice) => measuresOfChoice(choice, bins.get(choice.index))),
+      choices.flatMap((choice) => measuresOfChoice(choice, lengths.get(choice.index)?.bins)),
     );
   }
   return measures;
@@ -123,9 +113,13 @@ function choiceOf(fact: Fact, group: Group | undefined): Choice {
   }
 }
 
-function measuresOfChoice({ leaf, kind, group }: Choice, numeric: NumericBins | undefined): Measure[] {
+function measuresOfChoice(
+  { leaf, kind, group, numbers }: Choice,
+  lengths: NumericBins | undefined,
+): Measure[] {
   const measure = (bins: Bins, part: Part = null): Measure => ({ leaf, part, kind, bins });
-  if (numeric !== undefined) return [measure(numeric, kind === "text" ? "length" : null)];
+  if (kind === "numeric" && numbers !== undefined) return [measure(numbers)];
+  if (kind === "text" && lengths !== undefined) return [measure(lengths, "length")];
   if (kind === "time") return cyclesOf(leaf).map(({ part, bins }) => measure(bins, part));
   if (kind === "boolean") return [measure(categories(["false", "true"]))];
   if (kind === "discrete") return [measure(discreteBins(group))];

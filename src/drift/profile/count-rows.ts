@@ -1,5 +1,6 @@
 import type { Session } from "../../engine/core/contract.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { appendAll } from "../../util/append-all.ts";
 import { type Bins, boundariesOf, type CategoryBins, type Counts, type NumericBins } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
 import { categoryCounts } from "./count-categories.ts";
@@ -35,10 +36,10 @@ export async function countRows(
   const keyOf = (index: number, name: string) => `${index}:${name}`;
   const numbered = binnings.map((binning, index) => ({ ...binning, index }));
   for await (const { source, chunk } of countedChunks(session, rows, numbered)) {
-    const counted: Counted<Counts>[] = [
-      ...(await numericCounts(session, source, chunk.filter(isNumeric))),
-      ...(await categoryCounts(session, source, chunk.filter(isCategory))),
-    ];
+    const [numbers, categories] = [chunk.filter(isNumeric), chunk.filter(isCategory)];
+    const counted: Counted<Counts>[] = await numericCounts(session, source, numbers);
+    for (const some of inChunks(categories, chunkCategories))
+      appendAll(counted, await categoryCounts(session, source, some));
     for (const { index, name, count } of counted) counts.set(keyOf(index, name), count);
   }
   return new Map(
@@ -54,16 +55,21 @@ export async function countRows(
   );
 }
 
-/** Columns that are counted together. */
-const chunkColumns = 32;
-/** Queries of a relation of more columns take so long to bind that their values are put into tables. */
+/** Columns of categories that are counted together. */
+const chunkCategories = 32;
+/** Queries of a relation of more columns take so long to bind that its categories are put into tables. */
 export const mostBound = 256;
 /** Values of a table of rows. */
 const tableValues = 8_000_000;
 
 /** How many columns a table of so many rows has: few of many rows, so that it stays small. */
 export function tableColumns(rows: number): number {
-  return Math.max(chunkColumns, Math.min(1_024, Math.floor(tableValues / Math.max(1, rows))));
+  return Math.max(chunkCategories, Math.min(1_024, Math.floor(tableValues / Math.max(1, rows))));
+}
+
+/** How many columns of numbers of so many rows are read at once; the values of a small side are kept. */
+export function numberColumns(rows: number): number {
+  return Math.max(chunkCategories, Math.min(mostBound, Math.floor(tableValues / 2 / Math.max(1, rows))));
 }
 
 /** The measures in chunks, with their rows: from a table of their values where that is faster. */
@@ -76,20 +82,23 @@ async function* countedChunks(
   const sliced = slice === undefined ? [] : [sql`${slice} AS slice`];
   const valuesOf = (chunk: readonly Indexed<Bins>[]): SqlSelect =>
     sql`SELECT ${[...sliced, ...chunk.map(({ value, index }) => sql`${value} AS ${valueName(index)}`)]} FROM (${select})`;
+  const direct: RowSource = { ...facts, columns: valuesOf };
+  if (!facts.isSmall)
+    for (const chunk of inChunks(measures.filter(isNumeric), mostBound)) yield { source: direct, chunk };
+  const others = facts.isSmall ? measures : measures.filter(isCategory);
   if (!facts.isSmall && measures.length <= mostBound) {
-    const source: RowSource = { ...facts, columns: valuesOf };
-    for (const chunk of inChunks(measures, chunkColumns)) yield { source, chunk };
+    yield { source: direct, chunk: others };
     return;
   }
   const names = slice === undefined ? [] : [sql`slice`];
   const source: RowSource = {
     ...facts,
     columns: (chunk) =>
-      sql`SELECT ${[...names, ...chunk.map(({ index }) => valueName(index))]} FROM varve_drift_rows`,
+      sql`SELECT ${[...names, ...chunk.map(({ index }) => valueName(index))]} FROM __varve_drift_rows`,
   };
-  for (const group of inChunks(measures, tableColumns(rows))) {
-    await session.execute(sql`CREATE OR REPLACE TEMP TABLE varve_drift_rows AS ${valuesOf(group)}`);
-    for (const chunk of inChunks(group, chunkColumns)) yield { source, chunk };
+  for (const group of inChunks(others, tableColumns(rows))) {
+    await session.execute(sql`CREATE OR REPLACE TABLE __varve_drift_rows AS ${valuesOf(group)}`);
+    for (const chunk of inChunks(group, numberColumns(rows))) yield { source, chunk };
   }
 }
 

@@ -1,40 +1,29 @@
 import type { Session } from "../../engine/core/contract.ts";
-import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { joinSql, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
-import { appendAll } from "../../util/append-all.ts";
-import type { CategoryValue } from "./bins.ts";
+import type { CategoryValue, NumericBins } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
 import { mostSorted } from "./count-rows.ts";
 import { listOf, numberOf } from "./counted.ts";
 import type { Leaf } from "./leaves.ts";
-
-/** Rows of the baseline. */
-export interface BaselineRows {
-  readonly select: SqlSelect;
-  readonly rows: number;
-}
-
-/** Some rows of the baseline, in a table whose columns are the values of leaves: `v0`, `v1` and so on. */
-export interface Sample extends BaselineRows {
-  readonly table: SqlExpression;
-  /** The sample is all rows. */
-  readonly isWhole: boolean;
-  /** The baseline has so many columns that a query over it takes long to bind. */
-  readonly isWide: boolean;
-}
+import { sampledNumbers } from "./numeric-bins.ts";
+import { isNumeric, isText, type Sample } from "./sample-rows.ts";
 
 /** What the sample says about a leaf. */
 export interface Fact {
   readonly leaf: Leaf;
   /** Number of its column in the sample. */
   readonly index: number;
+  /** Rows that have a value; of numbers and texts. */
   readonly values: number;
-  /** About how many different values there are among some of them, off by a quarter at most. */
+  /** How many different values there are among some of them: of texts about, off by a quarter at most. */
   readonly distinct: number;
   /** Values among which different ones were counted. */
   readonly looked: number;
   /** Characters of the longest text. */
   readonly longest: number;
+  /** Bins of numbers. */
+  readonly numbers?: NumericBins | undefined;
 }
 
 /** The most frequent values of a leaf in all rows, and facts about all of them. */
@@ -49,58 +38,45 @@ export interface Group {
 /** Most values of a category that are kept. */
 export const mostKept = 1_000;
 
-/**
- * Samples the baseline: at most about 65,536 rows, chosen by a hash of their numbers, so that the same rows in the same
- * order give the same sample.
- */
-export async function takeSample(
-  session: Session,
-  { select, rows }: BaselineRows,
-  { leaves, isWide }: { readonly leaves: readonly Leaf[]; readonly isWide: boolean },
-): Promise<Sample> {
-  const table = sql`varve_drift_sample`;
-  const step = Math.ceil(rows / mostSorted);
-  const values = leaves.map(({ value }, index) => sql`${value} AS ${plainName(`v${index}`)}`);
-  const sampled =
-    step <= 1
-      ? sql`SELECT ${values} FROM (${select})`
-      : sql`SELECT * EXCLUDE (varve_row) FROM (SELECT ${values}, row_number() OVER () AS varve_row FROM (${select})) WHERE hash(varve_row) % ${step} = 0`;
-  await session.execute(sql`CREATE OR REPLACE TEMP TABLE ${table} AS ${sampled}`);
-  return { table, isWhole: step <= 1, isWide, select, rows };
-}
-
 /** Different values are estimated from about so many rows of the sample. */
 const leastLooked = 8_192;
 
-/** Counts values of the leaves in the sample, and different values in a part of it. */
+/** Looks at the values of the leaves in the sample, and at the different ones in a part of it. */
 export async function factsOf(session: Session, sample: Sample, leaves: readonly Leaf[]): Promise<Fact[]> {
-  const facts: Fact[] = [];
-  const numbered = leaves.map((leaf, index) => ({ leaf, index }));
-  for (const chunk of inChunks(numbered, 64)) appendAll(facts, await chunkFacts(session, sample, chunk));
-  return facts;
+  const plain = leaves.map((leaf, index): Fact => ({ leaf, index, ...nothingKnown }));
+  const columns = plain
+    .filter(({ leaf }) => isNumeric(leaf))
+    .map(({ leaf, index }) => ({ index, value: sample.isWhole ? plainName(`v${index}`) : leaf.value }));
+  const from = sample.isWhole ? "table" : "baseline";
+  const numbers = await sampledNumbers(session, sample, { columns, from });
+  const texts = new Map<number, Fact>();
+  const textLeaves = plain.filter(({ leaf }) => isText(leaf));
+  for (const chunk of inChunks(textLeaves, 64))
+    for (const fact of await textFacts(session, sample, chunk)) texts.set(fact.index, fact);
+  return plain.map((fact) => {
+    const own = numbers.get(fact.index);
+    if (own === undefined) return texts.get(fact.index) ?? fact;
+    const { values, distinct, bins } = own;
+    return { ...fact, values, distinct, looked: values, numbers: bins };
+  });
 }
 
-async function chunkFacts(
+const nothingKnown = { values: 0, distinct: 0, looked: 0, longest: 0 };
+
+async function textFacts(
   session: Session,
   { table, rows }: Sample,
   leaves: readonly Pick<Fact, "leaf" | "index">[],
 ): Promise<Fact[]> {
-  const counts = leaves.flatMap(({ leaf, index }) => {
-    const value = plainName(`v${index}`);
-    const isText = leaf.class === "text" || leaf.class === "binary";
-    return [
-      sql`count(${value}) AS ${plainName(`n${index}`)}`,
-      sql`${isText ? sql`max(length(${value}))` : sql`0`} AS ${plainName(`l${index}`)}`,
-    ];
-  });
-  const distinct = leaves.flatMap(({ leaf, index }) => {
-    const value = plainName(`v${index}`);
-    const isCounted = leaf.class !== "other" && leaf.class !== "time";
-    return [
-      sql`count(${value}) AS ${plainName(`k${index}`)}`,
-      sql`${isCounted ? sql`approx_count_distinct(${value})` : sql`0`} AS ${plainName(`d${index}`)}`,
-    ];
-  });
+  const named = leaves.map(({ index }) => ({ index, value: plainName(`v${index}`) }));
+  const counts = named.flatMap(({ index, value }) => [
+    sql`count(${value}) AS ${plainName(`n${index}`)}`,
+    sql`max(length(${value})) AS ${plainName(`l${index}`)}`,
+  ]);
+  const distinct = named.flatMap(({ index, value }) => [
+    sql`count(${value}) AS ${plainName(`k${index}`)}`,
+    sql`approx_count_distinct(${value}) AS ${plainName(`d${index}`)}`,
+  ]);
   const step = Math.max(1, Math.floor(Math.min(rows, mostSorted) / leastLooked));
   const [all = {}] = await session.rows(sql`SELECT ${counts} FROM ${table}`);
   const [some = {}] = await session.rows(sql`SELECT ${distinct} FROM ${table} WHERE rowid % ${step} = 0`);
@@ -173,11 +149,6 @@ function groupQuery({ leaf, index, values }: LeafValues): SqlSelect {
   return sql`SELECT ${index} AS c, list(CAST(v AS VARCHAR) ORDER BY n DESC, v) AS vs, list(n ORDER BY n DESC, v) AS ns, any_value(d) AS d, any_value(t) AS t FROM (${top})`;
 }
 
-/** Whether the values of a leaf are numbers. */
-export function isNumeric({ class: kind }: Leaf): boolean {
-  return kind === "number" || kind === "list";
-}
-
 /** Less than the share of an identifier: a sample of one has no more repeated values than all rows. */
 const surelyRepeated = 0.88;
 
@@ -195,8 +166,10 @@ export async function distinctShares(
     const [row] = await session.rows(sql`SELECT count(DISTINCT v) / count(v) AS share FROM (${values})`);
     return numberOf(row?.["share"]);
   };
-  for (const { leaf, index } of facts) {
-    const share = await shareIn(sql`SELECT ${plainName(`v${index}`)} AS v FROM ${table}`);
+  for (const { leaf, index, values, distinct } of facts) {
+    const share = isNumeric(leaf)
+      ? distinct / values
+      : await shareIn(sql`SELECT ${plainName(`v${index}`)} AS v FROM ${table}`);
     const isDone = isWhole || share < surelyRepeated;
     shares.set(index, isDone ? share : await shareIn(sql`SELECT ${leaf.value} AS v FROM (${select})`));
   }

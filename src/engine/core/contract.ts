@@ -287,6 +287,27 @@ export interface RowStreamOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface NumberStreamOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Some rows of a query, by columns. */
+export interface NumberChunk {
+  readonly rows: number;
+  /** The columns of the type DOUBLE, in their order. */
+  readonly numbers: readonly NumberVector[];
+  /** The values of all other columns, in their order. */
+  readonly others: readonly (readonly EngineValue[])[];
+}
+
+/** Numbers of a chunk. */
+export interface NumberVector {
+  /** One for each row; anything where the row has none. */
+  readonly values: Float64Array;
+  /** Bits, the lowest of the first byte first, of the rows that have a value; undefined if all have. */
+  readonly valid: Uint8Array | undefined;
+}
+
 /** The one file that a query's rows are written to. */
 export interface FileOptions {
   readonly file: string;
@@ -328,6 +349,11 @@ export interface Session extends AsyncDisposable {
   rows(sql: SqlSelect, parameters?: readonly EngineParameter[]): Promise<EngineRow[]>;
   /** Runs varve's own query and streams its rows; memory stays bounded while they are consumed one by one. */
   rowStream(sql: SqlSelect, options?: RowStreamOptions): AsyncIterable<EngineRow>;
+  /**
+   * Streams varve's own query in the order of its rows, its DOUBLE columns without an object for each value; memory
+   * stays bounded while chunks are consumed one by one.
+   */
+  numberChunks(sql: SqlSelect, options?: NumberStreamOptions): AsyncIterable<NumberChunk>;
   /** Columns of varve's own query, without running it. */
   describe(sql: SqlSelect): Promise<EngineColumn[]>;
   /** Stages a source that the session can read. @throws `SOURCE_UNREADABLE` naming the row */

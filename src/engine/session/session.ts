@@ -15,6 +15,8 @@ import type {
   HeldSource,
   JsonLinesOptions,
   NamedColumns,
+  NumberChunk,
+  NumberStreamOptions,
   OpenSession,
   ParquetWriteOptions,
   Relation,
@@ -32,6 +34,7 @@ import { fence } from "../fence/fence.ts";
 import { serializedTree } from "../fence/syntax-tree.ts";
 import { writeFile } from "../output/file-export.ts";
 import { jsonLines, withJsonText } from "../output/json-lines.ts";
+import { streamNumbers } from "../output/number-chunks.ts";
 import { writeParquet } from "../output/parquet-write.ts";
 import { streamRows } from "../output/row-stream.ts";
 import { stageSource } from "../stage/stage.ts";
@@ -69,6 +72,10 @@ class DuckdbSession implements Session {
 
   rowStream(sql: SqlSelect, options: RowStreamOptions = {}): AsyncIterable<EngineRow> {
     return streamRows(this.core, sql, options);
+  }
+
+  numberChunks(sql: SqlSelect, options: NumberStreamOptions = {}): AsyncIterable<NumberChunk> {
+    return streamNumbers(this.core, sql, options);
   }
 
   writeFile(sql: SqlSelect, options: FileOptions): Promise<void> {

@@ -1,0 +1,149 @@
+import { quantileOf } from "../../statistics/samples.ts";
+import { boundariesOf, type NumericBins, type NumericCounts } from "./bins.ts";
+import { meanAndDeviation } from "./counted.ts";
+import { KeptNumbers, type NumberRun } from "./number-values.ts";
+
+/** Where a value's cell is looked up: steps of equal width between the first and the last boundary. */
+const steps = 4_096;
+
+/** What all tallies of a column share. */
+export interface Cells {
+  readonly boundaries: Float64Array;
+  /** For each step, how many boundaries belong to steps below it. */
+  readonly starts: Uint16Array;
+  readonly origin: number;
+  /** Steps per unit. */
+  readonly scale: number;
+  /** Sums are taken around it, so that squares of large numbers keep their digits. */
+  readonly centre: number;
+}
+
+/** The cells of a column's bins. */
+export function cellsOfBins(bins: NumericBins): Cells {
+  const boundaries = Float64Array.from(boundariesOf(bins));
+  const [origin = 0, last = 0] = [boundaries[0], boundaries.at(-1)];
+  const width = last - origin;
+  const ratio = steps / width;
+  const scale = Number.isFinite(ratio) && Number.isFinite(width) ? ratio : 0;
+  const starts = new Uint16Array(steps + 1);
+  for (const boundary of boundaries) {
+    const step = stepOf((boundary - origin) * scale);
+    starts[step + 1] = (starts[step + 1] ?? 0) + 1;
+  }
+  for (let step = 1; step <= steps; step++) starts[step] = (starts[step] ?? 0) + (starts[step - 1] ?? 0);
+  const { quantiles, points } = bins;
+  const centre = quantiles[quantiles.length >> 1] ?? points[0] ?? 0;
+  return { boundaries, starts, origin, scale, centre };
+}
+
+/** The step of a position; it does not fall as the position rises. */
+function stepOf(position: number): number {
+  if (position >= steps) return steps - 1;
+  return position > 0 ? Math.trunc(position) : 0;
+}
+
+/**
+ * Counts numbers in the cells of a column's bins, with their moments and extremes. A value belongs to the cell after
+ * the last boundary that is not above it. The step of a value tells most of the boundaries below it, because a larger
+ * value is never in an earlier step; those of its own step are compared with it.
+ */
+export class NumberTally {
+  readonly #cells: Cells;
+  readonly #counts: Float64Array;
+  readonly #kept: KeptNumbers | undefined;
+  #rows = 0;
+  #nans = 0;
+  #finite = 0;
+  #sum = 0;
+  #squares = 0;
+  #min = Infinity;
+  #max = -Infinity;
+
+  /** @param keeps whether the values are kept for exact quantiles */
+  constructor(cells: Cells, keeps: boolean) {
+    this.#cells = cells;
+    this.#counts = new Float64Array(cells.boundaries.length + 1);
+    this.#kept = keeps ? new KeptNumbers() : undefined;
+  }
+
+  add(run: NumberRun): void {
+    const { values, count } = run;
+    const { boundaries, starts, origin, scale, centre } = this.#cells;
+    const counts = this.#counts;
+    let [sum, squares, nans, min, max] = [0, 0, 0, this.#min, this.#max];
+    for (let index = 0; index < count; index++) {
+      const value = values[index] ?? 0;
+      if (Number.isNaN(value)) {
+        nans++;
+        continue;
+      }
+      const off = value - centre;
+      sum += off;
+      squares += off * off;
+      if (value < min) min = value;
+      if (value > max) max = value;
+      const position = (value - origin) * scale;
+      const step = position >= steps ? steps - 1 : position > 0 ? position | 0 : 0;
+      let low = starts[step] ?? 0;
+      let high = starts[step + 1] ?? 0;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if ((boundaries[middle] ?? 0) <= value) low = middle + 1;
+        else high = middle;
+      }
+      counts[low] = (counts[low] ?? 0) + 1;
+    }
+    this.#rows += count;
+    this.#nans += nans;
+    this.#min = min;
+    this.#max = max;
+    if (Number.isFinite(sum) && Number.isFinite(squares)) {
+      this.#finite += count - nans;
+      this.#sum += sum;
+      this.#squares += squares;
+    } else this.#addFinite(run);
+    this.#kept?.add(run);
+  }
+
+  /** The moments of what is neither NaN nor infinite. */
+  #addFinite({ values, count }: NumberRun): void {
+    const { centre } = this.#cells;
+    for (const value of values.subarray(0, count)) {
+      if (!Number.isFinite(value)) continue;
+      const off = value - centre;
+      this.#finite++;
+      this.#sum += off;
+      this.#squares += off * off;
+    }
+  }
+
+  /** Of the values so far; `rows` are those with a value. */
+  counts(): NumericCounts {
+    const known = this.#rows - this.#nans;
+    return {
+      form: "numeric",
+      rows: this.#rows,
+      nulls: 0,
+      nans: this.#nans,
+      cells: Array.from(this.#counts),
+      // Of -0 and 0, which are equal, 0.
+      min: known > 0 ? this.#min + 0 : null,
+      max: known > 0 ? this.#max + 0 : null,
+      ...meanAndDeviation({
+        count: this.#finite,
+        sum: this.#sum,
+        squares: this.#squares,
+        centre: this.#cells.centre,
+      }),
+      quantiles: this.#kept === undefined ? null : quantilesOf(this.#kept.sorted()),
+    };
+  }
+}
+
+/** Shares of the values below the quantiles that counts have. */
+const shares = [0.05, 0.25, 0.5, 0.75, 0.95];
+
+/** Null without values. */
+function quantilesOf(sorted: Float64Array): number[] | null {
+  return sorted.length === 0 ? null : shares.map((share) => quantileOf(sorted, share));
+}
