@@ -65,6 +65,9 @@ export type { RecordFromOptions, SourceInput } from "./api/records/asked-bulk.ts
 export { type LineageOptions, lineage } from "./api/records/lineage.ts";
 export type {
   CommandDescription,
+  MetricHistoryOptions,
+  MetricRegressionOptions,
+  MetricRunsOptions,
   OpenLineageOptions,
   RecordRunOptions,
   RunBasics,
@@ -373,9 +376,13 @@ export type { RecordOptions } from "./reproduce/record-predictions.ts";
 export type { ReproducedInput, ReproduceOptions, Reproduction } from "./reproduce/reproduce.ts";
 export type { ModelCommand, ModelFunction } from "./reproduce/run-model.ts";
 export type { Artifact, ArtifactState } from "./runs/artifact.ts";
+export type { RegressionRule } from "./runs/metric-regression.ts";
+export type { RunMetric } from "./runs/metric-series.ts";
+export type { EarlierRun, MetricRegression, MetricVerdict } from "./runs/metric-verdict.ts";
 export type { RunSelection } from "./runs/read-runs.ts";
 export type { RecordedRun } from "./runs/record-run.ts";
 export type { CommandOptions, CommandResult } from "./runs/run-command.ts";
+export type { RunChange } from "./runs/run-differences.ts";
 export type {
   GitState,
   RunEnvironment,

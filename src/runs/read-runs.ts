@@ -87,13 +87,24 @@ export async function findRun(
   const snapshot = await openSideTable(runsOf(context), options);
   const stored = snapshot === undefined ? undefined : await storedRun(snapshot, runId, options);
   if (stored !== undefined) return stored.run;
+  if (snapshot === undefined) throw noRunsTable(context, { runId });
   const { uri } = context.store;
   throw new VarveError(
     "RUN_NOT_FOUND",
-    snapshot === undefined
-      ? `There is no runs table at ${uri}. Name the one that varve run --runs or recordRun wrote to.`
-      : `The runs table at ${uri} has no run ${JSON.stringify(runId)} (version ${snapshot.version}). Check the id: it is compared letter by letter.`,
+    `The runs table at ${uri} has no run ${JSON.stringify(runId)} (version ${snapshot.version}). Check the id: it is compared letter by letter.`,
     { runId, uri },
+  );
+}
+
+/** The error of a runs table that is not there. */
+export function noRunsTable(
+  { store: { uri } }: TableContext,
+  data: Readonly<Record<string, unknown>>,
+): VarveError {
+  return new VarveError(
+    "RUN_NOT_FOUND",
+    `There is no runs table at ${uri}. Name the one that varve run --runs or recordRun wrote to.`,
+    { ...data, uri },
   );
 }
 

@@ -123,7 +123,12 @@ export function runPinName(runId: string, version: number): string {
 
 /** SHA-256 of what a caller says of a run, as canonical JSON. */
 export function runDigest(said: unknown): string {
-  return hash("sha256", stringifyJson(sorted(toJsonValue(said))), "hex");
+  return hash("sha256", canonicalJson(toJsonValue(said)), "hex");
+}
+
+/** JSON whose objects have their members in one order. */
+export function canonicalJson(value: JsonValue): string {
+  return stringifyJson(sorted(value));
 }
 
 function sorted(value: JsonValue): JsonValue {

@@ -161,28 +161,28 @@ export function runOfRow(row: EngineRow, { store }: Pick<TableContext, "store">)
     try {
       return parseJson(String(text));
     } catch (error) {
-      throw damaged(column, runId, store.uri, error);
+      throw damagedRun(column, runId, store.uri, error);
     }
   };
   const object = (column: string): JsonObject | undefined => {
     const value = json(column);
     if (value === undefined || isJsonObject(value)) return value;
-    throw damaged(column, runId, store.uri);
+    throw damagedRun(column, runId, store.uri);
   };
   const artifact = (column: string): JsonObject | undefined => {
     const value = object(column);
     if (value === undefined || areTexts(Object.values(value))) return value;
-    throw damaged(column, runId, store.uri);
+    throw damagedRun(column, runId, store.uri);
   };
   const listOf = <T>(column: string, is: (value: JsonValue) => value is JsonValue & T): readonly T[] => {
     const value = json(column);
     if (Array.isArray(value) && value.every(is)) return value;
-    throw damaged(column, runId, store.uri);
+    throw damagedRun(column, runId, store.uri);
   };
   const status = String(row["status"]);
-  if (!statuses.has(status)) throw damaged("status", runId, store.uri);
+  if (!statuses.has(status)) throw damagedRun("status", runId, store.uri);
   const environment = object("environment");
-  if (!isEnvironment(environment)) throw damaged("environment", runId, store.uri);
+  if (!isEnvironment(environment)) throw damagedRun("environment", runId, store.uri);
   const [endedAt, duration, exitCode] = [row["ended_at"], row["duration_ms"], row["exit_code"]].map(numberOf);
   return {
     runId,
@@ -205,7 +205,8 @@ export function runOfRow(row: EngineRow, { store }: Pick<TableContext, "store">)
   };
 }
 
-function damaged(column: string, runId: string, uri: string, cause?: unknown): VarveError {
+/** The error of a run's column that varve would not write so. */
+export function damagedRun(column: string, runId: string, uri: string, cause?: unknown): VarveError {
   return new VarveError(
     "DATA_FILE_CORRUPT",
     `The runs table at ${uri} is damaged: ${column} of run ${JSON.stringify(runId)} is not what varve writes. Another program may have changed it; restore an earlier version of the table.`,

@@ -110,7 +110,7 @@ const before: Readonly<Record<string, string>> = {
   "varve lineage": onePrediction,
   "varve overwrite": "varve create ./by-month --from june.csv --partition-by month",
   "varve reproduce": onePrediction,
-  "varve runs": "varve run --input ./flights --run-id nightly-7 -- true",
+  "varve runs": `varve run --input ./flights --name nightly --run-id nightly-7 -- sh -c 'echo "{\\"mae\\": 2.5}" > $VARVE_METRICS'`,
   "varve verify":
     "varve fingerprint ./flights --record && varve clone ./flights ./flights-copy --deep && varve fingerprint ./flights@v0 --content > january.txt",
   "varve staged": "varve stage ./flights june.csv --id 2001-02 && varve stage ./flights all.csv --id 2001-03",

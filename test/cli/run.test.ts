@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openRuns, openTable, type RunRecord } from "../../src/index.ts";
+import { openRuns, openTable, type RunRecord, recordRun } from "../../src/index.ts";
 import { startVarve, varve } from "../support/cli.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-run-"));
@@ -24,6 +24,29 @@ function runNode(id: string, options: readonly string[], script: string) {
 }
 
 const recorded = async (id: string): Promise<RunRecord> => (await openRuns(runs)).get(id);
+
+describe("varve runs regression", () => {
+  it("says what got worse and what changed, with exit code 4", async () => {
+    const table = at("trained");
+    for (const [index, mae] of [1, 1.5].entries())
+      await recordRun(
+        { runId: `m${index + 1}`, name: "train", inputs: { name: "x", table: features }, metrics: { mae } },
+        { runs: table },
+      );
+    const { code, stdout } = await varve("runs", "regression", table, "mae", "--max-change", "2%");
+    expect(code).toBe(4);
+    expect(stdout).toContain(
+      "REGRESSED: mae of train rose from 1 to 1.5 (50 %), worse by more than the 2 % accepted against the last run; nothing that was recorded differs from run m1.\n",
+    );
+    expect(stdout).toMatch(/^last {2}m1 .* {2}1 {2}\S* *\+0\.5 {2,}\+50 %$/m);
+    const json = await varve("runs", "regression", table, "mae", "--max-change", "0.6", "--json");
+    expect([json.code, JSON.parse(json.stdout)]).toMatchObject([0, { verdict: "none", maxChange: 0.6 }]);
+    const csv = await varve("runs", "history", table, "mae", "--format", "csv", "--limit", "1");
+    expect(csv.stdout).toMatch(/^run,started,name,model,value\nm2,.*,train,,1\.5\n$/);
+    const unknown = await varve("runs", "regression", table, "mea", "--max-change", "2%");
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('Did you mean "mae"?')]);
+  });
+});
 
 describe("varve run", () => {
   it("tells the command where its pinned inputs are, and records what it made", async () => {

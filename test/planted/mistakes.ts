@@ -6,7 +6,6 @@ import { conflictsMistakes } from "./conflicts.ts";
 import { copiesMistakes } from "./copies.ts";
 import { diskMistakes } from "./disk.ts";
 import { driftChecksMistakes } from "./drift-checks.ts";
-import { driftFieldsMistakes } from "./drift-fields.ts";
 import { driftFiguresMistakes } from "./drift-figures.ts";
 import { driftPageMistakes } from "./drift-page.ts";
 import { fencesMistakes } from "./fences.ts";
@@ -40,7 +39,6 @@ export const mistakes: readonly Mistake[] = [
   ...diskMistakes,
   ...driftChecksMistakes,
   ...alertsMistakes,
-  ...driftFieldsMistakes,
   ...driftFiguresMistakes,
   ...driftPageMistakes,
   ...multivariateMistakes,

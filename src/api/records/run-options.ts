@@ -1,4 +1,5 @@
 import type { Artifact } from "../../runs/artifact.ts";
+import type { RegressionRule } from "../../runs/metric-regression.ts";
 import type { CommandOptions } from "../../runs/run-command.ts";
 import type { ContextOptions } from "../shared/options.ts";
 import type { Timestamp } from "../shared/table-uri.ts";
@@ -93,3 +94,25 @@ export interface OpenLineageOptions {
   /** Called with each event that could not be sent, which does not stop the run; default: `process.emitWarning`. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
+
+/** Of which complete runs a metric is read; default: of all. */
+export interface MetricRunsOptions {
+  /** Runs of this name. */
+  readonly name?: string | undefined;
+  /** Runs of the model of this name. */
+  readonly model?: string | undefined;
+  /** Runs that started then or later. */
+  readonly since?: Timestamp | undefined;
+}
+
+/** Options of `runs.history`. */
+export interface MetricHistoryOptions extends MetricRunsOptions {
+  /** Only so many, the newest. */
+  readonly limit?: number | undefined;
+}
+
+/**
+ * Options of `runs.regression`. Earlier runs are of the name and model of the judged run, unless one of `name` and
+ * `model` is given: then they are of that.
+ */
+export interface MetricRegressionOptions extends MetricRunsOptions, RegressionRule {}

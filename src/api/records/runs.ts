@@ -1,18 +1,23 @@
 import { VarveError } from "../../errors.ts";
 import type { RunEvents } from "../../lineage/run-events.ts";
 import type { TableContext } from "../../log/contract.ts";
+import type { MetricSelection, RunMetric } from "../../runs/metric-series.ts";
+import type { MetricRegression } from "../../runs/metric-verdict.ts";
 import type { RunSelection } from "../../runs/read-runs.ts";
 import type { RecordedRun } from "../../runs/record-run.ts";
 import type { CommandResult } from "../../runs/run-command.ts";
 import type { RunRecord } from "../../runs/run-record.ts";
-import { knownOptions, type OptionKeys, requireCount } from "../shared/known-options.ts";
+import { knownOptions, type OptionKeys, requireAtLeast, requireCount } from "../shared/known-options.ts";
 import { openContext } from "../shared/lazy-log.ts";
 import { contextKeys } from "../shared/option-keys.ts";
 import type { ContextOptions } from "../shared/options.ts";
-import { requireText, splitTableUri } from "../shared/table-uri.ts";
+import { parseTimestamp, requireText, splitTableUri } from "../shared/table-uri.ts";
 import { toCheckedCommand, toCheckedRun } from "./asked-run.ts";
 import type {
   CommandDescription,
+  MetricHistoryOptions,
+  MetricRegressionOptions,
+  MetricRunsOptions,
   OpenLineageOptions,
   RecordRunOptions,
   RunCommandOptions,
@@ -27,6 +32,23 @@ const selectionKeys = {
   modelHash: true,
   limit: true,
 } satisfies OptionKeys<RunSelection>;
+
+const historyKeys = {
+  name: true,
+  model: true,
+  since: true,
+  limit: true,
+} satisfies OptionKeys<MetricHistoryOptions>;
+
+const regressionKeys = {
+  name: true,
+  model: true,
+  since: true,
+  run: true,
+  better: true,
+  maxChange: true,
+  against: true,
+} satisfies OptionKeys<MetricRegressionOptions>;
 
 /** A table of runs, itself a Delta table: what each read, made and was made by. {@link openRuns} opens it. */
 export class Runs {
@@ -86,6 +108,86 @@ export class Runs {
     const { findRun } = await import("../../runs/read-runs.ts");
     return findRun(this.#context, runId);
   }
+
+  /**
+   * Reads a metric of complete runs, newest first. A metric of an object in the metrics is named by its path
+   * (`challenger.roc_auc`).
+   *
+   * @throws `INVALID_ARGUMENT` for a metric that none of the runs recorded; `DATA_FILE_CORRUPT`
+   *
+   * @example
+   * ```ts
+   * import { openRuns, recordRun } from "varve";
+   *
+   * await recordRun({ name: "training", inputs: orders.uri, metrics: { mae: 0.1 } });
+   * const runs = await openRuns(orders.uri);
+   * for (const { startedAt, value } of await runs.history("mae", { name: "training" })) console.log(startedAt, value);
+   * ```
+   */
+  async history(metric: string, options: MetricHistoryOptions = {}): Promise<RunMetric[]> {
+    const verb = "runs.history";
+    requireText(metric, `The metric of ${verb}`, "metric");
+    const { limit, ...selection } = knownOptions(verb, options, historyKeys);
+    requireCount(verb, "limit", limit);
+    const known = toMetricSelection(verb, selection);
+    const { metricHistory } = await import("../../runs/metric-series.ts");
+    return metricHistory(this.#context, metric, { ...known, limit });
+  }
+
+  /**
+   * Says whether a metric of the last complete run got worse than in the runs of the same name and model before it, by
+   * how much, since when, and what the runs were given differently: versions of inputs, code, parameters.
+   *
+   * Without `maxChange`, a value outside of the normal range of the earlier runs has regressed or improved, from 4 runs on.
+   *
+   * @throws `RUN_NOT_FOUND` without a run to judge; `INVALID_ARGUMENT` for a run without the metric, or if `better` is
+   * needed; `DATA_FILE_CORRUPT`
+   *
+   * @example
+   * ```ts
+   * import { openRuns, recordRun } from "varve";
+   *
+   * for (const mae of [0.1, 0.12]) await recordRun({ name: "training", inputs: orders.uri, metrics: { mae } });
+   * const runs = await openRuns(orders.uri);
+   * const { verdict, text } = await runs.regression("mae", { maxChange: 0.02 });
+   * console.log(verdict, text); // regressed mae of training rose from 0.1 to 0.12 (20 %), …
+   * ```
+   */
+  async regression(metric: string, options: MetricRegressionOptions = {}): Promise<MetricRegression> {
+    const verb = "runs.regression";
+    requireText(metric, `The metric of ${verb}`, "metric");
+    const { run, better, maxChange, against, ...selection } = knownOptions(verb, options, regressionKeys);
+    requireAtLeast(verb, { maxChange }, 0);
+    requireChoice(verb, "better", better, ["higher", "lower"]);
+    requireChoice(verb, "against", against, ["last", "best"]);
+    const known = toMetricSelection(verb, selection);
+    const [{ requireRunId }, { metricRegression }] = await Promise.all([
+      import("../../runs/run-record.ts"),
+      import("../../runs/metric-regression.ts"),
+    ]);
+    if (run !== undefined) requireRunId(run);
+    return metricRegression(this.#context, metric, { ...known, run, better, maxChange, against });
+  }
+}
+
+function toMetricSelection(verb: string, { name, model, since }: MetricRunsOptions): MetricSelection {
+  if (name !== undefined) requireText(name, `The option name of ${verb}`, "name");
+  if (model !== undefined) requireText(model, `The option model of ${verb}`, "model");
+  return { name, model, since: since === undefined ? undefined : parseTimestamp(since) };
+}
+
+function requireChoice(
+  verb: string,
+  option: string,
+  value: string | undefined,
+  choices: readonly string[],
+): void {
+  if (value === undefined || choices.includes(value)) return;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The option ${option} of ${verb} must be ${choices.join(" or ")}, not ${JSON.stringify(value)}.`,
+    { verb, option },
+  );
 }
 
 /**

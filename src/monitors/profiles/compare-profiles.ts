@@ -1,8 +1,7 @@
-import { compareCounts, type DriftRule, distinctChange } from "../../drift/comparison/compare.ts";
+import { compareCounts, type DriftRule } from "../../drift/comparison/compare.ts";
 import type { DriftRecord, DriftRole } from "../../drift/comparison/drift-record.ts";
 import { judge, type Subject } from "../../drift/comparison/judge.ts";
 import { windowSpan } from "../../drift/comparison/windows.ts";
-import { areAgesByNature } from "../../drift/profile/ages.ts";
 import { noCounts } from "../../drift/profile/count-rows.ts";
 import type { Leaf } from "../../drift/profile/leaves.ts";
 import { foldName } from "../../schema/schema-json.ts";
@@ -10,7 +9,7 @@ import { sql } from "../../sql/sql.ts";
 import type { HistoryThreshold, MonitorDefinition, OwnThreshold } from "../definition/definition.ts";
 import { areCountsApart } from "./count-profile.ts";
 import { isExcluded, isMeasured } from "./make-bins.ts";
-import type { Profile, ProfiledMeasure, ProfiledPart, RecordedBins, RecordedMeasure } from "./profile.ts";
+import type { Profile, ProfiledPart, RecordedBins, RecordedMeasure } from "./profile.ts";
 
 /** A threshold, and where it comes from. */
 export interface ChosenThreshold {
@@ -50,10 +49,7 @@ export function compareProfiles(
       ? pair.current.parts
       : pair.current.parts.filter(({ window }) => window !== null);
   const subjects: Subject[] = unmatchedSubjects(definition, pair);
-  const after = wholeOf(pair.current);
-  const natures = pair.bins.measures.map((measure, index) =>
-    natureOf(measure, whole?.measures[index], after?.measures[index]),
-  );
+  const natures = pair.bins.measures.map((_, index) => natureOf(whole, wholeOf(pair.current), index));
   for (const part of parts) {
     const before = part.slice === null ? whole : sliceOf(pair.baseline, part.slice);
     for (const [index, measure] of pair.bins.measures.entries()) {
@@ -68,7 +64,7 @@ export function compareProfiles(
 }
 
 function wholeOf({ parts }: Profile): ProfiledPart | undefined {
-  return parts.find(isWhole);
+  return parts.find(({ slice, window }) => slice === null && window === null);
 }
 
 function sliceOf(
@@ -82,26 +78,16 @@ function sliceOf(
 interface Nature {
   readonly isSequence: boolean;
   readonly spans: Subject["spans"];
-  /** Shares of different values that were counted apart. */
-  readonly shares: { readonly baseline: number | null; readonly current: number | null };
 }
 
-const noShares = { baseline: null, current: null };
-const noNature: Nature = { isSequence: false, spans: [], shares: noShares };
+const noNature: Nature = { isSequence: false, spans: [] };
 
-function natureOf(
-  { part, kind }: RecordedMeasure,
-  a: ProfiledMeasure | undefined,
-  b: ProfiledMeasure | undefined,
-): Nature {
-  const shares = { baseline: a?.distinctShare ?? null, current: b?.distinctShare ?? null };
-  const isApart = kind !== "id" && areCountsApart(a?.counts, b?.counts);
-  const isDifferent = (shares.baseline ?? 0) > 0.99 && (shares.current ?? 0) > 0.99;
-  const [before, after] = [a, b].map((side) => ({ span: side?.span, counts: side?.counts }));
-  const isByNature = part === "age" && before !== undefined && after !== undefined;
+function natureOf(before: ProfiledPart | undefined, after: ProfiledPart | undefined, index: number): Nature {
+  const [a, b] = [before?.measures[index], after?.measures[index]];
+  const shares = [a?.distinctShare ?? null, b?.distinctShare ?? null];
   return {
-    shares,
-    isSequence: isByNature ? areAgesByNature(before, after) : isApart && isDifferent,
+    isSequence:
+      areCountsApart(a?.counts, b?.counts) && shares.every((share) => share !== null && share > 0.99),
     spans: [a?.span, b?.span].filter((span) => span !== null && span !== undefined),
   };
 }
@@ -135,13 +121,8 @@ function subjectOf(
     window: part.window,
     rows: { baseline: before?.rows ?? 0, current: part.rows },
     isSequence: part.window === null && nature.isSequence,
-    distinct: distinctChange(measure, sides, isWhole(part) ? nature.shares : noShares),
     spans: part.window === null ? nature.spans : windowSpans(a?.span, definition.window?.every),
   };
-}
-
-function isWhole({ slice, window }: ProfiledPart): boolean {
-  return slice === null && window === null;
 }
 
 /** A window covers no more of the calendar than its length. */
@@ -167,7 +148,6 @@ function unmatchedSubjects(
     window: null,
     rows,
     isSequence: false,
-    distinct: null,
     spans: [],
   });
   const found = new Map(current.leaves.map((leaf) => [foldName(leaf.name), leaf]));

@@ -56,9 +56,6 @@ const profilesStore: DriftStore = {
           .long("rare")
           .long("singles")
           .long("unseen")
-          .long("distinct", {
-            comment: "different values of a category; null where they were not counted together",
-          })
           .double("min")
           .double("max")
           .double("mean")
@@ -191,7 +188,6 @@ function countsOf(column: PlainRow, form: Counts["form"]): Counts {
       rare: count("rare"),
       singles: count("singles"),
       unseen: count("unseen"),
-      distinct: numberOrNull(column["distinct"]),
       ...moments,
     };
   const quantiles = column["quantiles"] ?? null;

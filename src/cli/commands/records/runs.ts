@@ -15,6 +15,7 @@ import {
 } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
 import { printRecords } from "../../shared/records.ts";
+import { addRunHistory, addRunRegression } from "./runs-regression.ts";
 
 interface ListFlags extends StoreFlags, ListOutputFlags, Pick<RunSelection, "status" | "name" | "limit"> {}
 
@@ -24,15 +25,17 @@ interface ShowFlags extends StoreFlags {
 
 const runsText = "folder or URI of the runs table, or of a table with runs below it";
 
-/** `varve runs list | show RUNS` */
+/** `varve runs list | show | history | regression RUNS` */
 export function addRuns(program: Command): void {
   const group = program
     .command("runs")
-    .summary("list and show recorded runs")
-    .description("Show the runs that varve run and recordRun have recorded (spec/runs.md).")
+    .summary("list and show recorded runs, and compare their metrics")
+    .description(
+      "Show the runs that varve run and recordRun have recorded, and compare their metrics (spec/runs.md).",
+    )
     .addHelpText(
       "afterAll",
-      "\nExamples:\n  $ varve runs list ./flights\n  $ varve runs list ./flights --status failed --limit 10 --format json\n  $ varve runs show ./flights nightly-7",
+      "\nExamples:\n  $ varve runs list ./flights\n  $ varve runs list ./flights --status failed --limit 10 --format json\n  $ varve runs show ./flights nightly-7\n  $ varve runs history ./flights mae --name nightly\n  $ varve runs regression ./flights mae --max-change 2%",
     );
   const list = group
     .command("list")
@@ -59,6 +62,8 @@ export function addRuns(program: Command): void {
     if (flags.json === true) print(`${stringifyJson(toJsonValue(run), 2)}\n`);
     else print(runText(run));
   });
+  addRunHistory(group, runsText);
+  addRunRegression(group, runsText);
 }
 
 async function openedRuns(uri: string, flags: StoreFlags): Promise<Runs> {
