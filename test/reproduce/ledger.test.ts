@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { createLedger, openLedger } from "../../src/api/ledger.ts";
@@ -7,6 +8,7 @@ import { openTable } from "../../src/api/open-table.ts";
 import type { Prediction } from "../../src/reproduce/prediction.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { dataFiles, freshFolder } from "../operations/table-folder.ts";
+import { isRunning } from "../support/processes.ts";
 
 const rows = [
   { id: 1n, city: "Bern", weight: 1.5 },
@@ -23,6 +25,15 @@ async function recorded() {
   const { version } = await table.append(rows);
   const ledger = await createLedger(join(folder, "ledger"));
   return { folder, table, version, ledger, uri: table.uri };
+}
+
+/** What `find` answers once it is not empty; its last answer after so many tries. */
+async function until<T>(find: () => T, tries = Number.POSITIVE_INFINITY): Promise<T> {
+  for (let left = tries; ; left--) {
+    const found = find();
+    if (found || left <= 1) return found;
+    await wait(50);
+  }
 }
 
 const count = async (uri: string) => (await openTable(uri)).count();
@@ -492,11 +503,20 @@ describe("reproducing a prediction", () => {
   it("stops a command that hangs, with what it started", async () => {
     const { folder, ledger } = await recorded();
     await ledger.record({ predictionId: "p", features: 1, output: 1 });
-    const file = join(folder, "late");
-    const command = `(sleep 600; touch '${file}') | cat`;
     await expect(
-      ledger.reproduce("p", { model: { command, timeoutMilliseconds: 200 } }),
+      ledger.reproduce("p", { model: { command: "sleep 600 | cat", timeoutMilliseconds: 200 } }),
     ).rejects.toMatchObject({ code: "MODEL_FAILED", data: { timeoutMilliseconds: 200 } });
+    const file = join(folder, "pid");
+    const stop = new AbortController();
+    const command = `(sh -c 'echo $$ > "${file}"; exec sleep 600') | cat`;
+    const run = ledger.reproduce("p", { model: { command }, signal: stop.signal });
+    const pid = Number(await until(() => existsSync(file) && readFileSync(file, "utf8").trim()));
+    expect(isRunning(pid)).toBe(true);
+    stop.abort();
+    await expect(run).rejects.toMatchObject({ code: "CANCELLED" });
+    const ended = await until(() => !isRunning(pid), 100);
+    if (!ended) process.kill(pid);
+    expect(ended).toBe(true);
     const aborted = AbortSignal.abort();
     await expect(
       ledger.reproduce("p", { model: { command: "sleep 600" }, signal: aborted }),

@@ -7,6 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import type { S3Options } from "../../src/storage/s3/s3-options.ts";
+import { isRunning } from "./processes.ts";
 
 /** A running single-node Ceph with its S3 gateway on loopback. */
 export interface Ceph {
@@ -131,15 +132,6 @@ async function lock(): Promise<void> {
     const holder = Number(await readFile(lockFile, "utf8").catch(() => ""));
     if (holder > 0 && !isRunning(holder)) await rm(lockFile, { force: true });
     else await new Promise((done) => setTimeout(done, 250));
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 
