@@ -93,6 +93,12 @@ describe("figures of two histograms", () => {
     expect([36, 37, 109, 145, 325, 685, 686].map(most)).toEqual([undefined, 2, 4, 5, 10, 10, 20]);
     expect(rowsNeeded(0.1)).toBe(37);
   });
+
+  it("the same bins for every threshold from 0.1 on, so that an effect does not depend on it", () => {
+    const most = (threshold: number) => binsForRows({ baseline: 365, current: 365 }, threshold);
+    expect([0.05, 0.1, 0.2, 0.9].map(most)).toEqual([2, 10, 10, 10]);
+    expect([0.05, 0.1, 0.2].map(rowsNeeded)).toEqual([145, 37, 37]);
+  });
 });
 
 const values = fc.array(fc.integer({ min: -50, max: 50 }), { minLength: 1, maxLength: 60 });

@@ -68,21 +68,25 @@ function noiseFloorSquared(bins: number, { baseline, current }: RowCounts): numb
   return ((bins - 1) / (8 * Math.LN2)) * (1 / baseline + 1 / current);
 }
 
+/** Highest noise floor of ranges: a threshold above it must not give a column other bins, and so another effect. */
+const highestFloor = 0.1;
+
 /**
- * The largest number of bins of `choices` (from the largest down) whose noise floor does not exceed the threshold,
- * for so many rows; undefined where all do.
+ * The largest number of bins of `choices` (from the largest down) whose noise floor exceeds neither the threshold nor
+ * 0.1, for so many rows; undefined where all do.
  */
 export function binsForRows(
   rows: RowCounts,
   threshold: number,
   choices: readonly number[] = [20, 10, 5, 4, 2],
 ): number | undefined {
-  return choices.find((bins) => noiseFloorSquared(bins, rows) <= threshold ** 2);
+  const floor = Math.min(threshold, highestFloor);
+  return choices.find((bins) => noiseFloorSquared(bins, rows) <= floor ** 2);
 }
 
 /** Rows that each side needs for a comparison over two bins at a threshold. */
 export function rowsNeeded(threshold: number): number {
-  return Math.ceil(2 / (8 * Math.LN2 * threshold ** 2));
+  return Math.ceil(2 / (8 * Math.LN2 * Math.min(threshold, highestFloor) ** 2));
 }
 
 /** Hellinger distance over shares. The sum of squares does not cancel as 1 − Σ√(pq) does. */
