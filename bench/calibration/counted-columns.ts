@@ -92,17 +92,16 @@ function categoryOf(
     return { kind: "discrete", bins: { ...plain, values, isNumber: true } };
   }
   const ordered = [...counts].sort(([a, n], [b, m]) => m - n || a - b);
-  const isNamed = (index: number, count: number) => index < 100 && count >= 5;
-  const texts = (of: (count: number, index: number) => boolean) =>
-    ordered.filter(([, count], index) => of(count, index)).map(([value]) => textOf(value));
+  const isNamed = (count: number) => count >= 5;
+  const texts = (of: (count: number) => boolean) =>
+    ordered.filter(([, count]) => of(count)).map(([value]) => textOf(value));
   return {
     kind: "category",
     bins: {
       ...plain,
-      values: texts((count, index) => isNamed(index, count)),
-      known: texts((count, index) => !isNamed(index, count) && count !== 1),
+      values: texts(isNamed),
+      known: texts((count) => !isNamed(count) && count !== 1),
       singles: texts((count) => count === 1),
-      isCut: (ordered[100]?.[1] ?? 0) >= 5,
     },
   };
 }
@@ -113,6 +112,7 @@ function countedValues(values: Float64Array, bins: CategoryBins, column?: Sample
     return column.class === "boolean" ? String(value === 1) : textOf(value);
   };
   const counts = new Map([...countsOf(values)].map(([value, count]) => [name(value), count]));
+  const distinct = counts.size;
   const take = (value: string | number) => {
     const count = counts.get(value) ?? 0;
     counts.delete(value);
@@ -131,6 +131,7 @@ function countedValues(values: Float64Array, bins: CategoryBins, column?: Sample
     rare,
     singles,
     unseen: [...counts.values()].reduce((all, count) => all + count, 0),
+    distinct,
     mean: null,
     sd: null,
   };

@@ -54,6 +54,7 @@ function subjectOf({ measure, baseline, current }: CountedMeasure, rows: PairSiz
     threshold: defaultRule.threshold,
     thresholdSource: "default",
     isSequence: false,
+    distinct: null,
     spans: [],
   };
 }

@@ -4,8 +4,11 @@ import { unreadableBaseline } from "../baselines/baseline-errors.ts";
 import { conditionOver } from "../dialects/row-condition.ts";
 import type { Engine, EngineColumn, FencedSession, OpenSession, Relation } from "../engine/core/contract.ts";
 import { assertInternal, VarveError } from "../errors.ts";
+import { stateFingerprint } from "../fingerprint/state-fingerprint.ts";
 import type { LogSnapshot } from "../log/contract.ts";
+import { pinOfVersion } from "../pins/reading/pin-of-version.ts";
 import { type SqlSelect, sql } from "../sql/sql.ts";
+import { packageVersion } from "../util/package-version.ts";
 import type { World } from "../util/world.ts";
 import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
@@ -25,7 +28,6 @@ import { type Leaf, leavesOf } from "./profile/leaves.ts";
 export interface DriftInput {
   readonly source: WriteSource;
   readonly name: string;
-  readonly pin?: string | undefined;
 }
 
 export interface DriftServices extends FetchServices {
@@ -46,6 +48,11 @@ export async function drift(
   services: DriftServices,
 ): Promise<DriftReport> {
   refuseSameVersion(baseline, current);
+  const versions = {
+    baseline: await unreadableBaseline(baseline.source, () => versionOf(baseline)),
+    current: await versionOf(current),
+  };
+  const requests = sideRequests(definition, versions);
   return withFetchedFiles(baseline.source, services, (before) =>
     withFetchedFiles(current.source, services, async (after) => {
       await using session = await services.engine.open({ signal: services.signal });
@@ -59,8 +66,8 @@ export async function drift(
       const files = [...staged.baseline.files, ...staged.current.files];
       const fenced = await session.fence({ files });
       const sides = {
-        baseline: await openSide(fenced, staged.baseline.relation, definition),
-        current: await openSide(fenced, staged.current.relation, definition),
+        baseline: await openSide(fenced, staged.baseline.relation, requests.baseline),
+        current: await openSide(fenced, staged.current.relation, requests.current),
       };
       const rows = {
         // The first that is read of the baseline are the footers of all of its files.
@@ -73,9 +80,10 @@ export async function drift(
         run_id: services.world.uuid(),
         at: new Date(services.world.now()).toISOString(),
         definition_hash: hashOf(definition),
+        code_version: packageVersion(),
         table_id: tableOf(current.source)?.metadata.id ?? null,
-        baseline: sideOf(baseline, rows.baseline),
-        current: sideOf(current, rows.current),
+        baseline: sideOf(baseline, versions.baseline, rows.baseline),
+        current: sideOf(current, versions.current, rows.current),
       });
     }),
   );
@@ -98,17 +106,35 @@ interface Side {
   readonly leaves: readonly Leaf[];
 }
 
-/** The rows of a side that the definition asks for. */
+interface SideRequest extends Pick<DriftDefinition, "where"> {
+  /** In milliseconds since 1970. */
+  readonly committedAt?: number | undefined;
+}
+
+/** Ages of times are measured if both sides are versions; rows of past windows are older by nature. */
+function sideRequests(
+  { where, window }: DriftDefinition,
+  { baseline, current }: { readonly baseline: SideVersion | null; readonly current: SideVersion | null },
+): { readonly baseline: SideRequest; readonly current: SideRequest } {
+  if (window !== undefined || baseline === null || current === null)
+    return { baseline: { where }, current: { where } };
+  return {
+    baseline: { where, committedAt: baseline.committedAt },
+    current: { where, committedAt: current.committedAt },
+  };
+}
+
+/** The rows of a side that the definition asks for; ages of times are measured if it says when they were committed. */
 export async function openSide(
   session: FencedSession,
   relation: Relation,
-  { where }: Pick<DriftDefinition, "where">,
+  { where, committedAt }: SideRequest,
 ): Promise<Side> {
   const { columns } = relation;
   const condition = where === undefined ? undefined : await conditionOver(session, where, columns);
   const select =
     condition === undefined ? relation.sql : sql`SELECT * FROM (${relation.sql}) WHERE ${condition}`;
-  return { select, columns, leaves: leavesOf(columns) };
+  return { select, columns, leaves: leavesOf(columns, committedAt) };
 }
 
 interface Sides {
@@ -191,9 +217,32 @@ function refuseSameVersion(baseline: DriftInput, current: DriftInput): void {
   );
 }
 
-function sideOf({ source, name, pin }: DriftInput, rows: number): DriftSide {
-  const version = tableOf(source)?.version ?? null;
-  return { source: name, version, pin: pin ?? null, fingerprint: null, scope: "table", window: null, rows };
+/** What a side is a version of: a table's own, or one that a pin keeps. */
+interface SideVersion {
+  readonly version: number;
+  readonly pin: string | null;
+  /** Of the version's state, which the log alone tells. */
+  readonly fingerprint: string;
+  /** In milliseconds since 1970. */
+  readonly committedAt: number;
+}
+
+async function versionOf({ source }: DriftInput): Promise<SideVersion | null> {
+  const snapshot = tableOf(source);
+  if (snapshot === undefined) return null;
+  const { pin } = (await pinOfVersion(snapshot)) ?? {};
+  if (pin === undefined) {
+    const { version, timestamp } = snapshot;
+    return { version, pin: null, fingerprint: await stateFingerprint(snapshot), committedAt: timestamp };
+  }
+  const { version, name, fingerprint, timestamp } = pin;
+  return { version, pin: name, fingerprint, committedAt: timestamp.getTime() };
+}
+
+function sideOf({ name }: DriftInput, of: SideVersion | null, rows: number): DriftSide {
+  const { version = null, pin = null, fingerprint = null } = of ?? {};
+  const source = pin === null ? name : name.replace(/\/_pins\/[^/]+@v0$/, `@${pin}`);
+  return { source, version, pin, fingerprint, scope: "table", window: null, rows };
 }
 
 /** The hash of a definition, which records name. */

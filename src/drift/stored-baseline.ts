@@ -5,6 +5,7 @@ import { duckdbDialect } from "../quality/model/dialect-duckdb.ts";
 import { sparkDialect } from "../quality/model/dialect-spark.ts";
 import { foldName } from "../schema/schema-json.ts";
 import type { JsonObject, JsonValue } from "../util/json.ts";
+import { packageVersion } from "../util/package-version.ts";
 import type { World } from "../util/world.ts";
 import { withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { subjectOf } from "./comparison/against-profile.ts";
@@ -101,6 +102,7 @@ export function driftOfStored(
     run_id: world.uuid(),
     at: new Date(world.now()).toISOString(),
     definition_hash: hashOf(definition),
+    code_version: packageVersion(),
     table_id: null,
     baseline: sideOf("stored baseline", profile.rows),
     current: sideOf(name, all),

@@ -1,5 +1,6 @@
 import type { DriftSide } from "../drift/comparison/drift-record.ts";
 import { isVarveError, VarveError } from "../errors.ts";
+import { stateFingerprint } from "../fingerprint/state-fingerprint.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import { listPins } from "../pins/reading/list-pins.ts";
@@ -65,7 +66,11 @@ export async function baselineRows(snapshot: LogSnapshot, baseline: FixedBaselin
     case "version": {
       const { version } = baseline;
       const log = await readable(snapshot, version, () => openLog(snapshot.context, { version }));
-      return { wanted: { snapshot: log }, side: sideOf(`version ${version}`, { version }) };
+      const fingerprint = await stateFingerprint(log);
+      return {
+        wanted: { snapshot: log, committedAt: log.timestamp },
+        side: sideOf(`version ${version}`, { version, fingerprint }),
+      };
     }
     case "pin":
       return pinned(snapshot.context, baseline.pin);
@@ -95,7 +100,7 @@ async function pinned(context: TableContext, name: string): Promise<BaselineRows
   const { pin, log } = await openPin(context, name);
   const { version, fingerprint } = pin;
   return {
-    wanted: { snapshot: log },
+    wanted: { snapshot: log, committedAt: pin.timestamp.getTime() },
     side: sideOf(`pin ${name} (version ${version})`, { version, pin: name, fingerprint }),
   };
 }

@@ -13,7 +13,7 @@ import { packageVersion } from "../util/package-version.ts";
 import { type BaselineRows, isFixed } from "./baseline-side.ts";
 import type { MonitorDefinition } from "./definition/definition.ts";
 import { definitionHash } from "./definition/parse-definition.ts";
-import { ensureBins, type MonitorBins, recordedBins, renewBins } from "./monitor-bins.ts";
+import { ensureBins, type MonitorBins, measuresAges, recordedBins, renewBins } from "./monitor-bins.ts";
 import { versionOf, withRows } from "./opened-rows.ts";
 import { type ChosenThreshold, compareProfiles, type ThresholdPlace } from "./profiles/compare-profiles.ts";
 import { countProfile, inWindows, type ProfiledRows } from "./profiles/count-profile.ts";
@@ -183,7 +183,7 @@ export async function movingRows(
   }
   const isBatch = definition.scope === "batch";
   return {
-    wanted: isBatch ? { snapshot: log, adds } : { snapshot: log },
+    wanted: isBatch ? { snapshot: log, adds, committedAt: log.timestamp } : { snapshot: log },
     side: movingSide(before, definition.scope),
   };
 }
@@ -253,7 +253,8 @@ async function countedProfile(
       return mergeProfiles(before, batch);
     }
   }
-  const wanted = scope === "table" ? [{ snapshot: log }] : [{ snapshot: log, adds }];
+  const committedAt = measuresAges(definition) ? log.timestamp : undefined;
+  const wanted = scope === "table" ? [{ snapshot: log }] : [{ snapshot: log, adds, committedAt }];
   return counted(window === undefined || scope === "table" ? wanted : [...wanted, { snapshot: log }]);
 
   function counted(opened: Parameters<typeof withRows>[0]): Promise<Profile> {

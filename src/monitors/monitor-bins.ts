@@ -50,6 +50,11 @@ function binsChanged(
   );
 }
 
+/** Whether ages of times are measured: rows that a table keeps, and rows of past windows, grow older by nature. */
+export function measuresAges({ scope, window }: MonitorDefinition): boolean {
+  return scope === "batch" && window === undefined;
+}
+
 /** The error for a moving baseline of which no bins can be made. */
 export function noRowsForBins(snapshot: LogSnapshot): VarveError {
   const { uri } = snapshot.context.store;
@@ -91,13 +96,13 @@ export async function renewBins(
   const generation = ((await readBins(snapshot, name, options))?.generation ?? 0) + 1;
   const made = await readable(snapshot, side.version, () =>
     withRows(
-      [wanted],
+      [measuresAges(definition) ? wanted : { ...wanted, committedAt: undefined }],
       definition.where,
       async (session, [rows]) => {
         assertInternal(rows !== undefined, "the rows of a baseline were not opened");
         // Whatever comes later would be unlike bins of nothing.
         if (rows.rows === 0 && !isFixed(definition.baseline)) throw noRowsForBins(snapshot);
-        const parts = await makeBins(session, { ...rows, sql: rows.select }, definition);
+        const parts = await makeBins(session, rows, definition);
         const bins: RecordedBins = {
           id: `${generation}-${snapshot.context.world.uuid()}`,
           generation,

@@ -12,6 +12,8 @@ import type { ProfiledRows } from "./profiles/count-profile.ts";
 export interface WantedRows {
   readonly snapshot: LogSnapshot;
   readonly adds?: readonly AddAction[] | undefined;
+  /** When they were committed, in milliseconds since 1970, if the ages of times are measured. */
+  readonly committedAt?: number | undefined;
   /** Rows of another table, which the condition is not about. */
   readonly isOther?: boolean | undefined;
 }
@@ -37,10 +39,12 @@ export async function withRows<T>(
     plans.push({
       plan: await planned(session, rows, signal),
       where: rows.isOther === true ? undefined : where,
+      committedAt: rows.committedAt,
     });
   const fenced = await session.fence({ files: plans.flatMap(({ plan }) => plan.files) });
   const opened = [];
-  for (const { plan, where: condition } of plans) opened.push(await limited(fenced, plan, condition));
+  for (const { plan, where: condition, committedAt } of plans)
+    opened.push({ ...(await limited(fenced, plan, condition)), committedAt });
   return await work(fenced, opened);
 }
 

@@ -67,6 +67,7 @@ function record(column: string, what: number | DriftVerdict): DriftRecord {
     },
     ...{ psi_expected: null, hellinger: null, l_infinity: null, ks: null, wasserstein: null },
     ...{ wasserstein_scaled: null, test: effect === null ? null : { ...test, alpha: 0.01, pooled_bins: 0 } },
+    ...{ distinct_share: null, rare_share: null },
     ...{ null_share: null, nan_share: null, unseen_share: null, below_share: null, above_share: null },
     ...{ summary: null, bins: [], weight: 1, contribution: null, undefined_because: {} },
     text: `${column} moved.`,

@@ -3,6 +3,14 @@ import type { Mistake } from "./mistake.ts";
 /** Mistakes in the distances and tests that drift compares by. */
 export const driftFiguresMistakes: readonly Mistake[] = [
   {
+    what: "A higher threshold gives a column other bins, and so another effect.",
+    file: "drift/figures/distances.ts",
+    find: "const floor = Math.min(threshold, highestFloor);",
+    replace: "const floor = threshold;",
+    test: "drift/figures.test.ts",
+    name: "the same bins for every threshold",
+  },
+  {
     what: "A method reads the baseline for both sides.",
     file: "drift/methods/methods.ts",
     find: "current: await values(sides.current, after),",

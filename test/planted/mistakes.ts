@@ -6,6 +6,7 @@ import { conflictsMistakes } from "./conflicts.ts";
 import { copiesMistakes } from "./copies.ts";
 import { diskMistakes } from "./disk.ts";
 import { driftChecksMistakes } from "./drift-checks.ts";
+import { driftFieldsMistakes } from "./drift-fields.ts";
 import { driftFiguresMistakes } from "./drift-figures.ts";
 import { driftPageMistakes } from "./drift-page.ts";
 import { fencesMistakes } from "./fences.ts";
@@ -39,6 +40,7 @@ export const mistakes: readonly Mistake[] = [
   ...diskMistakes,
   ...driftChecksMistakes,
   ...alertsMistakes,
+  ...driftFieldsMistakes,
   ...driftFiguresMistakes,
   ...driftPageMistakes,
   ...multivariateMistakes,

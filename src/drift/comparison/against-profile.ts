@@ -12,7 +12,7 @@ import type { Counts } from "../profile/bins.ts";
 import { countRows, noCounts } from "../profile/count-rows.ts";
 import type { Leaf } from "../profile/leaves.ts";
 import { type Span, timeSpans } from "../profile/time-spans.ts";
-import { compareCounts } from "./compare.ts";
+import { compareCounts, distinctChange } from "./compare.ts";
 import type { Subject, Unmatched } from "./judge.ts";
 import { areApart, emptyLeaves, type SideOfRows, valueType } from "./subjects.ts";
 
@@ -60,21 +60,23 @@ export function subjectOf(
   about: Pick<Subject, "role" | "weight" | "threshold" | "thresholdSource" | "slice">,
 ): Subject {
   const spans = [measure.span, span].filter((side) => side !== null);
+  const sides = { baseline: measure.counts, current: counts };
   return {
     ...about,
     leaf: measure.leaf,
     measure: unmatched === null ? measure : null,
-    comparison:
-      unmatched === null
-        ? compareCounts(measure, { baseline: measure.counts, current: counts }, about.threshold)
-        : null,
+    comparison: unmatched === null ? compareCounts(measure, sides, about.threshold) : null,
     unmatched,
     window: null,
     rows: { baseline: profile.rows, current: rows },
     isSequence,
+    distinct: unmatched === null ? distinctChange(measure, sides, noShares) : null,
     spans,
   };
 }
+
+/** Identifiers of a batch are not counted. */
+const noShares = { baseline: null, current: null };
 
 interface Matched {
   readonly measure: ProfiledMeasure;

@@ -38,7 +38,9 @@ export interface Comparison {
   readonly summary: Sides<SideSummary> | null;
   /** Spread of the baseline: (q95 − q05) / 3.29, else its deviation. */
   readonly scale: number | null;
-  readonly shares: Readonly<Record<"null" | "nan" | "unseen" | "below" | "above", ShareChange | null>>;
+  readonly shares: Readonly<
+    Record<"null" | "nan" | "rare" | "unseen" | "below" | "above", ShareChange | null>
+  >;
   /** Share of rows that an equal sample has of values that the baseline has not, with the rows that show it. */
   readonly expectedUnseen: { readonly count: number; readonly of: number };
 }
@@ -74,7 +76,7 @@ function compareNumbers(bins: NumericBins, sides: Sides<NumericCounts>, threshol
     wassersteinScaled: scale === null || wasserstein === null ? null : scaled(wasserstein, scale),
     summary,
     scale,
-    shares: { ...plainShares(sides, rows), unseen: null, ...outside },
+    shares: { ...plainShares(sides, rows), rare: null, unseen: null, ...outside },
     expectedUnseen: { count: 0, of: rows.baseline },
   };
 }
@@ -95,8 +97,9 @@ function compareCategories({ kind }: Measure, bins: CategoryBins, sides: Sides<C
         }
       : null;
   const scale = summary === null ? null : scaleOf(summary.baseline);
+  const binned = binnedCategories(bins, sides, { pool: isCategory || kind === "discrete", otherLabel });
   return {
-    ...figuresOf(binnedCategories(bins, sides, { pool: isCategory || kind === "discrete", otherLabel })),
+    ...figuresOf(binned),
     rows,
     bins: undefined,
     ks: ksOf(cells),
@@ -106,6 +109,7 @@ function compareCategories({ kind }: Measure, bins: CategoryBins, sides: Sides<C
     scale,
     shares: {
       ...plainShares(sides, rows),
+      rare: isCategory ? rareShare(binned, rows) : null,
       unseen: hasUnseen ? change(baseline.unseen, current.unseen, rows) : null,
       below: null,
       above: null,
@@ -188,6 +192,39 @@ function tailShares(
     return change(counts.baseline[index] ?? 0, counts.current[index] ?? 0, rows);
   };
   return { below: share("below"), above: share("above") };
+}
+
+/** Share of rows whose values are one bin together: they are not among those with most rows. */
+function rareShare({ labels, counts }: Binned, rows: Sides<number>): ShareChange | null {
+  const index = labels.findIndex(({ label }) => label === "rare" || label === "rare or unseen");
+  return change(counts.baseline[index] ?? 0, counts.current[index] ?? 0, rows);
+}
+
+/**
+ * Shares of different values among the values of both sides.
+ *
+ * @param shares those that were counted apart, of identifiers and sequences
+ */
+export function distinctChange(
+  { kind, part }: Pick<Measure, "kind" | "part">,
+  sides: Sides<Counts>,
+  shares: Sides<number | null>,
+): ShareChange | null {
+  if (part !== null) return null;
+  const known = (side: keyof Sides<Counts>) => {
+    const { nulls, nans, rows, ...counts } = sides[side];
+    const [of, share] = [rows - nulls - nans, shares[side]];
+    const isCategory = kind === "category" || kind === "discrete" || kind === "boolean";
+    const own = isCategory && "distinct" in counts ? counts.distinct : share === null ? null : share * of;
+    return { of, count: own === null ? null : Math.round(own) };
+  };
+  const [before, after] = [known("baseline"), known("current")];
+  if (before.count === null || after.count === null || before.of === 0 || after.of === 0) return null;
+  const { low, high } = newcombeInterval(
+    { count: before.count, of: before.of },
+    { count: after.count, of: after.of },
+  );
+  return { baseline: before.count / before.of, current: after.count / after.of, low, high };
 }
 
 function change(baseline: number, current: number, rows: Sides<number>): ShareChange | null {

@@ -80,7 +80,7 @@ function countsOf(measure: ProfiledMeasure, rows: readonly CountsRow[], all: num
       quantiles: null,
     };
   const [rare, singles, unseen] = [of(otherBins.rare), of(otherBins.single), of(otherBins.unseen)];
-  return { ...common, form: "category", values: own, rare, singles, unseen };
+  return { ...common, form: "category", values: own, rare, singles, unseen, distinct: null };
 }
 
 /** Sums of finite values; infinite ones are left out, and so are their rows. */

@@ -3,6 +3,7 @@ import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.
 import { plainName, sqlAsWritten } from "../../sql/sql-text.ts";
 import type { BaselineProfile, ProfiledMeasure } from "../profile/baseline-profile.ts";
 import { boundariesOf, type CategoryBins } from "../profile/bins.ts";
+import { wordsOf } from "../profile/column-bins.ts";
 import type { Leaf } from "../profile/leaves.ts";
 
 /** Numbers of bins that are none of a baseline's own, which count from 0. */
@@ -102,7 +103,10 @@ function measuredSql({ leaf, kind, part }: ProfiledMeasure, dialect: Dialect): S
     case "boolean":
       return dialect.toText(column);
     case "text":
-      return kind === "text" ? dialect.toDouble(dialect.length(column, "string")) : dialect.toText(column);
+      if (kind !== "text") return dialect.toText(column);
+      return dialect.toDouble(
+        part === "tokens" ? wordsSql(column, dialect) : dialect.length(column, "string"),
+      );
     case "binary":
       return kind === "text" ? dialect.toDouble(dialect.length(column, "binary")) : sql`hex(${column})`;
     case "list":
@@ -114,6 +118,12 @@ function measuredSql({ leaf, kind, part }: ProfiledMeasure, dialect: Dialect): S
     case "other":
       return sql`CASE WHEN ${column} IS NOT NULL THEN 'present' END`;
   }
+}
+
+function wordsSql(column: SqlExpression, { name }: Dialect): SqlExpression {
+  if (name === "duckdb") return wordsOf(column);
+  const spaced = sql`translate(${column}, concat(chr(9), chr(10), chr(13)), '   ')`;
+  return sql`CASE WHEN ${column} IS NOT NULL THEN size(filter(split(${spaced}, ' '), word -> word <> '')) END`;
 }
 
 function lengthSql({ type }: Leaf, column: SqlExpression, { name }: Dialect): SqlExpression {

@@ -86,7 +86,7 @@ export interface DriftTest {
 export interface DriftRecord {
   readonly column: string;
   /** What is measured of the column; null is its value. */
-  readonly part: "hour" | "weekday" | "month" | "length" | null;
+  readonly part: "hour" | "weekday" | "month" | "length" | "tokens" | "age" | null;
   readonly role: DriftRole;
   readonly kind: DriftKind | null;
   readonly slice: { readonly key: string; readonly value: string | null } | null;
@@ -115,6 +115,13 @@ export interface DriftRecord {
   readonly test: DriftTest | null;
   readonly null_share: ShareChange | null;
   readonly nan_share: ShareChange | null;
+  /**
+   * Different values among all values of a side: of categories, booleans, numbers with few values, and identifiers. It
+   * changes no verdict.
+   */
+  readonly distinct_share: ShareChange | null;
+  /** Rows whose values are compared as one, because the 50 most frequent have a bin each. */
+  readonly rare_share: ShareChange | null;
   readonly unseen_share: ShareChange | null;
   readonly below_share: ShareChange | null;
   readonly above_share: ShareChange | null;
@@ -142,8 +149,10 @@ export interface DriftRecord {
 export interface DriftSide {
   /** The source in words: a table's version, or files. */
   readonly source: string;
+  /** Of the table, or the one that the pin keeps. */
   readonly version: number | null;
   readonly pin: string | null;
+  /** Of the version's state (`snapshot.fingerprint()`); null for files, and for the rows that versions brought. */
   readonly fingerprint: string | null;
   /** `batch`: the rows that the version brought; `table`: all its rows. */
   readonly scope: "batch" | "table";
@@ -159,6 +168,8 @@ export interface DriftReport {
   readonly at: string;
   readonly table_id: string | null;
   readonly definition_hash: string;
+  /** The version of varve that compared. */
+  readonly code_version: string;
   readonly baseline: DriftSide;
   readonly current: DriftSide;
   /** `broken` before `drift` before `none`; `insufficient` if no column could be compared. */

@@ -5,7 +5,14 @@ import type { Measure } from "../profile/column-bins.ts";
 import { coversCycle } from "../profile/cycles.ts";
 import type { Leaf } from "../profile/leaves.ts";
 import { type Comparison, type DriftRule, largestBins } from "./compare.ts";
-import type { DriftDirection, DriftReason, DriftRecord, DriftRole, DriftVerdict } from "./drift-record.ts";
+import type {
+  DriftDirection,
+  DriftReason,
+  DriftRecord,
+  DriftRole,
+  DriftVerdict,
+  ShareChange,
+} from "./drift-record.ts";
 import { sentenceOf } from "./sentence.ts";
 
 /** What became of a column that is on one side only, or has another type on the other. */
@@ -24,8 +31,10 @@ export interface Subject {
   readonly weight: number;
   readonly threshold: number;
   readonly thresholdSource: DriftRecord["threshold_source"];
-  /** Whole numbers or times whose ranges do not overlap, nearly all different. */
+  /** Whole numbers whose ranges do not overlap, nearly all different; or ages that differ by the way rows came. */
   readonly isSequence: boolean;
+  /** Shares of different values of both sides, where they are known. */
+  readonly distinct: ShareChange | null;
   /** First and last moment of both sides, in microseconds; only for times. */
   readonly spans: readonly (readonly [number | null, number | null])[];
 }
@@ -177,7 +186,7 @@ function recordOf(subject: Subject, { verdict, reason }: Judgement, outcome: Out
     column: leaf.name,
     part: measure?.part ?? null,
     role: subject.role,
-    kind: subject.isSequence ? "sequence" : (measure?.kind ?? null),
+    kind: subject.isSequence && measure?.kind !== "time" ? "sequence" : (measure?.kind ?? null),
     slice: subject.slice,
     window: subject.window,
     rows: subject.rows,
@@ -205,6 +214,8 @@ function recordOf(subject: Subject, { verdict, reason }: Judgement, outcome: Out
     test: testOf(comparison, outcome),
     null_share: comparison?.shares.null ?? null,
     nan_share: comparison?.shares.nan ?? null,
+    distinct_share: subject.distinct,
+    rare_share: comparison?.shares.rare ?? null,
     unseen_share: comparison?.shares.unseen ?? null,
     below_share: comparison?.shares.below ?? null,
     above_share: comparison?.shares.above ?? null,

@@ -6,7 +6,14 @@ export function summarized(
   records: readonly DriftRecord[],
   head: Pick<
     DriftReport,
-    "run_id" | "at" | "definition_hash" | "table_id" | "baseline" | "current" | "multivariate"
+    | "run_id"
+    | "at"
+    | "definition_hash"
+    | "code_version"
+    | "table_id"
+    | "baseline"
+    | "current"
+    | "multivariate"
   >,
 ): DriftReport {
   const count = (verdict: DriftRecord["verdict"]) =>

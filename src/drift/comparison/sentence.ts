@@ -13,7 +13,7 @@ export function sentenceOf(record: Omit<DriftRecord, "text">, leaf: Leaf): strin
       return `${name} ${moveText(record)} (${figuresText(record)}).`;
     case "none":
       if (record.effect === null) return `${name} has only nulls on both sides.`;
-      return `${name} does not drift (effect ${effectText(record.effect)}).`;
+      return `${name} does not drift (effect ${effectText(record.effect)}${sharedText(record)}).`;
     case "insufficient":
       return `${name} has too few rows (${counted(record.rows.baseline, "row")} and ${counted(record.rows.current, "row")}); ${record.rows_needed} on each side would do.`;
     case "not_applicable":
@@ -55,11 +55,12 @@ function breakText({ reason, null_share, unseen_share }: Omit<DriftRecord, "text
   }
 }
 
-function notComparedText({ reason, part, kind }: Omit<DriftRecord, "text">): string {
+function notComparedText({ reason, part, kind, distinct_share }: Omit<DriftRecord, "text">): string {
   switch (reason) {
     case "identifier":
-      return "it looks like an identifier";
+      return `it looks like an identifier${repeatedText(distinct_share)}`;
     case "sequence":
+      if (part === "age") return "rows came in another way than those of the baseline";
       return kind === "time"
         ? `a side covers fewer than three rounds of the ${part}`
         : "it looks like a sequence";
@@ -72,12 +73,37 @@ function notComparedText({ reason, part, kind }: Omit<DriftRecord, "text">): str
   }
 }
 
-function moveText({ direction, summary, bins }: Omit<DriftRecord, "text">): string {
+/** Says that the values of an identifier are repeated more or less than before, if chance does not explain it. */
+function repeatedText(share: DriftRecord["distinct_share"]): string {
+  if (share === null || (share.low <= 0 && share.high >= 0)) return "";
+  return `; different values ${percentText(share.baseline)} → ${percentText(share.current)} %`;
+}
+
+/** Where most rows have values that share a bin, drift among these is not seen. */
+function sharedText({ rare_share: share }: Omit<DriftRecord, "text">): string {
+  if (share === null || Math.max(share.baseline, share.current) < 0.5) return "";
+  return `; the values of ${percentText(share.current)} % of the rows share one bin`;
+}
+
+/** A figure of a column in its unit: ages are seconds. */
+function figureText(value: number, part: DriftRecord["part"]): string {
+  if (part !== "age") return numberText(value);
+  const units = [
+    ["d", 86_400],
+    ["h", 3_600],
+    ["min", 60],
+  ] as const;
+  const [unit, seconds] = units.find(([, length]) => Math.abs(value) >= 2 * length) ?? ["s", 1];
+  return `${numberText(value / seconds)} ${unit}`;
+}
+
+function moveText({ direction, summary, bins, part }: Omit<DriftRecord, "text">): string {
   const [before, after] = [summary?.baseline, summary?.current];
+  const text = (value: number) => figureText(value, part);
   if ((direction === "higher" || direction === "lower") && known(before?.median) && known(after?.median))
-    return `is ${direction}: median ${numberText(before.median)} → ${numberText(after.median)}`;
+    return `is ${direction}: median ${text(before.median)} → ${text(after.median)}`;
   if ((direction === "wider" || direction === "narrower") && known(before?.iqr) && known(after?.iqr))
-    return `is ${direction}: middle half of the values spans ${numberText(before.iqr)} → ${numberText(after.iqr)}`;
+    return `is ${direction}: middle half of the values spans ${text(before.iqr)} → ${text(after.iqr)}`;
   const largest = bins.filter(({ part }) => part > 0).slice(0, 3);
   const moves = largest.map(
     ({ label, baseline, current }) =>

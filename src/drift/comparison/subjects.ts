@@ -3,6 +3,7 @@ import { foldName } from "../../schema/schema-json.ts";
 import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
+import { areAgesByNature } from "../profile/ages.ts";
 import { binningOf, distinctShare, mayBeSequence } from "../profile/baseline-profile.ts";
 import type { Counts } from "../profile/bins.ts";
 import { inChunks } from "../profile/chunks.ts";
@@ -11,7 +12,7 @@ import { countRows, noCounts, type SliceCounts } from "../profile/count-rows.ts"
 import { type Binning, numberOf } from "../profile/counted.ts";
 import type { Leaf } from "../profile/leaves.ts";
 import { timeSpans } from "../profile/time-spans.ts";
-import { compareCounts } from "./compare.ts";
+import { compareCounts, distinctChange } from "./compare.ts";
 import type { DriftDefinition } from "./definition.ts";
 import type { DriftRecord } from "./drift-record.ts";
 import type { Subject, Unmatched } from "./judge.ts";
@@ -56,7 +57,7 @@ export async function subjectsOf(session: Session, sides: SideRows, split: Split
     current: measures.map((measure) => binningOf(measure, afterOf.get(measure.leaf) ?? measure.leaf)),
   };
   const spans = await spansOf(session, sides, both);
-  const context: Context = { sides, definition, measures, spans, sequences: new Set() };
+  const context: Context = { sides, definition, measures, spans, sequences: new Set(), shares: new Map() };
   const unmatched = matched.flatMap((match) =>
     match.unmatched === null ? [] : [unmatchedSubject(match, context)],
   );
@@ -73,6 +74,8 @@ interface Context {
   readonly measures: readonly Measure[];
   readonly spans: ReadonlyMap<Leaf, Subject["spans"]>;
   readonly sequences: Set<Measure>;
+  /** Shares of different values of both sides: of identifiers, and of sequences. */
+  readonly shares: Map<Measure, { readonly baseline: number; readonly current: number }>;
 }
 
 interface Binnings {
@@ -218,6 +221,7 @@ function unmatchedSubject({ before, unmatched }: Match, { sides, definition }: C
     window: null,
     rows: { baseline: sides.baseline.rows, current: sides.current.rows },
     isSequence: false,
+    distinct: null,
     spans: [],
   };
 }
@@ -248,9 +252,20 @@ function pairSubjects({ baseline, current, slice, window }: Pair, context: Conte
       window,
       rows,
       isSequence: context.sequences.has(measure),
+      distinct: distinctChange(measure, sides, sharesOf(context, measure, { slice, window })),
       spans: windowSpans(context.spans.get(measure.leaf) ?? [], window === null ? undefined : every),
     };
   });
+}
+
+/** Shares that were counted apart are those of all rows. */
+function sharesOf(
+  { shares }: Context,
+  measure: Measure,
+  { slice, window }: Pick<Pair, "slice" | "window">,
+): { readonly baseline: number | null; readonly current: number | null } {
+  const own = slice === null && window === null ? shares.get(measure) : undefined;
+  return own ?? { baseline: null, current: null };
 }
 
 /** A window covers no more of the calendar than its length. */
@@ -271,27 +286,51 @@ async function wholeSubjects(
     return windows.starts.flatMap((window) =>
       pairSubjects({ baseline, current: current.get(window), slice: null, window }, context),
     );
+  await findIdentifiers(session, context);
   await findSequences(session, context, { baseline, current: current.get("") });
   return pairSubjects({ baseline, current: current.get(""), slice: null, window: null }, context);
 }
 
-/** Whole numbers whose ranges do not overlap, and nearly all of whose values differ. */
+/** How many values of identifiers differ: those of the baseline were counted before. */
+async function findIdentifiers(session: Session, { sides, measures, shares }: Context): Promise<void> {
+  for (const measure of measures) {
+    const { distinctShare: before = null } = measure;
+    const leaf = leafOfSide(sides.current, measure);
+    if (measure.kind !== "id" || before === null || leaf === undefined) continue;
+    shares.set(measure, {
+      baseline: before,
+      current: await distinctShare(session, sides.current.select, leaf),
+    });
+  }
+}
+
+function leafOfSide({ leaves }: SideOfRows, { leaf }: Measure): Leaf | undefined {
+  return leaves.find(({ name }) => foldName(name) === foldName(leaf.name));
+}
+
+/** What by nature moves: ages that differ by the way rows came, and sequences. */
 async function findSequences(
   session: Session,
-  { sides, measures, sequences }: Context,
+  { sides, measures, sequences, shares, spans }: Context,
   { baseline, current }: Pick<Pair, "baseline" | "current">,
 ): Promise<void> {
   for (const [index, measure] of measures.entries()) {
     const [before, after] = [baseline?.counts[index], current?.counts[index]];
+    if (measure.part === "age") {
+      const [first, last] = spans.get(measure.leaf) ?? [];
+      const isByNature = areAgesByNature({ span: first, counts: before }, { span: last, counts: after });
+      if (isByNature) sequences.add(measure);
+    }
     if (!mayBeSequence(measure)) continue;
     if (before?.form !== "numeric" || after?.form !== "numeric") continue;
     if (!areApart(before, after)) continue;
-    const leaf = sides.current.leaves.find(({ name }) => foldName(name) === foldName(measure.leaf.name));
-    const shares = [
-      await distinctShare(session, sides.baseline.select, measure.leaf),
-      await distinctShare(session, sides.current.select, leaf ?? measure.leaf),
-    ];
-    if (shares.every((share) => share > 0.99)) sequences.add(measure);
+    const leaf = leafOfSide(sides.current, measure) ?? measure.leaf;
+    const own = {
+      baseline: await distinctShare(session, sides.baseline.select, measure.leaf),
+      current: await distinctShare(session, sides.current.select, leaf),
+    };
+    shares.set(measure, own);
+    if (own.baseline > 0.99 && own.current > 0.99) sequences.add(measure);
   }
 }
 

@@ -66,6 +66,8 @@ function requestOf(
   const own = Object.entries(methods).find(([name]) => foldName(name) === foldName(leaf.name))?.[1];
   const method = own ?? general;
   if (method === undefined || slice !== null || window !== null) return undefined;
+  // Methods read the text itself, whose length has the answer.
+  if (measure?.part === "tokens") return undefined;
   if (measure === null || record?.verdict === "not_applicable")
     return { method, leaf, type: undefined, reason: record?.reason ?? "no_rows" };
   const type = typeFor(method, measure.kind);

@@ -13,7 +13,7 @@ export interface ProfiledMeasure extends Measure {
   readonly counts: Counts;
   /** Of a time. */
   readonly span: Span | null;
-  /** Share of different values among all of them; only of whole numbers in ranges, which may be a sequence. */
+  /** Share of different values among all of them; only of identifiers and of whole numbers, which may be a sequence. */
   readonly distinctShare: number | null;
 }
 
@@ -42,7 +42,7 @@ export async function baselineProfile(
       span: spans.get(measure.leaf) ?? null,
       distinctShare: mayBeSequence(measure)
         ? await distinctShare(session, baseline.select, measure.leaf)
-        : null,
+        : (measure.distinctShare ?? null),
     });
   }
   return { rows: baseline.rows, measures: profiled };

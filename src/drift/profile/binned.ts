@@ -252,21 +252,13 @@ function withoutFewUnseen(
 /** Most values with a bin of their own in a comparison. */
 const mostNamed = 50;
 
-/**
- * Which values have a bin of their own: the 50 that most rows of both sides have. Where the baseline had to leave out
- * frequent values, those within four deviations of its cut are as good as those that it left out.
- */
-function namedValues(
-  { values, isCut = false }: CategoryBins,
-  sides: Sides<CategoryCounts>,
-): (index: number) => boolean {
+/** Which values have a bin of their own: the 50 that most rows of both sides have. */
+function namedValues({ values }: CategoryBins, sides: Sides<CategoryCounts>): (index: number) => boolean {
   const { baseline, current } = sides;
-  const least = baseline.values.reduce((least, count) => Math.min(least, count), Infinity);
-  const cut = isCut ? least + 4 * Math.sqrt(least) : 0;
   const both = values.map((_, index) => (baseline.values[index] ?? 0) + (current.values[index] ?? 0));
   const frequent = both
     .map((count, index) => ({ count, index }))
-    .filter(({ count, index }) => !expectsFew(count, sides) && (baseline.values[index] ?? 0) >= cut)
+    .filter(({ count }) => !expectsFew(count, sides))
     .sort((a, b) => b.count - a.count)
     .slice(0, mostNamed);
   const named = new Set(frequent.map(({ index }) => index));

@@ -34,8 +34,6 @@ export interface CategoryBins {
   readonly known: readonly CategoryValue[] | null;
   /** Values that one row of the baseline has: as many rows of an equal sample have values that it has not seen. */
   readonly singles: readonly CategoryValue[];
-  /** Whether further values are as frequent as those that have a bin, but there were too many. */
-  readonly isCut?: boolean | undefined;
   /** Whether the values are numbers. */
   readonly isNumber: boolean;
   /** Names of the values, if they are not the values. */
@@ -76,6 +74,8 @@ export interface CategoryCounts {
   readonly singles: number;
   /** Without `known`: all values without a bin. */
   readonly unseen: number;
+  /** Different values; null where that is not known, as of rows that were counted apart. */
+  readonly distinct: number | null;
   readonly mean: number | null;
   readonly sd: number | null;
 }

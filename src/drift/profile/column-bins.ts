@@ -1,13 +1,14 @@
 import type { Session } from "../../engine/core/contract.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
-import { plainName } from "../../sql/sql-text.ts";
+import { lambda, plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
+import { ageOf } from "./ages.ts";
 import type { Bins, CategoryBins, DriftKind, NumericBins } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
 import { mostBound, mostSorted, tableColumns } from "./count-rows.ts";
 import { cyclesOf } from "./cycles.ts";
 import type { Leaf, Part } from "./leaves.ts";
-import { sampledNumbers } from "./numeric-bins.ts";
+import { type NumberColumn, sampledNumbers } from "./numeric-bins.ts";
 import { distinctShares, type Fact, factsOf, type Group, groupsOf, mostKept } from "./sample-facts.ts";
 import { type BaselineRows, isNumeric, type Sample, takeSample } from "./sample-rows.ts";
 
@@ -17,6 +18,8 @@ export interface Measure {
   readonly part: Part;
   readonly kind: DriftKind;
   readonly bins: Bins;
+  /** Share of different values among all of the baseline, of an identifier. */
+  readonly distinctShare?: number | null | undefined;
 }
 
 /**
@@ -33,15 +36,15 @@ export async function measuresOf(
   for (const chunk of inChunks(leaves, tableColumns(Math.min(baseline.rows, mostSorted)))) {
     const sample = await takeSample(session, baseline, { leaves: chunk, isWide });
     const choices = await choicesOf(session, sample, chunk);
-    const texts = choices.filter(({ kind }) => kind === "text");
-    const columns = texts.map(({ index, leaf }) => ({
-      index,
-      value: numberOfLeaf(leaf, plainName(`v${index}`)),
-    }));
-    const lengths = await sampledNumbers(session, sample, { columns, from: "table" });
+    const inTable = partsOf(choices, "text", (index) => plainName(`v${index}`));
+    const lengths = await sampledNumbers(session, sample, { columns: inTable, from: "table" });
+    const times = partsOf(choices, "time", (_, leaf) => leaf.value);
+    const ages = await sampledNumbers(session, sample, { columns: times, from: "baseline" });
+    const binsOf = (choice: Choice, part: Part) =>
+      (part === "age" ? ages : lengths).get(numberedPart(choice.index, part))?.bins;
     appendAll(
       measures,
-      choices.flatMap((choice) => measuresOfChoice(choice, lengths.get(choice.index)?.bins)),
+      choices.flatMap((choice) => measuresOfChoice(choice, (part) => binsOf(choice, part))),
     );
   }
   return measures;
@@ -51,11 +54,38 @@ export async function measuresOf(
 interface Choice extends Fact {
   readonly kind: DriftKind;
   readonly group?: Group | undefined;
+  /** Of an identifier. */
+  readonly distinctShare?: number | undefined;
+}
+
+/** What of a choice has numeric bins, besides its own value. */
+function numericParts({ leaf, kind }: Choice): readonly Part[] {
+  if (kind === "time") return leaf.committedAt === undefined ? [] : ["age"];
+  return kind === "text" ? (leaf.class === "text" ? ["length", "tokens"] : ["length"]) : [];
+}
+
+/** The columns of numbers that measure parts of choices of a kind. */
+function partsOf(
+  choices: readonly Choice[],
+  kind: DriftKind,
+  valueOf: (index: number, leaf: Leaf) => SqlExpression,
+): readonly NumberColumn[] {
+  return choices.flatMap((choice) => {
+    if (choice.kind !== kind) return [];
+    const { index, leaf } = choice;
+    return numericParts(choice).map((part) => ({
+      index: numberedPart(index, part),
+      value: numberOfLeaf(leaf, valueOf(index, leaf), part),
+    }));
+  });
+}
+
+/** A column of the sample has one number for each of its parts. */
+function numberedPart(index: number, part: Part): number {
+  return 2 * index + (part === "tokens" ? 1 : 0);
 }
 
 const mostDiscrete = 20;
-/** Values that are kept apart; a comparison chooses 50 of them by the rows of both sides. */
-const mostNamed = 100;
 /** A text is a category if so many values hold nine tenths of the rows. */
 const mostFrequent = 50;
 /** Fewer rows of a value do not give it a bin of its own. */
@@ -74,7 +104,11 @@ async function choicesOf(session: Session, sample: Sample, leaves: readonly Leaf
     sample,
     facts.filter((fact) => mayBeCategory(fact) && !isId(fact)),
   );
-  return facts.map((fact) => (isId(fact) ? { ...fact, kind: "id" } : choiceOf(fact, groups.get(fact.index))));
+  return facts.map((fact) =>
+    isId(fact)
+      ? { ...fact, kind: "id", distinctShare: shares.get(fact.index) }
+      : choiceOf(fact, groups.get(fact.index)),
+  );
 }
 
 function mayBeId({ leaf, distinct, looked, values }: Fact): boolean {
@@ -114,22 +148,28 @@ function choiceOf(fact: Fact, group: Group | undefined): Choice {
 }
 
 function measuresOfChoice(
-  { leaf, kind, group, numbers }: Choice,
-  lengths: NumericBins | undefined,
-): Measure[] {
+  choice: Choice,
+  binsOf: (part: Part) => NumericBins | undefined,
+): readonly Measure[] {
+  const { leaf, kind, group, numbers } = choice;
   const measure = (bins: Bins, part: Part = null): Measure => ({ leaf, part, kind, bins });
+  const parts = numericParts(choice).flatMap((part) => {
+    const bins = binsOf(part);
+    return bins === undefined ? [] : [measure(bins, part)];
+  });
   if (kind === "numeric" && numbers !== undefined) return [measure(numbers)];
-  if (kind === "text" && lengths !== undefined) return [measure(lengths, "length")];
-  if (kind === "time") return cyclesOf(leaf).map(({ part, bins }) => measure(bins, part));
+  if (kind === "text" && parts.length > 0) return parts;
+  if (kind === "time") return [...cyclesOf(leaf).map(({ part, bins }) => measure(bins, part)), ...parts];
   if (kind === "boolean") return [measure(categories(["false", "true"]))];
   if (kind === "discrete") return [measure(discreteBins(group))];
   if (kind === "category") return [measure(categoryBins(group))];
-  return [measure(categories(["present"]))];
+  return [{ ...measure(categories(["present"])), distinctShare: choice.distinctShare }];
 }
 
 /** The SQL of what is measured, over the columns of the relation that the leaf belongs to. */
 export function measuredValue(leaf: Leaf, { kind, part }: Pick<Measure, "kind" | "part">): SqlExpression {
-  if (kind === "text") return numberOfLeaf(leaf, leaf.value);
+  if (kind === "text") return numberOfLeaf(leaf, leaf.value, part);
+  if (part === "age") return ageOf(leaf, leaf.value);
   if (kind === "time") return cyclesOf(leaf).find((cycle) => cycle.part === part)?.value ?? sql`NULL`;
   if (kind === "id" || kind === "nested") return sql`CASE WHEN ${leaf.value} IS NOT NULL THEN 'present' END`;
   return leaf.value;
@@ -146,20 +186,31 @@ function discreteBins(group: Group | undefined): CategoryBins {
 
 function categoryBins(group: Group | undefined): CategoryBins {
   const { values = [], counts = [], distinct = 0 } = group ?? {};
-  const isNamed = (_: unknown, index: number) => index < mostNamed && (counts[index] ?? 0) >= leastNamed;
+  // All that are kept: a comparison chooses those with a bin by the rows of both sides, and must not be given a choice
+  // of the baseline's.
+  const isNamed = (_: unknown, index: number) => (counts[index] ?? 0) >= leastNamed;
   const isKept = distinct <= mostKept;
   return {
     form: "category",
     values: values.filter(isNamed),
     known: isKept ? values.filter((value, index) => !isNamed(value, index) && counts[index] !== 1) : null,
     singles: isKept ? values.filter((_, index) => counts[index] === 1) : [],
-    isCut: (counts[mostNamed] ?? 0) >= leastNamed,
     isNumber: false,
   };
 }
 
-/** Texts are measured by their length in characters. */
-function numberOfLeaf({ class: kind }: Leaf, value: SqlExpression): SqlExpression {
-  if (kind === "text") return sql`CAST(length(${value}) AS DOUBLE)`;
+/** Texts are measured by their length in characters, and by their words. */
+function numberOfLeaf(leaf: Leaf, value: SqlExpression, part: Part): SqlExpression {
+  const { class: kind } = leaf;
+  if (part === "age") return ageOf(leaf, value);
+  if (kind === "text")
+    return sql`CAST(${part === "tokens" ? wordsOf(value) : sql`length(${value})`} AS DOUBLE)`;
   return kind === "binary" ? sql`length(${value}) / 2` : value;
+}
+
+/** The number of words of a text, which white space parts: mostly spaces, which are fastest to split by. */
+export function wordsOf(value: SqlExpression): SqlExpression {
+  const isPlain = sql`NOT contains(${value}, chr(9)) AND NOT contains(${value}, chr(10)) AND NOT contains(${value}, chr(13))`;
+  const spaced = sql`CASE WHEN ${isPlain} THEN ${value} ELSE translate(${value}, chr(9) || chr(10) || chr(13), '   ') END`;
+  return sql`len(list_filter(string_split(${spaced}, ' '), ${lambda("word", (word) => sql`${word} <> ''`)}))`;
 }

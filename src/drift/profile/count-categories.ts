@@ -64,9 +64,9 @@ function categoryQuery(source: RowSource, binning: Indexed<CategoryBins>): SqlSe
   const moments = isNumber
     ? sql`sum(g.n) ${finite} AS f, sum(g.n * g.v) ${finite} AS s, sum(g.n * g.v * g.v) ${finite} AS q`
     : sql`NULL AS f, NULL AS s, NULL AS q`;
-  const binned = sql`SELECT ${slice}coalesce(m.bin, ${nan}) AS bin, sum(g.n) AS n, ${moments} FROM (${groups}) g LEFT JOIN (${names}) m ON g.v = m.v GROUP BY ALL`;
+  const binned = sql`SELECT ${slice}coalesce(m.bin, ${nan}) AS bin, sum(g.n) AS n, count(*) AS d, ${moments} FROM (${groups}) g LEFT JOIN (${names}) m ON g.v = m.v GROUP BY ALL`;
   const by = source.isSliced ? sql` GROUP BY slice` : sql``;
-  return sql`SELECT ${index} AS c, ${slice}list(bin) AS bins, list(CAST(n AS BIGINT)) AS ns, CAST(sum(f) AS DOUBLE) AS f, CAST(sum(s) AS DOUBLE) AS s, CAST(sum(q) AS DOUBLE) AS q FROM (${binned})${by}`;
+  return sql`SELECT ${index} AS c, ${slice}list(bin) AS bins, list(CAST(n AS BIGINT)) AS ns, CAST(sum(d) FILTER (WHERE bin <> ${nanBin}) AS BIGINT) AS d, CAST(sum(f) AS DOUBLE) AS f, CAST(sum(s) AS DOUBLE) AS s, CAST(sum(q) AS DOUBLE) AS q FROM (${binned})${by}`;
 }
 
 const [rareBin, singleBin, unseenBin, nanBin] = [-1, -2, -3, -4];
@@ -84,6 +84,7 @@ function categoryCount(bins: CategoryBins, row: EngineRow): CategoryCounts {
     rare: byBin.get(rareBin) ?? 0,
     singles: byBin.get(singleBin) ?? 0,
     unseen: byBin.get(unseenBin) ?? 0,
+    distinct: numberOf(row["d"]),
     ...meanAndDeviation({ count: numberOf(row["f"] ?? 0), sum, squares, centre: 0 }),
   };
 }

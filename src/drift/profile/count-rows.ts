@@ -127,5 +127,13 @@ export function noCounts(bins: Bins, rows: number): Counts {
         max: null,
         quantiles: null,
       }
-    : { ...none, form: "category", values: bins.values.map(() => 0), rare: 0, singles: 0, unseen: 0 };
+    : {
+        ...none,
+        form: "category",
+        values: bins.values.map(() => 0),
+        rare: 0,
+        singles: 0,
+        unseen: 0,
+        distinct: 0,
+      };
 }

@@ -7,8 +7,8 @@ import { quoteName, quoteText } from "../../sql/sql-text.ts";
 /** What the values of a column are; columns of two sides are compared if these are the same. */
 export type ValueClass = "boolean" | "number" | "text" | "binary" | "time" | "list" | "other";
 
-/** What of a column is measured: null is the value itself. A time is measured by its cycles. */
-export type Part = "hour" | "weekday" | "month" | "length" | null;
+/** What of a column is measured: null is the value itself. A time is measured by its cycles and its age. */
+export type Part = "hour" | "weekday" | "month" | "length" | "tokens" | "age" | null;
 
 /** A column, or a leaf of a struct, with the SQL of its value. */
 export interface Leaf {
@@ -27,17 +27,25 @@ export interface Leaf {
   readonly type: string;
   /** Over the relation's columns; numbers as DOUBLE, times as microseconds since 1970, lists by their length. */
   readonly value: SqlExpression;
+  /** Of a time: when the version of its rows was committed, in milliseconds since 1970, if its age is measured. */
+  readonly committedAt?: number | undefined;
 }
 
 const floats: ReadonlySet<string> = new Set(["FLOAT", "DOUBLE", "REAL"]);
 const wholes = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/;
 
-/** The leaves of a relation's columns, structs taken apart, in their order. */
-export function leavesOf(columns: readonly EngineColumn[]): Leaf[] {
+/**
+ * The leaves of a relation's columns, structs taken apart, in their order.
+ *
+ * @param committedAt when the rows were committed, if the ages of times are measured
+ */
+export function leavesOf(columns: readonly EngineColumn[], committedAt?: number): Leaf[] {
   const all = columns.flatMap(({ name, type }) => leaves([name], quoteName(name), parseEngineType(type)));
   const counts = new Map<string, number>();
   for (const { name } of all) counts.set(foldName(name), (counts.get(foldName(name)) ?? 0) + 1);
-  return all.map((leaf) => ((counts.get(foldName(leaf.name)) ?? 0) > 1 ? quotedLeaf(leaf) : leaf));
+  const named = all.map((leaf) => ((counts.get(foldName(leaf.name)) ?? 0) > 1 ? quotedLeaf(leaf) : leaf));
+  if (committedAt === undefined) return named;
+  return named.map((leaf) => (leaf.class === "time" ? { ...leaf, committedAt } : leaf));
 }
 
 /** A column `a.b` beside a field `b` of a column `a` is called `` `a.b` ``, as Spark writes it. */

@@ -67,7 +67,7 @@ function readProfile(json: JsonValue): BaselineProfile {
 }
 
 const classes: readonly ValueClass[] = ["boolean", "number", "text", "binary", "time", "list", "other"];
-const parts: readonly Part[] = ["hour", "weekday", "month", "length", null];
+const parts: readonly Part[] = ["hour", "weekday", "month", "length", "tokens", "age", null];
 const kinds: readonly DriftKind[] = [
   "boolean",
   "discrete",
@@ -171,6 +171,7 @@ function readCounts(
           rare: count("rare"),
           singles: count("singles"),
           unseen: count("unseen"),
+          distinct: (json["distinct"] ?? null) === null ? null : count("distinct"),
           mean: moment("mean"),
           sd: moment("sd"),
         };

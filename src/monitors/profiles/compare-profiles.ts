@@ -1,7 +1,8 @@
-import { compareCounts, type DriftRule } from "../../drift/comparison/compare.ts";
+import { compareCounts, type DriftRule, distinctChange } from "../../drift/comparison/compare.ts";
 import type { DriftRecord, DriftRole } from "../../drift/comparison/drift-record.ts";
 import { judge, type Subject } from "../../drift/comparison/judge.ts";
 import { windowSpan } from "../../drift/comparison/windows.ts";
+import { areAgesByNature } from "../../drift/profile/ages.ts";
 import { noCounts } from "../../drift/profile/count-rows.ts";
 import type { Leaf } from "../../drift/profile/leaves.ts";
 import { foldName } from "../../schema/schema-json.ts";
@@ -9,7 +10,7 @@ import { sql } from "../../sql/sql.ts";
 import type { HistoryThreshold, MonitorDefinition, OwnThreshold } from "../definition/definition.ts";
 import { areCountsApart } from "./count-profile.ts";
 import { isExcluded, isMeasured } from "./make-bins.ts";
-import type { Profile, ProfiledPart, RecordedBins, RecordedMeasure } from "./profile.ts";
+import type { Profile, ProfiledMeasure, ProfiledPart, RecordedBins, RecordedMeasure } from "./profile.ts";
 
 /** A threshold, and where it comes from. */
 export interface ChosenThreshold {
@@ -49,7 +50,10 @@ export function compareProfiles(
       ? pair.current.parts
       : pair.current.parts.filter(({ window }) => window !== null);
   const subjects: Subject[] = unmatchedSubjects(definition, pair);
-  const natures = pair.bins.measures.map((_, index) => natureOf(whole, wholeOf(pair.current), index));
+  const after = wholeOf(pair.current);
+  const natures = pair.bins.measures.map((measure, index) =>
+    natureOf(measure, whole?.measures[index], after?.measures[index]),
+  );
   for (const part of parts) {
     const before = part.slice === null ? whole : sliceOf(pair.baseline, part.slice);
     for (const [index, measure] of pair.bins.measures.entries()) {
@@ -64,7 +68,7 @@ export function compareProfiles(
 }
 
 function wholeOf({ parts }: Profile): ProfiledPart | undefined {
-  return parts.find(({ slice, window }) => slice === null && window === null);
+  return parts.find(isWhole);
 }
 
 function sliceOf(
@@ -78,16 +82,26 @@ function sliceOf(
 interface Nature {
   readonly isSequence: boolean;
   readonly spans: Subject["spans"];
+  /** Shares of different values that were counted apart. */
+  readonly shares: { readonly baseline: number | null; readonly current: number | null };
 }
 
-const noNature: Nature = { isSequence: false, spans: [] };
+const noShares = { baseline: null, current: null };
+const noNature: Nature = { isSequence: false, spans: [], shares: noShares };
 
-function natureOf(before: ProfiledPart | undefined, after: ProfiledPart | undefined, index: number): Nature {
-  const [a, b] = [before?.measures[index], after?.measures[index]];
-  const shares = [a?.distinctShare ?? null, b?.distinctShare ?? null];
+function natureOf(
+  { part, kind }: RecordedMeasure,
+  a: ProfiledMeasure | undefined,
+  b: ProfiledMeasure | undefined,
+): Nature {
+  const shares = { baseline: a?.distinctShare ?? null, current: b?.distinctShare ?? null };
+  const isApart = kind !== "id" && areCountsApart(a?.counts, b?.counts);
+  const isDifferent = (shares.baseline ?? 0) > 0.99 && (shares.current ?? 0) > 0.99;
+  const [before, after] = [a, b].map((side) => ({ span: side?.span, counts: side?.counts }));
+  const isByNature = part === "age" && before !== undefined && after !== undefined;
   return {
-    isSequence:
-      areCountsApart(a?.counts, b?.counts) && shares.every((share) => share !== null && share > 0.99),
+    shares,
+    isSequence: isByNature ? areAgesByNature(before, after) : isApart && isDifferent,
     spans: [a?.span, b?.span].filter((span) => span !== null && span !== undefined),
   };
 }
@@ -121,8 +135,13 @@ function subjectOf(
     window: part.window,
     rows: { baseline: before?.rows ?? 0, current: part.rows },
     isSequence: part.window === null && nature.isSequence,
+    distinct: distinctChange(measure, sides, isWhole(part) ? nature.shares : noShares),
     spans: part.window === null ? nature.spans : windowSpans(a?.span, definition.window?.every),
   };
+}
+
+function isWhole({ slice, window }: ProfiledPart): boolean {
+  return slice === null && window === null;
 }
 
 /** A window covers no more of the calendar than its length. */
@@ -148,6 +167,7 @@ function unmatchedSubjects(
     window: null,
     rows,
     isSequence: false,
+    distinct: null,
     spans: [],
   });
   const found = new Map(current.leaves.map((leaf) => [foldName(leaf.name), leaf]));

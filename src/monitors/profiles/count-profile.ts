@@ -32,6 +32,8 @@ export interface ProfiledRows {
   readonly select: SqlSelect;
   readonly columns: readonly EngineColumn[];
   readonly rows: number;
+  /** When they were committed, in milliseconds since 1970, if the ages of times are measured. */
+  readonly committedAt?: number | undefined;
 }
 
 /** How rows are split, besides what the bins say. */
@@ -54,7 +56,7 @@ export async function countProfile(
   { slices, window }: Split,
   baseline: Profile | undefined,
 ): Promise<Profile> {
-  const leaves = leavesOf(rows.columns);
+  const leaves = leavesOf(rows.columns, rows.committedAt);
   const empty = await emptyLeaves(session, rows.select, otherClass(leaves, bins));
   const counters = countersOf(leaves, bins, empty);
   const all = (await countRows(session, rows, bare(counters))).get("");
@@ -147,7 +149,10 @@ function withEach(
   };
 }
 
-/** Whole numbers whose ranges do not overlap may be a sequence, which their different values tell. */
+/**
+ * How many values of identifiers differ; whole numbers whose ranges do not overlap may be a sequence, which their
+ * different values tell.
+ */
 async function withDistinct(
   session: Session,
   select: SqlSelect,
@@ -165,10 +170,10 @@ async function withDistinct(
   const before = baseline?.parts[0];
   const shares = new Map<number, number>();
   for (const { index, measure, leaf } of counters) {
-    if (!mayBeSequence(measure)) continue;
+    if (measure.kind !== "id" && !mayBeSequence(measure)) continue;
     const [a, b] = [before?.measures[index]?.counts, part.measures[index]?.counts];
     // Of the baseline itself, the share is always kept.
-    if (before !== undefined && !areCountsApart(a, b)) continue;
+    if (measure.kind !== "id" && before !== undefined && !areCountsApart(a, b)) continue;
     shares.set(index, await distinctShare(session, select, leaf));
   }
   return shares.size === 0 || bins.measures.length === 0
@@ -223,10 +228,10 @@ async function windowParts(
 
 /** Rows in some windows only. */
 export function inWindows(
-  { select, columns, rows }: ProfiledRows,
+  { select, ...rows }: ProfiledRows,
   expression: SqlExpression,
   starts: readonly string[],
 ): ProfiledRows {
   const chosen = starts.length === 0 ? sql`false` : sql`${expression} IN (${starts.map(quoteText)})`;
-  return { select: sql`SELECT * FROM (${select}) WHERE ${chosen}`, columns, rows };
+  return { select: sql`SELECT * FROM (${select}) WHERE ${chosen}`, ...rows };
 }

@@ -1,18 +1,19 @@
 import { leafNamed, mostFrequent } from "../../drift/comparison/slices.ts";
 import { type Measure, measuresOf } from "../../drift/profile/column-bins.ts";
 import { type Leaf, leavesOf } from "../../drift/profile/leaves.ts";
-import type { Relation, Session } from "../../engine/core/contract.ts";
+import type { Session } from "../../engine/core/contract.ts";
 import { takesLeaf } from "../definition/column-names.ts";
 import type { MonitorDefinition } from "../definition/definition.ts";
+import type { ProfiledRows } from "./count-profile.ts";
 import type { RecordedBins, RecordedMeasure } from "./profile.ts";
 
 /** The measures of a baseline's rows, and the values that it is sliced by. */
 export async function makeBins(
   session: Session,
-  { sql: select, columns, rows }: Relation & { readonly rows: number },
+  { select, columns, rows, committedAt }: ProfiledRows,
   definition: MonitorDefinition,
 ): Promise<Pick<RecordedBins, "measures" | "excluded" | "slicings">> {
-  const leaves = leavesOf(columns);
+  const leaves = leavesOf(columns, committedAt);
   const measured = leaves.filter(({ name }) => isMeasured(definition, name));
   const measures = await measuresOf(session, { select, rows }, measured);
   const slicings = [];

@@ -38,12 +38,15 @@ function mergeMeasures(
   }
   return {
     counts: mergeCounts(a.counts, b.counts),
-    distinctShare:
-      a.distinctShare === null || b.distinctShare === null
-        ? null
-        : Math.min(a.distinctShare, b.distinctShare),
+    distinctShare: mergedShare(a, b),
     span: a.span === null || b.span === null ? (a.span ?? b.span) : mergeSpans(a.span, b.span),
   };
+}
+
+/** Of whole numbers, which may be a sequence, the least of both; how many values of identifiers both have is not known. */
+function mergedShare(a: ProfiledMeasure, b: ProfiledMeasure): number | null {
+  if (a.counts.form !== "numeric" || a.distinctShare === null || b.distinctShare === null) return null;
+  return Math.min(a.distinctShare, b.distinctShare);
 }
 
 function withNulls(measure: ProfiledMeasure, rows: number): ProfiledMeasure {
@@ -94,8 +97,15 @@ function mergeCategories(a: CategoryCounts, b: CategoryCounts): CategoryCounts {
     rare: a.rare + b.rare,
     singles: a.singles + b.singles,
     unseen: a.unseen + b.unseen,
+    distinct: mergedDistinct(a, b),
     ...moments(a, b),
   };
+}
+
+/** Different values of both together: known if all of them have a bin, so that none is counted twice. */
+function mergedDistinct(a: CategoryCounts, b: CategoryCounts): number | null {
+  const others = [a, b].some(({ rare, singles, unseen }) => rare + singles + unseen > 0);
+  return others ? null : sums(a.values, b.values).filter((count) => count > 0).length;
 }
 
 function sums(a: readonly number[], b: readonly number[]): number[] {

@@ -42,7 +42,7 @@ export interface ProfiledLeaf {
 /** What of a measure was counted. */
 export interface ProfiledMeasure {
   readonly counts: Counts;
-  /** Share of different values, of whole numbers in another range than the baseline's. */
+  /** Share of different values, of identifiers, and of whole numbers in another range than the baseline's. */
   readonly distinctShare: number | null;
   /** First and last moment in microseconds, of times. */
   readonly span: readonly [number | null, number | null] | null;

@@ -11,8 +11,6 @@ export interface MonitorReport extends DriftReport {
   readonly monitor: string;
   readonly table_id: string;
   readonly state: EvaluationState;
-  /** The version of varve that compared. */
-  readonly code_version: string;
   /** The bins of the baseline, which change with it; null where nothing was compared with it. */
   readonly bins_id: string | null;
   /** When the version was committed; ISO 8601, UTC. Null if its log is gone. */

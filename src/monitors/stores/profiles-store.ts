@@ -56,6 +56,9 @@ const profilesStore: DriftStore = {
           .long("rare")
           .long("singles")
           .long("unseen")
+          .long("distinct", {
+            comment: "different values of a category; null where they were not counted together",
+          })
           .double("min")
           .double("max")
           .double("mean")
@@ -188,6 +191,7 @@ function countsOf(column: PlainRow, form: Counts["form"]): Counts {
       rare: count("rare"),
       singles: count("singles"),
       unseen: count("unseen"),
+      distinct: numberOrNull(column["distinct"]),
       ...moments,
     };
   const quantiles = column["quantiles"] ?? null;

@@ -89,6 +89,8 @@ export const resultsStore: DriftStore = {
     )
     .struct("null_share", share())
     .struct("nan_share", share())
+    .struct("distinct_share", share())
+    .struct("rare_share", share())
     .struct("unseen_share", share())
     .struct("below_share", share())
     .struct("above_share", share())

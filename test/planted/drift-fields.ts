@@ -1,0 +1,45 @@
+import type { Mistake } from "./mistake.ts";
+
+/** Mistakes in the fields of drift's records. */
+export const driftFieldsMistakes: readonly Mistake[] = [
+  {
+    what: "Only spaces part the words of a text.",
+    file: "drift/profile/column-bins.ts",
+    find: "sql`CASE WHEN ${isPlain} THEN",
+    replace: "sql`CASE WHEN true OR ${isPlain} THEN",
+    test: "drift/record-fields.test.ts",
+    name: "measured by its words",
+  },
+  {
+    what: "An identifier that is repeated is not told from one that is not.",
+    file: "drift/comparison/sentence.ts",
+    find: "(share.low <= 0 && share.high >= 0)",
+    replace: "share.high <= 0",
+    test: "drift/record-fields.test.ts",
+    name: "are counted of identifiers",
+  },
+  {
+    what: "A comparison chooses among the values that are most frequent in the baseline.",
+    file: "drift/profile/column-bins.ts",
+    find: "(_: unknown, index: number) => (counts[index]",
+    replace: "(_: unknown, index: number) => index < 20 && (counts[index]",
+    test: "drift/record-fields.test.ts",
+    name: "are compared by those that most rows of both sides have",
+  },
+  {
+    what: "The rows of a table drift by their age, because it keeps them.",
+    file: "drift/profile/ages.ts",
+    find: "return isLoaded || isOtherLength || isGrown;",
+    replace: "return isLoaded || (isOtherLength && isGrown);",
+    test: "drift/record-fields.test.ts",
+    name: "is compared where times and commits",
+  },
+  {
+    what: "A monitor measures the age of rows against the newest version of the table.",
+    file: "monitors/evaluate-version.ts",
+    find: "const committedAt = measuresAges(definition) ? log.timestamp : undefined;",
+    replace: "const committedAt = measuresAges(definition) ? snapshot.timestamp : undefined;",
+    test: "drift/record-fields.test.ts",
+    name: "drifts where a version brings rows later",
+  },
+];
