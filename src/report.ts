@@ -29,6 +29,7 @@ export type {
   ModelPoint,
   ModelSeries,
   PageAlert,
+  PageRelease,
 } from "./drift/page/page-options.ts";
 export type { DriftMethod } from "./drift/peers/method-names.ts";
 export type { DriftKind } from "./drift/profile/bins.ts";

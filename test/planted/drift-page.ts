@@ -3,6 +3,22 @@ import type { Mistake } from "./mistake.ts";
 /** Mistakes in the page of a comparison, and in what it is made of. */
 export const driftPageMistakes: readonly Mistake[] = [
   {
+    what: "The page of drift marks releases at a later version.",
+    file: "page/column-groups.ts",
+    find: "other <= version ? Math.max(most, other) : most",
+    replace: "other >= version ? Math.max(most, other) : most",
+    test: "report/drift-html.test.ts",
+    name: "marks what was made of the table",
+  },
+  {
+    what: "The page of drift takes what all columns say for markup.",
+    file: "page/multivariate-section.ts",
+    find: "`<p>${prose(sentence)}</p>`",
+    replace: "`<p>${sentence}</p>`",
+    test: "report/drift-html.test.ts",
+    name: "takes names and values for text only",
+  },
+  {
     what: "The page of drift takes names of bins for markup.",
     file: "column-numbers.ts",
     find: "return escapeMarkup(visible(cutText(text)));",

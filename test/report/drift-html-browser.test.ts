@@ -11,6 +11,7 @@ import {
   monitorReports,
   movedReport,
   quietReport,
+  togetherReport,
   wideReport,
   windowsReport,
 } from "./sample-drift.ts";
@@ -26,6 +27,7 @@ const samples = {
   windows: windowsReport,
   quiet: quietReport,
   few: fewReport,
+  together: togetherReport,
   hostile: hostileReport,
 };
 type Sample = keyof typeof samples | "wide" | "monitor";
@@ -68,7 +70,16 @@ describe.skipIf(!found && process.env["CI"] === undefined)("the page of a compar
     ["light", 390],
     ["dark", 390],
   ] as const;
-  const all: readonly Sample[] = ["moved", "windows", "quiet", "few", "hostile", "wide", "monitor"];
+  const all: readonly Sample[] = [
+    "moved",
+    "windows",
+    "quiet",
+    "few",
+    "together",
+    "hostile",
+    "wide",
+    "monitor",
+  ];
 
   it.each(all.flatMap((name) => widths.map(([scheme, width]) => [name, width, scheme] as const)))(
     "shows the %s comparison at %i pixels in the %s: no overflow, no script, nothing loaded",
@@ -92,7 +103,7 @@ describe.skipIf(!found && process.env["CI"] === undefined)("the page of a compar
   it.each(["light", "dark"] as const)(
     "has enough contrast in the %s for every text that is seen",
     async (scheme) => {
-      for (const name of ["moved", "windows", "quiet", "few", "monitor"] as const) {
+      for (const name of ["moved", "windows", "quiet", "few", "together", "monitor"] as const) {
         const { page } = await open(name, 1280, scheme);
         await page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true");
         expect(await page.evaluate(`(${weakTexts})()`), name).toEqual([]);
@@ -178,6 +189,11 @@ describe.skipIf(!found && process.env["CI"] === undefined)("the page of a compar
     );
     expect(await channel.locator("svg.past .fires").count()).toBe(1);
     expect(await channel.locator("svg.past path.moves").count()).toBe(3);
+    expect(await channel.locator("svg.past .release title").allTextContents()).toEqual([
+      "model-7 (v9)",
+      expect.stringContaining("\\u001b[31mred"),
+    ]);
+    expect(await channel.locator("p.key").textContent()).toMatch(/^◇ made of the table: .*, model-7 \(v9\)$/);
     const auc = page.locator(".metric", { hasText: "roc_auc" });
     expect(await auc.locator("circle.known").count()).toBe(4);
     expect(await auc.locator("path.realised").getAttribute("d")).toMatch(/^M[^M]*$/);
@@ -187,6 +203,33 @@ describe.skipIf(!found && process.env["CI"] === undefined)("the page of a compar
       /^v100\.80\.78 to 0\.82.*0\.8370 %$/,
     );
     expect(await page.getByText("No value is known yet.").isVisible()).toBe(true);
+    await page.close();
+  }, 60_000);
+
+  it("shows what all columns say at once: how well the sides are told apart, by which columns, and pairs", async () => {
+    const { page } = await open("together");
+    const section = page.locator("section", { has: page.locator("#together") });
+    expect(await section.locator(".card > p").allTextContents()).toEqual([
+      expect.stringMatching(/^Magnitude \d\d %: a classifier tells the sides apart/),
+      expect.stringMatching(/^Reconstruction: /),
+      expect.stringMatching(/^Correlations: the largest change is /),
+      expect.stringMatching(/^Mean discrepancy /),
+    ]);
+    const [first, second] = await section.locator(".apart tbody tr").allInnerTexts();
+    expect(first).toMatch(/^(age|channel|score)\s+0\.\d{3}$/);
+    const fall = (line: string | undefined) => Number(line?.split(/\s+/).at(-1));
+    expect(fall(first)).toBeGreaterThan(fall(second));
+    const bars = section.locator(".apart td.pair i");
+    const [one, two] = [await bars.nth(0).boundingBox(), await bars.nth(1).boundingBox()];
+    expect((two?.width ?? 0) / (one?.width ?? 1)).toBeCloseTo(fall(second) / fall(first), 1);
+    expect(await section.locator(".pairs tbody tr").count()).toBe(6);
+    await page.close();
+  }, 60_000);
+
+  it("breaks the names of ranges between numbers only, on a phone", async () => {
+    const { page } = await open("moved", 390);
+    await page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true");
+    expect(await page.evaluate(`(${brokenRanges})()`)).toEqual([]);
     await page.close();
   }, 60_000);
 
@@ -234,4 +277,17 @@ const weakTexts = `() => {
     if (contrast < 4.5) weak.push(element.className + ": " + element.textContent.slice(0, 40) + " " + contrast.toFixed(2));
   }
   return weak;
+}`;
+
+/** Names of ranges of which a word stands on more than one line. */
+const brokenRanges = `() => {
+  const broken = [];
+  for (const { firstChild: text } of document.querySelectorAll(".bins th.range"))
+    for (const { 0: word, index } of text.data.matchAll(/\\S+/g)) {
+      const range = document.createRange();
+      range.setStart(text, index);
+      range.setEnd(text, index + word.length);
+      if (new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size > 1) broken.push(text.data);
+    }
+  return broken;
 }`;

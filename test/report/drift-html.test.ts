@@ -34,6 +34,7 @@ describe("the page of a comparison", () => {
     expect(page).not.toContain("<script");
     expect(page).not.toContain("<img");
     expect(page).toContain("\\u001b[31mred L\\u202eXA\\nsecond &lt;/td&gt;");
+    expect(page).toMatch(/<p>Magnitude \d+ %: [^<]*\\u001b\[31mred/);
     expect(page).not.toContain(hostileLabel);
     expect(page).toContain("default-src 'none'; style-src 'unsafe-inline'\"");
   });
@@ -78,6 +79,22 @@ describe("the page of a comparison", () => {
     );
     expect(points(11, 2, 10, 9)).toBe(points(9, 10, 11, 2));
     expect(points(12)).toBeUndefined();
+  });
+
+  it("marks what was made of the table at the last version that is not newer", async () => {
+    const report = await movedReport();
+    const at = (version: number) => ({ ...report, current: { ...report.current, version } });
+    const releases = [
+      { name: "before all", version: 2 },
+      { name: "model-7", version: 10 },
+      { name: hostileLabel, version: 12 },
+    ];
+    const page = driftHtml(at(12), { history: [9, 11].map(at), releases });
+    const [points] = /Effect by version or window: [^;]*;/.exec(page) ?? [];
+    expect(points).toMatch(/v9 0\.38 broken, release model-7 \(v10\), v11 0\.38 broken, v12 /);
+    expect(page).toMatch(/◇ made of the table: \\u001b\[31mred L[^<]*, model-7 \(v10\)<\/p>/);
+    expect(page).not.toContain("before all");
+    expect(page).not.toContain("<script");
   });
 
   it("breaks the line of a metric where a window has no value", async () => {

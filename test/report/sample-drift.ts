@@ -51,6 +51,12 @@ export function movedReport(): Promise<DriftReport> {
   return drift(orders(quietMonth), orders(movedMonth), { ...options, by: ["country"] });
 }
 
+/** The same with all columns at once. */
+export function togetherReport(): Promise<DriftReport> {
+  const multivariate = ["magnitude", "reconstruction", "correlations", "mmd"] as const;
+  return drift(orders(quietMonth, 600), orders(movedMonth, 600), { ...options, multivariate });
+}
+
 /** The same month by month: the channel moves from the fifth on. */
 export function windowsReport(): Promise<DriftReport> {
   const months = [2, 3, 4, 5, 6, 7].flatMap((month) =>
@@ -80,6 +86,10 @@ export async function monitorReports(): Promise<{
     report,
     options: {
       history,
+      releases: [
+        { name: "model-7", version: 9 },
+        { name: hostileLabel, version: 12 },
+      ],
       alerts: [
         { ...alert, column: "channel", status: "firing", acknowledged: { by: "ann" } },
         { ...alert, column: "score", status: "resolved", text: "score is quiet again." },
@@ -121,7 +131,11 @@ export function hostileReport(): Promise<DriftReport> {
       number: normal(random) + share,
     }));
   };
-  return drift(rows(0.2), rows(0.7), { by: [hostileLabel], slices: [{ name: hostileLabel, where: "true" }] });
+  return drift(rows(0.2), rows(0.7), {
+    by: [hostileLabel],
+    slices: [{ name: hostileLabel, where: "true" }],
+    multivariate: ["magnitude", "correlations"],
+  });
 }
 
 /** As many columns, of which every third moves: by half as many numbers as categories of 60 values. */

@@ -1,3 +1,5 @@
+import type { DriftRecord } from "./drift-record.ts";
+
 /** An effect with two decimals; never a zero that is none. */
 export function effectText(effect: number): string {
   return effect > 0 && effect < 0.01 ? "< 0.01" : effect.toFixed(2);
@@ -14,6 +16,19 @@ export function numberText(value: number): string {
   return Math.abs(text) >= 1e15
     ? text.toExponential()
     : text.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+}
+
+const units = [
+  ["d", 86_400],
+  ["h", 3_600],
+  ["min", 60],
+] as const;
+
+/** A value of what is measured of a column, in its unit: ages are seconds. */
+export function valueText(value: number, part: DriftRecord["part"]): string {
+  if (part !== "age") return numberText(value);
+  const [unit, seconds] = units.find(([, length]) => Math.abs(value) >= 2 * length) ?? ["s", 1];
+  return `${numberText(value / seconds)} ${unit}`;
 }
 
 /** A share in percent, without the sign. */

@@ -1,7 +1,7 @@
 import { counted } from "../../util/counted.ts";
 import type { Leaf } from "../profile/leaves.ts";
 import type { DriftRecord } from "./drift-record.ts";
-import { cutText, effectText, numberText, percentText, pText } from "./figure-text.ts";
+import { cutText, effectText, percentText, pText, valueText } from "./figure-text.ts";
 
 /** A comparison in one sentence. */
 export function sentenceOf(record: Omit<DriftRecord, "text">, leaf: Leaf): string {
@@ -85,21 +85,9 @@ function sharedText({ rare_share: share }: Omit<DriftRecord, "text">): string {
   return `; the values of ${percentText(share.current)} % of the rows share one bin`;
 }
 
-/** A figure of a column in its unit: ages are seconds. */
-function figureText(value: number, part: DriftRecord["part"]): string {
-  if (part !== "age") return numberText(value);
-  const units = [
-    ["d", 86_400],
-    ["h", 3_600],
-    ["min", 60],
-  ] as const;
-  const [unit, seconds] = units.find(([, length]) => Math.abs(value) >= 2 * length) ?? ["s", 1];
-  return `${numberText(value / seconds)} ${unit}`;
-}
-
 function moveText({ direction, summary, bins, part }: Omit<DriftRecord, "text">): string {
   const [before, after] = [summary?.baseline, summary?.current];
-  const text = (value: number) => figureText(value, part);
+  const text = (value: number) => valueText(value, part);
   if ((direction === "higher" || direction === "lower") && known(before?.median) && known(after?.median))
     return `is ${direction}: median ${text(before.median)} → ${text(after.median)}`;
   if ((direction === "wider" || direction === "narrower") && known(before?.iqr) && known(after?.iqr))

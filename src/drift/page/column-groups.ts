@@ -1,6 +1,6 @@
 import type { DriftRecord, DriftReport, DriftVerdict } from "../comparison/drift-record.ts";
 import { isFiring } from "./alerts-section.ts";
-import type { PageAlert } from "./page-options.ts";
+import type { PageAlert, PageRelease } from "./page-options.ts";
 
 /** A column's comparison with one version or window. */
 export interface DriftPoint {
@@ -11,6 +11,8 @@ export interface DriftPoint {
   readonly verdict: DriftVerdict;
   /** Whether an alert began to fire here. */
   readonly fires?: boolean | undefined;
+  /** Names of what was made of the table from here on, before the next point. */
+  readonly releases?: readonly string[] | undefined;
 }
 
 /** All that a report says of a column, or of what is measured of it. */
@@ -30,10 +32,15 @@ export type DriftHistory = (column: string, part: DriftRecord["part"]) => readon
  * The history of columns over versions, from comparisons with the same baseline: those of all rows, or of windows
  * where there are windows. Of several of one version or window, the last counts.
  */
-export function historyOf(reports: readonly DriftReport[], alerts: readonly PageAlert[]): DriftHistory {
+export function historyOf(
+  reports: readonly DriftReport[],
+  { alerts, releases }: { readonly alerts: readonly PageAlert[]; readonly releases: readonly PageRelease[] },
+): DriftHistory {
   const firing = new Set(
     alerts.filter(isFiring).map(({ column, version }) => JSON.stringify([column, version])),
   );
+  const versions = reports.flatMap(({ current }) => (current.version === null ? [] : [current.version]));
+  const released = releasesByVersion(versions, releases);
   const points = new Map<string, Map<string, DriftPoint>>();
   for (const { current, columns } of [...reports].sort(byVersion))
     for (const { column, part, slice, window, effect, threshold, verdict } of columns) {
@@ -42,7 +49,8 @@ export function historyOf(reports: readonly DriftReport[], alerts: readonly Page
       const known = points.get(key) ?? new Map<string, DriftPoint>();
       const label = window ?? (current.version === null ? current.source : `v${current.version}`);
       const fires = firing.has(JSON.stringify([column, current.version]));
-      known.set(label, { label, effect, threshold, verdict, fires });
+      const names = window === null ? released.get(current.version ?? -1) : undefined;
+      known.set(label, { label, effect, threshold, verdict, fires, releases: names });
       points.set(key, known);
     }
   const hasWindows = reports.some(({ columns }) => columns.some(({ window }) => window !== null));
@@ -50,6 +58,19 @@ export function historyOf(reports: readonly DriftReport[], alerts: readonly Page
     const all = [...(points.get(JSON.stringify([column, part]))?.values() ?? [])];
     return hasWindows ? all.sort(byLabel) : all;
   };
+}
+
+/** Releases by the last version that was compared and is not newer; those before the first have none. */
+function releasesByVersion(
+  versions: readonly number[],
+  releases: readonly PageRelease[],
+): ReadonlyMap<number, readonly string[]> {
+  const names = new Map<number, string[]>();
+  for (const { name, version } of releases) {
+    const last = versions.reduce((most, other) => (other <= version ? Math.max(most, other) : most), -1);
+    if (last >= 0) names.set(last, [...(names.get(last) ?? []), `${name} (v${version})`]);
+  }
+  return names;
 }
 
 function byLabel(a: DriftPoint, b: DriftPoint): number {

@@ -1,12 +1,19 @@
 import { escapeMarkup } from "../../report/show.ts";
 import { visible } from "../../report/visible-text.ts";
 import type { DriftBin, DriftRecord, ShareChange, SideSummary } from "../comparison/drift-record.ts";
-import { cutText, effectText, numberText, percentText, pText } from "../comparison/figure-text.ts";
+import { cutText, effectText, numberText, percentText, pText, valueText } from "../comparison/figure-text.ts";
 import type { Bracket } from "../figures/cells.ts";
 
 /** A text from data for one line of the page. */
 export function label(text: string): string {
   return escapeMarkup(visible(cutText(text)));
+}
+
+/** A text with data in it: escaped, and cut where it is of no use any more. */
+export function prose(value: string): string {
+  return escapeMarkup(
+    visible(value.length > 600 ? `${value.slice(0, 599).replace(/[\ud800-\udbff]$/, "")}…` : value),
+  );
 }
 
 /** The shares of both sides in the bins, side by side; the `most` with the largest parts, and the others as one. */
@@ -18,7 +25,7 @@ export function binsTable({ bins, summary }: DriftRecord, most: number): string 
   const width = (share: number) => Number(((share / widest) * 100).toFixed(1));
   const lines = rows.map(
     (bin) =>
-      `<tr><th scope="row">${label(bin.label)}</th><td class="left pair"><u style="width:${width(bin.baseline)}%"></u><i style="width:${width(bin.current)}%"></i></td><td>${percentText(bin.baseline)} %</td><td>${percentText(bin.current)} %</td><td>${points(bin)}</td><td>${percentText(bin.part)} %</td></tr>`,
+      `<tr><th scope="row"${bin.low === null || bin.high === null ? "" : ' class="range"'}>${label(bin.label)}</th><td class="left pair"><u style="width:${width(bin.baseline)}%"></u><i style="width:${width(bin.current)}%"></i></td><td>${percentText(bin.baseline)} %</td><td>${percentText(bin.current)} %</td><td>${points(bin)}</td><td>${percentText(bin.part)} %</td></tr>`,
   );
   return table(["bin", "", "baseline", "current", "points", "part"], lines, "bins");
 }
@@ -60,7 +67,7 @@ const summaryRows: readonly (readonly [keyof SideSummary, string])[] = [
 /** Moments, quantiles and shares of both sides. */
 export function sidesTable(record: DriftRecord): string {
   const { summary, rows } = record;
-  const cell = (value: number | null) => `<td>${value === null ? "–" : numberText(value)}</td>`;
+  const cell = (value: number | null) => `<td>${value === null ? "–" : valueText(value, record.part)}</td>`;
   const numbers =
     summary === null
       ? []
@@ -71,6 +78,8 @@ export function sidesTable(record: DriftRecord): string {
   const shares = [
     shareRow("null", record.null_share),
     shareRow("NaN", record.nan_share),
+    shareRow("different values", record.distinct_share),
+    shareRow("rare values", record.rare_share),
     shareRow("unseen values", record.unseen_share),
     shareRow("below the baseline", record.below_share),
     shareRow("above the baseline", record.above_share),
@@ -79,6 +88,7 @@ export function sidesTable(record: DriftRecord): string {
   return table(
     ["", "baseline", "current", "change, 95 %"],
     [counts, ...numbers, ...shares.filter((row) => row !== "")],
+    "numbers",
   );
 }
 

@@ -1,13 +1,15 @@
 import { htmlPage } from "../../report/html-page.ts";
-import { escapeMarkup, moment } from "../../report/show.ts";
+import { moment } from "../../report/show.ts";
 import { visible } from "../../report/visible-text.ts";
 import { counted } from "../../util/counted.ts";
 import type { DriftReport, DriftSide, DriftVerdict } from "../comparison/drift-record.ts";
 import { alertsSection, isFiring } from "./alerts-section.ts";
 import { type ColumnGroup, columnGroups, historyOf, moves } from "./column-groups.ts";
+import { prose as text } from "./column-numbers.ts";
 import { columnSection, leastScale } from "./column-section.ts";
 import { methodSection } from "./method-section.ts";
 import { modelSection } from "./model-section.ts";
+import { multivariateSection } from "./multivariate-section.ts";
 import type { DriftPageOptions } from "./page-options.ts";
 import { driftStyles } from "./page-styles.ts";
 
@@ -36,8 +38,9 @@ const openColumns = 1;
  * ```
  */
 export function driftHtml(report: DriftReport, options: DriftPageOptions = {}): string {
-  const { history = [], alerts = [], model = [] } = options;
-  const groups = columnGroups(report.columns, historyOf([...history, report], alerts));
+  const { history = [], alerts = [], model = [], releases = [] } = options;
+  const past = historyOf([...history, report], { alerts, releases });
+  const groups = columnGroups(report.columns, past);
   const verdict = report.verdict === "insufficient" ? "none" : report.verdict;
   const tone = alerts.some(isFiring) ? "alert" : verdict;
   const [now, before] = [report.current, report.baseline];
@@ -54,6 +57,7 @@ export function driftHtml(report: DriftReport, options: DriftPageOptions = {}): 
 <section class="card verdict ${verdict}" aria-label="Verdict">${verdictText(report)}<p><a href="#method">How this was decided</a></p></section>
 ${alertsSection(alerts)}
 ${rankSection(groups)}
+${multivariateSection(report.multivariate)}
 ${modelSection(model)}
 ${methodSection(report)}
 </main>
@@ -156,12 +160,5 @@ function shortName(source: string): string {
       .replace(/[/\\]+$/, "")
       .split(/[/\\]/)
       .at(-1) || source
-  );
-}
-
-/** A text from data: escaped, and cut where it is of no use any more. */
-function text(value: string): string {
-  return escapeMarkup(
-    visible(value.length > 600 ? `${value.slice(0, 599).replace(/[\ud800-\udbff]$/, "")}…` : value),
   );
 }

@@ -11,6 +11,15 @@ export interface DriftPageOptions {
   readonly alerts?: readonly PageAlert[] | undefined;
   /** How well a model did meanwhile, a chart for each metric. */
   readonly model?: readonly ModelSeries[] | undefined;
+  /** Versions that something was made of, such as the pins of training runs: marks in the charts over versions. */
+  readonly releases?: readonly PageRelease[] | undefined;
+}
+
+/** A version that something was made of. */
+export interface PageRelease {
+  /** Of the pin, the run or the model. */
+  readonly name: string;
+  readonly version: number;
 }
 
 /** An alert as a page shows it. */

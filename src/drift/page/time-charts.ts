@@ -43,6 +43,7 @@ export function effectChart(points: readonly DriftPoint[]): string {
     (run) => `<polyline points="${run.map(({ index, effect }) => `${x(index)},${y(effect)}`).join(" ")}"/>`,
   );
   const marks = shown.map((point, index) => mark(point, x(index), y(point.effect ?? 0)));
+  const releases = shown.flatMap((point, index) => releaseMark(point, x(index)));
   const every = Math.ceil(shown.length / 6);
   const labels = shown.flatMap(({ label }, index) =>
     (shown.length - 1 - index) % every === 0
@@ -57,8 +58,31 @@ export function effectChart(points: readonly DriftPoint[]): string {
     `<rect class="band" x="${size.left}" y="${limit}" width="${right - size.left}" height="${floor - limit}"/>` +
     `<line class="axis" x1="${size.left}" x2="${right}" y1="${floor}" y2="${floor}"/><line class="limit" x1="${size.left}" x2="${right}" y1="${limit}" y2="${limit}"/>` +
     `<text x="${size.left - 4}" y="${floor}" text-anchor="end">0</text><text x="${size.left - 4}" y="${limit + 4}" text-anchor="end">${effectText(last.threshold)}</text>` +
-    `<text x="${size.left - 4}" y="${y(top) + 8}" text-anchor="end">${effectText(top)}</text>${lines.join("")}${marks.join("")}${labels.join("")}</svg>`
+    `<text x="${size.left - 4}" y="${y(top) + 8}" text-anchor="end">${effectText(top)}</text>${releases.join("")}${lines.join("")}${marks.join("")}${labels.join("")}</svg>${releaseKey(shown)}`
   );
+}
+
+/** A line where something was made of the table. */
+function releaseMark({ releases = [] }: DriftPoint, x: number): string[] {
+  if (releases.length === 0) return [];
+  const title = escapeMarkup(visible(releases.map(cutText).join(", ")));
+  const [top, bottom] = [size.top - 12, size.height - size.bottom];
+  return [
+    `<path class="release" d="M${x} ${bottom}V${top + 7}l-4 -4l4 -4l4 4l-4 4"><title>${title}</title></path>`,
+  ];
+}
+
+/** Releases that a chart names. */
+const mostReleases = 8;
+
+/** What the marks of releases stand for, the newest first. */
+function releaseKey(points: readonly DriftPoint[]): string {
+  const names = points.flatMap(({ releases = [] }) => releases).reverse();
+  if (names.length === 0) return "";
+  const left = names.length - mostReleases;
+  const others = left > 0 ? ` and ${left} more` : "";
+  const shown = names.slice(0, mostReleases).map(cutText).join(", ");
+  return `<p class="key">◇ made of the table: ${escapeMarkup(visible(shown))}${others}</p>`;
 }
 
 /** Points one after the other that have an effect. */
@@ -96,9 +120,10 @@ const words = {
   not_applicable: "not compared",
 } as const;
 
-function pointText({ label, effect, verdict, fires }: DriftPoint): string {
+function pointText({ label, effect, verdict, fires, releases = [] }: DriftPoint): string {
   const figure = effect === null ? "" : ` ${effectText(effect)}`;
-  return `${cutText(label)}${figure} ${words[verdict]}${fires === true ? ", alert" : ""}`;
+  const made = releases.length === 0 ? "" : `, release ${releases.map(cutText).join(", ")}`;
+  return `${cutText(label)}${figure} ${words[verdict]}${fires === true ? ", alert" : ""}${made}`;
 }
 
 function kindOf({ verdict }: DriftPoint): "still" | "moves" | "breaks" {
