@@ -4,7 +4,7 @@ import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { areAgesByNature } from "../profile/ages.ts";
-import { binningOf, distinctShare, mayBeSequence } from "../profile/baseline-profile.ts";
+import { baselineBinning, binningOf, distinctShare, mayBeSequence } from "../profile/baseline-profile.ts";
 import type { Counts } from "../profile/bins.ts";
 import { inChunks } from "../profile/chunks.ts";
 import { type Measure, measuresOf } from "../profile/column-bins.ts";
@@ -53,7 +53,7 @@ export async function subjectsOf(session: Session, sides: SideRows, split: Split
   );
   const afterOf = new Map(both.map(({ before, after }) => [before, after]));
   const binnings = {
-    baseline: measures.map((measure) => binningOf(measure, measure.leaf)),
+    baseline: measures.map(baselineBinning),
     current: measures.map((measure) => binningOf(measure, afterOf.get(measure.leaf) ?? measure.leaf)),
   };
   const spans = await spansOf(session, sides, both);

@@ -30,7 +30,7 @@ export async function baselineProfile(
   leaves: readonly Leaf[],
 ): Promise<BaselineProfile> {
   const measures = await measuresOf(session, baseline, leaves);
-  const binnings = measures.map((measure) => binningOf(measure, measure.leaf));
+  const binnings = measures.map(baselineBinning);
   const counted = (await countRows(session, baseline, binnings)).get("")?.counts;
   const spans = await timeSpans(session, baseline.select, leaves);
   const profiled: ProfiledMeasure[] = [];
@@ -58,6 +58,11 @@ export function binningOf(measure: BareMeasure, leaf: Leaf): Binning {
     bins: measure.bins,
     isFloat: leaf.isFloat && measure.part === null,
   };
+}
+
+/** How rows of the baseline itself are counted. */
+export function baselineBinning(measure: Measure): Binning {
+  return { ...binningOf(measure, measure.leaf), counted: measure.counted };
 }
 
 /** Whether ranges that do not overlap may be those of a sequence: only whole numbers are numbered. */

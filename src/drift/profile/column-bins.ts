@@ -2,10 +2,12 @@ import type { Session } from "../../engine/core/contract.ts";
 import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { lambda, plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
+import { sumOf } from "../../util/sum.ts";
 import { ageOf } from "./ages.ts";
-import type { Bins, CategoryBins, DriftKind, NumericBins } from "./bins.ts";
+import type { Bins, CategoryBins, CategoryCounts, DriftKind, NumericBins } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
 import { mostBound, mostSorted, tableColumns } from "./count-rows.ts";
+import { meanAndDeviation } from "./counted.ts";
 import { cyclesOf } from "./cycles.ts";
 import type { Leaf, Part } from "./leaves.ts";
 import { type NumberColumn, sampledNumbers } from "./numeric-bins.ts";
@@ -20,6 +22,8 @@ export interface Measure {
   readonly bins: Bins;
   /** Share of different values among all of the baseline, of an identifier. */
   readonly distinctShare?: number | null | undefined;
+  /** The baseline's rows in the bins, where making these has counted them. */
+  readonly counted?: CategoryCounts | undefined;
 }
 
 /**
@@ -160,9 +164,12 @@ function measuresOfChoice(
   if (kind === "numeric" && numbers !== undefined) return [measure(numbers)];
   if (kind === "text" && parts.length > 0) return parts;
   if (kind === "time") return [...cyclesOf(leaf).map(({ part, bins }) => measure(bins, part)), ...parts];
-  if (kind === "boolean") return [measure(categories(["false", "true"]))];
-  if (kind === "discrete") return [measure(discreteBins(group))];
-  if (kind === "category") return [measure(categoryBins(group))];
+  const grouped = (bins: CategoryBins): Measure[] => [
+    { ...measure(bins), counted: leaf.isFloat ? undefined : countsOfGroup(bins, group) },
+  ];
+  if (kind === "boolean") return grouped(categories(["false", "true"]));
+  if (kind === "discrete") return grouped(discreteBins(group));
+  if (kind === "category") return grouped(categoryBins(group));
   return [{ ...measure(categories(["present"])), distinctShare: choice.distinctShare }];
 }
 
@@ -197,6 +204,36 @@ function categoryBins(group: Group | undefined): CategoryBins {
     singles: isKept ? values.filter((_, index) => counts[index] === 1) : [],
     isNumber: false,
   };
+}
+
+/** The rows of a group in its bins. A group has no NaN. */
+function countsOfGroup(bins: CategoryBins, group: Group | undefined): CategoryCounts | undefined {
+  if (group === undefined) return undefined;
+  const { rows } = group;
+  const byValue = new Map(group.values.map((value, index) => [value, group.counts[index] ?? 0]));
+  const counts = bins.values.map((value) => byValue.get(value) ?? 0);
+  const named = sumOf(counts, (count) => count);
+  const [rare, singles] = [bins.known ?? [], bins.singles].map((values) =>
+    sumOf(values, (value) => byValue.get(value) ?? 0),
+  );
+  const unseen = rows - named - (rare ?? 0) - (singles ?? 0);
+  return {
+    form: "category",
+    ...{ rows, nulls: 0, nans: 0, distinct: group.distinct, values: counts, rare: rare ?? 0, singles: singles ?? 0, unseen },
+    ...momentsOf(bins, counts, rows),
+  };
+}
+
+/** Of numbers that all have a bin. */
+function momentsOf({ values, isNumber }: CategoryBins, counts: readonly number[], rows: number) {
+  if (!isNumber) return { mean: null, sd: null };
+  let [sum, squares] = [0, 0];
+  for (const [index, value] of values.entries()) {
+    const count = counts[index] ?? 0;
+    sum += count * Number(value);
+    squares += count * Number(value) ** 2;
+  }
+  return meanAndDeviation({ count: rows, sum, squares, centre: 0 });
 }
 
 /** Texts are measured by their length in characters, and by their words. */

@@ -34,7 +34,11 @@ export async function countRows(
   const slices = new Map(totals.map((row) => [String(row["slice"]), numberOf(row["n"])]));
   const counts = new Map<string, Counts>();
   const keyOf = (index: number, name: string) => `${index}:${name}`;
-  const numbered = binnings.map((binning, index) => ({ ...binning, index }));
+  const numbered: Indexed<Bins>[] = [];
+  for (const [index, binning] of binnings.entries())
+    if (rows.slice === undefined && binning.counted !== undefined)
+      counts.set(keyOf(index, ""), binning.counted);
+    else numbered.push({ ...binning, index });
   for await (const { source, chunk } of countedChunks(session, rows, numbered)) {
     const [numbers, categories] = [chunk.filter(isNumeric), chunk.filter(isCategory)];
     const counted: Counted<Counts>[] = await numericCounts(session, source, numbers);

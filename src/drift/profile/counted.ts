@@ -10,6 +10,8 @@ export interface Binning {
   readonly bins: Bins;
   /** May hold NaN. */
   readonly isFloat: boolean;
+  /** The counts of all rows, if they are known already. */
+  readonly counted?: Counts | undefined;
 }
 
 /** A measure with its number among those of a run, which names its column: `v0`, `v1` and so on. */
