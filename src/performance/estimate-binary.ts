@@ -27,8 +27,8 @@ import {
 } from "./evaluation/staged-rows.ts";
 import { streamColumns } from "./evaluation/streamed-columns.ts";
 import { jackknife } from "./metrics/cross-calibration.ts";
-import { ExpectedFold } from "./metrics/expected-fold.ts";
-import { calibratedScore } from "./metrics/isotonic.ts";
+import { ExpectedFold, scoreLosses } from "./metrics/expected-fold.ts";
+import { descendingCalibration } from "./metrics/isotonic.ts";
 import { nannymlError } from "./metrics/sampling-errors.ts";
 
 /** Both sides of an estimate. */
@@ -166,8 +166,9 @@ async function expectedWindows(
     isBaseline ? fold : sql`-1`,
   ].map((value, index) => sql`CAST(${value} AS ${asDouble}) AS ${plainName(`c${index}`)}`);
   const select = sql`SELECT ${columns} FROM ${table} WHERE ${score} IS NOT NULL AND ${predicted} IS NOT NULL GROUP BY ALL ORDER BY c0 DESC, c1, c3, c4`;
-  const probabilityOf = (steps: ScoreCalibration["steps"], value: number) =>
-    calibration.used ? calibratedScore(steps, value) : value;
+  const calibrator = (steps: ScoreCalibration["steps"]) =>
+    calibration.used ? descendingCalibration(steps) : (value: number) => value;
+  const [ofAll, ofParts] = [calibrator(calibration.steps), calibration.without.map(calibrator)];
   // Rows of the baseline are calibrated by the fifths that they are not in, except by NannyML.
   const crossed = isBaseline && method === "cbpe";
   await streamColumns(session, select, ([scores, predictions, counts, codes, parts], rows) => {
@@ -175,11 +176,21 @@ async function expectedWindows(
       const value = (scores?.[row] ?? 0) + 0;
       const window = windows[codes?.[row] ?? -1];
       if (window === undefined) continue;
-      const own = { score: value, predicted: predictions?.[row] === 1, rows: counts?.[row] ?? 0 };
-      const steps = crossed ? (calibration.without[parts?.[row] ?? 0] ?? []) : calibration.steps;
-      window.main.push({ ...own, probability: probabilityOf(steps, value) });
-      for (const [index, part] of window.partial.entries())
-        part.push({ ...own, probability: probabilityOf(calibration.without[index] ?? [], value) });
+      // One object for all folds: a new one for each would be most of the work.
+      const own = {
+        score: value,
+        predicted: predictions?.[row] === 1,
+        rows: counts?.[row] ?? 0,
+        losses: scoreLosses(value),
+        probability: value,
+      };
+      const calibrate = crossed ? ofParts[parts?.[row] ?? 0] : ofAll;
+      own.probability = calibrate?.(value) ?? value;
+      window.main.push(own);
+      for (let index = 0; index < window.partial.length; index++) {
+        own.probability = ofParts[index]?.(value) ?? value;
+        window.partial[index]?.push(own);
+      }
       if (value >= calibration.lowest && value <= calibration.highest) window.covered += own.rows;
     }
   });

@@ -224,23 +224,31 @@ async function expectedWindows(
   ].map((value, index) => sql`CAST(${value} AS ${asDouble}) AS ${plainName(`c${index}`)}`);
   const select = sql`SELECT ${values} FROM ${table} WHERE isfinite(f0) ORDER BY rn`;
   await streamColumns(session, select, ([parts, places, ...own], count) => {
-    const codes = binned.map(({ bins }, column) =>
-      new Uint8Array(count).map((_, row) => binOf(bins, own[column]?.[row] ?? Number.NaN)),
-    );
+    const codes = binned.map(() => new Uint8Array(count));
     for (let row = 0; row < count; row++) {
       const window = windows[parts?.[row] ?? -1];
-      if (window === undefined) continue;
-      window.rows++;
-      for (const [column, { bins }] of binned.entries())
-        if (isCovered(bins, own[column]?.[row] ?? Number.NaN))
-          window.covered[column] = (window.covered[column] ?? 0) + 1;
+      if (window !== undefined) window.rows++;
     }
-    const fold = isBaseline ? Uint8Array.from(places?.subarray(0, count) ?? []) : undefined;
-    for (const [kind, loss] of losses)
-      for (const [row, value] of expectedLosses(loss, codes, { count, fold }).entries()) {
-        const window = windows[parts?.[row] ?? -1];
-        window?.losses.set(kind, (window.losses.get(kind) ?? 0) + value);
+    for (const [column, { bins }] of binned.entries()) {
+      const [values, code] = [own[column], codes[column]];
+      for (let row = 0; row < count; row++) {
+        const value = values?.[row] ?? Number.NaN;
+        if (code !== undefined) code[row] = binOf(bins, value);
+        const covered = isCovered(bins, value) ? windows[parts?.[row] ?? -1]?.covered : undefined;
+        if (covered !== undefined) covered[column] = (covered[column] ?? 0) + 1;
       }
+    }
+    const fold = isBaseline ? Uint8Array.from(places ?? []) : undefined;
+    for (const [kind, loss] of losses) {
+      const values = expectedLosses(loss, codes, { count, fold });
+      const sums = new Float64Array(windows.length);
+      for (let row = 0; row < count; row++) {
+        const window = parts?.[row] ?? -1;
+        sums[window] = (sums[window] ?? 0) + (values[row] ?? 0);
+      }
+      for (const [index, window] of windows.entries())
+        window.losses.set(kind, (window.losses.get(kind) ?? 0) + (sums[index] ?? 0));
+    }
   });
   return axis.parts.flatMap((name, index) => {
     const window = windows[index];

@@ -71,10 +71,13 @@ export function fitLoss(kind: LossKind, rows: LossRows, baselineMean: number | n
       options,
     );
     without.push(model);
-    const values = model.values(codes, loss.length);
-    for (const row of members) {
-      if (fold[row] !== part) continue;
-      unexplained += ((loss[row] ?? 0) - (values[row] ?? 0)) ** 2;
+    const unseen = members.filter((row) => fold[row] === part);
+    const values = model.values(
+      codes.map((column) => picked(column, unseen, unseen.length)),
+      unseen.length,
+    );
+    for (const [index, row] of unseen.entries()) {
+      unexplained += ((loss[row] ?? 0) - (values[index] ?? 0)) ** 2;
       variance += ((loss[row] ?? 0) - mean) ** 2;
     }
   }
@@ -99,13 +102,22 @@ export function expectedLosses(
   const { fold, count } = rows;
   if (fold === undefined) return all.values(codes, count).map((value) => Math.max(0, value));
   const values = new Float64Array(count);
+  const members = new Int32Array(count);
   for (const [part, model] of without.entries()) {
-    const members = Int32Array.from(fold.keys()).filter((row) => fold[row] === part);
+    let size = 0;
+    for (let row = 0; row < count; row++) if (fold[row] === part) members[size++] = row;
     const own = model.values(
-      codes.map((column) => Uint8Array.from(members, (row) => column[row] ?? 0)),
-      members.length,
+      codes.map((column) => picked(column, members, size)),
+      size,
     );
-    for (const [index, row] of members.entries()) values[row] = Math.max(0, own[index] ?? 0);
+    for (let index = 0; index < size; index++) values[members[index] ?? 0] = Math.max(0, own[index] ?? 0);
   }
   return values;
+}
+
+/** The codes of the first `size` rows named by `members`. */
+function picked(codes: Uint8Array, members: Int32Array, size: number): Uint8Array {
+  const own = new Uint8Array(size);
+  for (let index = 0; index < size; index++) own[index] = codes[members[index] ?? 0] ?? 0;
+  return own;
 }

@@ -9,12 +9,11 @@ export async function streamColumns(
   take: (columns: readonly Float64Array[], rows: number) => void,
   signal?: AbortSignal | undefined,
 ): Promise<void> {
-  for await (const batch of session.arrow(select, { signal })) {
-    const columns = batch.schema.fields.map((_, index) => {
-      const values = batch.getChildAt(index)?.toArray();
-      assertInternal(values instanceof Float64Array, "a streamed column of doubles");
-      return values;
-    });
-    take(columns, batch.numRows);
+  for await (const { numbers, others, rows } of session.numberChunks(select, { signal })) {
+    assertInternal(others.length === 0, "streamed columns of doubles");
+    take(
+      numbers.map(({ values }) => values),
+      rows,
+    );
   }
 }

@@ -1,4 +1,4 @@
-import { calibratedScore, IsotonicFit, type IsotonicStep } from "./isotonic.ts";
+import { descendingCalibration, IsotonicFit, type IsotonicStep } from "./isotonic.ts";
 import { tenthOf } from "./score-cells.ts";
 
 /** Number of parts of the baseline of which each is calibrated by the others. */
@@ -41,29 +41,36 @@ export class CalibratorFit {
   #flush(): void {
     if (this.#score === undefined) return;
     const score = this.#score;
-    const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
-    const [positives, rows] = [sum(this.#positives), sum(this.#rows)];
+    let [positives, rows] = [0, 0];
+    for (let fold = 0; fold < folds; fold++) {
+      positives += this.#positives[fold] ?? 0;
+      rows += this.#rows[fold] ?? 0;
+    }
     this.#all.push(score, positives, rows);
-    for (const [fold, fit] of this.#without.entries())
-      fit.push(score, positives - (this.#positives[fold] ?? 0), rows - (this.#rows[fold] ?? 0));
+    for (let fold = 0; fold < folds; fold++)
+      this.#without[fold]?.push(
+        score,
+        positives - (this.#positives[fold] ?? 0),
+        rows - (this.#rows[fold] ?? 0),
+      );
     this.#positives.fill(0);
     this.#rows.fill(0);
   }
 }
 
-/** Calibration errors of the scores as they are, and calibrated by the other fifths. */
+/** Calibration errors of scores in descending order as they are, and calibrated by the other fifths. */
 export class CalibrationGain {
-  readonly #calibrators: Calibrators;
+  readonly #without: readonly ((score: number) => number)[];
   readonly #raw = new Float64Array(10);
   readonly #calibrated = new Float64Array(10);
   #rows = 0;
 
   constructor(calibrators: Calibrators) {
-    this.#calibrators = calibrators;
+    this.#without = calibrators.without.map(descendingCalibration);
   }
 
   push({ score, fold, positive, rows }: FoldRows): void {
-    const probability = calibratedScore(this.#calibrators.without[fold] ?? [], score);
+    const probability = this.#without[fold]?.(score) ?? score;
     const outcome = positive ? 1 : 0;
     const [raw, calibrated] = [tenthOf(score), tenthOf(probability)];
     this.#raw[raw] = (this.#raw[raw] ?? 0) + rows * (score - outcome);

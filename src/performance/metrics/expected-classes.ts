@@ -1,6 +1,6 @@
 import { confusionMetrics } from "./confusion.ts";
 import { folds, jackknife } from "./cross-calibration.ts";
-import { ExpectedFold, type ExpectedRows, type ExpectedState } from "./expected-fold.ts";
+import { ExpectedFold, type ExpectedRows, type ExpectedState, scoreLosses } from "./expected-fold.ts";
 import { calibratedScore, type IsotonicStep } from "./isotonic.ts";
 import { clip } from "./score-fold.ts";
 
@@ -87,13 +87,12 @@ export class ExpectedClasses {
 
   push(own: number, predicted: number, { scores, calibrated, isCovered }: ClassProbabilities): void {
     const score = scores[own] ?? 0;
-    for (const [set, fold] of this.#sets.entries())
-      fold.push(own, {
-        score,
-        predicted: predicted === own,
-        probability: calibrated[set]?.[own] ?? 0,
-        rows: 1,
-      });
+    const losses = scoreLosses(score);
+    const row = { score, predicted: predicted === own, probability: 0, rows: 1, losses };
+    for (let set = 0; set < this.#sets.length; set++) {
+      row.probability = calibrated[set]?.[own] ?? 0;
+      this.#sets[set]?.push(own, row);
+    }
     // What does not depend on the order is counted in the first pass.
     if (own > 0) return;
     this.#rows++;

@@ -8,6 +8,18 @@ export interface ExpectedRows {
   /** Calibrated probability of the positive class. */
   readonly probability: number;
   readonly rows: number;
+  readonly losses: ScoreLosses;
+}
+
+/** The log loss of one row with a score, by its outcome. */
+export interface ScoreLosses {
+  readonly positive: number;
+  readonly negative: number;
+}
+
+export function scoreLosses(score: number): ScoreLosses {
+  const inside = Math.min(1 - clip, Math.max(clip, score));
+  return { positive: -Math.log(inside), negative: -Math.log(1 - inside) };
 }
 
 /** What is expected of rows without outcomes. */
@@ -29,7 +41,11 @@ export class ExpectedFold {
   readonly #sequential: boolean;
   readonly #confusion = { tp: 0, fp: 0, tn: 0, fn: 0 };
   readonly #above = { positives: 0, negatives: 0 };
-  #group: { score: number; positives: number; negatives: number } | undefined;
+  /** Rows of the score that was pushed last; fields, because an object for each score costs more than all sums. */
+  #score = Number.NaN;
+  #positives = 0;
+  #negatives = 0;
+  #hasGroup = false;
   #rows = 0;
   #losses = 0;
   #brier = 0;
@@ -41,18 +57,25 @@ export class ExpectedFold {
     this.#sequential = order === "sequential";
   }
 
-  push({ score, predicted, probability, rows }: ExpectedRows): void {
+  push({ score, predicted, probability, rows, losses }: ExpectedRows): void {
     this.#rows += rows;
-    if (this.#group !== undefined && this.#group.score !== score) this.#flush();
-    this.#group ??= { score, positives: 0, negatives: 0 };
+    if (this.#score !== score) this.#flush();
+    this.#score = score;
+    this.#hasGroup = true;
     const positives = rows * probability;
-    this.#group.positives += positives;
-    this.#group.negatives += rows - positives;
-    this.#confusion[predicted ? "tp" : "fn"] += positives;
-    this.#confusion[predicted ? "fp" : "tn"] += rows - positives;
-    const inside = Math.min(1 - clip, Math.max(clip, score));
-    this.#losses -= positives * Math.log(inside) + (rows - positives) * Math.log(1 - inside);
-    this.#brier += positives * (1 - score) ** 2 + (rows - positives) * score ** 2;
+    const negatives = rows - positives;
+    this.#positives += positives;
+    this.#negatives += negatives;
+    const confusion = this.#confusion;
+    if (predicted) {
+      confusion.tp += positives;
+      confusion.fp += negatives;
+    } else {
+      confusion.fn += positives;
+      confusion.tn += negatives;
+    }
+    this.#losses += positives * losses.positive + negatives * losses.negative;
+    this.#brier += positives * (1 - score) ** 2 + negatives * score ** 2;
   }
 
   finish(): ExpectedState {
@@ -72,8 +95,8 @@ export class ExpectedFold {
   }
 
   #flush(): void {
-    if (this.#group === undefined) return;
-    const { positives, negatives } = this.#group;
+    if (!this.#hasGroup) return;
+    const [positives, negatives] = [this.#positives, this.#negatives];
     const above = this.#above;
     this.#rankSum += positives * (above.negatives + negatives / 2);
     const size = Math.round(positives + negatives);
@@ -85,6 +108,6 @@ export class ExpectedFold {
     }
     above.positives += positives;
     above.negatives += negatives;
-    this.#group = undefined;
+    [this.#positives, this.#negatives, this.#hasGroup] = [0, 0, false];
   }
 }

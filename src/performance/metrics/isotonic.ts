@@ -68,6 +68,20 @@ export function calibratedScore(steps: readonly IsotonicStep[], score: number): 
     if ((steps[middle]?.high ?? Number.NaN) < score) from = middle + 1;
     else to = middle;
   }
+  return probabilityAt(steps, from, score);
+}
+
+/** {@link calibratedScore} for scores in descending order, each of which it finds from where the one before was. */
+export function descendingCalibration(steps: readonly IsotonicStep[]): (score: number) => number {
+  let step = steps.length - 1;
+  return (score) => {
+    while (step > 0 && (steps[step - 1]?.high ?? Number.NaN) >= score) step--;
+    return probabilityAt(steps, step, score);
+  };
+}
+
+/** The probability of a score by the first step that does not end below it, or the last one. */
+function probabilityAt(steps: readonly IsotonicStep[], from: number, score: number): number {
   const step = steps[from];
   if (step === undefined) return score;
   const before = steps[from - 1];
