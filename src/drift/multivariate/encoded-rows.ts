@@ -1,5 +1,4 @@
 import type { Session } from "../../engine/core/contract.ts";
-import { assertInternal } from "../../errors.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName, quoteText } from "../../sql/sql-text.ts";
 import { type Bins, distinct, numberAfter } from "../profile/bins.ts";
@@ -126,6 +125,9 @@ function placeIn(edges: Float64Array, value: number): number {
   return from;
 }
 
+/** The rows that are chosen, by their hashes. */
+const places = plainName("__varve_drift_places");
+
 async function sideRows(
   session: Session,
   select: SqlSelect,
@@ -142,22 +144,27 @@ async function sideRows(
   const names = values.map((_, index) => plainName(`v${index}`));
   const measured = sql`SELECT ${values.map((value, index) => sql`${value} AS ${plainName(`v${index}`)}`)} FROM (${select})`;
   const hashed = sql`SELECT *, hash(${names}) AS row_hash FROM (${measured})`;
-  const placed = sql`SELECT *, hash(row_hash, row_number() OVER (PARTITION BY row_hash)) AS place FROM (${hashed})`;
+  // Places follow from hashes and numbers of rows, so that only the chosen rows are sorted and carry their values.
+  const counted = sql`SELECT row_hash, count(*) AS n FROM (${hashed}) GROUP BY row_hash`;
+  const placed = sql`SELECT row_hash, hash(row_hash, unnest(range(1, n + 1))) AS place FROM (${counted})`;
+  await session.execute(
+    sql`CREATE OR REPLACE TABLE ${places} AS SELECT * FROM (${placed}) ORDER BY place // ${folds}, place LIMIT ${limit}`,
+  );
+  const firsts = names.map((name) => sql`first(${name}) AS ${name}`);
+  const chosen = sql`SELECT row_hash, ${firsts} FROM (${hashed}) WHERE row_hash IN (SELECT row_hash FROM ${places}) GROUP BY row_hash`;
   const columns = [sql`CAST(place % ${folds} AS DOUBLE) AS part`, ...names];
-  const chosen = sql`SELECT ${columns} FROM (${placed}) ORDER BY place // ${folds}, place LIMIT ${limit}`;
+  const ordered = sql`SELECT ${columns} FROM ${places} JOIN (${chosen}) USING (row_hash) ORDER BY place // ${folds}, place`;
   const parts: number[] = [];
   const numbers = encoders.map((): number[] => []);
-  for await (const batch of session.arrow(chosen)) {
-    const doubles = batch.schema.fields.map((_, index) => {
-      const column = batch.getChildAt(index)?.toArray();
-      assertInternal(column instanceof Float64Array, "a streamed column of doubles");
-      return column;
-    });
-    for (let row = 0; row < batch.numRows; row++) {
-      parts.push(doubles[0]?.[row] ?? 0);
-      for (const [index, list] of numbers.entries()) list.push((doubles[index + 1]?.[row] ?? 0) + 0);
+  for await (const {
+    numbers: [part, ...own],
+    rows,
+  } of session.numberChunks(ordered))
+    for (let row = 0; row < rows; row++) {
+      parts.push(part?.values[row] ?? 0);
+      for (let index = 0; index < numbers.length; index++)
+        numbers[index]?.push((own[index]?.values[row] ?? 0) + 0);
     }
-  }
   return {
     columns: numbers.map((list, index) => ({
       values: Float64Array.from(list),
