@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isVarveError } from "../../src/errors.ts";
+import { carriedMonitors } from "../../src/monitors/definition/carried-monitors.ts";
 import { meetsPattern, takesLeaf } from "../../src/monitors/definition/column-names.ts";
 import type { MonitorJson } from "../../src/monitors/definition/monitor-json.ts";
 import { binsHash, definitionHash, parseMonitor } from "../../src/monitors/definition/parse-definition.ts";
@@ -151,10 +152,26 @@ describe("the definition of a monitor", () => {
     expect(error.data["nearest"]).toBe(nearest);
   });
 
-  it("does not repeat an address in an error, which may hold a secret", () => {
-    const json = { name: "m", baseline: "previous", notify: [{ webhook: "http://example.com/token-7" }] };
-    const { message, data } = thrown(() => parseMonitor(json));
+  it.each([
+    ["an address", { notify: [{ webhook: "http://example.com/token-7" }] }],
+    ["an address that is no text", { notify: [{ webhook: ["https://example.com/token-7"] }] }],
+    ["an address where a list belongs", { notify: "https://example.com/token-7" }],
+    ["a command in one text", { notify: [{ command: "curl -H token-7" }] }],
+    ["two targets in one", { notify: [{ webhook: "https://example.com/token-7", file: "a" }] }],
+    ["a misspelt list", { notfy: [{ webhook: "https://example.com/token-7" }] }],
+  ])("does not repeat what may hold a secret in an error: %s", (_, fields) => {
+    const { message, data } = thrown(() => parseMonitor({ name: "m", baseline: "previous", ...fields }));
     expect(message + JSON.stringify(data)).not.toContain("token-7");
+  });
+
+  it("does not repeat the JSON of a definition, which may hold a secret", () => {
+    const monitor = { name: "m", baseline: "previous", notify: [{ webhook: "https://example.com/token-7" }] };
+    for (const text of [JSON.stringify(monitor), JSON.stringify([monitor, [monitor]]), "[token-7"]) {
+      const { message, data } = thrown(() => carriedMonitors({ "varve.monitors": text }));
+      expect(message + JSON.stringify(data)).not.toContain("token-7");
+    }
+    const { message } = thrown(() => parseMonitor(JSON.stringify(monitor)));
+    expect(message).toContain("the definition must be an object, not text");
   });
 
   it("changes its hash with what comparisons depend on, and not with alerts", () => {

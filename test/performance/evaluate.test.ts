@@ -114,6 +114,14 @@ describe("evaluate of a binary classifier", () => {
     });
   });
 
+  it("names the nearest column", async () => {
+    await expect(evaluate([{ score: 0.5, y: 1 }], { ...binary, score: "scor" })).rejects.toMatchObject({
+      code: "COLUMN_NOT_FOUND",
+      message: expect.stringContaining("Unknown column scor. Did you mean score?"),
+      data: { nearest: "score" },
+    });
+  });
+
   it.each([
     [{ ...binary, score: "nothing" }, "COLUMN_NOT_FOUND"],
     [{ problem: "binary", target: "y" }, "INVALID_ARGUMENT"],

@@ -1,7 +1,7 @@
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import { monitorsProperty } from "../../protocol/monitors-property.ts";
-import { parseRoundedJson, stringifyJson, toJsonValue } from "../../util/json.ts";
+import { jsonFaultPlace, parseRoundedJson, stringifyJson, toJsonValue } from "../../util/json.ts";
 import { nearestName } from "../../util/nearest-name.ts";
 import type { MonitorDefinition } from "./definition.ts";
 import { invalidMonitor, listOf } from "./fields.ts";
@@ -28,8 +28,14 @@ function jsonOf(text: string, path: string): unknown {
   try {
     return parseRoundedJson(text);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw invalidMonitor({ path, value: text }, `is not valid JSON (${why})`, "Write it as JSON");
+    if (!(error instanceof SyntaxError)) throw error;
+    // Neither the text nor the parser's message, which quotes it: addresses of webhooks may hold secrets.
+    const place = jsonFaultPlace(text);
+    throw invalidMonitor(
+      { path, value: undefined },
+      `is not valid JSON${place === undefined ? "" : ` (${place})`}`,
+      "Write it as JSON",
+    );
   }
 }
 

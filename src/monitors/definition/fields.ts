@@ -11,24 +11,33 @@ export interface Field {
 const shownCharacters = 200;
 
 /** The error for a value that a definition cannot have. `remedy` is a sentence without its full stop. */
-export function invalidMonitor(
-  { path, value }: Field,
-  problem: string,
-  remedy: string,
-  nearest?: string,
-): VarveError {
+export function invalidMonitor(field: Field, problem: string, remedy: string, nearest?: string): VarveError {
+  const { path } = field;
   const hint = nearest === undefined ? "" : ` Did you mean ${JSON.stringify(nearest)}?`;
   return new VarveError(
     "MONITOR_INVALID",
     `The monitor is not valid: ${path === "" ? "the definition" : path} ${problem}.${hint} ${remedy}.`,
-    { path, value: shown(value), nearest },
+    { path, value: shownField(field), nearest },
   );
 }
 
-/** A value of a definition as short text. */
+/** Fields whose addresses and commands may hold secrets, which no message repeats. */
+const secretFields: ReadonlySet<string> = new Set(["notify", "webhook", "command"]);
+
+/** A value of a definition as short text, without what may be secret. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? typeof value;
+  const text =
+    JSON.stringify(value, (key, inner: unknown) => (secretFields.has(key) ? "***" : inner)) ?? typeof value;
   return text.length <= shownCharacters ? text : `${text.slice(0, shownCharacters)}…`;
+}
+
+/** Where to send alerts: whatever is written there, but names of files. */
+const secretPath = /(?:^|[.\]])notify\b(?!.*\.file$)/;
+
+function shownField({ path, value }: Field): string {
+  // The JSON of a whole definition.
+  if (path === "" && typeof value === "string") return "text";
+  return value !== undefined && secretPath.test(path) ? "***" : shown(value);
 }
 
 /** A value that is none of the names, with the nearest of them. */
@@ -36,7 +45,7 @@ export function unknownName(field: Field, what: string, names: readonly string[]
   const name = String(field.value);
   return invalidMonitor(
     field,
-    `has the unknown ${what} ${shown(field.value)}`,
+    `has the unknown ${what} ${shownField(field)}`,
     `Choose one of ${names.slice(0, 40).join(", ")}`,
     nearestName(name, names),
   );
@@ -59,7 +68,7 @@ export function fieldsOf<const Name extends string>(
   if (!isObject(value))
     throw invalidMonitor(
       field,
-      `must be an object, not ${shown(value)}`,
+      `must be an object, not ${shownField(field)}`,
       `Its fields are ${names.join(", ")}`,
     );
   for (const key of Object.keys(value))
@@ -88,7 +97,7 @@ export function textOf(field: Field): string {
   if (typeof value === "string" && value.trim() !== "" && value.length <= 10_000) return value;
   throw invalidMonitor(
     field,
-    `must be text, not ${shown(value)}`,
+    `must be text, not ${shownField(field)}`,
     "Write text of at most 10,000 characters, and not empty",
   );
 }
@@ -97,7 +106,7 @@ export function textOf(field: Field): string {
 export function numberOf(field: Field, range: string, isGood: (value: number) => boolean): number {
   const { value } = field;
   if (typeof value === "number" && Number.isFinite(value) && isGood(value)) return value;
-  throw invalidMonitor(field, `must be a number ${range}, not ${shown(value)}`, "Change the number");
+  throw invalidMonitor(field, `must be a number ${range}, not ${shownField(field)}`, "Change the number");
 }
 
 /** @throws `MONITOR_INVALID` for anything but a whole number of at least `least` */
@@ -107,7 +116,7 @@ export function countOf(field: Field, least: number, most = 1_000_000_000): numb
     return value;
   throw invalidMonitor(
     field,
-    `must be a whole number from ${least} to ${most}, not ${shown(value)}`,
+    `must be a whole number from ${least} to ${most}, not ${shownField(field)}`,
     "Change the number",
   );
 }
@@ -115,7 +124,7 @@ export function countOf(field: Field, least: number, most = 1_000_000_000): numb
 /** @throws `MONITOR_INVALID` */
 export function flagOf(field: Field): boolean {
   if (typeof field.value === "boolean") return field.value;
-  throw invalidMonitor(field, `must be true or false, not ${shown(field.value)}`, "Write true or false");
+  throw invalidMonitor(field, `must be true or false, not ${shownField(field)}`, "Write true or false");
 }
 
 /** @throws `MONITOR_INVALID` with the nearest name */
@@ -129,7 +138,7 @@ export function oneOf<const Name extends string>(field: Field, what: string, nam
 export function listOf<T>(field: Field, parse: (item: Field) => T, most = 1_000): T[] {
   const { path, value } = field;
   if (!Array.isArray(value))
-    throw invalidMonitor(field, `must be a list, not ${shown(value)}`, "Put it into [ ]");
+    throw invalidMonitor(field, `must be a list, not ${shownField(field)}`, "Put it into [ ]");
   if (value.length > most)
     throw invalidMonitor(field, `has ${value.length} entries`, `At most ${most} are allowed`);
   return value.map((item: unknown, index) => parse({ path: `${path}[${index}]`, value: item }));
@@ -142,7 +151,11 @@ export function recordOf<T>(
 ): Readonly<Record<string, T>> {
   const { path, value } = field;
   if (!isObject(value))
-    throw invalidMonitor(field, `must be an object, not ${shown(value)}`, 'Write it as { "name": value }');
+    throw invalidMonitor(
+      field,
+      `must be an object, not ${shownField(field)}`,
+      'Write it as { "name": value }',
+    );
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => {
       const below = pathBelow(path, name);

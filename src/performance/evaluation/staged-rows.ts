@@ -3,6 +3,7 @@ import { VarveError } from "../../errors.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { type SqlExpression, type SqlName, sql } from "../../sql/sql.ts";
 import { plainName, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { nearestName } from "../../util/nearest-name.ts";
 import type { EvaluationRequest, EvaluationWindow, Label } from "./request.ts";
 
 /** One kind of part of the rows: all of them, the values of a column, or windows. */
@@ -188,11 +189,16 @@ export function requireSourceColumn(relation: Relation, name: string): EngineCol
     columns.find((other) => other.name === name) ??
     columns.find((other) => foldName(other.name) === foldName(name));
   if (column !== undefined) return column;
-  const names = columns.map((other) => other.name);
-  throw new VarveError("COLUMN_NOT_FOUND", `Unknown column ${name}. The source has: ${names.join(", ")}.`, {
-    column: [name],
-    columns: names,
-  });
+  const all = columns.map((other) => other.name);
+  const nearest = nearestName(name, all);
+  const hint = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
+  const names = all.slice(0, 30);
+  const more = all.length > names.length ? ` and ${all.length - names.length} more` : "";
+  throw new VarveError(
+    "COLUMN_NOT_FOUND",
+    `Unknown column ${name}.${hint} The source has: ${names.join(", ")}${more}.`,
+    { column: [name], columns: names, nearest },
+  );
 }
 
 /** A column of numbers as doubles. @throws `COLUMN_NOT_FOUND`, `SCHEMA_MISMATCH` */

@@ -51,7 +51,7 @@ export function addRunRegression(group: Command, runsText: string): void {
     .command("regression")
     .summary("say whether a metric got worse than in earlier runs")
     .description(
-      "say whether a metric of the last complete run got worse than in the earlier ones of its name and model, since when, and what the runs were given differently; without --max-change, by the normal range of at least 4 earlier runs",
+      "Say whether a metric of the last complete run got worse than in the earlier ones of its name and model, since when, and what the runs were given differently: without --max-change, by the normal range of at least 4 earlier runs.",
     )
     .argument("<runs>", runsText)
     .argument("<metric>", metricText)
