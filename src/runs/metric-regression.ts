@@ -201,7 +201,7 @@ function requireJudgeable(metric: string, series: Series): MetricRow | undefined
   if (judged.value === null && !/^(?:null|"-?Infinity"|"NaN"|-?\d.*)$/.test(recorded))
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `The metric ${name} of run ${runId} is ${recorded.slice(0, 60)}, and not a number. Name a metric that is one.`,
+      `The metric ${name} of run ${runId} is ${recorded.slice(0, 60)}, and not a number. Name one that is, of an object by its path: ${JSON.stringify(`${metric}.NAME`)}.`,
       { runId, metric },
     );
   return judged;
