@@ -41,10 +41,8 @@ export function countedColumn(
         ? [{ measure: { leaf, part, kind: "time", bins }, baseline: of(baseline), current: of(current) }]
         : [];
     });
-  const counts = countsOf(baseline);
-  if (column.class === "number" && counts.size > mostDiscrete)
-    return [countedNumbers(leaf, baseline, current)];
-  const { kind, bins } = categoryOf(column, counts);
+  if (column.class === "number" && hasManyValues(baseline)) return [countedNumbers(leaf, baseline, current)];
+  const { kind, bins } = categoryOf(column, countsOf(baseline));
   return [
     {
       measure: { leaf, part: null, kind, bins },
@@ -79,6 +77,17 @@ function countsOf(values: Float64Array): Map<number, number> {
   for (const value of values)
     if (value !== missing && !Number.isNaN(value)) counts.set(value, (counts.get(value) ?? 0) + 1);
   return counts;
+}
+
+/** Whether a number is not discrete; looks at no more rows than it takes to know. */
+function hasManyValues(values: Float64Array): boolean {
+  const different = new Set<number>();
+  for (const value of values) {
+    if (value === missing || Number.isNaN(value)) continue;
+    different.add(value);
+    if (different.size > mostDiscrete) return true;
+  }
+  return false;
 }
 
 function categoryOf(
@@ -125,8 +134,8 @@ function countedValues(values: Float64Array, bins: CategoryBins, column?: Sample
   return {
     form: "category",
     rows: values.length,
-    nulls: values.filter((value) => value === missing).length,
-    nans: values.filter(Number.isNaN).length,
+    nulls: chosen(values, (value) => value === missing).length,
+    nans: chosen(values, Number.isNaN).length,
     values: named,
     rare,
     singles,
@@ -151,17 +160,32 @@ function countedNumbers(leaf: Leaf, baseline: Float64Array, current: Float64Arra
 /** Points and quantiles of a baseline; of a large one, of every so many rows. */
 function numericBins(baseline: Float64Array): NumericBins {
   const step = Math.ceil(baseline.length / mostSorted);
-  const sample = step === 1 ? baseline : baseline.filter((_, row) => row % step === 0);
-  const sorted = sample.filter((value) => Number.isFinite(value)).sort();
+  const sample = everySo(baseline, step);
+  const sorted = chosen(sample, Number.isFinite).sort();
   const points = pointsOf(sample, quantilesOf(sorted));
   const isPoint = new Set(points);
-  const others = points.length === 0 ? sorted : sorted.filter((value) => !isPoint.has(value));
+  const others = points.length === 0 ? sorted : chosen(sorted, (value) => !isPoint.has(value));
   return {
     form: "numeric",
     quantiles: quantilesOf(others),
     points,
     edges: step === 1 ? "exact" : "sampled",
   };
+}
+
+/** The same as `filter`, several times as fast. */
+function chosen(values: Float64Array, isChosen: (value: number) => boolean): Float64Array {
+  const some = new Float64Array(values.length);
+  let count = 0;
+  for (const value of values) if (isChosen(value)) some[count++] = value;
+  return some.subarray(0, count);
+}
+
+function everySo(values: Float64Array, step: number): Float64Array {
+  if (step === 1) return values;
+  const some = new Float64Array(Math.ceil(values.length / step));
+  for (let index = 0; index < some.length; index++) some[index] = values[index * step] ?? Number.NaN;
+  return some;
 }
 
 function quantilesOf(sorted: Float64Array): number[] {
@@ -171,15 +195,22 @@ function quantilesOf(sorted: Float64Array): number[] {
 
 /** Values that a twentieth of the rows have, and that are repeated among the quantiles. */
 function pointsOf(sample: Float64Array, quantiles: readonly number[]): number[] {
-  const nonNull = sample.filter((value) => value !== missing).length;
-  const counts = countsOf(sample);
-  return [...countsOf(Float64Array.from(quantiles))]
-    .filter(([value, steps]) => steps >= fineSteps / 20 - 2 && (counts.get(value) ?? 0) >= nonNull / 20)
-    .map(([value]) => value);
+  const counts = new Map<number, number>();
+  for (const [value, steps] of countsOf(Float64Array.from(quantiles)))
+    if (steps >= fineSteps / 20 - 2) counts.set(value, 0);
+  if (counts.size === 0) return [];
+  let nonNull = 0;
+  for (const value of sample) {
+    if (value === missing) continue;
+    nonNull++;
+    const count = counts.get(value);
+    if (count !== undefined) counts.set(value, count + 1);
+  }
+  return [...counts].filter(([, count]) => count >= nonNull / 20).map(([value]) => value);
 }
 
 function cellCounts(values: Float64Array, boundaries: Float64Array): NumericCounts {
-  const cells = new Array<number>(boundaries.length + 1).fill(0);
+  const cells = new Float64Array(boundaries.length + 1);
   let [nulls, nans, min, max] = [0, 0, Infinity, -Infinity];
   for (const value of values) {
     if (value === missing) nulls++;
@@ -188,7 +219,7 @@ function cellCounts(values: Float64Array, boundaries: Float64Array): NumericCoun
       if (value < min) min = value;
       if (value > max) max = value;
       const cell = boundariesUpTo(boundaries, value);
-      cells[cell] = (cells[cell] ?? 0) + 1;
+      cells[cell] = (cells[cell] as number) + 1;
     }
   }
   return {
@@ -196,7 +227,7 @@ function cellCounts(values: Float64Array, boundaries: Float64Array): NumericCoun
     rows: values.length,
     nulls,
     nans,
-    cells,
+    cells: [...cells],
     min: min === Infinity ? null : min,
     max: max === -Infinity ? null : max,
     mean: null,

@@ -16,7 +16,7 @@ export interface Bounds {
 /** Wilson's score interval of a share, of nothing from 0 to 1. */
 export function scoreInterval({ count, of }: Proportion, confidence = 0.95): Bounds {
   if (of === 0) return { low: 0, high: 1 };
-  const z = normalQuantile((1 + confidence) / 2);
+  const z = deviationsOf(confidence);
   const share = count / of;
   const centre = share + z ** 2 / (2 * of);
   const half = z * Math.sqrt((share * (1 - share) + z ** 2 / (4 * of)) / of);
@@ -38,13 +38,27 @@ export function exactInterval({ count, of }: Proportion, confidence = 0.95): Bou
 
 /** Agresti and Coull's interval of a share: a Wald interval after z²/2 events and as many others are added. */
 export function agrestiCoullInterval({ count, of }: Proportion, confidence = 0.95): Bounds {
-  const z = normalQuantile((1 + confidence) / 2);
+  const z = deviationsOf(confidence);
   return waldBounds({ count: count + z ** 2 / 2, of: of + z ** 2 }, z);
 }
 
 /** Wald's interval of a share, which is too narrow near 0 and 1. */
 export function normalInterval(share: Proportion, confidence = 0.95): Bounds {
-  return waldBounds(share, normalQuantile((1 + confidence) / 2));
+  return waldBounds(share, deviationsOf(confidence));
+}
+
+const deviations = new Map<number, number>();
+/** More levels of confidence than callers name in practice. */
+const mostDeviations = 100;
+
+/** How many deviations around the mean hold a share of a normal distribution; searched for once. */
+function deviationsOf(confidence: number): number {
+  let z = deviations.get(confidence);
+  if (z === undefined) {
+    z = normalQuantile((1 + confidence) / 2);
+    if (deviations.size < mostDeviations) deviations.set(confidence, z);
+  }
+  return z;
 }
 
 function waldBounds({ count, of }: Proportion, z: number): Bounds {
