@@ -11,6 +11,7 @@ import { cliWorkloads } from "./workloads/cli.ts";
 import { commitWorkloads } from "./workloads/commits.ts";
 import { driftWorkloads } from "./workloads/drift.ts";
 import { driftCalibrationWorkloads } from "./workloads/drift-calibration.ts";
+import { driftPowerWorkloads } from "./workloads/drift-power.ts";
 import { eventLoopWorkloads } from "./workloads/event-loop.ts";
 import { fingerprintWorkloads } from "./workloads/fingerprint.ts";
 import { ledgerWorkloads } from "./workloads/ledger.ts";
@@ -37,6 +38,7 @@ const workloads: readonly Workload[] = [
   ...pointInTimeWorkloads,
   ...qualityWorkloads,
   ...driftCalibrationWorkloads,
+  ...driftPowerWorkloads,
   ...eventLoopWorkloads,
   ...fingerprintWorkloads,
   ...ledgerWorkloads,

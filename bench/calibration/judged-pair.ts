@@ -14,17 +14,23 @@ export interface PairSize {
   readonly current: number;
 }
 
-/** The records of a pair of samples, by the functions that `drift` judges with. */
+/** Values of both sides of a column. */
+export interface SampledPair {
+  readonly column: SampledColumn;
+  readonly baseline: Float64Array;
+  readonly current: Float64Array;
+}
+
+/** The records of pairs of samples, one for each column of a run, by the functions that `drift` judges with. */
 export function judgedPair(
-  columns: readonly SampledColumn[],
-  sides: (column: SampledColumn) => { readonly baseline: Float64Array; readonly current: Float64Array },
+  pairs: readonly SampledPair[],
   rows: PairSize,
+  threshold = defaultRule.threshold,
 ): DriftRecord[] {
-  const subjects = columns.flatMap((column) => {
-    const { baseline, current } = sides(column);
-    return countedColumn(column, baseline, current).map((counted) => subjectOf(counted, rows));
-  });
-  return judge(subjects, defaultRule);
+  const subjects = pairs.flatMap(({ column, baseline, current }) =>
+    countedColumn(column, baseline, current).map((counted) => subjectOf(counted, rows, threshold)),
+  );
+  return judge(subjects, { ...defaultRule, threshold });
 }
 
 /** The records of a pair of equal samples. */
@@ -33,25 +39,30 @@ export function equalPair(
   rows: PairSize,
   random: () => number,
 ): DriftRecord[] {
-  const sides = (column: SampledColumn) => ({
+  const pairs = columns.map((column) => ({
+    column,
     baseline: drawn(column, rows.baseline, random),
     current: drawn(column, rows.current, random),
-  });
-  return judgedPair(columns, sides, rows);
+  }));
+  return judgedPair(pairs, rows);
 }
 
-function subjectOf({ measure, baseline, current }: CountedMeasure, rows: PairSize): Subject {
+function subjectOf(
+  { measure, baseline, current }: CountedMeasure,
+  rows: PairSize,
+  threshold: number,
+): Subject {
   return {
     leaf: measure.leaf,
     measure,
-    comparison: compareCounts(measure, { baseline, current }, defaultRule.threshold),
+    comparison: compareCounts(measure, { baseline, current }, threshold),
     unmatched: null,
     slice: null,
     window: null,
     rows,
     role: "feature",
     weight: 1,
-    threshold: defaultRule.threshold,
+    threshold,
     thresholdSource: "default",
     isSequence: false,
     distinct: null,

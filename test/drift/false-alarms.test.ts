@@ -86,7 +86,10 @@ describe("equal samples", () => {
           ),
         );
       const report = await drift(rows("baseline"), rows("current"));
-      const own = judgedPair(mixedColumns, ({ name }) => sideOf(name), size);
+      const own = judgedPair(
+        mixedColumns.map((column) => ({ column, ...sideOf(column.name) })),
+        size,
+      );
       const figures = (records: readonly DriftRecord[]) =>
         new Map(
           records.map(({ column, part, kind, verdict, effect, test, unseen_share }) => [
