@@ -65,18 +65,39 @@ function leafOf({ name, class: kind }: SampledColumn): Leaf {
   };
 }
 
+const [hour, day] = [3_600_000_000, 86_400_000_000];
+
 function cycleOf(part: Measure["part"], microseconds: number): number {
-  const moment = new Date(microseconds / 1_000);
-  if (part === "hour") return moment.getUTCHours();
-  return part === "month" ? moment.getUTCMonth() + 1 : moment.getUTCDay() || 7;
+  if (part === "hour") return Math.floor(microseconds / hour) % 24;
+  const days = Math.floor(microseconds / day);
+  // the epoch was a Thursday
+  return part === "month" ? monthOf(days) : ((days + 3) % 7) + 1;
 }
+
+const months = new Map<number, number>();
+
+function monthOf(days: number): number {
+  let month = months.get(days);
+  if (month === undefined) {
+    month = new Date((days * day) / 1_000).getUTCMonth() + 1;
+    months.set(days, month);
+  }
+  return month;
+}
+
+/** Categories are drawn as whole numbers below; what is counted in a list takes a tenth of the time. */
+const listed = 1_000;
 
 /** Rows of each value that is neither null nor NaN. */
 function countsOf(values: Float64Array): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (const value of values)
-    if (value !== missing && !Number.isNaN(value)) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return counts;
+  const list = new Uint32Array(listed);
+  const others = new Map<number, number>();
+  for (const value of values) {
+    if (value >= 0 && value < listed && Number.isInteger(value)) list[value] = (list[value] ?? 0) + 1;
+    else if (value !== missing && !Number.isNaN(value)) others.set(value, (others.get(value) ?? 0) + 1);
+  }
+  for (const [value, count] of list.entries()) if (count > 0) others.set(value, count);
+  return others;
 }
 
 /** Whether a number is not discrete; looks at no more rows than it takes to know. */
@@ -134,8 +155,7 @@ function countedValues(values: Float64Array, bins: CategoryBins, column?: Sample
   return {
     form: "category",
     rows: values.length,
-    nulls: chosen(values, (value) => value === missing).length,
-    nans: chosen(values, Number.isNaN).length,
+    ...absentOf(values),
     values: named,
     rare,
     singles,
@@ -144,6 +164,15 @@ function countedValues(values: Float64Array, bins: CategoryBins, column?: Sample
     mean: null,
     sd: null,
   };
+}
+
+function absentOf(values: Float64Array): Pick<CategoryCounts, "nulls" | "nans"> {
+  let [nulls, nans] = [0, 0];
+  for (const value of values) {
+    if (value === missing) nulls++;
+    else if (Number.isNaN(value)) nans++;
+  }
+  return { nulls, nans };
 }
 
 function countedNumbers(leaf: Leaf, baseline: Float64Array, current: Float64Array): CountedMeasure {
@@ -161,10 +190,10 @@ function countedNumbers(leaf: Leaf, baseline: Float64Array, current: Float64Arra
 function numericBins(baseline: Float64Array): NumericBins {
   const step = Math.ceil(baseline.length / mostSorted);
   const sample = everySo(baseline, step);
-  const sorted = chosen(sample, Number.isFinite).sort();
+  const sorted = finiteOf(sample).sort();
   const points = pointsOf(sample, quantilesOf(sorted));
   const isPoint = new Set(points);
-  const others = points.length === 0 ? sorted : chosen(sorted, (value) => !isPoint.has(value));
+  const others = points.length === 0 ? sorted : sorted.filter((value) => !isPoint.has(value));
   return {
     form: "numeric",
     quantiles: quantilesOf(others),
@@ -173,12 +202,12 @@ function numericBins(baseline: Float64Array): NumericBins {
   };
 }
 
-/** The same as `filter`, several times as fast. */
-function chosen(values: Float64Array, isChosen: (value: number) => boolean): Float64Array {
-  const some = new Float64Array(values.length);
+/** Several times as fast as a filter. */
+function finiteOf(values: Float64Array): Float64Array {
+  const finite = new Float64Array(values.length);
   let count = 0;
-  for (const value of values) if (isChosen(value)) some[count++] = value;
-  return some.subarray(0, count);
+  for (const value of values) if (Number.isFinite(value)) finite[count++] = value;
+  return finite.subarray(0, count);
 }
 
 function everySo(values: Float64Array, step: number): Float64Array {
