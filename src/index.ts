@@ -339,17 +339,18 @@ export type {
 export type { ValueCount } from "./quality/profile/histogram.ts";
 export type { ColumnProfile, Profile, ReadableType } from "./quality/profile/profile.ts";
 export type { HeldOutCheck, Holdout, SuggestedSuite } from "./quality/profile/suggest.ts";
-export {
-  type Bounds,
-  type BuiltCheck,
-  type CheckOptions,
-  check,
-  type PatternOptions,
-  type Scalar,
-  suite,
-} from "./quality/suite/builder.ts";
+export { check, type PatternOptions, suite } from "./quality/suite/builder.ts";
+export type { Bounds, BuiltCheck, CheckOptions, Scalar } from "./quality/suite/built-check.ts";
 export type { CheckConstraint } from "./quality/suite/constraints.ts";
 export { defineSuite, parseSuite } from "./quality/suite/define.ts";
+export type {
+  CheckBaseline,
+  CheckedModel,
+  DriftCheckOptions,
+  DriftShareOptions,
+  MetricDropOptions,
+  ModelCheckOptions,
+} from "./quality/suite/model-builders.ts";
 export type { QuarantinedBatch } from "./quarantine/quarantine-read.ts";
 export type { ResubmitFailure, ResubmitResult } from "./quarantine/resubmit.ts";
 export { type FileFormat, QueryResult } from "./query/query-result.ts";

@@ -47,9 +47,18 @@ export type {
 export type { ValueCount } from "./quality/profile/histogram.ts";
 export type { ColumnProfile, Profile, ReadableType } from "./quality/profile/profile.ts";
 export type { HeldOutCheck, Holdout, SuggestedSuite } from "./quality/profile/suggest.ts";
-export type { Bounds, BuiltCheck, CheckOptions, PatternOptions, Scalar } from "./quality/suite/builder.ts";
+export type { PatternOptions } from "./quality/suite/builder.ts";
 export { check, suite } from "./quality/suite/builder.ts";
+export type { Bounds, BuiltCheck, CheckOptions, Scalar } from "./quality/suite/built-check.ts";
 export { defineSuite, parseSuite } from "./quality/suite/define.ts";
+export type {
+  CheckBaseline,
+  CheckedModel,
+  DriftCheckOptions,
+  DriftShareOptions,
+  MetricDropOptions,
+  ModelCheckOptions,
+} from "./quality/suite/model-builders.ts";
 export type { FileFormat, QueryResult } from "./query/query-result.ts";
 export type { CheckReport, MetricPoint, MetricSeries, VersionTests } from "./report/check-report.ts";
 export { reportJson } from "./report/check-report.ts";

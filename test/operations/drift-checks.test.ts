@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type CheckJson, createTable, runSuite, type SuiteJson, type Table } from "../../src/index.ts";
-import { defineSuite } from "../../src/suite.ts";
+import { check, defineSuite, suite } from "../../src/suite.ts";
 import { freshFolder } from "./table-folder.ts";
 
 /** Uniform numbers in [0, 1) from a seed (mulberry32). */
@@ -234,6 +234,32 @@ async function filesOf(version: Awaited<ReturnType<Table["at"]>>): Promise<strin
 }
 
 describe("checks of drift", () => {
+  it("are made by the builder, too, and do what their JSON does", async () => {
+    const rule = { baseline: { version: 0 }, threshold: 0.2, alpha: 0.001, minRows: 50 } as const;
+    const built = suite("alike", [
+      check.driftBelow("amount", { ...rule, onFail: "warn" }),
+      check.driftShareBelow(0.6, { columns: ["amount", "channel"], exclude: ["id"], threshold: 0.2 }),
+    ]);
+    const { minRows, ...params } = rule;
+    expect(built.json.checks).toEqual([
+      {
+        kind: "expect_column_drift_to_be_below",
+        params: { column: "amount", ...params, min_rows: minRows },
+        onFail: "warn",
+      },
+      {
+        kind: "expect_table_drift_share_to_be_below",
+        params: { share: 0.6, column_list: ["amount", "channel"], exclude: ["id"], threshold: 0.2 },
+      },
+    ]);
+    const table = await orders();
+    const report = await runSuite(built, month({ seed: 3, shift: 1 }), { table });
+    expect(report.checks.map(({ success }) => success)).toEqual([false, true]);
+    expect(() => check.driftBelow("amount", null as never)).toThrow(/must be an object/);
+    expect(() => suite("s", [check.driftBelow("amount", { treshold: 0.2 } as never)])).toThrow(/treshold/);
+    await table.close();
+  });
+
   it("name no rows, and have a threshold and an alpha", () => {
     const wrong = (params: CheckJson["params"], options: Partial<CheckJson> = {}) => {
       try {

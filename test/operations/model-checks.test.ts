@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type CheckJson, createTable, runSuite, type SuiteJson } from "../../src/index.ts";
-import { defineSuite } from "../../src/suite.ts";
+import { check, defineSuite, suite } from "../../src/suite.ts";
 import { freshFolder } from "./table-folder.ts";
 
 /** Loans whose risk is right for a share of the rows, and the other way round for the rest. */
@@ -24,6 +24,31 @@ function metric(kind: "to_be_between" | "not_to_drop", params: CheckJson["params
 }
 
 describe("a check of a model's metric", () => {
+  it("is made by the builder, too, and does what its JSON does", async () => {
+    const model = { problem: "binary", target: "late", score: "risk" } as const;
+    const built = suite("model", [
+      check.modelMetric("accuracy", model, { min: 0.8 }, { minRows: 50 }),
+      check.modelMetricKept("accuracy", model, { baseline: { value: 0.9 }, maxDrop: 0.05, onFail: "warn" }),
+    ]);
+    expect(built.json.checks).toEqual([
+      {
+        kind: "expect_model_metric_to_be_between",
+        params: { ...binary, metric: "accuracy", min_rows: 50, min_value: 0.8 },
+      },
+      {
+        kind: "expect_model_metric_not_to_drop",
+        params: { ...binary, metric: "accuracy", max_drop: 0.05, baseline: { value: 0.9 } },
+        onFail: "warn",
+      },
+    ]);
+    const report = await runSuite(built, loans(1000, 0.82));
+    expect(report.checks.map(({ success }) => success)).toEqual([true, false]);
+    expect(() => check.modelMetric("mae", null as never, {})).toThrow(/columns of a model must be an object/);
+    expect(() => suite("s", [check.modelMetric("mae", { ...model, tagret: "x" } as never, {})])).toThrow(
+      /tagret/,
+    );
+  });
+
   it("rejects a batch on which the model does badly", async () => {
     const table = await createTable(join(freshFolder(), "t"), { source: loans(1000, 0.9) });
     const gate = metric("to_be_between", { metric: "accuracy", min_value: 0.8 });

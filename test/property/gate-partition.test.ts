@@ -4,7 +4,8 @@ import type { EngineColumn, OpenSession, SourceRow } from "../../src/engine/core
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import type { OnFail, OnNull } from "../../src/quality/model/suite.ts";
-import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
+import type { BuiltCheck } from "../../src/quality/suite/built-check.ts";
 import { sql } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
 import { unchecked } from "../support/unchecked-sql.ts";

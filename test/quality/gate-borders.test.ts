@@ -3,7 +3,8 @@ import type { OpenSession, StagedRelation } from "../../src/engine/core/contract
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import type { GateOutcome } from "../../src/quality/gate/verdict.ts";
-import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
+import type { BuiltCheck } from "../../src/quality/suite/built-check.ts";
 import { fenceOf } from "../support/fence-of.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
 

@@ -3,7 +3,8 @@ import type { OpenSession, StagedRelation } from "../../src/engine/core/contract
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate, Gate } from "../../src/quality/gate/gate.ts";
 import { noPlaces } from "../../src/quality/model/places.ts";
-import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
+import type { BuiltCheck } from "../../src/quality/suite/built-check.ts";
 import { sql } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
 import { unchecked } from "../support/unchecked-sql.ts";

@@ -6,7 +6,8 @@ import type { OpenSession, StagedRelation } from "../../src/engine/core/contract
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { compileSuite } from "../../src/quality/gate/compile.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
-import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
+import type { BuiltCheck } from "../../src/quality/suite/built-check.ts";
 import { defineSuite } from "../../src/quality/suite/define.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { sql } from "../../src/sql/sql.ts";

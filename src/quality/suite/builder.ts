@@ -1,67 +1,33 @@
-import type { JsonObject, JsonValue } from "../../util/json.ts";
+import type { JsonObject } from "../../util/json.ts";
 import type { AnomalyRule } from "../measures/anomaly.ts";
 import { invalidSuite } from "../model/invalid.ts";
-import type {
-  CheckJson,
-  Repair,
-  RowFunction,
-  RowPredicate,
-  RowRepair,
-  Suite,
-  SuiteJson,
-} from "../model/suite.ts";
+import type { Repair, RowFunction, RowPredicate, RowRepair, Suite, SuiteJson } from "../model/suite.ts";
+import {
+  type Bounds,
+  type BuiltCheck,
+  bounds,
+  built,
+  type CheckOptions,
+  requireOptions,
+  type Scalar,
+} from "./built-check.ts";
 import { defineSuite } from "./define.ts";
-
-/** Options of every check. */
-export type CheckOptions = Omit<CheckJson, "kind" | "params">;
+import {
+  type CheckedModel,
+  type DriftCheckOptions,
+  type DriftShareOptions,
+  driftBelow,
+  driftShareBelow,
+  type MetricDropOptions,
+  type ModelCheckOptions,
+  modelMetric,
+  modelMetricKept,
+} from "./model-builders.ts";
 
 /** Options of checks by a regular expression. */
 export interface PatternOptions extends CheckOptions {
   /** `unicode`: `\d`, `\w` and `\s` match digits, letters and spaces of every script, not of ASCII alone. */
   readonly flags?: "unicode" | undefined;
-}
-
-/** A check made by the builder: its JSON, and any TypeScript function, which JSON cannot hold. */
-export interface BuiltCheck {
-  readonly json: CheckJson;
-  readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
-}
-
-/** Bounds of a range; both are inclusive unless strict. */
-export interface Bounds<T> {
-  readonly min?: T | undefined;
-  readonly max?: T | undefined;
-  readonly strictMin?: boolean | undefined;
-  readonly strictMax?: boolean | undefined;
-}
-
-/** A value that a check compares with. */
-export type Scalar = string | number | boolean;
-
-function built(
-  kind: string,
-  params: Readonly<Record<string, JsonValue | undefined>>,
-  options: CheckOptions = {},
-): BuiltCheck {
-  requireOptions(options, "the options of a check");
-  const json: JsonObject = Object.fromEntries(
-    Object.entries(params).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
-  return { json: { kind, params: json, ...options } };
-}
-
-/** Refuses what plain JavaScript may pass instead of options. @throws `SUITE_INVALID` */
-function requireOptions(options: unknown, what: string): void {
-  if (typeof options !== "object" || options === null)
-    throw invalidSuite("", `${what} must be an object`, 'Pass an object such as { onFail: "warn" }');
-}
-
-/** Unknown keys are kept, so that validation of the suite refuses them by name, like unknown options. */
-function bounds(range: Bounds<Scalar>): Readonly<Record<string, JsonValue | undefined>> {
-  if (typeof range !== "object" || range === null)
-    throw invalidSuite("", "a range must be an object", "Pass { min, max }, or one of the two");
-  const { min, max, strictMin, strictMax, ...unknown } = range;
-  return { min_value: min, max_value: max, strict_min: strictMin, strict_max: strictMax, ...unknown };
 }
 
 /**
@@ -237,6 +203,16 @@ export const check = Object.freeze({
   /** A metric of the batch, such as `mean` of a column, is not anomalous compared with earlier batches. */
   normal: (metric: string, column: string | undefined, rule: AnomalyRule, options?: CheckOptions) =>
     built("expect_metric_to_be_normal", { metric, column, ...rule }, options),
+  /** The column does not drift from the baseline, by default the table before the batch. */
+  driftBelow: (column: string, options?: DriftCheckOptions) => driftBelow(column, options),
+  /** Less than `share` of the columns drift from the baseline, by default the table before the batch. */
+  driftShareBelow: (share: number, options?: DriftShareOptions) => driftShareBelow(share, options),
+  /** A metric of the model, such as `roc_auc`, is within the range on the rows that have an outcome. */
+  modelMetric: (metric: string, model: CheckedModel, range: Bounds<number>, options?: ModelCheckOptions) =>
+    modelMetric(metric, model, range, options),
+  /** A metric of the model is at most `maxDrop` worse than on the baseline, or the difference is noise. */
+  modelMetricKept: (metric: string, model: CheckedModel, options?: MetricDropOptions) =>
+    modelMetricKept(metric, model, options),
   /**
    * The same check, with a TypeScript function that replaces failing values; `otherwise` says what happens to
    * rows that still fail.
