@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { type EvaluateOptions, evaluate } from "../../src/index.ts";
 import { confusionMetrics } from "../../src/performance/metrics/confusion.ts";
-import { ExpectedFold } from "../../src/performance/metrics/expected-fold.ts";
+import { ExpectedFold, scoreLosses } from "../../src/performance/metrics/expected-fold.ts";
 import { isJsonObject } from "../../src/util/json.ts";
 import { expectClose } from "./drift-close.ts";
 import type { QualityCase } from "./quality-cases.ts";
@@ -73,7 +73,7 @@ function estimated({ current }: QualityCase): unknown {
   const rows = probabilities.map((probability, row) => ({ probability, predicted: labels[row] === 1 }));
   const fold = new ExpectedFold();
   for (const { probability, predicted } of rows.toSorted((a, b) => b.probability - a.probability))
-    fold.push({ score: probability, predicted, probability, rows: 1 });
+    fold.push({ score: probability, predicted, probability, rows: 1, losses: scoreLosses(probability) });
   const { confusion, auc } = fold.finish();
   const values = Object.entries(confusionMetrics(confusion)).map(([name, { value }]) => [name, value]);
   return { ...confusion, ...Object.fromEntries(values), roc_auc: auc };
