@@ -2,7 +2,7 @@ import { visible } from "../report/visible-text.ts";
 import { counted, shownNumber } from "../util/counted.ts";
 import type { DriftRecord, DriftReport, DriftSide } from "./comparison/drift-record.ts";
 import { effectText } from "./comparison/figure-text.ts";
-import { nameOf } from "./comparison/sentence.ts";
+import { mayBeChance, nameOf } from "./comparison/sentence.ts";
 import { methodLines, metricLines } from "./own-figures.ts";
 
 /** Quiet columns that are listed. */
@@ -28,7 +28,7 @@ export function driftText(report: DriftReport): string {
   const quiet = of("none");
   const named = quiet
     .slice(0, mostQuiet)
-    .map((record) => `${nameOf(record)} ${effectText(record.effect ?? 0)}`);
+    .map((record) => `${nameOf(record)} ${effectText(record.effect ?? 0)}${chanceText(record)}`);
   const more = quiet.length > mostQuiet ? ` and ${shownNumber(quiet.length - mostQuiet)} more` : "";
   const lines = [
     `${sideText(report.baseline)} against ${sideText(report.current)}`,
@@ -44,6 +44,10 @@ export function driftText(report: DriftReport): string {
     ...metricLines(columns).map((text) => `  metric  ${text}`),
   ];
   return `${lines.map(visible).join("\n")}\n`;
+}
+
+function chanceText(record: DriftRecord): string {
+  return mayBeChance(record) ? " (may be chance)" : "";
 }
 
 function sideText({ source, rows }: DriftSide): string {

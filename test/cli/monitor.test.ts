@@ -44,9 +44,10 @@ describe("varve monitor", () => {
       monitor: "m",
       columns: [{ column: "amount", verdict: "drift" }, {}, {}],
     });
+    expect((await varve("pin", "add", table, "model-7", "--version", "1")).code).toBe(0);
     const page = join(folder, "page.html");
     expect(await varve("monitor", "show", table, "m", "--html", page)).toMatchObject({ code: 0, stderr: "" });
-    expect(readFileSync(page, "utf8")).toMatch(/amount is higher.*since v2/s);
+    expect(readFileSync(page, "utf8")).toMatch(/amount is higher.*since v2.*release model-7 \(v1\)/s);
     const filled = await varve("monitor", "backfill", table, "m");
     expect([filled.code, filled.stdout]).toEqual([
       4,

@@ -137,6 +137,17 @@ describe("what moved", () => {
     expect(columns[0]?.text).toMatch(/^channel moved: app 28.2 → 57.8 %, web /);
   });
 
+  it("says that an effect above the threshold may be chance", async () => {
+    const side = (count: number) =>
+      Array.from({ length: 60 }, (_, index) => ({ kind: index < count ? "a" : "b" }));
+    const report = await drift(side(30), side(42));
+    const kind = columnOf(report, "kind");
+    expect(kind.verdict).toBe("none");
+    expect(kind.effect).toBeGreaterThan(0.1);
+    expect(kind.text).toMatch(/^kind does not drift \(effect 0\.\d\d, which may be chance\)\.$/);
+    expect(driftText(report)).toMatch(/quiet {3}kind 0\.\d\d \(may be chance\)/);
+  });
+
   it("finds nothing between equal rows, whatever their order", async () => {
     const rows = rowsOf(700, (random, index) => ({
       number: normal(random),

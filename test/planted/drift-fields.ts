@@ -42,4 +42,12 @@ export const driftFieldsMistakes: readonly Mistake[] = [
     test: "drift/record-fields.test.ts",
     name: "drifts where a version brings rows later",
   },
+  {
+    what: "An effect that chance explains is not told from one that is small.",
+    file: "drift/comparison/sentence.ts",
+    find: "effect !== null && effect >= threshold;",
+    replace: "effect !== null && effect > 1;",
+    test: "drift/compare-versions.test.ts",
+    name: "may be chance",
+  },
 ];

@@ -13,12 +13,21 @@ export function sentenceOf(record: Omit<DriftRecord, "text">, leaf: Leaf): strin
       return `${name} ${moveText(record)} (${figuresText(record)}).`;
     case "none":
       if (record.effect === null) return `${name} has only nulls on both sides.`;
-      return `${name} does not drift (effect ${effectText(record.effect)}${sharedText(record)}).`;
+      return `${name} does not drift (effect ${effectText(record.effect)}${mayBeChance(record) ? ", which may be chance" : ""}${sharedText(record)}).`;
     case "insufficient":
       return `${name} has too few rows (${counted(record.rows.baseline, "row")} and ${counted(record.rows.current, "row")}); ${record.rows_needed} on each side would do.`;
     case "not_applicable":
       return `${name} is not compared: ${notComparedText(record)}.`;
   }
+}
+
+/** Whether a column is quiet although its effect reaches the threshold: chance explains it. */
+export function mayBeChance({
+  verdict,
+  effect,
+  threshold,
+}: Pick<DriftRecord, "verdict" | "effect" | "threshold">): boolean {
+  return verdict === "none" && effect !== null && effect >= threshold;
 }
 
 /** The column with what is measured of it, and its slice or window. */

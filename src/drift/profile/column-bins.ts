@@ -72,14 +72,14 @@ function numericParts({ leaf, kind }: Choice): readonly Part[] {
 function partsOf(
   choices: readonly Choice[],
   kind: DriftKind,
-  valueOf: (index: number, leaf: Leaf) => SqlExpression,
+  valueIn: (index: number, leaf: Leaf) => SqlExpression,
 ): readonly NumberColumn[] {
   return choices.flatMap((choice) => {
     if (choice.kind !== kind) return [];
     const { index, leaf } = choice;
     return numericParts(choice).map((part) => ({
       index: numberedPart(index, part),
-      value: numberOfLeaf(leaf, valueOf(index, leaf), part),
+      value: numberOfLeaf(leaf, valueIn(index, leaf), part),
     }));
   });
 }

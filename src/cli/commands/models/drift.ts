@@ -105,7 +105,10 @@ const allColumns = "";
 function threshold(text: string, before: Thresholds = {}): Thresholds {
   const separator = text.lastIndexOf("=");
   const name = separator === -1 ? allColumns : text.slice(0, separator);
-  return { ...before, [name]: shareOption(text.slice(separator + 1)) };
+  const effect = Number(text.slice(separator + 1));
+  if (text.slice(separator + 1).trim() === "" || !Number.isFinite(effect))
+    throw new InvalidArgumentError("It must be a number, or a column, = and a number, such as amount=0.2.");
+  return { ...before, [name]: effect };
 }
 
 type Methods = Readonly<Record<string, string>>;

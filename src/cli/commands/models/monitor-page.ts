@@ -4,8 +4,8 @@ import type { ModelSeries } from "../../../report.ts";
 import { writeOutput } from "../../shared/write-output.ts";
 
 /**
- * Writes what a monitor found as a page: its newest comparison up to a version, with effects over versions, alerts, and
- * metrics of the model.
+ * Writes what a monitor found as a page: its newest comparison up to a version, with effects over versions and the
+ * pins among them, alerts, and metrics of the model.
  *
  * @throws `INVALID_ARGUMENT` if nothing was compared yet
  */
@@ -24,8 +24,10 @@ export async function writeMonitorPage(
     );
   const alerts = (await table.monitors.alerts()).filter(({ monitor }) => monitor === name);
   const model = seriesOf(await table.monitors.performance(name, { to: version }));
+  // What names keep, such as the versions that models were trained on.
+  const releases = await table.pins.list();
   const { driftHtml } = await import("../../../api/drift/drift-html.ts");
-  await writeOutput(driftHtml(report, { history, alerts, model }), html);
+  await writeOutput(driftHtml(report, { history, alerts, model, releases }), html);
 }
 
 /** A series for each metric, oldest version first. */
