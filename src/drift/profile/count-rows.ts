@@ -73,7 +73,7 @@ export function tableColumns(rows: number): number {
 
 /** How many columns of numbers of so many rows are read at once; the values of a small side are kept. */
 export function numberColumns(rows: number): number {
-  return Math.max(chunkCategories, Math.min(mostBound, Math.floor(tableValues / 2 / Math.max(1, rows))));
+  return Math.max(chunkCategories, Math.min(mostBound, Math.floor(tableValues / 4 / Math.max(1, rows))));
 }
 
 /** The measures in chunks, with their rows: from a table of their values where that is faster. */
