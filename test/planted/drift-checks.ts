@@ -22,6 +22,14 @@ export const driftChecksMistakes: readonly Mistake[] = [
     name: "are one family: many columns of noise raise no alarm",
   },
   {
+    what: "The builder forgets by how much a metric may drop.",
+    file: "model-builders.ts",
+    find: "max_drop: maxDrop,",
+    replace: "",
+    test: models,
+    name: "is made by the builder, too, and does what its JSON does",
+  },
+  {
     what: "A condition selects rows of the batch, and all rows of the baseline.",
     file: "table-baselines.ts",
     find: "where === undefined ? all : await filtered",
