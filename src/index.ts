@@ -240,7 +240,9 @@ export type { BackfillProgress, BackfillResult } from "./monitors/run-monitor.ts
 export type { MonitorAlerts, MonitorBackfill, MonitorRun } from "./monitors/settled-run.ts";
 export type { EvaluationState, MonitorReport } from "./monitors/stores/monitor-record.ts";
 export type {
+  MonitoredEstimate,
   MonitoredMetric,
+  PerformancePart,
   PerformanceReport,
   PerformanceState,
 } from "./monitors/stores/performance-record.ts";

@@ -1,43 +1,44 @@
-import type { FencedSession, Relation } from "../engine/core/contract.ts";
-import { assertInternal, isVarveError } from "../errors.ts";
-import type { LogSnapshot } from "../log/contract.ts";
+import type { DriftRecord } from "../drift/comparison/drift-record.ts";
+import { isVarveError } from "../errors.ts";
 import { type DriftCause, driftCause } from "../performance/drift-cause.ts";
-import { evaluateRelation } from "../performance/evaluation/evaluate.ts";
-import { joinOutcomes } from "../performance/evaluation/outcomes.ts";
-import type { EvaluationRequest } from "../performance/evaluation/request.ts";
-import { requireSourceColumn } from "../performance/evaluation/staged-rows.ts";
-import { betterOf } from "../performance/metrics/direction.ts";
 import type { Metric, Metrics } from "../performance/metrics/metric.ts";
-import { sql } from "../sql/sql.ts";
-import { quoteName } from "../sql/sql-text.ts";
-import { packageVersion } from "../util/package-version.ts";
-import { baselineRows, isFixed, readable } from "./baseline-side.ts";
+import {
+  type BaselineReached,
+  baselineOf,
+  baselineReached,
+  headOf,
+  metricsOf,
+  prevalence,
+  slope,
+} from "./baseline-performance.ts";
 import type { MonitorPerformance } from "./definition/definition.ts";
-import { performanceHash } from "./definition/parse-definition.ts";
-import { type MonitorWork, movingRows, versionsBefore } from "./evaluate-version.ts";
-import { versionOf, type WantedRows, withRows } from "./opened-rows.ts";
+import { type EstimatedVersion, estimateOn } from "./estimate-performance.ts";
+import { versionOf } from "./opened-rows.ts";
+import {
+  type PerformanceWork,
+  type PredictedRows,
+  type Reached,
+  type ReachedPart,
+  reachedOn,
+} from "./reached-performance.ts";
 import type { MonitorReport } from "./stores/monitor-record.ts";
-import type { MonitoredMetric, PerformanceReport, PerformanceState } from "./stores/performance-record.ts";
-import { readPerformance, writePerformance } from "./stores/performance-store.ts";
-import { labelledText, performanceText } from "./stores/performance-text.ts";
+import type {
+  MonitoredMetric,
+  PerformancePart,
+  PerformanceReport,
+  PerformanceState,
+} from "./stores/performance-record.ts";
+import { writePerformance } from "./stores/performance-store.ts";
+import { estimateText, labelledText, performanceText, windowsTogether } from "./stores/performance-text.ts";
 import { rowsOfVersion } from "./version-rows.ts";
 
-/** What performance is evaluated with, for all versions of a run. */
-export interface PerformanceWork {
-  readonly work: MonitorWork;
-  readonly performance: MonitorPerformance;
-  /** The newest version of the outcomes; undefined where the monitored table has them itself. */
-  readonly outcomes: LogSnapshot | undefined;
+/** What is evaluated of a version. */
+export interface EvaluatedVersion {
+  /** How the monitor compared it. */
+  readonly compared: MonitorReport;
+  /** Only these of its time windows; default: all. */
+  readonly windows?: readonly string[] | undefined;
 }
-
-/** Rows, those with an outcome, and what was reached on them. */
-interface Reached extends Pick<PerformanceReport, "rows" | "labelled" | "reached" | "repeated"> {
-  readonly isMature: boolean;
-  readonly metrics: Metrics;
-}
-
-/** Metrics of binary problems by which another relation of inputs and outcomes, and another mix of these, are seen. */
-const [slope, prevalence] = ["calibration_slope", "prevalence"];
 
 /**
  * Evaluates the model on the rows of a version that the monitor compared, and records what it finds.
@@ -47,47 +48,133 @@ const [slope, prevalence] = ["calibration_slope", "prevalence"];
  */
 export async function evaluatePerformance(
   about: PerformanceWork,
-  compared: MonitorReport,
+  { compared, windows }: EvaluatedVersion,
 ): Promise<{ readonly report: PerformanceReport; readonly isRecorded: boolean }> {
   const { snapshot, options } = about.work;
   const version = compared.current.version ?? compared.as_of_version;
   const baseline = await baselineReached(about, compared, version);
-  const report = await reportOf(about, compared, { version, baseline });
+  const report = await reportOf(about, { compared, windows }, { version, baseline });
   return { report, isRecorded: await writePerformance(snapshot, report, options) };
 }
 
 interface Evaluated {
-  readonly version: number | null;
-  readonly baseline: Metrics;
+  readonly version: number;
+  readonly baseline: BaselineReached;
 }
 
 async function reportOf(
   about: PerformanceWork,
-  compared: MonitorReport,
+  { compared, windows }: EvaluatedVersion,
   { version, baseline }: Evaluated,
 ): Promise<PerformanceReport> {
-  const { definition, snapshot } = about.work;
   const head = headOf(about, compared, version);
   try {
-    const wanted = await wantedRows(about, version ?? snapshot.version);
-    const found = await reachedOn(about, wanted, definition.where);
-    const metrics = metricsOf(about.performance, found.metrics, baseline);
-    const { rows, labelled, reached, repeated } = found;
-    const counts = { rows, labelled, reached, repeated };
-    if (!found.isMature) {
-      const text = `Too early: ${labelledText(rows, labelled, reached)}`;
-      return { ...head, ...counts, state: "immature", cause: null, because: null, text, metrics };
-    }
-    const { cause, text: why } = causeOf(about.performance, compared, { baseline, current: found.metrics });
-    const because = cause === "none" ? null : why;
-    const text = performanceText(metrics, because);
-    return { ...head, ...counts, state: "evaluated", cause, because, text, metrics };
+    const predicted = { ...(await predictedRows(about, version)), windows };
+    const found = await reachedOn(about, predicted);
+    const estimated = await estimateOn(about, predicted, () => baselineOf(about, version));
+    return { ...head, ...evaluation(about, compared, { found, baseline, estimated }) };
   } catch (error) {
     const state = stateOf(error);
     if (state === undefined || !(error instanceof Error)) throw error;
     const none = { rows: 0, labelled: 0, reached: null, repeated: 0, cause: null, because: null };
-    return { ...head, ...none, state, text: error.message, metrics: [] };
+    return { ...head, ...none, state, text: error.message, metrics: [], estimate: null, parts: [] };
   }
+}
+
+interface Findings {
+  readonly found: Reached;
+  readonly baseline: BaselineReached;
+  readonly estimated: EstimatedVersion | undefined;
+}
+
+function evaluation(
+  { performance, work }: PerformanceWork,
+  compared: MonitorReport,
+  { found, baseline, estimated }: Findings,
+): Omit<PerformanceReport, keyof ReturnType<typeof headOf>> {
+  const { rows, labelled, reached, repeated } = found;
+  const parts = found.parts.map((part) => partOf(performance, compared, { part, baseline, estimated }));
+  const estimate = estimated?.note ?? null;
+  const about = { rows, labelled, reached, repeated, estimate, parts };
+  if (work.definition.window !== undefined) {
+    const none = { cause: null, because: null, metrics: [] };
+    const early = { state: "immature", text: labelledText(rows, labelled, reached) } as const;
+    return { ...about, ...none, ...early, ...windowsTogether({ state: "immature", parts }) };
+  }
+  const metrics = withEstimates(metricsOf(performance, found.metrics, baseline.metrics), estimated?.metrics);
+  const whole = compared.columns.filter(({ slice, window }) => slice === null && window === null);
+  const judged = judgement(performance, whole, {
+    ...{ found, baseline: baseline.metrics, metrics, estimated },
+    expected: estimated?.metrics,
+  });
+  return { ...about, ...judged, metrics };
+}
+
+function partOf(
+  performance: MonitorPerformance,
+  { columns }: MonitorReport,
+  { part, baseline, estimated }: Omit<Findings, "found"> & { readonly part: ReachedPart },
+): PerformancePart {
+  const { isMature: _, metrics: reached, ...place } = part;
+  const isSame = (slice: PerformancePart["slice"]) =>
+    slice?.key === part.slice?.key && slice?.value === part.slice?.value;
+  const before =
+    part.slice === null
+      ? baseline.metrics
+      : (baseline.parts.find(({ slice }) => isSame(slice))?.metrics ?? {});
+  const expected = part.window === null ? undefined : estimated?.windows.get(part.window);
+  const metrics = withEstimates(metricsOf(performance, reached, before), expected);
+  const own = columns
+    .filter(({ slice, window }) => isSame(slice) && window === part.window)
+    .map((record) => ({ ...record, slice: null, window: null }));
+  const judged = judgement(performance, own, {
+    ...{ found: part, baseline: before, metrics, estimated, expected },
+  });
+  return { ...place, ...judged, metrics };
+}
+
+type Judged = Pick<PerformancePart, "state" | "cause" | "because" | "text">;
+
+/** What the metrics of some rows say, or that it is too early for them. */
+function judgement(
+  performance: MonitorPerformance,
+  columns: readonly DriftRecord[],
+  {
+    found,
+    baseline,
+    metrics,
+    estimated,
+    expected,
+  }: {
+    readonly found: Pick<Reached, "rows" | "labelled" | "reached" | "isMature" | "metrics">;
+    readonly baseline: Metrics;
+    readonly metrics: readonly MonitoredMetric[];
+    readonly estimated: EstimatedVersion | undefined;
+    /** What was estimated of these rows. */
+    readonly expected: EstimatedVersion["metrics"] | undefined;
+  },
+): Judged {
+  const { rows, labelled, reached, isMature } = found;
+  if (!isMature) {
+    const promise = estimated === undefined ? "" : estimateText(metrics, estimated.note.cannot_see);
+    const text = [`Too early: ${labelledText(rows, labelled, reached)}`, promise].join(" ").trim();
+    return { state: "immature", cause: null, because: null, text };
+  }
+  const promised = estimated?.note.unreliable.length === 0 ? expected : undefined;
+  const { cause, text: why } = causeOf(performance, columns, { baseline, current: found.metrics, promised });
+  const because = cause === "none" ? null : why;
+  return { state: "evaluated", cause, because, text: performanceText(metrics, because) };
+}
+
+/** Metrics with what was expected of each without outcomes. */
+function withEstimates(
+  metrics: readonly MonitoredMetric[],
+  estimates: EstimatedVersion["metrics"] | undefined,
+): MonitoredMetric[] {
+  return metrics.map((metric) => {
+    const { value = null, low = null, high = null } = estimates?.get(metric.metric) ?? {};
+    return { ...metric, estimated: value, estimated_low: low, estimated_high: high };
+  });
 }
 
 /** What is recorded of a version in place of metrics; undefined for what the run fails of. */
@@ -96,33 +183,31 @@ function stateOf(error: unknown): PerformanceState | undefined {
   return isVarveError(error, "DATA_FILE_MISSING", "VERSION_NOT_FOUND", "LOG_GAP") ? "unreadable" : undefined;
 }
 
-function headOf({ work, outcomes }: PerformanceWork, compared: MonitorReport, version: number | null) {
-  const { snapshot, definition } = work;
-  const { world } = snapshot.context;
-  return {
-    monitor: definition.name,
-    run_id: world.uuid(),
-    at: new Date(world.now()).toISOString(),
-    performance_hash: performanceHash(definition),
-    code_version: packageVersion(),
-    bins_id: compared.bins_id,
-    version,
-    outcome_table: outcomes?.context.store.uri ?? null,
-    outcome_version: outcomes?.version ?? null,
-  };
-}
-
 function causeOf(
-  { target }: MonitorPerformance,
-  { columns }: MonitorReport,
-  { baseline, current }: { readonly baseline: Metrics; readonly current: Metrics },
+  { target, metrics }: MonitorPerformance,
+  columns: readonly DriftRecord[],
+  {
+    baseline,
+    current,
+    promised,
+  }: {
+    readonly baseline: Metrics;
+    readonly current: Metrics;
+    readonly promised: EstimatedVersion["metrics"] | undefined;
+  },
 ): DriftCause {
   const [before, now] = [baseline[slope], current[slope]];
   const calibration =
     before === undefined || now === undefined ? undefined : { baseline: before, current: now };
   const mix = isApart(baseline[prevalence], current[prevalence]);
   const outcomes = { column: target, role: "target", verdict: "drift", slice: null, window: null } as const;
-  return driftCause({ columns: mix ? [...columns, outcomes] : columns, calibration });
+  const metric = metrics.find((name) => promised?.has(name));
+  const [realised, estimated] = [current[metric ?? ""], promised?.get(metric ?? "")];
+  const performance =
+    metric === undefined || realised === undefined || estimated === undefined
+      ? undefined
+      : { metric, realised, estimated };
+  return driftCause({ columns: mix ? [...columns, outcomes] : columns, calibration, performance });
 }
 
 /** Whether the intervals of a metric have nothing in common. */
@@ -133,166 +218,12 @@ function isApart(one: Metric | undefined, other: Metric | undefined): boolean {
 }
 
 /** The rows of a version that the monitor looks at. */
-async function wantedRows({ work }: PerformanceWork, version: number): Promise<WantedRows> {
+export async function predictedRows({ work }: PerformanceWork, version: number): Promise<PredictedRows> {
   const { snapshot, definition } = work;
   const log = await versionOf(snapshot, version);
-  if (definition.scope === "table") return { snapshot: log };
+  if (definition.scope === "table") return { wanted: { snapshot: log }, isBaseline: false };
   const rows = await rowsOfVersion(snapshot.context, version);
-  return { snapshot: log, adds: rows.kind === "batch" ? rows.adds : [] };
-}
-
-/**
- * What was reached on the baseline. Of one that stays, it is read once, as soon as enough of its outcomes are known;
- * then it stays, too.
- */
-async function baselineReached(
-  about: PerformanceWork,
-  compared: MonitorReport,
-  version: number,
-): Promise<Metrics> {
-  const { work, outcomes } = about;
-  const { snapshot, definition, options } = work;
-  const { baseline } = definition;
-  if (!isFixed(baseline)) {
-    const before = await versionsBefore(work, version);
-    if (before.length === 0) return {};
-    const { wanted } = await movingRows(work, before);
-    const { isMature, metrics } = await reachedOn(about, wanted, definition.where);
-    return isMature ? metrics : {};
-  }
-  const selection = {
-    monitor: definition.name,
-    performanceHash: performanceHash(definition),
-    allOutcomes: true,
-  };
-  const known = (await readPerformance(snapshot, { ...selection, ofBaseline: true }, options)).filter(
-    ({ bins_id }) => bins_id === compared.bins_id,
-  );
-  const settled = known.find(({ state }) => state === "evaluated");
-  if (settled !== undefined) return metricsByName(settled.metrics);
-  if (known.some(({ outcome_version }) => outcome_version === (outcomes?.version ?? null))) return {};
-  const { wanted, side } = await baselineRows(snapshot, baseline);
-  const found = await readable(snapshot, side.version, () => reachedOn(about, wanted, definition.where));
-  const { rows, labelled, reached, repeated, isMature } = found;
-  const report: PerformanceReport = {
-    ...headOf(about, compared, null),
-    ...{ rows, labelled, reached, repeated, cause: null, because: null },
-    state: isMature ? "evaluated" : "immature",
-    text: `The baseline. ${labelledText(rows, labelled, reached)}`,
-    metrics: recordedOfBaseline(about.performance, found.metrics),
-  };
-  await writePerformance(snapshot, report, options);
-  return isMature ? found.metrics : {};
-}
-
-/** The metrics of the baseline as they are recorded: those of the definition, and what the cause is found by. */
-function recordedOfBaseline(performance: MonitorPerformance, metrics: Metrics): MonitoredMetric[] {
-  const more = [slope, prevalence].filter((name) => metrics[name] !== undefined);
-  const names = [...new Set([...performance.metrics, ...more])];
-  return metricsOf({ ...performance, metrics: names }, metrics, {});
-}
-
-function metricsByName(metrics: readonly MonitoredMetric[]): Metrics {
-  return Object.fromEntries(
-    metrics.map(({ metric, value, low, high }) => [metric, { value, low, high } satisfies Metric]),
-  );
-}
-
-function metricsOf({ metrics }: MonitorPerformance, reached: Metrics, baseline: Metrics): MonitoredMetric[] {
-  return metrics.map((metric) => {
-    const { value = null, low = null, high = null, reason = null } = reached[metric] ?? {};
-    const before = baseline[metric];
-    return {
-      metric,
-      value,
-      low,
-      high,
-      reason: value === null ? (reason ?? "not_evaluated") : null,
-      baseline: before?.value ?? null,
-      baseline_low: before?.low ?? null,
-      baseline_high: before?.high ?? null,
-      better: betterOf(metric) ?? null,
-    };
-  });
-}
-
-async function reachedOn(
-  { work, performance, outcomes }: PerformanceWork,
-  wanted: WantedRows,
-  where: string | undefined,
-): Promise<Reached> {
-  const opened = outcomes === undefined ? [wanted] : [wanted, { snapshot: outcomes, isOther: true }];
-  return withRows(
-    opened,
-    where,
-    async (session, [own, labels]) => {
-      assertInternal(own !== undefined, "the rows of a version were not opened");
-      const rows = { sql: own.select, columns: own.columns };
-      const other = labels === undefined ? undefined : { sql: labels.select, columns: labels.columns };
-      return other === undefined
-        ? evaluated(session, rows, performance)
-        : joined(session, rows, other, performance);
-    },
-    work.options,
-  );
-}
-
-async function joined(
-  session: FencedSession,
-  rows: Relation,
-  labels: Relation,
-  performance: MonitorPerformance,
-): Promise<Reached> {
-  const { outcomes, target } = performance;
-  assertInternal(outcomes !== undefined, "outcomes were opened that the monitor does not name");
-  const { relation, join } = await joinOutcomes(session, predictionsOf(rows, performance), labels, {
-    ...outcomes,
-    target,
-  });
-  const found = await evaluated(session, relation, performance);
-  return {
-    ...found,
-    isMature: join.verdict === "mature",
-    reached: join.reached,
-    repeated: join.repeated,
-  };
-}
-
-/** The columns that predictions are read by; a column of the target's name is none of them. */
-function predictionsOf(rows: Relation, { outcomes, user, ...performance }: MonitorPerformance): Relation {
-  const { score, scores = {}, prediction } = performance;
-  const names = [score, prediction, user, outcomes?.predictedAt, ...Object.values(scores)];
-  const wanted = [...names, ...Object.keys(outcomes?.on ?? {})].filter((name) => name !== undefined);
-  const columns = [...new Set(wanted.map((name) => requireSourceColumn(rows, name)))];
-  return { sql: sql`SELECT ${columns.map(({ name }) => quoteName(name))} FROM (${rows.sql})`, columns };
-}
-
-async function evaluated(
-  session: FencedSession,
-  relation: Relation,
-  performance: MonitorPerformance,
-): Promise<Reached> {
-  const target = quoteName(requireSourceColumn(relation, performance.target).name);
-  const [counts] = await session.rows(
-    sql`SELECT count(*) AS rows, count(${target}) AS labelled FROM (${relation.sql})`,
-  );
-  const [rows, labelled] = [Number(counts?.["rows"] ?? 0), Number(counts?.["labelled"] ?? 0)];
-  const { minLabelled = 0.5 } = performance.outcomes ?? {};
-  const isMature = labelled > 0 && labelled >= minLabelled * rows;
-  const metrics =
-    labelled === 0 ? {} : (await evaluateRelation(session, relation, requestOf(performance))).metrics;
-  return { rows, labelled, reached: null, repeated: 0, isMature, metrics };
-}
-
-function requestOf({
-  metrics,
-  outcomes: _,
-  estimate: _estimate,
-  ...request
-}: MonitorPerformance): EvaluationRequest {
-  const ranks = metrics.flatMap((name) => {
-    const [, top, at] = /^top_(\d+)_accuracy$|_at_(\d+)$/.exec(name) ?? [];
-    return top === undefined && at === undefined ? [] : [Number(top ?? at)];
-  });
-  return { ...request, k: ranks.length === 0 ? undefined : [...new Set(ranks)].sort((a, b) => a - b) };
+  const wanted = { snapshot: log, adds: rows.kind === "batch" ? rows.adds : [] };
+  const all = definition.window === undefined ? undefined : { snapshot: log };
+  return { wanted, all, isBaseline: false };
 }

@@ -275,7 +275,7 @@ async function countedProfile(
 }
 
 /** All rows of the table in the windows that a batch brings rows for: late rows make a window be compared again. */
-async function lateRows(
+export async function lateRows(
   session: FencedSession,
   batch: ProfiledRows,
   all: ProfiledRows,

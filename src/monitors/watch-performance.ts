@@ -3,9 +3,11 @@ import type { SideTableOptions } from "../sidetables/side-table.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import type { MonitorDefinition } from "./definition/definition.ts";
 import { definitionHash, performanceHash } from "./definition/parse-definition.ts";
-import { evaluatePerformance, type PerformanceWork } from "./evaluate-performance.ts";
+import { evaluatePerformance } from "./evaluate-performance.ts";
+import { lateParts } from "./late-parts.ts";
 import { recordedBins } from "./monitor-bins.ts";
 import { outcomesTable } from "./outcomes-table.ts";
+import type { PerformanceWork } from "./reached-performance.ts";
 import type { MonitorReport } from "./stores/monitor-record.ts";
 import type { PerformanceReport } from "./stores/performance-record.ts";
 import { readPerformance } from "./stores/performance-store.ts";
@@ -48,13 +50,28 @@ export async function watchPerformance(
   const bins = await recordedBins(snapshot, definition, options);
   const about: PerformanceWork = { work: { snapshot, definition, options, bins }, performance, outcomes };
   const compared = await comparedVersions(about, wanted);
+  const before = new Map(known.map((report) => [report.version, report]));
+  const newest = newestOfWindows(known);
   const reports: PerformanceReport[] = [];
   for (const report of compared) {
     throwIfCancelled(options.signal, `evaluating version ${report.as_of_version}`);
-    const found = await evaluatePerformance(about, report);
+    const evaluated = before.get(report.current.version ?? report.as_of_version);
+    const late = await lateParts(about, { evaluated, compared: report, newest });
+    if (late === "none") continue;
+    const windows = late === "all" ? undefined : late;
+    const found = await evaluatePerformance(about, { compared: report, windows });
     if (found.isRecorded) reports.push(found.report);
   }
   return reports;
+}
+
+/** The newest version that each window was evaluated for: what earlier ones said of it, it took the place of. */
+function newestOfWindows(known: readonly PerformanceReport[]): ReadonlyMap<string, number> {
+  const newest = new Map<string, number>();
+  for (const { version, parts } of known)
+    for (const { window } of parts)
+      if (window !== null && version !== null) newest.set(window, Math.max(version, newest.get(window) ?? 0));
+  return newest;
 }
 
 /** Versions that are not evaluated yet by these outcomes, and may be otherwise by them. */
@@ -67,7 +84,10 @@ function wantedVersions(
   const isOpen = (version: number) => {
     const before = byVersion.get(version);
     if (before === undefined) return true;
-    const isSettled = before.state === "evaluated" && before.labelled === before.rows;
+    const isSettled =
+      before.state === "evaluated" &&
+      before.labelled === before.rows &&
+      before.parts.every(({ window, state }) => window === null || state === "evaluated");
     return !isSettled && before.outcome_version !== outcomeVersion;
   };
   const late = recent === 0 ? [] : known.slice(-recent).flatMap(({ version }) => version ?? []);

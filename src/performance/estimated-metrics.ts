@@ -1,4 +1,5 @@
 import type { PartEvaluation } from "./evaluation/evaluation.ts";
+import type { Problem } from "./evaluation/request.ts";
 import { businessValue, type Confusion, confusionMetrics, type ValueMatrix } from "./metrics/confusion.ts";
 import type { ExpectedState } from "./metrics/expected-fold.ts";
 import { z95 } from "./metrics/metric.ts";
@@ -106,6 +107,11 @@ export const classesNames: readonly ClassesMetric[] = [
 ];
 
 export const lossNames: readonly LossMetric[] = ["mae", "mape", "mse", "rmse", "msle", "rmsle"];
+
+/** The metrics that are estimated of a kind of problem. */
+export function estimatedNames(problem: Problem): readonly EstimatedMetric[] {
+  return { binary: binaryNames, multiclass: classesNames, regression: lossNames, ranking: [] }[problem];
+}
 
 /** The value of a metric that is expected of rows without outcomes. */
 export function expectedValue(

@@ -17,7 +17,7 @@ export interface NamedRule {
   readonly clearRatio: number;
   readonly clearFor: number;
   readonly severity: AlertSeverity;
-  /** Of rules on performance. */
+  /** Of rules on performance, reached or estimated. */
   readonly metric: string | undefined;
   /** Loss of the metric at which it counts; default: any. */
   readonly drop: number | undefined;
@@ -35,7 +35,7 @@ const usual = { hits: 1, of: 1, clearRatio: 0.7, clearFor: 2 };
 export function namedRules(rules: readonly AlertRule[]): NamedRule[] {
   const counts = new Map<string, number>();
   return rules.map((rule) => {
-    const subject = rule.when === "performance" ? `performance ${rule.metric}` : rule.when;
+    const subject = "metric" in rule ? `${rule.when} ${rule.metric}` : rule.when;
     const count = (counts.get(subject) ?? 0) + 1;
     counts.set(subject, count);
     return { name: count === 1 ? subject : `${subject} ${count}`, ...plainRule(rule) };
@@ -52,11 +52,11 @@ function plainRule(rule: AlertRule): Omit<NamedRule, "name"> {
     when,
     severity,
     ...persistence,
-    columns: rule.when === "performance" ? [] : rule.columns,
+    columns: "columns" in rule ? rule.columns : [],
     effect: rule.when === "drift" ? rule.effect : undefined,
-    metric: rule.when === "performance" ? rule.metric : undefined,
-    drop: rule.when === "performance" ? rule.drop : undefined,
-    ci: rule.when === "performance" && rule.ci,
+    metric: "metric" in rule ? rule.metric : undefined,
+    drop: "metric" in rule ? rule.drop : undefined,
+    ci: "metric" in rule && rule.ci,
   };
 }
 

@@ -5,6 +5,7 @@ import { quoteText } from "../../sql/sql-text.ts";
 import type { MonitorDefinition } from "../definition/definition.ts";
 import {
   type MonitoredTable,
+  newestGeneration,
   numberOrNull,
   type PlainRow,
   readStore,
@@ -43,7 +44,7 @@ export async function columnResults(
   const where = sql`monitor = ${quoteText(name)} AND "column" IS NOT NULL AND verdict IS NOT NULL`;
   const select = (rows: SqlSelect) => {
     const fields = sql`version, "window", "column", struct_extract(slice, 'key') AS slice_key, struct_extract(slice, 'value') AS slice_value, verdict, effect, threshold, struct_extract(test, 'p_adjusted') AS p_adjusted, struct_extract(test, 'alpha') AS alpha, bins_id, text`;
-    const newest = sql`SELECT ${fields} FROM (${rows}) QUALIFY row_number() OVER (PARTITION BY "column", part, slice, coalesce("window", CAST(version AS VARCHAR)) ORDER BY as_of_version DESC, "at" DESC, run_id DESC) = 1`;
+    const newest = sql`SELECT ${fields} FROM (${rows}) QUALIFY row_number() OVER (PARTITION BY "column", part, slice, coalesce("window", CAST(version AS VARCHAR)) ORDER BY as_of_version DESC, ${newestGeneration}, "at" DESC, run_id DESC) = 1`;
     const loud = sql`verdict IN ('drift', 'broken') OR effect > 0.5 * threshold OR effect >= ${least}`;
     return sql`SELECT * FROM (${newest}) QUALIFY bool_or(${loud}) OVER (PARTITION BY "column", slice_key, slice_value) ORDER BY "column", slice_key, slice_value, version`;
   };

@@ -1,4 +1,5 @@
 import type { DriftRecord } from "../../drift/comparison/drift-record.ts";
+import { normalQuantile } from "../../statistics/distributions.ts";
 import { type NamedRule, urgentEffect } from "./alert-rule.ts";
 
 /**
@@ -78,6 +79,8 @@ export interface MeasuredMetric {
   readonly higherIsBetter: boolean;
   /** Whether enough outcomes are known. */
   readonly mature: boolean;
+  /** Number of slices that are looked at together: of many, some are beyond their interval by chance. Default: 1. */
+  readonly family?: number | undefined;
 }
 
 /**
@@ -87,14 +90,20 @@ export interface MeasuredMetric {
  */
 export function performanceSign(
   rule: NamedRule,
-  { value, low, high, baseline, higherIsBetter, mature }: MeasuredMetric,
+  { value, low, high, baseline, higherIsBetter, mature, family = 1 }: MeasuredMetric,
 ): Pick<Reading, "sign" | "effect" | "threshold"> {
   const drop = rule.drop ?? 0;
   if (value === null || baseline === null || !mature) return { sign: "blind", effect: null, threshold: drop };
   const loss = higherIsBetter ? baseline - value : value - baseline;
-  const best = higherIsBetter ? high : low;
+  const side = higherIsBetter ? high : low;
+  const best = side === null ? null : value + (side - value) * widening(family);
   const isSure = best !== null && (higherIsBetter ? best < baseline : best > baseline);
   const isHit = loss > 0 && loss >= drop && (isSure || !rule.ci);
   const isQuiet = loss <= 0 || loss < rule.clearRatio * drop;
   return { sign: isHit ? "hit" : isQuiet ? "quiet" : "between", effect: loss, threshold: drop };
+}
+
+/** By how much a 95 % interval grows so that all of a family hold together with 95 % (Bonferroni). */
+function widening(family: number): number {
+  return family <= 1 ? 1 : normalQuantile(1 - 0.025 / family) / normalQuantile(1 - 0.025);
 }

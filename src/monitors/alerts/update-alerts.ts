@@ -68,12 +68,12 @@ async function foundAlerts(
   rules: readonly NamedRule[],
   options: SideTableOptions,
 ): Promise<FoundAlert[]> {
-  const onColumns = rules.filter(({ when }) => when !== "performance");
+  const onColumns = rules.filter(({ metric }) => metric === undefined);
   const columns = onColumns.length === 0 ? [] : await columnResults(table, definition, onColumns, options);
-  const onMetrics = rules.filter(({ when }) => when === "performance");
+  const onMetrics = rules.filter(({ metric }) => metric !== undefined);
   const ofMetrics = await performanceReadings(table, definition.name, onMetrics, options);
-  const found = ofMetrics.map(({ rule, readings }) => ({
-    key: { monitor: definition.name, rule: rule.name, column: rule.metric ?? "", slice: null },
+  const found = ofMetrics.map(({ rule, slice, readings }) => ({
+    key: { monitor: definition.name, rule: rule.name, column: rule.metric ?? "", slice },
     severity: rule.severity,
     transitions: alertTransitions(rule, readings),
   }));

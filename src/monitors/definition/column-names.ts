@@ -60,9 +60,9 @@ export function requireColumns(
     ...(window === undefined ? [] : [["window.column", window.column] as const]),
     ...by.map((name) => ["slices.by", name] as const),
     ...alerts.flatMap((rule, index) =>
-      rule.when === "performance"
-        ? []
-        : rule.columns.map((name, item) => [`alerts[${index}].columns[${item}]`, name] as const),
+      "columns" in rule
+        ? rule.columns.map((name, item) => [`alerts[${index}].columns[${item}]`, name] as const)
+        : [],
     ),
     ...performanceColumns(performance),
   ];

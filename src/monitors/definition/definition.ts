@@ -99,7 +99,8 @@ export type AlertRule =
   | (AlertRuleHead & { readonly when: "trend"; readonly columns: readonly string[] })
   | (AlertRuleHead &
       AlertPersistence & {
-        readonly when: "performance";
+        /** `estimate`: as it is expected while outcomes are not there yet. */
+        readonly when: "performance" | "estimate";
         readonly metric: string;
         /** Loss against the baseline, in units of the metric; default: any. */
         readonly drop?: number | undefined;

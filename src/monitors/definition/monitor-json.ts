@@ -98,10 +98,10 @@ export interface MonitorPerformanceJson {
 
 /** When a monitor raises an alert. */
 export interface MonitorAlertJson {
-  readonly when: "drift" | "broken" | "trend" | "performance";
+  readonly when: "drift" | "broken" | "trend" | "performance" | "estimate";
   readonly columns?: readonly string[] | undefined;
   readonly effect?: number | undefined;
-  /** k of the last n versions; default [2, 3], for performance [1, 1]. */
+  /** k of the last n versions; default [2, 3], for performance and estimate [1, 1]. */
   readonly for?: readonly [number, number] | undefined;
   readonly clear?: { readonly ratio?: number | undefined; readonly for?: number | undefined } | undefined;
   readonly severity?: AlertSeverity | undefined;

@@ -1,3 +1,4 @@
+import { estimatedNames } from "../../performance/estimated-metrics.ts";
 import { betterOf } from "../../performance/metrics/direction.ts";
 import type {
   AlertPersistence,
@@ -20,7 +21,13 @@ import {
   textOf,
 } from "./fields.ts";
 
-const moments = ["drift", "broken", "trend", "performance"] as const satisfies readonly AlertRule["when"][];
+const moments = [
+  "drift",
+  "broken",
+  "trend",
+  "performance",
+  "estimate",
+] as const satisfies readonly AlertRule["when"][];
 const severities = ["info", "warning", "critical"] as const satisfies readonly AlertSeverity[];
 const fields = ["when", "columns", "effect", "for", "clear", "severity", "metric", "drop", "ci"] as const;
 const fieldsOfMoment: Readonly<Record<AlertRule["when"], readonly (typeof fields)[number][]>> = {
@@ -28,6 +35,7 @@ const fieldsOfMoment: Readonly<Record<AlertRule["when"], readonly (typeof fields
   broken: ["when", "columns", "severity"],
   trend: ["when", "columns", "severity"],
   performance: ["when", "metric", "drop", "ci", "for", "clear", "severity"],
+  estimate: ["when", "metric", "drop", "ci", "for", "clear", "severity"],
 };
 
 /** Rules and targets of one monitor at most. */
@@ -67,9 +75,21 @@ function alertOf(field: Field, performance: MonitorPerformance | undefined): Ale
     case "broken":
     case "trend":
       return { when, severity, columns };
+    case "estimate":
+      return { when, severity, ...estimateRule(field, own, performance), ...persistenceOf(own, [1, 1]) };
     case "performance":
       return { when, severity, ...performanceRule(field, own, performance), ...persistenceOf(own, [1, 1]) };
   }
+}
+
+/** A rule on a metric that the monitor estimates. */
+function estimateRule(field: Field, own: Own, performance: MonitorPerformance | undefined) {
+  const rule = performanceRule(field, own, performance);
+  if (performance?.estimate === undefined)
+    throw invalidMonitor(field, "needs an estimate", "Add estimate to the performance section");
+  const names = estimatedNames(performance.problem);
+  if (own.metric !== undefined) oneOf(own.metric, "metric that is estimated", names);
+  return rule;
 }
 
 function performanceRule(field: Field, own: Own, performance: MonitorPerformance | undefined) {

@@ -29,6 +29,12 @@ export interface DriftStore {
   readonly indexed: string;
 }
 
+/**
+ * Order of rows with the newest bins first: their ids begin with the number of the generation, which a clock that was
+ * set back cannot change.
+ */
+export const newestGeneration: SqlExpression = sql`TRY_CAST(split_part(bins_id, '-', 1) AS BIGINT) DESC NULLS LAST`;
+
 /** The store of a table as a side table. */
 export function sideTableOf(context: TableContext, store: DriftStore): SideTable {
   return {

@@ -12,6 +12,10 @@ export interface MonitoredMetric {
   readonly baseline: number | null;
   readonly baseline_low: number | null;
   readonly baseline_high: number | null;
+  /** The value that is expected without outcomes, ± 1.96 sampling errors; null where it was not estimated. */
+  readonly estimated: number | null;
+  readonly estimated_low: number | null;
+  readonly estimated_high: number | null;
   /** Null where neither more nor less is better. */
   readonly better: "higher" | "lower" | null;
 }
@@ -21,6 +25,35 @@ export interface MonitoredMetric {
  * were known before the prediction, or a score is none. `unreadable`: files of the version are gone.
  */
 export type PerformanceState = "evaluated" | "immature" | "refused" | "unreadable";
+
+/** How the metrics of a version were estimated, and what the estimate cannot see. */
+export interface MonitoredEstimate {
+  readonly method: "cbpe" | "dle";
+  /** Share of the rows that the baseline covers; null where nothing was estimated. */
+  readonly coverage: number | null;
+  /** Why the estimate should not be relied on. */
+  readonly unreliable: readonly string[];
+  readonly cannot_see: string;
+  /** Why nothing was estimated; null where something was. */
+  readonly reason: string | null;
+}
+
+/** How well a model did on a slice or a time window of the rows. */
+export interface PerformancePart {
+  readonly slice: { readonly key: string; readonly value: string | null } | null;
+  /** The start of the window as text. */
+  readonly window: string | null;
+  readonly state: Extract<PerformanceState, "evaluated" | "immature">;
+  readonly rows: number;
+  readonly labelled: number;
+  /** Expected share of the window's final outcomes that are known; null without times, and for slices. */
+  readonly reached: number | null;
+  /** What made data or performance of the part move; null unless evaluated. */
+  readonly cause: DriftCauseName | null;
+  readonly because: string | null;
+  readonly text: string;
+  readonly metrics: readonly MonitoredMetric[];
+}
 
 /** How well a model did on the rows of a version, by the outcomes that one version of their table has. */
 export interface PerformanceReport {
@@ -52,5 +85,10 @@ export interface PerformanceReport {
   readonly because: string | null;
   /** The whole in a sentence. */
   readonly text: string;
+  /** Empty where the monitor has time windows: its parts have metrics of their own. */
   readonly metrics: readonly MonitoredMetric[];
+  /** Null where the monitor estimates nothing. */
+  readonly estimate: MonitoredEstimate | null;
+  /** Slices, or time windows, where the monitor has them: the newest evaluation of each. */
+  readonly parts: readonly PerformancePart[];
 }

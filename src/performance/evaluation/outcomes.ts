@@ -1,4 +1,4 @@
-import type { Relation, Session } from "../../engine/core/contract.ts";
+import type { EngineRow, Relation, Session } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
@@ -17,6 +17,12 @@ export interface OutcomesRequest {
   readonly predictedAt?: string | undefined;
   /** Below this share of labelled rows, the verdict is `immature`; default: 0.5. */
   readonly minLabelled?: number | undefined;
+}
+
+/** Parts of the predictions. */
+interface OutcomeParts {
+  /** Column of the predictions for whose values the expected share is given, too. */
+  readonly by?: string | undefined;
 }
 
 /** What is known about outcomes so far. */
@@ -42,6 +48,8 @@ export interface OutcomeJoin {
 export interface JoinedOutcomes {
   readonly relation: Relation;
   readonly join: OutcomeJoin;
+  /** `reached` of the predictions of each value of the column `by`, as text. */
+  readonly reachedBy: ReadonlyMap<string, number>;
 }
 
 const predictions = plainName("performance_predictions");
@@ -58,7 +66,7 @@ export async function joinOutcomes(
   session: Session,
   rows: Relation,
   labels: Relation,
-  request: OutcomesRequest,
+  request: OutcomesRequest & OutcomeParts,
 ): Promise<JoinedOutcomes> {
   const pairs = Object.entries(request.on).map(([prediction, outcome]) => ({
     prediction: quoteName(requireSourceColumn(rows, prediction).name),
@@ -80,10 +88,11 @@ export async function joinOutcomes(
   );
   await requireNoLeak(session, pairs);
   const join = await describeJoin(session, request, pairs);
+  const reachedBy = await reachedByPart(session, join.maturity, request.by);
   await session.execute(sql`DROP TABLE ${predictions}`);
   await session.execute(sql`DROP TABLE ${outcomes}`);
   const select = sql`SELECT * EXCLUDE (rn, performance_made_at, performance_known_at) FROM ${joined} ORDER BY rn`;
-  return { relation: { sql: select, columns: await session.describe(select) }, join };
+  return { relation: { sql: select, columns: await session.describe(select) }, join, reachedBy };
 }
 
 interface Pair {
@@ -194,16 +203,14 @@ async function describeJoin(
 
 /**
  * The delays of the outcomes of predictions that are older than nearly every delay, and by them the share of all
- * outcomes that is expected to be there at the ages of all predictions. "Now" is when the newest outcome was known.
+ * outcomes that is expected to be there at the ages of all predictions.
  */
 async function maturityOf(
   session: Session,
   outcome: SqlExpression,
 ): Promise<Pick<OutcomeJoin, "maturity" | "reached">> {
-  const days = (from: SqlExpression, to: SqlExpression) => sql`date_diff('second', ${from}, ${to}) / 86400.0`;
   const delay = days(sql`performance_made_at`, sql`performance_known_at`);
-  const now = sql`(SELECT max(known_at) FROM ${outcomes})`;
-  const aged = sql`SELECT ${outcome} IS NOT NULL AS labelled, ${delay} AS delay, ${days(sql`performance_made_at`, now)} AS age FROM ${joined} WHERE performance_made_at IS NOT NULL`;
+  const aged = sql`SELECT ${outcome} IS NOT NULL AS labelled, ${delay} AS delay, ${age} AS age FROM ${joined} WHERE performance_made_at IS NOT NULL`;
   const slowest = sql`(SELECT quantile_cont(delay, 0.99) FROM (${aged}) WHERE labelled)`;
   const steps = Array.from({ length: 101 }, (_, step) => step / 100);
   const [row] = await session.rows(
@@ -213,16 +220,47 @@ async function maturityOf(
   if (!Array.isArray(delays)) return { maturity: [], reached: null };
   const maturity = delays.map((value, step) => ({ days: Number(value), share: step / 100 }));
   const ages = await session.rows(
-    sql`SELECT floor(age) AS age, count(*) AS count FROM (${aged}) GROUP BY ALL ORDER BY ALL`,
+    sql`SELECT '' AS part, floor(age) AS age, count(*) AS count FROM (${aged}) GROUP BY ALL ORDER BY ALL`,
   );
-  let [all, there] = [0, 0];
-  for (const { age, count } of ages) {
-    all += Number(count);
-    // The middle of the day that the ages of these predictions begin with.
-    there += Number(count) * shareBy(maturity, Number(age) + 0.5);
-  }
-  return { maturity, reached: all === 0 ? null : there / all };
+  return { maturity, reached: expectedShares(maturity, ages).get("") ?? null };
 }
+
+/** The share of the final outcomes that is expected to be there, of the predictions of each value of a column. */
+async function reachedByPart(
+  session: Session,
+  maturity: OutcomeJoin["maturity"],
+  by: string | undefined,
+): Promise<ReadonlyMap<string, number>> {
+  if (by === undefined || maturity.length === 0) return new Map();
+  const ages = await session.rows(
+    sql`SELECT CAST(${quoteName(by)} AS VARCHAR) AS part, floor(${age}) AS age, count(*) AS count FROM ${joined} WHERE performance_made_at IS NOT NULL AND ${quoteName(by)} IS NOT NULL GROUP BY ALL ORDER BY ALL`,
+  );
+  return expectedShares(maturity, ages);
+}
+
+/** By part, from the number of predictions of each age in days. */
+function expectedShares(
+  maturity: OutcomeJoin["maturity"],
+  ages: readonly EngineRow[],
+): ReadonlyMap<string, number> {
+  const sums = new Map<string, { all: number; there: number }>();
+  for (const { part, age: completed, count } of ages) {
+    const sum = sums.get(String(part)) ?? { all: 0, there: 0 };
+    sums.set(String(part), sum);
+    sum.all += Number(count);
+    // The middle of the day that the ages of these predictions begin with.
+    sum.there += Number(count) * shareBy(maturity, Number(completed) + 0.5);
+  }
+  return new Map([...sums].map(([part, { all, there }]) => [part, there / all]));
+}
+
+/** Days from one moment to another. */
+function days(from: SqlExpression, to: SqlExpression): SqlExpression {
+  return sql`date_diff('second', ${from}, ${to}) / 86400.0`;
+}
+
+/** Age of a prediction in days. "Now" is when the newest outcome was known. */
+const age = days(sql`performance_made_at`, sql`(SELECT max(known_at) FROM ${outcomes})`);
 
 function shareBy(maturity: OutcomeJoin["maturity"], days: number): number {
   return maturity.findLast((point) => point.days <= days)?.share ?? 0;

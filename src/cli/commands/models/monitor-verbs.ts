@@ -297,10 +297,15 @@ async function showMonitor(uri: string, name: string, flags: ShowFlags): Promise
   await printRecords(runs, { ...flags, fields, kept: ["version", "verdict"] });
 }
 
-/** Evaluations of the model, a line each. */
+/** Evaluations of the model, a line each, and one for each slice or window. */
 function printPerformance(evaluations: readonly PerformanceReport[]): void {
-  for (const { version, state, text } of evaluations)
+  for (const { version, state, text, parts } of evaluations) {
     print(`performance of v${version}, ${state}: ${visible(text)}\n`);
+    for (const { slice, window, state: known, text: said } of parts) {
+      const place = window ?? (slice?.value == null ? slice?.key : `${slice.key} = ${slice.value}`) ?? "";
+      print(`  ${visible(place)}, ${known}: ${visible(said)}\n`);
+    }
+  }
 }
 
 /** Why a monitor has no result of a version, as far as the table tells. */
