@@ -126,7 +126,7 @@ async function sidesOf(
             session,
             known,
             { sql: labels.select, columns: labels.columns },
-            { ...outcomes, target },
+            { ...outcomes, target, onlyMatched: true },
           )
         ).relation;
   const axis = window === undefined ? one : { ...window, column };

@@ -22,7 +22,7 @@ import type { Profile } from "./profiles/profile.ts";
 import type { MonitorReport } from "./stores/monitor-record.ts";
 import { readProfiles, writeProfile } from "./stores/profiles-store.ts";
 import { readResults, writeResults } from "./stores/results-store.ts";
-import { rowsOfVersion, type VersionRows } from "./version-rows.ts";
+import type { ReadCommits, VersionRows } from "./version-rows.ts";
 
 /**
  * What became of a version. `recorded`: it was compared, or found empty or unreadable. `known`: it had been before.
@@ -38,6 +38,7 @@ export interface MonitorWork {
   readonly snapshot: LogSnapshot;
   readonly definition: MonitorDefinition;
   readonly options: SideTableOptions;
+  readonly commits: ReadCommits;
   /** Undefined until they are read or made. */
   bins: MonitorBins | undefined;
 }
@@ -50,10 +51,10 @@ export interface MonitorWork {
  * `CANCELLED`
  */
 export async function evaluateVersion(work: MonitorWork, version: number): Promise<VersionOutcome> {
-  const { snapshot, definition, options } = work;
+  const { snapshot, definition, options, commits } = work;
   throwIfCancelled(options.signal, `comparing version ${version}`);
   refuseBaseline(work, version);
-  const rows = await rowsOfVersion(snapshot.context, version);
+  const rows = await commits.rowsOf(snapshot.context, version);
   if (rows.kind === "none" || (rows.kind === "changed" && definition.scope === "batch"))
     return { outcome: "no_rows", version };
   const before = isFixed(definition.baseline) ? [] : await versionsBefore(work, version);
@@ -91,19 +92,22 @@ async function unlessGone<T>(work: () => Promise<T>, otherwise: () => Promise<T>
   }
 }
 
+/** Commits without a change of rows, such as compactions, over which counts are carried on. */
+const mostUnchanged = 100;
+
 /** Commits that a moving baseline is looked for in. */
 const mostCommits = 10_000;
 
 /** The versions with rows that a moving baseline takes, newest first. */
 export async function versionsBefore(
-  { snapshot, definition }: MonitorWork,
+  { snapshot, definition, commits }: MonitorWork,
   version: number,
 ): Promise<number[]> {
   const { baseline, scope } = definition;
   const wanted = baseline.kind === "previous" ? baseline.count : baseline.kind === "lag" ? baseline.lag : 0;
   const found: number[] = [];
   for (let before = version - 1; before >= 0 && version - before <= mostCommits; before--) {
-    const rows = await rowsOfVersion(snapshot.context, before);
+    const rows = await commits.rowsOf(snapshot.context, before);
     if (rows.kind === "gone") break;
     if (rows.kind === "batch" || (rows.kind === "changed" && scope === "table")) found.push(before);
     if (found.length === wanted) break;
@@ -171,14 +175,14 @@ async function movingBins(work: MonitorWork, before: readonly number[]): Promise
 
 /** The rows of the versions of a moving baseline, of which its bins are made. */
 export async function movingRows(
-  { snapshot, definition }: MonitorWork,
+  { snapshot, definition, commits }: MonitorWork,
   before: readonly number[],
 ): Promise<BaselineRows> {
   const newest = before[0] ?? 0;
   const log = await versionOf(snapshot, newest);
   const adds = [];
   for (const version of before) {
-    const rows = await rowsOfVersion(snapshot.context, version);
+    const rows = await commits.rowsOf(snapshot.context, version);
     if (rows.kind === "batch") for (const add of rows.adds) adds.push(add);
   }
   const isBatch = definition.scope === "batch";
@@ -218,7 +222,7 @@ async function baselineProfile(
 }
 
 async function recentProfile(work: MonitorWork, version: number): Promise<Profile | undefined> {
-  const rows = await rowsOfVersion(work.snapshot.context, version);
+  const rows = await work.commits.rowsOf(work.snapshot.context, version);
   return profileOf(work, await versionOf(work.snapshot, version), rows);
 }
 
@@ -247,7 +251,8 @@ async function countedProfile(
   const adds = rows.kind === "batch" ? rows.adds : [];
   if (scope === "table" && window === undefined && rows.kind === "batch" && rows.isAppend) {
     const key = { monitor: definition.name, scope } as const;
-    const before = (await readProfiles(snapshot, key, bins, [log.version - 1], options)).get(log.version - 1);
+    const last = await lastChanged(work, log.version);
+    const before = (await readProfiles(snapshot, key, bins, [last], options)).get(last);
     if (before !== undefined) {
       const batch = await counted([{ snapshot: log, adds }]);
       return mergeProfiles(before, batch);
@@ -272,6 +277,17 @@ async function countedProfile(
       options,
     );
   }
+}
+
+/** The last version before one that changed rows: what is counted of it holds until then. */
+async function lastChanged({ snapshot, commits }: MonitorWork, version: number): Promise<number> {
+  let before = version - 1;
+  while (
+    version - before <= mostUnchanged &&
+    (await commits.rowsOf(snapshot.context, before)).kind === "none"
+  )
+    before--;
+  return before;
 }
 
 /** All rows of the table in the windows that a batch brings rows for: late rows make a window be compared again. */

@@ -109,7 +109,7 @@ async function evaluatedRows(
   const { outcomes, target } = performance;
   assertInternal(outcomes !== undefined, "outcomes were opened that the monitor does not name");
   const ofWindows = axes.find(({ column }) => column.endsWith("window"))?.column;
-  const request = { ...outcomes, target, by: ofWindows };
+  const request = { ...outcomes, target, by: ofWindows, onlyMatched: true };
   const known = { sql: labels.select, columns: labels.columns };
   const { relation, join, reachedBy } = await joinOutcomes(session, predictions, known, request);
   const found = await evaluated(session, about, { relation, axes, reachedBy });

@@ -17,7 +17,7 @@ import { noRowsForBins, recordedBins, renewBins } from "./monitor-bins.ts";
 import type { RecordedBins } from "./profiles/profile.ts";
 import type { MonitorReport } from "./stores/monitor-record.ts";
 import { readResults } from "./stores/results-store.ts";
-import { rowsOfVersion, type VersionRows } from "./version-rows.ts";
+import { ReadCommits, rowsOfVersion, type VersionRows } from "./version-rows.ts";
 
 /** Versions back that a run looks for one with rows. */
 const mostLooked = 1_000;
@@ -67,7 +67,7 @@ async function workOf(
   options: SideTableOptions,
 ): Promise<MonitorWork> {
   const bins = await recordedBins(snapshot, definition, options);
-  return { snapshot, definition, options, bins };
+  return { snapshot, definition, options, bins, commits: new ReadCommits() };
 }
 
 /** Reports by the present definition and bins. */
@@ -111,8 +111,8 @@ export interface BackfillRequest extends SideTableOptions {
 }
 
 /**
- * Compares the versions that a monitor has not compared yet, newest first; with thresholds from history, oldest first,
- * because each depends on those before. What was recorded stays where it is interrupted, and many processes may work
+ * Compares the versions that a monitor has not compared yet, newest first; oldest first with thresholds from history,
+ * because each depends on those before, and with scope `table`, where an append then costs its own rows only. What was recorded stays where it is interrupted, and many processes may work
  * at once.
  */
 export async function backfillMonitor(
@@ -129,7 +129,7 @@ export async function backfillMonitor(
     ]),
   );
   const versions = from > last ? [] : await versionsOfLog(snapshot, definition, from, last);
-  if (!usesHistory(definition)) versions.reverse();
+  if (!usesHistory(definition) && !addsUp(definition)) versions.reverse();
   const outcomes: VersionOutcome[] = [];
   for (const [done, version] of versions.entries()) {
     onProgress?.({ version, done, total: versions.length });
@@ -140,6 +140,11 @@ export async function backfillMonitor(
   }
   onProgress?.({ version: last, done: versions.length, total: versions.length });
   return resultOf(definition.name, outcomes);
+}
+
+/** Whether the counts of a version follow from those of the one before and the rows that it added. */
+function addsUp({ scope, window }: MonitorDefinition): boolean {
+  return scope === "table" && window === undefined;
 }
 
 /** The versions to look at: those of the log, without the baseline itself. */
@@ -191,7 +196,7 @@ export async function rebaselineMonitor(
     const rows = await baselineRows(snapshot, baseline);
     return (await renewBins(snapshot, definition, rows, options)).bins;
   }
-  const work = { snapshot, definition, options, bins: undefined };
+  const work = { snapshot, definition, options, bins: undefined, commits: new ReadCommits() };
   const before = await versionsBefore(work, snapshot.version + 1);
   if (before.length === 0) throw noRowsForBins(snapshot);
   return (await renewBins(snapshot, definition, await movingRows(work, before), options)).bins;

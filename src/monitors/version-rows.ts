@@ -13,6 +13,30 @@ export type VersionRows =
   | { readonly kind: "changed" }
   | { readonly kind: "batch"; readonly adds: readonly AddAction[]; readonly isAppend: boolean };
 
+/** What versions did, as far as it was read lately: a baseline that moves looks at the same commits again and again. */
+export class ReadCommits {
+  readonly #rows = new Map<number, VersionRows>();
+  #files = 0;
+
+  /** Like {@link rowsOfVersion}, which reads each of the last commits once. */
+  async rowsOf(context: TableContext, version: number): Promise<VersionRows> {
+    const known = this.#rows.get(version);
+    if (known !== undefined) return known;
+    const rows = await rowsOfVersion(context, version);
+    const files = rows.kind === "batch" ? rows.adds.length : 0;
+    if (this.#files + files > mostFiles || this.#rows.size >= mostVersions) {
+      this.#rows.clear();
+      this.#files = 0;
+    }
+    this.#rows.set(version, rows);
+    this.#files += files;
+    return rows;
+  }
+}
+
+/** Versions, and files of them, that are remembered at most. */
+const [mostVersions, mostFiles] = [1_000, 20_000];
+
 /** What a version did, by its commit. No data file is read. @throws `LOG_CORRUPT` */
 export async function rowsOfVersion(context: TableContext, version: number): Promise<VersionRows> {
   const actions = await commitActions(context, version);

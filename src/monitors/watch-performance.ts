@@ -12,6 +12,7 @@ import type { MonitorReport } from "./stores/monitor-record.ts";
 import type { PerformanceReport } from "./stores/performance-record.ts";
 import { readPerformance } from "./stores/performance-store.ts";
 import { readResults } from "./stores/results-store.ts";
+import { ReadCommits } from "./version-rows.ts";
 
 /** Versions whose outcomes a run looks for again. */
 const mostRecent = 30;
@@ -48,7 +49,8 @@ export async function watchPerformance(
   const wanted = wantedVersions(known, { versions, recent }, outcomes?.version ?? null);
   if (wanted.length === 0) return [];
   const bins = await recordedBins(snapshot, definition, options);
-  const about: PerformanceWork = { work: { snapshot, definition, options, bins }, performance, outcomes };
+  const work = { snapshot, definition, options, bins, commits: new ReadCommits() };
+  const about: PerformanceWork = { work, performance, outcomes };
   const compared = await comparedVersions(about, wanted);
   const before = new Map(known.map((report) => [report.version, report]));
   const newest = newestOfWindows(known);

@@ -118,8 +118,10 @@ describe("a monitor", () => {
 
   it("adds an append to the counts of the table before it", async () => {
     await using table = await monitored({ scope: "table" }, 3);
-    // A backfill begins with the newest version, and would count each whole.
-    for (const version of [2, 3]) await reportOf(table, version);
+    const looked: number[] = [];
+    await table.monitors.backfill("m", { onProgress: ({ version }) => looked.push(version) });
+    // From the oldest on, so that each adds its own rows.
+    expect(looked.slice(0, -1)).toEqual([1, 2, 3, 4]);
     const third = await reportOf(table, 4);
     const direct = await drift(`${table.uri}@v0`, `${table.uri}@v4`);
     // Exact quantiles do not merge, so summaries are those of the cells.
@@ -138,6 +140,12 @@ describe("a monitor", () => {
       { verdict: "not_applicable" },
     ]);
     expect(figures(third.columns)).toEqual(figures(others));
+    // A compaction changes no row: after it, too, no other rows are read.
+    await table.optimize();
+    const compacted = await newestFile(table.uri);
+    await table.append(rowsOf(5));
+    await rm(join(fileURLToPath(table.uri), compacted));
+    expect(await reportOf(table)).toMatchObject({ state: "evaluated", current: { version: 6, rows: 3_600 } });
   });
 
   it("names columns that went, came, changed their type or are left out", async () => {

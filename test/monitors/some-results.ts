@@ -19,16 +19,31 @@ export async function addResults(
   table: MonitoredTable,
   version: number,
   columns: Readonly<Record<string, number | DriftVerdict>>,
-  { asOf = version, baseline = 0 }: { readonly asOf?: number; readonly baseline?: number } = {},
+  {
+    asOf = version,
+    baseline = 0,
+    bins = null,
+    hour = 0,
+  }: {
+    readonly asOf?: number;
+    readonly baseline?: number;
+    readonly bins?: string | null;
+    readonly hour?: number;
+  } = {},
 ): Promise<void> {
-  const at = new Date(Date.UTC(2026, 0, 1, 0, version, asOf)).toISOString();
+  const at = new Date(Date.UTC(2026, 0, 1, hour, version, asOf)).toISOString();
   const counts = { tested: 0, drifted: 0, broken: 0, insufficient: 0, not_applicable: 0 };
   const report: MonitorReport = {
-    ...{ monitor: "inputs", run_id: `${version}-${asOf}-${baseline}`, at, table_id: table.metadata.id },
+    ...{
+      monitor: "inputs",
+      run_id: `${version}-${asOf}-${baseline}-${bins ?? ""}`,
+      at,
+      table_id: table.metadata.id,
+    },
     ...{
       definition_hash: "d",
       code_version: "0",
-      bins_id: null,
+      bins_id: bins,
       committed_at: at,
       as_of_version: asOf,
       state: "evaluated",

@@ -7,7 +7,7 @@ import { sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import type { ScanRelation } from "../../table/scan/scan.ts";
 import type { AlertSeverity } from "../definition/definition.ts";
-import { inStore, type MonitoredTable, sideTableOf } from "../stores/drift-store.ts";
+import { inStore, type MonitoredTable, sideTableOf, tidied } from "../stores/drift-store.ts";
 import type { AlertEvent, AlertMessage, RecordedTransition } from "./alert-events.ts";
 import type { AlertStatus } from "./alert-states.ts";
 import { alertsStore } from "./alerts-table.ts";
@@ -64,7 +64,10 @@ export async function recordAlertEvents(
       // Two writers of one version conflict, whatever they record.
       return { source, txn: { appId: `varve.alerts.${metadata.id}`, version: BigInt(sequence) } };
     };
-    const { outcome } = await inStore(context, alertsStore, () => appendToSideTable(side, rowsFor, options));
+    const { outcome, version } = await inStore(context, alertsStore, () =>
+      appendToSideTable(side, rowsFor, options),
+    );
+    if (outcome === "committed") await tidied(context, alertsStore, version, options);
     if (outcome === "committed" || isDone) return all;
   }
 }

@@ -15,6 +15,9 @@ import { quoteText } from "../../sql/sql-text.ts";
 /** Folder below a table that holds what its monitors know, each kind in a Delta table of its own. */
 const driftFolder = "_drift";
 
+/** Commits of a store after which its small files are written together. */
+const tidiedEvery = 20;
+
 /** A table with monitors, at any version. */
 export type MonitoredTable = Pick<LogSnapshot, "context"> & {
   readonly metadata: Pick<LogSnapshot["metadata"], "id">;
@@ -92,10 +95,25 @@ export async function appendOnce(
   const txn = { appId: `varve.drift.${store.folder}.${digest}`, version: 1n };
   const source = rows.map((row) => ({ ...row, table_id: metadata.id }));
   const side = sideTableOf(context, store);
-  const { outcome } = await inStore(context, store, () =>
+  const { outcome, version } = await inStore(context, store, () =>
     appendToSideTable(side, async () => ({ source, txn }), options),
   );
-  return outcome === "committed";
+  if (outcome !== "committed") return false;
+  await tidied(context, store, version, options);
+  return true;
+}
+
+/** Writes the small files of a store together now and then, after a commit of it (`tidy-store.ts`). */
+export async function tidied(
+  context: TableContext,
+  store: DriftStore,
+  version: number,
+  options: SideTableOptions,
+): Promise<void> {
+  if (version === 0 || version % tidiedEvery !== 0) return;
+  const { tidyStore } = await import("./tidy-store.ts");
+  const side = sideTableOf(context, store);
+  await inStore(context, store, () => tidyStore(side, version / tidiedEvery, options));
 }
 
 /**

@@ -19,8 +19,10 @@ export interface OutcomesRequest {
   readonly minLabelled?: number | undefined;
 }
 
-/** Parts of the predictions. */
+/** What else the join shall do. */
 interface OutcomeParts {
+  /** Keep only outcomes of these predictions: `repeated` is about their keys, and `unmatched` is 0. */
+  readonly onlyMatched?: boolean | undefined;
   /** Column of the predictions for whose values the expected share is given, too. */
   readonly by?: string | undefined;
 }
@@ -55,6 +57,8 @@ export interface JoinedOutcomes {
 const predictions = plainName("performance_predictions");
 const outcomes = plainName("performance_outcomes");
 const joined = plainName("performance_joined");
+/** One row: when the newest outcome was known. */
+const newest = plainName("performance_newest");
 
 /**
  * Joins predictions with the newest outcome of each.
@@ -79,10 +83,7 @@ export async function joinOutcomes(
   const target = requireSourceColumn(labels, request.target);
   requireNoTarget(rows, target.name);
   await store(session, rows, labels, request, pairs);
-  const equal = joinSql(
-    pairs.map(({ prediction }, index) => sql`p.${prediction} = o.${keyName(index)}`),
-    sql` AND `,
-  );
+  const equal = equalKeys(pairs);
   await session.execute(
     sql`CREATE TABLE ${joined} AS SELECT p.* EXCLUDE (${plainName("made_at")}), o.outcome AS ${quoteName(target.name)}, p.made_at AS performance_made_at, o.known_at AS performance_known_at FROM ${predictions} AS p LEFT JOIN ${outcomes} AS o ON ${equal} AND o.place = 1 ORDER BY p.rn`,
   );
@@ -91,6 +92,7 @@ export async function joinOutcomes(
   const reachedBy = await reachedByPart(session, join.maturity, request.by);
   await session.execute(sql`DROP TABLE ${predictions}`);
   await session.execute(sql`DROP TABLE ${outcomes}`);
+  await session.execute(sql`DROP TABLE ${newest}`);
   const select = sql`SELECT * EXCLUDE (rn, performance_made_at, performance_known_at) FROM ${joined} ORDER BY rn`;
   return { relation: { sql: select, columns: await session.describe(select) }, join, reachedBy };
 }
@@ -98,6 +100,14 @@ export async function joinOutcomes(
 interface Pair {
   readonly prediction: SqlExpression;
   readonly outcome: SqlExpression;
+}
+
+/** A prediction `p` and an outcome `o` of the same key. */
+function equalKeys(pairs: readonly Pair[]): SqlExpression {
+  return joinSql(
+    pairs.map(({ prediction }, index) => sql`p.${prediction} = o.${keyName(index)}`),
+    sql` AND `,
+  );
 }
 
 function keyName(index: number): SqlExpression {
@@ -118,10 +128,10 @@ async function store(
   session: Session,
   rows: Relation,
   labels: Relation,
-  { target, time, predictedAt }: OutcomesRequest,
+  { target, time, predictedAt, onlyMatched = false }: OutcomesRequest & OutcomeParts,
   pairs: readonly Pair[],
 ): Promise<void> {
-  for (const name of [predictions, outcomes, joined])
+  for (const name of [predictions, outcomes, joined, newest])
     await session.execute(sql`DROP TABLE IF EXISTS ${name}`);
   const made = predictedAt === undefined ? sql`CAST(NULL AS TIMESTAMP)` : timeColumn(rows, predictedAt);
   await session.execute(
@@ -132,8 +142,14 @@ async function store(
   const outcome = quoteName(requireSourceColumn(labels, target).name);
   const partition = pairs.map((_, index) => keyName(index));
   const numbered = sql`SELECT ${[...keys, sql`${outcome} AS outcome`, sql`${known} AS known_at`, sql`row_number() OVER () AS line`]} FROM (${labels.sql})`;
+  const matched = onlyMatched
+    ? sql`SELECT o.* FROM (${numbered}) AS o SEMI JOIN ${predictions} AS p ON ${equalKeys(pairs)}`
+    : numbered;
   await session.execute(
-    sql`CREATE TABLE ${outcomes} AS SELECT *, row_number() OVER (PARTITION BY ${partition} ORDER BY known_at DESC NULLS LAST, line DESC) AS place FROM (${numbered}) WHERE outcome IS NOT NULL`,
+    sql`CREATE TABLE ${outcomes} AS SELECT *, row_number() OVER (PARTITION BY ${partition} ORDER BY known_at DESC NULLS LAST, line DESC) AS place FROM (${matched}) WHERE outcome IS NOT NULL`,
+  );
+  await session.execute(
+    sql`CREATE TABLE ${newest} AS SELECT max(${known}) AS known_at FROM (${labels.sql}) WHERE ${outcome} IS NOT NULL`,
   );
 }
 
@@ -180,10 +196,7 @@ async function describeJoin(
   );
   const keys = pairs.map((_, index) => keyName(index));
   const [repeated] = await session.rows(sql`SELECT count(*) AS count FROM ${outcomes} WHERE place = 2`);
-  const equal = joinSql(
-    pairs.map(({ prediction }, index) => sql`p.${prediction} = o.${keyName(index)}`),
-    sql` AND `,
-  );
+  const equal = equalKeys(pairs);
   const [unmatched] = await session.rows(
     sql`SELECT count(*) AS count FROM (SELECT DISTINCT ${keys} FROM ${outcomes}) AS o ANTI JOIN ${predictions} AS p ON ${equal}`,
   );
@@ -260,7 +273,7 @@ function days(from: SqlExpression, to: SqlExpression): SqlExpression {
 }
 
 /** Age of a prediction in days. "Now" is when the newest outcome was known. */
-const age = days(sql`performance_made_at`, sql`(SELECT max(known_at) FROM ${outcomes})`);
+const age = days(sql`performance_made_at`, sql`(SELECT known_at FROM ${newest})`);
 
 function shareBy(maturity: OutcomeJoin["maturity"], days: number): number {
   return maturity.findLast((point) => point.days <= days)?.share ?? 0;
