@@ -61,7 +61,7 @@ export const monitorsMistakes: readonly Mistake[] = [
   {
     what: "A backfill begins with the oldest version.",
     file: "monitors/run-monitor.ts",
-    find: "if (!usesHistory(definition)) versions.reverse();",
+    find: "if (!usesHistory(definition) && !addsUp(definition)) versions.reverse();",
     replace: "",
     test: "monitors/run.test.ts",
     name: "newest first",
