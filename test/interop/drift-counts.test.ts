@@ -19,7 +19,8 @@ const columns = `SELECT i AS id, (i * 7919 % 1000) / 10.0::DOUBLE + shift AS amo
   TIMESTAMPTZ '2024-01-01 00:00:00+00' + to_hours((i * 13)::INTEGER) AS placed,
   DATE '2019-12-30' + (i % 1900)::INTEGER AS day, {a: i % 3, "b c": 'v' || (i % 2)} AS st,
   range((i % 6)::BIGINT) AS list, CASE WHEN i % 9 = 0 THEN NULL ELSE encode('k' || (i % 4)) END AS bytes,
-  ((i * 31 % 1000) / 100)::DECIMAL(12, 3) AS price, 1000000000 + i % 61 AS big`;
+  ((i * 31 % 1000) / 100)::DECIMAL(12, 3) AS price, 1000000000 + i % 61 AS big,
+  CASE WHEN i % 13 = 0 THEN NULL ELSE 'w ' || chr(9) || (i * 31 % 1500) || CASE WHEN i % 3 = 0 THEN chr(10) || ' x' ELSE '' END END AS said`;
 
 const rows = (count: number, shift: number) => ({
   sql: `${columns} FROM (SELECT i, ${shift} AS shift FROM range(${count}) t(i))`,
@@ -66,6 +67,11 @@ test("Spark counts the rows of a table in the bins of a stored baseline as the e
   const verdicts = (report: typeof ours) =>
     report.columns.map(({ column, part, verdict, effect }) => [column, part, verdict, effect]);
   expect(verdicts(theirs)).toEqual(verdicts(ours));
+  expect(
+    verdicts(theirs)
+      .filter(([column]) => column === "said")
+      .map(([, part]) => part),
+  ).toHaveLength(2);
   expect(theirs.counts.drifted).toBeGreaterThan(1);
   await january.close();
   await february.close();
