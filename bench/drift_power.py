@@ -47,9 +47,9 @@ answers = []
 for kind, (before, after) in zip(kinds, values):
     answers.append(drifted(kind, series(kind, before), series(kind, after)))
 for kind in types:
-    asked = [index for index, other in enumerate(kinds) if other == kind][:10]
-    if asked:
-        frames = [pd.DataFrame({f"c{index}": series(kind, values[index][side]) for index in asked}) for side in (0, 1)]
+    chosen = [index for index, other in enumerate(kinds) if other == kind][:10]
+    if chosen:
+        frames = [pd.DataFrame({f"c{index}": series(kind, values[index][side]) for index in chosen}) for side in (0, 1)]
         preset = by_preset(frames, kind)
-        assert preset == [answers[index] for index in asked], "the preset answers otherwise"
+        assert preset == [answers[index] for index in chosen], "the preset answers otherwise"
 print(json.dumps({"drifted": answers}))

@@ -88,7 +88,7 @@ function estimated(
       const window = work.definition.window === undefined ? undefined : axis;
       const labels = outcomes === undefined ? undefined : others.at(-1);
       const input = await sidesOf(session, about, { before, rows, labels, window });
-      return told(
+      return estimatedVersion(
         about,
         await estimateRelation(session, input.baseline, input.current, input.request),
         window,
@@ -156,7 +156,8 @@ function featuresOf({ columns, performance }: MonitorDefinition, { columns: own 
     .filter((name) => foldName(name) !== foldName(performance?.target ?? ""));
 }
 
-function told(
+/** The figures of an estimate, of all rows or by window. */
+function estimatedVersion(
   { performance }: PerformanceWork,
   { windows, unreliable, cannotSee }: Estimate,
   window: PartAxis | undefined,

@@ -112,8 +112,8 @@ export interface BackfillRequest extends SideTableOptions {
 
 /**
  * Compares the versions that a monitor has not compared yet, newest first; oldest first with thresholds from history,
- * because each depends on those before, and with scope `table`, where an append then costs its own rows only. What was recorded stays where it is interrupted, and many processes may work
- * at once.
+ * because each depends on those before, and with scope `table`, where an append then costs its own rows only. What was
+ * recorded stays where it is interrupted, and many processes may work at once.
  */
 export async function backfillMonitor(
   snapshot: LogSnapshot,
