@@ -7,6 +7,7 @@ import type { BenchContext, Figure, Workload } from "../harness.ts";
 export const driftCalibrationWorkloads: readonly Workload[] = [
   ...[30, 50, 100, 300, 1_000, 10_000, 100_000].map((rows) => ({ baseline: rows, current: rows })),
   { baseline: 30, current: 1_000 },
+  { baseline: 100, current: 10_000 },
   { baseline: 100, current: 100_000 },
   { baseline: 1_000, current: 30 },
 ].map((size) => ({

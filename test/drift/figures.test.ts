@@ -88,6 +88,18 @@ describe("figures of two histograms", () => {
     });
   });
 
+  it("a test is by the likelihood ratio if that finds less", () => {
+    // scipy.stats.chi2_contingency, without a correction, and with lambda_="log-likelihood"
+    const counts = { baseline: [20, 20, 20, 20, 20], current: [400, 1000, 1100, 1200, 1300] };
+    const test = sameDistribution(counts);
+    expect(test).toMatchObject({ name: "g", df: 4, pooledBins: 5 });
+    expect(test.statistic).toBeCloseTo(14.658414554604391, 9);
+    expect(test.p).toBeCloseTo(0.0054647385984264015, 9);
+    const rare = sameDistribution({ baseline: [10, 80, 10], current: [2000, 6500, 1500] });
+    expect(rare).toMatchObject({ name: "chi2", df: 2, pooledBins: 3 });
+    expect(rare.statistic).toBeCloseTo(10.050206404720301, 9);
+  });
+
   it("as many bins as the rows allow", () => {
     const most = (n: number) => binsForRows({ baseline: n, current: n }, 0.1);
     expect([36, 37, 109, 145, 325, 685, 686].map(most)).toEqual([undefined, 2, 4, 5, 10, 10, 20]);

@@ -75,6 +75,14 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     name: "empty bins change nothing",
   },
   {
+    what: "A small baseline is compared by Pearson's test, whose bounds noise passes too often.",
+    file: "same-distribution.ts",
+    find: "ratio < pearson ?",
+    replace: "ratio < 0 ?",
+    test: "drift/figures.test.ts",
+    name: "a test is by the likelihood ratio if that finds less",
+  },
+  {
     what: "Small bins are not pooled before the test.",
     file: "same-distribution.ts",
     find: "if (smallest >= 1 && small <= 0.2 * left()) break;",

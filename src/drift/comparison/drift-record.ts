@@ -68,7 +68,8 @@ export interface DriftMethodAnswer {
 
 /** The test behind a verdict. */
 export interface DriftTest {
-  readonly name: "chi2" | "fisher";
+  /** Pearson's chi-square, the likelihood-ratio (G) test, or Fisher's exact test. */
+  readonly name: "chi2" | "g" | "fisher";
   readonly statistic: number | null;
   readonly df: number | null;
   readonly p: number;

@@ -100,6 +100,8 @@ function shareRow(name: string, share: ShareChange | null): string {
   return `<tr><th scope="row">${name}</th><td>${percentText(share.baseline)} %</td><td>${percentText(share.current)} %</td><td>${points(share)}<small>${low} to ${high}</small></td></tr>`;
 }
 
+const testNames = { chi2: "chi-square", g: "likelihood ratio (G)", fisher: "Fisher" } as const;
+
 /** Distances and test, each with what it is to be held against. */
 export function figuresList(record: DriftRecord): string {
   const { effect, threshold, threshold_source, js, floor, moved, psi, psi_expected, l_infinity, test } =
@@ -120,7 +122,7 @@ export function figuresList(record: DriftRecord): string {
     "test",
     test === null
       ? null
-      : `${test.name === "chi2" ? "chi-square" : "Fisher"}${test.statistic === null ? "" : ` ${numberText(test.statistic)}`}${test.df === null ? "" : `, ${test.df} degrees of freedom`}: p ${pText(test.p)}, adjusted ${pText(test.p_adjusted)}, alpha ${test.alpha}`,
+      : `${testNames[test.name]}${test.statistic === null ? "" : ` ${numberText(test.statistic)}`}${test.df === null ? "" : `, ${test.df} degrees of freedom`}: p ${pText(test.p)}, adjusted ${pText(test.p_adjusted)}, alpha ${test.alpha}`,
   );
   add(
     "PSI",
