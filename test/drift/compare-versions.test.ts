@@ -379,6 +379,20 @@ describe("what is not a matter of distances", () => {
     expect(columns[0]).toMatchObject({ verdict: "drift", direction: "higher" });
     expect(columns[0]?.summary?.baseline.sd).toBeCloseTo(28, 0);
   });
+
+  it("has the deviation of a few large values, by value and by slice", async () => {
+    const large = 1_000_000_000_000_000;
+    const rows = (shift: number) =>
+      many((index) => ({ x: large + (index % 2) * 2 + shift, part: index % 4 < 2 ? "a" : "b" }), 400);
+    const { columns } = await drift(rows(0), rows(2), { columns: ["x"], by: ["part"] });
+    for (const { kind, summary } of columns) {
+      expect(kind).toBe("discrete");
+      expect(summary?.baseline.mean).toBe(large + 1);
+      expect(summary?.current.mean).toBe(large + 3);
+      expect(summary?.baseline.sd).toBeCloseTo(1, 1);
+      expect(summary?.current.sd).toBeCloseTo(1, 1);
+    }
+  });
 });
 
 describe("slices, windows and conditions", () => {

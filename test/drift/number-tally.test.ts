@@ -74,6 +74,17 @@ describe("counts of numbers in cells", () => {
     }
   });
 
+  it.each([
+    ["far from the baseline", [-1, 0, 1]],
+    ["without a baseline", []],
+  ])("has the deviation of large numbers %s", (_name, baseline) => {
+    const [low, high] = [2 ** 53, 2 ** 53 + 8];
+    const values = Array.from({ length: 1_000 }, (_, index) => (index % 4 === 0 ? low : high));
+    const counts = tallied(binsOf(baseline), [Infinity, ...values]);
+    expect(counts.mean).toBe(2 ** 53 + 6);
+    expect(counts.sd).toBeCloseTo(Math.sqrt((250 * 36 + 750 * 4) / 999), 9);
+  });
+
   it("has the least and the greatest value, and 0 rather than -0", () => {
     const bins = binsOf([0, 1, 2]);
     expect(tallied(bins, [-0, -0])).toMatchObject({ min: 0, max: 0 });

@@ -157,10 +157,18 @@ export const driftFiguresMistakes: readonly Mistake[] = [
   {
     what: "One infinite value takes the mean of all others.",
     file: "drift/profile/number-tally.ts",
-    find: "if (Number.isFinite(sum) && Number.isFinite(squares)) {",
-    replace: "if (!Number.isNaN(sum)) {",
+    find: "const isBounded = Number.isFinite(sum) && Number.isFinite(squares);",
+    replace: "const isBounded = !Number.isNaN(sum);",
     test: "drift/number-tally.test.ts",
     name: "next to NaN and infinities",
+  },
+  {
+    what: "Squares of large numbers are summed as they are, so that their deviation is lost.",
+    file: "drift/profile/number-tally.ts",
+    find: "if (Math.abs(value) < largestCentre) return value;",
+    replace: "if (Math.abs(value) < largestCentre) return 0;",
+    test: "drift/number-tally.test.ts",
+    name: "has the deviation of large numbers",
   },
   {
     what: "Rows without a number are counted with what the engine has in their place.",

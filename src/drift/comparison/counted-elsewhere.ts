@@ -1,9 +1,9 @@
 import type { JsonValue } from "../../util/json.ts";
 import { type BaselineProfile, mayBeSequence, type ProfiledMeasure } from "../profile/baseline-profile.ts";
-import { boundariesOf, type Counts } from "../profile/bins.ts";
+import { boundariesOf, type Counts, centreOf } from "../profile/bins.ts";
 import { meanAndDeviation } from "../profile/counted.ts";
 import type { CountedMeasure } from "./against-profile.ts";
-import { centreOf, otherBins } from "./counts-sql.ts";
+import { otherBins } from "./counts-sql.ts";
 import { areApart } from "./subjects.ts";
 
 /** One row of the answer to {@link countsSql}. */
@@ -88,7 +88,12 @@ function momentsOf(measure: ProfiledMeasure, rows: readonly CountsRow[]) {
   const sum = (name: string) => rows.reduce<number>((total, row) => total + (numberOf(row, name) ?? 0), 0);
   const finite = rows.filter((row) => numberOf(row, "total") !== null);
   const count = finite.reduce((total, row) => total + wholeOf(row, "finite"), 0);
-  return meanAndDeviation({ count, sum: sum("total"), squares: sum("squares"), centre: centreOf(measure) });
+  return meanAndDeviation({
+    count,
+    sum: sum("total"),
+    squares: sum("squares"),
+    centre: centreOf(measure.bins),
+  });
 }
 
 function extremeOf(

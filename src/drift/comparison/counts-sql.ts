@@ -2,7 +2,7 @@ import type { Dialect } from "../../quality/model/dialect.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName, sqlAsWritten } from "../../sql/sql-text.ts";
 import type { BaselineProfile, ProfiledMeasure } from "../profile/baseline-profile.ts";
-import { boundariesOf, type CategoryBins } from "../profile/bins.ts";
+import { boundariesOf, type CategoryBins, centreOf } from "../profile/bins.ts";
 import { wordsOf } from "../profile/column-bins.ts";
 import type { Leaf } from "../profile/leaves.ts";
 
@@ -35,7 +35,7 @@ function measureSql(measure: ProfiledMeasure, index: number, { relation, dialect
     bins.form === "numeric" ? cellSql(boundariesOf(bins), value, dialect) : categorySql(bins, value, dialect);
   const bin = sql`CASE WHEN v IS NULL THEN ${otherBins.null}${nan} ELSE ${own} END`;
   const moments = isNumber
-    ? momentsSql(sql`(v - ${double(centreOf(measure), dialect)})`, dialect)
+    ? momentsSql(sql`(v - ${double(centreOf(bins), dialect)})`, dialect)
     : sql`CAST(0 AS BIGINT) AS finite, CAST(NULL AS DOUBLE) AS total, CAST(NULL AS DOUBLE) AS squares, CAST(NULL AS DOUBLE) AS least, CAST(NULL AS DOUBLE) AS most`;
   const span = sql`min(moment) AS first_moment, max(moment) AS last_moment`;
   const name = dialect.string(leaf.name);
@@ -48,12 +48,6 @@ function momentsSql(off: SqlExpression, dialect: Dialect): SqlExpression {
   const known = sql`NOT ${dialect.isNan(plainName("v"))}`;
   const sum = (value: SqlExpression) => sql`sum(CASE WHEN ${finite} THEN ${value} END)`;
   return sql`count(CASE WHEN ${finite} THEN 1 END) AS finite, ${sum(off)} AS total, ${sum(sql`${off} * ${off}`)} AS squares, min(CASE WHEN ${known} THEN v END) AS least, max(CASE WHEN ${known} THEN v END) AS most`;
-}
-
-/** The value around which sums are taken, so that squares of large numbers keep their digits. */
-export function centreOf({ bins }: Pick<ProfiledMeasure, "bins">): number {
-  if (bins.form === "category") return 0;
-  return bins.quantiles[bins.quantiles.length >> 1] ?? bins.points[0] ?? 0;
 }
 
 function double(value: number, dialect: Dialect): SqlExpression {

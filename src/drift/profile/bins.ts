@@ -82,6 +82,13 @@ export interface CategoryCounts {
 
 export type Counts = NumericCounts | CategoryCounts;
 
+/** A number amid the bins, around which sums are taken, so that squares of large numbers keep their digits. */
+export function centreOf(bins: Bins): number {
+  const amid = bins.form === "numeric" ? bins.quantiles : bins.isNumber ? bins.values : [];
+  const centre = amid[amid.length >> 1] ?? (bins.form === "numeric" ? bins.points[0] : 0);
+  return Number(centre ?? 0);
+}
+
 /**
  * The boundaries of the cells in which rows are counted: the quantiles, the number after the last one (the last bin
  * is closed), and each point with the number after it.

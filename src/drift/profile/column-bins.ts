@@ -4,7 +4,14 @@ import { lambda, plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { sumOf } from "../../util/sum.ts";
 import { ageOf } from "./ages.ts";
-import type { Bins, CategoryBins, CategoryCounts, DriftKind, NumericBins } from "./bins.ts";
+import {
+  type Bins,
+  type CategoryBins,
+  type CategoryCounts,
+  centreOf,
+  type DriftKind,
+  type NumericBins,
+} from "./bins.ts";
 import { inChunks } from "./chunks.ts";
 import { mostBound, mostSorted, tableColumns } from "./count-rows.ts";
 import { meanAndDeviation } from "./counted.ts";
@@ -234,15 +241,17 @@ function countsOfGroup(bins: CategoryBins, group: Group | undefined): CategoryCo
 }
 
 /** Of numbers that all have a bin. */
-function momentsOf({ values, isNumber }: CategoryBins, counts: readonly number[], rows: number) {
+function momentsOf(bins: CategoryBins, counts: readonly number[], rows: number) {
+  const { values, isNumber } = bins;
+  const centre = centreOf(bins);
   if (!isNumber) return { mean: null, sd: null };
   let [sum, squares] = [0, 0];
   for (const [index, value] of values.entries()) {
     const count = counts[index] ?? 0;
-    sum += count * Number(value);
-    squares += count * Number(value) ** 2;
+    sum += count * (Number(value) - centre);
+    squares += count * (Number(value) - centre) ** 2;
   }
-  return meanAndDeviation({ count: rows, sum, squares, centre: 0 });
+  return meanAndDeviation({ count: rows, sum, squares, centre });
 }
 
 /** Texts are measured by their length in characters, and by their words. */

@@ -1,6 +1,6 @@
 import type { EngineRow, Session } from "../../engine/core/contract.ts";
 import { joinSql, type SqlSelect, sql } from "../../sql/sql.ts";
-import type { CategoryBins, CategoryCounts } from "./bins.ts";
+import { type CategoryBins, type CategoryCounts, centreOf } from "./bins.ts";
 import {
   type Counted,
   type Indexed,
@@ -61,8 +61,9 @@ function categoryQuery(source: RowSource, binning: Indexed<CategoryBins>): SqlSe
   const groups = sql`SELECT ${slice}v, count(*) AS n FROM (${from}) WHERE v IS NOT NULL GROUP BY ${slice}v`;
   const nan = isNumber ? sql`CASE WHEN isnan(g.v) THEN ${nanBin} ELSE ${unseenBin} END` : sql`${unseenBin}`;
   const finite = isNumber ? sql`FILTER (WHERE isfinite(g.v))` : sql``;
+  const off = sql`(g.v - CAST(${centreOf(bins)} AS DOUBLE))`;
   const moments = isNumber
-    ? sql`sum(g.n) ${finite} AS f, sum(g.n * g.v) ${finite} AS s, sum(g.n * g.v * g.v) ${finite} AS q`
+    ? sql`sum(g.n) ${finite} AS f, sum(g.n * ${off}) ${finite} AS s, sum(g.n * ${off} * ${off}) ${finite} AS q`
     : sql`NULL AS f, NULL AS s, NULL AS q`;
   const binned = sql`SELECT ${slice}coalesce(m.bin, ${nan}) AS bin, sum(g.n) AS n, count(*) AS d, ${moments} FROM (${groups}) g LEFT JOIN (${names}) m ON g.v = m.v GROUP BY ALL`;
   const by = source.isSliced ? sql` GROUP BY slice` : sql``;
@@ -85,6 +86,6 @@ function categoryCount(bins: CategoryBins, row: EngineRow): CategoryCounts {
     singles: byBin.get(singleBin) ?? 0,
     unseen: byBin.get(unseenBin) ?? 0,
     distinct: numberOf(row["d"]),
-    ...meanAndDeviation({ count: numberOf(row["f"] ?? 0), sum, squares, centre: 0 }),
+    ...meanAndDeviation({ count: numberOf(row["f"] ?? 0), sum, squares, centre: centreOf(bins) }),
   };
 }

@@ -14,8 +14,6 @@ export interface Cells {
   readonly origin: number;
   /** Steps per unit. */
   readonly scale: number;
-  /** Sums are taken around it, so that squares of large numbers keep their digits. */
-  readonly centre: number;
 }
 
 /** The cells of a column's bins. */
@@ -31,9 +29,7 @@ export function cellsOfBins(bins: NumericBins): Cells {
     starts[step + 1] = (starts[step + 1] ?? 0) + 1;
   }
   for (let step = 1; step <= steps; step++) starts[step] = (starts[step] ?? 0) + (starts[step - 1] ?? 0);
-  const { quantiles, points } = bins;
-  const centre = quantiles[quantiles.length >> 1] ?? points[0] ?? 0;
-  return { boundaries, starts, origin, scale, centre };
+  return { boundaries, starts, origin, scale };
 }
 
 /** The step of a position; it does not fall as the position rises. */
@@ -53,6 +49,8 @@ export class NumberTally {
   readonly #kept: KeptNumbers | undefined;
   #rows = 0;
   #nans = 0;
+  /** Sums are taken around it, which is one of the values, so that squares of large numbers keep their digits. */
+  #centre: number | undefined;
   #finite = 0;
   #sum = 0;
   #squares = 0;
@@ -68,7 +66,9 @@ export class NumberTally {
 
   add(run: NumberRun): void {
     const { values, count } = run;
-    const { boundaries, starts, origin, scale, centre } = this.#cells;
+    const { boundaries, starts, origin, scale } = this.#cells;
+    if (this.#finite === 0) this.#centre = centreAmong(run);
+    const centre = this.#centre ?? 0;
     const counts = this.#counts;
     let [sum, squares, nans, min, max] = [0, 0, 0, this.#min, this.#max];
     for (let index = 0; index < count; index++) {
@@ -97,24 +97,12 @@ export class NumberTally {
     this.#nans += nans;
     this.#min = min;
     this.#max = max;
-    if (Number.isFinite(sum) && Number.isFinite(squares)) {
-      this.#finite += count - nans;
-      this.#sum += sum;
-      this.#squares += squares;
-    } else this.#addFinite(run);
+    const isBounded = Number.isFinite(sum) && Number.isFinite(squares);
+    const sums = isBounded ? { count: count - nans, sum, squares } : finiteSums(run, centre);
+    this.#finite += sums.count;
+    this.#sum += sums.sum;
+    this.#squares += sums.squares;
     this.#kept?.add(run);
-  }
-
-  /** The moments of what is neither NaN nor infinite. */
-  #addFinite({ values, count }: NumberRun): void {
-    const { centre } = this.#cells;
-    for (const value of values.subarray(0, count)) {
-      if (!Number.isFinite(value)) continue;
-      const off = value - centre;
-      this.#finite++;
-      this.#sum += off;
-      this.#squares += off * off;
-    }
   }
 
   /** Of the values so far; `rows` are those with a value. */
@@ -133,11 +121,41 @@ export class NumberTally {
         count: this.#finite,
         sum: this.#sum,
         squares: this.#squares,
-        centre: this.#cells.centre,
+        centre: this.#centre ?? 0,
       }),
       quantiles: this.#kept === undefined ? null : quantilesOf(this.#kept.sorted()),
     };
   }
+}
+
+interface Sums {
+  readonly count: number;
+  readonly sum: number;
+  readonly squares: number;
+}
+
+/** Squares of larger numbers are not finite, so that sums around them would only lose the mean, too. */
+const largestCentre = 1e150;
+
+function centreAmong({ values, count }: NumberRun): number | undefined {
+  for (let index = 0; index < count; index++) {
+    const value = values[index] ?? 0;
+    if (Math.abs(value) < largestCentre) return value;
+  }
+  return undefined;
+}
+
+/** Sums over what is neither NaN nor infinite. */
+function finiteSums({ values, count }: NumberRun, centre: number): Sums {
+  let [finite, sum, squares] = [0, 0, 0];
+  for (const value of values.subarray(0, count)) {
+    if (!Number.isFinite(value)) continue;
+    const off = value - centre;
+    finite++;
+    sum += off;
+    squares += off * off;
+  }
+  return { count: finite, sum, squares };
 }
 
 /** Shares of the values below the quantiles that counts have. */
