@@ -41,6 +41,6 @@ describe("the README's page “Watch your data and your model”, followed word 
     expect(readFileSync(join(folder, "drift.html"), "utf8")).toContain("2015.csv against 2012.csv: ▲ drift");
     const page = readFileSync(join(folder, "inputs.html"), "utf8");
     expect(page).toContain("since v4");
-    expect(page).toMatch(/v3 [^,]* quiet, v4 0\.99 drift/);
+    expect(page).toMatch(/v3 [^,]* quiet, v4 1\.00 drift/);
   });
 });
