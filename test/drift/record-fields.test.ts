@@ -148,6 +148,18 @@ describe("the age of times", () => {
     expect(late.baseline.fingerprint).toMatch(/^varve-state-1:[0-9a-f]{64}$/);
   });
 
+  it("is known of times and dates that the engine can barely hold", async () => {
+    const sql = `SELECT * FROM (VALUES
+      (make_timestamp(-9223372022400000000), DATE '5000000-01-01 (BC)'),
+      (make_timestamp(9223372036854775806), DATE '5000000-01-01')) AS t(seen, due)
+      UNION ALL SELECT TIMESTAMP '2024-01-01' + to_hours(i), DATE '2024-01-01' + (i % 90)::INTEGER FROM range(500) r(i)`;
+    await using table = await createTable(join(folder, "extreme"), { source: { sql } });
+    await table.append({ sql });
+    const { columns } = await drift(`${table.uri}@v0`, table);
+    expect(columns.filter(({ part }) => part === "age").map(({ column }) => column)).toEqual(["seen", "due"]);
+    expect(columns.filter(({ verdict }) => verdict === "drift" || verdict === "broken")).toEqual([]);
+  });
+
   it("is not compared where a table keeps its rows, and is none of rows without a version", async () => {
     await using table = await createTable(join(folder, "kept"), { source: made(0, 1) });
     await table.pins.add("first", { version: 0 });

@@ -12,7 +12,8 @@ const millisecondsOfDay = 86_400_000;
 export function ageOf({ committedAt, hasHour }: Leaf, value: SqlExpression): SqlExpression {
   if (committedAt === undefined) return sql`CAST(NULL AS DOUBLE)`;
   const moment = hasHour ? committedAt : Math.floor(committedAt / millisecondsOfDay) * millisecondsOfDay;
-  return sql`(${moment * 1_000} - ${value}) / 1e6`;
+  // As whole numbers, the difference of far moments overflows.
+  return sql`(CAST(${moment * 1_000} AS DOUBLE) - CAST(${value} AS DOUBLE)) / 1e6`;
 }
 
 /** The times of a side: its first and last moment, and their ages. */

@@ -97,6 +97,11 @@ function typeName(type: EngineType): string {
   }
 }
 
+/** A date with a moment in microseconds; beyond, as of one that is infinite, null: one such row must not stop a run. */
+function dateInReach(value: SqlExpression): SqlExpression {
+  return sql`CASE WHEN ${value} BETWEEN DATE '290000-01-01 (BC)' AND DATE '290000-01-01' THEN ${value} END`;
+}
+
 function scalar(type: string, value: SqlExpression): Pick<Leaf, "class" | "value"> & Partial<Leaf> {
   const number = sql`CAST(${value} AS DOUBLE)`;
   if (wholes.test(type)) return { class: "number", isWhole: true, value: number };
@@ -104,7 +109,7 @@ function scalar(type: string, value: SqlExpression): Pick<Leaf, "class" | "value
   if (type === "BOOLEAN") return { class: "boolean", value: sql`CAST(${value} AS VARCHAR)` };
   if (type === "BLOB") return { class: "binary", value: sql`hex(${value})` };
   if (type === "INTERVAL") return { class: "number", value: sql`epoch(${value})` };
-  if (type === "DATE") return { class: "time", value: sql`epoch_us(${value})` };
+  if (type === "DATE") return { class: "time", value: sql`epoch_us(${dateInReach(value)})` };
   if (type.startsWith("TIMESTAMP")) return { class: "time", hasHour: true, value: sql`epoch_us(${value})` };
   if (["VARCHAR", "UUID", "ENUM", "JSON"].includes(type) || type.startsWith("ENUM"))
     return { class: "text", value: sql`CAST(${value} AS VARCHAR)` };
