@@ -109,9 +109,9 @@ function intervalOf({
 const words: Readonly<Record<DriftCauseName, string>> = {
   none: "Nothing moved",
   data_broken: "Broken data",
-  relation: "Outcomes follow from the inputs otherwise than before",
-  inputs: "Other inputs",
-  target_mix: "Another mix of outcomes",
+  relation: "The relation between inputs and outcomes changed",
+  inputs: "The inputs changed",
+  target_mix: "The mix of outcomes changed",
 };
 
 function caused(cause: DriftCauseName, because: readonly string[]): DriftCause {

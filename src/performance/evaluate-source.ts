@@ -1,4 +1,4 @@
-import type { Engine, SessionOptions } from "../engine/core/contract.ts";
+import type { Engine, Relation, SessionOptions } from "../engine/core/contract.ts";
 import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { isSnapshot, stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
 import { estimateRelation } from "./estimate.ts";
@@ -6,6 +6,7 @@ import type { Estimate, EstimateRequest } from "./estimation.ts";
 import { type EvaluatedVersion, type Evaluation, evaluateRelation } from "./evaluation/evaluate.ts";
 import { joinOutcomes, type OutcomesRequest } from "./evaluation/outcomes.ts";
 import type { EvaluationRequest } from "./evaluation/request.ts";
+import { requireSourceColumn } from "./evaluation/staged-rows.ts";
 import { type LedgerSelection, ledgerPredictions, textKeys } from "./ledger-predictions.ts";
 
 /** Outcomes that come from another source than the predictions. */
@@ -86,8 +87,18 @@ export async function estimateSource(
     withFetchedFiles(current, { access, signal }, async (now) => {
       await using session = await engine.open({ ...options, signal });
       const first = await stageWriteSource(session, before.source, { signal });
+      requireBaselineColumns(first.relation, request);
       const second = await stageWriteSource(session, now.source, { signal });
       return await estimateRelation(session, first.relation, second.relation, request);
     }),
   );
+}
+
+/** Looks for the columns first, so that the error says on which side one is missing. @throws `COLUMN_NOT_FOUND` */
+function requireBaselineColumns(
+  relation: Relation,
+  { target, score, scores, prediction, features }: EstimateRequest,
+): void {
+  const names = [target, score, ...Object.values(scores ?? {}), prediction, ...(features ?? [])];
+  for (const name of names) if (name !== undefined) requireSourceColumn(relation, name, "baseline");
 }

@@ -201,7 +201,11 @@ function requireJudgeable(metric: string, series: Series): MetricRow | undefined
   if (judged.value === null && !/^(?:null|"-?Infinity"|"NaN"|-?\d.*)$/.test(recorded))
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `The metric ${name} of run ${runId} is ${recorded.slice(0, 60)}, and not a number. Name one that is, of an object by its path: ${JSON.stringify(`${metric}.NAME`)}.`,
+      `The metric ${name} of run ${runId} is ${recorded.slice(0, 60)}, and not a number. ${
+        recorded.startsWith("{")
+          ? `Name a member that is a number by its path: ${JSON.stringify(`${metric}.NAME`)}.`
+          : "Name a metric that is a number."
+      }`,
       { runId, metric },
     );
   return judged;
@@ -224,7 +228,7 @@ async function nothingToJudge(
   if (run === undefined && complete === 0)
     return new VarveError(
       "RUN_NOT_FOUND",
-      `The runs table at ${uri} has no complete run of the name, model and time that were asked for; varve runs list has all.`,
+      `The runs table at ${uri} has no complete run${selectionText(selection)}; varve runs list has all.`,
       { metric, uri },
     );
   if (run === undefined && ahead !== undefined)
@@ -237,12 +241,22 @@ async function nothingToJudge(
   const { status } = await findRun(snapshot.context, run, options);
   const reason =
     status === "complete"
-      ? "it is not of the name, model and time that were asked for"
+      ? `it is not one${selectionText(selection)}`
       : `it is ${status}, and only complete runs are judged`;
   return new VarveError("INVALID_ARGUMENT", `Run ${run} cannot be judged: ${reason}.`, {
     runId: run,
     uri,
   });
+}
+
+/** What runs were asked for: ` of the name "nightly"`. */
+function selectionText({ name, model, since }: MetricSelection): string {
+  const parts = [
+    name === undefined ? "" : ` of the name ${JSON.stringify(name)}`,
+    model === undefined ? "" : ` of the model ${JSON.stringify(model)}`,
+    since === undefined ? "" : ` since ${new Date(since).toISOString()}`,
+  ];
+  return parts.join("");
 }
 
 async function differencesOf(

@@ -15,6 +15,28 @@ beforeAll(() => {
   writeFileSync(join(folder, "scored.csv"), `id,risk,late,country\n${rows.join("\n")}\n`);
 });
 
+describe("varve model estimate", () => {
+  it("says what is expected in words where only one side has a limit, and which side lacks a column", async () => {
+    const lines = Array.from(
+      { length: 400 },
+      (_, id) => `${id},${(id % 10) / 10},${id % 10 > id % 7},${id % 40}`,
+    );
+    const known = join(folder, "known.csv");
+    writeFileSync(known, `id,risk,late,part\n${lines.join("\n")}\n`);
+    const estimate = (...flags: string[]) =>
+      varve("model", "estimate", known, "--score", "risk", "--target", "late", ...flags);
+    const { code, stdout } = await estimate("--baseline", known, "--window", "part");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^9 +10 +accuracy .* at least 0\.\d+$/m);
+    expect(stdout).toMatch(/^9 +10 +brier .* at most 0\.\d+$/m);
+    const unlabelled = join(folder, "unlabelled.csv");
+    writeFileSync(unlabelled, "id,risk\n1,0.5\n");
+    expect(await estimate("--baseline", unlabelled)).toMatchObject({
+      stderr: expect.stringContaining("Unknown column late. The baseline has: id, risk."),
+    });
+  });
+});
+
 describe("varve model evaluate", () => {
   it("prints metrics with intervals, slices and what a constant reaches", async () => {
     const file = join(folder, "scored.csv");

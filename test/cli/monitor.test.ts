@@ -86,6 +86,11 @@ describe("varve monitor", () => {
         },
       }),
     );
+    const run = await varve("monitor", "run", table, "alerting", "--version", "v2");
+    expect([run.code, run.stdout]).toEqual([
+      4,
+      expect.stringMatching(/\n2 alerts firing: see varve monitor alerts .*orders\n$/),
+    ]);
   });
 
   it("says why there is no result of a version", async () => {

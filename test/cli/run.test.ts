@@ -30,7 +30,12 @@ describe("varve runs regression", () => {
     const table = at("trained");
     for (const [index, mae] of [1, 1.5].entries())
       await recordRun(
-        { runId: `m${index + 1}`, name: "train", inputs: { name: "x", table: features }, metrics: { mae } },
+        {
+          runId: `m${index + 1}`,
+          name: "train",
+          inputs: { name: "x", table: features },
+          metrics: { mae, note: "x", all: { mae } },
+        },
         { runs: table },
       );
     const { code, stdout } = await varve("runs", "regression", table, "mae", "--max-change", "2%");
@@ -45,6 +50,16 @@ describe("varve runs regression", () => {
     expect(csv.stdout).toMatch(/^run,started,name,model,value\nm2,.*,train,,1\.5\n$/);
     const unknown = await varve("runs", "regression", table, "mea", "--max-change", "2%");
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('Did you mean "mae"?')]);
+    for (const [text, remedy] of [
+      [["mae", "--max-change", "2"], "Write 2% or 0.02."],
+      [["mae", "--against", "best"], "Give --max-change, or leave it out."],
+      [["note", "--better", "lower"], 'is "x", and not a number. Name a metric that is a number.'],
+      [["all", "--better", "lower"], 'Name a member that is a number by its path: "all.NAME".'],
+    ] as const)
+      expect(await varve("runs", "regression", table, ...text)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(remedy),
+      });
   });
 });
 

@@ -151,7 +151,7 @@ describe("the performance section of a monitor", () => {
     ]);
     const [first] = await table.monitors.alertHistory();
     expect(first?.text).toMatch(
-      /^roc_auc is 0\.\d+ \(.*on the baseline\. Outcomes follow from the inputs otherwise/,
+      /^roc_auc is 0\.\d+ \(.*on the baseline\. The relation between inputs and outcomes changed/,
     );
     const causes = (await table.monitors.performance("m")).map(({ version, cause }) => [version, cause]);
     expect(causes).toEqual([
@@ -172,7 +172,7 @@ describe("the performance section of a monitor", () => {
     await outcomes.append(outcomesOf(rows, { odds: 3 }));
     const { performance } = await table.monitors.run("m");
     expect(performance).toMatchObject([
-      { cause: "target_mix", because: "Another mix of outcomes: bad moved, no feature did." },
+      { cause: "target_mix", because: "The mix of outcomes changed: bad moved, no feature did." },
     ]);
     await outcomes.close();
     await table.close();

@@ -26,7 +26,10 @@ describe("driftCause", () => {
   it("names one cause, the most urgent", () => {
     const moved = [column("a", "feature", "drift"), column("y", "target", "drift")];
     expect(driftCause({ columns: quiet }).cause).toBe("none");
-    expect(driftCause({ columns: moved })).toMatchObject({ cause: "inputs", text: "Other inputs: a moved." });
+    expect(driftCause({ columns: moved })).toMatchObject({
+      cause: "inputs",
+      text: "The inputs changed: a moved.",
+    });
     expect(driftCause({ columns: moved, performance: apart }).cause).toBe("relation");
     const broken = [...moved, column("b", "feature", "broken")];
     expect(driftCause({ columns: broken, performance: apart })).toMatchObject({

@@ -335,6 +335,7 @@ describe("runs.regression", () => {
     for (const options of [
       { better: "up" },
       { against: "first" },
+      { against: "best" },
       { maxChange: -0.1 },
       { maxChange: Number.NaN },
       { maxChange: "2%" },
@@ -343,7 +344,12 @@ describe("runs.regression", () => {
       { min: 3 },
     ])
       await expect(runs.regression("mae", { name, ...options } as never)).rejects.toMatchObject(refused);
-    await expect(runs.regression("mae", { name: "nobody" })).rejects.toMatchObject({ code: "RUN_NOT_FOUND" });
+    await expect(runs.regression("mae", { name: "nobody", since: "2026-01-01" })).rejects.toMatchObject({
+      code: "RUN_NOT_FOUND",
+      message: expect.stringContaining(
+        ' has no complete run of the name "nobody" since 2026-01-01T00:00:00.000Z; ',
+      ),
+    });
     await expect((await openRuns(join(freshFolder(), "none"))).regression("mae")).rejects.toMatchObject({
       code: "RUN_NOT_FOUND",
     });

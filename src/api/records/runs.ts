@@ -7,6 +7,7 @@ import type { RunSelection } from "../../runs/read-runs.ts";
 import type { RecordedRun } from "../../runs/record-run.ts";
 import type { CommandResult } from "../../runs/run-command.ts";
 import type { RunRecord } from "../../runs/run-record.ts";
+import { optionText } from "../../util/option-text.ts";
 import { knownOptions, type OptionKeys, requireAtLeast, requireCount } from "../shared/known-options.ts";
 import { openContext } from "../shared/lazy-log.ts";
 import { contextKeys } from "../shared/option-keys.ts";
@@ -160,6 +161,12 @@ export class Runs {
     requireAtLeast(verb, { maxChange }, 0);
     requireChoice(verb, "better", better, ["higher", "lower"]);
     requireChoice(verb, "against", against, ["last", "best"]);
+    if (against !== undefined && maxChange === undefined)
+      throw new VarveError(
+        "INVALID_ARGUMENT",
+        `The option against of ${verb} says what a largest change is measured from, and there is none. Give ${optionText("maxChange")}, or leave it out.`,
+        { verb, option: "against" },
+      );
     const known = toMetricSelection(verb, selection);
     const [{ requireRunId }, { metricRegression }] = await Promise.all([
       import("../../runs/run-record.ts"),

@@ -182,8 +182,8 @@ async function windows(session: Session, index: number, name: string): Promise<s
   return rows.map(({ part }) => String(part));
 }
 
-/** A column of a source, ignoring case. @throws `COLUMN_NOT_FOUND` naming the existing columns */
-export function requireSourceColumn(relation: Relation, name: string): EngineColumn {
+/** A column of a source, ignoring case. @throws `COLUMN_NOT_FOUND` naming the existing columns of `what` it is */
+export function requireSourceColumn(relation: Relation, name: string, what = "source"): EngineColumn {
   const { columns } = relation;
   const column =
     columns.find((other) => other.name === name) ??
@@ -196,7 +196,7 @@ export function requireSourceColumn(relation: Relation, name: string): EngineCol
   const more = all.length > names.length ? ` and ${all.length - names.length} more` : "";
   throw new VarveError(
     "COLUMN_NOT_FOUND",
-    `Unknown column ${name}.${hint} The source has: ${names.join(", ")}${more}.`,
+    `Unknown column ${name}.${hint} The ${what} has: ${names.join(", ")}${more}.`,
     { column: [name], columns: names, nearest },
   );
 }

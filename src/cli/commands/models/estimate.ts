@@ -117,9 +117,7 @@ async function shown(
         digits(value),
         low === null ? "" : `${digits(low)} to ${digits(high)}`,
         digits(realised ?? null),
-        bounds === undefined || (bounds.low === null && bounds.high === null)
-          ? ""
-          : `${digits(bounds.low)} to ${digits(bounds.high)}`,
+        bounds === undefined ? "" : rangeText(bounds),
         alert ? "ALERT" : "",
       ];
     }),
@@ -128,6 +126,12 @@ async function shown(
   const doubts =
     unreliable.length === 0 ? "" : `Unreliable: ${unreliable.join(", ").replaceAll("_", " ")}.\n`;
   return `${textTable(heads, rows, { width: tableWidth(output) })}\n${doubts}${cannotSee}\n`;
+}
+
+/** The values that are expected; a range is open where it ends with the metric's own. */
+function rangeText({ low, high }: Estimate["thresholds"][keyof Estimate["thresholds"]] & {}): string {
+  if (low === null) return high === null ? "" : `at most ${digits(high)}`;
+  return high === null ? `at least ${digits(low)}` : `${digits(low)} to ${digits(high)}`;
 }
 
 function digits(value: number | null): string {

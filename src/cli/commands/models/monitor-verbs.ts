@@ -300,12 +300,18 @@ async function showMonitor(uri: string, name: string, flags: ShowFlags): Promise
 /** Evaluations of the model, a line each, and one for each slice or window. */
 function printPerformance(evaluations: readonly PerformanceReport[]): void {
   for (const { version, state, text, parts } of evaluations) {
-    print(`performance of v${version}, ${state}: ${visible(text)}\n`);
+    // The text of windows together is made of theirs.
+    const isByWindow = parts.some(({ window }) => window !== null) && isEvaluated(state);
+    print(`performance of v${version}, ${state}${isByWindow ? ", by window" : `: ${visible(text)}`}\n`);
     for (const { slice, window, state: known, text: said } of parts) {
       const place = window ?? (slice?.value == null ? slice?.key : `${slice.key} = ${slice.value}`) ?? "";
       print(`  ${visible(place)}, ${known}: ${visible(said)}\n`);
     }
   }
+}
+
+function isEvaluated(state: PerformanceReport["state"]): boolean {
+  return state === "evaluated" || state === "immature";
 }
 
 /** Why a monitor has no result of a version, as far as the table tells. */
@@ -371,7 +377,8 @@ async function runMonitor(
   if (flags.json === true) return printJson(found);
   if (report !== undefined) {
     print(await reportText(report));
-    return printPerformance(found.performance);
+    printPerformance(found.performance);
+    return printFiring(uri, found.alerts.alerts);
   }
   const why = {
     no_rows: "brought no rows to compare",
@@ -379,12 +386,13 @@ async function runMonitor(
   };
   const outcome = found.outcome === "no_baseline" ? "no_baseline" : "no_rows";
   print(`nothing compared: version ${found.version} ${why[outcome]}\n`);
+  printFiring(uri, found.alerts.alerts);
 }
 
-type Deliveries = Awaited<ReturnType<Table["monitors"]["run"]>>["alerts"]["deliveries"];
+type MonitorAlerts = Awaited<ReturnType<Table["monitors"]["run"]>>["alerts"];
 
 /** Alerts that could not be sent; the next run tries again. */
-function printUndelivered(deliveries: Deliveries): void {
+function printUndelivered(deliveries: MonitorAlerts["deliveries"]): void {
   for (const { target, outcome, reason } of deliveries)
     if (outcome === "failed")
       printFailure(`warning: the alert for ${visible(target)} was not sent: ${visible(reason ?? "")}`);
@@ -427,6 +435,13 @@ async function backfillMonitor(
   const names = drifted.map((version) => `v${version}`).join(", ");
   print(`${parts.join(", ")}\n${names === "" ? "no drift" : `drift in ${names}`}\n`);
   printPerformance(result.performance);
+  printFiring(uri, result.alerts.alerts);
+}
+
+/** How many alerts of a monitor fire; those of the model, of columns and of breaks alike. */
+function printFiring(uri: string, alerts: MonitorAlerts["alerts"]): void {
+  const firing = alerts.filter(({ status }) => status === "firing").length;
+  if (firing > 0) print(`${counted(firing, "alert")} firing: see varve monitor alerts ${visible(uri)}\n`);
 }
 
 async function rebaselineMonitor(uri: string, name: string, flags: RebaselineFlags): Promise<void> {

@@ -65,9 +65,10 @@ export function addRunRegression(group: Command, runsText: string): void {
     )
     .option("--max-change <share>", "largest change for the worse that is accepted, e.g. 2% or 0.02", share)
     .addOption(
-      new Option("--against <run>", "what --max-change compares with")
-        .choices(["last", "best"])
-        .default("last"),
+      new Option("--against <run>", "what --max-change compares with (default: last)").choices([
+        "last",
+        "best",
+      ]),
     );
   withStoreFlags(withJson(command)).action(showRegression);
   command.addHelpText("after", "\nExit code 4 if the metric got worse.");
@@ -80,11 +81,14 @@ function withSelection(command: Command): Command {
     .option("--since <time>", "only runs that started then or later, e.g. 2026-06-01");
 }
 
-/** Parses a share such as `2%` or `0.02`. */
+/** Parses a share such as `2%` or `0.02`. More than all needs the sign: 2 is more likely 2 % than 200 %. */
 function share(text: string): number {
   const [, number = ""] = /^(\d+(?:\.\d+)?|\.\d+)\s*%?$/.exec(text.trim()) ?? [];
   if (number === "") throw new InvalidArgumentError("It must be a share such as 2% or 0.02.");
-  return text.trim().endsWith("%") ? Number(number) / 100 : Number(number);
+  if (text.trim().endsWith("%")) return Number(number) / 100;
+  if (Number(number) > 1)
+    throw new InvalidArgumentError(`It is a share. Write ${number}% or ${Number(number) / 100}.`);
+  return Number(number);
 }
 
 async function openedRuns(uri: string, flags: StoreFlags): Promise<Runs> {
