@@ -91,6 +91,18 @@ describe("many categories that are about as frequent", () => {
     expect(record.bins[0]?.label).toBe("store 7");
   });
 
+  it.each(["rare", "unseen", "rare or unseen", "null"])("may be called %s like any other", async (name) => {
+    const [before, after] = [stores(() => false, 1), stores((index) => index % 5 === 0, 2)];
+    // Rows of values that the baseline has not are few, and belong to the rare ones in the test.
+    const fresh = [...after, ...Array.from({ length: 3 }, (_, index) => ({ store: `new ${index}` }))];
+    const renamed = (rows: readonly { readonly store: string }[]) =>
+      rows.map(({ store }) => ({ store: store === "store 7" ? name : store }));
+    const { rare_share, unseen_share, effect, test } = recordOf(await drift(before, fresh), "store");
+    expect(rare_share?.baseline).toBeGreaterThan(0.6);
+    const record = recordOf(await drift(renamed(before), renamed(fresh)), "store");
+    expect(record).toMatchObject({ rare_share, unseen_share, effect, test });
+  });
+
   it("say that most of them share a bin", async () => {
     const record = recordOf(
       await drift(

@@ -50,4 +50,13 @@ export const driftFieldsMistakes: readonly Mistake[] = [
     test: "drift/compare-versions.test.ts",
     name: "may be chance",
   },
+  {
+    what: "The bin of rare values is told by its name, which a value may have, too.",
+    file: "profile/binned.ts",
+    find: "withoutFewUnseen(counts, { sides, rare, unseen })",
+    replace:
+      'withoutFewUnseen(counts, { sides, rare: labels.findIndex(({ label }) => label === "rare"), unseen })',
+    test: "drift/record-fields.test.ts",
+    name: "may be called rare like any other",
+  },
 ];

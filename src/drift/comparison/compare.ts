@@ -195,9 +195,8 @@ function tailShares(
 }
 
 /** Share of rows whose values are one bin together: they are not among those with most rows. */
-function rareShare({ labels, counts }: Binned, rows: Sides<number>): ShareChange | null {
-  const index = labels.findIndex(({ label }) => label === "rare" || label === "rare or unseen");
-  return change(counts.baseline[index] ?? 0, counts.current[index] ?? 0, rows);
+function rareShare({ rare = -1, counts }: Binned, rows: Sides<number>): ShareChange | null {
+  return change(counts.baseline[rare] ?? 0, counts.current[rare] ?? 0, rows);
 }
 
 /**

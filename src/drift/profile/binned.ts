@@ -25,6 +25,8 @@ export interface Binned {
   readonly counts: BinCounts;
   /** The counts for the test: small tails belong to the range next to them, and few unseen values to the rare ones. */
   readonly tested: BinCounts;
+  /** Position of the bin of rare values, with the unseen ones or without, among the labels: values may have its name. */
+  readonly rare?: number | undefined;
 }
 
 /** Two sides of a comparison. */
@@ -205,11 +207,12 @@ export function binnedCategories(
   const { baseline, current } = sides;
   const labels: BinLabel[] = [];
   const counts = { baseline: [] as number[], current: [] as number[] };
-  const add = (label: BinLabel, a: number, b: number) => {
-    if (a + b === 0) return;
-    labels.push(label);
+  /** Its position; undefined for a bin without rows, which is left out. */
+  const add = (label: BinLabel, a: number, b: number): number | undefined => {
+    if (a + b === 0) return undefined;
     counts.baseline.push(a);
     counts.current.push(b);
+    return labels.push(label) - 1;
   };
   const isNamed = pool ? namedValues(bins, sides) : () => true;
   let [rareBaseline, rareCurrent] = [baseline.rare + baseline.singles, current.rare + current.singles];
@@ -223,25 +226,30 @@ export function binnedCategories(
       rareCurrent += b;
     }
   }
-  if (singleRows(baseline) > 0)
-    add(plainLabel("rare or unseen"), rareBaseline + baseline.unseen, rareCurrent + current.unseen);
-  else {
-    add(plainLabel("rare"), rareBaseline, rareCurrent);
-    add(plainLabel(otherLabel), baseline.unseen, current.unseen);
-  }
+  const isOne = singleRows(baseline) > 0;
+  const rare = isOne
+    ? add(plainLabel("rare or unseen"), rareBaseline + baseline.unseen, rareCurrent + current.unseen)
+    : add(plainLabel("rare"), rareBaseline, rareCurrent);
+  const unseen = isOne ? undefined : add(plainLabel(otherLabel), baseline.unseen, current.unseen);
   add(plainLabel("NaN"), baseline.nans, current.nans);
   add(plainLabel("null"), baseline.nulls, current.nulls);
-  return { labels, counts, tested: withoutFewUnseen(labels, counts, { sides, otherLabel }) };
+  return { labels, counts, tested: withoutFewUnseen(counts, { sides, rare, unseen }), rare };
 }
 
 /** No row of the baseline is unseen, so that this bin, too, is more often large than one of equal samples. */
 function withoutFewUnseen(
-  labels: readonly BinLabel[],
   counts: BinCounts,
-  { sides, otherLabel }: { readonly sides: Sides<CategoryCounts>; readonly otherLabel: string },
+  {
+    sides,
+    rare,
+    unseen,
+  }: {
+    readonly sides: Sides<CategoryCounts>;
+    readonly rare: number | undefined;
+    readonly unseen: number | undefined;
+  },
 ): BinCounts {
-  const [rare, unseen] = ["rare", otherLabel].map((name) => labels.findIndex(({ label }) => label === name));
-  if (rare === undefined || unseen === undefined || rare < 0 || unseen < 0) return counts;
+  if (rare === undefined || unseen === undefined) return counts;
   const few = [counts.baseline[unseen] ?? 0, counts.current[unseen] ?? 0] as const;
   if (!expectsFew(few[0] + few[1], sides)) return counts;
   const moved = (side: readonly number[], rows: number) =>
