@@ -84,7 +84,7 @@ export const driftPageMistakes: readonly Mistake[] = [
   },
   {
     what: "The command that the page of drift names is no shell's word.",
-    file: "method-section.ts",
+    file: "shell-word.ts",
     find: "`'${word.replaceAll(\"'\", \"'\\\\''\")}'`",
     replace: "`'${word}'`",
     test: "report/drift-html.test.ts",

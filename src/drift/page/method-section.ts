@@ -1,3 +1,4 @@
+import { shellWord } from "../../report/shell-word.ts";
 import { escapeMarkup } from "../../report/show.ts";
 import { visible } from "../../report/visible-text.ts";
 import type { DriftReport, DriftSide } from "../comparison/drift-record.ts";
@@ -35,10 +36,5 @@ function commandOf(baseline: DriftSide, current: DriftSide): string | null {
   const names = [baseline.source, current.source];
   // Rows and SQL of a program have no name on the command line.
   if (!names.every((name) => /[./]/.test(name))) return null;
-  return `varve drift ${names.map(quoted).join(" ")}`;
-}
-
-/** A word of a shell. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return `varve drift ${names.map(shellWord).join(" ")}`;
 }

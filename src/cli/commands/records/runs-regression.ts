@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { counted } from "../../../api/counted.ts";
 import { stringifyJson, toJsonValue } from "../../../api/json.ts";
 import type { MetricRegression, MetricRegressionOptions, RunMetric, Runs } from "../../../index.ts";
+import { shellWord } from "../../../report/shell-word.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { exitCodes } from "../../shared/exit.ts";
 import { openOptions } from "../../shared/open-options.ts";
@@ -163,7 +164,9 @@ async function shown(result: MetricRegression): Promise<string> {
   const compared = (differences?.changes ?? []).flatMap(({ name, sources }) =>
     sources === undefined
       ? []
-      : [`what changed in ${visible(name)}: varve drift ${sources.map(quoted).join(" ")}`],
+      : [
+          `what changed in ${visible(name)}: varve drift ${sources.map((source) => visible(shellWord(source))).join(" ")}`,
+        ],
   );
   return [
     `${verdicts[verdict]}${visible(inTerminalWords(text))}\n`,
@@ -185,9 +188,4 @@ function leftOutLines({ missing, notFinite, future }: MetricRegression["leftOut"
 
 function digits(value: number | null): string | null {
   return value === null ? null : `${value > 0 ? "+" : ""}${Number(value.toPrecision(4))}`;
-}
-
-/** A word of a shell. */
-function quoted(word: string): string {
-  return visible(/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 }

@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { counted } from "../../../api/counted.ts";
 import { stringifyJson, toJsonValue } from "../../../api/json.ts";
 import type { RunRecord, RunSelection, Runs } from "../../../index.ts";
+import { shellWord } from "../../../report/shell-word.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { openOptions } from "../../shared/open-options.ts";
 import {
@@ -173,12 +174,7 @@ function runText(run: RunRecord): string {
         ] as const,
     ),
     ["metrics", run.metrics && json(run.metrics)],
-    [
-      "command",
-      env.command
-        .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-        .join(" "),
-    ],
+    ["command", env.command.map(shellWord).join(" ")],
     ["folder", env.folder],
     ["on", `${env.host} (${env.platform}), Node ${env.node}`],
     ...problems.map((problem) => ["problem", problem] as const),
