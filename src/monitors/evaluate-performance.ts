@@ -104,7 +104,10 @@ function evaluation(
   const metrics = withEstimates(metricsOf(performance, found.metrics, baseline.metrics), estimated?.metrics);
   const whole = compared.columns.filter(({ slice, window }) => slice === null && window === null);
   const judged = judgement(performance, whole, {
-    ...{ found, baseline: baseline.metrics, metrics, estimated },
+    found,
+    baseline: baseline.metrics,
+    metrics,
+    estimated,
     expected: estimated?.metrics,
   });
   return { ...about, ...judged, metrics };
@@ -127,9 +130,7 @@ function partOf(
   const own = columns
     .filter(({ slice, window }) => isSame(slice) && window === part.window)
     .map((record) => ({ ...record, slice: null, window: null }));
-  const judged = judgement(performance, own, {
-    ...{ found: part, baseline: before, metrics, estimated, expected },
-  });
+  const judged = judgement(performance, own, { found: part, baseline: before, metrics, estimated, expected });
   return { ...place, ...judged, metrics };
 }
 

@@ -108,8 +108,8 @@ async function evaluatedRows(
   if (labels === undefined) return evaluated(session, about, { relation: predictions, axes });
   const { outcomes, target } = performance;
   assertInternal(outcomes !== undefined, "outcomes were opened that the monitor does not name");
-  const ofWindows = axes.find(({ column }) => column.endsWith("window"))?.column;
-  const request = { ...outcomes, target, by: ofWindows, onlyMatched: true };
+  const by = work.definition.window === undefined ? undefined : axes[0]?.column;
+  const request = { ...outcomes, target, by, onlyMatched: true };
   const known = { sql: labels.select, columns: labels.columns };
   const { relation, join, reachedBy } = await joinOutcomes(session, predictions, known, request);
   const found = await evaluated(session, about, { relation, axes, reachedBy });

@@ -226,16 +226,14 @@ function countsOfGroup(bins: CategoryBins, group: Group | undefined): CategoryCo
   const unseen = rows - named - (rare ?? 0) - (singles ?? 0);
   return {
     form: "category",
-    ...{
-      rows,
-      nulls: 0,
-      nans: 0,
-      distinct: group.distinct,
-      values: counts,
-      rare: rare ?? 0,
-      singles: singles ?? 0,
-      unseen,
-    },
+    rows,
+    nulls: 0,
+    nans: 0,
+    distinct: group.distinct,
+    values: counts,
+    rare: rare ?? 0,
+    singles: singles ?? 0,
+    unseen,
     ...momentsOf(bins, counts, rows),
   };
 }
