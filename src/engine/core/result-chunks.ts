@@ -2,6 +2,7 @@ import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from "@duckdb/no
 import { VarveError } from "../../errors.ts";
 import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { assertNotAborted, type EngineCore } from "./core.ts";
+import { interruptOnAbort } from "./interrupt.ts";
 
 /** A query whose result is streamed. */
 export interface StreamedQuery {
@@ -13,12 +14,39 @@ export interface StreamedQuery {
   readonly result: DuckDBResult;
 }
 
-/** Starts a query on a connection that does nothing else. */
-export async function streamQuery(
-  { turn }: EngineCore,
-  query: Omit<StreamedQuery, "result">,
-): Promise<StreamedQuery> {
-  return { ...query, result: await turn.use(() => query.connection.stream(query.select), query.signal) };
+/** What to stream. */
+interface StreamRequest {
+  readonly select: SqlSelect;
+  /** The query that errors are about; default: `select`. */
+  readonly caller?: SqlSelect | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Streams a query on a connection of its own, which the signal interrupts, and yields what `read` makes of it.
+ *
+ * @throws the error of the query, `CANCELLED`
+ */
+export async function* onOwnStream<T>(
+  core: EngineCore,
+  { select, caller = select, signal }: StreamRequest,
+  read: (query: StreamedQuery) => AsyncGenerator<T>,
+): AsyncGenerator<T> {
+  core.assertOpen();
+  assertNotAborted(signal);
+  const connection = await core.connect();
+  const disarm = interruptOnAbort(connection, signal);
+  try {
+    const result = await core.turn.use(() => connection.stream(select), signal);
+    yield* read({ connection, select, signal, result });
+  } catch (error) {
+    const failure = await core.failureOfQuery(error, caller);
+    assertNotAborted(signal);
+    throw failure;
+  } finally {
+    disarm();
+    await core.release(connection);
+  }
 }
 
 /**

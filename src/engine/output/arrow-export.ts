@@ -2,8 +2,7 @@ import { Field, makeData, RecordBatch, Schema, Struct } from "apache-arrow";
 import type { SqlSelect } from "../../sql/sql.ts";
 import type { ArrowOptions } from "../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../core/core.ts";
-import { interruptOnAbort } from "../core/interrupt.ts";
-import { chunksAhead, type StreamedQuery, streamQuery } from "../core/result-chunks.ts";
+import { chunksAhead, onOwnStream, type StreamedQuery } from "../core/result-chunks.ts";
 import { arrowType } from "./arrow-types.ts";
 import type { ColumnCollector } from "./collector.ts";
 import { columnCollector } from "./column-collector.ts";
@@ -25,19 +24,10 @@ export async function* arrowBatches(
 ): AsyncGenerator<RecordBatch> {
   assertNotAborted(options.signal);
   const query = exportedQuery(core.driver, select, await core.typedColumns(select));
-  const connection = await core.connect();
-  const disarm = interruptOnAbort(connection, options.signal);
-  try {
-    const stream = await streamQuery(core, { connection, select: query.sql, signal: options.signal });
-    yield* streamed(core, stream, query, options.batchRows ?? defaultBatchRows);
-  } catch (error) {
-    const failure = await core.failureOfQuery(error, select);
-    assertNotAborted(options.signal);
-    throw failure;
-  } finally {
-    disarm();
-    await core.release(connection);
-  }
+  const request = { select: query.sql, caller: select, signal: options.signal };
+  yield* onOwnStream(core, request, (stream) =>
+    streamed(core, stream, query, options.batchRows ?? defaultBatchRows),
+  );
 }
 
 async function* streamed(

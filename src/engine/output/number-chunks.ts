@@ -1,10 +1,9 @@
 import type { SqlSelect } from "../../sql/sql.ts";
 import { type ColumnValues, columnReaders } from "../core/column-values.ts";
 import type { NumberChunk, NumberStreamOptions, NumberVector } from "../core/contract.ts";
-import { assertNotAborted, type EngineCore } from "../core/core.ts";
-import { interruptOnAbort } from "../core/interrupt.ts";
+import type { EngineCore } from "../core/core.ts";
 import { validityBits, vectorBytes } from "../core/native-vector.ts";
-import { chunksAhead, type StreamedQuery, streamQuery } from "../core/result-chunks.ts";
+import { chunksAhead, onOwnStream, type StreamedQuery } from "../core/result-chunks.ts";
 
 /**
  * Streams a query's DOUBLE columns as the engine has them in memory, a chunk of at most 2,048 rows at a time, on a
@@ -15,20 +14,7 @@ export async function* streamNumbers(
   select: SqlSelect,
   { signal }: NumberStreamOptions = {},
 ): AsyncGenerator<NumberChunk> {
-  core.assertOpen();
-  assertNotAborted(signal);
-  const connection = await core.connect();
-  const disarm = interruptOnAbort(connection, signal);
-  try {
-    yield* chunksOf(core, await streamQuery(core, { connection, select, signal }));
-  } catch (error) {
-    const failure = await core.failureOfQuery(error, select);
-    assertNotAborted(signal);
-    throw failure;
-  } finally {
-    disarm();
-    await core.release(connection);
-  }
+  yield* onOwnStream(core, { select, signal }, (query) => chunksOf(core, query));
 }
 
 async function* chunksOf(core: EngineCore, query: StreamedQuery): AsyncGenerator<NumberChunk> {

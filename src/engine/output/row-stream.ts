@@ -4,8 +4,7 @@ import { columnReaders } from "../core/column-values.ts";
 import type { EngineRow, RowStreamOptions } from "../core/contract.ts";
 import { assertNotAborted, type EngineCore, type TypedColumn } from "../core/core.ts";
 import type { Driver } from "../core/driver.ts";
-import { interruptOnAbort } from "../core/interrupt.ts";
-import { chunksAhead, type StreamedQuery, streamQuery } from "../core/result-chunks.ts";
+import { chunksAhead, onOwnStream, type StreamedQuery } from "../core/result-chunks.ts";
 import { rowMaker } from "../core/row-objects.ts";
 import { changedValue, nanosecondsText, outputType, type ValueChange, variantJson } from "./output-types.ts";
 
@@ -21,18 +20,7 @@ export async function* streamRows(
   core.assertOpen();
   assertNotAborted(signal);
   const select = anyType === true ? rowQuery(core.driver, caller, await core.typedColumns(caller)) : caller;
-  const connection = await core.connect();
-  const disarm = interruptOnAbort(connection, signal);
-  try {
-    yield* convertedRows(core, await streamQuery(core, { connection, select, signal }));
-  } catch (error) {
-    const failure = await core.failureOfQuery(error, select);
-    assertNotAborted(signal);
-    throw failure;
-  } finally {
-    disarm();
-    await core.release(connection);
-  }
+  yield* onOwnStream(core, { select, signal }, (query) => convertedRows(core, query));
 }
 
 async function* convertedRows(core: EngineCore, query: StreamedQuery): AsyncGenerator<EngineRow> {
