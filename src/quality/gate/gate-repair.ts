@@ -1,16 +1,17 @@
 import type { Session, SourceRow, StagedRelation } from "../../engine/core/contract.ts";
 import { assertInternal, isVarveError } from "../../errors.ts";
 import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
-import { columnType, numberDigits } from "../../sql/sql-text.ts";
+import { columnType } from "../../sql/sql-text.ts";
 import { ownMember } from "../../util/own-member.ts";
 import type { SuiteColumn } from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
 import { invalidSuite } from "../model/invalid.ts";
 import type { Check, Repair, RowFunction } from "../model/suite.ts";
-import { findColumn, type PlannedCheck } from "../suite/plan.ts";
+import { findColumn, literalBeside, type PlannedCheck } from "../suite/plan.ts";
 import { temporaryTable, withoutPosition } from "./gate-groups.ts";
 import { leftJoin, type Mask, positionOf, rowMask } from "./masks.ts";
+import { clipSql, type RepairedColumn, refuseMisfit } from "./repair-values.ts";
 
 /** The batch with repaired values, and their number for each check. */
 export interface Repaired {
@@ -45,13 +46,18 @@ export async function repairRows(
   const counts = new Map<string, number>();
   let current = staged;
   for (const mask of masks) {
+    const { check } = mask.planned;
+    const column = repairedColumn(current, check, context);
+    await refuseMisfit(session, check, column);
+    // no bound is nearer to a null than another
+    const repairable = check.repair?.with === "clip" ? sql`${column.sql} IS NOT NULL` : sql`true`;
     const [row] = await session.rows(
-      sql`SELECT count_if(${mask.countedFail}) AS n FROM (${current.positionedSql}) AS staged`,
+      sql`SELECT count_if(${mask.countedFail} AND ${repairable}) AS n FROM (${current.positionedSql}) AS staged`,
     );
     const failing = toNumber(row?.["n"]) ?? 0;
     if (failing === 0) continue;
-    counts.set(mask.planned.check.id, failing);
-    const { repair } = mask.planned.check;
+    counts.set(check.id, failing);
+    const { repair } = check;
     if (repair?.with === "sql") await tryRepair(session, current, mask, context);
     current =
       repair?.with === "function"
@@ -59,11 +65,6 @@ export async function repairRows(
         : replaced(current, mask, context);
   }
   return { staged: current, planned, counts };
-}
-
-interface RepairedColumn {
-  readonly sql: SqlExpression;
-  readonly type: string;
 }
 
 function repairedColumn(staged: StagedRelation, check: Check, { columns }: RepairContext): RepairedColumn {
@@ -75,7 +76,7 @@ function repairedColumn(staged: StagedRelation, check: Check, { columns }: Repai
       "a nested field cannot be repaired",
       "Repair a top-level column",
     );
-  return { sql: column.sql, type: stagedColumn.type };
+  return { ...column, engineType: stagedColumn.type };
 }
 
 /** Evaluates an SQL repair on its own first, so that values of the wrong type are attributed to it. */
@@ -86,8 +87,9 @@ async function tryRepair(
   context: RepairContext,
 ): Promise<void> {
   const { check } = mask.planned;
-  const { sql: name, type } = repairedColumn(staged, check, context);
-  const value = sql`CAST(${repairSql(mask, name, context)} AS ${columnType(type)})`;
+  const column = repairedColumn(staged, check, context);
+  const { engineType: type } = column;
+  const value = sql`CAST(${repairSql(mask, column, context)} AS ${columnType(type)})`;
   try {
     await session.rows(
       sql`SELECT count(${value}) AS n FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`,
@@ -105,7 +107,7 @@ async function tryRepair(
 
 function replaced(staged: StagedRelation, mask: Mask, context: RepairContext): StagedRelation {
   const column = repairedColumn(staged, mask.planned.check, context);
-  const value = sql`CAST(${repairSql(mask, column.sql, context)} AS ${columnType(column.type)})`;
+  const value = sql`CAST(${repairSql(mask, column, context)} AS ${columnType(column.engineType)})`;
   const change = sql`SELECT * REPLACE (CASE WHEN ${mask.fail} THEN ${value} ELSE ${column.sql} END AS ${column.sql}) FROM`;
   return {
     ...staged,
@@ -139,7 +141,7 @@ async function replacedBy(
   const columns = [
     { name: "file", type: "VARCHAR" },
     { name: "row", type: "BIGINT" },
-    { name: "value", type: column.type },
+    { name: "value", type: column.engineType },
   ];
   const failing = sql`SELECT ${position.file} AS ${names.file}, ${position.row} AS ${names.row}, * EXCLUDE (${position.file}, ${position.row}) FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`;
   const kept = await session.stage(
@@ -199,23 +201,14 @@ async function repairs(
   return repaired;
 }
 
-function repairSql(mask: Mask, column: SqlExpression, context: RepairContext): SqlExpression {
+function repairSql(mask: Mask, column: RepairedColumn, context: RepairContext): SqlExpression {
   const { check } = mask.planned;
   const { repair } = check;
   switch (repair?.with) {
     case "default":
-      return typeof repair.value === "string"
-        ? duckdbDialect.string(repair.value)
-        : typeof repair.value === "number"
-          ? numberDigits(repair.value)
-          : sql`${repair.value ? sql`true` : sql`false`}`;
-    case "clip": {
-      const [min, max] = [check.params["min_value"], check.params["max_value"]];
-      const kind =
-        findColumn(String(check.params["column"]), context.columns, duckdbDialect)?.class ?? "string";
-      const top = max === undefined ? column : sql`least(${column}, ${duckdbDialect.literal(max, kind)})`;
-      return min === undefined ? top : sql`greatest(${top}, ${duckdbDialect.literal(min, kind)})`;
-    }
+      return literalBeside(repair.value, column, duckdbDialect);
+    case "clip":
+      return clipSql(check, column);
     case "sql": {
       const checked = context.expressions.get(`${check.path}.repair.expression`);
       assertInternal(checked !== undefined, `the repair of ${check.path}, which the engine has not checked`);

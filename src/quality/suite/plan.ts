@@ -69,7 +69,8 @@ function refuseDefault(
   const fraction = column?.class === "integer" && typeof value === "number" && !Number.isInteger(value);
   const whole = fraction ? "is not an integer" : undefined;
   const nested = column?.class === "nested" ? "is not a value of a nested type" : undefined;
-  const problem = column === undefined ? undefined : (whole ?? nested ?? misfit(value, column));
+  const problem =
+    column === undefined ? undefined : (whole ?? nested ?? misfit(exactOf(value, column), column));
   if (column === undefined || problem === undefined) return;
   throw invalidSuite(
     `${check.path}.repair.value`,
@@ -136,8 +137,7 @@ function useOf(check: Check, context: PlanContext): CheckUse {
     return column;
   };
   const literal = (given: JsonValue, column: ColumnUse, param: string): SqlExpression => {
-    const isExact = column.class === "integer" || column.class === "decimal";
-    const value = isExact ? wholeOf(given) : given;
+    const value = exactOf(given, column);
     const problem = misfit(value, column);
     if (problem !== undefined)
       throw invalidSuite(
@@ -145,7 +145,7 @@ function useOf(check: Check, context: PlanContext): CheckUse {
         `${stringifyJson(value)} ${problem}, but column "${column.name}" is of type ${shownType(column.type)}`,
         "Pass a value of the column's type",
       );
-    return context.dialect.literal(value, beyondDigits(value, column) ? "double" : column.class);
+    return literalBeside(value, column, context.dialect);
   };
   return {
     check,
@@ -167,6 +167,17 @@ function useOf(check: Check, context: PlanContext): CheckUse {
     expression: (param) =>
       expressionAt(`${check.path}.params.${param}`, String(check.params[param]), context),
   };
+}
+
+/** The value that text of digits stands for beside an exact column. */
+function exactOf(value: JsonValue, { class: kind }: ColumnUse): JsonValue {
+  return kind === "integer" || kind === "decimal" ? wholeOf(value) : value;
+}
+
+/** A value of a suite as a literal that is compared with a column. */
+export function literalBeside(given: JsonValue, column: ColumnUse, dialect: Dialect): SqlExpression {
+  const value = exactOf(given, column);
+  return dialect.literal(value, beyondDigits(value, column) ? "double" : column.class);
 }
 
 /** A column without values whose type is unknown, as in a CSV file with only a header. */
