@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/interop/**", "test/fixtures/**"],
+    globalSetup: ["test/support/print-seed.ts"],
     testTimeout: 600_000,
     hookTimeout: 600_000,
     // each file opens engines of its own, which take memory

@@ -2,7 +2,8 @@ import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { openTable } from "../../src/api/open-table.ts";
-import { sample, sampleSeed } from "../support/sample.ts";
+import { sample } from "../support/sample.ts";
+import { seed } from "../support/seed.ts";
 import { startProcess, untilEnd } from "./writers.ts";
 
 /**
@@ -12,7 +13,7 @@ import { startProcess, untilEnd } from "./writers.ts";
  */
 export function chosenSteps<T>(steps: readonly T[], sparsely = false): readonly T[] {
   const chosen = sample(steps, sparsely ? 9 : 3);
-  console.log(`${chosen.length} of ${steps.length} steps (VARVE_SEED=${sampleSeed})`);
+  console.log(`${chosen.length} of ${steps.length} steps (VARVE_SEED=${seed})`);
   return chosen;
 }
 

@@ -13,6 +13,7 @@ import { openContext } from "../../src/table/definition/open-context.ts";
 import { cephSkipReason, cephTools, startCeph } from "../support/ceph.ts";
 import { metadata, protocol } from "../support/commit-tools.ts";
 import { startS3Server } from "../support/s3-server.ts";
+import { seed } from "../support/seed.ts";
 import { readIndependently } from "./independent-log.ts";
 import { appIdOf, rowsOf } from "./jobs.ts";
 import { type FleetPlan, type FleetReport, runFleet } from "./writers.ts";
@@ -77,7 +78,6 @@ describe("eight writer processes on one table, some killed at random", { timeout
 });
 
 function planFor(place: Place, how: "append" | "commit", batches: number, kills: number): FleetPlan {
-  const seed = Number(process.env["VARVE_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
   console.log(
     `${place.uri}: ${writers} writers of ${batches * stress} batches, ${kills * stress} kills, VARVE_SEED=${seed}`,
   );

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { BinCounts } from "../../src/drift/figures/bin-counts.ts";
 import { type Cell, ksBracket, wassersteinBracket } from "../../src/drift/figures/cells.ts";
@@ -6,6 +5,7 @@ import { binsForRows, distancesOf, rowsNeeded } from "../../src/drift/figures/di
 import { sameDistribution } from "../../src/drift/figures/same-distribution.ts";
 import { ksDistance } from "../../src/statistics/kolmogorov.ts";
 import { sortedSample, wassersteinOf } from "../../src/statistics/samples.ts";
+import fc from "../support/fast-check.ts";
 
 const pair = fc.tuple(fc.nat(1000), fc.nat(1000));
 /** Histograms of which both sides have a row. */

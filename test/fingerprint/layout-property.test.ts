@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { freshFolder } from "../operations/table-folder.ts";
+import fc from "../support/fast-check.ts";
 import { type PlainValue, referenceFingerprint } from "./reference.ts";
 
 const columns = schema().string("part").long("id").double("x").string("text").boolean("flag");

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFile
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { seed } from "../support/seed.ts";
 
 /** What is damaged: logs of tables, or sources of one format. */
 export type FuzzTarget = "logs" | (typeof sourceTargets)[number];
@@ -187,7 +188,7 @@ function wantedTargets(): readonly FuzzTarget[] {
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const run = { seed: option("--seed", 1), runs: option("--runs", 1000), from: option("--from", 0) };
+  const run = { seed: option("--seed", seed), runs: option("--runs", 1000), from: option("--from", 0) };
   let findings = 0;
   for (const target of wantedTargets()) {
     const report = await fuzz({ ...run, target, log: (line) => console.error(line) });

@@ -8,11 +8,11 @@ import { isVarveError } from "../../src/errors.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { seeded } from "../model/random.ts";
 import { freshFolder } from "../operations/table-folder.ts";
+import { seed } from "../support/seed.ts";
 import { statement } from "./statements.ts";
 
-/** VARVE_STATEMENTS makes it longer; VARVE_STATEMENT_SEED is the seed. */
+/** VARVE_STATEMENTS makes it longer. */
 const count = Number(process.env["VARVE_STATEMENTS"] ?? "150");
-const seed = Number(process.env["VARVE_STATEMENT_SEED"] ?? "1");
 /** Statements on one table, before it is made anew. */
 const perTable = 25;
 

@@ -1,5 +1,4 @@
 import { crc32 } from "node:zlib";
-import fc from "fast-check";
 import { RoaringBitmap32 } from "roaring-wasm";
 import { beforeAll, describe, expect, it } from "vitest";
 import { isVarveError } from "../../src/errors.ts";
@@ -11,6 +10,7 @@ import {
   unwrapDeletionVector,
 } from "../../src/protocol/deletion-vector.ts";
 import { z85Decode, z85Encode } from "../../src/protocol/z85.ts";
+import fc from "../support/fast-check.ts";
 
 // PROTOCOL.md "Deletion Vector Format", "Deletion Vector Descriptor Schema" and "Deletion Vector File Storage
 // Format".

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   decodeDeletionVector,
@@ -6,6 +5,7 @@ import {
   unwrapDeletionVector,
 } from "../../src/protocol/deletion-vector.ts";
 import { encodeDeletionVector, vectorFile } from "../../src/protocol/encode-deletion-vector.ts";
+import fc from "../support/fast-check.ts";
 
 // PROTOCOL.md "Deletion Vector Format" and "Deletion Vector File Storage Format".
 

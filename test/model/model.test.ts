@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { freshFolder } from "../operations/table-folder.ts";
 import { type S3Server, startS3Server } from "../support/s3-server.ts";
+import { seed as first } from "../support/seed.ts";
 import { runModel } from "./run.ts";
 
-/** VARVE_MODEL_SEEDS and VARVE_MODEL_STEPS make it longer; VARVE_MODEL_SEED is the first seed. */
-const first = Number(process.env["VARVE_MODEL_SEED"] ?? "1");
+/** VARVE_MODEL_SEEDS and VARVE_MODEL_STEPS make it longer. */
 const count = Number(process.env["VARVE_MODEL_SEEDS"] ?? "12");
 const steps = Number(process.env["VARVE_MODEL_STEPS"] ?? "12");
 const seeds = Array.from({ length: count }, (_, index) => first + index);

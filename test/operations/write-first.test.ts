@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import type { Table } from "../../src/api/table.ts";
@@ -16,6 +15,7 @@ import { addedRows, writeTests } from "../../src/write/plan/plan-rows.ts";
 import type { WriteProgress } from "../../src/write/plan/write-options.ts";
 import type { WriteSource } from "../../src/write/plan/write-source.ts";
 import { judgePlan, runPlan } from "../../src/write/write-pipeline.ts";
+import fc from "../support/fast-check.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
 import { dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createTable, evaluate, type SourceRow } from "../../src/index.ts";
+import fc from "../support/fast-check.ts";
 
 const binary = { problem: "binary", score: "score", target: "y" } as const;
 

@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { Random } from "../fuzz/random.ts";
+import { seed } from "../support/seed.ts";
 import { listFaults, type Mistake } from "./mistake.ts";
 import { mistakes } from "./mistakes.ts";
 import { Planter } from "./run-planted.ts";
@@ -9,7 +11,8 @@ import { Planter } from "./run-planted.ts";
  * `npm run planted -- [--only TEXT] [--minutes M] [--verbose]`.
  *
  * A mistake is put into the source as it is loaded, so no file changes. The tests have to pass without it,
- * too. Within `minutes` go as many as can be planted in that time, the test files in random order.
+ * too. Within `minutes` go as many as can be planted in that time, the test files in an order that `VARVE_SEED`
+ * decides.
  */
 const root = resolve(import.meta.dirname, "../..");
 const { values } = parseArgs({
@@ -27,8 +30,9 @@ const end =
 const isChosen = ({ what, file, test }: Mistake) =>
   only === undefined || `${what} ${file} ${test}`.toLowerCase().includes(only);
 
+const random = new Random(seed);
 // By test file, so that a file is run without mistakes once.
-const ranks = new Map(mistakes.map(({ test }) => [test, Number.isFinite(end) ? Math.random() : 0]));
+const ranks = new Map(mistakes.map(({ test }) => [test, Number.isFinite(end) ? random.next() : 0]));
 const chosen = mistakes
   .filter(isChosen)
   .sort(

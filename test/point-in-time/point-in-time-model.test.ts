@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { createTable, pointInTime, schema } from "../../src/index.ts";
+import fc from "../support/fast-check.ts";
 
 /** Times and keys are few, so that many rows share them. */
 const times = fc.integer({ min: 0, max: 12 });

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { baselineProfile } from "../../src/drift/profile/baseline-profile.ts";
 import { leavesOf } from "../../src/drift/profile/leaves.ts";
@@ -18,6 +17,7 @@ import { defineSuite } from "../../src/quality/suite/define.ts";
 import { planSuite } from "../../src/quality/suite/plan.ts";
 import { finding } from "../../src/report/finding.ts";
 import { type JsonValue, stringifyJson, toJsonValue } from "../../src/util/json.ts";
+import fc from "../support/fast-check.ts";
 import { fenceOf } from "../support/fence-of.ts";
 
 let session: OpenSession;

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { rowsOf } from "../operations/table-folder.ts";
+import fc from "../support/fast-check.ts";
 
 let folder: string;
 let tables = 0;

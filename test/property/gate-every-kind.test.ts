@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { baselineProfile } from "../../src/drift/profile/baseline-profile.ts";
 import { leavesOf } from "../../src/drift/profile/leaves.ts";
@@ -16,6 +15,7 @@ import { defineSuite } from "../../src/quality/suite/define.ts";
 import { planSuite } from "../../src/quality/suite/plan.ts";
 import { sql } from "../../src/sql/sql.ts";
 import type { JsonObject, JsonValue } from "../../src/util/json.ts";
+import fc from "../support/fast-check.ts";
 import { fenceOf } from "../support/fence-of.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
 

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EngineColumn, OpenSession, SourceRow } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
@@ -7,6 +6,7 @@ import type { OnFail, OnNull } from "../../src/quality/model/suite.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import type { BuiltCheck } from "../../src/quality/suite/built-check.ts";
 import { sql } from "../../src/sql/sql.ts";
+import fc from "../support/fast-check.ts";
 import { fenceOf } from "../support/fence-of.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
 

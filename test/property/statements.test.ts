@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { engineText } from "../../src/dialects/statements/engine-text.ts";
 import { parseStatements } from "../../src/dialects/statements/parse-statements.ts";
 import { isVarveError } from "../../src/errors.ts";
+import fc from "../support/fast-check.ts";
 
 const words =
   "DELETE FROM UPDATE SET WHERE MERGE INTO USING ON WHEN MATCHED NOT BY SOURCE TARGET AND THEN INSERT OVERWRITE TABLE VALUES SELECT WITH AS CASE END DEFAULT ALTER ADD COLUMN COLUMNS CONSTRAINT CHECK DROP FEATURE TBLPROPERTIES OPTIMIZE ZORDER FULL REORG APPLY PURGE VACUUM LITE RETAIN HOURS DRY RUN RESTORE TO VERSION OF TIMESTAMP CREATE OR REPLACE SHALLOW DEEP CLONE LOCATION CONVERT DELTA PARTITIONED PARTITION DESCRIBE HISTORY DETAIL GENERATE LIMIT NAME SCHEMA EVOLUTION INT ARRAY STRUCT MAP DECIMAL delta parquet t s a b".split(

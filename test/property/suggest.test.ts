@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { suggest } from "../../src/api/profile.ts";
 import { runSuite } from "../../src/api/shared/run-suite.ts";
 import { explainedSuite } from "../../src/quality/profile/suggest.ts";
 import { parseSuite } from "../../src/quality/suite/define.ts";
 import { stringifyJson, toJsonValue } from "../../src/util/json.ts";
+import fc from "../support/fast-check.ts";
 
 /**
  * Values of every type as SQL texts, the awkward ones among them; `few` makes columns of few different

@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { mapFields } from "../../src/schema/fields.ts";
 import type { DecimalType, DeltaType, StructType } from "../../src/schema/types.ts";
 import { freshFolder } from "../operations/table-folder.ts";
 import { anySchema } from "../schema/arbitrary-schema.ts";
+import fc from "../support/fast-check.ts";
 
 // PROTOCOL.md "Delta Data Type to Parquet Type Mappings".
 

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type AnomalyRule, findAnomalies } from "../../src/quality/measures/anomaly.ts";
 import { studentFactor } from "../../src/quality/measures/student.ts";
+import fc from "../support/fast-check.ts";
 import { learningRules, simulate } from "../support/simulated-series.ts";
 
 const indices = (series: readonly number[], rule: AnomalyRule, from = 0, to = series.length) =>

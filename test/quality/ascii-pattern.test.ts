@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { matchesAsciiOnly } from "../../src/quality/model/ascii-pattern.ts";
 import { quoteText } from "../../src/sql/sql-text.ts";
+import fc from "../support/fast-check.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
 
 let session: Session;

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import type { DeltaType, StructField, StructType } from "../../src/schema/types.ts";
+import fc from "../support/fast-check.ts";
 
 const decimals = fc
   .integer({ min: 1, max: 38 })

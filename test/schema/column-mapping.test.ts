@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { arrayOf, mapOf, schema } from "../../src/schema/builder.ts";
 import {
@@ -11,6 +10,7 @@ import {
   withoutColumnMapping,
 } from "../../src/schema/column-mapping.ts";
 import { allFields, mapFields } from "../../src/schema/fields.ts";
+import fc from "../support/fast-check.ts";
 import { anySchema } from "./arbitrary-schema.ts";
 
 // PROTOCOL.md "Column Mapping", "Writer Requirements for Column Mapping" and "Field Path".

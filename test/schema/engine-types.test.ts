@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   deltaTypeOfEngine,
@@ -8,6 +7,7 @@ import {
   schemaOfEngine,
 } from "../../src/dialects/engine-types.ts";
 import { typeText } from "../../src/schema/type-names.ts";
+import fc from "../support/fast-check.ts";
 import { anyType } from "./arbitrary-schema.ts";
 
 describe("engine types", () => {

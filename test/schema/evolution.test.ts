@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { arrayOf, schema } from "../../src/schema/builder.ts";
 import { mergeSchema, sameSchema } from "../../src/schema/evolution.ts";
 import { allFields } from "../../src/schema/fields.ts";
 import { typeText } from "../../src/schema/type-names.ts";
 import { isUntypedField } from "../../src/schema/untyped-columns.ts";
+import fc from "../support/fast-check.ts";
 import { anySchema } from "./arbitrary-schema.ts";
 
 // PROTOCOL.md "Writer Requirements for Type Widening" and "Consistency Between Table Metadata and Data

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isVarveError } from "../../src/errors.ts";
 import {
@@ -9,6 +8,7 @@ import {
 } from "../../src/schema/partition-values.ts";
 import type { DeltaType } from "../../src/schema/types.ts";
 import { sql } from "../../src/sql/sql.ts";
+import fc from "../support/fast-check.ts";
 
 // PROTOCOL.md "Partition Value Serialization".
 

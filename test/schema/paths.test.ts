@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   decodeLogPath,
@@ -8,6 +7,7 @@ import {
   logPathKey,
   parseHiveSegment,
 } from "../../src/schema/paths.ts";
+import fc from "../support/fast-check.ts";
 
 // PROTOCOL.md "Add File and Remove File".
 

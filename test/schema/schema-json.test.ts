@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   maxSchemaDepth,
@@ -9,6 +8,7 @@ import {
 } from "../../src/schema/schema-json.ts";
 import { typeText } from "../../src/schema/type-names.ts";
 import type { DeltaType } from "../../src/schema/types.ts";
+import fc from "../support/fast-check.ts";
 import { anySchema } from "./arbitrary-schema.ts";
 
 // PROTOCOL.md "Schema Serialization Format", "Primitive Types", "Struct Type", "Struct Field", "Array Type"

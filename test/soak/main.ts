@@ -8,6 +8,7 @@ import { createTable } from "../../src/operations/create.ts";
 import { resubmit } from "../../src/quarantine/resubmit.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { generator } from "../support/generator.ts";
+import { seed as drawn } from "../support/seed.ts";
 import { emptyLedger, type Ledger, Member } from "./crew.ts";
 import { openFast } from "./fast-time.ts";
 import { digestOf, type FastTime, type Job, type Role, relaxed, rowText } from "./job.ts";
@@ -47,7 +48,7 @@ async function main(): Promise<void> {
     options: {
       minutes: { type: "string", default: "20" },
       store: { type: "string", default: "disk" },
-      seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
+      seed: { type: "string", default: String(drawn) },
     },
   });
   const stores = values.store === "all" ? storeNames : storeNames.filter((name) => name === values.store);

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type PlacementSums, pairedAuc } from "../../src/statistics/paired/paired-auc.ts";
 import { mcnemarTest, pairedNewcombe } from "../../src/statistics/paired/paired-proportions.ts";
+import fc from "../support/fast-check.ts";
 
 describe("McNemar's test", () => {
   // statsmodels 0.15, mcnemar(exact=…, correction=True)

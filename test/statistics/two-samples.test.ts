@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { countsIn, quantileEdges } from "../../src/statistics/bin-edges.ts";
 import { cramerVonMises } from "../../src/statistics/distribution-tests.ts";
 import { cohensD, leveneTest, tTest } from "../../src/statistics/location-scale.ts";
 import { mannWhitney } from "../../src/statistics/mann-whitney.ts";
 import { cramerOf, momentsOf, sortedSample, wassersteinOf } from "../../src/statistics/samples.ts";
+import fc from "../support/fast-check.ts";
 
 const values = fc.array(fc.integer({ min: -20, max: 20 }), { minLength: 1, maxLength: 40 });
 

@@ -1,5 +1,4 @@
-/** What decides which samples are drawn: `VARVE_SEED`, else another number in each run. */
-export const sampleSeed = Number(process.env["VARVE_SEED"] ?? Math.floor(Math.random() * 1000));
+import { seed } from "./seed.ts";
 
 /**
  * One in `stride` of many similar cases, beginning with another one each time, and all in the long run (`npm run
@@ -7,5 +6,5 @@ export const sampleSeed = Number(process.env["VARVE_SEED"] ?? Math.floor(Math.ra
  */
 export function sample<T>(cases: readonly T[], stride: number): readonly T[] {
   if (process.env["VARVE_STRESS"] !== undefined) return cases;
-  return cases.filter((_, index) => index % stride === sampleSeed % stride);
+  return cases.filter((_, index) => index % stride === seed % stride);
 }

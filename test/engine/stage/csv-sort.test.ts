@@ -1,12 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OpenSession } from "../../../src/engine/core/contract.ts";
 import { openSession } from "../../../src/engine/session/session.ts";
 import { readCsvHeader } from "../../../src/engine/stage/csv/csv-header.ts";
 import { sortCsv } from "../../../src/engine/stage/csv/csv-sort.ts";
+import fc from "../../support/fast-check.ts";
 
 let folder: string;
 let session: OpenSession;

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OpenSession } from "../../../src/engine/core/contract.ts";
 import { openSession } from "../../../src/engine/session/session.ts";
@@ -11,6 +10,7 @@ import { decimalShape, floatOf, holdsText } from "../../../src/engine/stage/shar
 import { parseDecimal } from "../../../src/engine/stage/shared/parse-values.ts";
 import { sql } from "../../../src/sql/sql.ts";
 import { quoteText } from "../../../src/sql/sql-text.ts";
+import fc from "../../support/fast-check.ts";
 
 let folder: string;
 let session: OpenSession;

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../../src/api/create-table.ts";
 import { openTable } from "../../../src/api/open-table.ts";
@@ -7,6 +6,7 @@ import type { SourceRow } from "../../../src/engine/core/contract.ts";
 import { arrayOf, mapOf, schema } from "../../../src/schema/builder.ts";
 import { columnId } from "../../../src/schema/column-mapping.ts";
 import { firstIdentity } from "../../../src/table/rules/write-rules.ts";
+import fc from "../../support/fast-check.ts";
 import { actionsOf, dataFiles, filesBelow, freshFolder, rowsOf } from "../table-folder.ts";
 
 // PROTOCOL.md "Column Invariants", "CHECK Constraints", "Generated Columns", "Default Columns" and "Column
@@ -389,7 +389,6 @@ describe("partitions", () => {
     });
     const texts = fc.sample(fc.string({ unit: "binary", minLength: 1, maxLength: 20 }), {
       numRuns: 60,
-      seed: 7,
     });
     const rows = texts.map((s, id) => ({ id: BigInt(id), s }));
     await table.append(rows);

@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { createTable } from "../../../src/api/create-table.ts";
 import type { Table } from "../../../src/api/table.ts";
 import { isVarveError } from "../../../src/errors.ts";
 import { schema } from "../../../src/schema/builder.ts";
+import fc from "../../support/fast-check.ts";
 import { freshFolder } from "../table-folder.ts";
 import { type ClauseText, merge } from "./merging.ts";
 

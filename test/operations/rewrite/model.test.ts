@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../../src/api/create-table.ts";
 import type { Table } from "../../../src/api/table.ts";
 import { schema } from "../../../src/schema/builder.ts";
+import fc from "../../support/fast-check.ts";
 import { freshFolder } from "../table-folder.ts";
 
 /** A row of the model; null is SQL's. */
