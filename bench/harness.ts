@@ -24,7 +24,7 @@ export interface BenchContext {
 
 /** A workload runs in a process of its own, so that its peak memory is its own. */
 export interface Workload {
-  /** Short and with dashes; `--only` matches a part of it. */
+  /** Short and with dashes; `--only` takes it, or a part of it. */
   readonly name: string;
   run(context: BenchContext): Promise<readonly Figure[]>;
 }

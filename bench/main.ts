@@ -63,7 +63,8 @@ if (options.worker === undefined) await runAll();
 else await runOne(options.worker);
 
 async function runAll(): Promise<void> {
-  const chosen = workloads.filter((workload) => workload.name.includes(options.only));
+  const exact = workloads.filter(({ name }) => name === options.only);
+  const chosen = exact.length > 0 ? exact : workloads.filter(({ name }) => name.includes(options.only));
   console.log(
     `${chosen.length} workloads, ${options.runs} runs each, ${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}`,
   );
