@@ -11,10 +11,10 @@ import {
   unknownMetric,
 } from "./metric-series.ts";
 import { type MetricRegression, verdictOf } from "./metric-verdict.ts";
-import { findRun, noRunsTable, storedRun } from "./read-runs.ts";
+import { findRun, storedRun } from "./read-runs.ts";
 import { regressionText } from "./regression-text.ts";
 import { runDifferences } from "./run-differences.ts";
-import { runsOf } from "./runs-table.ts";
+import { noRunsTable, runsOf } from "./runs-table.ts";
 
 /** Which run to judge, by what. */
 export interface RegressionRule {

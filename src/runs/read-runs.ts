@@ -6,7 +6,7 @@ import { openSideTable } from "../sidetables/side-table.ts";
 import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import type { RunRecord, RunStatus } from "./run-record.ts";
-import { runOfRow, runsOf } from "./runs-table.ts";
+import { noRunsTable, runOfRow, runsOf } from "./runs-table.ts";
 
 /** Which runs to read; default: all. */
 export interface RunSelection {
@@ -93,18 +93,6 @@ export async function findRun(
     "RUN_NOT_FOUND",
     `The runs table at ${uri} has no run ${JSON.stringify(runId)} (version ${snapshot.version}). Check the id: it is compared letter by letter.`,
     { runId, uri },
-  );
-}
-
-/** The error of a runs table that is not there. */
-export function noRunsTable(
-  { store: { uri } }: TableContext,
-  data: Readonly<Record<string, unknown>>,
-): VarveError {
-  return new VarveError(
-    "RUN_NOT_FOUND",
-    `There is no runs table at ${uri}. Name the one that varve run --runs or recordRun wrote to.`,
-    { ...data, uri },
   );
 }
 

@@ -6,6 +6,7 @@ import { propertyKey } from "../protocol/properties.ts";
 import { schema } from "../schema/builder.ts";
 import { contextBelow } from "../sidetables/context-below.ts";
 import type { SideTable } from "../sidetables/side-table.ts";
+import { nearestTable } from "../storage/local/nearest-table.ts";
 import {
   isJsonObject,
   type JsonObject,
@@ -51,6 +52,31 @@ export async function runsAt(context: TableContext): Promise<TableContext> {
     "SCHEMA_MISMATCH",
     `The table at ${uri} is not a runs table, and no runs are recorded below it. Name the runs table that varve run --runs or recordRun wrote to.`,
     { uri },
+  );
+}
+
+/**
+ * The same of a runs table that must be there.
+ *
+ * @throws `RUN_NOT_FOUND` where nothing is, with the nearest table; as {@link runsAt}
+ */
+export async function existingRunsAt(context: TableContext): Promise<TableContext> {
+  const runs = await runsAt(context);
+  if ((await openedOrNone(runs)) === undefined) throw noRunsTable(runs);
+  return runs;
+}
+
+/** The error of a runs table that is not there. */
+export function noRunsTable(
+  { store: { uri } }: TableContext,
+  data: Readonly<Record<string, unknown>> = {},
+): VarveError {
+  const nearest = nearestTable(uri);
+  const advice = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
+  return new VarveError(
+    "RUN_NOT_FOUND",
+    `There is no runs table at ${uri}.${advice} Name the one that varve run --runs or recordRun wrote to, or the table that the first run read.`,
+    { ...data, uri, nearest },
   );
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../../src/index.ts";
 import { varve } from "../support/cli.ts";
+import { varveHere } from "../support/cli-here.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-"));
 const table = join(folder, "orders");
@@ -91,6 +92,35 @@ describe("varve monitor", () => {
       4,
       expect.stringMatching(/\n2 alerts firing: see varve monitor alerts .*orders\n$/),
     ]);
+  });
+
+  it("run, backfill and alerts end with exit code 4 while an alert of the model is unattended", async () => {
+    const scored = join(folder, "scored");
+    const predictions = (count: number, isGood: boolean) =>
+      Array.from({ length: count }, (_, n) => {
+        const score = ((n * 37) % 101) / 101;
+        return { score, bad: isGood ? score > 0.5 : score < 0.5 };
+      });
+    await using made = await createTable(scored, { source: predictions(606, true) });
+    await made.append(predictions(606, false));
+    await made.monitors.create({
+      name: "model",
+      baseline: { version: 0 },
+      columns: { include: ["score"] },
+      performance: { problem: "binary", target: "bad", score: "score", metrics: ["roc_auc"] },
+      alerts: [{ when: "performance", metric: "roc_auc", drop: 0.1 }],
+    });
+    const codes = async () => {
+      const run = await varveHere("monitor", "run", scored, "model", "--json");
+      expect(JSON.parse(run.stdout)).toMatchObject({ report: { verdict: "none" } });
+      const { code: backfill } = await varveHere("monitor", "backfill", scored, "model");
+      const { code: alerts } = await varveHere("monitor", "alerts", scored, "--monitor", "model");
+      return { run: run.code, backfill, alerts };
+    };
+    expect(await codes()).toEqual({ run: 4, backfill: 4, alerts: 4 });
+    const silence = ["monitor", "acknowledge", scored, "model", "--column", "roc_auc"];
+    expect((await varveHere(...silence, "--reason", "retraining")).code).toBe(0);
+    expect(await codes()).toEqual({ run: 0, backfill: 0, alerts: 0 });
   });
 
   it("says why there is no result of a version", async () => {

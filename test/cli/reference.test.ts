@@ -41,7 +41,7 @@ purpose, \`VARVE_UPDATE_CLI=1 npx vitest run test/cli/reference.test.ts\` writes
 | 1 | failed |
 | 2 | usage error: unknown or conflicting arguments, or a value that an option cannot take |
 | 3 | the tests reject the batch; with \`--strict\`, any check failed |
-| 4 | \`varve drift\`, \`varve monitor\`: a column moved, or an alert is unattended; \`varve model compare\`: not promoted |
+| 4 | \`varve drift\`, \`varve monitor run\` and \`backfill\`: a column moved; \`varve monitor run\`, \`backfill\` and \`alerts\`: an alert of the monitor fires that nobody muted or acknowledged; \`varve model compare\`: not promoted; \`varve runs regression\`: the metric got worse |
 
 \`varve run\` ends with the exit code of its command.
 
@@ -53,6 +53,16 @@ describe("spec/cli.md", () => {
   it("has the help of every command, with all options, and the exit codes", () => {
     if (process.env["VARVE_UPDATE_CLI"] !== undefined) writeFileSync(page, reference());
     expect(readFileSync(page, "utf8")).toBe(reference());
+  });
+
+  it("has --json wherever --format json is, and --format json wherever --json is", () => {
+    const takesJson = ({ options }: Command) => ({
+      format: options.find(({ long }) => long === "--format")?.argChoices?.includes("json") ?? false,
+      json: options.some(({ long }) => long === "--json"),
+    });
+    const all = commandsOf(buildProgram()).map(([path, command]) => ({ path, ...takesJson(command) }));
+    expect(all.filter(({ json }) => json).length).toBeGreaterThan(50);
+    expect(all.filter(({ format, json }) => format !== json)).toEqual([]);
   });
 
   it("is the page of commands that all have a summary, a description and options that say what they do", () => {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRuns, openTable, type RunRecord, recordRun } from "../../src/index.ts";
 import { startVarve, varve } from "../support/cli.ts";
+import { varveHere } from "../support/cli-here.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-run-"));
 const at = (name: string) => join(folder, name);
@@ -60,6 +61,31 @@ describe("varve runs regression", () => {
         code: 2,
         stderr: expect.stringContaining(remedy),
       });
+  });
+});
+
+describe("a folder that is not there", () => {
+  it("is refused by all verbs of runs and of tables, with the nearest table beside it", async () => {
+    const near = at("seasons");
+    await recordRun({ inputs: { name: "x", table: features }, metrics: { mae: 1 } }, { runs: near });
+    const [typo, far] = [at("season"), at("quite-another")];
+    const runsVerbs = [["list"], ["history", "mae"], ["regression", "mae"], ["show", "x"]];
+    for (const [verb = "", ...more] of runsVerbs)
+      for (const [place, advice] of [
+        [typo, `season. Did you mean ${near}? Name the one`],
+        [far, "quite-another. Name the one"],
+      ] as const)
+        expect({ verb, ...(await varveHere("runs", verb, place, ...more)) }).toMatchObject({
+          code: 1,
+          stdout: "",
+          stderr: expect.stringContaining(advice),
+        });
+    for (const args of [["history"], ["monitor", "list"], ["pin", "list"], ["drift", features]])
+      expect(await varveHere(...args, typo)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(` Did you mean ${near}? [NOT_A_TABLE]`),
+      });
+    expect((await varveHere("history", far)).stderr).not.toContain("Did you mean");
   });
 });
 

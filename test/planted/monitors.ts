@@ -226,4 +226,12 @@ export const monitorsMistakes: readonly Mistake[] = [
     test: "monitors/store-upkeep.test.ts",
     name: "after the clock was set back",
   },
+  {
+    what: "A backfill ends with exit code 0 though an alert of the model fires.",
+    file: "models/monitor-verbs.ts",
+    find: "result.drifted.length > 0 || isUnattended(result.alerts.alerts)",
+    replace: "result.drifted.length > 0",
+    test: "cli/monitor.test.ts",
+    name: "while an alert of the model is unattended",
+  },
 ];

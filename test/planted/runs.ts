@@ -234,4 +234,12 @@ export const runMistakes: readonly Mistake[] = [
     test: "runs/metric-regression.test.ts",
     name: "came, went, moved on and were exchanged",
   },
+  {
+    what: "A runs table that is not there is opened, and shown as empty.",
+    file: "runs/runs-table.ts",
+    find: "if ((await openedOrNone(runs)) === undefined) throw noRunsTable(runs);",
+    replace: "",
+    test: "cli/run.test.ts",
+    name: "refused by all verbs of runs",
+  },
 ];

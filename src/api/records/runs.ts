@@ -200,14 +200,16 @@ function requireChoice(
 /**
  * Opens a runs table by its folder or URI, or that below a table whose runs are recorded there.
  *
- * @throws `SCHEMA_MISMATCH` for a table without runs, `INVALID_ARGUMENT` for a version
+ * @throws `RUN_NOT_FOUND` where nothing is, with the nearest table; `SCHEMA_MISMATCH` for a table without runs;
+ * `INVALID_ARGUMENT` for a version
  *
  * @example
  * ```ts
- * import { openRuns } from "varve";
+ * import { openRuns, recordRun } from "varve";
  *
+ * await recordRun({ name: "training", inputs: orders.uri }, { runs: "./runs" });
  * const runs = await openRuns("./runs");
- * console.log((await runs.list()).length); // 0
+ * console.log((await runs.list()).length); // 1
  * ```
  */
 export async function openRuns(uri: string, options: ContextOptions = {}): Promise<Runs> {
@@ -219,8 +221,8 @@ export async function openRuns(uri: string, options: ContextOptions = {}): Promi
       `A runs table is used at its newest version: ${uri}. Leave the suffix out.`,
       { uri },
     );
-  const { runsAt } = await import("../../runs/runs-table.ts");
-  return Runs.of(await runsAt(await openContext(split.uri, known)));
+  const { existingRunsAt } = await import("../../runs/runs-table.ts");
+  return Runs.of(await existingRunsAt(await openContext(split.uri, known)));
 }
 
 /**

@@ -1,6 +1,7 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { openedTable } from "../shared/opened-table.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { withFormat } from "../shared/output-format.ts";
 import { print } from "../shared/print.ts";
 import { printRecords } from "../shared/records.ts";
 
@@ -16,14 +17,13 @@ export function addDescribe(program: Command): void {
       "Describe any version of a table: id, size, partitioning, protocol, features and properties.",
     )
     .argument("<table>", "folder or URI of the table, with @v12 or @2024-06-01T00:00:00Z for a version")
-    .addOption(
-      new Option("-f, --format <format>", "how to print").choices(["table", "json"]).default("table"),
-    )
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve describe ./flights\n  $ varve describe ./flights@v3 --format json",
     );
-  withStoreFlags(command).action(describe);
+  withStoreFlags(
+    withFormat(command, { formats: ["table", "json"], preset: "table", text: "how to print" }),
+  ).action(describe);
 }
 
 interface DescribeFlags extends StoreFlags {

@@ -1,6 +1,7 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { openedTable } from "../shared/opened-table.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { withFormat } from "../shared/output-format.ts";
 import { print } from "../shared/print.ts";
 import { printRecords } from "../shared/records.ts";
 
@@ -11,16 +12,12 @@ export function addSchema(program: Command): void {
     .summary("print the columns of a table")
     .description("Print the columns of any version of a table.")
     .argument("<table>", "folder or URI of the table, with @v12 or @2024-06-01T00:00:00Z for a version")
-    .addOption(
-      new Option("-f, --format <format>", "print a table, or Delta's schema as JSON")
-        .choices(["table", "json"])
-        .default("table"),
-    )
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve schema ./flights\n  $ varve schema ./flights@v0 --format json > schema.json",
     );
-  withStoreFlags(command).action(schema);
+  const text = "print a table, or Delta's schema as JSON";
+  withStoreFlags(withFormat(command, { formats: ["table", "json"], preset: "table", text })).action(schema);
 }
 
 interface SchemaFlags extends StoreFlags {

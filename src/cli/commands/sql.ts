@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { counted } from "../../api/counted.ts";
 import { isVarveError, VarveError } from "../../api/errors.ts";
 import { type JsonValue, parseJson, stringifyJson, toJsonValue } from "../../api/json.ts";
@@ -8,6 +8,7 @@ import type { QueryResult, StatementResult, Table } from "../../index.ts";
 import { openOptions } from "../shared/open-options.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { keyValue, type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { withFormat } from "../shared/output-format.ts";
 import { print } from "../shared/print.ts";
 import { printTable } from "../shared/query-output.ts";
 import { printRecords } from "../shared/records.ts";
@@ -29,14 +30,12 @@ export function addSql(program: Command): void {
     .option("--ignore-missing-files", "let RESTORE restore versions of which files are gone")
     .option("--upgrade-protocol", "let ALTER TABLE add features to the protocol")
     .option("-m, --message <text>", "kept in the history of the versions that the statements commit")
-    .addOption(
-      new Option("-f, --format <format>", "how to print results").choices(["table", "json"]).default("table"),
-    )
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve sql \"UPDATE t SET delay = 0 WHERE delay < 0; SELECT count(*) FROM t\" --table t=./flights\n  $ varve sql --file correct.sql --table flights=./flights\n  $ echo 'DESCRIBE DETAIL delta.`./flights`' | varve sql --format json",
     );
-  withStoreFlags(command).action(runStatements);
+  const choice = { formats: ["table", "json"], preset: "table", text: "how to print results" };
+  withStoreFlags(withFormat(command, choice)).action(runStatements);
 }
 
 interface SqlFlags extends StoreFlags {

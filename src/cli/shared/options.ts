@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { withOutput } from "./output-format.ts";
+import { withFormat, withOutput } from "./output-format.ts";
 
 /** Options of every command that opens a table. */
 export interface StoreFlags {
@@ -41,13 +41,7 @@ export function repeated(text: string, before: readonly string[] = []): readonly
 
 /** Adds `--format` with text or JSON, and `--json`, to a command that prints what it did. */
 export function withJson(command: Command, text = "how to print the result"): Command {
-  return command
-    .addOption(new Option("-f, --format <format>", text).choices(["text", "json"]).default("text"))
-    .option("--json", "the same as --format json")
-    .hook("preAction", (_, action) => {
-      if (action.getOptionValue("format") === "json")
-        action.setOptionValueWithSource("json", true, "implied");
-    });
+  return withFormat(command, { formats: ["text", "json"], preset: "text", text });
 }
 
 /** Formats that rows can be printed in. */
@@ -61,7 +55,7 @@ export interface RowOutputFlags {
   readonly safeCsv?: boolean | undefined;
 }
 
-/** Adds `--format` and `--output`. */
+/** Adds `--format`, `--json` and `--output`. */
 export function withRowOutput(command: Command, preset: RowFormat = "table"): Command {
   return withOutput(command, { formats: rowFormats, preset, text: "how to print rows" }).addOption(
     safeCsvOption(),
@@ -86,12 +80,9 @@ export interface ListOutputFlags {
 
 /** Adds `--format`, `--json` and `--output` for short lists. */
 export function withListOutput(command: Command): Command {
-  return withOutput(command, { formats: listFormats, preset: "table", text: "how to print" })
-    .addOption(safeCsvOption())
-    .option("--json", "the same as --format json")
-    .hook("preAction", (_, action) => {
-      if (action.getOptionValue("json") === true) action.setOptionValueWithSource("format", "json", "cli");
-    });
+  return withOutput(command, { formats: listFormats, preset: "table", text: "how to print" }).addOption(
+    safeCsvOption(),
+  );
 }
 
 /** Parses a whole number of 0 or more. */

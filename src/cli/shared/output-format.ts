@@ -26,16 +26,26 @@ const formatsOfEnding: ReadonlyMap<string, readonly string[]> = new Map([
   [".xml", ["junit"]],
 ]);
 
+/** Adds `--format`, and `--json` for the same as `--format json` where that is one of the formats. */
+export function withFormat(command: Command, { formats, preset, text }: OutputChoice): Command {
+  command.addOption(new Option("-f, --format <format>", text).choices(formats).default(preset));
+  if (!formats.includes("json")) return command;
+  return command.option("--json", "the same as --format json").hook("preAction", (_, action) => {
+    if (action.getOptionValue("json") === true) action.setOptionValueWithSource("format", "json", "cli");
+    else if (action.getOptionValue("format") === "json")
+      action.setOptionValueWithSource("json", true, "implied");
+  });
+}
+
 /**
- * Adds `--format` and `--output`, which is the only way for a command to write to a file: the file's
- * extension determines the format unless `--format` does.
+ * Adds `--output` to {@link withFormat}, the only way for a command to write to a file: the file's extension determines
+ * the format unless `--format` or `--json` does.
  */
 export function withOutput(command: Command, { formats, preset, text }: OutputChoice): Command {
   const endings = [...formatsOfEnding.keys()].filter(
     (ending) => formatOfEnding(ending, formats) !== undefined,
   );
-  return command
-    .addOption(new Option("-f, --format <format>", text).choices(formats).default(preset))
+  return withFormat(command, { formats, preset, text })
     .addOption(
       new Option(
         "-o, --output <file>",

@@ -69,6 +69,11 @@ export function addMonitorAlerts(group: Command): void {
   withStoreFlags(withJson(withSelection(unmute))).action(takeBack);
 }
 
+/** Whether an alert fires that nobody muted or acknowledged: exit code 4 of all commands that look at alerts. */
+export function isUnattended(alerts: readonly Pick<Alert, "unattended">[]): boolean {
+  return alerts.some(({ unattended }) => unattended);
+}
+
 function withSelection(command: Command): Command {
   return command
     .argument("<table>", tableText)
@@ -96,7 +101,7 @@ async function list(uri: string, flags: AlertsFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
   const { monitor, all } = flags;
   const alerts = await table.monitors.alerts({ monitor, all });
-  if (alerts.some(({ unattended }) => unattended)) process.exitCode = exitCodes.drift;
+  if (isUnattended(alerts)) process.exitCode = exitCodes.drift;
   const isHistory = flags.history === true;
   const records = isHistory
     ? (await table.monitors.alertHistory({ monitor })).map(changeRecord)

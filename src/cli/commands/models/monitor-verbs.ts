@@ -25,6 +25,7 @@ import {
 import { print, printFailure } from "../../shared/print.ts";
 import { withProgressLine } from "../../shared/progress.ts";
 import { printRecords } from "../../shared/records.ts";
+import { isUnattended } from "./monitor-alerts.ts";
 
 interface JsonFlags extends StoreFlags {
   readonly json?: boolean | undefined;
@@ -91,7 +92,7 @@ export function addMonitorVerbs(group: Command): void {
   const run = group
     .command("run")
     .description(
-      "compare a version with the baseline of a monitor: the newest one that brought rows, unless --version names another. Exit code 4 if a column drifts or is broken",
+      "compare a version with the baseline of a monitor: the newest one that brought rows, unless --version names another. Exit code 4 if a column drifts or is broken, or while an alert of the monitor fires that nobody muted or acknowledged",
     )
     .argument("<table>", tableText)
     .argument("[name]", `${nameText}; with --file, its name in the file may be left out`)
@@ -100,7 +101,7 @@ export function addMonitorVerbs(group: Command): void {
   const backfill = group
     .command("backfill")
     .description(
-      "compare all versions that a monitor has not compared yet, newest first. It may be interrupted and repeated, and run many times at once. Exit code 4 if a version drifts or is broken",
+      "compare all versions that a monitor has not compared yet, newest first. It may be interrupted and repeated, and run many times at once. Exit code 4 if a version drifts or is broken, or while an alert of the monitor fires that nobody muted or acknowledged",
     )
     .argument("<table>", tableText)
     .argument("[name]", nameText)
@@ -371,8 +372,8 @@ async function runMonitor(
     table.monitors.run(monitor, { version: flags.version, signal }),
   );
   const report = "report" in found ? found.report : undefined;
-  if (report !== undefined && ["drift", "broken"].includes(report.verdict))
-    process.exitCode = exitCodes.drift;
+  const isMoved = report !== undefined && ["drift", "broken"].includes(report.verdict);
+  if (isMoved || isUnattended(found.alerts.alerts)) process.exitCode = exitCodes.drift;
   printUndelivered(found.alerts.deliveries);
   if (flags.json === true) return printJson(found);
   if (report !== undefined) {
@@ -422,7 +423,7 @@ async function backfillMonitor(
       }),
     ),
   );
-  if (result.drifted.length > 0) process.exitCode = exitCodes.drift;
+  if (result.drifted.length > 0 || isUnattended(result.alerts.alerts)) process.exitCode = exitCodes.drift;
   printUndelivered(result.alerts.deliveries);
   if (flags.json === true) return printJson(result);
   const { recorded, known, withoutRows, unreadable, drifted } = result;

@@ -1,0 +1,1 @@
+export { nearestTable } from "../../storage/local/nearest-table.ts";
