@@ -4,12 +4,12 @@ import { sql } from "../../sql/sql.ts";
 import {
   type BaselineProfile,
   binningOf,
-  distinctShare,
   mayBeSequence,
   type ProfiledMeasure,
 } from "../profile/baseline-profile.ts";
 import type { Counts } from "../profile/bins.ts";
 import { countRows, noCounts } from "../profile/count-rows.ts";
+import { distinctShareOf } from "../profile/distinct-share.ts";
 import type { Leaf } from "../profile/leaves.ts";
 import { type Span, timeSpans } from "../profile/time-spans.ts";
 import { compareCounts, distinctChange } from "./compare.ts";
@@ -116,5 +116,5 @@ async function isSequence(
   const { counts, distinctShare: share } = measure;
   if (!mayBeSequence(measure) || share === null || share <= 0.99) return false;
   if (counts.form !== "numeric" || own.form !== "numeric" || !areApart(counts, own)) return false;
-  return (await distinctShare(session, current.select, leaf)) > 0.99;
+  return (await distinctShareOf(session, current, leaf)) > 0.99;
 }

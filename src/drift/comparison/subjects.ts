@@ -4,12 +4,13 @@ import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { areAgesByNature } from "../profile/ages.ts";
-import { baselineBinning, binningOf, distinctShare, mayBeSequence } from "../profile/baseline-profile.ts";
+import { baselineBinning, binningOf, mayBeSequence } from "../profile/baseline-profile.ts";
 import type { Counts } from "../profile/bins.ts";
 import { inChunks } from "../profile/chunks.ts";
 import { type Measure, measuresOf } from "../profile/column-bins.ts";
 import { countRows, noCounts, type SliceCounts } from "../profile/count-rows.ts";
 import { type Binning, numberOf } from "../profile/counted.ts";
+import { distinctShareOf, distinctSharesOf } from "../profile/distinct-share.ts";
 import type { Leaf } from "../profile/leaves.ts";
 import { timeSpans } from "../profile/time-spans.ts";
 import { compareCounts, distinctChange } from "./compare.ts";
@@ -293,15 +294,17 @@ async function wholeSubjects(
 
 /** How many values of identifiers differ: those of the baseline were counted before. */
 async function findIdentifiers(session: Session, { sides, measures, shares }: Context): Promise<void> {
-  for (const measure of measures) {
-    const { distinctShare: before = null } = measure;
+  const found = measures.flatMap((measure) => {
+    const { distinctShare: baseline = null } = measure;
     const leaf = leafOfSide(sides.current, measure);
-    if (measure.kind !== "id" || before === null || leaf === undefined) continue;
-    shares.set(measure, {
-      baseline: before,
-      current: await distinctShare(session, sides.current.select, leaf),
-    });
-  }
+    return measure.kind !== "id" || baseline === null || leaf === undefined
+      ? []
+      : [{ measure, leaf, baseline }];
+  });
+  const leaves = found.map(({ leaf }) => leaf);
+  const current = await distinctSharesOf(session, sides.current, leaves);
+  for (const { measure, leaf, baseline } of found)
+    shares.set(measure, { baseline, current: current.get(leaf) ?? 0 });
 }
 
 function leafOfSide({ leaves }: SideOfRows, { leaf }: Measure): Leaf | undefined {
@@ -326,8 +329,8 @@ async function findSequences(
     if (!areApart(before, after)) continue;
     const leaf = leafOfSide(sides.current, measure) ?? measure.leaf;
     const own = {
-      baseline: await distinctShare(session, sides.baseline.select, measure.leaf),
-      current: await distinctShare(session, sides.current.select, leaf),
+      baseline: await distinctShareOf(session, sides.baseline, measure.leaf),
+      current: await distinctShareOf(session, sides.current, leaf),
     };
     shares.set(measure, own);
     if (own.baseline > 0.99 && own.current > 0.99) sequences.add(measure);

@@ -1,9 +1,9 @@
 import type { Session } from "../../engine/core/contract.ts";
-import { type SqlSelect, sql } from "../../sql/sql.ts";
 import type { Counts } from "./bins.ts";
 import { type Measure, measuredValue, measuresOf } from "./column-bins.ts";
 import { countRows, noCounts } from "./count-rows.ts";
-import { type Binning, numberOf } from "./counted.ts";
+import type { Binning, Shortcut } from "./counted.ts";
+import { distinctSharesOf } from "./distinct-share.ts";
 import type { Leaf } from "./leaves.ts";
 import type { BaselineRows } from "./sample-rows.ts";
 import { type Span, timeSpans } from "./time-spans.ts";
@@ -34,6 +34,8 @@ export async function baselineProfile(
   const counted = (await countRows(session, baseline, binnings)).get("")?.counts;
   const spans = await timeSpans(session, baseline.select, leaves);
   const profiled: ProfiledMeasure[] = [];
+  const numbered = measures.filter(mayBeSequence).map(({ leaf }) => leaf);
+  const shares = await distinctSharesOf(session, baseline, numbered);
   for (const [index, measure] of measures.entries()) {
     const counts = counted?.[index] ?? noCounts(measure.bins, 0);
     profiled.push({
@@ -41,7 +43,7 @@ export async function baselineProfile(
       counts,
       span: spans.get(measure.leaf) ?? null,
       distinctShare: mayBeSequence(measure)
-        ? await distinctShare(session, baseline.select, measure.leaf)
+        ? (shares.get(measure.leaf) ?? null)
         : (measure.distinctShare ?? null),
     });
   }
@@ -57,7 +59,15 @@ export function binningOf(measure: BareMeasure, leaf: Leaf): Binning {
     value: measuredValue(leaf, measure),
     bins: measure.bins,
     isFloat: leaf.isFloat && measure.part === null,
+    shortcut: shortcutOf(measure, leaf),
   };
+}
+
+function shortcutOf({ kind, part }: BareMeasure, { value, truth }: Leaf): Shortcut | undefined {
+  if (kind === "id" || kind === "nested") return { by: "presence", value };
+  if (kind === "boolean") return truth === undefined ? undefined : { by: "truth", value: truth };
+  const isCycle = part === "hour" || part === "weekday" || part === "month";
+  return kind === "time" && isCycle ? { by: "moment", value, part } : undefined;
 }
 
 /** How rows of the baseline itself are counted. */
@@ -68,12 +78,4 @@ export function baselineBinning(measure: Measure): Binning {
 /** Whether ranges that do not overlap may be those of a sequence: only whole numbers are numbered. */
 export function mayBeSequence({ leaf, part, bins }: BareMeasure): boolean {
   return part === null && leaf.isWhole && leaf.class === "number" && bins.form === "numeric";
-}
-
-/** Share of different values among all values of a leaf. */
-export async function distinctShare(session: Session, select: SqlSelect, { value }: Leaf): Promise<number> {
-  const [row] = await session.rows(
-    sql`SELECT count(DISTINCT v) / count(v) AS share FROM (SELECT ${value} AS v FROM (${select}))`,
-  );
-  return numberOf(row?.["share"]);
 }

@@ -5,7 +5,9 @@ import { type Bins, boundariesOf, type CategoryBins, type Counts, type NumericBi
 import { inChunks } from "./chunks.ts";
 import { categoryCounts } from "./count-categories.ts";
 import { numericCounts } from "./count-numbers.ts";
+import { hasShortcut, shortenedCounts } from "./count-shortcuts.ts";
 import { type Binning, type Counted, type Indexed, numberOf, type RowSource, valueName } from "./counted.ts";
+import type { Span } from "./time-spans.ts";
 
 /** Rows to count, and by what they are split. */
 export interface CountedRows {
@@ -17,7 +19,15 @@ export interface CountedRows {
 }
 
 /** The number of rows of each slice, and the counts of each measure in it. */
-export type SliceCounts = ReadonlyMap<string, { readonly rows: number; readonly counts: readonly Counts[] }>;
+export type SliceCounts = ReadonlyMap<
+  string,
+  {
+    readonly rows: number;
+    readonly counts: readonly Counts[];
+    /** First and last moment, by the measures whose counting has told them. */
+    readonly spans: ReadonlyMap<number, Span>;
+  }
+>;
 
 /** Sides of at most so many rows are sorted for exact quantiles. */
 export const mostSorted = 65_536;
@@ -39,12 +49,10 @@ export async function countRows(
     if (rows.slice === undefined && binning.counted !== undefined)
       counts.set(keyOf(index, ""), binning.counted);
     else numbered.push({ ...binning, index });
-  for await (const { source, chunk } of countedChunks(session, rows, numbered)) {
-    const [numbers, categories] = [chunk.filter(isNumeric), chunk.filter(isCategory)];
-    const counted: Counted<Counts>[] = await numericCounts(session, source, numbers);
-    for (const some of inChunks(categories, chunkCategories))
-      appendAll(counted, await categoryCounts(session, source, some));
-    for (const { index, name, count } of counted) counts.set(keyOf(index, name), count);
+  const spans = new Map<string, Map<number, Span>>();
+  for (const { index, name, count, span } of await countedMeasures(session, rows, numbered)) {
+    counts.set(keyOf(index, name), count);
+    if (span !== undefined) spans.set(name, (spans.get(name) ?? new Map<number, Span>()).set(index, span));
   }
   return new Map(
     [...slices].map(([name, total]) => [
@@ -54,9 +62,29 @@ export async function countRows(
         counts: binnings.map(
           ({ bins }, index) => withRows(counts.get(keyOf(index, name)), total) ?? noCounts(bins, total),
         ),
+        spans: spans.get(name) ?? new Map(),
       },
     ]),
   );
+}
+
+async function countedMeasures(
+  session: Session,
+  rows: CountedRows,
+  measures: readonly Indexed<Bins>[],
+): Promise<Counted<Counts>[]> {
+  // Others are counted in tables of their values, from which nothing is gained.
+  const isDirect = rows.rows > mostSorted && measures.length <= mostBound;
+  const shortened = isDirect ? measures.filter(hasShortcut) : [];
+  const counted: Counted<Counts>[] = await shortenedCounts(session, rows, shortened);
+  const others = shortened.length === 0 ? measures : measures.filter((measure) => !hasShortcut(measure));
+  for await (const { source, chunk } of countedChunks(session, rows, others)) {
+    const [numbers, categories] = [chunk.filter(isNumeric), chunk.filter(isCategory)];
+    appendAll(counted, await numericCounts(session, source, numbers));
+    for (const some of inChunks(categories, chunkCategories))
+      appendAll(counted, await categoryCounts(session, source, some));
+  }
+  return counted;
 }
 
 /** Columns of categories that are counted together. */

@@ -2,6 +2,7 @@ import type { EngineRow, EngineValue } from "../../engine/core/contract.ts";
 import type { SqlExpression, SqlName, SqlSelect } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import type { Bins, Counts } from "./bins.ts";
+import type { Span } from "./time-spans.ts";
 
 /** A measure of a relation, with the bins in which its rows are counted. */
 export interface Binning {
@@ -12,7 +13,19 @@ export interface Binning {
   readonly isFloat: boolean;
   /** The counts of all rows, if they are known already. */
   readonly counted?: Counts | undefined;
+  /** Another way to count the rows of a large side, which is faster than by `value`. */
+  readonly shortcut?: Shortcut | undefined;
 }
+
+/**
+ * What the categories of a measure follow from. `presence`: rows have one category or none. `truth`: false and true.
+ * `moment`: those of a part of the calendar, by microseconds since 1970.
+ */
+export type Shortcut =
+  | { readonly by: "presence" | "truth"; readonly value: SqlExpression }
+  | { readonly by: "moment"; readonly value: SqlExpression; readonly part: CalendarPart };
+
+export type CalendarPart = "hour" | "weekday" | "month";
 
 /** A measure with its number among those of a run, which names its column: `v0`, `v1` and so on. */
 export type Indexed<B extends Bins> = Omit<Binning, "bins"> & { readonly bins: B; readonly index: number };
@@ -37,6 +50,8 @@ export interface Counted<C extends Counts> {
   readonly index: number;
   readonly name: string;
   readonly count: C;
+  /** Of a part of the calendar: the first and last moment of the slice. */
+  readonly span?: Span | undefined;
 }
 
 /** The column of a measure. */

@@ -27,6 +27,8 @@ export interface Leaf {
   readonly type: string;
   /** Over the relation's columns; numbers as DOUBLE, times as microseconds since 1970, lists by their length. */
   readonly value: SqlExpression;
+  /** Of a boolean: as the engine has it, and not as text. */
+  readonly truth?: SqlExpression | undefined;
   /** Of a time: when the version of its rows was committed, in milliseconds since 1970, if its age is measured. */
   readonly committedAt?: number | undefined;
 }
@@ -106,7 +108,7 @@ function scalar(type: string, value: SqlExpression): Pick<Leaf, "class" | "value
   const number = sql`CAST(${value} AS DOUBLE)`;
   if (wholes.test(type)) return { class: "number", isWhole: true, value: number };
   if (floats.has(type)) return { class: "number", isFloat: true, value: number };
-  if (type === "BOOLEAN") return { class: "boolean", value: sql`CAST(${value} AS VARCHAR)` };
+  if (type === "BOOLEAN") return { class: "boolean", value: sql`CAST(${value} AS VARCHAR)`, truth: value };
   if (type === "BLOB") return { class: "binary", value: sql`hex(${value})` };
   if (type === "INTERVAL") return { class: "number", value: sql`epoch(${value})` };
   if (type === "DATE") return { class: "time", value: sql`epoch_us(${dateInReach(value)})` };

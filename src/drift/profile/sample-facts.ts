@@ -5,6 +5,7 @@ import type { CategoryValue, NumericBins } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
 import { mostSorted } from "./count-rows.ts";
 import { listOf, numberOf } from "./counted.ts";
+import { distinctSharesOf } from "./distinct-share.ts";
 import type { Leaf } from "./leaves.ts";
 import { sampledNumbers } from "./numeric-bins.ts";
 import { isNumeric, isText, type Sample } from "./sample-rows.ts";
@@ -158,20 +159,25 @@ const surelyRepeated = 0.88;
  */
 export async function distinctShares(
   session: Session,
-  { table, select, isWhole }: Sample,
+  sample: Sample,
   facts: readonly Fact[],
 ): Promise<ReadonlyMap<number, number>> {
   const shares = new Map<number, number>();
-  const shareIn = async (values: SqlSelect) => {
-    const [row] = await session.rows(sql`SELECT count(DISTINCT v) / count(v) AS share FROM (${values})`);
-    return numberOf(row?.["share"]);
-  };
-  for (const { leaf, index, values, distinct } of facts) {
-    const share = isNumeric(leaf)
-      ? distinct / values
-      : await shareIn(sql`SELECT ${plainName(`v${index}`)} AS v FROM ${table}`);
-    const isDone = isWhole || share < surelyRepeated;
-    shares.set(index, isDone ? share : await shareIn(sql`SELECT ${leaf.value} AS v FROM (${select})`));
+  const unsure: Fact[] = [];
+  for (const fact of facts) {
+    const { leaf, index, values, distinct } = fact;
+    const inTable = sql`SELECT ${plainName(`v${index}`)} AS v FROM ${sample.table}`;
+    const share = isNumeric(leaf) ? distinct / values : await shareIn(session, inTable);
+    shares.set(index, share);
+    if (!sample.isWhole && share >= surelyRepeated) unsure.push(fact);
   }
+  const leaves = unsure.map(({ leaf }) => leaf);
+  const ofAll = await distinctSharesOf(session, sample, leaves);
+  for (const { leaf, index } of unsure) shares.set(index, ofAll.get(leaf) ?? 0);
   return shares;
+}
+
+async function shareIn(session: Session, values: SqlSelect): Promise<number> {
+  const [row] = await session.rows(sql`SELECT count(DISTINCT v) / count(v) AS share FROM (${values})`);
+  return numberOf(row?.["share"]);
 }

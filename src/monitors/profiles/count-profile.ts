@@ -7,12 +7,13 @@ import {
 } from "../../drift/comparison/slices.ts";
 import { areApart, emptyLeaves, valueType } from "../../drift/comparison/subjects.ts";
 import { windowsOf } from "../../drift/comparison/windows.ts";
-import { binningOf, distinctShare, mayBeSequence } from "../../drift/profile/baseline-profile.ts";
+import { binningOf, mayBeSequence } from "../../drift/profile/baseline-profile.ts";
 import type { Counts } from "../../drift/profile/bins.ts";
 import { countRows, noCounts } from "../../drift/profile/count-rows.ts";
 import type { Binning } from "../../drift/profile/counted.ts";
+import { distinctSharesOf } from "../../drift/profile/distinct-share.ts";
 import { type Leaf, leavesOf } from "../../drift/profile/leaves.ts";
-import { timeSpans } from "../../drift/profile/time-spans.ts";
+import { type Span, timeSpans } from "../../drift/profile/time-spans.ts";
 import type { EngineColumn, FencedSession, Session } from "../../engine/core/contract.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
@@ -61,8 +62,8 @@ export async function countProfile(
   const counters = countersOf(leaves, bins, empty);
   const all = (await countRows(session, rows, bare(counters))).get("");
   const whole = partOf(bins, counters, { rows: rows.rows, counts: all?.counts ?? [] }, null, null);
-  const spanned = await withSpans(session, rows.select, counters, whole);
-  const parts = [await withDistinct(session, rows.select, { bins, counters, baseline }, spanned)];
+  const spanned = await withSpans(session, rows.select, { counters, known: all?.spans ?? new Map() }, whole);
+  const parts = [await withDistinct(session, rows.select, { counters, baseline }, spanned)];
   if (window !== undefined)
     for (const part of await windowParts(session, rows, window, { bins, counters })) parts.push(part);
   for (const { key, values } of bins.slicings) {
@@ -130,10 +131,16 @@ function partOf(
 async function withSpans(
   session: Session,
   select: SqlSelect,
-  counters: readonly Counter[],
+  { counters, known }: { readonly counters: readonly Counter[]; readonly known: ReadonlyMap<number, Span> },
   part: ProfiledPart,
 ): Promise<ProfiledPart> {
-  const spans = await timeSpans(session, select, [...new Set(counters.map(({ leaf }) => leaf))]);
+  const found = counters.flatMap(({ leaf }, position) => {
+    const span = known.get(position);
+    return span === undefined ? [] : [[leaf, span] as const];
+  });
+  const spans = new Map<Leaf, Span>(found);
+  const unknown = new Set(counters.map(({ leaf }) => leaf).filter((leaf) => !spans.has(leaf)));
+  for (const [leaf, span] of await timeSpans(session, select, [...unknown])) spans.set(leaf, span);
   const byIndex = new Map(counters.map(({ index, leaf }) => [index, spans.get(leaf) ?? null]));
   return withEach(part, (measure, index) => ({ ...measure, span: byIndex.get(index) ?? null }));
 }
@@ -156,27 +163,21 @@ function withEach(
 async function withDistinct(
   session: Session,
   select: SqlSelect,
-  {
-    bins,
-    counters,
-    baseline,
-  }: {
-    readonly bins: RecordedBins;
-    readonly counters: readonly Counter[];
-    readonly baseline: Profile | undefined;
-  },
+  { counters, baseline }: { readonly counters: readonly Counter[]; readonly baseline: Profile | undefined },
   part: ProfiledPart,
 ): Promise<ProfiledPart> {
   const before = baseline?.parts[0];
-  const shares = new Map<number, number>();
-  for (const { index, measure, leaf } of counters) {
-    if (measure.kind !== "id" && !mayBeSequence(measure)) continue;
+  const wanted = counters.filter(({ index, measure }) => {
+    if (measure.kind === "id") return true;
+    if (!mayBeSequence(measure)) return false;
     const [a, b] = [before?.measures[index]?.counts, part.measures[index]?.counts];
     // Of the baseline itself, the share is always kept.
-    if (measure.kind !== "id" && before !== undefined && !areCountsApart(a, b)) continue;
-    shares.set(index, await distinctShare(session, select, leaf));
-  }
-  return shares.size === 0 || bins.measures.length === 0
+    return before === undefined || areCountsApart(a, b);
+  });
+  const leaves = wanted.map(({ leaf }) => leaf);
+  const byLeaf = await distinctSharesOf(session, { select, rows: part.rows }, leaves);
+  const shares = new Map(wanted.map(({ index, leaf }) => [index, byLeaf.get(leaf) ?? null]));
+  return shares.size === 0
     ? part
     : withEach(part, (measure, index) => ({ ...measure, distinctShare: shares.get(index) ?? null }));
 }
