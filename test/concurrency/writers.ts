@@ -1,9 +1,10 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { fileURLToPath } from "node:url";
 import { generator } from "../support/generator.ts";
 import type { Acknowledgement, WriterJob } from "./jobs.ts";
+import { bundleProcesses } from "./process-bundle.ts";
 
 /** A fleet of writer processes on one table. */
 export interface FleetPlan {
@@ -65,21 +66,20 @@ async function allOrStop(plan: FleetPlan, killer: Killer): Promise<(readonly Ack
   return await Promise.all(writers);
 }
 
+const bundles = await bundleProcesses();
+
 /**
- * Starts a TypeScript file of this folder in a process of its own, with one JSON argument; what it stages and
- * spills goes below `temporary`.
+ * Starts a program of this folder (`NAME-process.ts`) in a process of its own, with one JSON argument; what it
+ * stages and spills goes below `temporary`.
  */
 export function startProcess(
   file: string,
   argument: unknown,
   temporary: string,
 ): ChildProcessByStdio<null, Readable, Readable> {
-  const path = fileURLToPath(new URL(file, import.meta.url));
-  const args = ["--no-warnings", "--import", import.meta.resolve("tsx"), path, JSON.stringify(argument)];
-  return spawn(process.execPath, args, {
+  const program = join(bundles, file.replace(/\.ts$/, ".js"));
+  return spawn(process.execPath, ["--no-warnings", program, JSON.stringify(argument)], {
     stdio: ["ignore", "pipe", "pipe"],
-    // Not TMPDIR itself: the loader keeps compiled files there, and a killed process would leave it half a
-    // file.
     env: { ...process.env, VARVE_TEST_TEMPORARY: temporary },
   });
 }
