@@ -13,7 +13,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { varve } from "../support/cli.ts";
+import { varve as varveProcess } from "../support/cli.ts";
+import { varveHere as varve } from "../support/cli-here.ts";
 
 const fixture = (name: string): string =>
   fileURLToPath(new URL(`../fixtures/tables/${name}`, import.meta.url));
@@ -137,7 +138,7 @@ describe("the main job on the command line", () => {
       /^id\r?\n[12]\r?\n[12]\r?\n$/,
     );
     expect((await varve("show", `${table}@v0`)).stdout).toMatch(/^id +customer +amount/m);
-    expect(tableFromIPC((await varve("show", table, "--format", "arrow")).bytes).numRows).toBe(3);
+    expect(tableFromIPC((await varveProcess("show", table, "--format", "arrow")).bytes).numRows).toBe(3);
     const parquet = join(folder, "export.parquet");
     expect(await varve("show", table, "--format", "parquet", "-o", parquet)).toMatchObject({
       code: 0,
