@@ -237,7 +237,7 @@ export type { VersionOutcome } from "./monitors/evaluate-version.ts";
 export type { Delivery } from "./monitors/notify/deliver-messages.ts";
 export type { MonitorVerdict } from "./monitors/on-commit.ts";
 export type { BackfillProgress, BackfillResult } from "./monitors/run-monitor.ts";
-export type { MonitorAlerts, MonitorBackfill, MonitorRun } from "./monitors/settled-run.ts";
+export type { MonitorAlerts, MonitorBackfill, MonitorRun, MonitorWarning } from "./monitors/settled-run.ts";
 export type { EvaluationState, MonitorReport } from "./monitors/stores/monitor-record.ts";
 export type {
   MonitoredEstimate,

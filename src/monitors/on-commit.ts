@@ -1,5 +1,6 @@
 import type { DriftReport } from "../drift/comparison/drift-record.ts";
 import type { LogSnapshot } from "../log/contract.ts";
+import type { UpkeepFailure } from "../sidetables/side-table.ts";
 import { carriedMonitors } from "./definition/carried-monitors.ts";
 import { runAndSettle } from "./settled-run.ts";
 
@@ -15,18 +16,24 @@ export interface CommitVerdicts {
   readonly verdicts: readonly MonitorVerdict[];
   /** Without a monitor where their definitions cannot be read. */
   readonly failures: readonly { readonly monitor: string | null; readonly cause: unknown }[];
+  /** Whose tables could not be compacted. */
+  readonly upkeep: readonly { readonly monitor: string; readonly failure: UpkeepFailure }[];
 }
 
 /** Runs the monitors of a table that look at each commit. Never rejects, because the commit has landed. */
 export async function watchCommit(snapshot: LogSnapshot, version: number): Promise<CommitVerdicts> {
   const verdicts: MonitorVerdict[] = [];
   const failures: { readonly monitor: string | null; readonly cause: unknown }[] = [];
+  const upkeep: { readonly monitor: string; readonly failure: UpkeepFailure }[] = [];
   try {
     for (const { definition } of carriedMonitors(snapshot.metadata.configuration)) {
       if (definition.on !== "commit") continue;
       const { name } = definition;
       try {
-        const found = await runAndSettle(snapshot, definition, { version });
+        const found = await runAndSettle(snapshot, definition, {
+          version,
+          onUpkeepFailed: (failure) => upkeep.push({ monitor: name, failure }),
+        });
         if ("report" in found && found.report.state === "evaluated")
           verdicts.push({ monitor: name, verdict: found.report.verdict, text: found.report.text });
       } catch (cause) {
@@ -36,5 +43,5 @@ export async function watchCommit(snapshot: LogSnapshot, version: number): Promi
   } catch (cause) {
     failures.push({ monitor: null, cause });
   }
-  return { verdicts, failures };
+  return { verdicts, failures, upkeep };
 }

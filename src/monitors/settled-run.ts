@@ -1,5 +1,6 @@
+import { type ErrorCode, isVarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import type { SideTableOptions } from "../sidetables/side-table.ts";
+import type { SideTableOptions, UpkeepFailure } from "../sidetables/side-table.ts";
 import type { RecordedTransition } from "./alerts/alert-events.ts";
 import type { Alert } from "./alerts/alert-list.ts";
 import type { MonitorDefinition } from "./definition/definition.ts";
@@ -7,6 +8,7 @@ import type { VersionOutcome } from "./evaluate-version.ts";
 import type { Delivery } from "./notify/deliver-messages.ts";
 import { settleAlerts } from "./notify/settle-alerts.ts";
 import { type BackfillRequest, type BackfillResult, backfillMonitor, runMonitor } from "./run-monitor.ts";
+import { upkeepText } from "./stores/drift-store.ts";
 import type { PerformanceReport } from "./stores/performance-record.ts";
 import { type WatchedVersions, watchPerformance } from "./watch-performance.ts";
 
@@ -19,11 +21,19 @@ export interface MonitorAlerts {
   readonly deliveries: readonly Delivery[];
 }
 
+/** A table below `_drift` whose small files could not be written together. What the run recorded stands. */
+export interface MonitorWarning {
+  readonly message: string;
+  /** Absent if the failure was not a {@link VarveError}. */
+  readonly code?: ErrorCode | undefined;
+}
+
 /** A comparison, and what it changed in the alerts of the monitor. */
 export type MonitorRun = VersionOutcome & {
   /** New evaluations of the model, of earlier versions whose outcomes came since, too. */
   readonly performance: readonly PerformanceReport[];
   readonly alerts: MonitorAlerts;
+  readonly warnings: readonly MonitorWarning[];
 };
 
 /** A backfill, and what it changed in the alerts of the monitor. */
@@ -31,6 +41,7 @@ export interface MonitorBackfill extends BackfillResult {
   /** New evaluations of the model. */
   readonly performance: readonly PerformanceReport[];
   readonly alerts: MonitorAlerts;
+  readonly warnings: readonly MonitorWarning[];
 }
 
 /** Compares a version, then brings the alerts up to date and sends what is due. @throws as {@link runMonitor} */
@@ -39,9 +50,10 @@ export async function runAndSettle(
   definition: MonitorDefinition,
   options: SideTableOptions & { readonly version?: number | undefined } = {},
 ): Promise<MonitorRun> {
-  const outcome = await runMonitor(snapshot, definition, options);
+  const { warnings, ...told } = collected(options);
+  const outcome = await runMonitor(snapshot, definition, { ...options, ...told });
   const versions = "report" in outcome ? [outcome.version] : [];
-  return { ...outcome, ...(await watched(snapshot, definition, { versions }, options.signal)) };
+  return { ...outcome, ...(await watched(snapshot, definition, { versions }, told)), warnings };
 }
 
 /** Compares what is missing, then brings the alerts up to date once. @throws as {@link backfillMonitor} */
@@ -50,9 +62,24 @@ export async function backfillAndSettle(
   definition: MonitorDefinition,
   request: BackfillRequest = {},
 ): Promise<MonitorBackfill> {
-  const result = await backfillMonitor(snapshot, definition, request);
+  const { warnings, ...told } = collected(request);
+  const result = await backfillMonitor(snapshot, definition, { ...request, ...told });
   const versions = [...result.recorded, ...result.known];
-  return { ...result, ...(await watched(snapshot, definition, { versions, recent: 0 }, request.signal)) };
+  return { ...result, ...(await watched(snapshot, definition, { versions, recent: 0 }, told)), warnings };
+}
+
+/** Options that collect failed upkeep as warnings. */
+function collected({ signal, onUpkeepFailed }: SideTableOptions) {
+  const warnings: MonitorWarning[] = [];
+  return {
+    warnings,
+    signal,
+    onUpkeepFailed: (failure: UpkeepFailure) => {
+      const code = isVarveError(failure.cause) ? failure.cause.code : undefined;
+      warnings.push({ message: upkeepText(failure), code });
+      onUpkeepFailed?.(failure);
+    },
+  };
 }
 
 /** Evaluates the model, then settles the alerts: those on columns also where the evaluation fails. */
@@ -60,10 +87,10 @@ async function watched(
   snapshot: LogSnapshot,
   definition: MonitorDefinition,
   versions: WatchedVersions,
-  signal: AbortSignal | undefined,
+  options: SideTableOptions,
 ): Promise<{ readonly performance: readonly PerformanceReport[]; readonly alerts: MonitorAlerts }> {
-  const [found] = await Promise.allSettled([watchPerformance(snapshot, definition, versions, { signal })]);
-  const alerts = await settled(snapshot, definition, signal);
+  const [found] = await Promise.allSettled([watchPerformance(snapshot, definition, versions, options)]);
+  const alerts = await settled(snapshot, definition, options);
   if (found.status === "rejected") throw found.reason;
   return { performance: found.value, alerts };
 }
@@ -71,10 +98,10 @@ async function watched(
 async function settled(
   snapshot: LogSnapshot,
   definition: MonitorDefinition,
-  signal: AbortSignal | undefined,
+  options: SideTableOptions,
 ): Promise<MonitorAlerts> {
   const hasAlerts = definition.alerts.length + definition.notify.length > 0;
   return hasAlerts
-    ? settleAlerts(snapshot, definition, { signal })
+    ? settleAlerts(snapshot, definition, options)
     : { transitions: [], alerts: [], deliveries: [] };
 }

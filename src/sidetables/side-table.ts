@@ -27,6 +27,15 @@ export interface SideTable {
 /** Options of every call on a side table. */
 export interface SideTableOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Told of a compaction that failed after rows had landed, which must not fail the call; default: a warning of the process. */
+  readonly onUpkeepFailed?: ((failure: UpkeepFailure) => void) | undefined;
+}
+
+/** A compaction of a side table that failed; nothing is lost by it. */
+export interface UpkeepFailure {
+  /** The side table in words. */
+  readonly table: string;
+  readonly cause: unknown;
 }
 
 /** Options of every write of a side table. */

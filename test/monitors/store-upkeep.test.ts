@@ -97,6 +97,27 @@ describe("the tables of monitors", () => {
     120_000,
   );
 
+  it("that cannot be compacted after a record landed are warnings, and alerts are settled all the same", async () => {
+    await using table = await createTable(join(folder, "full"), { source: rows(0, 900) });
+    await table.monitors.create({ ...watch, name: "inputs", on: "run", alerts: [{ when: "broken" }] });
+    const log = await openLog(await openContext(table.uri));
+    // The twentieth commit of the results is that of the run.
+    await addResults(log, 3, { other: 0 });
+    await using stored = await openTable(join(folder, "full", "_drift", "results"));
+    for (let next = stored.snapshot().version + 1; next < 20; next++)
+      await stored.alter({ set: { "varve.test": String(next) } });
+    const { version } = await table.append(rows(0, 400).map(({ place }) => ({ amount: null, place })));
+    const commits = join("full", "_drift", "results", "_delta_log");
+    let linked = 0;
+    failDisk("link", "ENOSPC", (file) => String(file).includes(commits) && linked++ > 0);
+    const found = await table.monitors.run("inputs");
+    expect(found.warnings).toEqual([
+      { code: "STORE_FULL", message: expect.stringMatching(/monitors' results .*a later run.*disk is full/) },
+    ]);
+    expect(found).toMatchObject({ outcome: "recorded", version, report: { verdict: "broken" } });
+    expect(found.alerts.transitions).toMatchObject([{ to: "firing", key: { column: "amount" } }]);
+  }, 120_000);
+
   it("lie on S3 as on disk", async () => {
     const server = await startS3Server({ buckets: ["bucket"] });
     const s3 = server.options;

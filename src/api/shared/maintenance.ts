@@ -21,7 +21,7 @@ export interface MaintenanceReport {
  * the one before. `quarantine`: rows that an earlier attempt of the batch set aside are still open, or rows
  * that landed are still claimed; the next resubmission discards or marks them before it lands any. `compaction`: the
  * automatic compaction failed, was cancelled or yielded to another writer; a later write does it. `monitor`: a monitor
- * could not look at the version; a later run or backfill does.
+ * could not look at the version, or could not compact a table of its own; a later run or backfill does.
  */
 export interface MaintenanceWarning {
   readonly step: "checksum" | "checkpoint" | "cleanup" | "compaction" | "refresh" | "quarantine" | "monitor";
@@ -59,10 +59,12 @@ export class Maintenance {
   /** Takes over the monitors at work on a version that was committed. */
   watch(version: number, verdicts: Promise<CommitVerdicts>): void {
     const before = this.#running;
-    this.#running = verdicts.then(async ({ verdicts: monitors, failures }) => {
+    this.#running = verdicts.then(async ({ verdicts: monitors, failures, upkeep }) => {
       await before;
       if (monitors.length > 0) this.#keep({ version, checksumWritten: false, warnings: [], monitors });
       for (const { monitor, cause } of failures) this.warn(version, "monitor", unwatched(monitor), cause);
+      for (const { monitor, failure } of upkeep)
+        this.warn(version, "monitor", untidied(monitor, failure.table), failure.cause);
     });
   }
 
@@ -85,6 +87,10 @@ export class Maintenance {
 
 function unwatched(monitor: string | null): string {
   return monitor === null ? "its monitors could not be read" : `the monitor ${monitor} could not look at it`;
+}
+
+function untidied(monitor: string, table: string): string {
+  return `the monitor ${monitor}, which has looked at it, could not write the small files of its ${table} together`;
 }
 
 function plainReport({

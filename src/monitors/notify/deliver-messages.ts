@@ -1,3 +1,4 @@
+import type { SideTableOptions } from "../../sidetables/side-table.ts";
 import {
   type AlertEvent,
   type AlertHistory,
@@ -23,11 +24,10 @@ export interface Delivery {
 }
 
 /** Whose messages are sent, and where. */
-export interface DeliveryRequest extends Omit<SendContext, "table"> {
+export interface DeliveryRequest extends Omit<SendContext, "table">, SideTableOptions {
   readonly table: MonitoredTable;
   readonly monitor: string;
   readonly targets: readonly NotifyTarget[];
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Time for which a run has its messages to itself; what it did not begin to send in `sendMilliseconds` waits. */
@@ -44,9 +44,10 @@ const mostMessages = 50;
  * killed meanwhile, the message is sent again with the same id.
  */
 export async function deliverMessages(request: DeliveryRequest): Promise<Delivery[]> {
-  const { table, monitor, targets, signal } = request;
+  const { table, monitor, targets, signal, onUpkeepFailed } = request;
+  const stores = { signal, onUpkeepFailed };
   const byName = new Map(targets.map((target) => [targetName(target), target]));
-  if (due(alertHistory(await readAlertEvents(table, { signal })), monitor, byName).length === 0) return [];
+  if (due(alertHistory(await readAlertEvents(table, stores)), monitor, byName).length === 0) return [];
   const { world } = table.context;
   const run = world.uuid();
   let end = 0;
@@ -63,13 +64,13 @@ export async function deliverMessages(request: DeliveryRequest): Promise<Deliver
       return { event: "sending" as const, monitor, message: message.id, target, run, until };
     });
   };
-  await recordAlertEvents(table, claim, { signal });
+  await recordAlertEvents(table, claim, stores);
   const sent = await sendAll(claimed, byName, { ...request, table: table.context, end });
   const outcomes = sent.map(({ message, target, outcome, reason }) => {
     const event = outcome === "sent" ? ("sent" as const) : ("failed" as const);
     return { event, monitor, message, target, text: reason };
   });
-  if (outcomes.length > 0) await recordAlertEvents(table, () => outcomes, { signal });
+  if (outcomes.length > 0) await recordAlertEvents(table, () => outcomes, stores);
   return [...sent, ...waiting.map(waits)];
 }
 

@@ -1,3 +1,4 @@
+import type { SideTableOptions } from "../../sidetables/side-table.ts";
 import { type AlertsUpdate, updateAlerts } from "../alerts/update-alerts.ts";
 import type { MonitorDefinition } from "../definition/definition.ts";
 import type { MonitoredTable } from "../stores/drift-store.ts";
@@ -12,9 +13,7 @@ export interface SettledAlerts extends Pick<AlertsUpdate, "transitions" | "alert
 }
 
 /** How messages are sent. */
-export interface SettleOptions extends Partial<Omit<SendContext, "table">> {
-  readonly signal?: AbortSignal | undefined;
-}
+export interface SettleOptions extends Partial<Omit<SendContext, "table">>, SideTableOptions {}
 
 /**
  * Brings a monitor's alerts up to date with its results, and sends what is to be sent. Called once at the end of a run
@@ -25,14 +24,15 @@ export interface SettleOptions extends Partial<Omit<SendContext, "table">> {
 export async function settleAlerts(
   table: MonitoredTable,
   definition: MonitorDefinition,
-  { signal, variables = process.env, ...limits }: SettleOptions = {},
+  { signal, onUpkeepFailed, variables = process.env, ...limits }: SettleOptions = {},
 ): Promise<SettledAlerts> {
   const { name, notify, alerts: rules } = definition;
-  const update = await updateAlerts(table, definition, notify.map(targetName), { signal });
+  const stores = { signal, onUpkeepFailed };
+  const update = await updateAlerts(table, definition, notify.map(targetName), stores);
   const { transitions, alerts } = update;
   const mayBeDue = notify.length > 0 && (rules.length > 0 || alerts.length > 0);
   const deliveries = mayBeDue
-    ? await deliverMessages({ table, monitor: name, targets: notify, variables, signal, ...limits })
+    ? await deliverMessages({ table, monitor: name, targets: notify, variables, ...stores, ...limits })
     : [];
   return { transitions, alerts, deliveries };
 }

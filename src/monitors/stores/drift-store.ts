@@ -3,11 +3,12 @@ import type { EngineValue, Session } from "../../engine/core/contract.ts";
 import { type ErrorCode, isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import { propertyKey } from "../../protocol/properties.ts";
+import { visible } from "../../report/visible-text.ts";
 import type { StructType } from "../../schema/types.ts";
 import { appendToSideTable } from "../../sidetables/append-rows.ts";
 import { contextBelow } from "../../sidetables/context-below.ts";
 import { withSideTable } from "../../sidetables/read-rows.ts";
-import type { SideTable, SideTableOptions } from "../../sidetables/side-table.ts";
+import type { SideTable, SideTableOptions, UpkeepFailure } from "../../sidetables/side-table.ts";
 import type { SqlExpression, SqlSelect } from "../../sql/sql.ts";
 import { sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
@@ -103,7 +104,12 @@ export async function appendOnce(
   return true;
 }
 
-/** Writes the small files of a store together now and then, after a commit of it (`tidy-store.ts`). */
+/**
+ * Writes the small files of a store together now and then, after a commit of it (`tidy-store.ts`). The rows have landed,
+ * so a failure is told and fails nothing: the next time is soon enough.
+ *
+ * @throws `CANCELLED`
+ */
 export async function tidied(
   context: TableContext,
   store: DriftStore,
@@ -113,7 +119,23 @@ export async function tidied(
   if (version === 0 || version % tidiedEvery !== 0) return;
   const { tidyStore } = await import("./tidy-store.ts");
   const side = sideTableOf(context, store);
-  await inStore(context, store, () => tidyStore(side, version / tidiedEvery, options));
+  try {
+    await inStore(context, store, () => tidyStore(side, version / tidiedEvery, options));
+  } catch (cause) {
+    if (isVarveError(cause, "CANCELLED")) throw cause;
+    const { onUpkeepFailed = warnOfUpkeep } = options;
+    onUpkeepFailed({ table: side.name, cause });
+  }
+}
+
+function warnOfUpkeep(failure: UpkeepFailure): void {
+  process.emitWarning(visible(upkeepText(failure)));
+}
+
+/** A failed compaction in words. */
+export function upkeepText({ table, cause }: UpkeepFailure): string {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return `The small files of the ${table} could not be written together, which a later run does again: ${why}`;
 }
 
 /**

@@ -6,9 +6,9 @@ import type {
   DriftReport,
   MonitorJson,
   MonitorReport,
+  MonitorRun,
   PerformanceReport,
   Snapshot,
-  Table,
 } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { exitCodes } from "../../shared/exit.ts";
@@ -374,7 +374,7 @@ async function runMonitor(
   const report = "report" in found ? found.report : undefined;
   const isMoved = report !== undefined && ["drift", "broken"].includes(report.verdict);
   if (isMoved || isUnattended(found.alerts.alerts)) process.exitCode = exitCodes.drift;
-  printUndelivered(found.alerts.deliveries);
+  printTroubles(found);
   if (flags.json === true) return printJson(found);
   if (report !== undefined) {
     print(await reportText(report));
@@ -390,13 +390,12 @@ async function runMonitor(
   printFiring(uri, found.alerts.alerts);
 }
 
-type MonitorAlerts = Awaited<ReturnType<Table["monitors"]["run"]>>["alerts"];
-
-/** Alerts that could not be sent; the next run tries again. */
-function printUndelivered(deliveries: MonitorAlerts["deliveries"]): void {
-  for (const { target, outcome, reason } of deliveries)
+/** Alerts that could not be sent, and tables that could not be compacted; the next run tries again. */
+function printTroubles({ alerts, warnings }: Pick<MonitorRun, "alerts" | "warnings">): void {
+  for (const { target, outcome, reason } of alerts.deliveries)
     if (outcome === "failed")
       printFailure(`warning: the alert for ${visible(target)} was not sent: ${visible(reason ?? "")}`);
+  for (const { message } of warnings) printFailure(`warning: ${visible(message)}`);
 }
 
 async function backfillMonitor(
@@ -424,7 +423,7 @@ async function backfillMonitor(
     ),
   );
   if (result.drifted.length > 0 || isUnattended(result.alerts.alerts)) process.exitCode = exitCodes.drift;
-  printUndelivered(result.alerts.deliveries);
+  printTroubles(result);
   if (flags.json === true) return printJson(result);
   const { recorded, known, withoutRows, unreadable, drifted } = result;
   const parts = [
@@ -440,7 +439,7 @@ async function backfillMonitor(
 }
 
 /** How many alerts of a monitor fire; those of the model, of columns and of breaks alike. */
-function printFiring(uri: string, alerts: MonitorAlerts["alerts"]): void {
+function printFiring(uri: string, alerts: MonitorRun["alerts"]["alerts"]): void {
   const firing = alerts.filter(({ status }) => status === "firing").length;
   if (firing > 0) print(`${counted(firing, "alert")} firing: see varve monitor alerts ${visible(uri)}\n`);
 }
