@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
+import { EngineCore } from "../../src/engine/core/core.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { drift } from "../../src/index.ts";
 import { sql } from "../../src/sql/sql.ts";
 import { unchecked } from "../support/unchecked-sql.ts";
 
@@ -71,5 +73,32 @@ describe("chunks of numbers", () => {
     ))
       if (rows > 0) break;
     expect(await session.rows(sql`SELECT 1 AS one`)).toEqual([{ one: 1 }]);
+  });
+});
+
+describe("a signal that aborts", () => {
+  it("ends a stream of numbers of the session that was opened with it", async () => {
+    const controller = new AbortController();
+    await using own = await openSession({ signal: controller.signal });
+    const read = async () => {
+      for await (const { rows } of own.numberChunks(unchecked("SELECT r::DOUBLE FROM range(1000000) t(r)")))
+        if (rows > 0) controller.abort();
+    };
+    await expect(read()).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
+  it("ends drift() while it counts numbers", async () => {
+    const controller = new AbortController();
+    const { connect } = EngineCore.prototype;
+    // Streams have a connection of their own.
+    const spy = vi.spyOn(EngineCore.prototype, "connect").mockImplementation(function (this: EngineCore) {
+      controller.abort();
+      return connect.call(this);
+    });
+    const rows = Array.from({ length: 100 }, (_, n) => ({ amount: n / 3 }));
+    const run = drift(rows, rows, { signal: controller.signal });
+    await expect(run).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(spy).toHaveBeenCalled();
+    spy.mockRestore();
   });
 });

@@ -226,4 +226,12 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     test: "drift/false-alarms.test.ts",
     name: "is noise, unless another column",
   },
+  {
+    what: "A comparison goes on counting after its signal has aborted.",
+    file: "engine/output/number-chunks.ts",
+    find: "{ signal = core.signal }",
+    replace: "{ signal }",
+    test: "engine/number-chunks.test.ts",
+    name: "ends drift()",
+  },
 ];

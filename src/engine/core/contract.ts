@@ -27,7 +27,7 @@ export interface Engine {
 
 /** Options of a session. */
 export interface SessionRequest extends SessionOptions {
-  /** Stops the wait for a turn; an open session ignores it. */
+  /** Stops the wait for a turn, and streams of numbers that have no signal of their own; others of an open session ignore it. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -26,9 +26,11 @@ export interface TypedColumn {
   readonly type: DuckDBType;
 }
 
-interface CorePlace {
+/** What a core is opened with. */
+export interface CorePlace {
   readonly turn: Turn;
   readonly options: SessionOptions;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -43,6 +45,8 @@ export class EngineCore implements AsyncDisposable {
   readonly connection: DuckDBConnection;
   /** The options of the session, which a sibling inherits. */
   readonly options: SessionOptions;
+  /** Stops streams of numbers that have no signal of their own; it is not handed on to siblings. */
+  readonly signal: AbortSignal | undefined;
   /** The session's turn to compute: everything that runs in the engine runs in its {@link Turn.use}. */
   readonly turn: Turn;
   /** Files, besides the caller's, that staged relations read and a fence must leave readable. */
@@ -81,6 +85,7 @@ export class EngineCore implements AsyncDisposable {
     this.connection = connection;
     this.options = place.options;
     this.turn = place.turn;
+    this.signal = place.signal;
     this.#pooled = pooled;
     this.#database = database;
   }

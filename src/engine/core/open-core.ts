@@ -1,10 +1,10 @@
 import { VarveError } from "../../errors.ts";
 import type { SessionOptions, SessionRequest } from "./contract.ts";
-import { EngineCore } from "./core.ts";
+import { type CorePlace, EngineCore } from "./core.ts";
 import { loadDriver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
 import { closeInstance, memoryLimitOf, takeInstance } from "./instance-pool.ts";
-import { engineTurns, type Turn } from "./turns.ts";
+import { engineTurns } from "./turns.ts";
 
 /**
  * Opens a session's core when its turn comes, with UTC, insertion order kept, no extensions loaded, and a
@@ -17,7 +17,7 @@ export async function openCore({ signal, ...options }: SessionRequest = {}): Pro
   requireLimits(options);
   const turn = await engineTurns.enter(memoryLimitOf(options), signal);
   try {
-    return await turn.use(() => openWith(turn, options));
+    return await turn.use(() => openWith({ turn, options, signal }));
   } catch (error) {
     turn.end();
     throw engineFailure(error);
@@ -35,11 +35,11 @@ function requireLimits({ memoryLimit, threads }: SessionOptions): void {
       );
 }
 
-async function openWith(turn: Turn, options: SessionOptions): Promise<EngineCore> {
+async function openWith(place: CorePlace): Promise<EngineCore> {
   const driver = await loadDriver();
-  const pooled = await takeInstance(options);
+  const pooled = await takeInstance(place.options);
   try {
-    return await EngineCore.open(driver, pooled, { turn, options });
+    return await EngineCore.open(driver, pooled, place);
   } catch (error) {
     await closeInstance(pooled);
     throw error;

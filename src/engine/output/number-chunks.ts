@@ -12,7 +12,7 @@ import { chunksAhead, onOwnStream, type StreamedQuery } from "../core/result-chu
 export async function* streamNumbers(
   core: EngineCore,
   select: SqlSelect,
-  { signal }: NumberStreamOptions = {},
+  { signal = core.signal }: NumberStreamOptions = {},
 ): AsyncGenerator<NumberChunk> {
   yield* onOwnStream(core, { select, signal }, (query) => chunksOf(core, query));
 }
