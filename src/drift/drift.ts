@@ -6,6 +6,7 @@ import type { Engine, EngineColumn, FencedSession, OpenSession, Relation } from 
 import { assertInternal, VarveError } from "../errors.ts";
 import { stateFingerprint } from "../fingerprint/state-fingerprint.ts";
 import type { LogSnapshot } from "../log/contract.ts";
+import { pinOfFolder } from "../pins/reading/pin-name.ts";
 import { pinOfVersion } from "../pins/reading/pin-of-version.ts";
 import { type SqlSelect, sql } from "../sql/sql.ts";
 import { packageVersion } from "../util/package-version.ts";
@@ -241,7 +242,9 @@ async function versionOf({ source }: DriftInput): Promise<SideVersion | null> {
 
 function sideOf({ name }: DriftInput, of: SideVersion | null, rows: number): DriftSide {
   const { version = null, pin = null, fingerprint = null } = of ?? {};
-  const source = pin === null ? name : name.replace(/\/_pins\/[^/]+@v0$/, `@${pin}`);
+  // Its own folder is a table at version 0.
+  const folder = pin === null ? undefined : pinOfFolder(name.slice(0, name.lastIndexOf("@")));
+  const source = folder === undefined ? name : `${folder.table}@${pin}`;
   return { source, version, pin, fingerprint, scope: "table", window: null, rows };
 }
 

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { LogSnapshot } from "../log/contract.ts";
+import { pinOfFolder } from "../pins/reading/pin-name.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
 import { type JsonObject, stringifyJson } from "../util/json.ts";
 import { contentFingerprint } from "./content-fingerprint.ts";
@@ -55,9 +56,9 @@ export async function mlflowDataset(
 }
 
 function datasetName(path: string, { metadata, version }: LogSnapshot): string {
-  const [, pinned, pin] = /([^/]+)\/_pins\/([^/]+)\/*$/.exec(path) ?? [];
-  const name = metadata.name ?? pinned ?? /([^/]+)\/*$/.exec(path)?.[1] ?? path;
-  const suffix = pin === undefined ? `@v${version}` : `@${pin}`;
+  const pin = pinOfFolder(path);
+  const name = metadata.name ?? /([^/]+)\/*$/.exec(pin?.table ?? path)?.[1] ?? path;
+  const suffix = pin === undefined ? `@v${version}` : `@${pin.name}`;
   return `${name.slice(0, longest.name - suffix.length).replace(/[\ud800-\udbff]$/, "")}${suffix}`;
 }
 

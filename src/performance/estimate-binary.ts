@@ -1,6 +1,6 @@
 import type { Relation, Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
-import { type SqlExpression, sql } from "../sql/sql.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { columnType, plainName } from "../sql/sql-text.ts";
 import { calibrationOf, type ScoreCalibration } from "./estimate-calibration.ts";
 import {
@@ -152,64 +152,81 @@ async function expectedWindows(
   const axis = axes.at(-1);
   if (axis === undefined) return [];
   const order = method === "cbpe" ? "together" : "sequential";
-  const windows = axis.parts.map((name) => ({
-    name,
-    main: new ExpectedFold(order),
-    partial: calibration.without.map(() => new ExpectedFold(order)),
-    covered: 0,
-  }));
-  const columns = [
-    score,
-    sql`CAST(${predicted} AS INTEGER)`,
-    sql`count(*)`,
-    axis.code,
-    isBaseline ? fold : sql`-1`,
-  ].map((value, index) => sql`CAST(${value} AS ${asDouble}) AS ${plainName(`c${index}`)}`);
-  const select = sql`SELECT ${columns} FROM ${table} WHERE ${score} IS NOT NULL AND ${predicted} IS NOT NULL GROUP BY ALL ORDER BY c0 DESC, c1, c3, c4`;
+  const windows = axis.parts.map(
+    (name): OpenWindow => ({
+      name,
+      main: new ExpectedFold(order),
+      partial: calibration.without.map(() => new ExpectedFold(order)),
+      covered: 0,
+    }),
+  );
   const calibrator = (steps: ScoreCalibration["steps"]) =>
     calibration.used ? descendingCalibration(steps) : (value: number) => value;
   const [ofAll, ofParts] = [calibrator(calibration.steps), calibration.without.map(calibrator)];
   // Rows of the baseline are calibrated by the fifths that they are not in, except by NannyML.
   const crossed = isBaseline && method === "cbpe";
-  await streamColumns(session, select, ([scores, predictions, counts, codes, parts], rows) => {
-    for (let row = 0; row < rows; row++) {
-      const value = (scores?.[row] ?? 0) + 0;
-      const window = windows[codes?.[row] ?? -1];
-      if (window === undefined) continue;
-      // One object for all folds: a new one for each would be most of the work.
-      const own = {
-        score: value,
-        predicted: predictions?.[row] === 1,
-        rows: counts?.[row] ?? 0,
-        losses: scoreLosses(value),
-        probability: value,
-      };
-      const calibrate = crossed ? ofParts[parts?.[row] ?? 0] : ofAll;
-      own.probability = calibrate?.(value) ?? value;
-      window.main.push(own);
-      for (let index = 0; index < window.partial.length; index++) {
-        own.probability = ofParts[index]?.(value) ?? value;
-        window.partial[index]?.push(own);
+  await streamColumns(
+    session,
+    scoredRows(table, axis.code, isBaseline),
+    ([scores, predictions, counts, codes, parts], rows) => {
+      for (let row = 0; row < rows; row++) {
+        const value = (scores?.[row] ?? 0) + 0;
+        const window = windows[codes?.[row] ?? -1];
+        if (window === undefined) continue;
+        // One object for all folds: a new one for each would be most of the work.
+        const own = {
+          score: value,
+          predicted: predictions?.[row] === 1,
+          rows: counts?.[row] ?? 0,
+          losses: scoreLosses(value),
+          probability: value,
+        };
+        const calibrate = crossed ? ofParts[parts?.[row] ?? 0] : ofAll;
+        own.probability = calibrate?.(value) ?? value;
+        window.main.push(own);
+        for (let index = 0; index < window.partial.length; index++) {
+          own.probability = ofParts[index]?.(value) ?? value;
+          window.partial[index]?.push(own);
+        }
+        if (value >= calibration.lowest && value <= calibration.highest) window.covered += own.rows;
       }
-      if (value >= calibration.lowest && value <= calibration.highest) window.covered += own.rows;
-    }
-  });
-  return windows
-    .map(({ name, main, partial, covered }) => {
-      const state = main.finish();
-      const others = partial.map((part) => part.finish());
-      const values: ExpectedValues["values"] = valuesOf(
-        (metric) => expectedValue(metric, state, matrix),
-        matrix,
-      );
-      const calibrationErrors = valuesOf(
-        (metric) =>
-          method === "cbpe" ? jackknife(others.map((other) => expectedValue(metric, other, matrix))) : null,
-        matrix,
-      );
-      return { name, rows: state.rows, covered, values, calibrationErrors };
-    })
-    .filter(({ rows }) => rows > 0);
+    },
+  );
+  return windows.map((window) => finished(window, { method, matrix })).filter(({ rows }) => rows > 0);
+}
+
+/** Scores in descending order with prediction, rows, window, and the fifth of a row of the baseline. */
+function scoredRows(table: StagedRows["table"], part: SqlExpression, isBaseline: boolean): SqlSelect {
+  const columns = [
+    score,
+    sql`CAST(${predicted} AS INTEGER)`,
+    sql`count(*)`,
+    part,
+    isBaseline ? fold : sql`-1`,
+  ].map((value, index) => sql`CAST(${value} AS ${asDouble}) AS ${plainName(`c${index}`)}`);
+  return sql`SELECT ${columns} FROM ${table} WHERE ${score} IS NOT NULL AND ${predicted} IS NOT NULL GROUP BY ALL ORDER BY c0 DESC, c1, c3, c4`;
+}
+
+/** A window whose rows pass. */
+interface OpenWindow {
+  readonly name: string;
+  readonly main: ExpectedFold;
+  /** By the calibrators that lack a fifth. */
+  readonly partial: readonly ExpectedFold[];
+  covered: number;
+}
+
+function finished(
+  { name, main, partial, covered }: OpenWindow,
+  { method, matrix }: { readonly method: Expectation["method"]; readonly matrix: Expectation["value"] },
+): ExpectedValues {
+  const state = main.finish();
+  const others = partial.map((part) => part.finish());
+  const values = valuesOf((metric) => expectedValue(metric, state, matrix), matrix);
+  const errorOf = (metric: (typeof binaryNames)[number]) =>
+    jackknife(others.map((other) => expectedValue(metric, other, matrix)));
+  const calibrationErrors = valuesOf((metric) => (method === "cbpe" ? errorOf(metric) : null), matrix);
+  return { name, rows: state.rows, covered, values, calibrationErrors };
 }
 
 function valuesOf(

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { TableContext } from "../../log/contract.ts";
+import { pinOfFolder } from "../../pins/reading/pin-name.ts";
 import type { RunEnd } from "../../runs/finish-run.ts";
 import type { CommandOptions } from "../../runs/run-command.ts";
 import type { AskedOutput } from "../../runs/run-outputs.ts";
@@ -212,6 +213,6 @@ async function toInput(
   if (given !== undefined && (point !== undefined || pin !== undefined || table.endsWith("@latest")))
     throw invalid(verb, `The input ${table} names a version twice. Leave one out.`);
   if (pin === undefined) return { name, context, point: point ?? given, content };
-  const folder = pin.uri.slice(0, pin.uri.lastIndexOf("/_pins/"));
+  const folder = pinOfFolder(pin.uri)?.table ?? pin.uri;
   return { name, context: await openContext(folder, options), pin, content };
 }

@@ -1,6 +1,7 @@
 import { VarveError } from "../../errors.ts";
 import type { Lineage, LineageRequest } from "../../lineage/lineage.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import { pinOfFolder } from "../../pins/reading/pin-name.ts";
 import type { Pin } from "../../pins/reading/pin-record.ts";
 import { knownOptions, type OptionKeys, requireCount } from "../shared/known-options.ts";
 import { openContext, openLog } from "../shared/lazy-log.ts";
@@ -151,5 +152,5 @@ function targetOfPin(context: TableContext, { tableId: id, version, timestamp }:
 
 /** URI of the table that a pin with a URI belongs to. */
 function tableOfPin(uri: string): string {
-  return uri.replace(/\/_pins\/[^/]+\/*$/, "");
+  return pinOfFolder(uri)?.table ?? uri;
 }

@@ -1,5 +1,6 @@
 import type { StatementPoint } from "../../dialects/statements/syntax.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import { isPinName, pinOfFolder } from "../../pins/reading/pin-name.ts";
 import type { Pin } from "../../pins/reading/pin-record.ts";
 import { openContext, openLog } from "./lazy-log.ts";
 import type { ContextOptions } from "./options.ts";
@@ -33,14 +34,11 @@ export async function openPoint(context: TableContext, point: StatementPoint): P
 export async function tableAtPoint(uri: string, options: ContextOptions): Promise<TableAtPoint> {
   const { uri: address, point } = splitTableUri(uri);
   const context = await openContext(address, options);
-  const inFolder = pinFolderText.exec(address);
-  if (inFolder !== null) return { point, ...((await pinInFolder(inFolder, options)) ?? { context }) };
+  const inFolder = pinOfFolder(address);
+  if (inFolder !== undefined) return { point, ...((await pinInFolder(inFolder, options)) ?? { context }) };
   const [, before, name] = /^(.+)@([A-Za-z0-9][A-Za-z0-9._-]*)$/s.exec(address) ?? [];
   if (point !== undefined || before === undefined || name === undefined) return { context, point };
-  const [{ hasLog }, { isPinName }] = await Promise.all([
-    import("../../table/definition/refuse-existing.ts"),
-    import("../../pins/reading/pin-name.ts"),
-  ]);
+  const { hasLog } = await import("../../table/definition/refuse-existing.ts");
   if (!isPinName(name) || (await hasLog(context))) return { context };
   const table = await openContext(before, options);
   if (!(await hasLog(table))) return { context };
@@ -49,15 +47,12 @@ export async function tableAtPoint(uri: string, options: ContextOptions): Promis
   return { context: log.context, pin };
 }
 
-const pinFolderText = /^(.+)\/_pins\/([^/]+)\/*$/;
-
 /** The pin whose folder a caller names; a folder there that is none may be a table of its own. */
 async function pinInFolder(
-  [, table = "", name = ""]: readonly string[],
+  { table, name }: { readonly table: string; readonly name: string },
   options: ContextOptions,
 ): Promise<Required<Pick<TableAtPoint, "context" | "pin">> | undefined> {
-  const [{ isPinName }, { openPin }, { soundPin }, { hasLog }] = await Promise.all([
-    import("../../pins/reading/pin-name.ts"),
+  const [{ openPin }, { soundPin }, { hasLog }] = await Promise.all([
     import("../../pins/reading/open-pin.ts"),
     import("../../pins/reading/pin-record.ts"),
     import("../../table/definition/refuse-existing.ts"),

@@ -13,6 +13,12 @@ export function pinFolder(name: string): string {
   return `${folder}/${name}`;
 }
 
+/** The table and the name of a pin whose folder a URI or path names; `undefined` for another folder. */
+export function pinOfFolder(uri: string): { readonly table: string; readonly name: string } | undefined {
+  const [, table, name] = /^(.+)\/_pins\/([^/]+)\/*$/s.exec(uri) ?? [];
+  return table === undefined || name === undefined ? undefined : { table, name };
+}
+
 /** Whether a text can be the name of a pin. */
 export function isPinName(text: string): boolean {
   return allowed.test(text) && !versionLike.test(text);

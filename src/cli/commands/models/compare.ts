@@ -11,6 +11,7 @@ import { withOutput } from "../../shared/output-format.ts";
 import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/source-files.ts";
 import { inputFiles } from "../../shared/standard-input.ts";
 import { writeOutput } from "../../shared/write-output.ts";
+import { digits } from "./metric-lines.ts";
 import { classColumns, metricNumbers, number } from "./model-options.ts";
 
 type Rules = NonNullable<CompareModelsOptions["rules"]>;
@@ -206,8 +207,4 @@ async function shown(result: RecordedComparison, { format, output }: CompareFlag
 
 function pText(p: number): string {
   return p < 0.001 ? "< 0.001" : digits(p);
-}
-
-function digits(value: number | null): string {
-  return value === null ? "" : String(Number(value.toPrecision(4)));
 }

@@ -49,22 +49,8 @@ export function addDrift(program: Command): void {
       "compare each time window of the current side, such as placed:P1M (PT1H, P1D, P1W, P1M or P1Y)",
       windowOf,
     )
-    .option("--where <condition>", "SQL condition: only such rows of both sides")
-    .option(
-      "--threshold <effect>",
-      "smallest effect that is drift (default: 0.1); for one column, name=effect; may be repeated",
-      threshold,
-    )
-    .option("--alpha <share>", "adjusted p-values below it are no noise (default: 0.01)", shareOption)
-    .addOption(
-      new Option("--correction <method>", "how p-values are adjusted (default: bh)").choices([
-        "bh",
-        "by",
-        "holm",
-        "bonferroni",
-        "none",
-      ]),
-    )
+    .option("--where <condition>", "SQL condition: only such rows of both sides");
+  withRule(command)
     .addOption(
       new Option(
         "--sql <engine>",
@@ -89,6 +75,26 @@ export function addDrift(program: Command): void {
     text: "how to print the comparison",
   };
   withStoreFlags(withSourceFlags(withOutput(command, choice))).action(drift);
+}
+
+/** The options that say what drift is. */
+function withRule(command: Command): Command {
+  return command
+    .option(
+      "--threshold <effect>",
+      "smallest effect that is drift (default: 0.1); for one column, name=effect; may be repeated",
+      threshold,
+    )
+    .option("--alpha <share>", "adjusted p-values below it are no noise (default: 0.01)", shareOption)
+    .addOption(
+      new Option("--correction <method>", "how p-values are adjusted (default: bh)").choices([
+        "bh",
+        "by",
+        "holm",
+        "bonferroni",
+        "none",
+      ]),
+    );
 }
 
 const examples =

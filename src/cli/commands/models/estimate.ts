@@ -10,6 +10,7 @@ import { withOutput } from "../../shared/output-format.ts";
 import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/source-files.ts";
 import { inputFiles } from "../../shared/standard-input.ts";
 import { writeOutput } from "../../shared/write-output.ts";
+import { digits } from "./metric-lines.ts";
 import { classColumns, number, valueMatrix, windowOf } from "./model-options.ts";
 
 interface EstimateFlags extends StoreFlags, SourceFlags {
@@ -132,8 +133,4 @@ async function shown(
 function rangeText({ low, high }: Estimate["thresholds"][keyof Estimate["thresholds"]] & {}): string {
   if (low === null) return high === null ? "" : `at most ${digits(high)}`;
   return high === null ? `at least ${digits(low)}` : `${digits(low)} to ${digits(high)}`;
-}
-
-function digits(value: number | null): string {
-  return value === null ? "" : String(Number(value.toPrecision(4)));
 }

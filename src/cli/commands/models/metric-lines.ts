@@ -16,6 +16,7 @@ export async function metricLines(
   return `${textTable(["metric", "value", "95 %", "constant"], rows, { width: tableWidth(output) })}\n`;
 }
 
-function digits(value: number | null): string {
+/** A number with four digits; nothing for null. */
+export function digits(value: number | null): string {
   return value === null ? "" : String(Number(value.toPrecision(4)));
 }

@@ -155,8 +155,8 @@ async function shown(result: MetricRegression): Promise<string> {
             entry.startedAt.toISOString(),
             modelOf(entry),
             entry.value,
-            digits(entry.change),
-            entry.relative === null ? null : `${digits(entry.relative * 100)} %`,
+            signed(entry.change),
+            entry.relative === null ? null : `${signed(entry.relative * 100)} %`,
           ],
         ],
   );
@@ -186,6 +186,6 @@ function leftOutLines({ missing, notFinite, future }: MetricRegression["leftOut"
   return parts.length === 0 ? [] : [`left out: ${parts.join(", ")}`];
 }
 
-function digits(value: number | null): string | null {
+function signed(value: number | null): string | null {
   return value === null ? null : `${value > 0 ? "+" : ""}${Number(value.toPrecision(4))}`;
 }
