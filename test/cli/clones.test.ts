@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { createTable, schema } from "../../src/index.ts";
 import { freshFolder, rowsOf } from "../operations/table-folder.ts";
-import { varve } from "../support/cli.ts";
+import { varveHere as varve } from "../support/cli-here.ts";
 
 it("a log that names files of another folder is read below --allowed-prefix only", async () => {
   const folder = freshFolder();

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLedger, createTable, recordRun } from "../../src/index.ts";
-import { varve } from "../support/cli.ts";
+import { varveHere as varve } from "../support/cli-here.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-lineage-"));
 const at = (name: string) => join(folder, name);

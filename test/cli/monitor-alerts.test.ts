@@ -4,7 +4,7 @@ import { createTable } from "../../src/api/create-table.ts";
 import { settleAlerts } from "../../src/monitors/notify/settle-alerts.ts";
 import { addResults, monitorWith } from "../monitors/some-results.ts";
 import { freshFolder } from "../operations/table-folder.ts";
-import { varve } from "../support/cli.ts";
+import { varveHere as varve } from "../support/cli-here.ts";
 
 it("alerts are listed, muted and acknowledged, with exit code 4 while one is unattended", async () => {
   const folder = join(freshFolder(), "t\nu");

@@ -14,7 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RecordBatchReader, tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { mainFile, varve } from "../support/cli.ts";
+import { mainFile } from "../support/cli.ts";
+import { varveHere as varve } from "../support/cli-here.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-output-"));
 const table = join(folder, "numbers");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { dataFiles, freshFolder } from "../operations/table-folder.ts";
-import { varve } from "../support/cli.ts";
+import { varveHere as varve } from "../support/cli-here.ts";
 
 it("pins are added, listed, checked and removed, with exit codes that say how it went", async () => {
   const folder = join(freshFolder(), "t\nu");

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { varve } from "../support/cli.ts";
+import { varveHere as varve } from "../support/cli-here.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-training-cli-"));
 const at = (name: string) => join(folder, name);

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { dataFiles, freshFolder } from "../operations/table-folder.ts";
-import { varve } from "../support/cli.ts";
+import { varveHere as varve } from "../support/cli-here.ts";
 
 async function overwritten(): Promise<string> {
   const folder = join(freshFolder(), "t");
