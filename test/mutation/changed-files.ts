@@ -24,15 +24,20 @@ export function defaultBase(): string | undefined {
 
 /** Mutated groups whose sources differ from `base`, committed or not. */
 export function changedGroups(base: string): ChangedGroup[] {
-  const listed = git("diff", "--name-only", "--diff-filter=d", base, "--", "src");
-  if (listed === undefined) throw new Error(`Git cannot compare with "${base}".`);
-  const files = listed.split("\n").filter((file) => file.endsWith(".ts") && existsSync(resolve(root, file)));
+  const files = changedFiles(base, "src");
   return mutationGroups
     .map((group) => ({
       group,
       files: files.filter((file) => group.sources.some((glob) => matchesGlob(file, glob))),
     }))
     .filter((changed) => changed.files.length > 0);
+}
+
+/** Sources below a folder that differ from `base`, committed or not, as paths from the root. */
+export function changedFiles(base: string, folder: string): readonly string[] {
+  const listed = git("diff", "--name-only", "--diff-filter=d", base, "--", folder);
+  if (listed === undefined) throw new Error(`Git cannot compare with "${base}".`);
+  return listed.split("\n").filter((file) => file.endsWith(".ts") && existsSync(resolve(root, file)));
 }
 
 function git(...args: readonly string[]): string | undefined {

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Random } from "../fuzz/random.ts";
+import { changedFiles, defaultBase } from "../mutation/changed-files.ts";
 import { seed } from "../support/seed.ts";
 import { listFaults, type Mistake } from "./mistake.ts";
 import { mistakes } from "./mistakes.ts";
@@ -11,8 +12,8 @@ import { Planter } from "./run-planted.ts";
  * `npm run planted -- [--only TEXT] [--minutes M] [--verbose]`.
  *
  * A mistake is put into the source as it is loaded, so no file changes. The tests have to pass without it,
- * too. Within `minutes` go as many as can be planted in that time, the test files in an order that `VARVE_SEED`
- * decides.
+ * too. Within `minutes` go as many as can be planted in that time: first those of sources and tests that differ
+ * from the main branch (on it: from the commit before), else in an order of test files that `VARVE_SEED` decides.
  */
 const root = resolve(import.meta.dirname, "../..");
 const { values } = parseArgs({
@@ -31,8 +32,16 @@ const isChosen = ({ what, file, test }: Mistake) =>
   only === undefined || `${what} ${file} ${test}`.toLowerCase().includes(only);
 
 const random = new Random(seed);
+const base = Number.isFinite(end) ? defaultBase() : undefined;
+const changed = base === undefined ? [] : ["src", "test"].flatMap((part) => changedFiles(base, part));
+const isChanged = (ending: string) => changed.some((path) => path.endsWith(`/${ending}`));
+const touched = new Set(
+  mistakes.filter(({ file, test }) => isChanged(file) || isChanged(test)).map(({ test }) => test),
+);
 // By test file, so that a file is run without mistakes once.
-const ranks = new Map(mistakes.map(({ test }) => [test, Number.isFinite(end) ? random.next() : 0]));
+const ranks = new Map(
+  mistakes.map(({ test }) => [test, Number.isFinite(end) ? random.next() - Number(touched.has(test)) : 0]),
+);
 const chosen = mistakes
   .filter(isChosen)
   .sort(
