@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { areAgesByNature } from "../../src/drift/profile/ages.ts";
 import { noCounts } from "../../src/drift/profile/count-rows.ts";
 import { createTable, type DriftReport, drift, type Table } from "../../src/index.ts";
+import { driftHtml } from "../../src/report.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-record-fields-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -99,8 +100,13 @@ describe("many categories that are about as frequent", () => {
       rows.map(({ store }) => ({ store: store === "store 7" ? name : store }));
     const { rare_share, unseen_share, effect, test } = recordOf(await drift(before, fresh), "store");
     expect(rare_share?.baseline).toBeGreaterThan(0.6);
-    const record = recordOf(await drift(renamed(before), renamed(fresh)), "store");
+    const report = await drift(renamed(before), renamed(fresh));
+    const record = recordOf(report, "store");
     expect(record).toMatchObject({ rare_share, unseen_share, effect, test });
+    // All that a reader sees tells the value from the bin of that name.
+    expect(record.bins[0]?.label).toBe(`"${name}"`);
+    expect(record.text).toContain(`"${name}" `);
+    expect(driftHtml(report)).toContain(`&quot;${name}&quot;`);
   });
 
   it("say that most of them share a bin", async () => {

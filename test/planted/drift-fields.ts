@@ -59,4 +59,12 @@ export const driftFieldsMistakes: readonly Mistake[] = [
     test: "drift/record-fields.test.ts",
     name: "may be called rare like any other",
   },
+  {
+    what: "The bin of a value that is called rare looks like that of rare values.",
+    file: "profile/binned.ts",
+    find: "ownLabels.test(value) ? JSON.stringify(value)",
+    replace: 'ownLabels.test("") ? JSON.stringify(value)',
+    test: "drift/record-fields.test.ts",
+    name: "may be called rare like any other",
+  },
 ];

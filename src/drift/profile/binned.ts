@@ -5,6 +5,7 @@ import {
   boundariesOf,
   type CategoryBins,
   type CategoryCounts,
+  type CategoryValue,
   distinct,
   fineSteps,
   type NumericBins,
@@ -220,7 +221,7 @@ export function binnedCategories(
     const [a, b] = [baseline.values[index] ?? 0, current.values[index] ?? 0];
     if (isNamed(index)) {
       const number = typeof value === "number" ? value : null;
-      add({ label: bins.labels?.[index] ?? String(value), low: number, high: number }, a, b);
+      add({ label: bins.labels?.[index] ?? valueLabel(value), low: number, high: number }, a, b);
     } else {
       rareBaseline += a;
       rareCurrent += b;
@@ -291,6 +292,15 @@ export function expectedUnseen(baseline: CategoryCounts): { readonly count: numb
   const share = singles / rows;
   const of = (rows * (1 - share) * singles) / (singles + doubles);
   return { count: share * of, of };
+}
+
+/** Names of bins that are no values. */
+const ownLabels = /^(?:rare|unseen|rare or unseen|other|NaN|null|\d+ other bins)$/;
+
+/** A value as the name of its bin: in quotes where another bin may have that name, or where nothing would be seen. */
+function valueLabel(value: CategoryValue): string {
+  if (typeof value === "number") return String(value);
+  return value.trim() === "" || value.startsWith('"') || ownLabels.test(value) ? JSON.stringify(value) : value;
 }
 
 function plainLabel(label: string): BinLabel {
