@@ -241,6 +241,41 @@ describe("the estimate of a monitored model", () => {
     expect(none?.estimate?.reason).toContain("an estimate needs 300");
   }, 120_000);
 
+  it("of a regression follows the losses that the features promise, and fires", async () => {
+    /** Errors grow with the load, of which the guess says nothing. */
+    const guesses = (count: number, least: number, hasOutcomes: boolean) => {
+      const random = draws(count);
+      return Array.from({ length: count }, (_, id) => {
+        const [load, guess] = [least + (10 - least) * random(), 100 * random()];
+        const error = (2 * random() - 1) * load;
+        return { id, load, guess, value: hasOutcomes ? guess + error : null };
+      });
+    };
+    const [before, after] = [guesses(600, 0, true), guesses(300, 5, false)];
+    await using table = await createTable(join(folder, `t${made++}`), { source: before });
+    await table.monitors.create({
+      name: "m",
+      baseline: { version: 0 },
+      columns: { exclude: ["id"] },
+      performance: {
+        ...{ problem: "regression", target: "value", prediction: "guess" },
+        ...{ metrics: ["mae"], estimate: "dle" },
+      },
+      alerts: [{ when: "estimate", metric: "mae", drop: 0.5 }],
+    });
+    const { version } = await table.append(after);
+    const [found] = (await table.monitors.run("m")).performance;
+    const [metric] = found?.metrics ?? [];
+    expect(found).toMatchObject({ version, state: "immature", estimate: { method: "dle", reason: null } });
+    expect(found?.estimate?.cannot_see).not.toBe("");
+    expect(metric).toMatchObject({ metric: "mae", value: null, reason: "not_evaluated" });
+    // A load of 7.5 on average instead of 5 has errors half as large again.
+    expect(metric?.baseline).toBeCloseTo(2.5, 0);
+    expect(metric?.estimated).toBeGreaterThan(3.4);
+    expect(metric?.estimated).toBeLessThan(4.1);
+    expect(await course(table)).toEqual([`estimate mae  firing@${version}`]);
+  }, 120_000);
+
   it("is refused for metrics that nothing estimates", async () => {
     const gini: MonitorJson["alerts"] = [{ when: "estimate", metric: "log_loss" }];
     await expect(watched({ alerts: gini })).rejects.toMatchObject({ code: "MONITOR_INVALID" });

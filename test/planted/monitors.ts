@@ -242,4 +242,12 @@ export const monitorsMistakes: readonly Mistake[] = [
     test: "monitors/store-upkeep.test.ts",
     name: "are warnings, and alerts are settled",
   },
+  {
+    what: "The losses of a monitored regression are learnt without its features.",
+    file: "monitors/estimate-performance.ts",
+    find: 'performance.estimate === "dle" ? featuresOf(work.definition, before) : []',
+    replace: "([] as string[])",
+    test: "monitors/performance-parts.test.ts",
+    name: "follows the losses that the features promise",
+  },
 ];

@@ -242,4 +242,12 @@ export const runMistakes: readonly Mistake[] = [
     test: "cli/run.test.ts",
     name: "refused by all verbs of runs",
   },
+  {
+    what: "Commands with more formats than text and JSON do not take --json.",
+    file: "cli/shared/output-format.ts",
+    find: 'if (!formats.includes("json")) return command;',
+    replace: "if (formats.length !== 2) return command;",
+    test: "cli/reference.test.ts",
+    name: "has --json wherever",
+  },
 ];
