@@ -66,9 +66,10 @@ function compareNumbers(bins: NumericBins, sides: Sides<NumericCounts>, threshol
   };
   const scale = scaleOf(summary.baseline);
   const wasserstein = finiteBracket(wassersteinBracket(cells));
-  const outside = tailShares(bins, sides, rows);
+  const binned = count === undefined ? null : binnedNumbers(bins, sides, count);
+  const outside = tailShares(bins, binned ?? binnedNumbers(bins, sides, 2), rows);
   return {
-    ...figuresOf(count === undefined ? null : binnedNumbers(bins, sides, count)),
+    ...figuresOf(binned),
     rows,
     bins: count,
     ks: ksOf(cells),
@@ -182,11 +183,10 @@ function plainShares(
 /** Shares of values below the least and above the largest edge. */
 function tailShares(
   bins: NumericBins,
-  sides: Sides<NumericCounts>,
+  { labels, counts }: Binned,
   rows: Sides<number>,
 ): { readonly below: ShareChange | null; readonly above: ShareChange | null } {
   if (bins.quantiles.length === 0) return { below: null, above: null };
-  const { labels, counts } = binnedNumbers(bins, sides, 2);
   const share = (label: string) => {
     const index = labels.findIndex((other) => other.label === label);
     return change(counts.baseline[index] ?? 0, counts.current[index] ?? 0, rows);

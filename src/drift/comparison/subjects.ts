@@ -296,10 +296,9 @@ async function wholeSubjects(
 async function findIdentifiers(session: Session, { sides, measures, shares }: Context): Promise<void> {
   const found = measures.flatMap((measure) => {
     const { distinctShare: baseline = null } = measure;
+    if (measure.kind !== "id" || baseline === null) return [];
     const leaf = leafOfSide(sides.current, measure);
-    return measure.kind !== "id" || baseline === null || leaf === undefined
-      ? []
-      : [{ measure, leaf, baseline }];
+    return leaf === undefined ? [] : [{ measure, leaf, baseline }];
   });
   const leaves = found.map(({ leaf }) => leaf);
   const current = await distinctSharesOf(session, sides.current, leaves);

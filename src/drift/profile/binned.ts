@@ -54,20 +54,23 @@ function expectsFew(count: number, { baseline, current }: Sides<{ readonly rows:
 export function binnedNumbers(bins: NumericBins, sides: Sides<NumericCounts>, count: number): Binned {
   const boundaries = boundariesOf(bins);
   const edges = distinct(bins.quantiles.filter((_, index) => index % (fineSteps / count) === 0));
-  const ranges = new Map<string, { label: BinLabel; baseline: number; current: number }>();
-  const add = (key: string, label: BinLabel, baseline: number, current: number) => {
-    const before = ranges.get(key) ?? { label, baseline: 0, current: 0 };
-    ranges.set(key, { label, baseline: before.baseline + baseline, current: before.current + current });
+  const ranges = new Map<string, { readonly label: BinLabel; baseline: number; current: number }>();
+  const add = ({ key, label, low, high }: NamedBin, baseline: number, current: number) => {
+    const known = ranges.get(key);
+    if (known === undefined) ranges.set(key, { label: { label, low, high }, baseline, current });
+    else {
+      known.baseline += baseline;
+      known.current += current;
+    }
   };
-  const labelOf = binNames(bins, edges);
+  const nameOf = binNames(bins, edges);
   for (let index = 0; index <= boundaries.length; index++) {
     const [a, b] = [sides.baseline.cells[index] ?? 0, sides.current.cells[index] ?? 0];
     const isPoint = !expectsFew(a + b, sides);
-    const { key, ...label } = labelOf(boundaries[index - 1], boundaries[index], isPoint);
-    add(key, label, a, b);
+    add(nameOf(boundaries[index - 1], boundaries[index], isPoint), a, b);
   }
-  add("NaN", plainLabel("NaN"), sides.baseline.nans, sides.current.nans);
-  add("null", plainLabel("null"), sides.baseline.nulls, sides.current.nulls);
+  add({ key: "NaN", ...plainLabel("NaN") }, sides.baseline.nans, sides.current.nans);
+  add({ key: "null", ...plainLabel("null") }, sides.baseline.nulls, sides.current.nulls);
   const filled = [...ranges].filter(([, { baseline, current }]) => baseline + current > 0);
   return {
     labels: filled.map(([, { label }]) => label),
@@ -110,6 +113,7 @@ function withoutSmallTails(
 function binNames({ points, quantiles }: NumericBins, edges: readonly number[]) {
   const all = new Set(points);
   const [first = Infinity, last = -Infinity] = [quantiles[0], quantiles.at(-1)];
+  const ranges: NamedBin[] = [];
   return (low: number | undefined, high: number | undefined, hasRows: boolean): NamedBin => {
     const isPoint = low !== undefined && all.has(low) && high === numberAfter(low);
     if (isPoint && (hasRows || edges.length < 2))
@@ -132,6 +136,12 @@ function binNames({ points, quantiles }: NumericBins, edges: readonly number[]) 
       edges.findLastIndex((edge) => edge <= low),
       Math.max(0, edges.length - 2),
     );
+    const range = ranges[bin] ?? rangeFrom(bin);
+    ranges[bin] = range;
+    return range;
+  }
+
+  function rangeFrom(bin: number): NamedBin {
     const [from = last, to = last] = [edges[bin], edges[bin + 1]];
     const isLast = bin >= edges.length - 2;
     const label =

@@ -109,8 +109,11 @@ export function distinct(sorted: readonly number[]): number[] {
 export function numberAfter(value: number): number {
   if (value === 0) return Number.MIN_VALUE;
   if (value === Number.POSITIVE_INFINITY) return value;
-  const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, value);
-  view.setBigInt64(0, view.getBigInt64(0) + (value > 0 ? 1n : -1n));
-  return view.getFloat64(0);
+  doubles[0] = value;
+  bits[0] = (bits[0] ?? 0n) + (value > 0 ? 1n : -1n);
+  return doubles[0];
 }
+
+const doubles = new Float64Array(1);
+/** Of the double. */
+const bits = new BigInt64Array(doubles.buffer);

@@ -8,16 +8,16 @@ import {
   type Bins,
   type CategoryBins,
   type CategoryCounts,
+  type Counts,
   centreOf,
   type DriftKind,
-  type NumericBins,
 } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
 import { mostBound, mostSorted, tableColumns } from "./count-rows.ts";
 import { meanAndDeviation } from "./counted.ts";
 import { cyclesOf } from "./cycles.ts";
 import type { Leaf, Part } from "./leaves.ts";
-import { type NumberColumn, sampledNumbers } from "./numeric-bins.ts";
+import { type NumberColumn, type SampledNumbers, sampledNumbers } from "./numeric-bins.ts";
 import { distinctShares, type Fact, factsOf, type Group, groupsOf, mostKept } from "./sample-facts.ts";
 import { type BaselineRows, isNumeric, type Sample, takeSample } from "./sample-rows.ts";
 
@@ -30,7 +30,7 @@ export interface Measure {
   /** Share of different values among all of the baseline, of an identifier. */
   readonly distinctShare?: number | null | undefined;
   /** The baseline's rows in the bins, where making these has counted them. */
-  readonly counted?: CategoryCounts | undefined;
+  readonly counted?: Counts | undefined;
 }
 
 /**
@@ -51,11 +51,11 @@ export async function measuresOf(
     const lengths = await sampledNumbers(session, sample, { columns: inTable, from: "table" });
     const times = partsOf(choices, "time", (_, leaf) => leaf.value);
     const ages = await sampledNumbers(session, sample, { columns: times, from: "baseline" });
-    const binsOf = (choice: Choice, part: Part) =>
-      (part === "age" ? ages : lengths).get(numberedPart(choice.index, part))?.bins;
+    const numbersOf = (choice: Choice, part: Part) =>
+      (part === "age" ? ages : lengths).get(numberedPart(choice.index, part));
     appendAll(
       measures,
-      choices.flatMap((choice) => measuresOfChoice(choice, (part) => binsOf(choice, part))),
+      choices.flatMap((choice) => measuresOfChoice(choice, (part) => numbersOf(choice, part))),
     );
   }
   return measures;
@@ -160,15 +160,21 @@ function choiceOf(fact: Fact, group: Group | undefined): Choice {
 
 function measuresOfChoice(
   choice: Choice,
-  binsOf: (part: Part) => NumericBins | undefined,
+  numbersOf: (part: Part) => Pick<SampledNumbers, "bins" | "counted"> | undefined,
 ): readonly Measure[] {
   const { leaf, kind, group, numbers } = choice;
-  const measure = (bins: Bins, part: Part = null): Measure => ({ leaf, part, kind, bins });
-  const parts = numericParts(choice).flatMap((part) => {
-    const bins = binsOf(part);
-    return bins === undefined ? [] : [measure(bins, part)];
+  const measure = (bins: Bins, part: Part = null, counted?: Counts): Measure => ({
+    leaf,
+    part,
+    kind,
+    bins,
+    counted,
   });
-  if (kind === "numeric" && numbers !== undefined) return [measure(numbers)];
+  const parts = numericParts(choice).flatMap((part) => {
+    const own = numbersOf(part);
+    return own === undefined ? [] : [measure(own.bins, part, own.counted)];
+  });
+  if (kind === "numeric" && numbers !== undefined) return [measure(numbers.bins, null, numbers.counted)];
   if (kind === "text" && parts.length > 0) return parts;
   if (kind === "time") return [...cyclesOf(leaf).map(({ part, bins }) => measure(bins, part)), ...parts];
   const grouped = (bins: CategoryBins): Measure[] => [

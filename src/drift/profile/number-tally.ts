@@ -105,8 +105,12 @@ export class NumberTally {
     this.#kept?.add(run);
   }
 
-  /** Of the values so far; `rows` are those with a value. */
-  counts(): NumericCounts {
+  /**
+   * Of the values so far; `rows` are those with a value.
+   *
+   * @param sorted the finite values, if they are known and not kept
+   */
+  counts(sorted = this.#kept?.sorted()): NumericCounts {
     const known = this.#rows - this.#nans;
     return {
       form: "numeric",
@@ -123,7 +127,7 @@ export class NumberTally {
         squares: this.#squares,
         centre: this.#centre ?? 0,
       }),
-      quantiles: this.#kept === undefined ? null : quantilesOf(this.#kept.sorted()),
+      quantiles: sorted === undefined ? null : quantilesOf(sorted),
     };
   }
 }

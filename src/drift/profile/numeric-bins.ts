@@ -1,11 +1,12 @@
 import type { Session } from "../../engine/core/contract.ts";
-import { type SqlExpression, sql } from "../../sql/sql.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { quantileOf } from "../../statistics/samples.ts";
-import { fineSteps, type NumericBins } from "./bins.ts";
+import { fineSteps, type NumericBins, type NumericCounts } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
 import { numberColumns } from "./count-rows.ts";
-import { KeptNumbers, presentValues } from "./number-values.ts";
+import { cellsOfBins, NumberTally } from "./number-tally.ts";
+import { KeptNumbers, type NumberRun, presentValues } from "./number-values.ts";
 import { type Sample, sampledRows } from "./sample-rows.ts";
 
 /** A column of numbers in the sample. */
@@ -22,6 +23,8 @@ export interface SampledNumbers {
   readonly values: number;
   /** Different values among the finite ones. */
   readonly distinct: number;
+  /** The rows in the bins, where the sample is all of the baseline. */
+  readonly counted?: NumericCounts | undefined;
 }
 
 /**
@@ -39,23 +42,48 @@ export async function sampledNumbers(
     const values = chunk.map(({ index, value }) => sql`${value} AS ${plainName(`v${index}`)}`);
     const select =
       from === "table" ? sql`SELECT ${values} FROM ${sample.table}` : sampledRows(sample, values);
-    for await (const { numbers: vectors, rows } of session.numberChunks(select)) {
-      const picked = new Float64Array(rows);
-      for (const [column, vector] of vectors.entries()) {
-        const list = lists[column];
-        if (list === undefined) continue;
-        const run = presentValues(vector, undefined, picked);
-        list.values += run.count;
-        list.finite.add(run);
-      }
-    }
-    for (const [column, { index }] of chunk.entries()) {
-      const { values = 0, finite } = lists[column] ?? {};
-      if (finite !== undefined)
-        numbers.set(index, { values, ...binsOf(finite.sorted(), { values, isWhole: sample.isWhole }) });
-    }
+    await readNumbers(session, select, (column, run) => {
+      const list = lists[column];
+      if (list === undefined) return;
+      list.values += run.count;
+      list.finite.add(run);
+    });
+    const sampled = lists.map(({ values, finite }): Sorted => {
+      const sorted = finite.sorted();
+      return { sorted, values, ...binsOf(sorted, { values, isWhole: sample.isWhole }) };
+    });
+    const counted = sample.isWhole ? await countsOf(session, select, sampled) : [];
+    for (const [column, { values, bins, distinct }] of sampled.entries())
+      numbers.set(chunk[column]?.index ?? column, { values, bins, distinct, counted: counted[column] });
   }
   return numbers;
+}
+
+interface Sorted extends SampledNumbers {
+  readonly sorted: Float64Array;
+}
+
+/** The counts of a small baseline's columns: read again, its values need not be sorted again. */
+async function countsOf(
+  session: Session,
+  select: SqlSelect,
+  sampled: readonly Sorted[],
+): Promise<NumericCounts[]> {
+  const tallies = sampled.map(({ bins }) => new NumberTally(cellsOfBins(bins), false));
+  await readNumbers(session, select, (column, run) => tallies[column]?.add(run));
+  return tallies.map((tally, column) => tally.counts(sampled[column]?.sorted));
+}
+
+/** Hands over the values of each column, some at a time. */
+async function readNumbers(
+  session: Session,
+  select: SqlSelect,
+  take: (column: number, run: NumberRun) => void,
+): Promise<void> {
+  for await (const { numbers, rows } of session.numberChunks(select)) {
+    const picked = new Float64Array(rows);
+    for (const [column, vector] of numbers.entries()) take(column, presentValues(vector, undefined, picked));
+  }
 }
 
 /** Bins by the finite values of a sample. */

@@ -1,13 +1,13 @@
 import type { Session } from "../../engine/core/contract.ts";
 import { joinSql, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
-import type { CategoryValue, NumericBins } from "./bins.ts";
+import type { CategoryValue } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
 import { mostSorted } from "./count-rows.ts";
 import { listOf, numberOf } from "./counted.ts";
 import { distinctSharesOf } from "./distinct-share.ts";
 import type { Leaf } from "./leaves.ts";
-import { sampledNumbers } from "./numeric-bins.ts";
+import { type SampledNumbers, sampledNumbers } from "./numeric-bins.ts";
 import { isNumeric, isText, type Sample } from "./sample-rows.ts";
 
 /** What the sample says about a leaf. */
@@ -23,8 +23,8 @@ export interface Fact {
   readonly looked: number;
   /** Characters of the longest text. */
   readonly longest: number;
-  /** Bins of numbers. */
-  readonly numbers?: NumericBins | undefined;
+  /** Bins of numbers, with the rows in them where they are counted. */
+  readonly numbers?: Pick<SampledNumbers, "bins" | "counted"> | undefined;
 }
 
 /** The most frequent values of a leaf in all rows, and facts about all of them. */
@@ -57,8 +57,8 @@ export async function factsOf(session: Session, sample: Sample, leaves: readonly
   return plain.map((fact) => {
     const own = numbers.get(fact.index);
     if (own === undefined) return texts.get(fact.index) ?? fact;
-    const { values, distinct, bins } = own;
-    return { ...fact, values, distinct, looked: values, numbers: bins };
+    const { values, distinct } = own;
+    return { ...fact, values, distinct, looked: values, numbers: own };
   });
 }
 

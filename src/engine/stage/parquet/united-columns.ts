@@ -32,10 +32,11 @@ export function uniteColumns(
   for (const { columns } of shapes)
     for (const { name } of columns) if (!names.has(fold(name))) names.set(fold(name), name);
   const wanted = new Map(given.map(({ name, type }) => [fold(name), type]));
+  const typesOf = shapes.map(({ columns }) => firstByName(columns, ({ type }) => type));
   return [...names].map(([folded, name]) => {
-    const parts = shapes.map(({ file, columns }) => {
-      const column = columns.find((candidate) => fold(candidate.name) === folded);
-      return column === undefined ? undefined : { file, type: column.type };
+    const parts = shapes.map(({ file }, shape) => {
+      const type = typesOf[shape]?.get(folded);
+      return type === undefined ? undefined : { file, type };
     });
     return uniteColumn(name, parts, wanted.get(folded));
   });
@@ -103,6 +104,17 @@ function apart(name: string, [one, other]: readonly [Part, Part]): VarveError {
   return new VarveError("SCHEMA_MISMATCH", text, { column: [name], expected, found, file: other.file });
 }
 
-function fold(name: string): string {
+/** Something of each column by its name, ignoring case; of the first that has it. */
+export function firstByName<T>(
+  columns: readonly EngineColumn[],
+  of: (column: EngineColumn, index: number) => T,
+): ReadonlyMap<string, T> {
+  const byName = new Map<string, T>();
+  for (const [index, column] of columns.entries())
+    if (!byName.has(fold(column.name))) byName.set(fold(column.name), of(column, index));
+  return byName;
+}
+
+export function fold(name: string): string {
   return name.toLowerCase();
 }

@@ -8,7 +8,7 @@ import type { EngineCore } from "../../core/core.ts";
 import { shownColumns, shownValue } from "../../core/shown-value.ts";
 import { badCellsType } from "../shared/bad-cells.ts";
 import { type FileShape, scanOf } from "./file-shapes.ts";
-import type { UnitedColumn } from "./united-columns.ts";
+import { firstByName, fold, type UnitedColumn } from "./united-columns.ts";
 
 /** A column of files that may hold a value which the column's type does not. */
 interface DoubtfulColumn {
@@ -31,10 +31,10 @@ export interface ShapeRows {
 export function shapeRows(shapes: readonly FileShape[], united: readonly UnitedColumn[]): ShapeRows[] {
   return shapes.map((shape, number) => {
     const doubtful: DoubtfulColumn[] = [];
+    const indexOf = firstByName(shape.columns, (_, index) => index);
     const selected = united.map((column) => {
       const { name, type } = column;
-      const index = shape.columns.findIndex((one) => one.name.toLowerCase() === name.toLowerCase());
-      const [value, conversion] = [shape.values[index], column.conversions[number]];
+      const [value, conversion] = [shape.values[indexOf.get(fold(name)) ?? -1], column.conversions[number]];
       if (value === undefined || conversion === undefined)
         return sql`CAST(NULL AS ${columnType(type)}) AS ${quoteName(name)}`;
       const lossy = conversion.checks.filter(({ kind }) => kind === "lossy");
