@@ -2,13 +2,20 @@ import { createHash } from "node:crypto";
 import stringify from "fast-json-stable-stringify";
 import { unreadableBaseline } from "../baselines/baseline-errors.ts";
 import { conditionOver } from "../dialects/row-condition.ts";
-import type { Engine, EngineColumn, FencedSession, OpenSession, Relation } from "../engine/core/contract.ts";
+import type {
+  Engine,
+  EngineColumn,
+  FencedSession,
+  OpenSession,
+  Relation,
+  StagedRelation,
+} from "../engine/core/contract.ts";
 import { assertInternal, VarveError } from "../errors.ts";
 import { stateFingerprint } from "../fingerprint/state-fingerprint.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { pinOfFolder } from "../pins/reading/pin-name.ts";
 import { pinOfVersion } from "../pins/reading/pin-of-version.ts";
-import { type SqlSelect, sql } from "../sql/sql.ts";
+import { sql } from "../sql/sql.ts";
 import { packageVersion } from "../util/package-version.ts";
 import type { World } from "../util/world.ts";
 import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
@@ -24,6 +31,7 @@ import { type SideRows, subjectsOf } from "./comparison/subjects.ts";
 import { windowsOf } from "./comparison/windows.ts";
 import { multivariateOf } from "./multivariate/multivariate.ts";
 import { type Leaf, leavesOf } from "./profile/leaves.ts";
+import { narrowOf, rowsWith, type SelectedRows } from "./profile/side-rows.ts";
 
 /** A side of a comparison: rows, and what a report calls them. */
 export interface DriftInput {
@@ -101,8 +109,7 @@ export async function stageSide(
 }
 
 /** A side of a run. */
-interface Side {
-  readonly select: SqlSelect;
+interface Side extends SelectedRows {
   readonly columns: readonly EngineColumn[];
   readonly leaves: readonly Leaf[];
 }
@@ -128,14 +135,14 @@ function sideRequests(
 /** The rows of a side that the definition asks for; ages of times are measured if it says when they were committed. */
 export async function openSide(
   session: FencedSession,
-  relation: Relation,
+  relation: Relation & Pick<StagedRelation, "narrow">,
   { where, committedAt }: SideRequest,
 ): Promise<Side> {
   const { columns } = relation;
   const condition = where === undefined ? undefined : await conditionOver(session, where, columns);
   const select =
     condition === undefined ? relation.sql : sql`SELECT * FROM (${relation.sql}) WHERE ${condition}`;
-  return { select, columns, leaves: leavesOf(columns, committedAt) };
+  return { select, narrow: narrowOf(relation, select), columns, leaves: leavesOf(columns, committedAt) };
 }
 
 interface Sides {
@@ -196,8 +203,8 @@ function subjectAt(subjects: readonly Subject[], index: number): Subject {
 }
 
 /** The number of rows of a side. */
-export async function rowsOf(session: FencedSession, { select }: Pick<Side, "select">): Promise<number> {
-  const [row] = await session.rows(sql`SELECT count(*) AS n FROM (${select})`);
+export async function rowsOf(session: FencedSession, side: SelectedRows): Promise<number> {
+  const [row] = await session.rows(sql`SELECT count(*) AS n FROM (${rowsWith(side, [])})`);
   return Number(row?.["n"] ?? 0);
 }
 

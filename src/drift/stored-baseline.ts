@@ -41,7 +41,7 @@ export async function storedBaseline(
     const fenced = await session.fence({ files: staged.files });
     const side = await openSide(fenced, staged.relation, request);
     const rows = await unreadableBaseline(source, () => rowsOf(fenced, side));
-    const baseline = { select: side.select, rows };
+    const baseline = { ...side, rows };
     return profileJson(await baselineProfile(fenced, baseline, chosenLeaves(side.leaves, request)));
   });
 }

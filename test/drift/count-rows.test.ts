@@ -50,7 +50,7 @@ describe("many rows", () => {
       }
     }
     if (slice !== undefined) return;
-    const spans = await timeSpans(session, rows, leaves);
+    const spans = await timeSpans(session, { select: rows }, leaves);
     for (const [index, span] of found.get("")?.spans ?? []) {
       const leaf = measures[index]?.leaf;
       expect(span).toEqual(leaf && spans.get(leaf));

@@ -24,8 +24,9 @@ function plainCells(bins: NumericBins, values: readonly number[]): number[] {
   return cells;
 }
 
-function tallied(bins: NumericBins, values: readonly number[], keeps = false) {
-  const tally = new NumberTally(cellsOfBins(bins), keeps);
+/** @param rows about how many: of few, a value's cell is looked up in fewer steps */
+function tallied(bins: NumericBins, values: readonly number[], { keeps = false, rows = values.length } = {}) {
+  const tally = new NumberTally(cellsOfBins(bins, rows), keeps);
   for (let start = 0; start < values.length; start += 100) {
     const run = Float64Array.from(values.slice(start, start + 100));
     tally.add({ values: run, count: run.length });
@@ -57,9 +58,12 @@ describe("counts of numbers in cells", () => {
     const boundaries = boundariesOf(bins);
     const ends = [NaN, Infinity, -Infinity, -0, 0, 1e308, -1e308, 2 ** 53 + 2];
     const all = [...values, ...boundaries, ...boundaries.map((edge) => edge - 1), ...ends];
-    const counts = tallied(bins, all);
-    expect(counts.cells).toEqual(plainCells(bins, all));
-    expect(counts).toMatchObject({ rows: all.length, nans: 1, min: -Infinity, max: Infinity });
+    const plain = plainCells(bins, all);
+    for (const rows of [1, 1_000_000]) {
+      const counts = tallied(bins, all, { rows });
+      expect(counts.cells).toEqual(plain);
+      expect(counts).toMatchObject({ rows: all.length, nans: 1, min: -Infinity, max: Infinity });
+    }
   });
 
   it("has the moments of the finite values, also next to NaN and infinities", () => {
@@ -102,8 +106,10 @@ describe("counts of numbers in cells", () => {
 
   it("has quantiles of the finite values where they are kept", () => {
     const bins = binsOf([1, 2, 3]);
-    expect(tallied(bins, [4, NaN, 0, 2, Infinity, 1, 3], true).quantiles).toEqual([0.2, 1, 2, 3, 3.8]);
-    expect(tallied(bins, [NaN], true).quantiles).toBeNull();
+    expect(tallied(bins, [4, NaN, 0, 2, Infinity, 1, 3], { keeps: true }).quantiles).toEqual([
+      0.2, 1, 2, 3, 3.8,
+    ]);
+    expect(tallied(bins, [NaN], { keeps: true }).quantiles).toBeNull();
     expect(tallied(bins, [1, 2]).quantiles).toBeNull();
   });
 });

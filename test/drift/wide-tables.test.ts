@@ -59,4 +59,25 @@ describe("wide tables", () => {
     expect(some.columns).toHaveLength(3);
     expect(figures(all)).toMatchObject(figures(some));
   });
+
+  it("gives the figures of all columns where it reads only those that it needs", async () => {
+    const connection = await (await DuckDBInstance.create()).connect();
+    const write = async (name: string, n: string, shift: number) => {
+      const file = join(folder, name);
+      const v = `hash(r + ${shift}) % 40`;
+      const values = `r AS ${n}, 'k' || r AS id, {'a b': ${v} / 3.0, 't': 'x' || ${v}} AS "s.""1", ${v} % 3 AS d, [r] AS l, (${v} % 2 = 0) AS b, CASE WHEN r % 9 = 0 THEN CAST('NaN' AS DOUBLE) ELSE ${v} % 4 END AS f, DATE '2020-01-01' + CAST(r AS INTEGER) AS day, CASE WHEN r < 0 THEN 'x' END AS none`;
+      await connection.run(`COPY (SELECT ${values} FROM range(1200) rows(r)) TO '${file}' (FORMAT parquet)`);
+      return { parquet: file };
+    };
+    const [before, after] = [await write("some.parquet", "n", 0), await write("other.parquet", "N", 7)];
+    connection.closeSync();
+    // With a condition, all are read.
+    const [some, all] = [await drift(before, after), await drift(before, after, { where: "true" })];
+    expect(some.columns.map(({ column }) => column)).toContain('s."1.a b');
+    expect(some.columns).toEqual(all.columns);
+    expect(some.columns.find(({ column }) => column === "none")).toMatchObject({ kind: "category" });
+    const { baseline, current } = await drift(before, after, { where: "n >= 600 AND b" });
+    expect([baseline.rows, current.rows]).not.toContain(1_200);
+    expect(new Set(some.columns.map(({ kind }) => kind)).size).toBeGreaterThan(5);
+  });
 });

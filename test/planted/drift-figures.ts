@@ -139,6 +139,22 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     name: "at most one run in a hundred",
   },
   {
+    what: "A file of which some columns are read is read without the run's condition.",
+    file: "profile/side-rows.ts",
+    find: "return narrow?.of === select ? narrow.select : undefined;",
+    replace: "return select === undefined ? undefined : narrow?.select;",
+    test: "drift/wide-tables.test.ts",
+    name: "reads only those that it needs",
+  },
+  {
+    what: "A column of few rows without a value is taken for one of long texts.",
+    file: "drift/profile/sample-facts.ts",
+    find: "for (const { index } of chunk) groups.set(index, { values: [], counts: [], distinct: 0, rows: 0 });",
+    replace: "",
+    test: "drift/wide-tables.test.ts",
+    name: "reads only those that it needs",
+  },
+  {
     what: "NaN is counted among the smallest values, too.",
     file: "drift/profile/number-tally.ts",
     find: "nans++;\n        continue;",

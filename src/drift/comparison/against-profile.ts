@@ -37,7 +37,7 @@ export async function countAgainst(
   const binnings = counted.map(({ measure, leaf }) => binningOf(measure, leaf));
   const counts = (await countRows(session, current, binnings)).get("")?.counts ?? [];
   const countsOf = new Map(counted.map(({ measure }, index) => [measure, counts[index]]));
-  const spans = await timeSpans(session, current.select, [...new Set(counted.map(({ leaf }) => leaf))]);
+  const spans = await timeSpans(session, current, [...new Set(counted.map(({ leaf }) => leaf))]);
   const result: CountedMeasure[] = [];
   for (const { measure, leaf, unmatched } of matches) {
     const own = countsOf.get(measure) ?? noCounts(measure.bins, current.rows);
@@ -88,15 +88,15 @@ interface Matched {
 async function matchedLeaves(
   session: Session,
   measures: readonly ProfiledMeasure[],
-  { select, leaves }: SideOfRows,
+  current: SideOfRows,
 ): Promise<Matched[]> {
-  const byName = new Map(leaves.map((leaf) => [foldName(leaf.name), leaf]));
+  const byName = new Map(current.leaves.map((leaf) => [foldName(leaf.name), leaf]));
   const leafOf = ({ leaf }: ProfiledMeasure) => byName.get(foldName(leaf.name));
   const changed = measures.flatMap((measure) => {
     const leaf = leafOf(measure);
     return leaf !== undefined && leaf.class !== measure.leaf.class ? [leaf] : [];
   });
-  const empty = await emptyLeaves(session, select, [...new Set(changed)]);
+  const empty = await emptyLeaves(session, current, [...new Set(changed)]);
   return measures.map((measure) => {
     const leaf = leafOf(measure);
     if (leaf === undefined) return { measure, leaf, unmatched: "missing_column" };

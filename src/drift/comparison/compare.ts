@@ -245,8 +245,10 @@ export function largestBins({ binned, distances }: Comparison): DriftBin[] {
   const total = (side: readonly number[]) => side.reduce((sum, count) => sum + count, 0);
   const [n, m] = [total(counts.baseline), total(counts.current)];
   const bins = labels
-    .map((label, index) => ({
-      ...label,
+    .map(({ label, low, high }, index) => ({
+      label,
+      low,
+      high,
       baseline: (counts.baseline[index] ?? 0) / n,
       current: (counts.current[index] ?? 0) / m,
       part: distances.parts[index] ?? 0,

@@ -1,6 +1,6 @@
 import type { Session } from "../../engine/core/contract.ts";
 import { foldName } from "../../schema/schema-json.ts";
-import { type SqlSelect, sql } from "../../sql/sql.ts";
+import { sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { areAgesByNature } from "../profile/ages.ts";
@@ -12,6 +12,7 @@ import { countRows, noCounts, type SliceCounts } from "../profile/count-rows.ts"
 import { type Binning, numberOf } from "../profile/counted.ts";
 import { distinctShareOf, distinctSharesOf } from "../profile/distinct-share.ts";
 import type { Leaf } from "../profile/leaves.ts";
+import { rowsWith, type SelectedRows } from "../profile/side-rows.ts";
 import { timeSpans } from "../profile/time-spans.ts";
 import { compareCounts, distinctChange } from "./compare.ts";
 import type { DriftDefinition } from "./definition.ts";
@@ -21,8 +22,7 @@ import { leafNamed, type Slicing } from "./slices.ts";
 import { type Windows, windowSpan } from "./windows.ts";
 
 /** Rows of a side with their leaves. */
-export interface SideOfRows {
-  readonly select: SqlSelect;
+export interface SideOfRows extends SelectedRows {
   readonly leaves: readonly Leaf[];
   readonly rows: number;
 }
@@ -46,10 +46,9 @@ export async function subjectsOf(session: Session, sides: SideRows, split: Split
   const chosen = chosenLeaves(sides, definition);
   const matched = await matchLeaves(session, sides, chosen);
   const both = matched.filter((match): match is Match & { after: Leaf } => match.unmatched === null);
-  const baseline = { select: sides.baseline.select, rows: sides.baseline.rows };
   const measures = await measuresOf(
     session,
-    baseline,
+    sides.baseline,
     both.map(({ before }) => before),
   );
   const afterOf = new Map(both.map(({ before, after }) => [before, after]));
@@ -129,7 +128,7 @@ async function matchLeaves(session: Session, { current }: SideRows, chosen: Chos
     const after = afters.get(fold(before));
     return after !== undefined && after.class !== before.class ? [after] : [];
   });
-  const empty = await emptyLeaves(session, current.select, changed);
+  const empty = await emptyLeaves(session, current, changed);
   const matches = chosen.baseline.map((before): Match => {
     const after = afters.get(fold(before));
     if (chosen.excluded.has(fold(before))) return { before, unmatched: "excluded" };
@@ -161,13 +160,13 @@ export function valueType({ class: kind }: Pick<Leaf, "class">) {
 /** The leaves that are null in every row. */
 export async function emptyLeaves(
   session: Session,
-  select: SqlSelect,
+  rows: SelectedRows,
   leaves: readonly Leaf[],
 ): Promise<ReadonlySet<Leaf>> {
   const empty = new Set<Leaf>();
   for (const chunk of inChunks(leaves, 64)) {
     const counts = chunk.map(({ value }, index) => sql`count(${value}) AS ${plainName(`n${index}`)}`);
-    const [row = {}] = await session.rows(sql`SELECT ${counts} FROM (${select})`);
+    const [row = {}] = await session.rows(sql`SELECT ${counts} FROM (${rowsWith(rows, chunk)})`);
     for (const [index, leaf] of chunk.entries()) if (numberOf(row[`n${index}`]) === 0) empty.add(leaf);
   }
   return empty;
@@ -181,8 +180,8 @@ async function spansOf(
 ): Promise<ReadonlyMap<Leaf, Subject["spans"]>> {
   const befores = matches.map(({ before }) => before);
   const afters = matches.map(({ after }) => after);
-  const before = await timeSpans(session, baseline.select, befores);
-  const after = await timeSpans(session, current.select, afters);
+  const before = await timeSpans(session, baseline, befores);
+  const after = await timeSpans(session, current, afters);
   return new Map(
     matches.map((match) => [
       match.before,

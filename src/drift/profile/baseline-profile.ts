@@ -6,6 +6,7 @@ import type { Binning, Shortcut } from "./counted.ts";
 import { distinctSharesOf } from "./distinct-share.ts";
 import type { Leaf } from "./leaves.ts";
 import type { BaselineRows } from "./sample-rows.ts";
+import { columnOf } from "./side-rows.ts";
 import { type Span, timeSpans } from "./time-spans.ts";
 
 /** A measure of a baseline, with the numbers of its rows in the bins. */
@@ -32,7 +33,7 @@ export async function baselineProfile(
   const measures = await measuresOf(session, baseline, leaves);
   const binnings = measures.map(baselineBinning);
   const counted = (await countRows(session, baseline, binnings)).get("")?.counts;
-  const spans = await timeSpans(session, baseline.select, leaves);
+  const spans = await timeSpans(session, baseline, leaves);
   const profiled: ProfiledMeasure[] = [];
   const numbered = measures.filter(mayBeSequence).map(({ leaf }) => leaf);
   const shares = await distinctSharesOf(session, baseline, numbered);
@@ -58,6 +59,7 @@ export function binningOf(measure: BareMeasure, leaf: Leaf): Binning {
   return {
     value: measuredValue(leaf, measure),
     bins: measure.bins,
+    column: columnOf(leaf),
     isFloat: leaf.isFloat && measure.part === null,
     shortcut: shortcutOf(measure, leaf),
   };

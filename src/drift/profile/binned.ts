@@ -144,8 +144,11 @@ function binNames({ points, quantiles }: NumericBins, edges: readonly number[]) 
   function rangeFrom(bin: number): NamedBin {
     const [from = last, to = last] = [edges[bin], edges[bin + 1]];
     const isLast = bin >= edges.length - 2;
+    // Joined, a text has no parts that stay in memory beside it.
     const label =
-      from === to ? `${shortNumber(from)}` : `[${shortNumber(from)}, ${shortNumber(to)}${isLast ? "]" : ")"}`;
+      from === to
+        ? shortNumber(from)
+        : ["[", shortNumber(from), ", ", shortNumber(to), isLast ? "]" : ")"].join("");
     return { key: `[${bin}`, label, low: from, high: to };
   }
 }

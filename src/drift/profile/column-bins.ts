@@ -44,7 +44,10 @@ export async function measuresOf(
 ): Promise<Measure[]> {
   const measures: Measure[] = [];
   const isWide = leaves.length > mostBound;
-  for (const chunk of inChunks(leaves, tableColumns(Math.min(baseline.rows, mostSorted)))) {
+  for (const chunk of inChunks(
+    leaves,
+    tableColumns({ ...baseline, rows: Math.min(baseline.rows, mostSorted) }),
+  )) {
     const sample = await takeSample(session, baseline, { leaves: chunk, isWide });
     const choices = await choicesOf(session, sample, chunk);
     const inTable = partsOf(choices, "text", (index) => plainName(`v${index}`));

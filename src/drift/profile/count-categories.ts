@@ -9,10 +9,11 @@ import {
   numberOf,
   type RowSource,
   sliceOf,
+  stacked,
   valueName,
 } from "./counted.ts";
 
-/** Counts categories, a query for each column, put together. */
+/** Counts categories, a query for each column, put together; the texts of few rows in one for all columns. */
 export async function categoryCounts(
   session: Session,
   source: RowSource,
@@ -20,7 +21,10 @@ export async function categoryCounts(
 ): Promise<Counted<CategoryCounts>[]> {
   if (binnings.length === 0) return [];
   await nameBins(session, binnings);
-  const queries = binnings.map((binning) => categoryQuery(source, binning));
+  const texts = source.isTiny ? binnings.filter(({ bins }) => !bins.isNumber) : [];
+  const others = source.isTiny ? binnings.filter(({ bins }) => bins.isNumber) : binnings;
+  const queries = others.map((binning) => categoryQuery(source, binning));
+  if (texts.length > 0) queries.push(textsQuery(source, texts));
   const answers = await session.rows(joinSql(queries, sql` UNION ALL `));
   const byIndex = new Map(binnings.map((binning) => [binning.index, binning]));
   return answers.flatMap((row) => {
@@ -68,6 +72,16 @@ function categoryQuery(source: RowSource, binning: Indexed<CategoryBins>): SqlSe
   const binned = sql`SELECT ${slice}coalesce(m.bin, ${nan}) AS bin, sum(g.n) AS n, count(*) AS d, ${moments} FROM (${groups}) g LEFT JOIN (${names}) m ON g.v = m.v GROUP BY ALL`;
   const by = source.isSliced ? sql` GROUP BY slice` : sql``;
   return sql`SELECT ${index} AS c, ${slice}list(bin) AS bins, list(CAST(n AS BIGINT)) AS ns, CAST(sum(d) FILTER (WHERE bin <> ${nanBin}) AS BIGINT) AS d, CAST(sum(f) AS DOUBLE) AS f, CAST(sum(s) AS DOUBLE) AS s, CAST(sum(q) AS DOUBLE) AS q FROM (${binned})${by}`;
+}
+
+/** Like {@link categoryQuery}, of several columns of texts. */
+function textsQuery(source: RowSource, binnings: readonly Indexed<CategoryBins>[]): SqlSelect {
+  const slice = source.isSliced ? sql`slice, ` : sql``;
+  const indexes = binnings.map(({ index }) => index);
+  const values = stacked(source.columns(binnings), indexes, source.isSliced ? [sql`slice`] : []);
+  const groups = sql`SELECT ${slice}c, v, count(*) AS n FROM (${values}) WHERE v IS NOT NULL GROUP BY ${slice}c, v`;
+  const binned = sql`SELECT g.c, ${slice}coalesce(m.bin, ${unseenBin}) AS bin, sum(g.n) AS n, count(*) AS d FROM (${groups}) g LEFT JOIN varve_drift_bins m ON g.c = m.c AND g.v = m.v GROUP BY ALL`;
+  return sql`SELECT c, ${slice}list(bin) AS bins, list(CAST(n AS BIGINT)) AS ns, CAST(sum(d) AS BIGINT) AS d, CAST(NULL AS DOUBLE) AS f, CAST(NULL AS DOUBLE) AS s, CAST(NULL AS DOUBLE) AS q FROM (${binned}) GROUP BY ${slice}c`;
 }
 
 const [rareBin, singleBin, unseenBin, nanBin] = [-1, -2, -3, -4];

@@ -14,7 +14,7 @@ export async function numericCounts(
   binnings: readonly Indexed<NumericBins>[],
 ): Promise<Counted<NumericCounts>[]> {
   if (binnings.length === 0) return [];
-  const cells = binnings.map(({ bins }) => cellsOfBins(bins));
+  const cells = binnings.map(({ bins }) => cellsOfBins(bins, source.rows));
   const talliesOf = () => cells.map((column) => new NumberTally(column, source.isSmall));
   const slices = new Map<string, NumberTally[]>();
   for await (const chunk of session.numberChunks(source.columns(binnings))) {

@@ -7,11 +7,11 @@ import { categoryCounts } from "./count-categories.ts";
 import { numericCounts } from "./count-numbers.ts";
 import { hasShortcut, shortenedCounts } from "./count-shortcuts.ts";
 import { type Binning, type Counted, type Indexed, numberOf, type RowSource, valueName } from "./counted.ts";
+import { rowsWith, type SelectedRows } from "./side-rows.ts";
 import type { Span } from "./time-spans.ts";
 
 /** Rows to count, and by what they are split. */
-export interface CountedRows {
-  readonly select: SqlSelect;
+export interface CountedRows extends SelectedRows {
   /** Names the slice of a row as text; without, all rows are the slice `""`. */
   readonly slice?: SqlExpression | undefined;
   /** At most so many rows are sorted for exact quantiles. */
@@ -32,14 +32,19 @@ export type SliceCounts = ReadonlyMap<
 /** Sides of at most so many rows are sorted for exact quantiles. */
 export const mostSorted = 65_536;
 
+/** The categories of so few rows are counted in one query for many columns. */
+export const mostStacked = 4_096;
+
 /** Counts the rows of each slice in the bins of all measures, in few passes; {@link inChunks} bounds each. */
 export async function countRows(
   session: Session,
   rows: CountedRows,
   binnings: readonly Binning[],
 ): Promise<SliceCounts> {
+  const { slice = sql`''` } = rows;
+  const counted = rows.slice === undefined ? rowsWith(rows, []) : rows.select;
   const totals = await session.rows(
-    sql`SELECT ${rows.slice ?? sql`''`} AS slice, count(*) AS n FROM (${rows.select}) GROUP BY ALL ORDER BY n DESC`,
+    sql`SELECT ${slice} AS slice, count(*) AS n FROM (${counted}) GROUP BY ALL ORDER BY n DESC`,
   );
   const slices = new Map(totals.map((row) => [String(row["slice"]), numberOf(row["n"])]));
   const counts = new Map<string, Counts>();
@@ -81,7 +86,7 @@ async function countedMeasures(
   for await (const { source, chunk } of countedChunks(session, rows, others)) {
     const [numbers, categories] = [chunk.filter(isNumeric), chunk.filter(isCategory)];
     appendAll(counted, await numericCounts(session, source, numbers));
-    for (const some of inChunks(categories, chunkCategories))
+    for (const some of inChunks(categories, source.isTiny ? mostBound : chunkCategories))
       appendAll(counted, await categoryCounts(session, source, some));
   }
   return counted;
@@ -94,9 +99,16 @@ export const mostBound = 256;
 /** Values of a table of rows. */
 const tableValues = 8_000_000;
 
-/** How many columns a table of so many rows has: few of many rows, so that it stays small. */
-export function tableColumns(rows: number): number {
-  return Math.max(chunkCategories, Math.min(1_024, Math.floor(tableValues / Math.max(1, rows))));
+/**
+ * How many columns a table of so many rows has: few of many rows, so that it stays small. Where each is read through
+ * all columns, the time of that makes them wider.
+ */
+export function tableColumns({
+  rows,
+  narrow,
+}: { readonly rows: number } & Pick<SelectedRows, "narrow">): number {
+  const most = narrow === undefined ? 4 * mostBound : mostBound;
+  return Math.max(chunkCategories, Math.min(most, Math.floor(tableValues / Math.max(1, rows))));
 }
 
 /** How many columns of numbers of so many rows are read at once; the values of a small side are kept. */
@@ -107,13 +119,22 @@ export function numberColumns(rows: number): number {
 /** The measures in chunks, with their rows: from a table of their values where that is faster. */
 async function* countedChunks(
   session: Session,
-  { select, slice, rows }: CountedRows,
+  { select, narrow, slice, rows }: CountedRows,
   measures: readonly Indexed<Bins>[],
 ): AsyncGenerator<{ readonly source: RowSource; readonly chunk: readonly Indexed<Bins>[] }> {
-  const facts = { isSliced: slice !== undefined, isSmall: rows <= mostSorted };
+  const facts = {
+    rows,
+    isSliced: slice !== undefined,
+    isSmall: rows <= mostSorted,
+    isTiny: rows <= mostStacked,
+  };
   const sliced = slice === undefined ? [] : [sql`${slice} AS slice`];
-  const valuesOf = (chunk: readonly Indexed<Bins>[]): SqlSelect =>
-    sql`SELECT ${[...sliced, ...chunk.map(({ value, index }) => sql`${value} AS ${valueName(index)}`)]} FROM (${select})`;
+  const valuesOf = (chunk: readonly Indexed<Bins>[]): SqlSelect => {
+    const values = chunk.map(({ value, index }) => sql`${value} AS ${valueName(index)}`);
+    const isNarrow = narrow !== undefined && slice === undefined;
+    const from = isNarrow ? narrow(new Set(chunk.map(({ column }) => column))) : select;
+    return sql`SELECT ${[...sliced, ...values]} FROM (${from})`;
+  };
   const direct: RowSource = { ...facts, columns: valuesOf };
   if (!facts.isSmall)
     for (const chunk of inChunks(measures.filter(isNumeric), mostBound)) yield { source: direct, chunk };
@@ -128,7 +149,10 @@ async function* countedChunks(
     columns: (chunk) =>
       sql`SELECT ${[...names, ...chunk.map(({ index }) => valueName(index))]} FROM __varve_drift_rows`,
   };
-  for (const group of inChunks(others, tableColumns(rows))) {
+  for (const group of inChunks(
+    others,
+    tableColumns({ rows, narrow: slice === undefined ? narrow : undefined }),
+  )) {
     await session.execute(sql`CREATE OR REPLACE TABLE __varve_drift_rows AS ${valuesOf(group)}`);
     for (const chunk of inChunks(group, numberColumns(rows))) yield { source, chunk };
   }

@@ -1,5 +1,5 @@
 import type { EngineRow, EngineValue } from "../../engine/core/contract.ts";
-import type { SqlExpression, SqlName, SqlSelect } from "../../sql/sql.ts";
+import { type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import type { Bins, Counts } from "./bins.ts";
 import type { Span } from "./time-spans.ts";
@@ -9,6 +9,8 @@ export interface Binning {
   /** Over the relation's columns; numbers for numeric bins, texts or numbers for categories. */
   readonly value: SqlExpression;
   readonly bins: Bins;
+  /** The relation's column that the value is of. */
+  readonly column: string;
   /** May hold NaN. */
   readonly isFloat: boolean;
   /** The counts of all rows, if they are known already. */
@@ -32,10 +34,13 @@ export type Indexed<B extends Bins> = Omit<Binning, "bins"> & { readonly bins: B
 
 /** Rows whose measures are counted. */
 export interface RowSource {
+  readonly rows: number;
   /** Whether the rows have a slice each; else all are the slice `""`. */
   readonly isSliced: boolean;
   /** Whether there are so few that exact quantiles are computed. */
   readonly isSmall: boolean;
+  /** Whether there are so few that planning a query for each column takes longer than counting. */
+  readonly isTiny: boolean;
   /** The rows with their `slice`, if they have one, and the columns of these measures. */
   columns(measures: readonly Indexed<Bins>[]): SqlSelect;
 }
@@ -52,6 +57,17 @@ export interface Counted<C extends Counts> {
   readonly count: C;
   /** Of a part of the calendar: the first and last moment of the slice. */
   readonly span?: Span | undefined;
+}
+
+/** The values of columns with the number of their measure, `c` and `v`, and the columns that are kept. */
+export function stacked(
+  from: SqlSelect,
+  indexes: readonly number[],
+  kept: readonly SqlExpression[] = [],
+): SqlSelect {
+  const numbers = indexes.map((index) => sql`${index}`);
+  const columns = [...kept, sql`unnest([${numbers}]) AS c`, sql`unnest([${indexes.map(valueName)}]) AS v`];
+  return sql`SELECT ${columns} FROM (${from})`;
 }
 
 /** The column of a measure. */

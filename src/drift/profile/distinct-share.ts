@@ -1,9 +1,10 @@
 import type { Session } from "../../engine/core/contract.ts";
-import { type SqlSelect, sql } from "../../sql/sql.ts";
+import { sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { inChunks } from "./chunks.ts";
 import { numberOf } from "./counted.ts";
 import type { Leaf } from "./leaves.ts";
+import { rowsWith, type SelectedRows } from "./side-rows.ts";
 
 /** Rows that hashes choose, about; where there are less than half as many, the column has few values. */
 const wanted = 65_536;
@@ -22,23 +23,23 @@ const mostDeviations = 4;
  */
 export async function distinctSharesOf<L extends Leaf>(
   session: Session,
-  rows: { readonly select: SqlSelect; readonly rows: number },
+  rows: SelectedRows & { readonly rows: number },
   leaves: readonly L[],
 ): Promise<ReadonlyMap<L, number>> {
   const shares = new Map<L, number>();
   const parts = Math.max(1, Math.floor(rows.rows / wanted));
   for (const chunk of inChunks(parts === 1 ? [] : leaves, 64))
-    for (const [leaf, share] of await sampledShares(session, rows.select, { leaves: chunk, parts }))
+    for (const [leaf, share] of await sampledShares(session, rows, { leaves: chunk, parts }))
       shares.set(leaf, share);
   for (const leaf of leaves)
-    if (!shares.has(leaf)) shares.set(leaf, await countedShare(session, rows.select, leaf));
+    if (!shares.has(leaf)) shares.set(leaf, await countedShare(session, rows, leaf));
   return shares;
 }
 
 /** Like {@link distinctSharesOf}, of one leaf. */
 export async function distinctShareOf(
   session: Session,
-  rows: { readonly select: SqlSelect; readonly rows: number },
+  rows: SelectedRows & { readonly rows: number },
   leaf: Leaf,
 ): Promise<number> {
   return (await distinctSharesOf(session, rows, [leaf])).get(leaf) ?? 0;
@@ -47,7 +48,7 @@ export async function distinctShareOf(
 /** The shares that a sample by hashes tells. */
 async function sampledShares<L extends Leaf>(
   session: Session,
-  select: SqlSelect,
+  rows: SelectedRows,
   { leaves, parts }: { readonly leaves: readonly L[]; readonly parts: number },
 ): Promise<[L, number][]> {
   const figures = leaves.flatMap(({ value }, index) => {
@@ -58,7 +59,7 @@ async function sampledShares<L extends Leaf>(
       sql`count(DISTINCT ${value}) FILTER (WHERE ${isChosen}) AS ${plainName(`d${index}`)}`,
     ];
   });
-  const [row = {}] = await session.rows(sql`SELECT ${figures} FROM (${select})`);
+  const [row = {}] = await session.rows(sql`SELECT ${figures} FROM (${rowsWith(rows, leaves)})`);
   return leaves.flatMap((leaf, index) => {
     const [values, chosen, different] = ["n", "k", "d"].map((name) => numberOf(row[`${name}${index}`]));
     const share = shareOf({ values, chosen, different, parts });
@@ -80,9 +81,9 @@ function shareOf(found: {
   return isFew || isUneven || different < leastDifferent * chosen ? undefined : different / chosen;
 }
 
-async function countedShare(session: Session, select: SqlSelect, { value }: Leaf): Promise<number> {
+async function countedShare(session: Session, rows: SelectedRows, leaf: Leaf): Promise<number> {
   const [row] = await session.rows(
-    sql`SELECT count(DISTINCT v) / nullif(count(v), 0) AS share FROM (SELECT ${value} AS v FROM (${select}))`,
+    sql`SELECT count(DISTINCT v) / nullif(count(v), 0) AS share FROM (SELECT ${leaf.value} AS v FROM (${rowsWith(rows, [leaf])}))`,
   );
   return numberOf(row?.["share"]);
 }

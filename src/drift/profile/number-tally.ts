@@ -3,11 +3,13 @@ import { boundariesOf, type NumericBins, type NumericCounts } from "./bins.ts";
 import { meanAndDeviation } from "./counted.ts";
 import { KeptNumbers, type NumberRun } from "./number-values.ts";
 
-/** Where a value's cell is looked up: steps of equal width between the first and the last boundary. */
-const steps = 4_096;
+/** How many values it pays to make many steps for. */
+const manyValues = 16_384;
 
 /** What all tallies of a column share. */
 export interface Cells {
+  /** Where a value's cell is looked up: steps of equal width between the first and the last boundary. */
+  readonly steps: number;
   readonly boundaries: Float64Array;
   /** For each step, how many boundaries belong to steps below it. */
   readonly starts: Uint16Array;
@@ -16,8 +18,13 @@ export interface Cells {
   readonly scale: number;
 }
 
-/** The cells of a column's bins. */
-export function cellsOfBins(bins: NumericBins): Cells {
+/**
+ * The cells of a column's bins.
+ *
+ * @param values about how many are counted: of few, making the steps takes longer than searching them
+ */
+export function cellsOfBins(bins: NumericBins, values: number): Cells {
+  const steps = values < manyValues ? 256 : 4_096;
   const boundaries = Float64Array.from(boundariesOf(bins));
   const [origin = 0, last = 0] = [boundaries[0], boundaries.at(-1)];
   const width = last - origin;
@@ -25,15 +32,15 @@ export function cellsOfBins(bins: NumericBins): Cells {
   const scale = Number.isFinite(ratio) && Number.isFinite(width) ? ratio : 0;
   const starts = new Uint16Array(steps + 1);
   for (const boundary of boundaries) {
-    const step = stepOf((boundary - origin) * scale);
+    const step = stepOf((boundary - origin) * scale, steps);
     starts[step + 1] = (starts[step + 1] ?? 0) + 1;
   }
   for (let step = 1; step <= steps; step++) starts[step] = (starts[step] ?? 0) + (starts[step - 1] ?? 0);
-  return { boundaries, starts, origin, scale };
+  return { steps, boundaries, starts, origin, scale };
 }
 
 /** The step of a position; it does not fall as the position rises. */
-function stepOf(position: number): number {
+function stepOf(position: number, steps: number): number {
   if (position >= steps) return steps - 1;
   return position > 0 ? Math.trunc(position) : 0;
 }
@@ -66,7 +73,7 @@ export class NumberTally {
 
   add(run: NumberRun): void {
     const { values, count } = run;
-    const { boundaries, starts, origin, scale } = this.#cells;
+    const { steps, boundaries, starts, origin, scale } = this.#cells;
     if (this.#finite === 0) this.#centre = centreAmong(run);
     const centre = this.#centre ?? 0;
     const counts = this.#counts;

@@ -25,12 +25,12 @@ export function presentValues(
 
 /** The finite values of some rows. */
 export class KeptNumbers {
-  #values = new Float64Array(256);
+  #values = new Float64Array(0);
   #length = 0;
 
   add({ values, count }: NumberRun): void {
     if (this.#length + count > this.#values.length) {
-      const grown = new Float64Array(2 * (this.#length + count));
+      const grown = new Float64Array(Math.max(this.#length + count, 2 * this.#length));
       grown.set(this.#values.subarray(0, this.#length));
       this.#values = grown;
     }

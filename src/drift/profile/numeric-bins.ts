@@ -52,7 +52,7 @@ export async function sampledNumbers(
       const sorted = finite.sorted();
       return { sorted, values, ...binsOf(sorted, { values, isWhole: sample.isWhole }) };
     });
-    const counted = sample.isWhole ? await countsOf(session, select, sampled) : [];
+    const counted = sample.isWhole ? await countsOf(session, select, { sampled, rows: sample.rows }) : [];
     for (const [column, { values, bins, distinct }] of sampled.entries())
       numbers.set(chunk[column]?.index ?? column, { values, bins, distinct, counted: counted[column] });
   }
@@ -67,9 +67,9 @@ interface Sorted extends SampledNumbers {
 async function countsOf(
   session: Session,
   select: SqlSelect,
-  sampled: readonly Sorted[],
+  { sampled, rows }: { readonly sampled: readonly Sorted[]; readonly rows: number },
 ): Promise<NumericCounts[]> {
-  const tallies = sampled.map(({ bins }) => new NumberTally(cellsOfBins(bins), false));
+  const tallies = sampled.map(({ bins }) => new NumberTally(cellsOfBins(bins, rows), false));
   await readNumbers(session, select, (column, run) => tallies[column]?.add(run));
   return tallies.map((tally, column) => tally.counts(sampled[column]?.sorted));
 }

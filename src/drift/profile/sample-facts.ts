@@ -3,8 +3,8 @@ import { joinSql, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import type { CategoryValue } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
-import { mostSorted } from "./count-rows.ts";
-import { listOf, numberOf } from "./counted.ts";
+import { mostBound, mostSorted, mostStacked } from "./count-rows.ts";
+import { listOf, numberOf, stacked } from "./counted.ts";
 import { distinctSharesOf } from "./distinct-share.ts";
 import type { Leaf } from "./leaves.ts";
 import { type SampledNumbers, sampledNumbers } from "./numeric-bins.ts";
@@ -98,8 +98,12 @@ export async function groupsOf(
   facts: readonly Fact[],
 ): Promise<ReadonlyMap<number, Group>> {
   const groups = new Map<number, Group>();
-  for (const chunk of inChunks(facts, 32)) {
-    const queries = (await valuesOf(session, sample, chunk)).map(groupQuery);
+  const isTiny = sample.isWhole && sample.rows <= mostStacked;
+  for (const chunk of inChunks(facts, isTiny ? mostBound : 32)) {
+    const queries = isTiny
+      ? stackedGroups(sample, chunk)
+      : (await valuesOf(session, sample, chunk)).map(groupQuery);
+    for (const { index } of chunk) groups.set(index, { values: [], counts: [], distinct: 0, rows: 0 });
     for (const row of await session.rows(joinSql(queries, sql` UNION ALL `))) {
       const index = numberOf(row["c"]);
       const fact = chunk.find((candidate) => candidate.index === index);
@@ -140,6 +144,27 @@ async function valuesOf(
     const copied = sql`SELECT ${name} AS v FROM ${isCopied ? sql`varve_drift_values` : table}`;
     const values = isWhole || isCopied ? copied : sql`SELECT ${leaf.value} AS v FROM (${select})`;
     return { leaf, index, values };
+  });
+}
+
+/** Like {@link groupQuery}, of several columns of few rows: one query for those of numbers, and one for the others. */
+function stackedGroups({ table }: Sample, facts: readonly Fact[]): SqlSelect[] {
+  const kinds = [
+    { own: facts.filter(({ leaf }) => isNumeric(leaf)), known: sql`v IS NOT NULL AND isfinite(v)` },
+    { own: facts.filter(({ leaf }) => !isNumeric(leaf)), known: sql`v IS NOT NULL` },
+  ];
+  return kinds.flatMap(({ own, known }) => {
+    if (own.length === 0) return [];
+    const values = stacked(
+      sql`FROM ${table}`,
+      own.map(({ index }) => index),
+    );
+    const counts = sql`SELECT c, v, count(*) AS n FROM (${values}) WHERE ${known} GROUP BY c, v`;
+    const facts = sql`count(*) OVER (PARTITION BY c) AS d, sum(n) OVER (PARTITION BY c) AS t`;
+    const top = sql`SELECT c, v, n, ${facts} FROM (${counts}) QUALIFY row_number() OVER (PARTITION BY c ORDER BY n DESC, v) <= ${mostKept}`;
+    return [
+      sql`SELECT c, list(CAST(v AS VARCHAR) ORDER BY n DESC, v) AS vs, list(n ORDER BY n DESC, v) AS ns, any_value(d) AS d, any_value(t) AS t FROM (${top}) GROUP BY c`,
+    ];
   });
 }
 

@@ -3,14 +3,14 @@ import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { mostSorted } from "./count-rows.ts";
 import type { Leaf } from "./leaves.ts";
+import { rowsWith, type SelectedRows } from "./side-rows.ts";
 
 /** Rows of the baseline. */
-export interface BaselineRows {
-  readonly select: SqlSelect;
+export interface BaselineRows extends SelectedRows {
   readonly rows: number;
 }
 
-/** Some rows of the baseline. */
+/** Some rows of the baseline, with the columns of the leaves that they are sampled for, or more. */
 export interface Sample extends BaselineRows {
   /** Its columns are the values of leaves: `v0`, `v1` and so on; there is none if it would have no column. */
   readonly table: SqlExpression;
@@ -28,12 +28,13 @@ export interface Sample extends BaselineRows {
  */
 export async function takeSample(
   session: Session,
-  { select, rows }: BaselineRows,
+  { select, narrow, rows }: BaselineRows,
   { leaves, isWide }: { readonly leaves: readonly Leaf[]; readonly isWide: boolean },
 ): Promise<Sample> {
   const table = sql`__varve_drift_sample`;
   const isWhole = rows <= mostSorted;
-  const sample = { table, isWhole, isWide, select, rows, sampledRows: Math.min(rows, mostSorted) };
+  const own = { select: rowsWith({ select, narrow }, leaves), narrow, rows };
+  const sample = { ...own, table, isWhole, isWide, sampledRows: Math.min(rows, mostSorted) };
   const values = leaves.flatMap((leaf, index) =>
     isWhole || isText(leaf) ? [sql`${leaf.value} AS ${plainName(`v${index}`)}`] : [],
   );

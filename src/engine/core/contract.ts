@@ -169,6 +169,14 @@ export interface StageProgress {
   readonly totalBytes?: number | undefined;
 }
 
+/** The rows of a query with some of its columns: the engine takes long to bind a query over thousands of them. */
+export interface NarrowRows {
+  /** The query with all columns. */
+  readonly of: SqlSelect;
+  /** The same rows in the same order, with the columns of these names in the order of the query, or with another. */
+  readonly select: (names: ReadonlySet<string>) => SqlSelect;
+}
+
 /**
  * A staged source, which can be scanned any number of times with the same rows in the same order, and spills
  * to disk.
@@ -179,6 +187,8 @@ export interface StageProgress {
 export interface StagedRelation extends Relation {
   /** Number of rows, if staging has counted them. */
   readonly rows?: number | undefined;
+  /** A faster way to read some of the columns; only as long as `sql` is what it is made of. */
+  readonly narrow?: NarrowRows | undefined;
   /** Whether varve made the binary variants in it from values of JavaScript, so that they need no test. */
   readonly ownVariants?: boolean | undefined;
   readonly positionedSql: SqlSelect;

@@ -58,7 +58,7 @@ export async function countProfile(
   baseline: Profile | undefined,
 ): Promise<Profile> {
   const leaves = leavesOf(rows.columns, rows.committedAt);
-  const empty = await emptyLeaves(session, rows.select, otherClass(leaves, bins));
+  const empty = await emptyLeaves(session, rows, otherClass(leaves, bins));
   const counters = countersOf(leaves, bins, empty);
   const all = (await countRows(session, rows, bare(counters))).get("");
   const whole = partOf(bins, counters, { rows: rows.rows, counts: all?.counts ?? [] }, null, null);
@@ -140,7 +140,7 @@ async function withSpans(
   });
   const spans = new Map<Leaf, Span>(found);
   const unknown = new Set(counters.map(({ leaf }) => leaf).filter((leaf) => !spans.has(leaf)));
-  for (const [leaf, span] of await timeSpans(session, select, [...unknown])) spans.set(leaf, span);
+  for (const [leaf, span] of await timeSpans(session, { select }, [...unknown])) spans.set(leaf, span);
   const byIndex = new Map(counters.map(({ index, leaf }) => [index, spans.get(leaf) ?? null]));
   return withEach(part, (measure, index) => ({ ...measure, span: byIndex.get(index) ?? null }));
 }

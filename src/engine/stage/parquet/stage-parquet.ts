@@ -2,7 +2,13 @@ import { VarveError } from "../../../errors.ts";
 import { type SqlText, sql } from "../../../sql/sql.ts";
 import { quoteFile, quoteName } from "../../../sql/sql-text.ts";
 import { unhashed } from "../../../sql/unhashed.ts";
-import type { EngineColumn, EngineSource, StagedRelation, StageOptions } from "../../core/contract.ts";
+import type {
+  EngineColumn,
+  EngineSource,
+  NarrowRows,
+  StagedRelation,
+  StageOptions,
+} from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { badCellsType } from "../shared/bad-cells.ts";
 import { positionNames } from "../shared/position.ts";
@@ -62,6 +68,10 @@ async function unitedRows(
     return placedRows(core, files, {
       columns,
       select: (places = {}) => sql`SELECT ${allOf(columns)}${placesSql(places)} FROM ${scanOf(files)}`,
+      some: (names) => {
+        const wanted = columns.filter(({ name }) => names.has(name));
+        return sql`SELECT ${allOf(wanted.length === 0 ? columns.slice(0, 1) : wanted)} FROM ${scanOf(files)}`;
+      },
     });
   const rows = shapeRows(shapes, united);
   const keepsBad = options.badCells === "keep" && rows.some(({ doubtful }) => doubtful.length > 0);
@@ -103,19 +113,22 @@ function hidesPlaces(columns: readonly EngineColumn[]): boolean {
 interface FileRows {
   readonly columns: readonly EngineColumn[];
   readonly select: (places?: RowPlaces) => SqlText;
+  readonly some?: NarrowRows["select"] | undefined;
   readonly keepsBad?: boolean | undefined;
 }
 
 async function placedRows(
   core: EngineCore,
   files: readonly string[],
-  { columns, select, keepsBad = false }: FileRows,
+  { columns, select, some, keepsBad = false }: FileRows,
 ): Promise<StagedRelation> {
   const { file, row, badCells } = positionNames(columns.map(({ name }) => name));
   const positions = keepsBad ? { file, row, badCells } : { file, row };
   if (!hidesPlaces(columns)) {
     const places = { place: { file, row }, badCells: positions.badCells };
-    return { sql: select(), columns, positionedSql: select(places), positionColumns: positions };
+    const all = select();
+    const narrow = some === undefined ? undefined : { of: all, select: some };
+    return { sql: all, narrow, columns, positionedSql: select(places), positionColumns: positions };
   }
   const starts = fileAndRow(await fileStarts(core, files));
   if (!keepsBad) return numberedCopy(core, { sql: select(), columns }, starts);
