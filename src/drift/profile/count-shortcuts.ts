@@ -116,8 +116,11 @@ async function calendarCounts(
     [...slices].map(([name, found]) => {
       const byValue = new Map(found.map((row) => [numberOf(row["v"]), numberOf(row["n"])]));
       const values = bins.values.map((value) => byValue.get(Number(value)) ?? 0);
-      const first = Math.min(...found.map((row) => numberOf(row["first"])));
-      const last = Math.max(...found.map((row) => numberOf(row["last"])));
+      let [first, last] = [Infinity, -Infinity];
+      for (const row of found) {
+        first = Math.min(first, numberOf(row["first"]));
+        last = Math.max(last, numberOf(row["last"]));
+      }
       return { index, name, count: countsOf(bins, values), span: [first, last] };
     }),
   );

@@ -2,7 +2,6 @@ import type { EngineRow, EngineValue } from "../../engine/core/contract.ts";
 import { type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import type { Bins, Counts } from "./bins.ts";
-import type { Span } from "./time-spans.ts";
 
 /** A measure of a relation, with the bins in which its rows are counted. */
 export interface Binning {
@@ -56,7 +55,7 @@ export interface Counted<C extends Counts> {
   readonly name: string;
   readonly count: C;
   /** Of a part of the calendar: the first and last moment of the slice. */
-  readonly span?: Span | undefined;
+  readonly span?: readonly [number | null, number | null] | undefined;
 }
 
 /** The values of columns with the number of their measure, `c` and `v`, and the columns that are kept. */
