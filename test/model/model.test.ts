@@ -8,6 +8,8 @@ import { runModel } from "./run.ts";
 /** VARVE_MODEL_SEEDS and VARVE_MODEL_STEPS make it longer. */
 const count = Number(process.env["VARVE_MODEL_SEEDS"] ?? "12");
 const steps = Number(process.env["VARVE_MODEL_STEPS"] ?? "12");
+/** Seeds that found something once: a restore brings back a column that was dropped. */
+const kept = [15_835_543];
 const seeds = Array.from({ length: count }, (_, index) => first + index);
 
 let server: S3Server;
@@ -17,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe("a table after random operations is what a model of it in memory is", () => {
-  it.each(seeds)("on disk, seed %i", async (seed) => {
+  it.each([...kept, ...seeds])("on disk, seed %i", async (seed) => {
     await runModel(join(freshFolder(), "t"), { seed, steps });
   });
 
