@@ -313,7 +313,9 @@ const ownLabels = /^(?:rare|unseen|rare or unseen|other|NaN|null|\d+ other bins)
 /** A value as the name of its bin: in quotes where another bin may have that name, or where nothing would be seen. */
 function valueLabel(value: CategoryValue): string {
   if (typeof value === "number") return String(value);
-  return value.trim() === "" || value.startsWith('"') || ownLabels.test(value) ? JSON.stringify(value) : value;
+  return value.trim() === "" || value.startsWith('"') || ownLabels.test(value)
+    ? JSON.stringify(value)
+    : value;
 }
 
 function plainLabel(label: string): BinLabel {
