@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
+import { withoutValues } from "../../src/drift/comparison/subjects.ts";
 import { binningOf } from "../../src/drift/profile/baseline-profile.ts";
 import { measuresOf } from "../../src/drift/profile/column-bins.ts";
 import { countRows } from "../../src/drift/profile/count-rows.ts";
@@ -88,5 +89,19 @@ describe("the share of different values of many rows", () => {
     expect(found).toMatchObject({ heavy: 0.950005, other: 0.950005, third: 0.950005 });
     expect(found["repeated"]).not.toBe(0.96);
     expect(Math.abs((found["repeated"] ?? 0) - 0.96)).toBeLessThan(0.001);
+  });
+});
+
+describe("a boolean of many rows", () => {
+  it("is all null where the column of the other side holds nothing, of whatever type", async () => {
+    const rows = 70_000;
+    const [leaf] = leavesOf([{ name: "yes", type: "BOOLEAN" }]);
+    const select = sql`SELECT CAST(NULL AS VARCHAR) AS yes FROM range(${rows})`;
+    const before = sql`SELECT i % 2 = 0 AS yes FROM range(${rows}) t(i)`;
+    const [measure] = await measuresOf(session, { select: before, rows }, leaf === undefined ? [] : [leaf]);
+    if (measure === undefined) throw new Error("the column has no measure");
+    const binning = binningOf(measure, withoutValues(measure.leaf));
+    const counts = (await countRows(session, { select, rows }, [binning])).get("")?.counts;
+    expect(counts).toMatchObject([{ rows, nulls: rows, values: [0, 0] }]);
   });
 });

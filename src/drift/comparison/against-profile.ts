@@ -1,6 +1,5 @@
 import type { Session } from "../../engine/core/contract.ts";
 import { foldName } from "../../schema/schema-json.ts";
-import { sql } from "../../sql/sql.ts";
 import {
   type BaselineProfile,
   binningOf,
@@ -14,7 +13,7 @@ import type { Leaf } from "../profile/leaves.ts";
 import { type Span, timeSpans } from "../profile/time-spans.ts";
 import { compareCounts, distinctChange } from "./compare.ts";
 import type { Subject, Unmatched } from "./judge.ts";
-import { areApart, emptyLeaves, type SideOfRows, valueType } from "./subjects.ts";
+import { areApart, emptyLeaves, type SideOfRows, withoutValues } from "./subjects.ts";
 
 /** What is known of the current side of a measure. */
 export interface CountedMeasure {
@@ -102,8 +101,7 @@ async function matchedLeaves(
     if (leaf === undefined) return { measure, leaf, unmatched: "missing_column" };
     if (leaf.class === measure.leaf.class) return { measure, leaf, unmatched: null };
     if (!empty.has(leaf)) return { measure, leaf: undefined, unmatched: "type_changed" };
-    const nulls = { ...measure.leaf, value: sql`CAST(NULL AS ${valueType(measure.leaf)})` };
-    return { measure, leaf: nulls, unmatched: null };
+    return { measure, leaf: withoutValues(measure.leaf), unmatched: null };
   });
 }
 

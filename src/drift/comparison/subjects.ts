@@ -136,7 +136,7 @@ async function matchLeaves(session: Session, { current }: SideRows, chosen: Chos
     if (after.class === before.class) return { before, after, unmatched: null };
     const isEmpty = empty.has(after);
     return isEmpty
-      ? { before, after: { ...before, value: sql`CAST(NULL AS ${valueType(before)})` }, unmatched: null }
+      ? { before, after: withoutValues(before), unmatched: null }
       : { before, unmatched: "type_changed" };
   });
   const added = chosen.current.filter((leaf) => !befores.has(fold(leaf)));
@@ -151,8 +151,13 @@ async function matchLeaves(session: Session, { current }: SideRows, chosen: Chos
   ];
 }
 
+/** A leaf of nulls in place of one whose class is another, because all its values are null. */
+export function withoutValues(leaf: Omit<Leaf, "value">): Leaf {
+  return { ...leaf, truth: undefined, value: sql`CAST(NULL AS ${valueType(leaf)})` };
+}
+
 /** The type of the values of a leaf. */
-export function valueType({ class: kind }: Pick<Leaf, "class">) {
+function valueType({ class: kind }: Pick<Leaf, "class">) {
   if (kind === "number" || kind === "list") return sql`DOUBLE`;
   return kind === "time" ? sql`BIGINT` : sql`VARCHAR`;
 }

@@ -5,7 +5,7 @@ import {
   sliceByValues,
   sliceOfCondition,
 } from "../../drift/comparison/slices.ts";
-import { areApart, emptyLeaves, valueType } from "../../drift/comparison/subjects.ts";
+import { areApart, emptyLeaves, withoutValues } from "../../drift/comparison/subjects.ts";
 import { windowsOf } from "../../drift/comparison/windows.ts";
 import { binningOf, mayBeSequence } from "../../drift/profile/baseline-profile.ts";
 import type { Counts } from "../../drift/profile/bins.ts";
@@ -102,14 +102,9 @@ function countersOf(
     const leaf = byName.get(foldName(measure.leaf.name));
     if (leaf === undefined) return [];
     if (leaf.class !== measure.leaf.class && !empty.has(leaf)) return [];
-    const own = leaf.class === measure.leaf.class ? leaf : withoutValues(measure);
+    const own = leaf.class === measure.leaf.class ? leaf : withoutValues(measure.leaf);
     return [{ index, measure, leaf: own, binning: binningOf(measure, own) }];
   });
-}
-
-/** A leaf of nulls in place of one whose class is another, because all its values are null. */
-function withoutValues({ leaf }: RecordedMeasure): Leaf {
-  return { ...leaf, value: sql`CAST(NULL AS ${valueType(leaf)})` };
 }
 
 function partOf(

@@ -48,6 +48,6 @@ function recorded({ leaf, part, kind, bins }: Measure): RecordedMeasure {
   return { leaf: withoutValue(leaf), part, kind, bins };
 }
 
-function withoutValue({ value: _, ...leaf }: Leaf): Omit<Leaf, "value"> {
+function withoutValue({ value: _, truth: __, ...leaf }: Leaf): Omit<Leaf, "value"> {
   return leaf;
 }
