@@ -31,8 +31,7 @@ export async function distinctSharesOf<L extends Leaf>(
   for (const chunk of inChunks(parts === 1 ? [] : leaves, 64))
     for (const [leaf, share] of await sampledShares(session, rows, { leaves: chunk, parts }))
       shares.set(leaf, share);
-  for (const leaf of leaves)
-    if (!shares.has(leaf)) shares.set(leaf, await countedShare(session, rows, leaf));
+  for (const leaf of leaves) if (!shares.has(leaf)) shares.set(leaf, await countedShare(session, rows, leaf));
   return shares;
 }
 
