@@ -4,7 +4,7 @@ import { leafNamed } from "../drift/comparison/slices.ts";
 import { windowsOf } from "../drift/comparison/windows.ts";
 import { historyThreshold } from "../drift/history-threshold.ts";
 import { leavesOf } from "../drift/profile/leaves.ts";
-import type { FencedSession } from "../engine/core/contract.ts";
+import type { Session } from "../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { SideTableOptions } from "../sidetables/side-table.ts";
@@ -14,7 +14,7 @@ import { type BaselineRows, isFixed } from "./baseline-side.ts";
 import type { MonitorDefinition } from "./definition/definition.ts";
 import { definitionHash } from "./definition/parse-definition.ts";
 import { ensureBins, type MonitorBins, measuresAges, recordedBins, renewBins } from "./monitor-bins.ts";
-import { versionOf, withRows } from "./opened-rows.ts";
+import { versionOf, withOwnRows } from "./opened-rows.ts";
 import { type ChosenThreshold, compareProfiles, type ThresholdPlace } from "./profiles/compare-profiles.ts";
 import { countProfile, inWindows, type ProfiledRows } from "./profiles/count-profile.ts";
 import { mergeProfiles } from "./profiles/merge-profiles.ts";
@@ -39,6 +39,8 @@ export interface MonitorWork {
   readonly definition: MonitorDefinition;
   readonly options: SideTableOptions;
   readonly commits: ReadCommits;
+  /** A version that is so new that nothing is recorded of it, or only just now. */
+  readonly newVersion?: number | undefined;
   /** Undefined until they are read or made. */
   bins: MonitorBins | undefined;
 }
@@ -232,9 +234,11 @@ async function profileOf(work: MonitorWork, log: LogSnapshot, rows: VersionRows)
   if (bins === undefined)
     throw new Error("varve internal error: rows are counted without bins. Please report this.");
   const key = { monitor: definition.name, version: log.version, scope: definition.scope } as const;
-  const recorded = await readProfiles(snapshot, key, bins.bins, [log.version], options);
-  const known = recorded.get(log.version);
-  if (known !== undefined) return known;
+  if (log.version !== work.newVersion) {
+    const recorded = await readProfiles(snapshot, key, bins.bins, [log.version], options);
+    const known = recorded.get(log.version);
+    if (known !== undefined) return known;
+  }
   const profile = await countedProfile(work, bins, log, rows);
   await writeProfile(snapshot, key, bins.bins, profile, options);
   return profile;
@@ -262,17 +266,19 @@ async function countedProfile(
   const wanted = scope === "table" ? [{ snapshot: log }] : [{ snapshot: log, adds, committedAt }];
   return counted(window === undefined || scope === "table" ? wanted : [...wanted, { snapshot: log }]);
 
-  function counted(opened: Parameters<typeof withRows>[0]): Promise<Profile> {
-    return withRows(
+  function counted(opened: Parameters<typeof withOwnRows>[0]): Promise<Profile> {
+    return withOwnRows(
       opened,
       where,
-      async (session, [own, all]) => {
+      async (rowsSession, [own, all]) => {
         if (own === undefined) return { leaves: [], parts: [] };
         const chosen =
-          all === undefined || window === undefined ? own : await lateRows(session, own, all, window);
+          all === undefined || window === undefined
+            ? own
+            : await lateRows(rowsSession.session, own, all, window);
         // Versions that a moving baseline will take need what is otherwise only known of the bins' rows.
         const against = isFixed(definition.baseline) ? baseline : undefined;
-        return countProfile(session, chosen, bins, definition, against);
+        return countProfile(rowsSession, chosen, bins, definition, against);
       },
       options,
     );
@@ -292,7 +298,7 @@ async function lastChanged({ snapshot, commits }: MonitorWork, version: number):
 
 /** All rows of the table in the windows that a batch brings rows for: late rows make a window be compared again. */
 export async function lateRows(
-  session: FencedSession,
+  session: Session,
   batch: ProfiledRows,
   all: ProfiledRows,
   window: NonNullable<MonitorDefinition["window"]>,

@@ -1,15 +1,15 @@
 import { assertInternal, VarveError } from "../errors.ts";
-import type { LogSnapshot } from "../log/contract.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { SideTableOptions } from "../sidetables/side-table.ts";
 import { type BaselineRows, baselineRows, isFixed, readable } from "./baseline-side.ts";
 import { requireColumns } from "./definition/column-names.ts";
 import type { MonitorDefinition } from "./definition/definition.ts";
 import { binsHash } from "./definition/parse-definition.ts";
-import { withRows } from "./opened-rows.ts";
+import { withOwnRows } from "./opened-rows.ts";
 import { countProfile } from "./profiles/count-profile.ts";
 import { makeBins } from "./profiles/make-bins.ts";
 import type { Profile, RecordedBins } from "./profiles/profile.ts";
-import { readBins, writeBins } from "./stores/bins-store.ts";
+import { openBins, readBins, writeBins } from "./stores/bins-store.ts";
 import { readProfiles, writeProfile } from "./stores/profiles-store.ts";
 
 /** Bins of a monitor, with the counts of the rows that they were made of. */
@@ -29,13 +29,29 @@ export async function recordedBins(
   options: SideTableOptions,
 ): Promise<MonitorBins | undefined> {
   const { name } = definition;
-  const bins = await readBins(snapshot, name, options);
+  const opened = await openBins(snapshot, options);
+  if (opened === undefined) return undefined;
+  // The next run finds them in memory, unless the table of bins has changed.
+  const state = JSON.stringify([name, snapshot.metadata.id, opened.metadata.id, opened.version]);
+  const known = lastRead.get(snapshot.context);
+  if (known?.state === state && known.found.bins.hash === binsHash(definition)) return known.found;
+  const bins = await readBins(snapshot, name, { ...options, opened });
   if (bins === undefined) return undefined;
   if (bins.hash !== binsHash(definition)) throw binsChanged(snapshot, name, bins);
   const profiles = await readProfiles(snapshot, { monitor: name, scope: "baseline" }, bins, null, options);
   const baseline = profiles.get(null);
-  return baseline === undefined ? undefined : { bins, baseline };
+  if (baseline === undefined) return undefined;
+  const found = { bins, baseline };
+  if (bins.measures.length * baseline.parts.length <= mostKept)
+    lastRead.set(snapshot.context, { state, found });
+  return found;
 }
+
+/** Measures, of all slices, of bins that stay in memory: some megabytes. */
+const mostKept = 1_000;
+
+/** The bins that were read last of each open table, and of which state of the store. */
+const lastRead = new WeakMap<TableContext, { readonly state: string; readonly found: MonitorBins }>();
 
 function binsChanged(
   { context }: LogSnapshot,
@@ -95,14 +111,14 @@ export async function renewBins(
   requireColumns(definition, [snapshot.schema, wanted.snapshot.schema]);
   const generation = ((await readBins(snapshot, name, options))?.generation ?? 0) + 1;
   const made = await readable(snapshot, side.version, () =>
-    withRows(
+    withOwnRows(
       [measuresAges(definition) ? wanted : { ...wanted, committedAt: undefined }],
       definition.where,
-      async (session, [rows]) => {
+      async (own, [rows]) => {
         assertInternal(rows !== undefined, "the rows of a baseline were not opened");
         // Whatever comes later would be unlike bins of nothing.
         if (rows.rows === 0 && !isFixed(definition.baseline)) throw noRowsForBins(snapshot);
-        const parts = await makeBins(session, rows, definition);
+        const parts = await makeBins(own.session, rows, definition);
         const bins: RecordedBins = {
           id: `${generation}-${snapshot.context.world.uuid()}`,
           generation,
@@ -111,7 +127,7 @@ export async function renewBins(
           ...parts,
         };
         const { slices } = definition;
-        const baseline = await countProfile(session, rows, bins, { slices }, undefined);
+        const baseline = await countProfile(own, rows, bins, { slices }, undefined);
         return { bins, baseline };
       },
       options,

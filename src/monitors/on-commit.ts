@@ -29,9 +29,11 @@ export async function watchCommit(snapshot: LogSnapshot, version: number): Promi
     for (const { definition } of carriedMonitors(snapshot.metadata.configuration)) {
       if (definition.on !== "commit") continue;
       const { name } = definition;
+      const isNew = version === snapshot.version;
       try {
         const found = await runAndSettle(snapshot, definition, {
           version,
+          isNew,
           onUpkeepFailed: (failure) => upkeep.push({ monitor: name, failure }),
         });
         if ("report" in found && found.report.state === "evaluated")

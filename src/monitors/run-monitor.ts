@@ -22,6 +22,13 @@ import { ReadCommits, rowsOfVersion, type VersionRows } from "./version-rows.ts"
 /** Versions back that a run looks for one with rows. */
 const mostLooked = 1_000;
 
+export interface RunRequest extends SideTableOptions {
+  /** Default: the newest version that brought rows. */
+  readonly version?: number | undefined;
+  /** Whether this process has just committed the version, so that nothing is recorded of it. */
+  readonly isNew?: boolean | undefined;
+}
+
 /**
  * Compares a version with a monitor's baseline: the newest one that brought rows, unless another is named. A version
  * that was compared before by the same definition and bins is not compared again.
@@ -31,16 +38,18 @@ const mostLooked = 1_000;
 export async function runMonitor(
   snapshot: LogSnapshot,
   definition: MonitorDefinition,
-  { version, ...options }: SideTableOptions & { readonly version?: number | undefined } = {},
+  { version, isNew = false, ...options }: RunRequest = {},
 ): Promise<VersionOutcome> {
   // A version that is to come would be recorded as unreadable, and never be looked at.
   if (version !== undefined && version > snapshot.version)
     throw versionNotFound(await listLog(snapshot.context.store, 0, snapshot.version), version);
   if (version !== undefined) {
     // Before the bins: a commit that brought no rows, such as one that changes the monitor itself, does not need them.
-    const { kind } = await rowsOfVersion(snapshot.context, version);
+    const commits = new ReadCommits();
+    const { kind } = await commits.rowsOf(snapshot.context, version);
     if (!mayBring(kind, definition) && kind !== "gone") return { outcome: "no_rows", version };
-    return knownOr(await workOf(snapshot, definition, options), version);
+    const work = { ...(await workOf(snapshot, definition, options)), commits };
+    return isNew ? evaluateVersion({ ...work, newVersion: version }, version) : knownOr(work, version);
   }
   const work = await workOf(snapshot, definition, options);
   for (let newest = snapshot.version; newest >= 0 && snapshot.version - newest < mostLooked; newest--) {

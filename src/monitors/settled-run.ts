@@ -7,7 +7,13 @@ import type { MonitorDefinition } from "./definition/definition.ts";
 import type { VersionOutcome } from "./evaluate-version.ts";
 import type { Delivery } from "./notify/deliver-messages.ts";
 import { settleAlerts } from "./notify/settle-alerts.ts";
-import { type BackfillRequest, type BackfillResult, backfillMonitor, runMonitor } from "./run-monitor.ts";
+import {
+  type BackfillRequest,
+  type BackfillResult,
+  backfillMonitor,
+  type RunRequest,
+  runMonitor,
+} from "./run-monitor.ts";
 import { upkeepText } from "./stores/drift-store.ts";
 import type { PerformanceReport } from "./stores/performance-record.ts";
 import { type WatchedVersions, watchPerformance } from "./watch-performance.ts";
@@ -48,7 +54,7 @@ export interface MonitorBackfill extends BackfillResult {
 export async function runAndSettle(
   snapshot: LogSnapshot,
   definition: MonitorDefinition,
-  options: SideTableOptions & { readonly version?: number | undefined } = {},
+  options: RunRequest = {},
 ): Promise<MonitorRun> {
   const { warnings, ...told } = collected(options);
   const outcome = await runMonitor(snapshot, definition, { ...options, ...told });

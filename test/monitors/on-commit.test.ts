@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import { createTable, type MonitorJson, openTable } from "../../src/index.ts";
 import { freshFolder } from "../operations/table-folder.ts";
@@ -64,6 +64,28 @@ describe("a monitor on commit", () => {
     await table.monitors.rebaseline("watch");
     await table.append(rows(0, 400));
     expect((await table.settled()).flatMap((report) => report.warnings)).toEqual([]);
+  });
+
+  it("reads its bins once, and again where another process has made new ones", async () => {
+    const uri = `${folder}/remembered`;
+    await using table = await createTable(uri, { source: rows(0, 900) });
+    await table.monitors.create(monitor);
+    const appended = async () => {
+      await table.append(rows(0, 400));
+      expect((await table.settled()).flatMap((report) => report.warnings)).toEqual([]);
+    };
+    await appended();
+    await appended();
+    const bins = `${uri}/_drift/bins`;
+    const files = (await readdir(bins)).filter((name) => name.endsWith(".parquet"));
+    for (const file of files) await rename(`${bins}/${file}`, `${bins}/${file}.away`);
+    await appended();
+    for (const file of files) await rename(`${bins}/${file}.away`, `${bins}/${file}`);
+    await using other = await openTable(uri);
+    await other.monitors.rebaseline("watch");
+    await appended();
+    const results = await table.monitors.results("watch", { columns: [] });
+    expect(results.map(({ bins_id }) => bins_id?.split("-")[0])).toEqual(["1", "1", "1", "2"]);
   });
 
   it("whose property names columns that never were says so, instead of finding no drift in nothing", async () => {

@@ -11,6 +11,22 @@ export const monitorsMistakes: readonly Mistake[] = [
     name: "reads the rows of a version once",
   },
   {
+    what: "Bins that were read once are never read again.",
+    file: "monitors/monitor-bins.ts",
+    find: "if (known?.state === state && ",
+    replace: "if (known !== undefined && ",
+    test: "monitors/on-commit.test.ts",
+    name: "again where another process has made new ones",
+  },
+  {
+    what: "Bins are read for each commit.",
+    file: "monitors/monitor-bins.ts",
+    find: "if (known?.state === state && ",
+    replace: "if (known?.state !== state && known !== undefined && ",
+    test: "monitors/on-commit.test.ts",
+    name: "reads its bins once",
+  },
+  {
     what: "A delete that rewrites files is taken for a batch.",
     file: "monitors/version-rows.ts",
     find: "if (isRestore || (isRemoving && !bringsRows(info)))",
@@ -53,7 +69,7 @@ export const monitorsMistakes: readonly Mistake[] = [
   {
     what: "A window is compared by the rows of the last batch only.",
     file: "monitors/evaluate-version.ts",
-    find: "await lateRows(session, own, all, window)",
+    find: "await lateRows(rowsSession.session, own, all, window)",
     replace: "own",
     test: "monitors/run.test.ts",
     name: "compares a window again",

@@ -1,17 +1,14 @@
 import type { DriftVerdict } from "../../drift/comparison/drift-record.ts";
-import type { SideTableOptions } from "../../sidetables/side-table.ts";
 import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import type { MonitorDefinition } from "../definition/definition.ts";
 import {
-  type MonitoredTable,
   newestGeneration,
   numberOrNull,
   type PlainRow,
-  readStore,
+  type StoreQuery,
   textOrNull,
 } from "../stores/drift-store.ts";
-import { resultsStore } from "../stores/results-store.ts";
 import type { AlertKey } from "./alert-key.ts";
 import { looksAt, type NamedRule } from "./alert-rule.ts";
 import { type ComparedColumn, driftSign, type Reading, type Sign } from "./reading.ts";
@@ -31,28 +28,24 @@ interface ColumnResult extends ComparedColumn {
 }
 
 /**
- * Reads the newest result of each version or window, for the columns and slices that any rule may find something in;
- * those that were quiet in all versions are left out by the engine.
+ * The newest result of each version or window, for the columns and slices that any rule may find something in. Those
+ * that were quiet in all versions are left out by the engine, before it reads all that is said of them.
  */
-export async function columnResults(
-  table: MonitoredTable,
-  { name }: MonitorDefinition,
-  rules: readonly NamedRule[],
-  options: SideTableOptions = {},
-): Promise<ColumnResults[]> {
+export function columnResultsQuery({ name }: MonitorDefinition, rules: readonly NamedRule[]): StoreQuery {
   const least = rules.map(({ effect = 1 }) => effect).reduce((a, b) => Math.min(a, b), 1);
   const where = sql`monitor = ${quoteText(name)} AND "column" IS NOT NULL AND verdict IS NOT NULL`;
   const select = (rows: SqlSelect) => {
     const fields = sql`version, "window", "column", struct_extract(slice, 'key') AS slice_key, struct_extract(slice, 'value') AS slice_value, verdict, effect, threshold, struct_extract(test, 'p_adjusted') AS p_adjusted, struct_extract(test, 'alpha') AS alpha, bins_id, text`;
-    const newest = sql`SELECT ${fields} FROM (${rows}) QUALIFY row_number() OVER (PARTITION BY "column", part, slice, coalesce("window", CAST(version AS VARCHAR)) ORDER BY as_of_version DESC, ${newestGeneration}, "at" DESC, run_id DESC) = 1`;
     const loud = sql`verdict IN ('drift', 'broken') OR effect > 0.5 * threshold OR effect >= ${least}`;
+    const chosen = sql`SELECT DISTINCT "column" FROM (${rows}) WHERE ${loud}`;
+    const newest = sql`SELECT ${fields} FROM (${rows}) WHERE "column" IN (${chosen}) QUALIFY row_number() OVER (PARTITION BY "column", part, slice, coalesce("window", CAST(version AS VARCHAR)) ORDER BY as_of_version DESC, ${newestGeneration}, "at" DESC, run_id DESC) = 1`;
     return sql`SELECT * FROM (${newest}) QUALIFY bool_or(${loud}) OVER (PARTITION BY "column", slice_key, slice_value) ORDER BY "column", slice_key, slice_value, version`;
   };
-  const rows = await readStore(table, resultsStore, { where, select }, options);
-  return byColumn(rows);
+  return { where, select };
 }
 
-function byColumn(rows: readonly PlainRow[]): ColumnResults[] {
+/** The answer to {@link columnResultsQuery}. */
+export function columnResultsOf(rows: readonly PlainRow[]): ColumnResults[] {
   const found = new Map<string, ColumnResults & { readonly results: ColumnResult[] }>();
   for (const row of rows) {
     const column = String(row["column"]);

@@ -2,7 +2,14 @@ import type { SideTableOptions } from "../../sidetables/side-table.ts";
 import { sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import type { MonitorDefinition } from "../definition/definition.ts";
-import { type MonitoredTable, numberOrNull, readStore } from "../stores/drift-store.ts";
+import {
+  type MonitoredTable,
+  numberOrNull,
+  type PlainRow,
+  readStore,
+  readStoreOnce,
+  type StoreQuery,
+} from "../stores/drift-store.ts";
 import { resultsStore } from "../stores/results-store.ts";
 import type { FoundAlert } from "./alert-changes.ts";
 import { type AlertEvent, type AlertMessage, alertHistory, type RecordedTransition } from "./alert-events.ts";
@@ -10,7 +17,7 @@ import { type Alert, alertList } from "./alert-list.ts";
 import { looksAt, type NamedRule, namedRules } from "./alert-rule.ts";
 import { alertTransitions } from "./alert-states.ts";
 import { recordAlertEvents } from "./alerts-store.ts";
-import { columnResults, readingsOf } from "./drift-readings.ts";
+import { type ColumnResults, columnResultsOf, columnResultsQuery, readingsOf } from "./drift-readings.ts";
 import { newEvents } from "./new-events.ts";
 import { performanceReadings } from "./performance-readings.ts";
 
@@ -37,8 +44,16 @@ export async function updateAlerts(
 ): Promise<AlertsUpdate> {
   const { world, store } = table.context;
   const rules = namedRules(definition.alerts);
-  const version = await newestVersion(table, definition.name, options);
-  const found = await foundAlerts(table, definition, rules, options);
+  const onColumns = rules.filter(({ metric }) => metric === undefined);
+  const queries = [newestQuery(definition.name)];
+  if (onColumns.length > 0) queries.push(columnResultsQuery(definition, onColumns));
+  const [newest = [], results = []] = await readStoreOnce(table, resultsStore, queries, options);
+  const version = newestOf(newest);
+  const columns = columnResultsOf(results);
+  const found = [
+    ...columnAlerts(definition, onColumns, columns),
+    ...(await metricAlerts(table, definition, rules, options)),
+  ];
   const present = { now: world.now(), version };
   let added: readonly AlertEvent[] = [];
   const eventsFor = (recorded: readonly AlertEvent[]) => {
@@ -62,36 +77,37 @@ export async function updateAlerts(
   };
 }
 
-async function foundAlerts(
+/** Alerts of the rules on columns. */
+function columnAlerts(
+  { name }: MonitorDefinition,
+  rules: readonly NamedRule[],
+  columns: readonly ColumnResults[],
+): FoundAlert[] {
+  return columns.flatMap((results) =>
+    rules
+      .filter((rule) => looksAt(rule, results.column))
+      .map((rule) => ({
+        key: { monitor: name, rule: rule.name, column: results.column, slice: results.slice },
+        severity: rule.severity,
+        transitions: alertTransitions(rule, readingsOf(rule, results, rules)),
+      })),
+  );
+}
+
+/** Alerts of the rules on metrics of a model. */
+async function metricAlerts(
   table: MonitoredTable,
-  definition: MonitorDefinition,
+  { name }: MonitorDefinition,
   rules: readonly NamedRule[],
   options: SideTableOptions,
 ): Promise<FoundAlert[]> {
-  const onColumns = rules.filter(({ metric }) => metric === undefined);
-  const columns = onColumns.length === 0 ? [] : await columnResults(table, definition, onColumns, options);
   const onMetrics = rules.filter(({ metric }) => metric !== undefined);
-  const ofMetrics = await performanceReadings(table, definition.name, onMetrics, options);
-  const found = ofMetrics.map(({ rule, slice, readings }) => ({
-    key: { monitor: definition.name, rule: rule.name, column: rule.metric ?? "", slice },
+  const found = await performanceReadings(table, name, onMetrics, options);
+  return found.map(({ rule, slice, readings }) => ({
+    key: { monitor: name, rule: rule.name, column: rule.metric ?? "", slice },
     severity: rule.severity,
     transitions: alertTransitions(rule, readings),
   }));
-  const byColumn = columns.flatMap((results) =>
-    onColumns
-      .filter((rule) => looksAt(rule, results.column))
-      .map((rule) => ({
-        key: {
-          monitor: definition.name,
-          rule: rule.name,
-          column: results.column,
-          slice: results.slice,
-        },
-        severity: rule.severity,
-        transitions: alertTransitions(rule, readingsOf(rule, results, onColumns)),
-      })),
-  );
-  return [...byColumn, ...found];
 }
 
 /** The newest version that a monitor has results of; -1 if none. */
@@ -100,12 +116,14 @@ export async function newestVersion(
   monitor: string,
   options: SideTableOptions = {},
 ): Promise<number> {
+  return newestOf(await readStore(table, resultsStore, newestQuery(monitor), options));
+}
+
+function newestQuery(monitor: string): StoreQuery {
   const where = sql`monitor = ${quoteText(monitor)}`;
-  const rows = await readStore(
-    table,
-    resultsStore,
-    { where, select: (own) => sql`SELECT max(version) AS version FROM (${own})` },
-    options,
-  );
-  return numberOrNull(rows[0]?.["version"]) ?? -1;
+  return { where, select: (own) => sql`SELECT max(version) AS version FROM (${own})` };
+}
+
+function newestOf([row]: readonly PlainRow[]): number {
+  return numberOrNull(row?.["version"]) ?? -1;
 }

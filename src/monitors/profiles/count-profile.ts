@@ -49,9 +49,16 @@ interface Counter {
   readonly binning: Binning;
 }
 
+/** A session in which rows were opened. */
+export interface RowsSession {
+  readonly session: Session;
+  /** Fences the session to the rows' files, as conditions of callers need it; it cannot be used again after its end. */
+  readonly fence: () => Promise<FencedSession>;
+}
+
 /** Counts rows in the bins of a monitor, in all and in each slice or window. */
 export async function countProfile(
-  session: FencedSession,
+  { session, fence }: RowsSession,
   rows: ProfiledRows,
   bins: RecordedBins,
   { slices, window }: Split,
@@ -73,7 +80,7 @@ export async function countProfile(
     for (const part of await sliceParts(session, rows, slicing, { bins, counters })) parts.push(part);
   }
   for (const { name, where } of slices) {
-    const expression = await sliceOfCondition(session, where, rows.columns);
+    const expression = await sliceOfCondition(await fence(), where, rows.columns);
     const slicing = { key: name, names: namesOfCondition, expression };
     for (const part of await sliceParts(session, rows, slicing, { bins, counters })) parts.push(part);
   }

@@ -1,5 +1,6 @@
 import type { Bins, CategoryValue, DriftKind } from "../../drift/profile/bins.ts";
 import type { Leaf, Part } from "../../drift/profile/leaves.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
 import { arrayOf, schema } from "../../schema/builder.ts";
 import type { SideTableOptions } from "../../sidetables/side-table.ts";
 import { type SqlSelect, sql } from "../../sql/sql.ts";
@@ -12,8 +13,10 @@ import {
   type MonitoredTable,
   numberOrNull,
   numbersOf,
+  openStore,
   type PlainRow,
   readStore,
+  type StoreReadOptions,
   textOrNull,
 } from "./drift-store.ts";
 import { sideColumns, sideOf } from "./side-columns.ts";
@@ -96,11 +99,19 @@ function storedMeasure({ leaf, part, kind, bins }: RecordedMeasure): object {
   };
 }
 
+/** The newest version of the bins of a table's monitors; undefined if there are none. */
+export function openBins(
+  table: MonitoredTable,
+  options: SideTableOptions = {},
+): Promise<LogSnapshot | undefined> {
+  return openStore(table, binsStore, options);
+}
+
 /** The newest bins of a monitor; undefined if there are none. */
 export async function readBins(
   table: MonitoredTable,
   monitor: string,
-  options: SideTableOptions = {},
+  options: StoreReadOptions = {},
 ): Promise<RecordedBins | undefined> {
   const where = sql`monitor = ${quoteText(monitor)}`;
   const select = (rows: SqlSelect) =>

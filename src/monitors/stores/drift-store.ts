@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { EngineValue, Session } from "../../engine/core/contract.ts";
+import type { EngineRow, EngineValue, Session } from "../../engine/core/contract.ts";
 import { type ErrorCode, isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import { propertyKey } from "../../protocol/properties.ts";
@@ -7,8 +7,13 @@ import { visible } from "../../report/visible-text.ts";
 import type { StructType } from "../../schema/types.ts";
 import { appendToSideTable } from "../../sidetables/append-rows.ts";
 import { contextBelow } from "../../sidetables/context-below.ts";
-import { withSideTable } from "../../sidetables/read-rows.ts";
-import type { SideTable, SideTableOptions, UpkeepFailure } from "../../sidetables/side-table.ts";
+import { withSideRows } from "../../sidetables/read-rows.ts";
+import {
+  openSideTable,
+  type SideTable,
+  type SideTableOptions,
+  type UpkeepFailure,
+} from "../../sidetables/side-table.ts";
 import type { SqlExpression, SqlSelect } from "../../sql/sql.ts";
 import { sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
@@ -138,6 +143,26 @@ export function upkeepText({ table, cause }: UpkeepFailure): string {
   return `The small files of the ${table} could not be written together, which a later run does again: ${why}`;
 }
 
+/** The newest version of a store; undefined if nothing was recorded. @throws `MONITOR_STORE_DAMAGED` */
+export function openStore(
+  { context }: MonitoredTable,
+  store: DriftStore,
+  options: SideTableOptions = {},
+): Promise<LogSnapshot | undefined> {
+  return inStore(context, store, () => openSideTable(sideTableOf(context, store), options));
+}
+
+/** What to read of a store. */
+export interface StoreQuery {
+  readonly where: SqlExpression;
+  readonly select: (rows: SqlSelect) => SqlSelect;
+}
+
+/** How to read a store: its newest version, unless it was opened. */
+export interface StoreReadOptions extends SideTableOptions {
+  readonly opened?: LogSnapshot | undefined;
+}
+
 /**
  * Reads rows of this table's monitors; those of another table, which was in the same place and was removed, are left
  * out. Empty if nothing was recorded.
@@ -145,20 +170,39 @@ export function upkeepText({ table, cause }: UpkeepFailure): string {
  * @throws `MONITOR_STORE_DAMAGED`
  */
 export async function readStore(
-  { context, metadata }: MonitoredTable,
+  table: MonitoredTable,
   store: DriftStore,
-  { where, select }: { readonly where: SqlExpression; readonly select: (rows: SqlSelect) => SqlSelect },
-  options: SideTableOptions = {},
+  query: StoreQuery,
+  options: StoreReadOptions = {},
 ): Promise<PlainRow[]> {
+  const [rows = []] = await readStoreOnce(table, store, [query], options);
+  return rows;
+}
+
+/** Like {@link readStore}, with the answers of several queries of one version. */
+export async function readStoreOnce(
+  table: MonitoredTable,
+  store: DriftStore,
+  queries: readonly StoreQuery[],
+  { opened, ...options }: StoreReadOptions = {},
+): Promise<PlainRow[][]> {
+  const { context, metadata } = table;
+  const snapshot = opened ?? (await openStore(table, store, options));
+  if (snapshot === undefined) return [];
   const read = async (session: Session, stored: { readonly sql: SqlSelect }) => {
-    const own = sql`SELECT * FROM (${stored.sql}) WHERE table_id = ${quoteText(metadata.id)} AND (${where})`;
-    return session.rows(select(own));
+    const answers: PlainRow[][] = [];
+    for (const { where, select } of queries) {
+      const own = sql`SELECT * FROM (${stored.sql}) WHERE table_id = ${quoteText(metadata.id)} AND (${where})`;
+      answers.push((await session.rows(select(own))).map(plainRow));
+    }
+    return answers;
   };
   const side = sideTableOf(context, store);
-  const rows = await inStore(context, store, () => withSideTable(side, read, options));
-  return (rows ?? []).map((row) =>
-    Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])),
-  );
+  return inStore(context, store, () => withSideRows(side, snapshot, read, options));
+}
+
+function plainRow(row: EngineRow): PlainRow {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]));
 }
 
 /** A value of a store: whole numbers are numbers. */
