@@ -62,8 +62,8 @@ export const driftFieldsMistakes: readonly Mistake[] = [
   {
     what: "The bin of a value that is called rare looks like that of rare values.",
     file: "profile/binned.ts",
-    find: "ownLabels.test(value) ? JSON.stringify(value)",
-    replace: 'ownLabels.test("") ? JSON.stringify(value)',
+    find: "|| ownLabels.test(value)",
+    replace: '|| ownLabels.test("")',
     test: "drift/record-fields.test.ts",
     name: "may be called rare like any other",
   },
