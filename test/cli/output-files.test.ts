@@ -124,6 +124,20 @@ describe("a file's ending", () => {
   });
 
   it.each([
+    ["csv", "show", table],
+    ["table", "describe", table],
+    ["text", "fingerprint", table],
+    ["html", "check", suite, table],
+  ])("--json and --format %s of %s contradict each other", async (format, ...command) => {
+    const run = await varve(...command, "--json", "--format", format);
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(run.stderr).toContain(`error: --json and --format ${format} name two formats. Leave one out.`);
+    const twice = await varve(...command, "--json", "--format", "json");
+    expect(twice.code).toBe(0);
+    expect(JSON.parse(twice.stdout)).toBeTypeOf("object");
+  });
+
+  it.each([
     ["x.dat", "show", table],
     ["noending", "show", table],
     ["x.parquet", "history", table],

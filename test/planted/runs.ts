@@ -243,6 +243,14 @@ export const runMistakes: readonly Mistake[] = [
     name: "refused by all verbs of runs",
   },
   {
+    what: "Another format beside --json is passed over in silence.",
+    file: "cli/shared/output-format.ts",
+    find: 'if (format !== "json" && action.getOptionValueSource("format") === "cli")',
+    replace: "if (format === undefined)",
+    test: "cli/output-files.test.ts",
+    name: "contradict each other",
+  },
+  {
     what: "Commands with more formats than text and JSON do not take --json.",
     file: "cli/shared/output-format.ts",
     find: 'if (!formats.includes("json")) return command;',

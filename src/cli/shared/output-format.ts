@@ -31,9 +31,14 @@ export function withFormat(command: Command, { formats, preset, text }: OutputCh
   command.addOption(new Option("-f, --format <format>", text).choices(formats).default(preset));
   if (!formats.includes("json")) return command;
   return command.option("--json", "the same as --format json").hook("preAction", (_, action) => {
-    if (action.getOptionValue("json") === true) action.setOptionValueWithSource("format", "json", "cli");
-    else if (action.getOptionValue("format") === "json")
-      action.setOptionValueWithSource("json", true, "implied");
+    const format = String(action.getOptionValue("format"));
+    if (action.getOptionValue("json") !== true) {
+      if (format === "json") action.setOptionValueWithSource("json", true, "implied");
+      return;
+    }
+    if (format !== "json" && action.getOptionValueSource("format") === "cli")
+      action.error(`error: --json and --format ${format} name two formats. Leave one out.`);
+    action.setOptionValueWithSource("format", "json", "cli");
   });
 }
 
