@@ -20,8 +20,15 @@ export interface CommitVerdicts {
   readonly upkeep: readonly { readonly monitor: string; readonly failure: UpkeepFailure }[];
 }
 
-/** Runs the monitors of a table that look at each commit. Never rejects, because the commit has landed. */
-export async function watchCommit(snapshot: LogSnapshot, version: number): Promise<CommitVerdicts> {
+/**
+ * Runs the monitors of a table that look at each commit. Never rejects, because the commit has landed.
+ *
+ * @param commit the version, and whether this process has just committed it
+ */
+export async function watchCommit(
+  snapshot: LogSnapshot,
+  commit: { readonly version: number; readonly isNew: boolean },
+): Promise<CommitVerdicts> {
   const verdicts: MonitorVerdict[] = [];
   const failures: { readonly monitor: string | null; readonly cause: unknown }[] = [];
   const upkeep: { readonly monitor: string; readonly failure: UpkeepFailure }[] = [];
@@ -29,11 +36,9 @@ export async function watchCommit(snapshot: LogSnapshot, version: number): Promi
     for (const { definition } of carriedMonitors(snapshot.metadata.configuration)) {
       if (definition.on !== "commit") continue;
       const { name } = definition;
-      const isNew = version === snapshot.version;
       try {
         const found = await runAndSettle(snapshot, definition, {
-          version,
-          isNew,
+          ...commit,
           onUpkeepFailed: (failure) => upkeep.push({ monitor: name, failure }),
         });
         if ("report" in found && found.report.state === "evaluated")

@@ -22,6 +22,7 @@ import { ReadCommits, rowsOfVersion, type VersionRows } from "./version-rows.ts"
 /** Versions back that a run looks for one with rows. */
 const mostLooked = 1_000;
 
+/** Which version a monitor compares. */
 export interface RunRequest extends SideTableOptions {
   /** Default: the newest version that brought rows. */
   readonly version?: number | undefined;

@@ -88,6 +88,26 @@ describe("a monitor on commit", () => {
     expect(results.map(({ bins_id }) => bins_id?.split("-")[0])).toEqual(["1", "1", "1", "2"]);
   });
 
+  it("reads no rows again for a batch that landed before, and for one without rows", async () => {
+    const uri = `${folder}/again`;
+    await using table = await createTable(uri, { source: rows(0, 900) });
+    await table.monitors.create(monitor);
+    await table.append(rows(0, 400), { batchId: "june" });
+    await table.settled();
+    const files = (await readdir(uri)).filter((name) => name.endsWith(".parquet"));
+    for (const file of files) await rename(`${uri}/${file}`, `${uri}/${file}.away`);
+    for (const again of [
+      () => table.append(rows(0, 400), { batchId: "june" }),
+      () => table.append([]),
+      () => table.vacuum({ dryRun: true }),
+    ]) {
+      await again();
+      const reports = await table.settled();
+      expect(reports.flatMap(({ warnings }) => warnings)).toEqual([]);
+      expect(reports.flatMap(({ monitors = [] }) => monitors)).toMatchObject([{ verdict: "none" }]);
+    }
+  });
+
   it("whose property names columns that never were says so, instead of finding no drift in nothing", async () => {
     await using table = await createTable(`${folder}/absent`, { source: rows(0, 900) });
     const text = JSON.stringify([{ ...monitor, columns: { include: ["amuont"] } }]);

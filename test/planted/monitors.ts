@@ -27,6 +27,14 @@ export const monitorsMistakes: readonly Mistake[] = [
     name: "reads its bins once",
   },
   {
+    what: "A batch that landed before is counted again.",
+    file: "api/shared/table-state.ts",
+    find: "const isNew = version > this.#log.version &&",
+    replace: "const isNew = version >= 0 ||",
+    test: "monitors/on-commit.test.ts",
+    name: "reads no rows again",
+  },
+  {
     what: "A delete that rewrites files is taken for a batch.",
     file: "monitors/version-rows.ts",
     find: "if (isRestore || (isRemoving && !bringsRows(info)))",

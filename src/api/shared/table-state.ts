@@ -86,23 +86,26 @@ export class TableState {
   }
 
   /** The result of a commit as plain data; the maintenance that follows it continues. */
-  async committed<T extends Pick<WriteOutcome, "maintenance" | "version">>({
+  async committed<T extends Pick<WriteOutcome, "maintenance" | "version"> & { readonly outcome?: string }>({
     maintenance,
     ...result
   }: T): Promise<Omit<T, "maintenance">> {
+    const { version, outcome } = result;
+    // A batch that landed before, or that had no rows, names a version of which results may be recorded.
+    const isNew = version > this.#log.version && outcome !== "alreadyApplied";
     this.maintenance.add(maintenance);
-    await this.catchUp(result.version);
-    this.#watch(result.version);
+    await this.catchUp(version);
+    this.#watch(version, isNew);
     return result;
   }
 
   /** Lets the monitors that look at each commit do so, after the commit and beside its maintenance. */
-  #watch(version: number): void {
+  #watch(version: number, isNew: boolean): void {
     const log = this.#log;
     // Their module is loaded only for tables that have monitors.
     if (this.#behind || !Object.hasOwn(log.metadata.configuration, monitorsProperty)) return;
     const verdicts = import("../../monitors/on-commit.ts").then(({ watchCommit }) =>
-      watchCommit(log, version),
+      watchCommit(log, { version, isNew: isNew && version === log.version }),
     );
     this.maintenance.watch(version, verdicts);
   }
