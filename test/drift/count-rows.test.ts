@@ -17,9 +17,10 @@ describe("many rows", () => {
   const id = sql`CASE WHEN i % 10 = 0 THEN NULL ELSE 'id ' || i END AS id`;
   const yes = sql`CASE i % 7 WHEN 0 THEN true WHEN 1 THEN NULL ELSE false END AS yes`;
   const bytes = sql`CASE WHEN i % 3 = 0 THEN NULL ELSE TIME '01:02:03' END AS other`;
-  // From 1958 to 1982, some at the first and the last microsecond of an hour, and the ends of time.
-  const seconds = sql`to_seconds((i - 35000) * 10837) - to_microseconds(i % 3)`;
-  const moment = sql`CASE WHEN i = 5 THEN TIMESTAMP 'infinity' WHEN i % 11 = 0 THEN NULL ELSE TIMESTAMP '1970-01-01' + ${seconds} END AS placed`;
+  // From 1958 to 1982 in pairs, some at the last microsecond of an hour and the first of the next, and the ends of time.
+  const seconds = sql`to_seconds((i // 2 - 17500) * 21674) - to_microseconds(i % 2)`;
+  const first = sql`make_timestamp(-9223372036854775806)`;
+  const moment = sql`CASE WHEN i = 5 THEN TIMESTAMP 'infinity' WHEN i = 6 THEN ${first} WHEN i % 11 = 0 THEN NULL ELSE TIMESTAMP '1970-01-01' + ${seconds} END AS placed`;
   const rows = sql`SELECT ${id}, ${yes}, ${bytes}, ${moment}, CAST(TIMESTAMP '1970-01-01' + ${seconds} AS DATE) AS day FROM range(${n}) t(i)`;
 
   it.each([

@@ -97,10 +97,11 @@ async function calendarCounts(
   // Division rounds towards zero: before 1970, an hour begins one earlier.
   const hour = sql`us // ${microsecondsOfHour} - CAST(us % ${microsecondsOfHour} < 0 AS BIGINT)`;
   const hours = sql`SELECT slice, ${hour} AS h, count(*) AS n, min(us) AS first, max(us) AS last FROM (${values}) WHERE us IS NOT NULL GROUP BY slice, h`;
-  const begin = sql`make_timestamp(h * ${microsecondsOfHour})`;
+  // Any moment of an hour tells its parts; the beginning of the first hour of all is not a moment.
+  const moments = sql`make_timestamp(first)`;
   const queries = parts.map(
     ({ index, shortcut }) =>
-      sql`SELECT ${index} AS c, slice, ${calendar[shortcut.part](begin)} AS v, sum(n) AS n, min(first) AS first, max(last) AS last FROM hours GROUP BY slice, v`,
+      sql`SELECT ${index} AS c, slice, ${calendar[shortcut.part](moments)} AS v, sum(n) AS n, min(first) AS first, max(last) AS last FROM hours GROUP BY slice, v`,
   );
   const answers = await session.rows(
     sql`WITH hours AS MATERIALIZED (${hours}) ${joinSql(queries, sql` UNION ALL `)}`,
