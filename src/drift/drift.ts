@@ -249,7 +249,7 @@ async function versionOf({ source }: DriftInput): Promise<SideVersion | null> {
 
 function sideOf({ name }: DriftInput, of: SideVersion | null, rows: number): DriftSide {
   const { version = null, pin = null, fingerprint = null } = of ?? {};
-  // Its own folder is a table at version 0.
+  // A pin that was opened by its folder has a name that ends in the folder and @v0.
   const folder = pin === null ? undefined : pinOfFolder(name.slice(0, name.lastIndexOf("@")));
   const source = folder === undefined ? name : `${folder.table}@${pin}`;
   return { source, version, pin, fingerprint, scope: "table", window: null, rows };

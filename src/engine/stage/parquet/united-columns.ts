@@ -115,6 +115,7 @@ export function firstByName<T>(
   return byName;
 }
 
+/** A name as it is compared, ignoring case. */
 export function fold(name: string): string {
   return name.toLowerCase();
 }
