@@ -81,7 +81,8 @@ async function countedMeasures(
   // Others are counted in tables of their values, from which nothing is gained.
   const isDirect = rows.rows > mostSorted && measures.length <= mostBound;
   const shortened = isDirect ? measures.filter(hasShortcut) : [];
-  const counted: Counted<Counts>[] = await shortenedCounts(session, rows, shortened);
+  const select = rowsOfMeasures(rows, shortened);
+  const counted: Counted<Counts>[] = await shortenedCounts(session, { ...rows, select }, shortened);
   const others = shortened.length === 0 ? measures : measures.filter((measure) => !hasShortcut(measure));
   for await (const { source, chunk } of countedChunks(session, rows, others)) {
     const [numbers, categories] = [chunk.filter(isNumeric), chunk.filter(isCategory)];
@@ -116,12 +117,22 @@ export function numberColumns(rows: number): number {
   return Math.max(chunkCategories, Math.min(mostBound, Math.floor(tableValues / 4 / Math.max(1, rows))));
 }
 
+/** The rows with at least the columns of measures; a slice may be named by any column. */
+function rowsOfMeasures(
+  { select, narrow, slice }: CountedRows,
+  measures: readonly Pick<Binning, "column">[],
+): SqlSelect {
+  if (narrow === undefined || slice !== undefined) return select;
+  return narrow(new Set(measures.map(({ column }) => column)));
+}
+
 /** The measures in chunks, with their rows: from a table of their values where that is faster. */
 async function* countedChunks(
   session: Session,
-  { select, narrow, slice, rows }: CountedRows,
+  counted: CountedRows,
   measures: readonly Indexed<Bins>[],
 ): AsyncGenerator<{ readonly source: RowSource; readonly chunk: readonly Indexed<Bins>[] }> {
+  const { narrow, slice, rows } = counted;
   const facts = {
     rows,
     isSliced: slice !== undefined,
@@ -131,9 +142,7 @@ async function* countedChunks(
   const sliced = slice === undefined ? [] : [sql`${slice} AS slice`];
   const valuesOf = (chunk: readonly Indexed<Bins>[]): SqlSelect => {
     const values = chunk.map(({ value, index }) => sql`${value} AS ${valueName(index)}`);
-    const isNarrow = narrow !== undefined && slice === undefined;
-    const from = isNarrow ? narrow(new Set(chunk.map(({ column }) => column))) : select;
-    return sql`SELECT ${[...sliced, ...values]} FROM (${from})`;
+    return sql`SELECT ${[...sliced, ...values]} FROM (${rowsOfMeasures(counted, chunk)})`;
   };
   const direct: RowSource = { ...facts, columns: valuesOf };
   if (!facts.isSmall)
