@@ -15,6 +15,11 @@ interface OpenedAt {
   readonly pin?: Pin | undefined;
 }
 
+/** What is known of any commit, or of a verb that found nothing to commit. */
+interface Landed extends Pick<WriteOutcome, "maintenance" | "version"> {
+  readonly outcome?: string | undefined;
+}
+
 /** State that an open table shares with its groups of verbs: the newest version that it has seen. */
 export class TableState {
   /** Whether the table was opened at a version that the caller named; reads stay there until a refresh. */
@@ -86,10 +91,7 @@ export class TableState {
   }
 
   /** The result of a commit as plain data; the maintenance that follows it continues. */
-  async committed<T extends Pick<WriteOutcome, "maintenance" | "version"> & { readonly outcome?: string }>({
-    maintenance,
-    ...result
-  }: T): Promise<Omit<T, "maintenance">> {
+  async committed<T extends Landed>({ maintenance, ...result }: T): Promise<Omit<T, "maintenance">> {
     const { version, outcome } = result;
     // A batch that landed before, or that had no rows, names a version of which results may be recorded.
     const isNew = version > this.#log.version && outcome !== "alreadyApplied";
