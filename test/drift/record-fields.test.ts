@@ -176,6 +176,12 @@ describe("the age of times", () => {
     const { columns } = await drift(`${table.uri}@v0`, table);
     expect(columns.filter(({ part }) => part === "age").map(({ column }) => column)).toEqual(["seen", "due"]);
     expect(columns.filter(({ verdict }) => verdict === "drift" || verdict === "broken")).toEqual([]);
+    // In so many rows, a file has each date once.
+    const many = `SELECT CASE WHEN i % 4 = 0 THEN NULL WHEN i % 4 = 1 THEN DATE '5881580-07-10' ELSE DATE '2024-01-01' END AS due FROM range(4096) r(i)`;
+    await using far = await createTable(join(folder, "far"), { source: { sql: many } });
+    await far.append({ sql: many });
+    const due = recordOf(await drift(`${far.uri}@v0`, far), "due", "age");
+    expect(due.null_share).toMatchObject({ current: 0.5 });
   });
 
   it("is not compared where a table keeps its rows, and is none of rows without a version", async () => {
@@ -211,5 +217,8 @@ describe("the age of times", () => {
     expect(isByNature([0, 30, 90], [30, 60, 90])).toBe(true);
     expect(isByNature([0, 30, 30], [0, 34, 34])).toBe(true);
     expect(isByNature([0, 30, 30], [30, 31, 31])).toBe(true);
+    // The last of all days stays in the future.
+    expect(isByNature([0, 9_000, 1], [1, 9_000, 2])).toBe(true);
+    expect(isByNature([0, 3, 1], [1, 4, 2])).toBe(false);
   });
 });

@@ -94,6 +94,20 @@ describe("a monitor", () => {
     });
   });
 
+  it("records times and dates of any year, and finds them alike", async () => {
+    const sql = `SELECT CASE r % 3 WHEN 0 THEN DATE '9999-12-31' WHEN 1 THEN DATE '0001-01-01' ELSE DATE '2024-01-01' END AS due,
+      CASE r % 3 WHEN 0 THEN make_timestamp(9223372036854775806) WHEN 1 THEN make_timestamp(-9223372022400000000) ELSE TIMESTAMP '2024-01-01' END AS seen
+      FROM range(300) rows(r)`;
+    await using table = await createTable(join(folder, `t${made++}`), { source: { sql } });
+    await table.monitors.create({ name: "m", baseline: { version: 0 } });
+    await table.append({ sql });
+    const { columns } = await reportOf(table);
+    const cycles = columns.filter(({ part }) => part !== "age");
+    expect(cycles.map(({ effect }) => effect)).toEqual([0, 0, 0, 0, 0]);
+    const direct = await drift(`${table.uri}@v0`, { sql });
+    expect(cycles.map(({ bins }) => bins)).toEqual(direct.columns.map(({ bins }) => bins));
+  });
+
   it("finds no batch in versions that only optimized, deleted or set a property", async () => {
     await using table = await monitored({}, 2);
     const optimized = await table.optimize();

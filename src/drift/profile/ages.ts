@@ -24,7 +24,8 @@ export interface AgedSide {
 
 /**
  * Whether ages differ by the way the rows came, and not by delay: history is loaded faster than it was made, a table
- * that keeps its rows covers more and more, and a batch covers less than a table.
+ * that keeps its rows covers more and more, and a batch covers less than a table. A last moment that is to come for both
+ * sides is no event: `9999-12-31` stands for none, and grows younger with each commit.
  */
 export function areAgesByNature(before: AgedSide, after: AgedSide): boolean {
   const [a, b] = [momentsOf(before), momentsOf(after)];
@@ -34,7 +35,8 @@ export function areAgesByNature(before: AgedSide, after: AgedSide): boolean {
   const isLoaded = moved.last - moved.committed > length / 10;
   const isOtherLength = Math.abs(moved.last - moved.first) > length / 4;
   const isGrown = moved.last > 0 && moved.first < moved.last / 2;
-  return isLoaded || isOtherLength || isGrown;
+  const isFixed = moved.last === 0 && a.last > a.committed && b.last > b.committed;
+  return isLoaded || isOtherLength || isGrown || isFixed;
 }
 
 /** In microseconds; null without any time. */

@@ -99,9 +99,14 @@ function typeName(type: EngineType): string {
   }
 }
 
-/** A date with a moment in microseconds; beyond, as of one that is infinite, null: one such row must not stop a run. */
-function dateInReach(value: SqlExpression): SqlExpression {
-  return sql`CASE WHEN ${value} BETWEEN DATE '290000-01-01 (BC)' AND DATE '290000-01-01' THEN ${value} END`;
+/**
+ * Microseconds of a date; null beyond those that a moment has, as of one that is infinite: one such row must not stop a
+ * run. The cast must not fail by itself, because the engine reads the values that a file has, also of rows that the
+ * condition leaves out.
+ */
+function microsecondsOfDate(value: SqlExpression): SqlExpression {
+  const moment = sql`epoch_us(TRY_CAST(${value} AS TIMESTAMP))`;
+  return sql`CASE WHEN ${value} BETWEEN DATE '290000-01-01 (BC)' AND DATE '290000-01-01' THEN ${moment} END`;
 }
 
 function scalar(type: string, value: SqlExpression): Pick<Leaf, "class" | "value"> & Partial<Leaf> {
@@ -111,7 +116,7 @@ function scalar(type: string, value: SqlExpression): Pick<Leaf, "class" | "value
   if (type === "BOOLEAN") return { class: "boolean", value: sql`CAST(${value} AS VARCHAR)`, truth: value };
   if (type === "BLOB") return { class: "binary", value: sql`hex(${value})` };
   if (type === "INTERVAL") return { class: "number", value: sql`epoch(${value})` };
-  if (type === "DATE") return { class: "time", value: sql`epoch_us(${dateInReach(value)})` };
+  if (type === "DATE") return { class: "time", value: microsecondsOfDate(value) };
   if (type.startsWith("TIMESTAMP")) return { class: "time", hasHour: true, value: sql`epoch_us(${value})` };
   if (["VARCHAR", "UUID", "ENUM", "JSON"].includes(type) || type.startsWith("ENUM"))
     return { class: "text", value: sql`CAST(${value} AS VARCHAR)` };

@@ -108,7 +108,18 @@ function storedMeasure({ leaf, part }: RecordedMeasure, measure: ProfiledMeasure
   const { counts, distinctShare, span } = measure;
   const { form: _, ...fields } = counts;
   // Undefined ends are null in the list: an empty list is no span.
-  return [{ column: leaf.name, part, ...fields, distinct_share: distinctShare, span }];
+  return [
+    { column: leaf.name, part, ...fields, distinct_share: distinctShare, span: span?.map(longOf) ?? null },
+  ];
+}
+
+const largestLong = 2n ** 63n - 1n;
+
+/** Microseconds as a whole number of 64 bits: those of far years are no safe numbers, and the last rounds beyond it. */
+function longOf(microseconds: number | null): bigint | null {
+  if (microseconds === null) return null;
+  const whole = BigInt(microseconds);
+  return whole > largestLong ? largestLong : whole;
 }
 
 /** Reads profiles of a monitor by its present bins, by version; null is the baseline. */

@@ -45,6 +45,12 @@ async function csv(content: string | Uint8Array, csvOptions: CsvOptions = {}, op
 }
 
 describe("CSV", () => {
+  it("reads moments that the engine can barely hold as text", async () => {
+    const { columns, rows } = await csv("t\n294247-01-10 04:00:54.775806\n2024-01-01 10:00:00Z\n");
+    expect(columns).toEqual(["t VARCHAR"]);
+    expect(rows).toHaveLength(2);
+  });
+
   it("finds types, keeps texts with leading zeros as text, and tells empty from missing", async () => {
     const { columns, rows } = await csv(
       'id,f,b,d,t,z,zip,s,nothing\n1,1.5,true,2024-02-29,2024-01-01 10:00:00.5,2024-01-01T10:00:00+02:00,007,"",\n-2,2,FALSE,,,,12,"a ""q"", b",\n',
