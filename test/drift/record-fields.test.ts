@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { areAgesByNature } from "../../src/drift/profile/ages.ts";
 import { noCounts } from "../../src/drift/profile/count-rows.ts";
-import { createTable, type DriftReport, drift, type Table } from "../../src/index.ts";
+import { createTable, type DriftReport, drift, openTable, type Table } from "../../src/index.ts";
 import { driftHtml } from "../../src/report.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "varve-test-record-fields-"));
@@ -146,11 +146,12 @@ function made(after: number, seed: number) {
 
 describe("the age of times", () => {
   it("drifts where a version brings rows later than they used to come", async () => {
-    await using table = await createTable(join(folder, "stale"), { source: made(0, 1) });
-    await table.monitors.create({ name: "m", baseline: { version: 0 } });
-    await table.append(made(5, 2));
-    await table.append(made(5, 3));
-    commitAt(table, 0, 0, 5, 7);
+    await using written = await createTable(join(folder, "stale"), { source: made(0, 1) });
+    await written.monitors.create({ name: "m", baseline: { version: 0 } });
+    await written.append(made(5, 2));
+    await written.append(made(5, 3));
+    commitAt(written, 0, 0, 5, 7);
+    await using table = await openTable(written.uri);
     const of = async (version: number) => {
       const outcome = await table.monitors.run("m", { version });
       if (!("report" in outcome)) throw new Error(outcome.outcome);
