@@ -32,6 +32,8 @@ export interface Workload {
 export interface Contest {
   readonly subject: (run: number) => Promise<unknown>;
   readonly baseline: (run: number) => Promise<unknown>;
+  /** Waits for what either has left running; not measured. */
+  readonly afterwards?: () => Promise<unknown>;
 }
 
 /** Median seconds of `runs` runs, after one that does not count. */
@@ -50,18 +52,24 @@ export interface ContestResult {
 }
 
 /** Medians of two things that take turns, so that whatever else the machine does falls on both. */
-export async function contest(runs: number, { subject, baseline }: Contest): Promise<ContestResult> {
+export async function contest(
+  runs: number,
+  { subject, baseline, afterwards }: Contest,
+): Promise<ContestResult> {
   await baseline(-1);
   await subject(-1);
+  await afterwards?.();
   const times = { subject: [] as number[], baseline: [] as number[] };
   const processor = { subject: [] as number[], baseline: [] as number[] };
   for (let run = 0; run < runs; run++) {
     const started = process.cpuUsage();
     times.baseline.push(await secondsOf(() => baseline(run)));
     processor.baseline.push(processorSeconds(started));
+    await afterwards?.();
     const between = process.cpuUsage();
     times.subject.push(await secondsOf(() => subject(run)));
     processor.subject.push(processorSeconds(between));
+    await afterwards?.();
   }
   return {
     subject: median(times.subject),
