@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { openSession } from "../../src/engine/session/session.ts";
+import { createTable } from "../../src/index.ts";
 import { unchecked } from "../../test/support/unchecked-sql.ts";
 import type { BenchContext, Figure, Workload } from "../harness.ts";
 
@@ -28,7 +29,32 @@ export const driftWorkloads: readonly Workload[] = [
     name: "drift-columns",
     run: (context) => besidePeers(context, { rows: Math.ceil(rows / 10), numbers: 60, texts: 40 }),
   },
+  { name: "drift-stored", run: (context) => storedBaseline(context, { rows, numbers: 6, texts: 4 }) },
 ];
+
+/** A new version of a table against the bins and counts of the baseline that its monitor keeps; the result is recorded. */
+async function storedBaseline({ folder, runs }: BenchContext, shape: Shape): Promise<Figure[]> {
+  const files = [await makeVersion(folder, shape, 0), await makeVersion(folder, shape, 1_000_003)] as const;
+  const uri = join(folder, "watched");
+  {
+    await using table = await createTable(uri, { source: { parquet: files[0] } });
+    // one version for the bins, and one for each run
+    for (let version = 0; version <= runs; version++) await table.append({ parquet: files[1] });
+    await table.monitors.create({ name: "m", baseline: { version: 0 } });
+  }
+  const job = fileURLToPath(new URL("drift-job.mjs", import.meta.url));
+  const outcomes: Outcome[] = [];
+  for (let version = 1; version <= runs + 1; version++)
+    outcomes.push(await outcomeOf(process.execPath, [job, `${uri}@v${version}`]));
+  const varve = medianOutcome(outcomes.slice(1));
+  return [
+    {
+      what: "drift of a version, baseline stored",
+      seconds: varve.seconds,
+      note: `${shape.rows.toLocaleString("en")} rows, ${varve.columns} columns, ${memory(varve)}, ${varve.processor.toFixed(2)} s of CPU`,
+    },
+  ];
+}
 
 /** What a process says of itself. */
 interface Outcome {
@@ -87,7 +113,10 @@ function medianOutcome(outcomes: readonly Outcome[]): Outcome {
 
 /** Runs a process whose last line says what it took. */
 async function outcomeOf(command: string, parameters: readonly string[]): Promise<Outcome> {
-  const child = spawn(command, parameters, { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(command, parameters, {
+    // the peers warn of much
+    stdio: ["ignore", "pipe", command === process.execPath ? "inherit" : "ignore"],
+  });
   let last = "";
   for await (const line of createInterface({ input: child.stdout })) if (line.startsWith("{")) last = line;
   if (last === "") throw new Error(`no answer of: ${[command, ...parameters].join(" ")}`);
