@@ -119,11 +119,17 @@ describe("a default is stored as it is given or refused", () => {
       });
   });
 
-  it("a time of day for a date", async () => {
+  it.each<[string, string, string, boolean]>([
+    ["a time of day for a date", "DATE", "2024-02-29T12:00:00", false],
+    ["more digits than microseconds", "TIMESTAMP", "2024-02-29T12:00:00.1234567", false],
+    ["microseconds", "TIMESTAMP", "2024-02-29T12:00:00.123456000", true],
+  ])("%s", async (_, type, value, isHeld) => {
     const given = {
       params: { column: "value", min_value: "2024-01-01" },
-      repair: { with: "default" as const, value: "2024-02-29T12:00:00" },
+      repair: { with: "default", value },
     };
-    await expect(repaired("DATE", ["2023-01-01"], given)).rejects.toMatchObject({ code: "SUITE_INVALID" });
+    const found = repaired(type, ["2023-01-01"], given as never);
+    if (isHeld) expect((await found).values).toEqual(["2024-02-29 12:00:00.123456"]);
+    else await expect(found).rejects.toMatchObject({ code: "SUITE_INVALID" });
   });
 });
