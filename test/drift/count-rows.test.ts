@@ -91,7 +91,7 @@ describe("the share of different values of many rows", () => {
       often: sql`i // 4 AS often`,
       none: sql`CAST(NULL AS INTEGER) AS none`,
     });
-    expect(found).toMatchObject({ numbers: 1, texts: 1, nulls: 1, often: 0.25, none: 0 });
+    expect(found).toMatchObject({ numbers: 1, texts: 1, nulls: 1, often: 0.25, none: undefined });
     // Whether a sample has such a value or not.
     expect(found).toMatchObject({ heavy: 0.950005, other: 0.950005, third: 0.950005 });
     expect(found["repeated"]).not.toBe(0.96);

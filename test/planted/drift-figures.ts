@@ -219,6 +219,14 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     name: "are counted as few are",
   },
   {
+    what: "Rows without values have a share of different values, which is 0.",
+    file: "drift/profile/distinct-share.ts",
+    find: "return share === null ? undefined : numberOf(share);",
+    replace: "return numberOf(share);",
+    test: "drift/count-rows.test.ts",
+    name: "is 1 where all differ",
+  },
+  {
     what: "A sample that misses a value with many rows says that all values differ.",
     file: "drift/profile/distinct-share.ts",
     find: "const mostDeviations = 4;",

@@ -14,7 +14,8 @@ const leastDifferent = 0.9;
 const mostDeviations = 4;
 
 /**
- * Share of different values among all values of leaves that look like identifiers or sequences.
+ * Share of different values among all values of leaves that look like identifiers or sequences; none of a leaf that
+ * has no values.
  *
  * Of many rows, only those are looked at whose value has a hash in a fixed share of all hashes: they are all rows of a
  * value or none, so that repetitions are seen (Bar-Yossef et al. 2002, "Counting distinct elements in a data stream").
@@ -31,7 +32,10 @@ export async function distinctSharesOf<L extends Leaf>(
   for (const chunk of inChunks(parts === 1 ? [] : leaves, 64))
     for (const [leaf, share] of await sampledShares(session, rows, { leaves: chunk, parts }))
       shares.set(leaf, share);
-  for (const leaf of leaves) if (!shares.has(leaf)) shares.set(leaf, await countedShare(session, rows, leaf));
+  for (const leaf of leaves) {
+    const share = shares.has(leaf) ? undefined : await countedShare(session, rows, leaf);
+    if (share !== undefined) shares.set(leaf, share);
+  }
   return shares;
 }
 
@@ -80,9 +84,10 @@ function shareOf(found: {
   return isFew || isUneven || different < leastDifferent * chosen ? undefined : different / chosen;
 }
 
-async function countedShare(session: Session, rows: SelectedRows, leaf: Leaf): Promise<number> {
+async function countedShare(session: Session, rows: SelectedRows, leaf: Leaf): Promise<number | undefined> {
   const [row] = await session.rows(
     sql`SELECT count(DISTINCT v) / nullif(count(v), 0) AS share FROM (SELECT ${leaf.value} AS v FROM (${rowsWith(rows, [leaf])}))`,
   );
-  return numberOf(row?.["share"]);
+  const share = row?.["share"] ?? null;
+  return share === null ? undefined : numberOf(share);
 }

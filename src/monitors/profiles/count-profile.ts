@@ -170,10 +170,9 @@ async function withDistinct(
 ): Promise<ProfiledPart> {
   const before = baseline?.parts[0];
   const wanted = counters.filter(({ index, measure }) => {
-    const [a, b] = [before?.measures[index]?.counts, part.measures[index]?.counts];
-    if (b === undefined || b.rows === b.nulls) return false;
     if (measure.kind === "id") return true;
     if (!mayBeSequence(measure)) return false;
+    const [a, b] = [before?.measures[index]?.counts, part.measures[index]?.counts];
     // Of the baseline itself, the share is always kept.
     return before === undefined || areCountsApart(a, b);
   });
