@@ -75,15 +75,6 @@ export const driftFieldsMistakes: readonly Mistake[] = [
     name: "may be chance",
   },
   {
-    what: "The bin of rare values is told by its name, which a value may have, too.",
-    file: "profile/binned.ts",
-    find: "withoutFewUnseen(counts, { sides, rare, unseen })",
-    replace:
-      'withoutFewUnseen(counts, { sides, rare: labels.findIndex(({ label }) => label === "rare"), unseen })',
-    test: "drift/record-fields.test.ts",
-    name: "may be called rare like any other",
-  },
-  {
     what: "The bin of a value that is called rare looks like that of rare values.",
     file: "profile/binned.ts",
     find: "|| ownLabels.test(value)",
