@@ -1,9 +1,14 @@
 import { EventEmitter, once } from "node:events";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Turn, TurnQueue } from "../../src/engine/core/turns.ts";
 
 /** Lets everything that is ready go on. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+/** No turn is lost because the machine is slow. */
+const stopTimers = () => vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+
+afterEach(() => vi.useRealTimers());
 
 /** Work that lasts until `end` is called. */
 function lasting(turn: Turn): { readonly end: () => void; readonly done: Promise<unknown> } {
@@ -14,6 +19,7 @@ function lasting(turn: Turn): { readonly end: () => void; readonly done: Promise
 
 describe("a queue of turns", () => {
   it("admits as many as its limit, the others in the order in which they came", async () => {
+    stopTimers();
     const queue = new TurnQueue({ sessions: 2, memory: 100 });
     const order: number[] = [];
     const turns = [0, 1, 2, 3, 4].map(async (number) => {
@@ -33,6 +39,7 @@ describe("a queue of turns", () => {
   });
 
   it("keeps the sum of memory limits below its own, and admits one that is larger alone", async () => {
+    stopTimers();
     const queue = new TurnQueue({ sessions: 10, memory: 100 });
     const small = await queue.enter(60);
     const admitted: string[] = [];
