@@ -317,16 +317,16 @@ export async function runCommand(
 async function openEvents(context: TableContext, options: OpenLineageOptions): Promise<RunEvents> {
   const { to, namespace, apiKey } = options;
   requireText(to, "The option openLineage.to of runCommand", "to");
-  const [{ RunEvents }, { eventReceiver }, { visible }, { packageVersion }] = await Promise.all([
+  const [{ RunEvents }, { eventReceiver }, { emitProcessWarning }, { packageVersion }] = await Promise.all([
     import("../../lineage/run-events.ts"),
     import("../../lineage/event-receiver.ts"),
-    import("../../report/visible-text.ts"),
+    import("../../report/process-warning.ts"),
     import("../../util/package-version.ts"),
   ]);
   return new RunEvents(context, {
     receiver: eventReceiver(to, apiKey),
     namespace,
     version: packageVersion(),
-    onWarning: options.onWarning ?? ((message) => process.emitWarning(visible(message))),
+    onWarning: options.onWarning ?? emitProcessWarning,
   });
 }

@@ -3,7 +3,7 @@ import type { EngineRow, EngineValue, Session } from "../../engine/core/contract
 import { type ErrorCode, isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import { propertyKey } from "../../protocol/properties.ts";
-import { visible } from "../../report/visible-text.ts";
+import { emitProcessWarning } from "../../report/process-warning.ts";
 import type { StructType } from "../../schema/types.ts";
 import { appendToSideTable } from "../../sidetables/append-rows.ts";
 import { contextBelow } from "../../sidetables/context-below.ts";
@@ -134,7 +134,7 @@ export async function tidied(
 }
 
 function warnOfUpkeep(failure: UpkeepFailure): void {
-  process.emitWarning(visible(upkeepText(failure)));
+  emitProcessWarning(upkeepText(failure));
 }
 
 /** A failed compaction in words. */
