@@ -522,6 +522,23 @@ describe("bad input", () => {
     });
   });
 
+  it("compares windows of far times, and refuses more than it can show before it makes them", async () => {
+    const times = (...moments: readonly string[]) => ({
+      sql: `SELECT unnest([${moments.join(", ")}]) AS t, unnest(range(${moments.length})) AS x FROM range(40)`,
+    });
+    const near = times("TIMESTAMP '2024-01-05'");
+    const windowsFor = async (every: "PT1H" | "P1M" | "P1Y", ...moments: readonly string[]) => {
+      const report = await drift(near, times(...moments), { window: { column: "t", every } });
+      return [...new Set(report.columns.flatMap(({ window }) => (window === null ? [] : [window])))].sort();
+    };
+    const far = ["DATE '12024-01-05'", "DATE '12025-01-05'"].map((text) => `CAST(${text} AS TIMESTAMP)`);
+    expect(await windowsFor("P1Y", ...far)).toEqual(["12024-01-01T00:00:00", "12025-01-01T00:00:00"]);
+    const ends = ["make_timestamp(-9223372022400000000)", "TIMESTAMP 'infinity'"];
+    expect(await windowsFor("P1M", "TIMESTAMP '2024-01-05'", ...ends)).toEqual(["2024-01"]);
+    const all = ["make_timestamp(-9000000000000000000)", "make_timestamp(9000000000000000000)"];
+    await expect(windowsFor("PT1H", ...all)).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+  });
+
   it("shows hostile names and values as text", async () => {
     const evil = "\u001b[2Jgone<script>alert(1)</script>";
     const before = Array.from({ length: 100 }, (_, index) => ({ [evil]: index % 2 === 0 ? "a" : "b" }));

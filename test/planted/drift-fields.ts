@@ -82,4 +82,12 @@ export const driftFieldsMistakes: readonly Mistake[] = [
     test: "drift/record-fields.test.ts",
     name: "may be called rare like any other",
   },
+  {
+    what: "A window of a year with five digits is named like one with four.",
+    file: "comparison/windows.ts",
+    find: "BETWEEN 1 AND 9999 THEN left",
+    replace: "BETWEEN 1 AND 99999 THEN left",
+    test: "drift/compare-versions.test.ts",
+    name: "compares windows of far times",
+  },
 ];

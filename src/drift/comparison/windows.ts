@@ -39,6 +39,9 @@ export function windowSpan(every: string): readonly [number, number] {
 
 const mostWindows = 1_000;
 
+/** Microseconds since 1970 of the first and last times that belong to a window. */
+const [firstMoment, lastMoment] = [-9_200_000_000_000_000_000n, 2n ** 63n - 2n];
+
 /**
  * Windows from the first to the last time of the rows; rows without a time belong to none.
  *
@@ -63,23 +66,29 @@ export async function windowsOf(
       { option: "window.column", column: [column] },
     );
   const unit = quoteText(length.unit);
-  const start = sql`date_trunc(${unit}, make_timestamp(${leaf.value}))`;
-  const text = (moment: SqlExpression) =>
-    sql`left(replace(CAST(${moment} AS VARCHAR), ' ', 'T'), ${length.digits})`;
+  // null of an infinite time, and of the first centuries, in which a window begins before the engine's first moment
+  const inReach = sql`CASE WHEN ${leaf.value} BETWEEN ${firstMoment} AND ${lastMoment} THEN ${leaf.value} END`;
+  const start = sql`CAST(date_trunc(${unit}, make_timestamp(${inReach})) AS TIMESTAMP)`;
+  const text = (moment: SqlExpression) => {
+    const whole = sql`replace(CAST(${moment} AS VARCHAR), ' ', 'T')`;
+    // other years have more digits, or an era
+    return sql`CASE WHEN year(${moment}) BETWEEN 1 AND 9999 THEN left(${whole}, ${length.digits}) ELSE ${whole} END`;
+  };
   const range = sql`SELECT min(${start}) AS a, max(${start}) AS b FROM (${select})`;
   const step = sql`to_${length.unit === "hour" ? sql`hours` : length.unit === "day" ? sql`days` : length.unit === "week" ? sql`weeks` : length.unit === "month" ? sql`months` : sql`years`}(1)`;
-  const all = sql`SELECT unnest(generate_series(CAST(a AS TIMESTAMP), CAST(b AS TIMESTAMP), ${step})) AS s FROM (${range}) WHERE a IS NOT NULL`;
-  const rows = await session.rows(
-    sql`SELECT ${text(sql`CAST(s AS TIMESTAMP)`)} AS s FROM (${all}) ORDER BY 1 LIMIT ${mostWindows + 1}`,
-  );
-  if (rows.length > mostWindows)
+  // the engine makes the whole series before its limit
+  const [found] = await session.rows(sql`SELECT date_diff(${unit}, a, b) AS n FROM (${range})`);
+  const isTooMany = Number(found?.["n"] ?? 0) >= mostWindows;
+  const all = sql`SELECT unnest(generate_series(a, b, ${step})) AS s FROM (${range}) WHERE a IS NOT NULL`;
+  const rows = isTooMany ? [] : await session.rows(sql`SELECT ${text(sql`s`)} AS s FROM (${all}) ORDER BY s`);
+  if (isTooMany)
     throw new VarveError(
       "LIMIT_EXCEEDED",
       `The current side has more than ${mostWindows} windows of ${every}. Choose longer windows, or fewer rows with where.`,
       { limit: mostWindows, column: [column] },
     );
   return {
-    expression: sql`coalesce(${text(sql`CAST(${start} AS TIMESTAMP)`)}, '')`,
+    expression: sql`coalesce(${text(start)}, '')`,
     starts: rows.map(({ s }) => String(s)),
   };
 }
