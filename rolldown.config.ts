@@ -28,13 +28,29 @@ export default defineConfig({
     entryFileNames: "[name].js",
     chunkFileNames: "chunks/[name]-[hash].js",
     cleanDir: true,
-    // What nearly every part needs and which loads no package is one file: else each small source that two parts
-    // share would be a file of its own.
+    // A file costs the loader of modules more than its text does: what many parts need is one file, and not a file for
+    // each set of parts that share it. Those that load a package, and those that help and versions need, stay apart.
     codeSplitting: {
       groups: [
         {
           name: "base",
-          test: /[\\/]src[\\/](?:errors\.ts|sql[\\/]|util[\\/](?!json\.|world\.|backoff\.|temporary-folder\.))/,
+          test: /usingCtx|[\\/]src[\\/](?:errors\.ts|sql[\\/]|util[\\/](?!json\.|world\.|backoff\.|temporary-folder\.))/,
+        },
+        { name: "json", test: /[\\/]src[\\/]util[\\/]json\./ },
+        { name: "world", test: /[\\/]src[\\/]util[\\/](?:world|backoff|temporary-folder)\./ },
+        {
+          name: "names",
+          test: /[\\/]src[\\/](?:sources[\\/]address|storage[\\/]local[\\/]nearest-table|pins[\\/]reading[\\/]pin-name|api[\\/]shared[\\/]table-uri|report[\\/](?:visible-text|shell-word))\./,
+        },
+        { name: "storage", test: /[\\/]src[\\/]storage[\\/](?:contract|local|memory|open-store)/ },
+        {
+          name: "types",
+          test: /[\\/]src[\\/](?:dialects[\\/]engine-types|protocol[\\/]domains|schema[\\/](?:paths|type-names))\./,
+        },
+        {
+          name: "table",
+          test: /[\\/]src[\\/](?!util|cli|engine[\\/](?:output|stage[\\/](?:arrow|ipc)))/,
+          minShareCount: 65,
         },
       ],
     },

@@ -15,6 +15,16 @@ export async function resolve(specifier, context, next) {
   return found;
 }`;
 
+/** Writes what varve's own files load by `require`, too. */
+const required = `
+import { appendFileSync } from "node:fs";
+const load = Module._load;
+Module._load = function (request, parent, ...rest) {
+  if (parent?.filename?.includes("/dist/") && !parent.filename.includes("/node_modules/"))
+    appendFileSync(process.env.VARVE_LOADED, Module._resolveFilename(request, parent) + "\\n");
+  return load.call(this, request, parent, ...rest);
+};`;
+
 /**
  * The packages that a process of Node loads from its start to its end, sorted, and how many files of varve's
  * own.
@@ -27,7 +37,9 @@ export function loadedPackages(...args: readonly string[]): {
   try {
     const loaded = join(folder, "loaded.txt");
     const register = join(folder, "register.mjs");
-    const text = `import { register } from "node:module";\nregister(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`)});\n`;
+    const text = `import Module, { register } from "node:module";
+${required}
+register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`)});\n`;
     writeFileSync(register, text);
     const env = { ...process.env, VARVE_LOADED: loaded };
     const run = spawnSync(process.execPath, ["--import", register, ...args], {

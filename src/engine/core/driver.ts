@@ -10,14 +10,19 @@ export interface Driver {
 
 let loading: Promise<Driver> | undefined;
 
-/** Loads the driver on first use, because commands that touch no data must start without its 70 MB. */
+/**
+ * Loads the driver on first use, because commands that touch no data must start without its 70 MB. By `require`:
+ * an `import` of CommonJS reads and parses all its files once more, to find the names that they export.
+ */
 export function loadDriver(): Promise<Driver> {
   loading ??= (async () => {
-    const [api, bindings] = await Promise.all([import("@duckdb/node-api"), import("@duckdb/node-bindings")]);
+    const require = createRequire(import.meta.url);
+    const api: typeof NodeApi = require("@duckdb/node-api");
+    const bindings: typeof Bindings = require("@duckdb/node-bindings");
     // The driver's own decoder takes away the byte order mark that a text begins with.
-    const accessors: object = createRequire(import.meta.url)("@duckdb/node-api/lib/vectors/dataAccessors.js");
+    const accessors: object = require("@duckdb/node-api/lib/vectors/dataAccessors.js");
     Object.assign(accessors, { textDecoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
-    return { api, bindings: bindings.default };
+    return { api, bindings };
   })();
   return loading;
 }
