@@ -117,11 +117,7 @@ export async function cloneTable(
     { context, snapshot: replaced },
     {
       operation: "CLONE",
-      operationParameters: {
-        source: source.context.store.uri,
-        sourceVersion: source.version,
-        isShallow: options.deep !== true,
-      },
+      operationParameters: parametersOf(source, options),
       definition: [protocol, metadata, ...domains],
       files: { ...difference, metrics: metricsOf(result) },
       reads: replaced === undefined ? undefined : { wholeTable: true },
@@ -138,6 +134,10 @@ export async function cloneTable(
     maintenance:
       change.outcome === "committed" ? maintainLog(context, change, { base: replaced }) : undefined,
   };
+}
+
+function parametersOf({ context, version }: LogSnapshot, { deep }: CloneVerbOptions) {
+  return { source: context.store.uri, sourceVersion: version, isShallow: deep !== true };
 }
 
 /** The files in the place where the clone reads them. */

@@ -89,17 +89,7 @@ export async function convertTable(
     partitionColumns: metadata.partitionColumns,
   };
   if (request.dryRun === true) return result;
-  const adds = files.map(
-    ({ path, partitionValues, size, modified }, index): AddAction => ({
-      kind: "add",
-      path: encodeLogPath(path),
-      partitionValues,
-      size,
-      modificationTime: modified,
-      dataChange: true,
-      stats: stats[index],
-    }),
-  );
+  const adds = files.map((file, index) => addOf(file, stats[index]));
   try {
     const change = await commitChange(
       { context },
@@ -124,6 +114,18 @@ export async function convertTable(
     if (isVarveError(error, "TABLE_EXISTS")) return unchanged(context);
     throw error;
   }
+}
+
+function addOf({ path, partitionValues, size, modified }: ParquetFile, stats: AddAction["stats"]): AddAction {
+  return {
+    kind: "add",
+    path: encodeLogPath(path),
+    partitionValues,
+    size,
+    modificationTime: modified,
+    dataChange: true,
+    stats,
+  };
 }
 
 async function unchanged(context: TableContext): Promise<ConvertResult> {

@@ -59,78 +59,102 @@ interface Ended {
   readonly errors: string;
 }
 
-function runCommand(
-  { command, timeoutMilliseconds, folder }: ModelCommand,
+async function runCommand(
+  model: ModelCommand,
   lines: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<Ended> {
-  const shown = typeof command === "string" ? command : command.join(" ");
+  const { timeoutMilliseconds } = model;
+  const shown = shownCommand(model);
+  const child = startProgram(model);
+  let stopped: VarveError | undefined;
+  const stop = (error: VarveError) => {
+    stopped ??= error;
+    endGroup(child.pid);
+  };
+  const printed = readPipes(child, () =>
+    stop(failed(`The model printed more than ${mostOutput} bytes: ${shown}`, { command: shown })),
+  );
+  const abort = () => stop(new VarveError("CANCELLED", `Cancelled while the model ran: ${shown}.`, {}));
+  signal?.addEventListener("abort", abort, { once: true });
+  if (signal?.aborted === true) abort();
+  const tooLong = () => {
+    const text = `The model did not end within ${timeoutMilliseconds} ms and was stopped: ${shown}. Allow it more time, or look at its output`;
+    stop(failed(text, { command: shown, timeoutMilliseconds, stderr: printed().errors }));
+  };
+  const timer = timeoutMilliseconds === undefined ? undefined : setTimeout(tooLong, timeoutMilliseconds);
+  const end = endOf(child, model);
+  // A model that does not read all of its input says so by its exit code and its output.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(lines.map((line) => `${line}\n`).join(""));
+  try {
+    const { exitCode, killedBy } = await end;
+    if (stopped !== undefined) throw stopped;
+    if (exitCode === 0) return printed();
+    const { errors } = printed();
+    const how = exitCode === null ? `was ended by ${killedBy}` : `ended with exit code ${exitCode}`;
+    const said = errors.trim() === "" ? "It printed no error" : `Its errors: ${errors.trim()}`;
+    throw failed(`The model ${how}: ${shown}. ${said}`, { command: shown, exitCode, stderr: errors });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+function shownCommand({ command }: ModelCommand): string {
+  return typeof command === "string" ? command : command.join(" ");
+}
+
+/** @throws `MODEL_FAILED` for what cannot be a program, such as an argument with a zero byte */
+function startProgram(model: ModelCommand): ChildProcessWithoutNullStreams {
+  const { command, folder } = model;
+  const [program = "", ...parameters] = typeof command === "string" ? [command] : command;
+  try {
+    // A group of its own, so that what the shell started ends with it.
+    return spawn(program, parameters, {
+      shell: typeof command === "string",
+      cwd: folder,
+      detached: true,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+  } catch (error) {
+    throw notStarted(model, error);
+  }
+}
+
+function notStarted(model: ModelCommand, error: unknown): VarveError {
+  const shown = shownCommand(model);
+  const place = model.folder === undefined ? "" : ` in the folder ${model.folder}`;
+  const reason = error instanceof Error ? error.message : String(error);
+  return failed(`The model cannot be started: ${shown}${place}: ${reason}`, { command: shown }, error);
+}
+
+/** Keeps what a program prints, the end of its errors only; returns what has come so far. */
+function readPipes(child: ChildProcessWithoutNullStreams, tooMuch: () => void): () => Ended {
+  const output: Buffer[] = [];
+  let [bytes, errors] = [0, ""];
+  child.stdout.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > mostOutput) tooMuch();
+    else output.push(chunk);
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    errors = `${errors}${chunk.toString("utf8")}`.slice(-keptErrors);
+  });
+  return () => ({ output: Buffer.concat(output), errors });
+}
+
+interface ProgramEnd {
+  readonly exitCode: number | null;
+  readonly killedBy: NodeJS.Signals | null;
+}
+
+/** The end of a program and of its pipes. @throws `MODEL_FAILED` if it does not start */
+function endOf(child: ChildProcessWithoutNullStreams, model: ModelCommand): Promise<ProgramEnd> {
+  closePipes(child);
   return new Promise((resolve, reject) => {
-    const [program = "", ...parameters] = typeof command === "string" ? [command] : command;
-    const notStarted = (error: unknown) => {
-      const place = folder === undefined ? "" : ` in the folder ${folder}`;
-      const reason = error instanceof Error ? error.message : String(error);
-      return failed(`The model cannot be started: ${shown}${place}: ${reason}`, { command: shown }, error);
-    };
-    let child: ChildProcessWithoutNullStreams;
-    try {
-      // A group of its own, so that what the shell started ends with it.
-      child = spawn(program, parameters, {
-        shell: typeof command === "string",
-        cwd: folder,
-        detached: true,
-        stdio: ["pipe", "pipe", "pipe"],
-      });
-    } catch (error) {
-      // Such as an argument with a zero byte.
-      reject(notStarted(error));
-      return;
-    }
-    const output: Buffer[] = [];
-    let [bytes, errors] = [0, ""];
-    let stopped: VarveError | undefined;
-    const stop = (error: VarveError) => {
-      stopped ??= error;
-      endGroup(child.pid);
-    };
-    const abort = () => stop(new VarveError("CANCELLED", `Cancelled while the model ran: ${shown}.`, {}));
-    signal?.addEventListener("abort", abort, { once: true });
-    if (signal?.aborted === true) abort();
-    const timer =
-      timeoutMilliseconds === undefined
-        ? undefined
-        : setTimeout(() => {
-            const text = `The model did not end within ${timeoutMilliseconds} ms and was stopped: ${shown}. Allow it more time, or look at its output`;
-            stop(failed(text, { command: shown, timeoutMilliseconds, stderr: errors }));
-          }, timeoutMilliseconds);
-    child.stdout.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > mostOutput)
-        stop(failed(`The model printed more than ${mostOutput} bytes: ${shown}`, { command: shown }));
-      else output.push(chunk);
-    });
-    child.stderr.on("data", (chunk: Buffer) => {
-      errors = `${errors}${chunk.toString("utf8")}`.slice(-keptErrors);
-    });
-    // A model that does not read all of its input says so by its exit code and its output.
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(lines.map((line) => `${line}\n`).join(""));
-    closePipes(child);
-    const settle = (error: VarveError | undefined) => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-      if (error === undefined) resolve({ output: Buffer.concat(output), errors });
-      else reject(error);
-    };
-    child.on("error", (error) => settle(notStarted(error)));
-    child.on("close", (exitCode, killedBy) => {
-      if (stopped !== undefined || exitCode === 0) return settle(stopped);
-      const end = exitCode === null ? `was ended by ${killedBy}` : `ended with exit code ${exitCode}`;
-      const said = errors.trim() === "" ? "It printed no error" : `Its errors: ${errors.trim()}`;
-      return settle(
-        failed(`The model ${end}: ${shown}. ${said}`, { command: shown, exitCode, stderr: errors }),
-      );
-    });
+    child.on("error", (error) => reject(notStarted(model, error)));
+    child.on("close", (exitCode, killedBy) => resolve({ exitCode, killedBy }));
   });
 }
 

@@ -52,14 +52,11 @@ export async function planVacuum(
   const retention = retentionOf(snapshot, request);
   const now = await earlierClock(context, request);
   const before = now - (retention.requested ?? retention.table);
-  const kept = await neededFiles(snapshot, { since: before, signal });
-  for (const key of staged) kept.add(key);
-  for (const key of await (await referencePins(context, { signal })).files()) kept.add(key);
+  const kept = await keptFiles(snapshot, staged, { since: before, signal });
   const records = await listClones(context.store, { signal });
   const { forgotten, others } = await forgottenClones(context, records, request.forgetClones);
   const clones = await cloneFiles(context, { records: others, since: before, signal });
   for (const key of clones.keys) kept.add(key);
-  for (const key of (await outerFiles(context, before, signal))?.keys ?? []) kept.add(key);
   const listing = await listWhole(context, version, { signal });
   const times = fileTimes(listing);
   const lastExpired = times.findLast(({ timestamp }) => timestamp < before)?.version;
@@ -70,10 +67,11 @@ export async function planVacuum(
   const isLinked = old.length === 0 ? () => false : await linkedFiles(context.store, kept, { signal });
   const deleted = new Map<string, ObjectInfo>();
   for (const file of withoutTwins(old, kept)) if (!isLinked(file.path)) deleted.set(file.path, file);
+  const isInTable = (key: string) => !isAbsolute(key) && paths.isVisible(key);
   const fateOf = (key: string): FileFate => {
     const doomed = deleted.get(key);
     if (doomed !== undefined) return doomed;
-    return kept.has(key) || present.has(key) || isAbsolute(key) || !paths.isVisible(key) ? undefined : "gone";
+    return kept.has(key) || present.has(key) || !isInTable(key) ? undefined : "gone";
   };
   const history = deleted.size === 0 ? undefined : await FileHistory.read(snapshot, listing, fateOf, signal);
   // Checkpoints forget removals after the table's retention, which may be shorter than the one that is asked for.
@@ -100,11 +98,22 @@ export async function planVacuum(
     staged,
     files,
     forgotten,
-    folders: foldersOf(
-      [...kept, ...present.keys()].filter((path) => !isAbsolute(path) && paths.isVisible(path)),
-    ),
+    folders: foldersOf([...kept, ...present.keys()].filter(isInTable)),
     lastExpired,
   };
+}
+
+/** What the table itself, its staged batches, its pins and the table around it need. */
+async function keptFiles(
+  snapshot: LogSnapshot,
+  staged: ReadonlySet<string>,
+  { since, signal }: { readonly since: number; readonly signal: AbortSignal | undefined },
+): Promise<Set<string>> {
+  const kept = await neededFiles(snapshot, { since, signal });
+  for (const key of staged) kept.add(key);
+  for (const key of await (await referencePins(snapshot.context, { signal })).files()) kept.add(key);
+  for (const key of (await outerFiles(snapshot.context, since, signal))?.keys ?? []) kept.add(key);
+  return kept;
 }
 
 /** Takes what clones that cannot be looked at may need out of the files to delete. */

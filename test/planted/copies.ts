@@ -138,7 +138,7 @@ export const copiesMistakes: readonly Mistake[] = [
   {
     what: "A vacuum does not know the files of pins by reference.",
     file: "plan-vacuum.ts",
-    find: "for (const key of await (await referencePins(context, { signal })).files()) kept.add(key);",
+    find: "for (const key of await (await referencePins(snapshot.context, { signal })).files()) kept.add(key);",
     replace: "void referencePins;",
     test: pinning,
     name: "varve's vacuum leaves the files of its version alone",

@@ -38,8 +38,37 @@ interface AlterFlags extends StoreFlags {
 
 /** `varve alter TABLE`: columns, properties, constraints, clustering and features. */
 export function addAlter(program: Command): void {
-  const command = program
-    .command("alter")
+  const command = withStoreFlags(withJson(withChanges(program.command("alter"))));
+  command.addHelpText("after", help).action(async (uri: string, flags: AlterFlags) => {
+    const options = optionsOf(flags);
+    if (Object.values(options).every((value) => value === undefined))
+      command.error("error: say what to change, such as --add-column or --set-property.");
+    await using table = await openedTable(uri, flags);
+    const result = await stoppedBySignals((signal) =>
+      table.alter({
+        ...options,
+        upgradeProtocol: flags.upgradeProtocol,
+        userMetadata: flags.message,
+        signal,
+      }),
+    );
+    await printAlter(result, flags);
+    await printWarnings(table);
+  });
+}
+
+const help = `
+A field of a struct is written as struct.field, one in a list or map as list.element.field or map.value.field.
+Give an option again for more columns, properties or constraints.
+
+Examples:
+  $ varve alter ./flights --add-column "carrier STRING COMMENT 'IATA code' AFTER origin"
+  $ varve alter ./flights --set-property delta.columnMapping.mode=name --rename delay=minutes --upgrade-protocol
+  $ varve alter ./flights --set-comment "minutes=late on arrival" --move minutes=first
+  $ varve alter ./flights --add-constraint "known=origin IS NOT NULL" --upgrade-protocol`;
+
+function withChanges(command: Command): Command {
+  return command
     .summary("change columns, properties, constraints and features")
     .description(
       "Change the definition of a table: all changes are made together, in one commit. Rows stay as they are.",
@@ -79,35 +108,7 @@ export function addAlter(program: Command): void {
     )
     .option("--description <text>", "description in the table's metadata")
     .option("--upgrade-protocol", "allow features to be added; older readers or writers may lose access")
-    .option("-m, --message <text>", "message for the version's history")
-    .addHelpText(
-      "after",
-      `
-A field of a struct is written as struct.field, one in a list or map as list.element.field or map.value.field.
-Give an option again for more columns, properties or constraints.
-
-Examples:
-  $ varve alter ./flights --add-column "carrier STRING COMMENT 'IATA code' AFTER origin"
-  $ varve alter ./flights --set-property delta.columnMapping.mode=name --rename delay=minutes --upgrade-protocol
-  $ varve alter ./flights --set-comment "minutes=late on arrival" --move minutes=first
-  $ varve alter ./flights --add-constraint "known=origin IS NOT NULL" --upgrade-protocol`,
-    );
-  withStoreFlags(withJson(command)).action(async (uri: string, flags: AlterFlags) => {
-    const options = optionsOf(flags);
-    if (Object.values(options).every((value) => value === undefined))
-      command.error("error: say what to change, such as --add-column or --set-property.");
-    await using table = await openedTable(uri, flags);
-    const result = await stoppedBySignals((signal) =>
-      table.alter({
-        ...options,
-        upgradeProtocol: flags.upgradeProtocol,
-        userMetadata: flags.message,
-        signal,
-      }),
-    );
-    await printAlter(result, flags);
-    await printWarnings(table);
-  });
+    .option("-m, --message <text>", "message for the version's history");
 }
 
 function optionsOf(flags: AlterFlags): AlterOptions {

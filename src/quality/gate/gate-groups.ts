@@ -56,70 +56,89 @@ export function scopedRows(staged: StagedRelation, scope: SqlExpression | undefi
     : sql`(SELECT * FROM (${staged.positionedSql}) WHERE ${scope})`;
 }
 
+type MaskContext = GroupContext & { readonly bitsLeft: number };
+
 async function groupMask(
   session: Session,
   planned: PlannedCheck,
   staged: StagedRelation,
-  context: GroupContext & { readonly bitsLeft: number },
+  context: MaskContext,
 ): Promise<Mask | undefined> {
   const { plan } = planned;
-  const position = positionOf(staged);
-  const scoped = scopedRows(staged, planned.scope);
+  const rows = { scoped: scopedRows(staged, planned.scope), position: positionOf(staged) };
   switch (plan.kind) {
-    case "keys": {
-      const ask = async (select: SqlSelect) => (await session.rows(select))[0] ?? {};
-      if (context.proveByCounting === true) {
-        const toProve = await plan.countProof?.(scoped, ask);
-        const beside =
-          planned.scope === undefined && toProve !== undefined && toProve.bits <= context.bitsLeft;
-        if (beside) return { ...keysMask(planned, plan, undefined, 0, position), toProve };
-        if (toProve !== undefined && (await provenAlone(toProve, scoped, ask)))
-          return keysMask(planned, plan, undefined, 0, position);
-      }
-      if (await proven(plan, scoped, ask)) return keysMask(planned, plan, undefined, 0, position);
-      const table = temporaryTable();
-      await session.execute(
-        sql`CREATE TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`,
-      );
-      const known = await total(
-        session,
-        sql`SELECT coalesce(sum(${position.names.rows}), 0) AS n FROM ${table}`,
-      );
-      return keysMask(planned, plan, known === 0 ? undefined : table, known, position);
-    }
+    case "keys":
+      return maskOfKeys(session, { planned, plan }, rows, context);
     case "positions": {
+      const { position } = rows;
       const table = temporaryTable();
-      await session.execute(sql`CREATE TABLE ${table} AS ${plan.failing(scoped, position)}`);
+      await session.execute(sql`CREATE TABLE ${table} AS ${plan.failing(rows.scoped, position)}`);
       const known = await total(session, sql`SELECT count(*) AS n FROM ${table}`);
-      return positionsMask(
-        planned,
-        plan.missing,
-        plan.shows,
-        known === 0 ? undefined : table,
-        known,
-        position,
-      );
+      const failing = known === 0 ? undefined : table;
+      return positionsMask(planned, plan.missing, plan.shows, failing, known, position);
     }
-    case "function": {
-      const predicate = ownMember(context.functions, plan.name);
-      if (predicate === undefined)
-        throw invalidSuite(
-          `${planned.check.path}.params.function`,
-          `no function "${plan.name}" is given`,
-          "Hand the function over with the suite",
-        );
-      const columns = joinSql(plan.shows.map((column) => column.sql));
-      const verdicts = await runFunction(
+    case "function":
+      return functionMask(
         session,
-        sql`SELECT ${position.file} AS ${position.names.file}, ${position.row} AS ${position.names.row}, ${columns} FROM ${scoped}`,
-        predicate,
         planned,
+        staged,
+        await verdictsOf(session, { planned, plan }, rows, context),
       );
-      return functionMask(session, planned, staged, verdicts);
-    }
     default:
       return undefined;
   }
+}
+
+interface PlanOf<Kind extends PlannedCheck["plan"]["kind"]> {
+  readonly planned: PlannedCheck;
+  readonly plan: Extract<PlannedCheck["plan"], { readonly kind: Kind }>;
+}
+
+interface GroupRows {
+  readonly scoped: SqlExpression;
+  readonly position: ReturnType<typeof positionOf>;
+}
+
+/** Counting proves most keys unique; only where it does not are the failing ones looked for. */
+async function maskOfKeys(
+  session: Session,
+  { planned, plan }: PlanOf<"keys">,
+  { scoped, position }: GroupRows,
+  context: MaskContext,
+): Promise<Mask> {
+  const ask = async (select: SqlSelect) => (await session.rows(select))[0] ?? {};
+  if (context.proveByCounting === true) {
+    const toProve = await plan.countProof?.(scoped, ask);
+    const beside = planned.scope === undefined && toProve !== undefined && toProve.bits <= context.bitsLeft;
+    if (beside) return { ...keysMask(planned, plan, undefined, 0, position), toProve };
+    if (toProve !== undefined && (await provenAlone(toProve, scoped, ask)))
+      return keysMask(planned, plan, undefined, 0, position);
+  }
+  if (await proven(plan, scoped, ask)) return keysMask(planned, plan, undefined, 0, position);
+  const table = temporaryTable();
+  await session.execute(sql`CREATE TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`);
+  const known = await total(session, sql`SELECT coalesce(sum(${position.names.rows}), 0) AS n FROM ${table}`);
+  return keysMask(planned, plan, known === 0 ? undefined : table, known, position);
+}
+
+/** What the caller's function says of the rows. @throws `SUITE_INVALID` for a function that is not given */
+async function verdictsOf(
+  session: Session,
+  { planned, plan }: PlanOf<"function">,
+  { scoped, position }: GroupRows,
+  { functions }: MaskContext,
+): Promise<Verdicts> {
+  const predicate = ownMember(functions, plan.name);
+  if (predicate === undefined)
+    throw invalidSuite(
+      `${planned.check.path}.params.function`,
+      `no function "${plan.name}" is given`,
+      "Hand the function over with the suite",
+    );
+  const { file, row, names } = position;
+  const columns = joinSql(plan.shows.map((column) => column.sql));
+  const rows = sql`SELECT ${file} AS ${names.file}, ${row} AS ${names.row}, ${columns} FROM ${scoped}`;
+  return runFunction(session, rows, predicate, planned);
 }
 
 async function functionMask(

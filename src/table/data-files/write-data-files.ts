@@ -27,6 +27,7 @@ import type { StructField, StructType } from "../../schema/types.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName, quoteName } from "../../sql/sql-text.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
+import { sumOf } from "../../util/sum.ts";
 import { indexedColumns, statisticsJson } from "./file-statistics.ts";
 import { shreddedColumns } from "./shredded-columns.ts";
 import { checkWritable } from "./writable-schema.ts";
@@ -152,29 +153,35 @@ export async function stageData(
     onProgress: options.onProgress,
     signal: options.signal,
   });
+  const naming = { compression, changes: options.changeFiles === true };
+  return {
+    files: stagedFiles(target, partitions, files, naming),
+    rows: sumOf(files, ({ rows: count }) => count),
+    bytes: sumOf(files, ({ bytes }) => bytes),
+    discard: () => rm(output, { recursive: true, force: true }),
+  };
+}
+
+/** The files with the paths and statistics that the log will give them. */
+function stagedFiles(
+  target: DataTarget,
+  partitions: readonly StructField[],
+  files: readonly WrittenFile[],
+  naming: { readonly compression: string; readonly changes: boolean },
+): StagedDataFile[] {
   const columns = indexedColumns(target);
   const names = partitions.map((field) => physicalName(field, target.mode));
-  const staged = files.map((written, number): StagedDataFile => {
+  return files.map((written, number) => {
     const values = names.map((name, index) => [name, written.partitionValues[index] ?? null] as const);
     const empty = values.findIndex(([, value]) => value === "");
     if (empty >= 0) throw emptyPartition(target.partitionColumns[empty] ?? "");
     return {
       written,
-      path: dataFilePath(target.context, values, {
-        number,
-        compression,
-        changes: options.changeFiles === true,
-      }),
+      path: dataFilePath(target.context, values, { ...naming, number }),
       partitionValues: Object.fromEntries(values),
       stats: statisticsJson(written, columns),
     };
   });
-  return {
-    files: staged,
-    rows: files.reduce((sum, file) => sum + file.rows, 0),
-    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
-    discard: () => rm(output, { recursive: true, force: true }),
-  };
 }
 
 /**

@@ -67,7 +67,6 @@ export async function writeRules(
   if (hasExpressions(requirements)) await fence();
   const has = new Set(columns.map(foldName));
   const [defaults, computed] = [new Map<string, SqlExpression>(), new Map<string, SqlExpression>()];
-  const rows: RowRule[] = [];
   for (const { column, expression } of requirements.defaults) {
     const name = topLevel(column, "default");
     if (has.has(foldName(name))) continue;
@@ -79,45 +78,50 @@ export async function writeRules(
     await requireDefault(fence, value, name, label);
     defaults.set(name, value.sql);
   }
+  const rows: RowRule[] = [];
   for (const { column, expression } of requirements.generated) {
     const name = topLevel(column, "generation expression");
     const label = `generation expression of column ${pathText(column)} (${expression})`;
     const value = expected(expression, label, () =>
       columnValue(translateSpark(expression, schema), schema, name),
     );
-    if (!has.has(foldName(name))) {
-      computed.set(name, value.sql);
-      if (value.fails !== undefined)
-        rows.push({ kind: "generated", name, label, sql: sql`(NOT ${value.fails})` });
-      continue;
-    }
-    const isEqual = { sql: sql`(${quoteName(name)} IS NOT DISTINCT FROM ${value.sql})`, fails: value.fails };
-    rows.push({
-      kind: "generated",
-      name,
-      label: `generated column ${pathText(column)} = ${expression}`,
-      sql: conditionSql(isEqual),
-    });
+    const isGiven = has.has(foldName(name));
+    if (!isGiven) computed.set(name, value.sql);
+    const rule = isGiven
+      ? givenRule(name, value, `generated column ${pathText(column)} = ${expression}`)
+      : computedRule(name, value, label);
+    if (rule !== undefined) rows.push(rule);
   }
   appendAll(rows, schema.fields.flatMap(lengthRules));
-  for (const { kind, name, expression } of requirements.conditions) {
-    const label =
-      kind === "check"
-        ? `CHECK constraint ${name} (${expression})`
-        : `invariant of column ${name} (${expression})`;
-    rows.push({
-      kind,
-      name,
-      label,
-      sql: expected(expression, label, () => conditionSql(translateCondition(expression, schema))),
-    });
-  }
-  return {
-    defaults,
-    computed,
-    numbered: requirements.identity.filter((identity) => !has.has(foldName(identity.column))),
+  appendAll(
     rows,
-  };
+    requirements.conditions.map((condition) => conditionRule(condition, schema)),
+  );
+  const numbered = requirements.identity.filter((identity) => !has.has(foldName(identity.column)));
+  return { defaults, computed, numbered, rows };
+}
+
+/** A generated column that the rows bring must hold what its expression gives. */
+function givenRule(name: string, value: Term, label: string): RowRule {
+  const isEqual = { sql: sql`(${quoteName(name)} IS NOT DISTINCT FROM ${value.sql})`, fails: value.fails };
+  return { kind: "generated", name, label, sql: conditionSql(isEqual) };
+}
+
+/** A generated column that is computed must not fail, if it can. */
+function computedRule(name: string, { fails }: Term, label: string): RowRule | undefined {
+  return fails === undefined ? undefined : { kind: "generated", name, label, sql: sql`(NOT ${fails})` };
+}
+
+function conditionRule(
+  { kind, name, expression }: WriteRequirements["conditions"][number],
+  schema: StructType,
+): RowRule {
+  const label =
+    kind === "check"
+      ? `CHECK constraint ${name} (${expression})`
+      : `invariant of column ${name} (${expression})`;
+  const condition = expected(expression, label, () => conditionSql(translateCondition(expression, schema)));
+  return { kind, name, label, sql: condition };
 }
 
 /**

@@ -49,66 +49,84 @@ const defaultTargetBytes = 256 * 1024 * 1024;
  * @throws `INVALID_ARGUMENT` for options that exclude each other or that the table excludes, and as `zOrderColumns`
  */
 export function planLayout(target: BatchTarget, snapshot: LogSnapshot, request: LayoutRequest): LayoutPlan {
-  const { where, zorderBy = [], full = false, purge = false } = request;
-  const conditions = request.automatic ?? (where === undefined ? [] : [where]);
-  const predicate = JSON.stringify(conditions);
-  const auto = request.automatic !== undefined;
+  const { zorderBy = [], purge = false } = request;
+  const columns = clusteringLayout(target);
+  refuseMixed(
+    request,
+    columns.map(({ name }) => name),
+  );
   const size =
     request.targetFileBytes ??
     propertyOf(snapshot.metadata.configuration, "targetFileSize") ??
     defaultTargetBytes;
-  const columns = clusteringLayout(target);
-  const clustered = columns.map(({ name }) => name);
-  refuseMixed(request, clustered);
-  const plain = { targetFileBytes: size, marks: () => ({}) } as const;
-  if (purge)
-    return {
-      ...plain,
-      kind: "purge",
-      bins: async (room, files) => purgeBins(await filesToPurge(room, snapshot, files), { target: size }),
-      operation: "REORG",
-      operationParameters: { predicate, applyPurge: true },
-    };
-  const operation = "OPTIMIZE";
-  if (columns.length > 0)
-    return {
-      targetFileBytes: size,
-      kind: "clustering",
-      layout: { columns, curve: "hilbert" },
-      bins: (_, files) => clusteringBins(files, { columns: clustered, target: size, full }),
-      marks: (cubeId) => ({
-        tags: cubeTags({ id: cubeId(), columns: clustered, curve: "hilbert" }),
-        clusteringProvider: liquidProvider,
-      }),
-      operation,
-      operationParameters: {
-        predicate,
-        zOrderBy: "[]",
-        clusterBy: JSON.stringify(clustered),
-        auto,
-        isFull: full,
-      },
-    };
-  const parameters = { predicate, zOrderBy: "[]", clusterBy: "[]", auto };
-  if (zorderBy.length === 0)
-    return {
-      ...plain,
-      kind: "compaction",
-      bins: (_, files) => compactionBins(files, { target: size, below: request.minFileBytes ?? size }),
-      operation,
-      operationParameters: parameters,
-    };
-  const ordered = zOrderColumns(target, zorderBy);
-  const names = ordered.map(({ name }) => name);
+  if (purge) return purgePlan(snapshot, request, size);
+  if (columns.length > 0) return clusteringPlan(columns, request, size);
+  return zorderBy.length === 0
+    ? compactionPlan(request, size)
+    : zOrderPlan(zOrderColumns(target, zorderBy), request, size);
+}
+
+/** Where the files are, as the history shows it. */
+function predicateOf({ automatic, where }: LayoutRequest): string {
+  return JSON.stringify(automatic ?? (where === undefined ? [] : [where]));
+}
+
+function purgePlan(snapshot: LogSnapshot, request: LayoutRequest, size: number): LayoutPlan {
   return {
+    kind: "purge",
     targetFileBytes: size,
+    bins: async (room, files) => purgeBins(await filesToPurge(room, snapshot, files), { target: size }),
+    marks: () => ({}),
+    operation: "REORG",
+    operationParameters: { predicate: predicateOf(request), applyPurge: true },
+  };
+}
+
+function clusteringPlan(columns: Layout["columns"], request: LayoutRequest, size: number): LayoutPlan {
+  const names = columns.map(({ name }) => name);
+  const { full = false } = request;
+  return {
+    kind: "clustering",
+    targetFileBytes: size,
+    layout: { columns, curve: "hilbert" },
+    bins: (_, files) => clusteringBins(files, { columns: names, target: size, full }),
+    marks: (cubeId) => ({
+      tags: cubeTags({ id: cubeId(), columns: names, curve: "hilbert" }),
+      clusteringProvider: liquidProvider,
+    }),
+    operation: "OPTIMIZE",
+    operationParameters: { ...optimizeParameters(request), clusterBy: JSON.stringify(names), isFull: full },
+  };
+}
+
+function compactionPlan(request: LayoutRequest, size: number): LayoutPlan {
+  return {
+    kind: "compaction",
+    targetFileBytes: size,
+    bins: (_, files) => compactionBins(files, { target: size, below: request.minFileBytes ?? size }),
+    marks: () => ({}),
+    operation: "OPTIMIZE",
+    operationParameters: optimizeParameters(request),
+  };
+}
+
+function zOrderPlan(columns: Layout["columns"], request: LayoutRequest, size: number): LayoutPlan {
+  const names = columns.map(({ name }) => name);
+  return {
     kind: "zorder",
-    layout: { columns: ordered, curve: "zorder" },
+    targetFileBytes: size,
+    layout: { columns, curve: "zorder" },
     bins: (_, files) => partitionsOf(files).filter((group) => !isOrdered(group, names, "zorder")),
     marks: (cubeId) => ({ tags: cubeTags({ id: cubeId(), columns: names, curve: "zorder" }) }),
-    operation,
-    operationParameters: { ...parameters, zOrderBy: JSON.stringify(names) },
+    operation: "OPTIMIZE",
+    operationParameters: { ...optimizeParameters(request), zOrderBy: JSON.stringify(names) },
   };
+}
+
+/** The parameters that the history shows of every OPTIMIZE. */
+function optimizeParameters(request: LayoutRequest) {
+  const auto = request.automatic !== undefined;
+  return { predicate: predicateOf(request), zOrderBy: "[]", clusterBy: "[]", auto };
 }
 
 /** Options that exclude each other, or that a clustered table excludes. */
