@@ -10,19 +10,22 @@ export interface StatisticWithP {
 }
 
 /**
- * Cramér and von Mises' test of two sorted samples that have values (Anderson 1962): exact up to 20 values a side,
- * else by its limit. With `shortSeries` the limit's series ends where scipy's does, which is off by up to 10^-7.
+ * Cramér and von Mises' test of two sorted samples (Anderson 1962): `exact` by default up to 20 values a side, else
+ * by its limit. With `shortSeries` the limit's series ends where scipy's does, which is off by up to 10^-7. Null for
+ * fewer than two values of a sample.
  */
 export function cramerVonMises(
   first: SortedSample,
   second: SortedSample,
-  { shortSeries = false }: { readonly shortSeries?: boolean | undefined } = {},
-): StatisticWithP {
+  options: { readonly shortSeries?: boolean | undefined; readonly exact?: boolean | undefined } = {},
+): StatisticWithP | null {
+  const { shortSeries = false, exact = Math.max(first.length, second.length) <= 20 } = options;
   const [n, m] = [first.length, second.length];
+  if (Math.min(n, m) < 2) return null;
   const all = n + m;
   const squares = squaredRankDistance(first, second);
   const statistic = squares / (n * m * all) - (4 * n * m - 1) / (6 * all);
-  if (Math.max(n, m) <= 20) return { statistic, p: exactCramerVonMises(squares, n, m) };
+  if (exact) return { statistic, p: exactCramerVonMises(squares, n, m) };
   const mean = (1 + 1 / all) / 6;
   const variance =
     ((all + 1) * (4 * n * m * all - 3 * (n ** 2 + m ** 2) - 2 * n * m)) / (45 * all ** 2 * 4 * n * m);

@@ -99,7 +99,7 @@ function limitBelow(x: number): number {
  * Probability that a sample of `n` is at least `d` off its own distribution (two-sided): exact up to 140 rows and
  * in the tail, else by Pelz and Good's expansion (relative error below 10^-5).
  */
-export function ksOneSample(d: number, n: number): number {
+function ksOneSample(d: number, n: number): number {
   if (d >= 1) return 0;
   if (d <= 0.5 / n) return 1;
   const squared = n * d ** 2;
@@ -107,6 +107,17 @@ export function ksOneSample(d: number, n: number): number {
   if (d >= 0.5 || squared > (n <= 140 ? 4 : 2.2)) return Math.min(1, 2 * oneSidedOneSample(d, n));
   if (n <= 140 || n * d ** 1.5 <= 1.4) return 1 - matrixPower(d, n);
   return Math.min(1, Math.max(0, 1 - pelzGood(d * Math.sqrt(n), n)));
+}
+
+/**
+ * Limit of the two-sided p-value of two samples of `n` and `m`: as if one sample of n m / (n + m) rows were compared
+ * with its own distribution. A half is rounded to the even number, as scipy does. Null for one row a side.
+ */
+export function ksTwoSampleLimit(d: number, n: number, m: number): number | null {
+  const weight = (n * m) / (n + m);
+  const half = weight % 1 === 0.5;
+  const rows = half ? 2 * Math.round(weight / 2) : Math.round(weight);
+  return rows === 0 ? null : ksOneSample(d, rows);
 }
 
 /** Expansion of P(D < z / √n) in 1/√n (Pelz and Good 1976; Simard and L'Ecuyer 2011). */

@@ -10,7 +10,8 @@ export interface TestResult {
 
 /**
  * Student's test of two means, positive where the second is larger; `welch` does not assume equal variances. Null
- * for fewer than two values of a sample, or where all values are equal; two different constants are infinitely far apart.
+ * for too few values to have a variance (of each sample, or with equal variances of both), or where all values are
+ * equal; two different constants are infinitely far apart.
  */
 export function tTest(
   first: SortedSample,
@@ -18,10 +19,12 @@ export function tTest(
   { welch }: { readonly welch: boolean },
 ): TestResult | null {
   const [a, b] = [momentsOf(first), momentsOf(second)];
-  if (a.mean === null || b.mean === null || a.sd === null || b.sd === null) return null;
   const [n, m] = [a.count, b.count];
-  const [varianceA, varianceB] = [a.sd ** 2 / n, b.sd ** 2 / m];
-  const pooled = ((n - 1) * a.sd ** 2 + (m - 1) * b.sd ** 2) / (n + m - 2);
+  if (a.mean === null || b.mean === null || (welch ? Math.min(n, m) < 2 : n + m < 3)) return null;
+  // one value alone has no variance, and adds none to the pooled one
+  const [squareA, squareB] = [(a.sd ?? 0) ** 2, (b.sd ?? 0) ** 2];
+  const [varianceA, varianceB] = [squareA / n, squareB / m];
+  const pooled = ((n - 1) * squareA + (m - 1) * squareB) / (n + m - 2);
   const error = welch ? varianceA + varianceB : pooled * (1 / n + 1 / m);
   if (!(error > 0)) {
     const difference = b.mean - a.mean;

@@ -23,20 +23,27 @@ export interface MannWhitney {
   readonly p: number | null;
 }
 
-/** With `exact`, p counts arrangements (for values without ties); else a normal limit, continuity-corrected. */
+/**
+ * With `exact`, p counts arrangements (for values without ties); else a normal limit, whose correction for continuity
+ * `continuity` leaves out if false.
+ */
 export function mannWhitney(
   first: SortedSample,
   second: SortedSample,
-  options: { readonly alternative?: ShiftAlternative | undefined; readonly exact?: boolean | undefined } = {},
+  options: {
+    readonly alternative?: ShiftAlternative | undefined;
+    readonly exact?: boolean | undefined;
+    readonly continuity?: boolean | undefined;
+  } = {},
 ): MannWhitney {
-  const { alternative = "two-sided" } = options;
+  const { alternative = "two-sided", continuity = true } = options;
   const [n, m] = [first.length, second.length];
   const { above, ties } = ranksOf(first, second);
   const exact = options.exact ?? (ties === 0 && Math.min(n, m) <= 8);
   const below = n * m - above;
   const u = alternative === "greater" ? above : alternative === "less" ? below : Math.max(above, below);
   const sides = alternative === "two-sided" ? 2 : 1;
-  const tail = exact ? exactTail(u, n, m) : normalTail(u, { n, m, ties });
+  const tail = exact ? exactTail(u, n, m) : normalTail(u - (continuity ? 0.5 : 0), { n, m, ties });
   return {
     uFirst: below,
     uSecond: above,
@@ -51,10 +58,10 @@ function normalTail(
 ): number | null {
   const all = n + m;
   const variance = ((n * m) / 12) * (all + 1 - ties / (all * (all - 1)));
-  return variance > 0 ? normalAbove((u - (n * m) / 2 - 0.5) / Math.sqrt(variance)) : null;
+  return variance > 0 ? normalAbove((u - (n * m) / 2) / Math.sqrt(variance)) : null;
 }
 
-/** Probability of `u` or more pairs, all arrangements being equally likely. */
+/** Probability of `u` or more pairs, all arrangements being equally likely; half a pair of ties is left out. */
 function exactTail(u: number, n: number, m: number): number {
   // arrangements of i and j values by pairs, as probabilities: the largest value is of one of both samples
   let rows: Float64Array[] = Array.from({ length: m + 1 }, () => Float64Array.of(1));
@@ -72,7 +79,7 @@ function exactTail(u: number, n: number, m: number): number {
     rows = next;
   }
   let sum = 0;
-  for (let pairs = Math.ceil(u); pairs <= n * m; pairs++) sum += rows[m]?.[pairs] ?? 0;
+  for (let pairs = Math.floor(u); pairs <= n * m; pairs++) sum += rows[m]?.[pairs] ?? 0;
   return sum;
 }
 

@@ -10,12 +10,39 @@ const length = 624;
 
 /** Matsumoto and Nishimura's MT19937, seeded by Knuth's recurrence, with Fisher and Yates' shuffle. */
 export function legacyGenerator(seed: number): LegacyGenerator {
+  return generatorFrom(stateOf(seed));
+}
+
+/** The same generator as Python's `random.Random(seed)` seeds it: by the key of one word. */
+export function keyedGenerator(seed: number): LegacyGenerator {
+  const state = stateOf(19650218);
+  let index = 1;
+  const mix = (factor: number, added: (at: number) => number) => {
+    const previous = state[index - 1] ?? 0;
+    const mixed = Math.imul(previous ^ (previous >>> 30), factor);
+    state[index] = ((state[index] ?? 0) ^ mixed) + added(index);
+    index++;
+    if (index < length) return;
+    state[0] = state[length - 1] ?? 0;
+    index = 1;
+  };
+  for (let round = 0; round < length; round++) mix(1664525, () => seed);
+  for (let round = 1; round < length; round++) mix(1566083941, (at) => -at);
+  state[0] = 0x80000000;
+  return generatorFrom(state);
+}
+
+function stateOf(seed: number): Uint32Array {
   const state = new Uint32Array(length);
   state[0] = seed;
   for (let i = 1; i < length; i++) {
     const previous = state[i - 1] ?? 0;
     state[i] = Math.imul(1812433253, previous ^ (previous >>> 30)) + i;
   }
+  return state;
+}
+
+function generatorFrom(state: Uint32Array): LegacyGenerator {
   let position = length;
   const next = () => {
     if (position === length) {

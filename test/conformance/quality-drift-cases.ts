@@ -17,7 +17,7 @@ import {
 import { binCount } from "../../src/statistics/bin-edges.ts";
 import { andersonDarling, cramerVonMises, eppsSingleton } from "../../src/statistics/distribution-tests.ts";
 import { fisherExact } from "../../src/statistics/fisher.ts";
-import { ksDistance, ksExact, ksOneSample } from "../../src/statistics/kolmogorov.ts";
+import { ksDistance, ksExact, ksTwoSampleLimit } from "../../src/statistics/kolmogorov.ts";
 import { leveneTest, tTest } from "../../src/statistics/location-scale.ts";
 import { mannWhitney } from "../../src/statistics/mann-whitney.ts";
 import { gaussianKernel, medianVariance, mmdTest, squaredDistances } from "../../src/statistics/mmd.ts";
@@ -98,14 +98,14 @@ const answers: Readonly<Record<string, Answer>> = {
     return { statistic: test?.statistic, p_value: test?.p, drifted: (test?.p ?? 1) < level };
   }),
   cramer_von_mises_2samp: ofSamples((first, second) => {
-    const { statistic, p } = cramerVonMises(first, second);
-    return { statistic, p_value: p };
+    const test = cramerVonMises(first, second);
+    return { statistic: test?.statistic, p_value: test?.p };
   }),
   ks_2samp: ofSamples((first, second) => {
     const distance = ksDistance(first, second);
     const [n, m] = [first.length, second.length];
     const exact = ksExact(distance, n, m);
-    const limit = ksOneSample(distance.statistic, Math.round((n * m) / (n + m)));
+    const limit = ksTwoSampleLimit(distance.statistic, n, m);
     return {
       statistic: distance.statistic,
       p_value_auto: exact,

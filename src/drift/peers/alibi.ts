@@ -1,7 +1,12 @@
 import { contingencyTest, occupiedColumns } from "../../statistics/contingency.ts";
 import { cramerVonMises } from "../../statistics/distribution-tests.ts";
 import { fisherExact } from "../../statistics/fisher.ts";
-import { type KsAlternative, ksDistance, ksOneSample, ksOneSidedLimit } from "../../statistics/kolmogorov.ts";
+import {
+  type KsAlternative,
+  ksDistance,
+  ksOneSidedLimit,
+  ksTwoSampleLimit,
+} from "../../statistics/kolmogorov.ts";
 import { sortedSample } from "../../statistics/samples.ts";
 import { categories, countsOf, differentCategories, finiteNumbers, type PeerColumn } from "./peer-column.ts";
 
@@ -37,15 +42,13 @@ export function alibiColumn(
   ];
   if (first.length === 0 || second.length === 0) return { p: null, distance: null };
   if (method === "cvm") {
-    const { statistic, p } = cramerVonMises(first, second, { shortSeries: true });
-    return { p, distance: statistic };
+    const test = cramerVonMises(first, second, { shortSeries: true });
+    return { p: test?.p ?? null, distance: test?.statistic ?? null };
   }
   const { statistic } = ksDistance(first, second, alternative);
   const [n, m] = [first.length, second.length];
   const p =
-    alternative === "two-sided"
-      ? ksOneSample(statistic, Math.round((n * m) / (n + m)))
-      : ksOneSidedLimit(statistic, n, m);
+    alternative === "two-sided" ? ksTwoSampleLimit(statistic, n, m) : ksOneSidedLimit(statistic, n, m);
   return { p, distance: statistic };
 }
 

@@ -1,6 +1,6 @@
 import { contingencyTest, occupiedColumns } from "../../statistics/contingency.ts";
 import { andersonDarling, cramerVonMises, eppsSingleton } from "../../statistics/distribution-tests.ts";
-import { ksDistance, ksExact, ksOneSample } from "../../statistics/kolmogorov.ts";
+import { ksDistance, ksExact, ksTwoSampleLimit } from "../../statistics/kolmogorov.ts";
 import { leveneTest, tTest } from "../../statistics/location-scale.ts";
 import { mannWhitney } from "../../statistics/mann-whitney.ts";
 import { twoProportions } from "../../statistics/proportions.ts";
@@ -125,7 +125,7 @@ const ownTests: Readonly<Record<OwnMethod, OwnTest>> = {
   ks: ofNumbers(ksTest),
   wasserstein: ofNumbers((a, b) => ({ statistic: wassersteinOf(a, b), p: null })),
   energy: ofNumbers((a, b) => ({ statistic: Math.sqrt(2 * cramerOf(a, b)), p: null })),
-  cramer_von_mises: ofNumbers((a, b) => cramerVonMises(a, b)),
+  cramer_von_mises: ofNumbers((a, b) => cramerVonMises(a, b) ?? "few_values"),
   anderson_darling: ofNumbers((a, b) => andersonDarling(a, b) ?? "one_value"),
   mann_whitney: ofNumbers((a, b) => {
     const { uFirst, p } = mannWhitney(a, b);
@@ -171,9 +171,7 @@ function ksTest(first: SortedSample, second: SortedSample): Statistic {
   const distance = ksDistance(first, second);
   const [n, m] = [first.length, second.length];
   const p =
-    Math.max(n, m) <= mostExact
-      ? ksExact(distance, n, m)
-      : ksOneSample(distance.statistic, Math.round((n * m) / (n + m)));
+    Math.max(n, m) <= mostExact ? ksExact(distance, n, m) : ksTwoSampleLimit(distance.statistic, n, m);
   return { statistic: distance.statistic, p };
 }
 

@@ -1,6 +1,6 @@
 import { countsIn } from "../../statistics/bin-edges.ts";
 import { chiSquareAbove } from "../../statistics/distributions.ts";
-import { ksDistance, ksOneSample } from "../../statistics/kolmogorov.ts";
+import { ksDistance, ksTwoSampleLimit } from "../../statistics/kolmogorov.ts";
 import { type SortedSample, sortedSample } from "../../statistics/samples.ts";
 import { sharesOf } from "../figures/bin-counts.ts";
 import { hellingerOf } from "../figures/distances.ts";
@@ -29,11 +29,8 @@ export function whylogsAnswer(
     return { statistic, p: null, category: grade(statistic, [0.4, 0.15]) };
   }
   const { statistic } = ksDistance(first, second);
-  const p = ksOneSample(
-    statistic,
-    Math.round((first.length * second.length) / (first.length + second.length)),
-  );
-  return { statistic, p, category: gradeOfP(p) };
+  const p = ksTwoSampleLimit(statistic, first.length, second.length);
+  return { statistic, p, category: gradeOfP(p ?? 1) };
 }
 
 /** Current counts against those of the baseline, scaled and rounded down as if they were known exactly. */

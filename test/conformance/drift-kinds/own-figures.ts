@@ -4,7 +4,7 @@ import { binCount, countsIn, equalEdges } from "../../../src/statistics/bin-edge
 import { contingencyTest } from "../../../src/statistics/contingency.ts";
 import { andersonDarling, cramerVonMises } from "../../../src/statistics/distribution-tests.ts";
 import { fisherExact } from "../../../src/statistics/fisher.ts";
-import { ksDistance, ksExact, ksOneSample } from "../../../src/statistics/kolmogorov.ts";
+import { ksDistance, ksExact, ksTwoSampleLimit } from "../../../src/statistics/kolmogorov.ts";
 import { cohensD, tTest } from "../../../src/statistics/location-scale.ts";
 import { mannWhitney } from "../../../src/statistics/mann-whitney.ts";
 import {
@@ -41,8 +41,8 @@ export function ownNumericFigures(method: string, sides: Sides): Readonly<Record
         : { statistic: test.statistic, p_value_clipped: test.p };
     }
     case "cramer_von_mises": {
-      const { statistic, p } = cramerVonMises(first, second);
-      return { statistic, p_value: p };
+      const test = cramerVonMises(first, second);
+      return { statistic: test?.statistic, p_value: test?.p };
     }
     case "mannw": {
       const { uFirst, uSecond, p, probability } = mannWhitney(first, second);
@@ -106,7 +106,7 @@ function ksFigures(first: SortedSample, second: SortedSample) {
   return {
     statistic: distance.statistic,
     p_value: ksExact(distance, n, m),
-    p_value_asymptotic: ksOneSample(distance.statistic, Math.round((n * m) / (n + m))),
+    p_value_asymptotic: ksTwoSampleLimit(distance.statistic, n, m),
     location: distance.location,
     sign: distance.sign,
   };
