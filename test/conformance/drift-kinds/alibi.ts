@@ -37,9 +37,11 @@ export function compareAlibiColumns(item: DriftCase, series: SeriesByName): void
   const { inputs, params, expected, tolerance } = item;
   const categorical = new Set((params["categorical"] ?? []) as readonly string[]);
   const columns = equallyLong(inputs, series, categorical);
-  const answers = columns.map(({ column }) =>
-    alibiColumn(column, column.type === "categorical" ? "chi2" : (methods[item.method] ?? "ks")),
-  );
+  const alternative = (params["alternative"] ?? "two-sided") as KsAlternative;
+  const answers = columns.map(({ column }) => {
+    const method = column.type === "categorical" ? "chi2" : (methods[item.method] ?? "ks");
+    return alibiColumn(column, method, alternative);
+  });
   const decision = alibiDecision(answers, {
     level: Number(params["p_val"]),
     correction: params["correction"] === "fdr" ? "fdr" : "bonferroni",

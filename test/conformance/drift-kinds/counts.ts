@@ -3,6 +3,7 @@ import { rowsOf, sharesOf } from "../../../src/drift/figures/bin-counts.ts";
 import { distancesOf } from "../../../src/drift/figures/distances.ts";
 import { filledShares, klOf, psiOf } from "../../../src/drift/figures/filled-shares.ts";
 import { sameDistribution } from "../../../src/drift/figures/same-distribution.ts";
+import { finiteNumbers } from "../../../src/drift/peers/peer-column.ts";
 import { type BinRule, binCount, equalEdges, quantileEdges } from "../../../src/statistics/bin-edges.ts";
 import { contingencyTest, occupiedColumns } from "../../../src/statistics/contingency.ts";
 import { mannWhitney } from "../../../src/statistics/mann-whitney.ts";
@@ -54,7 +55,7 @@ function compareCounts({ inputs, expected, tolerance }: DriftCase): void {
 }
 
 function compareBins({ inputs, expected, tolerance }: DriftCase, series: SeriesByName): void {
-  const sample = sortedSample(series(inputs["values"]));
+  const sample = sortedSample(finiteNumbers(series(inputs["values"])));
   const deciles = quantileEdges(sample, 10);
   const rules = Object.fromEntries(
     (["doane", "sturges", "fd", "scott", "auto"] satisfies BinRule[]).map((rule) => {
@@ -68,21 +69,23 @@ function compareBins({ inputs, expected, tolerance }: DriftCase, series: SeriesB
 
 function compareEffects({ inputs, params, expected, tolerance }: DriftCase, series: SeriesByName): void {
   const [first, second] = [
-    sortedSample(series(inputs["reference"])),
-    sortedSample(series(inputs["current"])),
+    sortedSample(finiteNumbers(series(inputs["reference"]))),
+    sortedSample(finiteNumbers(series(inputs["current"]))),
   ];
   const [a, b] = [summaryOf(first, params), summaryOf(second, params)];
   const shift = Number(b.mean) - Number(a.mean);
   const wasserstein = wassersteinOf(first, second);
+  // one value has no deviation
+  const [deviation, other] = [a.std_sample ?? Number.NaN, b.std_sample ?? Number.NaN];
   const got = {
     reference: a,
     current: b,
-    mean_shift_in_sd: shift / Number(a.std_sample),
+    mean_shift_in_sd: shift / deviation,
     median_shift_in_iqr: (b.median - a.median) / a.iqr,
-    std_ratio: Number(b.std_sample) / Number(a.std_sample),
+    std_ratio: other / deviation,
     cliffs_delta: 2 * mannWhitney(first, second).probability - 1,
     wasserstein,
-    wasserstein_over_std: wasserstein / Number(a.std_sample),
+    wasserstein_over_std: wasserstein / deviation,
   };
   expectClose(got, objectOf(expected, "expected"), tolerance);
 }

@@ -7,7 +7,10 @@ import { compareReconstruction } from "./nannyml.ts";
 
 /** Kind `drift_multivariate`: several columns at once, by method. */
 export const multivariateMethods: Readonly<Record<string, CompareCase>> = {
+  CVMDrift: compareAlibiColumns,
+  ChiSquareDrift: compareAlibiColumns,
   ClassifierDrift: compareClassifier,
+  FETDrift: compareAlibiColumns,
   LSDDDrift: compareLsdd,
   domain_classifier: compareDomainClassifier,
   KSDrift: compareAlibiColumns,
