@@ -5,6 +5,7 @@ import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { keyValue, nameList, type StoreFlags, withJson, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
+import { printJson } from "../shared/print-json.ts";
 
 type Pairs = Readonly<Record<string, string>>;
 
@@ -163,9 +164,7 @@ function another(text: string, before: readonly string[] | undefined): readonly 
 
 async function printAlter(result: AlterResult, { json }: AlterFlags): Promise<void> {
   if (json === true) {
-    const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
-    print(`${stringifyJson(toJsonValue(result), 2)}\n`);
-    return;
+    return printJson(result);
   }
   const { outcome, version, featuresAdded, featuresDropped } = result;
   const added = featuresAdded.length === 0 ? "" : `; added to its protocol: ${featuresAdded.join(", ")}`;

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { openedTable } from "../shared/opened-table.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { withFormat } from "../shared/output-format.ts";
-import { print } from "../shared/print.ts";
+import { printJson } from "../shared/print-json.ts";
 import { printRecords } from "../shared/records.ts";
 
 /**
@@ -34,9 +34,7 @@ async function describe(uri: string, flags: DescribeFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
   const description = await table.snapshot().describe();
   if (flags.format === "json") {
-    const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
-    print(`${stringifyJson(toJsonValue(description), 2)}\n`);
-    return;
+    return printJson(description);
   }
   const records = Object.entries(description).flatMap(([name, value]): Record<string, unknown>[] => {
     if (value === undefined || (Array.isArray(value) && value.length === 0)) return [];

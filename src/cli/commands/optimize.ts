@@ -6,6 +6,7 @@ import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { byteSize, nameList, type StoreFlags, withJson, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
+import { printJson } from "../shared/print-json.ts";
 import { sizeText, withProgressLine } from "../shared/progress.ts";
 
 interface OptimizeFlags extends StoreFlags {
@@ -110,9 +111,7 @@ function percent(share: number): string {
 
 async function printOptimize(result: OptimizeResult, { json }: OptimizeFlags): Promise<void> {
   if (json === true) {
-    const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
-    print(`${stringifyJson(toJsonValue(result), 2)}\n`);
-    return;
+    return printJson(result);
   }
   const { outcome, version, commits, kind, filesConsidered, filesAdded, filesRemoved, rowsPurged } = result;
   const before = `${counted(filesRemoved, "file")} (${sizeText(result.bytesRemoved)})`;

@@ -14,6 +14,7 @@ import {
   withStoreFlags,
 } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
+import { printJson } from "../shared/print-json.ts";
 import { sizeText, withProgressLine } from "../shared/progress.ts";
 import { printRecords } from "../shared/records.ts";
 
@@ -303,9 +304,4 @@ function checkText({ name, version, state, reason, problems, filesRecorded }: Pi
   return [`${name}${version === undefined ? "" : ` (version ${version})`}: ${state}${advice}`, ...lines].join(
     "\n",
   );
-}
-
-async function printJson(result: unknown): Promise<void> {
-  const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
-  print(`${stringifyJson(toJsonValue(result), 2)}\n`);
 }

@@ -5,6 +5,7 @@ import { stoppedBySignals } from "../shared/interruption.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { type StoreFlags, withJson, withStoreFlags } from "../shared/options.ts";
 import { print, printError } from "../shared/print.ts";
+import { printJson } from "../shared/print-json.ts";
 import { sizeText } from "../shared/progress.ts";
 
 interface RestoreFlags extends StoreFlags {
@@ -48,9 +49,7 @@ export function addRestore(program: Command): void {
 
 async function printRestore(result: RestoreResult, { json }: RestoreFlags): Promise<void> {
   if (json === true) {
-    const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
-    print(`${stringifyJson(toJsonValue(result), 2)}\n`);
-    return;
+    return printJson(result);
   }
   const { outcome, version, restoredVersion, filesRestored, filesRemoved, filesFromPin = 0 } = result;
   const files = `${counted(filesRestored, "file")} (${sizeText(result.bytesRestored)}) restored${filesFromPin === 0 ? "" : `, ${counted(filesFromPin, "file")} from the pin`}, ${counted(filesRemoved, "file")} (${sizeText(result.bytesRemoved)}) removed`;

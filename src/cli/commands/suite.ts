@@ -3,6 +3,7 @@ import { visible } from "../../report/visible-text.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
+import { printJson } from "../shared/print-json.ts";
 import { readSuite } from "../shared/suite-file.ts";
 
 /** `varve suite show | set | remove TABLE`: the data tests that a table carries. */
@@ -42,16 +43,13 @@ export function addSuite(program: Command): void {
 
 async function show(uri: string, flags: StoreFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
-  const [{ VarveError }, { stringifyJson, toJsonValue }] = await Promise.all([
-    import("../../api/errors.ts"),
-    import("../../api/json.ts"),
-  ]);
+  const [{ VarveError }] = await Promise.all([import("../../api/errors.ts")]);
   const suite = await table.suite.get();
   if (suite === undefined)
     throw new VarveError("SUITE_INVALID", `The table ${uri} has no suite. Set one with: varve suite set.`, {
       uri,
     });
-  print(`${stringifyJson(toJsonValue(suite.json), 2)}\n`);
+  await printJson(suite.json);
 }
 
 async function set(

@@ -16,6 +16,7 @@ import {
   withStoreFlags,
 } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
+import { printJson } from "../shared/print-json.ts";
 import { phaseStates, withProgressLine } from "../shared/progress.ts";
 import {
   fileSource,
@@ -247,13 +248,10 @@ export async function withProgress<T>(
 
 /** Prints the verdict of a rejected batch on standard output, beside the message on standard error. */
 export async function printRejection(error: unknown): Promise<never> {
-  const [{ isVarveError }, { stringifyJson, toJsonValue }] = await Promise.all([
-    import("../../api/errors.ts"),
-    import("../../api/json.ts"),
-  ]);
+  const { isVarveError } = await import("../../api/errors.ts");
   if (isVarveError(error, "BATCH_REJECTED")) {
     const { reasons, gate } = error.data;
-    print(`${stringifyJson(toJsonValue({ outcome: "rejected", rows: 0, reasons, gate }), 2)}\n`);
+    await printJson({ outcome: "rejected", rows: 0, reasons, gate });
   }
   throw error;
 }
@@ -275,9 +273,7 @@ export async function printDone(
   landed?: number,
 ): Promise<void> {
   if (flags.json === true) {
-    const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
-    print(`${stringifyJson(toJsonValue(result), 2)}\n`);
-    return;
+    return printJson(result);
   }
   if (result.outcome === "alreadyApplied") {
     const version = landed ?? `${result.version} or earlier`;

@@ -5,6 +5,7 @@ import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openedTable } from "../../shared/opened-table.ts";
 import { keyValue, type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { sizeText, withProgressLine } from "../../shared/progress.ts";
 
 interface CloneFlags extends StoreFlags {
@@ -65,9 +66,7 @@ export function addClone(program: Command): void {
 
 async function printClone(result: CloneResult, { json, deep }: CloneFlags): Promise<void> {
   if (json === true) {
-    const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
-    print(`${stringifyJson(toJsonValue(result), 2)}\n`);
-    return;
+    return printJson(result);
   }
   const { outcome, uri, version, sourceVersion, files, bytes, filesCopied, bytesCopied } = result;
   const all = `${counted(files, "file")}, ${sizeText(bytes)}`;

@@ -5,6 +5,7 @@ import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openOptions } from "../../shared/open-options.ts";
 import { type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { sizeText, withProgressLine } from "../../shared/progress.ts";
 
 interface ConvertFlags extends StoreFlags {
@@ -57,9 +58,7 @@ export function addConvert(program: Command): void {
 
 async function printConvert(result: ConvertResult, { json }: ConvertFlags): Promise<void> {
   if (json === true) {
-    const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
-    print(`${stringifyJson(toJsonValue(result), 2)}\n`);
-    return;
+    return printJson(result);
   }
   const { outcome, uri, version, files, bytes, rows, partitionColumns } = result;
   const content = `${counted(rows, "row")} in ${counted(files, "file")} (${sizeText(bytes)})`;

@@ -4,6 +4,7 @@ import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openedTable } from "../../shared/opened-table.ts";
 import { type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 
 /** `varve generate TABLE` */
 export function addGenerate(program: Command): void {
@@ -22,9 +23,7 @@ export function addGenerate(program: Command): void {
         table.generate("symlink_format_manifest", { signal }),
       );
       if (flags.json === true) {
-        const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
-        print(`${stringifyJson(toJsonValue(result), 2)}\n`);
-        return;
+        return printJson(result);
       }
       const { version, manifests, files, manifestsRemoved } = result;
       const removed = manifestsRemoved === 0 ? "" : `; ${counted(manifestsRemoved, "old manifest")} removed`;

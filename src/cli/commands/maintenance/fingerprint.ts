@@ -6,6 +6,7 @@ import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openedTable } from "../../shared/opened-table.ts";
 import { type StoreFlags, wholeNumber, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 
 interface FingerprintFlags extends StoreFlags {
   readonly content?: boolean | undefined;
@@ -110,8 +111,8 @@ async function printResult(
   result: object,
   text: string,
 ): Promise<void> {
-  const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
-  print(json === true ? `${stringifyJson(toJsonValue(result), 2)}\n` : `${text}\n`);
+  if (json === true) return printJson(result);
+  print(`${text}\n`);
 }
 
 const outcomes: Readonly<Record<Verification["outcome"], string>> = {

@@ -6,6 +6,7 @@ import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openedTable, printWarnings } from "../../shared/opened-table.ts";
 import { age, repeated, type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print, printError } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { sizeText, withProgressLine } from "../../shared/progress.ts";
 import { fileSource } from "../../shared/source-files.ts";
 
@@ -99,9 +100,7 @@ async function ask(plan: VacuumPlan): Promise<boolean> {
 
 async function printVacuum(result: VacuumResult, flags: VacuumFlags): Promise<void> {
   if (flags.json === true) {
-    const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
-    print(`${stringifyJson(toJsonValue(result), 2)}\n`);
-    return;
+    return printJson(result);
   }
   if (flags.list === true) for (const path of result.files) print(`${visible(path)}\n`);
   const { outcome } = result;

@@ -13,6 +13,7 @@ import {
   withStoreFlags,
 } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { printRecords } from "../../shared/records.ts";
 
 interface AlertsFlags extends StoreFlags, ListOutputFlags {
@@ -195,9 +196,4 @@ async function takeBack(uri: string, monitor: string, flags: UnmuteFlags): Promi
   if (flags.json === true) return printJson(taken);
   if (taken.length === 0) print("nothing was muted or acknowledged\n");
   else print(`took back ${counted(taken.length, "mute or acknowledgement", "mutes and acknowledgements")}\n`);
-}
-
-async function printJson(result: unknown): Promise<void> {
-  const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
-  print(`${stringifyJson(toJsonValue(result), 2)}\n`);
 }

@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Command } from "commander";
 import { counted } from "../../../api/counted.ts";
 import { VarveError } from "../../../api/errors.ts";
 import type {
@@ -16,36 +15,30 @@ import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openedTable, printWarnings } from "../../shared/opened-table.ts";
 import {
   type ListOutputFlags,
-  nameList,
   type StoreFlags,
   withJson,
   withListOutput,
   withStoreFlags,
 } from "../../shared/options.ts";
 import { print, printFailure } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { withProgressLine } from "../../shared/progress.ts";
 import { printRecords } from "../../shared/records.ts";
 import { isUnattended } from "./monitor-alerts.ts";
+import { addMonitorCreate } from "./monitor-create.ts";
+import {
+  baselineOf,
+  baselineText,
+  type DefinitionFlags,
+  namedMonitor,
+  nameText,
+  tableText,
+  versionNumber,
+  withFile,
+} from "./monitor-named.ts";
 
 interface JsonFlags extends StoreFlags {
   readonly json?: boolean | undefined;
-}
-
-interface DefinitionFlags {
-  readonly file?: string | undefined;
-}
-
-interface CreateFlags extends JsonFlags, DefinitionFlags {
-  readonly baseline?: MonitorJson["baseline"] | undefined;
-  readonly scope?: "batch" | "table" | undefined;
-  readonly columns?: readonly string[] | undefined;
-  readonly exclude?: readonly string[] | undefined;
-  readonly by?: readonly string[] | undefined;
-  readonly threshold?: number | undefined;
-  readonly alert?: readonly string[] | undefined;
-  readonly notifyFile?: string | undefined;
-  readonly onCommit?: boolean | undefined;
-  readonly replace?: boolean | undefined;
 }
 
 interface ShowFlags extends StoreFlags, ListOutputFlags {
@@ -66,13 +59,9 @@ interface RebaselineFlags extends JsonFlags {
   readonly baseline?: MonitorJson["baseline"] | undefined;
 }
 
-const [tableText, nameText] = ["folder or URI of the table", "the monitor"];
-const baselineText =
-  "what each version is compared with: v3, v3..v9 (the rows that these brought), pin:NAME, run:ID, previous, previous:7, or lag:7";
-
 /** `varve monitor create | list | show | remove | run | backfill | rebaseline TABLE`. */
 export function addMonitorVerbs(group: Command): void {
-  addCreate(group);
+  addMonitorCreate(group);
   const list = group.command("list").description("list the monitors of a table");
   withStoreFlags(withListOutput(list.argument("<table>", tableText))).action(listMonitors);
   const show = group
@@ -115,140 +104,6 @@ export function addMonitorVerbs(group: Command): void {
     .argument("<name>", nameText)
     .option("--baseline <baseline>", baselineText, baselineOf);
   withStoreFlags(withJson(rebaseline)).action(rebaselineMonitor);
-}
-
-function withFile(command: Command): Command {
-  return command.option("--file <file>", "a monitor as JSON that the table need not carry");
-}
-
-function addCreate(group: Command): void {
-  const command = group
-    .command("create")
-    .description("give a table a monitor: by options, or with --file as JSON (spec/monitors.md)")
-    .argument("<table>", tableText)
-    .argument("[name]", "its name; 1 to 128 of the characters A-Z a-z 0-9 . _ -")
-    .option("--file <file>", "the whole monitor as JSON, instead of name and options")
-    .option("--baseline <baseline>", baselineText, baselineOf)
-    .addOption(
-      new Option("--scope <scope>", "compare the rows that a version brought, or all its rows").choices([
-        "batch",
-        "table",
-      ]),
-    )
-    .option("-c, --columns <names>", "columns, separated by commas; * stands for any text", nameList)
-    .option("--exclude <names>", "columns that are not compared, separated by commas", nameList)
-    .option("--by <names>", "compare the slices by these columns, too, separated by commas", nameList)
-    .option("--threshold <effect>", "smallest effect that is drift (default: 0.1)", effectNumber)
-    .option(
-      "--alert <rules>",
-      "what raises alerts, separated by commas: drift (in 2 of 3 versions), broken, trend; default: nothing",
-      nameList,
-    )
-    .option(
-      "--notify-file <file>",
-      "file that alerts are sent to, as lines of JSON, in the folder _drift of the table",
-    )
-    .option("--on-commit", "run after each commit by varve")
-    .option("--replace", "take the place of a monitor of the same name");
-  withStoreFlags(withJson(command)).action(createMonitor);
-}
-
-function effectNumber(text: string): number {
-  const effect = Number(text);
-  if (text.trim() !== "" && effect > 0 && effect <= 1) return effect;
-  throw new InvalidArgumentError("It must be a number above 0 and at most 1.");
-}
-
-/** A version as `v3` or `3`. */
-function versionNumber(text: string): number {
-  const version = Number(text.replace(/^v/, ""));
-  if (/^v?\d+$/.test(text) && Number.isSafeInteger(version)) return version;
-  throw new InvalidArgumentError("It must be a version such as v3.");
-}
-
-function baselineOf(text: string): MonitorJson["baseline"] {
-  const [, first, last] = /^v(\d+)(?:\.\.v(\d+))?$/.exec(text) ?? [];
-  if (first !== undefined)
-    return last === undefined ? { version: Number(first) } : { versions: [Number(first), Number(last)] };
-  if (text === "previous" || /^previous:\d+$/.test(text)) return text as "previous";
-  const [, kind = "", value = ""] = /^(pin|run|lag):(.+)$/s.exec(text) ?? [];
-  if (kind === "pin") return { pin: value };
-  if (kind === "run") return { runs: value };
-  if (kind === "lag" && /^\d+$/.test(value)) return { lag: Number(value) };
-  throw new InvalidArgumentError("It must be v3, v3..v9, pin:NAME, run:ID, previous, previous:7 or lag:7.");
-}
-
-async function createMonitor(
-  uri: string,
-  name: string | undefined,
-  flags: CreateFlags,
-  command: Command,
-): Promise<void> {
-  const definition = await createdDefinition(name, flags, command);
-  await using table = await openedTable(uri, flags);
-  const { version } = await table.monitors.create(definition, { replace: flags.replace });
-  await printWarnings(table);
-  if (flags.json === true) return printJson({ name: definition.name, version });
-  print(`${visible(definition.name)} watches ${visible(uri)} from version ${version} on\n`);
-}
-
-async function createdDefinition(
-  name: string | undefined,
-  flags: CreateFlags,
-  command: Command,
-): Promise<MonitorJson> {
-  const { file, baseline, scope, columns, exclude, by, threshold, alert, notifyFile, onCommit } = flags;
-  if (file !== undefined) {
-    if ([name, baseline, scope, columns, exclude, by, threshold, alert, notifyFile, onCommit].some(isGiven))
-      command.error("error: give --file, or a name and options such as --baseline, not both.");
-    return readMonitor(file);
-  }
-  if (name === undefined || baseline === undefined)
-    return command.error("error: give a name and --baseline, or --file.");
-  return {
-    name,
-    baseline,
-    ...(scope === undefined ? {} : { scope }),
-    ...(columns === undefined && exclude === undefined
-      ? {}
-      : {
-          columns: {
-            ...(columns === undefined ? {} : { include: columns }),
-            ...(exclude === undefined ? {} : { exclude }),
-          },
-        }),
-    ...(by === undefined ? {} : { slices: [{ by }] }),
-    ...(threshold === undefined ? {} : { thresholds: { effect: threshold } }),
-    // A rule by another name is refused with the nearest one.
-    ...(alert === undefined ? {} : { alerts: alert.map((when) => ({ when }) as AlertJson) }),
-    ...(notifyFile === undefined ? {} : { notify: [{ file: notifyFile }] }),
-    ...(onCommit === true ? { on: "commit" } : {}),
-  };
-}
-
-type AlertJson = NonNullable<MonitorJson["alerts"]>[number];
-
-function isGiven(value: unknown): boolean {
-  return value !== undefined;
-}
-
-/** A monitor in a file; its fields are checked later. @throws `MONITOR_INVALID` */
-async function readMonitor(file: string): Promise<MonitorJson> {
-  try {
-    return JSON.parse(await readFile(file, "utf8")) as MonitorJson;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const remedy =
-      error instanceof SyntaxError
-        ? "Write the monitor as JSON (spec/monitors.md)"
-        : "Check the path of the file";
-    throw new VarveError(
-      "MONITOR_INVALID",
-      `Cannot read the monitor ${file}: ${why}. ${remedy}.`,
-      { path: "", value: file },
-      error,
-    );
-  }
 }
 
 async function listMonitors(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {
@@ -349,17 +204,6 @@ async function removeMonitor(uri: string, name: string, flags: JsonFlags): Promi
   print(`removed ${visible(name)} in version ${version}; what it found stays\n`);
 }
 
-/** A monitor by its name, or the one in a file. */
-async function namedMonitor(
-  name: string | undefined,
-  { file }: DefinitionFlags,
-  command: Command,
-): Promise<string | MonitorJson> {
-  if (file === undefined) return name ?? command.error("error: give the name of a monitor, or --file.");
-  const monitor = await readMonitor(file);
-  return name === undefined ? monitor : { ...monitor, name };
-}
-
 async function runMonitor(
   uri: string,
   name: string | undefined,
@@ -454,9 +298,4 @@ async function rebaselineMonitor(uri: string, name: string, flags: RebaselineFla
   const { generation, baseline, columns } = result;
   const what = `${counted(columns, "column")} of ${counted(baseline.rows, "row")} (${visible(baseline.source)})`;
   print(`new bins of ${what}: baseline ${generation} of ${visible(name)}\n`);
-}
-
-async function printJson(value: unknown): Promise<void> {
-  const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
-  print(`${stringifyJson(toJsonValue(value), 2)}\n`);
 }

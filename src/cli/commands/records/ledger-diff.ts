@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { counted } from "../../../api/counted.ts";
 import { VarveError } from "../../../api/errors.ts";
-import { stringifyJson, toJsonValue } from "../../../api/json.ts";
 import { inTerminalWords } from "../../../api/option-text.ts";
 import type { LedgerDiff, ModelCommand, PredictionDiff } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
@@ -17,6 +16,7 @@ import {
   withStoreFlags,
 } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { shortJson } from "../../shared/short-json.ts";
 
 interface DiffFlags extends StoreFlags {
@@ -85,7 +85,8 @@ async function runDiff(uri: string, ids: readonly string[], flags: DiffFlags): P
   );
   const { different, notEvaluated } = result.summary;
   if (different + notEvaluated > 0) process.exitCode = exitCodes.failed;
-  print(flags.json === true ? `${stringifyJson(toJsonValue(result), 2)}\n` : shownDiff(result));
+  if (flags.json === true) return printJson(result);
+  print(shownDiff(result));
 }
 
 function shownDiff({ predictions, summary }: LedgerDiff): string {

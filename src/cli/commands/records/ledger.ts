@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { Command } from "commander";
 import { counted, shownNumber } from "../../../api/counted.ts";
 import { VarveError } from "../../../api/errors.ts";
-import { isJsonObject, type JsonValue, parseJson, stringifyJson, toJsonValue } from "../../../api/json.ts";
+import { isJsonObject, type JsonValue, parseJson } from "../../../api/json.ts";
 import type { Ledger, ModelRun, Prediction, RecordResult, Reproduction } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { exitCodes } from "../../shared/exit.ts";
@@ -20,6 +20,7 @@ import {
   withStoreFlags,
 } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { shortJson } from "../../shared/short-json.ts";
 import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/source-files.ts";
 import { addLedgerDiff } from "./ledger-diff.ts";
@@ -84,7 +85,7 @@ export function addLedger(program: Command): void {
     .argument("<ledger>", ledgerText)
     .argument("<id>", "id of the prediction");
   withStoreFlags(show).action(async (uri: string, id: string, flags: StoreFlags) => {
-    printJson(await (await openedLedger(uri, flags)).get(id));
+    await printJson(await (await openedLedger(uri, flags)).get(id));
   });
 }
 
@@ -161,7 +162,7 @@ export function addReproduce(program: Command): void {
       "before the prediction was reproduced.",
     );
     if (result.rerun?.matches === false) process.exitCode = exitCodes.failed;
-    if (flags.json === true) printJson(result);
+    if (flags.json === true) await printJson(result);
     else print(shownReproduction(result));
   });
 }
@@ -289,7 +290,3 @@ function madeByText({ runId, run, problem, isSameModel }: ModelRun): string {
 }
 
 const shownRows = 10;
-
-function printJson(value: unknown): void {
-  print(`${stringifyJson(toJsonValue(value), 2)}\n`);
-}

@@ -5,6 +5,7 @@ import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openOptions } from "../../shared/open-options.ts";
 import { positiveNumber, repeated, type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { type TreeNode, treeText } from "../../shared/tree.ts";
 
 interface LineageFlags extends StoreFlags {
@@ -45,8 +46,7 @@ export function addLineage(program: Command): void {
       lineage(uri, { ...openOptions(flags), runs, ledgers, limit, signal }),
     );
     if (flags.json !== true) return print(`${treeText(treeOf(result))}\n`);
-    const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
-    print(`${stringifyJson(toJsonValue(result), 2)}\n`);
+    await printJson(result);
   });
 }
 

@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { counted } from "../../../api/counted.ts";
-import { stringifyJson, toJsonValue } from "../../../api/json.ts";
 import type { MetricRegression, MetricRegressionOptions, RunMetric, Runs } from "../../../index.ts";
 import { shellWord } from "../../../report/shell-word.ts";
 import { visible } from "../../../report/visible-text.ts";
@@ -15,6 +14,7 @@ import {
   withStoreFlags,
 } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { printRecords } from "../../shared/records.ts";
 
 interface SelectionFlags extends StoreFlags {
@@ -123,7 +123,8 @@ async function showRegression(uri: string, metric: string, flags: RegressionFlag
   const result = await runs.regression(metric, { name, model, since, run, better, maxChange, against });
   // Before the output: a reader that closes the pipe early must not hide the verdict.
   if (result.verdict === "regressed") process.exitCode = exitCodes.drift;
-  print(flags.json === true ? `${stringifyJson(toJsonValue(result), 2)}\n` : await shown(result));
+  if (flags.json === true) return printJson(result);
+  print(await shown(result));
 }
 
 const verdicts = {

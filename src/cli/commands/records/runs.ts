@@ -15,6 +15,7 @@ import {
   withStoreFlags,
 } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { printRecords } from "../../shared/records.ts";
 import { addRunHistory, addRunRegression } from "./runs-regression.ts";
 
@@ -60,7 +61,7 @@ export function addRuns(program: Command): void {
     .argument("<id>", "id of the run");
   withStoreFlags(withJson(show)).action(async (uri: string, id: string, flags: ShowFlags) => {
     const run = await (await openedRuns(uri, flags)).get(id);
-    if (flags.json === true) print(`${stringifyJson(toJsonValue(run), 2)}\n`);
+    if (flags.json === true) await printJson(run);
     else print(runText(run));
   });
   addRunHistory(group, runsText);

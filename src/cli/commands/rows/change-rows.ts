@@ -7,6 +7,7 @@ import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openedTable, printWarnings } from "../../shared/opened-table.ts";
 import { byteSize, type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { phaseStates, withProgressLine } from "../../shared/progress.ts";
 import { readSuite } from "../../shared/suite-file.ts";
 import { printFailedChecks, printRejection } from "../write.ts";
@@ -147,10 +148,8 @@ async function printRewrite(result: RewriteResult, flags: Pick<ChangeFlags, "jso
   const { summarizeVerdict } = await import("../../../api/verdict.ts");
   const verdict = gate === undefined ? undefined : summarizeVerdict(gate);
   if (flags.json === true) {
-    const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
     const plain = verdict === undefined ? rest : { ...rest, gate: verdict };
-    print(`${stringifyJson(toJsonValue(plain), 2)}\n`);
-    return;
+    return printJson(plain);
   }
   const { outcome, version } = result;
   if (outcome === "unchanged") print(`nothing changed: no row of version ${version} meets the condition\n`);

@@ -8,6 +8,7 @@ import { openSource } from "../../shared/open-source.ts";
 import { openedTable, printWarnings } from "../../shared/opened-table.ts";
 import { nameList, withStoreFlags } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { sourceHelp } from "../../shared/source-files.ts";
 import { inputFiles } from "../../shared/standard-input.ts";
 import {
@@ -177,10 +178,8 @@ async function printMerge(result: MergeResult, { json }: MergeFlags): Promise<vo
   const { summarizeVerdict } = await import("../../../api/verdict.ts");
   const verdict = gate === undefined ? undefined : summarizeVerdict(gate);
   if (json === true) {
-    const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
     const plain = verdict === undefined ? rest : { ...rest, gate: verdict };
-    print(`${stringifyJson(toJsonValue(plain), 2)}\n`);
-    return;
+    return printJson(plain);
   }
   const { outcome, version, files, quarantine } = result;
   if (outcome === "unchanged") print(`nothing changed: no clause acts on a row (version ${version})\n`);

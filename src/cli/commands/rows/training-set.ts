@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { counted } from "../../../api/counted.ts";
-import { stringifyJson, toJsonValue } from "../../../api/json.ts";
 import type {
   FeatureTable,
   Leakage,
@@ -15,6 +14,7 @@ import { stoppedBySignals } from "../../shared/interruption.ts";
 import { openOptions } from "../../shared/open-options.ts";
 import { keyValue, nameList, type StoreFlags, withJson, withStoreFlags } from "../../shared/options.ts";
 import { print } from "../../shared/print.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { featureTable } from "./point-in-time.ts";
 
 interface LeakageFlags {
@@ -208,7 +208,7 @@ async function recreate(record: string, flags: JsonFlags & { readonly folder: st
 async function show(record: string, flags: JsonFlags): Promise<void> {
   const { readTrainingSetRecord } = await import("../../../api/training/training-set.ts");
   const read = await readTrainingSetRecord(record);
-  if (flags.json === true) printJson(read);
+  if (flags.json === true) await printJson(read);
   else print(recordLines(read, `created ${read.created}`));
 }
 
@@ -231,7 +231,7 @@ async function check(record: string, flags: JsonFlags & LeakageFlags): Promise<v
 
 async function printSet(set: TrainingSet, flags: JsonFlags, what: string): Promise<void> {
   await set.close();
-  if (flags.json === true) printJson({ record: set.record, files: set.files, leakage: set.leakage });
+  if (flags.json === true) await printJson({ record: set.record, files: set.files, leakage: set.leakage });
   else
     print(
       recordLines(set.record, what) +
@@ -268,8 +268,4 @@ function leakageLines(leakage: readonly Omit<Leakage, "examples">[]): string[] {
     }[kind];
     return `  ${count === 0 ? "sound" : "leaks"}: ${count} ${what}`;
   });
-}
-
-function printJson(value: unknown): void {
-  print(`${stringifyJson(toJsonValue(value), 2)}\n`);
 }
