@@ -86,7 +86,9 @@ export function thresholdsOf(
   names: readonly EstimatedMetric[],
   isPeer: boolean,
 ): Partial<Record<EstimatedMetric, Threshold>> {
-  const rule = isPeer ? ({ ddof: 0, minWindows: 1 } as const) : ({ ddof: 1, minWindows: 8 } as const);
+  const rule = isPeer
+    ? ({ ddof: 0, minWindows: 1, beyondLimit: "move" } as const)
+    : ({ ddof: 1, minWindows: 8, beyondLimit: "drop" } as const);
   // A last window of fewer rows varies more.
   const whole = "rows" in window && !isPeer ? windows.filter(({ rows }) => rows === window.rows) : windows;
   const entries = names.map((metric) => {

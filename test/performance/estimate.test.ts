@@ -78,6 +78,20 @@ describe("estimate", () => {
     expect(few.thresholds.accuracy).toEqual({ low: null, high: null });
   });
 
+  it("moves a threshold beyond what a metric can be to that limit, by NannyML's convention", async () => {
+    const good = Array.from({ length: 600 }, (_, id) => ({
+      id,
+      score: ((id * 37) % 100) / 100,
+      // all errors are in the first window
+      y: (id * 37) % 100 >= 50 !== (id < 100 && id % 10 === 0),
+    }));
+    const window = { rows: 100 };
+    const of = async (method: "nannyml.cbpe" | "cbpe") =>
+      (await estimate(good, { ...options, baseline: good, window, method })).thresholds.accuracy?.high;
+    expect(await of("nannyml.cbpe")).toBe(1);
+    expect(await of("cbpe")).toBeNull();
+  });
+
   it("says where scores lie outside of the baseline's", async () => {
     const baseline = rows(1000, 0).filter(({ score }) => score < 0.5);
     const result = await estimate(rows(500, 50_000), { ...options, baseline });

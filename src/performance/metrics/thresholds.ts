@@ -9,12 +9,14 @@ export interface ThresholdRule {
   readonly ddof: 0 | 1;
   /** Fewer windows give no thresholds. */
   readonly minWindows: number;
+  /** A bound at or outside of what the metric can be drops out, or moves to that limit. */
+  readonly beyondLimit: "drop" | "move";
 }
 
-/** Mean ± 3 standard deviations of the baseline's windows; a bound outside of what the metric can be drops out. */
+/** Mean ± 3 standard deviations of the baseline's windows. */
 export function windowThreshold(
   values: readonly number[],
-  { ddof, minWindows }: ThresholdRule,
+  { ddof, minWindows, beyondLimit }: ThresholdRule,
   { least, most }: { readonly least: number | null; readonly most: number | null },
 ): Threshold {
   if (values.length < Math.max(minWindows, ddof + 1)) return { low: null, high: null };
@@ -22,9 +24,10 @@ export function windowThreshold(
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const half = 3 * Math.sqrt(squares / (values.length - ddof));
   const [low, high] = [mean - half, mean + half];
+  const limited = (limit: number) => (beyondLimit === "move" ? limit : null);
   return {
-    low: least !== null && low <= least ? null : low,
-    high: most !== null && high >= most ? null : high,
+    low: least !== null && low <= least ? limited(least) : low,
+    high: most !== null && high >= most ? limited(most) : high,
   };
 }
 
