@@ -3,6 +3,38 @@ import type { Mistake } from "./mistake.ts";
 /** Mistakes in the distances and tests that drift compares by. */
 export const driftFiguresMistakes: readonly Mistake[] = [
   {
+    what: "NannyML's distances compare the rows of a large baseline, where NannyML counts in cells.",
+    file: "drift/peers/nannyml-univariate.ts",
+    find: "whole.length >= cells;",
+    replace: "whole.length > cells;",
+    test: "drift/nannyml.test.ts",
+    name: "are counted in cells from 10,000 rows",
+  },
+  {
+    what: "A value on a threshold of NannyML's summaries does not alert.",
+    file: "drift/peers/nannyml-chunks.ts",
+    find: "!(value > (lower ?? -Infinity) && value < (upper ?? Infinity))",
+    replace: "!(value >= (lower ?? -Infinity) && value <= (upper ?? Infinity))",
+    test: "drift/nannyml.test.ts",
+    name: "alert on a threshold",
+  },
+  {
+    what: "Missing values are not among the rows that a share of unseen values is of.",
+    file: "drift/peers/nannyml-quality.ts",
+    find: "asShare ? outside / chunk.length : outside",
+    replace: "asShare ? outside / categories(chunk).length : outside",
+    test: "drift/nannyml.test.ts",
+    name: "count a missing value as unseen",
+  },
+  {
+    what: "A threshold of NannyML beyond the limit of its metric drops out.",
+    file: "performance/estimate-windows.ts",
+    find: 'beyondLimit: "move"',
+    replace: 'beyondLimit: "drop"',
+    test: "performance/estimate.test.ts",
+    name: "by NannyML's convention",
+  },
+  {
     what: "A higher threshold gives a column other bins, and so another effect.",
     file: "drift/figures/distances.ts",
     find: "const floor = Math.min(threshold, highestFloor);",

@@ -90,7 +90,7 @@ function ofNannyml(column: PeerColumn, method: NannymlMethod): MethodAnswer {
   return finite({
     value: known.reduce((largest, value) => Math.max(largest, value), -Infinity),
     p: null,
-    threshold: report.thresholds.upper,
+    threshold: Number.isFinite(report.thresholds.upper) ? report.thresholds.upper : null,
     drift: report.current.alert.some(Boolean),
   });
 }

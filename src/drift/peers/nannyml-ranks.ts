@@ -1,5 +1,6 @@
 import { studentTwoSided } from "../../statistics/distributions.ts";
 import { meanOf } from "../../statistics/samples.ts";
+import { compareTexts } from "./peer-column.ts";
 
 /** A column's chunks of both sides, baseline first, and which of them alerted. */
 export interface RankedColumn {
@@ -8,13 +9,13 @@ export interface RankedColumn {
   readonly alerts: readonly boolean[];
 }
 
-/** Columns from the most alerts down; equal ones stay in order. */
+/** Columns from the most alerts down; equal ones by name, the last first. */
 export function ranksByAlerts(
   columns: readonly RankedColumn[],
 ): readonly { readonly name: string; readonly alerts: number }[] {
   return columns
     .map(({ name, alerts }) => ({ name, alerts: alerts.filter(Boolean).length }))
-    .sort((a, b) => b.alerts - a.alerts);
+    .sort((a, b) => b.alerts - a.alerts || compareTexts(b.name, a.name));
 }
 
 /** How drift and the change of a metric go together. */

@@ -4,7 +4,15 @@ import { ksDistance } from "../../statistics/kolmogorov.ts";
 import { type SortedSample, sortedSample, wassersteinOf } from "../../statistics/samples.ts";
 import type { BinCounts } from "../figures/bin-counts.ts";
 import { distancesOf } from "../figures/distances.ts";
-import { type Chunking, type ChunkReport, chunked, chunkReport, chunksOf } from "./nannyml-chunks.ts";
+import {
+  type Chunking,
+  type ChunkReport,
+  chunked,
+  chunkReport,
+  chunksOf,
+  type ThresholdRule,
+  threeAbove,
+} from "./nannyml-chunks.ts";
 import {
   type Category,
   categories,
@@ -28,12 +36,13 @@ type Measure = (chunk: readonly PeerValue[]) => { readonly value: number | null;
 
 /**
  * What NannyML 0.13.1 answers: the distance of each chunk, of both sides, from the whole baseline. A reason in place of
- * a report says why the measure cannot be fitted.
+ * a report says why the measure cannot be fitted. Chi-square has no thresholds: it alerts by its p-value.
  */
 export function nannymlDrift(
   column: PeerColumn,
   method: NannymlMethod,
   chunking: Chunking,
+  rule: ThresholdRule = threeAbove,
 ): ChunkReport | string {
   const measure =
     column.type === "numeric" ? numericMeasure(column, method) : categoryMeasure(column, method);
@@ -43,11 +52,11 @@ export function nannymlDrift(
   const [baseline, current] = [ofSide(column.baseline), ofSide(column.current)];
   const valuesOf = (chunks: ReturnType<typeof ofSide>) => chunks.map(({ value }) => value);
   const isTest = method === "chi2";
-  const report = chunkReport(
-    valuesOf(baseline),
-    valuesOf(current),
-    isTest ? { fixed: { lower: null, upper: null } } : { sides: "upper" },
-  );
+  const report = chunkReport(valuesOf(baseline), valuesOf(current), {
+    rule: isTest ? { fixed: { lower: null, upper: null } } : rule,
+    least: 0,
+    most: method === "kolmogorov_smirnov" ? 1 : undefined,
+  });
   if (!isTest) return report;
   const alerts = (chunks: ReturnType<typeof ofSide>) => chunks.map(({ alert }) => alert === true);
   return {
@@ -60,13 +69,14 @@ export function nannymlDrift(
 function numericMeasure({ baseline }: PeerColumn, method: NannymlMethod): Measure | string {
   const whole = numbersOf(baseline);
   if (whole.length === 0) return "the baseline has no values";
+  const isLarge = whole.length >= cells;
+  if (isLarge && !(Number.isFinite(whole[0]) && Number.isFinite(whole[whole.length - 1])))
+    return "the baseline has infinite values, so its range has no cells";
   switch (method) {
     case "kolmogorov_smirnov":
-      return ofNumbers((chunk) => ksDistance(whole, chunk).statistic);
+      return ofNumbers(isLarge ? cellDistance(whole) : (chunk) => ksDistance(whole, chunk).statistic);
     case "wasserstein":
-      return ofNumbers(
-        whole.length > exactRows ? cellWasserstein(whole) : (chunk) => wassersteinOf(whole, chunk),
-      );
+      return ofNumbers(isLarge ? cellWasserstein(whole) : (chunk) => rowWasserstein(whole, chunk));
     case "jensen_shannon":
     case "hellinger": {
       if (!Number.isFinite(whole[0]) || !Number.isFinite(whole[whole.length - 1]))
@@ -84,31 +94,71 @@ function numericMeasure({ baseline }: PeerColumn, method: NannymlMethod): Measur
   }
 }
 
-/** Rows of a baseline beyond which NannyML counts in cells instead of comparing rows. */
-const exactRows = 10_000;
+/** Rows of a baseline from which on NannyML counts in as many cells of its range instead of comparing rows. */
+const cells = 10_000;
 
-/** Over 10,000 equally wide cells of the baseline's range, each at its lower end; values beyond it at their extreme. */
-function cellWasserstein(whole: SortedSample): (chunk: SortedSample) => number {
-  const edges = equalEdges(whole, 10_000);
+/** Two infinities of one sign are no distance apart that is defined. */
+function rowWasserstein(whole: SortedSample, chunk: SortedSample): number {
+  const isTwice = (infinity: number) =>
+    [whole, chunk].reduce((sum, side) => sum + countWhere(side, (value) => value === infinity), 0) > 1;
+  return isTwice(Infinity) || isTwice(-Infinity) ? Number.NaN : wassersteinOf(whole, chunk);
+}
+
+/** Kolmogorov's distance at the upper ends of the cells. */
+function cellDistance(whole: SortedSample): (chunk: SortedSample) => number {
+  const [low, high] = [whole[0] ?? 0, whole[whole.length - 1] ?? 0];
+  const edges = low === high ? new Array<number>(cells + 1).fill(low) : equalEdges(whole, cells);
   const ofWhole = countsIn(edges, whole);
-  const [first, last] = [edges[0] ?? 0, edges[edges.length - 2] ?? 0];
   return (chunk) => {
     const ofChunk = countsIn(edges, chunk);
-    const below = Array.from(chunk).filter((value) => value < first).length / chunk.length;
-    let [difference, sum] = [-below, below * (first - Math.min(first, chunk[0] ?? first))];
+    let [before, after, largest] = [0, countWhere(chunk, (value) => value < low), 0];
     for (const [cell, count] of ofWhole.entries()) {
-      difference += count / whole.length - (ofChunk[cell] ?? 0) / chunk.length;
-      if (cell < ofWhole.length - 1)
-        sum += Math.abs(difference) * ((edges[cell + 1] ?? 0) - (edges[cell] ?? 0));
+      before += count;
+      after += ofChunk[cell] ?? 0;
+      largest = Math.max(largest, Math.abs(before / whole.length - after / chunk.length));
     }
-    return sum + Math.abs(difference) * (Math.max(last, chunk[chunk.length - 1] ?? last) - last);
+    return largest;
   };
+}
+
+/**
+ * Wasserstein's distance over the cells. Where a chunk has values below the baseline's, NannyML counts one more of
+ * them within its range.
+ */
+function cellWasserstein(whole: SortedSample): (chunk: SortedSample) => number {
+  const edges = equalEdges(whole, cells);
+  const ofWhole = countsIn(edges, whole);
+  const [first, last] = [edges[0] ?? 0, edges[edges.length - 1] ?? 0];
+  const width = (edges[1] ?? 0) - first;
+  return (chunk) => {
+    const ofChunk = countsIn(edges, chunk);
+    const below = countWhere(chunk, (value) => value < first);
+    let [before, after, within] = [0, below > 0 ? below + 1 : 0, 0];
+    for (const [cell, count] of ofWhole.entries()) {
+      before += count;
+      after += ofChunk[cell] ?? 0;
+      within += Math.abs(before / whole.length - after / chunk.length) * width;
+    }
+    let outside = 0;
+    for (let index = 0; index < chunk.length; index++) {
+      const value = chunk[index] ?? Number.NaN;
+      outside += Math.max(0, first - value, value - last);
+    }
+    return within + outside / chunk.length;
+  };
+}
+
+function countWhere(sample: SortedSample, matches: (value: number) => boolean): number {
+  let count = 0;
+  for (let index = 0; index < sample.length; index++) if (matches(sample[index] ?? Number.NaN)) count++;
+  return count;
 }
 
 function ofNumbers(distance: (chunk: SortedSample) => number): Measure {
   return (chunk) => {
     const numbers = numbersOf(chunk);
-    return { value: numbers.length === 0 ? null : distance(numbers) };
+    const value = numbers.length === 0 ? null : distance(numbers);
+    return { value: Number.isNaN(value) ? null : value };
   };
 }
 

@@ -58,6 +58,7 @@ function compareCategories(a: Category, b: Category): number {
   return typeof a === "string" ? 1 : -1;
 }
 
-function compareTexts(a: string, b: string): number {
+/** Texts by code point. */
+export function compareTexts(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

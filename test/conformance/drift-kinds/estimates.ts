@@ -6,6 +6,7 @@ import {
   estimate,
   type SourceRow,
 } from "../../../src/index.ts";
+import { calibratedScore } from "../../../src/performance/metrics/isotonic.ts";
 import type { JsonObject, JsonValue } from "../../../src/util/json.ts";
 import { type CompareCase, type DriftCase, objectOf, type SeriesByName } from "../drift-cases.ts";
 import { expectClose } from "../drift-close.ts";
@@ -67,6 +68,7 @@ async function compareEstimate(item: DriftCase, series: SeriesByName): Promise<v
   const metric = metricOf(item, result);
   const isRealised = item.kind === "performance_chunks";
   const expected = objectOf(item.expected, "expected");
+  compareCalibration(result, expected, item.tolerance);
   for (const [part, windows] of [
     ["reference", result.baseline.windows],
     ["analysis", result.windows],
@@ -80,10 +82,16 @@ async function compareEstimate(item: DriftCase, series: SeriesByName): Promise<v
       "value",
       own.map((estimated) => (isRealised ? estimated?.realised : estimated?.value)),
     );
-    compare(
-      "alert",
-      own.map((estimated) => (isRealised ? estimated?.realisedAlert : estimated?.alert)),
-    );
+    const values = wanted["value"];
+    const isUndefined = (index: number) => Array.isArray(values) && values[index] === "NaN";
+    // A chunk without a value is no alert, whatever the peer says of it.
+    if (Array.isArray(wanted["alert"]))
+      expectClose(
+        own.map((estimated) => (isRealised ? estimated?.realisedAlert : estimated?.alert)),
+        wanted["alert"].map((alert, index) => (isUndefined(index) ? false : alert)),
+        item.tolerance,
+        `${part}.alert`,
+      );
     compareBounds(result, metric, compare);
     if (part === "reference")
       compare(
@@ -92,8 +100,27 @@ async function compareEstimate(item: DriftCase, series: SeriesByName): Promise<v
       );
     // Its order of equal scores is that of an unstable sort, which moves the spread of the ranks.
     const tolerance = metric.startsWith("roc_auc") ? 1e-5 : item.tolerance;
-    compare("sampling_error", own[0]?.samplingError, tolerance);
+    compare(
+      "sampling_error",
+      once(
+        own.map((estimated) => estimated?.samplingError),
+        wanted["sampling_error"],
+      ),
+      tolerance,
+    );
   }
+}
+
+/** Whether scores are calibrated, and what some of them become. */
+function compareCalibration({ calibration }: Estimate, expected: JsonObject, tolerance: JsonValue): void {
+  const { needs_calibration: used, isotonic_at: points } = expected;
+  if (used !== undefined) expect(calibration?.used, "needs_calibration").toBe(used);
+  if (points === undefined) return;
+  const own = Object.keys(objectOf(points, "isotonic_at")).map((score) => [
+    score,
+    calibratedScore(calibration?.steps ?? [], Number(score)),
+  ]);
+  expectClose(Object.fromEntries(own), points, tolerance, "isotonic_at");
 }
 
 function compareBounds(
@@ -110,6 +137,10 @@ async function compareLosses(item: DriftCase, series: SeriesByName): Promise<voi
   const result = await estimateOf(item, series);
   const metric = metricOf(item, result);
   const expected = objectOf(item.expected, "expected");
+  if (expected["error"] !== undefined) {
+    for (const { metrics } of result.windows) expect(metrics[metric]?.value, metric).toBeNull();
+    return;
+  }
   const peer = objectOf(expected["analysis"], "analysis")["value"] as readonly number[];
   const right = objectOf(item.right ?? null, "right")["value"] as readonly number[];
   for (const [index, realised] of right.entries()) {
@@ -127,5 +158,16 @@ async function compareLosses(item: DriftCase, series: SeriesByName): Promise<voi
     "realized",
     own.map((estimated) => estimated?.realised),
   );
-  exact("sampling_error", own[0]?.samplingError);
+  exact(
+    "sampling_error",
+    once(
+      own.map((estimated) => estimated?.samplingError),
+      wanted["sampling_error"],
+    ),
+  );
+}
+
+/** A figure of every window, which stands once in the file where it is the same for all. */
+function once(values: readonly unknown[], wanted: JsonValue | undefined): unknown {
+  return Array.isArray(wanted) ? values : values[0];
 }

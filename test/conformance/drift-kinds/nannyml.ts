@@ -4,19 +4,19 @@ import {
   type ChunkReport,
   type ChunkValues,
   chunked,
-  chunkReport,
   chunksOf,
+  type ThresholdRule,
 } from "../../../src/drift/peers/nannyml-chunks.ts";
 import { type NannymlQuality, nannymlQuality } from "../../../src/drift/peers/nannyml-quality.ts";
 import { ranksByAlerts, ranksByCorrelation } from "../../../src/drift/peers/nannyml-ranks.ts";
 import { type NannymlMethod, nannymlDrift } from "../../../src/drift/peers/nannyml-univariate.ts";
 import type { PeerColumn, PeerType } from "../../../src/drift/peers/peer-column.ts";
-import { reconstructionErrors } from "../../../src/drift/peers/reconstruction.ts";
+import { nannymlReconstruction } from "../../../src/drift/peers/reconstruction.ts";
+import { evaluate } from "../../../src/index.ts";
 import { binCount, equalEdges } from "../../../src/statistics/bin-edges.ts";
 import { ksDistance } from "../../../src/statistics/kolmogorov.ts";
-import { mannWhitney } from "../../../src/statistics/mann-whitney.ts";
 import { momentsOf, sortedSample, wassersteinOf } from "../../../src/statistics/samples.ts";
-import type { JsonObject } from "../../../src/util/json.ts";
+import type { JsonObject, JsonValue } from "../../../src/util/json.ts";
 import {
   type CompareCase,
   type DriftCase,
@@ -40,18 +40,50 @@ function compareChunks(item: DriftCase, series: SeriesByName): void {
     baseline: longSeries(inputs["reference"], series),
     current: longSeries(inputs["current"], series),
   };
-  const report = nannymlDrift(column, method as NannymlMethod, chunkingOf(params));
-  if (expected["error"] !== undefined) {
-    expect(report, "a reason").toMatch(/\w/);
+  const report = nannymlDrift(
+    column,
+    method as NannymlMethod,
+    chunkingOf(params),
+    ruleOf(params["threshold"]),
+  );
+  if (typeof report === "string" || expected["error"] !== undefined) {
+    expectReason(report, expected);
     return;
   }
-  if (typeof report === "string") throw new Error(report);
   if (params["calculation_method"] !== undefined) compareEstimated(item, column, report);
   else expectClose(reportOf(report, column, params), expected, tolerance);
   if (right?.["edges"] !== undefined) {
     const sample = sortedSample(column.baseline);
     expectClose(equalEdges(sample, binCount(sample, "doane")), right["edges"], tolerance, "right.edges");
   }
+}
+
+/** A reason in place of a report: the peer raised, or has no value of any chunk. */
+function expectReason(report: unknown, expected: JsonObject): void {
+  expect(report, "a reason").toMatch(/\w/);
+  if (expected["error"] !== undefined) return;
+  for (const part of ["reference", "analysis"])
+    for (const value of objectOf(expected[part], part)["value"] as readonly unknown[])
+      expect(value, `value of ${part}: ${String(report)}`).toBe("NaN");
+}
+
+/** Thresholds of a case: NannyML's arguments, two bounds, or words for its defaults. */
+export function ruleOf(threshold: JsonValue | undefined): ThresholdRule | undefined {
+  if (threshold === undefined || typeof threshold === "string") return undefined;
+  if (Array.isArray(threshold)) {
+    const [lower, upper] = threshold;
+    return { fixed: { lower: boundOf(lower), upper: boundOf(upper) } };
+  }
+  const given = objectOf(threshold, "threshold");
+  if (given["type"] === "constant" || "lower" in given || "upper" in given)
+    return { fixed: { lower: boundOf(given["lower"]), upper: boundOf(given["upper"]) } };
+  const factor = (name: string) => (name in given ? (boundOf(given[name]) ?? undefined) : 3);
+  const from = String(given["offset_from"] ?? "mean").includes("median") ? "median" : "mean";
+  return { lowerFactor: factor("std_lower_multiplier"), upperFactor: factor("std_upper_multiplier"), from };
+}
+
+function boundOf(value: JsonValue | undefined): number | null {
+  return value === undefined || value === null ? null : Number(value);
 }
 
 /** From so many rows on, the peer counts in cells; `right` is what the rows themselves say. */
@@ -85,13 +117,19 @@ function reportOf({ baseline, current, thresholds }: ChunkReport, column: PeerCo
 
 /** Kind `data_quality` by NannyML. */
 export function compareNannymlQuality(item: DriftCase, series: SeriesByName): void {
-  const { inputs, params, method, expected, tolerance } = item;
+  const { inputs, params, method, tolerance } = item;
+  const expected = objectOf(item.expected, "expected");
   const column = columnOf(inputs, series);
   const report = nannymlQuality(column, {
     method: method.replace(/_rate_off$/, "") as NannymlQuality,
     chunking: chunkingOf(params),
     asShare: params["normalize"] !== false,
+    rule: ruleOf(params["threshold"]),
   });
+  if (typeof report === "string" || expected["error"] !== undefined) {
+    expectReason(report, expected);
+    return;
+  }
   const side = ({ value, alert }: ChunkValues, errors: readonly number[] | null, given: JsonObject) => ({
     value,
     alert,
@@ -100,7 +138,7 @@ export function compareNannymlQuality(item: DriftCase, series: SeriesByName): vo
     upper_threshold: report.thresholds.upper,
     lower_threshold: report.thresholds.lower,
   });
-  const { reference, analysis } = objectOf(expected, "expected");
+  const { reference, analysis } = expected;
   const got = {
     reference: side(report.baseline, report.baselineError, objectOf(reference, "reference")),
     analysis: side(report.current, report.currentError, objectOf(analysis, "analysis")),
@@ -108,7 +146,10 @@ export function compareNannymlQuality(item: DriftCase, series: SeriesByName): vo
   expectClose(got, expected, tolerance);
 }
 
-function compareRanks({ inputs, params, expected, tolerance }: DriftCase, series: SeriesByName): void {
+async function compareRanks(
+  { inputs, params, expected, tolerance }: DriftCase,
+  series: SeriesByName,
+): Promise<void> {
   const wanted = objectOf(expected, "expected");
   const chunking = chunkingOf(params);
   const [reference, current] = [
@@ -116,11 +157,9 @@ function compareRanks({ inputs, params, expected, tolerance }: DriftCase, series
     objectOf(inputs["current"], "current"),
   ];
   const columns = Object.keys(objectOf(wanted["drift"], "drift")).map((name) => {
-    const column: PeerColumn = {
-      type: "numeric",
-      baseline: series(reference[name]),
-      current: series(current[name]),
-    };
+    const [baseline, now] = [series(reference[name]), series(current[name])];
+    const isText = [...baseline, ...now].some((value) => typeof value === "string");
+    const column: PeerColumn = { type: isText ? "categorical" : "numeric", baseline, current: now };
     const report = nannymlDrift(column, params["method"] as NannymlMethod, chunking);
     if (typeof report === "string") throw new Error(report);
     return {
@@ -129,13 +168,10 @@ function compareRanks({ inputs, params, expected, tolerance }: DriftCase, series
       alerts: [...report.baseline.alert, ...report.current.alert],
     };
   });
-  const aucOf = (side: JsonObject) => {
-    const [score, target] = [series(side["score"]), series(side["target"])];
-    return chunksOf(score.length, chunking).map(([first, last]) =>
-      areaUnderCurve(score, target, first, last),
-    );
+  const metric = {
+    baseline: await realised(String(params["metric"]), reference, { params, series }),
+    current: await realised(String(params["metric"]), current, { params, series }),
   };
-  const metric = { baseline: aucOf(reference), current: aucOf(current) };
   const got = {
     count: ranksByAlerts(columns).map(({ name, alerts }, index) => ({
       number_of_alerts: alerts,
@@ -156,40 +192,50 @@ function compareRanks({ inputs, params, expected, tolerance }: DriftCase, series
   expectClose(got, expected, tolerance);
 }
 
-function areaUnderCurve(
-  score: readonly SeriesValue[],
-  target: readonly SeriesValue[],
-  first: number,
-  last: number,
-): number {
-  const rows = score.slice(first, last + 1).map((value, index) => ({ value, target: target[first + index] }));
-  const of = (wanted: number) =>
-    sortedSample(rows.filter((row) => Number(row.target) === wanted).map((row) => row.value));
-  return mannWhitney(of(0), of(1)).probability;
+/** A metric of a model by windows of a side: of classes where there is a score, else of numbers. */
+async function realised(
+  metric: string,
+  side: JsonObject,
+  { params, series }: { readonly params: JsonObject; readonly series: SeriesByName },
+): Promise<number[]> {
+  const columns = Object.entries(side).map(([name, source]) => [name, series(source)] as const);
+  const rows = Array.from({ length: columns[0]?.[1].length ?? 0 }, (_, row) =>
+    Object.fromEntries(columns.map(([name, values]) => [name, values[row]])),
+  );
+  const [[first, last] = [0, 0]] = chunksOf(rows.length, chunkingOf(params));
+  const common = { prediction: "prediction", target: "target", window: { rows: last - first + 1 } };
+  const { windows } = await evaluate(
+    rows,
+    "score" in side
+      ? { ...common, problem: "binary", score: "score", positive: 1 }
+      : { ...common, problem: "regression" },
+  );
+  return windows.map(({ metrics }) => metrics[metric]?.value ?? Number.NaN);
 }
 
 /** Kind `drift_multivariate` by PCA: the columns of the case and a derived one of categories. */
 export function compareReconstruction(item: DriftCase, series: SeriesByName): void {
   const { inputs, params, expected, tolerance } = item;
-  const errors = reconstructionErrors(sideColumns(inputs, series), Number(params["n_components"]));
+  const columns = sideColumns(inputs, series);
+  const { n_components: components } = params;
   const chunking = chunkingOf(params);
-  const ofSide = (values: readonly number[]) =>
-    chunked(values, chunksOf(values.length, chunking)).map(momentsOf);
-  const [before, after] = [ofSide(errors.baseline), ofSide(errors.current)];
-  const means = (chunks: typeof before) => chunks.map(({ mean }) => mean);
-  const report = chunkReport(means(before), means(after), { sides: "both" });
-  const side = (values: ChunkValues, chunks: typeof before, rows: number) => ({
+  const report = nannymlReconstruction(columns, {
+    chunking,
+    components: components === undefined ? undefined : Number(components),
+    rule: ruleOf(params["threshold"]),
+  });
+  const side = (values: ChunkValues, errors: readonly number[], rows: number) => ({
     reconstruction_error: {
       ...values,
-      sampling_error: chunks.map(({ sd, count }) => (sd ?? Number.NaN) / Math.sqrt(count)),
+      sampling_error: errors,
       upper_threshold: report.thresholds.upper,
       lower_threshold: report.thresholds.lower,
     },
     chunk: chunksOf(rows, chunking),
   });
   const got = {
-    reference: side(report.baseline, before, errors.baseline.length),
-    analysis: side(report.current, after, errors.current.length),
+    reference: side(report.baseline, report.baselineError, columns[0]?.baseline.length ?? 0),
+    analysis: side(report.current, report.currentError, columns[0]?.current.length ?? 0),
   };
   expectClose(got, expected, tolerance);
 }
@@ -225,9 +271,12 @@ function derivedColumns(words: unknown, like: PeerColumn | undefined): PeerColum
   ];
 }
 
-function chunkingOf(params: JsonObject): Chunking {
-  const { chunk_size: size, chunk_number: number } = params;
-  return size === undefined ? { number: Number(number) } : { size: Number(size) };
+/** Chunks of a case; ten where it does not say. */
+export function chunkingOf(params: JsonObject): Chunking {
+  const { chunk_size: size, chunk_number: number = 10, incomplete: rest = "keep" } = params;
+  if (rest !== "keep" && rest !== "append" && rest !== "drop")
+    throw new Error(`incomplete is ${String(rest)}`);
+  return size === undefined ? { number: Number(number), rest } : { size: Number(size), rest };
 }
 
 /** A series, or one that is repeated and moved in words. */
