@@ -54,7 +54,7 @@ function turn(a: number[][], v: number[][], p: number, q: number): void {
 export function pseudoInverse(matrix: Matrix): { readonly inverse: Matrix; readonly rank: number } {
   const { values, vectors } = symmetricEigen(matrix);
   const limit =
-    values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) * matrix.length * Number.EPSILON;
+    values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) * matrix.length * 100 * Number.EPSILON;
   const kept = values.flatMap((value, index) => (Math.abs(value) > limit ? [{ value, index }] : []));
   const inverse = matrix.map((_, r) =>
     matrix.map((_, c) =>

@@ -2,6 +2,8 @@
 export interface LegacyGenerator {
   /** The next 32 random bits. */
   readonly next: () => number;
+  /** A whole number from 0 to `count` − 1. */
+  readonly below: (count: number) => number;
   /** The numbers from 0 to `count` − 1 in random order. */
   readonly permutation: (count: number) => number[];
 }
@@ -55,7 +57,11 @@ function generatorFrom(state: Uint32Array): LegacyGenerator {
     bits ^= (bits << 15) & 0xefc60000;
     return (bits ^ (bits >>> 18)) >>> 0;
   };
-  return { next, permutation: (count) => permutation(count, next) };
+  return {
+    next,
+    below: (count) => atMost(count - 1, next),
+    permutation: (count) => permutation(count, next),
+  };
 }
 
 function regenerate(state: Uint32Array): void {

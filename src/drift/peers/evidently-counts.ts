@@ -41,7 +41,16 @@ export function evidentlyKl(sides: EvidentlySides): number {
 export function evidentlyHellinger({ type, baseline, current }: EvidentlySides): number {
   const different = differentCategories(baseline, current);
   if (type !== "numeric") return hellingerOf(sharesOf(counted(different, baseline, current)));
-  return hellingerOf(sharesOf(binned(different.map(Number), baseline, current)));
+  const edges = sturgesEdges(different.map(Number));
+  const [low = 0, high = 0] = [edges[0], edges.at(-1)];
+  const width = (high - low) / (edges.length - 1);
+  const shares = allShares(countedIn(edges, baseline, current));
+  // densities are over each bin's own width, which is not quite the mean one between close numbers
+  const common = sumOf(shares, ({ bin, baseline: p, current: q }) => {
+    const own = (edges[bin + 1] ?? 0) - (edges[bin] ?? 0);
+    return (width / own) * Math.sqrt(p * q);
+  });
+  return Math.sqrt(1 - Math.min(1, common));
 }
 
 /**
@@ -118,18 +127,21 @@ function allShares({ baseline, current }: BinCounts): BinShares[] {
 
 function binsOf({ type, baseline, current }: EvidentlySides): BinCounts {
   if (type === "numeric" && new Set(baseline).size > mostValues)
-    return binned([...baseline, ...current].map(Number), baseline, current);
+    return countedIn(sturgesEdges([...baseline, ...current].map(Number)), baseline, current);
   return counted(differentCategories(baseline, current), baseline, current);
 }
 
-/** Counts in equally wide bins, by Sturges' rule over the given values. */
-function binned(
-  values: readonly number[],
+/** Edges of equally wide bins, by Sturges' rule over the given values. */
+function sturgesEdges(values: readonly number[]): number[] {
+  const sample = sortedSample(values);
+  return equalEdges(sample, binCount(sample, "sturges"));
+}
+
+function countedIn(
+  edges: readonly number[],
   baseline: readonly Category[],
   current: readonly Category[],
 ): BinCounts {
-  const sample = sortedSample(values);
-  const edges = equalEdges(sample, binCount(sample, "sturges"));
   const count = (side: readonly Category[]) => countsIn(edges, Float64Array.from(side, Number));
   return { baseline: count(baseline), current: count(current) };
 }

@@ -5,8 +5,8 @@ import { gaussianKernel, mmdTest, squaredDistances } from "../../statistics/mmd.
 const mostRows = 2_000;
 
 /**
- * Share of 100 random splits whose maximum mean discrepancy is at least as large. The kernel's width is the median
- * distance within the baseline, zeros included.
+ * Share of 100 random splits whose maximum mean discrepancy is at least as large, up to rounding. The kernel's width is
+ * the median distance within the baseline, zeros included.
  */
 export function evidentlyMmd(first: readonly number[], second: readonly number[]): number | string {
   if (first.length < 2 || second.length < 2) return "fewer than two values";
@@ -19,7 +19,7 @@ export function evidentlyMmd(first: readonly number[], second: readonly number[]
     permutations: 100,
     permutation: () => generator.permutation(kernel.size),
   });
-  return permuted.filter((value) => value >= mmd2).length / permuted.length;
+  return permuted.filter((value) => value >= mmd2 - 1e-12).length / permuted.length;
 }
 
 /** The value nearest to the middle of all; of two equally near, the one with an even index. */

@@ -23,9 +23,9 @@ import {
 } from "./evidently-counts.ts";
 import { evidentlyMmd } from "./evidently-mmd.ts";
 import {
-  categories,
   countsOf,
   differentCategories,
+  finiteCategories,
   finiteNumbers,
   type PeerAnswer,
   type PeerColumn,
@@ -47,7 +47,7 @@ const tests = {
   ks: test(
     "K-S p_value",
     0.05,
-    below,
+    atMost,
     numeric((a, b) => ksP(a, b)),
   ),
   wasserstein: test("Wasserstein distance (normed)", 0.1, atLeast, numeric(normedWasserstein)),
@@ -58,7 +58,7 @@ const tests = {
   ed: test(
     "Energy-distance",
     0.1,
-    atLeast,
+    above,
     numeric((a, b) => Math.sqrt(2 * cramerOf(a, b))),
   ),
   anderson: test(
@@ -70,7 +70,7 @@ const tests = {
   cramer_von_mises: test(
     "Cramer-von Mises",
     0.1,
-    below,
+    atMost,
     numeric((a, b) => cramerVonMises(a, b, { shortSeries: true })?.p ?? "a side has fewer than two values"),
   ),
   // one-sided: only a current side with larger values is drift
@@ -146,6 +146,10 @@ function below(score: number, threshold: number): boolean {
   return score < threshold;
 }
 
+function atMost(score: number, threshold: number): boolean {
+  return score <= threshold;
+}
+
 function atLeast(score: number, threshold: number): boolean {
   return score >= threshold;
 }
@@ -161,7 +165,7 @@ function aboveChance(score: number, share: number, { baseline, current }: Eviden
 }
 
 function sidesOf({ type, baseline, current }: PeerColumn): EvidentlySides {
-  const clean = type === "numeric" ? finiteNumbers : categories;
+  const clean = type === "numeric" ? finiteNumbers : finiteCategories;
   return { type, baseline: clean(baseline), current: clean(current) };
 }
 
@@ -206,6 +210,7 @@ function fisher({ baseline, current }: EvidentlySides): number | string {
 }
 
 /** How well a classifier tells the texts of both sides apart. */
-function text({ baseline, current }: EvidentlySides): number {
-  return textAuc(baseline.map(String), current.map(String));
+function text({ baseline, current }: EvidentlySides): number | string {
+  const answer = textAuc(baseline.map(String), current.map(String));
+  return typeof answer === "string" ? answer : answer.auc;
 }

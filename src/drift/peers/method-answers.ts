@@ -105,7 +105,7 @@ function ofAlibi(column: PeerColumn, method: AlibiMethod): MethodAnswer {
 
 function ofWhylogs(column: PeerColumn, method: WhylogsMethod): MethodAnswer {
   const answer = whylogsAnswer(column, method);
-  if (answer === null) return undefinedAnswer("no_values");
+  if (typeof answer === "string") return undefinedAnswer(answer);
   const { statistic, p, category } = answer;
   const threshold = method === "Hellinger" ? 0.4 : peerLevel;
   return finite({ value: statistic, p, threshold, drift: category === "DRIFT" });

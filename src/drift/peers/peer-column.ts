@@ -35,6 +35,11 @@ export function categories(values: readonly PeerValue[]): Category[] {
   return values.filter((value): value is Category => value !== null && !Number.isNaN(value));
 }
 
+/** Values of a side without missing and infinite ones, in row order. */
+export function finiteCategories(values: readonly PeerValue[]): Category[] {
+  return categories(values).filter((value) => typeof value !== "number" || Number.isFinite(value));
+}
+
 /** Different categories of one side or two in ascending order: by value, texts by code point. */
 export function differentCategories(
   first: readonly Category[],

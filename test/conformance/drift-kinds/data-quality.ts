@@ -24,9 +24,10 @@ function compareColumn({ inputs, expected, tolerance }: DriftCase, series: Serie
   const { missing, inBaseline, numbers, values } = evidentlyColumnQuality(column);
   const present = column.current.length - missing.count;
   const outside = present - inBaseline.count;
-  const byValue = (of: (value: (typeof values)[number]) => number, none: number) => ({
-    ...Object.fromEntries(values.map((value) => [String(value.value), of(value)])),
-    None: none,
+  const byValue = (of: (value: (typeof values)[number]) => number | null, none: number) => ({
+    ...Object.fromEntries(values.flatMap((value) => namesOf(value.value).map((name) => [name, of(value)]))),
+    // the peer lists missing values of either side among the categories, and counts none of them
+    ...Object.fromEntries(["None", "null", "nan", "NaN"].map((name) => [name, none])),
   });
   const got = {
     missing,
@@ -34,10 +35,15 @@ function compareColumn({ inputs, expected, tolerance }: DriftCase, series: Serie
     in_range_of_reference: inBaseline,
     in_list_of_reference: inBaseline,
     out_of_list: { count: outside, share: outside / present },
-    // the peer lists missing values among the categories, and counts none of them
     unique: { counts: byValue(({ count }) => count, 0), shares: byValue(({ share }) => share, 0) },
   };
   expectClose(got, expected, tolerance);
+}
+
+/** A category's name as JSON, Python or a column of doubles has it. */
+function namesOf(value: PeerValue): string[] {
+  if (typeof value === "boolean") return [String(value), value ? "True" : "False"];
+  return Number.isInteger(value) ? [String(value), `${String(value)}.0`] : [String(value)];
 }
 
 function compareTable({ inputs, expected, right, tolerance }: DriftCase, series: SeriesByName): void {

@@ -1,5 +1,5 @@
 import { distancesOf } from "../../../src/drift/figures/distances.ts";
-import { categories, countsOf, differentCategories } from "../../../src/drift/peers/peer-column.ts";
+import { countsOf, differentCategories, finiteCategories } from "../../../src/drift/peers/peer-column.ts";
 import { binCount, countsIn, equalEdges } from "../../../src/statistics/bin-edges.ts";
 import { contingencyTest } from "../../../src/statistics/contingency.ts";
 import { andersonDarling, cramerVonMises } from "../../../src/statistics/distribution-tests.ts";
@@ -49,7 +49,8 @@ export function ownNumericFigures(method: string, sides: Sides): Readonly<Record
       return {
         u_reference: uFirst,
         u_current: uSecond,
-        p_value_two_sided: p,
+        // equal values leave nothing to test, and every arrangement as likely
+        p_value_two_sided: p ?? 1,
         probability_current_greater: probability,
       };
     }
@@ -62,7 +63,7 @@ export function ownNumericFigures(method: string, sides: Sides): Readonly<Record
 
 /** Varve's own figures of the categories of a column. */
 export function ownCategoryFigures({ baseline, current }: Sides): Readonly<Record<string, unknown>> {
-  const [first, second] = [categories(baseline), categories(current)];
+  const [first, second] = [finiteCategories(baseline), finiteCategories(current)];
   const values = differentCategories(first, second);
   const [reference, now] = [countsOf(first, values), countsOf(second, values)];
   const test = contingencyTest([now, reference]);
@@ -105,7 +106,7 @@ function ksFigures(first: SortedSample, second: SortedSample) {
   const [n, m] = [first.length, second.length];
   return {
     statistic: distance.statistic,
-    p_value: ksExact(distance, n, m),
+    p_value: Math.max(n, m) <= 10_000 ? ksExact(distance, n, m) : ksTwoSampleLimit(distance.statistic, n, m),
     p_value_asymptotic: ksTwoSampleLimit(distance.statistic, n, m),
     location: distance.location,
     sign: distance.sign,
@@ -129,10 +130,14 @@ function meanFigures(first: SortedSample, second: SortedSample) {
     p_student: student?.p ?? null,
     t_welch: welch?.statistic ?? null,
     // scipy puts 1 where the degrees of freedom are undefined
-    df_welch: welch?.df ?? 1,
+    df_welch: varies(first) || varies(second) ? welch?.df : 1,
     p_welch: welch?.p ?? null,
     cohens_d: cohensD(first, second),
   };
+}
+
+function varies(sample: SortedSample): boolean {
+  return sample[0] !== sample[sample.length - 1];
 }
 
 function histogramFigures(first: SortedSample, second: SortedSample) {
