@@ -89,6 +89,7 @@ export type ErrorCode =
   | "MONITOR_EXISTS"
   | "MONITOR_NOT_FOUND"
   | "BINS_CHANGED"
+  | "ROWS_NEEDED"
   | "MONITOR_STORE_DAMAGED"
   // queries
   | "SQL_FAILED"

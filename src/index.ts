@@ -1,9 +1,8 @@
 export { type ConvertTableOptions, convertTable } from "./api/convert-table.ts";
 export { createTable } from "./api/create-table.ts";
-export { type DriftSource, drift } from "./api/drift/drift.ts";
+export { type DriftBaseline, type DriftSource, drift } from "./api/drift/drift.ts";
 export type { DriftOptions, DriftSlice, DriftWindow } from "./api/drift/drift-options.ts";
 export {
-  type DriftBaseline,
   type DriftBaselineOptions,
   type DriftCounts,
   type DriftCountsOptions,

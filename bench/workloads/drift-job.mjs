@@ -1,5 +1,6 @@
-// Compares in a process of its own: two Parquet files, or a version of a table with the baseline that its monitor keeps
-// (`TABLE@vN`). Prints a line with seconds from its start, processor seconds, peak bytes and columns.
+// Compares in a process of its own: two Parquet files, a stored baseline (`.json`) with one, or a version of a table with
+// the baseline that its monitor keeps (`TABLE@vN`). Prints a line with seconds from its start, processor seconds, peak bytes and columns.
+import { readFileSync } from "node:fs";
 import { drift, openTable } from "../../dist/index.js";
 
 const [before, after] = process.argv.slice(2);
@@ -15,7 +16,10 @@ console.log(
 );
 
 async function compared(baseline, current) {
-  const { columns } = await drift({ parquet: baseline }, { parquet: current });
+  const side = baseline.endsWith(".json")
+    ? JSON.parse(readFileSync(baseline, "utf8"))
+    : { parquet: baseline };
+  const { columns } = await drift(side, { parquet: current });
   return new Set(columns.map(({ column }) => column)).size;
 }
 

@@ -20,6 +20,7 @@ import { packageVersion } from "../util/package-version.ts";
 import type { World } from "../util/world.ts";
 import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
+import { baselineOfRows } from "./comparison/compared-baseline.ts";
 import type { DriftDefinition } from "./comparison/definition.ts";
 import type { DriftRecord, DriftReport, DriftSide } from "./comparison/drift-record.ts";
 import { ranked, recordsOf, type Subject } from "./comparison/judge.ts";
@@ -28,7 +29,7 @@ import { withMetrics } from "./comparison/plug-in-metrics.ts";
 import { summarized } from "./comparison/report-summary.ts";
 import { leafNamed, slicingsOf } from "./comparison/slices.ts";
 import { type SideRows, subjectsOf } from "./comparison/subjects.ts";
-import { windowsOf } from "./comparison/windows.ts";
+import { type Windows, windowsOf } from "./comparison/windows.ts";
 import { multivariateOf } from "./multivariate/multivariate.ts";
 import { type Leaf, leavesOf } from "./profile/leaves.ts";
 import { narrowOf, rowsWith, type SelectedRows } from "./profile/side-rows.ts";
@@ -163,20 +164,23 @@ async function compareSides(
     current: { ...sides.current, rows: rows.current },
   };
   const slicings = await slicingsOf(session, sides, { by: definition.by, conditions: definition.slices });
-  const window = definition.window;
-  const windows =
-    window === undefined
-      ? undefined
-      : await windowsOf(
-          session,
-          { leaf: leafNamed(sides.current.leaves, window.column), select: sides.current.select },
-          window,
-        );
-  const subjects = await subjectsOf(session, sideRows, { definition, slicings, windows });
+  const windows = await windowsOfSide(session, sides.current, definition);
+  const compared = { ...sideRows, baseline: baselineOfRows(session, sideRows.baseline) };
+  const subjects = await subjectsOf(session, compared, { definition, slicings, windows });
   const records = ranked(await withFigures(session, { sides: sideRows, subjects }, definition));
   const { multivariate: methods = [] } = definition;
   if (methods.length === 0) return { records };
   return { records, multivariate: await multivariateOf(session, { sides: sideRows, subjects }, methods) };
+}
+
+/** The windows of the current side, if the definition has some. */
+export async function windowsOfSide(
+  session: FencedSession,
+  { leaves, select }: Pick<Side, "leaves" | "select">,
+  { window }: Pick<DriftDefinition, "window">,
+): Promise<Windows | undefined> {
+  if (window === undefined) return undefined;
+  return await windowsOf(session, { leaf: leafNamed(leaves, window.column), select }, window);
 }
 
 /** The records of subjects, in their order, with what methods and metrics of the caller add. */
@@ -185,13 +189,22 @@ async function withFigures(
   compared: { readonly sides: SideRows; readonly subjects: readonly Subject[] },
   definition: DriftDefinition,
 ): Promise<readonly DriftRecord[]> {
-  const { metrics, method, methods } = definition;
+  const { method, methods } = definition;
   const { subjects } = compared;
   let records = recordsOf(subjects, definition);
   if (method !== undefined || methods !== undefined) {
     const { withMethods } = await import("./methods/methods.ts");
     records = await withMethods(session, { ...compared, records }, definition);
   }
+  return measured(records, subjects, definition);
+}
+
+/** Records with the figures of the caller's metrics. */
+export function measured(
+  records: readonly DriftRecord[],
+  subjects: readonly Subject[],
+  { metrics }: Pick<DriftDefinition, "metrics">,
+): readonly DriftRecord[] {
   if (metrics === undefined) return records;
   return records.map((record, index) => withMetrics(record, subjectAt(subjects, index), metrics));
 }
@@ -209,7 +222,7 @@ export async function rowsOf(session: FencedSession, side: SelectedRows): Promis
 }
 
 /** The snapshot that a source is, if it is one. */
-function tableOf(source: WriteSource): LogSnapshot | undefined {
+export function tableOf(source: WriteSource): LogSnapshot | undefined {
   return typeof source === "object" && "context" in source && "version" in source ? source : undefined;
 }
 
@@ -235,7 +248,7 @@ interface SideVersion {
   readonly committedAt: number;
 }
 
-async function versionOf({ source }: DriftInput): Promise<SideVersion | null> {
+export async function versionOf({ source }: DriftInput): Promise<SideVersion | null> {
   const snapshot = tableOf(source);
   if (snapshot === undefined) return null;
   const { pin } = (await pinOfVersion(snapshot)) ?? {};
@@ -247,7 +260,7 @@ async function versionOf({ source }: DriftInput): Promise<SideVersion | null> {
   return { version, pin: name, fingerprint, committedAt: timestamp.getTime() };
 }
 
-function sideOf({ name }: DriftInput, of: SideVersion | null, rows: number): DriftSide {
+export function sideOf({ name }: Pick<DriftInput, "name">, of: SideVersion | null, rows: number): DriftSide {
   const { version = null, pin = null, fingerprint = null } = of ?? {};
   // A pin that was opened by its folder has a name that ends in the folder and @v0.
   const folder = pin === null ? undefined : pinOfFolder(name.slice(0, name.lastIndexOf("@")));

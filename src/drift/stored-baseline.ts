@@ -9,15 +9,28 @@ import { packageVersion } from "../util/package-version.ts";
 import type { World } from "../util/world.ts";
 import { withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { subjectOf } from "./comparison/against-profile.ts";
+import { baselineOfProfile } from "./comparison/compared-baseline.ts";
 import { CountsFault, type CountsRow, countedElsewhere } from "./comparison/counted-elsewhere.ts";
 import { countsSql } from "./comparison/counts-sql.ts";
 import type { DriftDefinition } from "./comparison/definition.ts";
 import type { DriftReport, DriftSide } from "./comparison/drift-record.ts";
-import { judge } from "./comparison/judge.ts";
+import { judge, ranked, recordsOf } from "./comparison/judge.ts";
 import { summarized } from "./comparison/report-summary.ts";
 import { leafNamed } from "./comparison/slices.ts";
-import { plainSubject } from "./comparison/subjects.ts";
-import { type DriftInput, type DriftServices, hashOf, openSide, rowsOf, stageSide } from "./drift.ts";
+import { plainSubject, subjectsOf } from "./comparison/subjects.ts";
+import {
+  type DriftInput,
+  type DriftServices,
+  hashOf,
+  measured,
+  openSide,
+  rowsOf,
+  sideOf,
+  stageSide,
+  tableOf,
+  versionOf,
+  windowsOfSide,
+} from "./drift.ts";
 import { type BaselineProfile, baselineProfile } from "./profile/baseline-profile.ts";
 import type { Leaf } from "./profile/leaves.ts";
 import { profileJson, profileOfJson } from "./profile/profile-json.ts";
@@ -42,7 +55,9 @@ export async function storedBaseline(
     const side = await openSide(fenced, staged.relation, request);
     const rows = await unreadableBaseline(source, () => rowsOf(fenced, side));
     const baseline = { ...side, rows };
-    return profileJson(await baselineProfile(fenced, baseline, chosenLeaves(side.leaves, request)));
+    const leaves = chosenLeaves(side.leaves, request);
+    const leftOut = side.leaves.filter((leaf) => !leaves.includes(leaf)).map(({ name }) => name);
+    return profileJson({ ...(await baselineProfile(fenced, baseline, leaves)), leftOut });
   });
 }
 
@@ -56,6 +71,68 @@ function chosenLeaves(leaves: readonly Leaf[], { columns, exclude }: BaselineReq
     );
   const [wanted, left] = [columns.length === 0 ? new Set(leaves) : named(columns), named(exclude)];
   return leaves.filter((leaf) => wanted.has(leaf) && !left.has(leaf));
+}
+
+/** A baseline as JSON, and what a report calls it. */
+export interface StoredInput {
+  readonly json: JsonValue;
+  readonly name: string;
+}
+
+/**
+ * Compares a side with a stored baseline, whose rows are not read.
+ *
+ * @throws `INVALID_ARGUMENT` for what is no baseline, `ROWS_NEEDED`, `COLUMN_NOT_FOUND`, `SQL_REFUSED`, `SQL_FAILED`,
+ * `LIMIT_EXCEEDED`, errors of the source
+ */
+export async function driftFromStored(
+  { json, name }: StoredInput,
+  current: DriftInput,
+  definition: DriftDefinition,
+  services: DriftServices,
+): Promise<DriftReport> {
+  const baseline = baselineOfProfile(profileOf(json));
+  refuseWithoutRows(definition);
+  const version = await versionOf(current);
+  return withFetchedFiles(current.source, services, async (fetched) => {
+    await using session = await services.engine.open({ signal: services.signal });
+    await session.keepFooters();
+    const staged = await stageSide(session, fetched.source, services);
+    const fenced = await session.fence({ files: staged.files });
+    const side = await openSide(fenced, staged.relation, definition);
+    const rows = await rowsOf(fenced, side);
+    const windows = await windowsOfSide(fenced, side, definition);
+    const sides = { baseline, current: { ...side, rows } };
+    const subjects = await subjectsOf(fenced, sides, { definition, slicings: [], windows });
+    const records = ranked(measured(recordsOf(subjects, definition), subjects, definition));
+    return summarized(records, {
+      ...aboutRun(definition, services.world),
+      table_id: tableOf(current.source)?.metadata.id ?? null,
+      baseline: storedSide(name, baseline.rows),
+      current: sideOf(current, version, rows),
+    });
+  });
+}
+
+/** Options that ask for rows of the baseline, with what they need them for. */
+const neededFor = {
+  by: "slices are counted on both sides",
+  slices: "slices are counted on both sides",
+  multivariate: "figures of several columns read the rows of both sides",
+  method: "methods read the rows of both sides",
+  methods: "methods read the rows of both sides",
+} as const satisfies { readonly [Option in keyof DriftDefinition]?: string };
+
+function refuseWithoutRows(definition: DriftDefinition): void {
+  for (const [option, why] of Object.entries(neededFor) as [keyof typeof neededFor, string][]) {
+    const value = definition[option];
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
+    throw new VarveError(
+      "ROWS_NEEDED",
+      `A stored baseline has counts and no rows, and ${why}. Leave out ${option}, or compare with the rows of the baseline.`,
+      { verb: "drift", option },
+    );
+  }
 }
 
 const dialects: Readonly<Record<"spark" | "duckdb", Dialect>> = {
@@ -99,14 +176,20 @@ export function driftOfStored(
   );
   const all = counted[0]?.rows ?? 0;
   return summarized(judge(subjects, definition), {
+    ...aboutRun(definition, world),
+    table_id: null,
+    baseline: storedSide("stored baseline", profile.rows),
+    current: storedSide(name, all),
+  });
+}
+
+function aboutRun(definition: DriftDefinition, world: World) {
+  return {
     run_id: world.uuid(),
     at: new Date(world.now()).toISOString(),
     definition_hash: hashOf(definition),
     code_version: packageVersion(),
-    table_id: null,
-    baseline: sideOf("stored baseline", profile.rows),
-    current: sideOf(name, all),
-  });
+  };
 }
 
 function countedOf(profile: BaselineProfile, rows: readonly CountsRow[]) {
@@ -133,6 +216,6 @@ function profileOf(baseline: JsonValue): BaselineProfile {
   );
 }
 
-function sideOf(source: string, rows: number): DriftSide {
+function storedSide(source: string, rows: number): DriftSide {
   return { source, version: null, pin: null, fingerprint: null, scope: "table", window: null, rows };
 }

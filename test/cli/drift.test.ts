@@ -82,6 +82,26 @@ describe("varve drift", () => {
     expect({ code, start: stdout.slice(0, 15) }).toEqual({ code: 4, start: "<!doctype html>" });
   });
 
+  it("counts a baseline once, and compares with its bins", async () => {
+    const bins = join(folder, "quiet.JSON");
+    expect(await varve("drift", quiet, "--bins", "--output", bins)).toMatchObject({ code: 0, stdout: "" });
+    expect(JSON.parse(readFileSync(bins, "utf8"))).toMatchObject({ format: 1, rows: 400 });
+    const [stored, own] = [await varve("drift", bins, moved), await varve("drift", quiet, moved)];
+    expect(stored).toEqual({ ...own, stdout: own.stdout.replace(quiet, bins) });
+    expect(await varve("drift", bins, quiet)).toMatchObject({ code: 0 });
+    const page = await varve("drift", bins, moved, "--format", "html");
+    expect(page).toMatchObject({ code: 4, stdout: expect.stringContaining("400 rows") });
+    const sql = await varve("drift", bins, "lake.orders", "--sql", "spark");
+    expect(sql).toEqual(await varve("drift", quiet, "lake.orders", "--sql", "spark"));
+    const refused = await varve("drift", bins, moved, "--by", "country");
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("[ROWS_NEEDED]") });
+    const changed = { ...JSON.parse(readFileSync(bins, "utf8")), rows: 7 };
+    writeFileSync(bins, JSON.stringify(changed));
+    expect(await varve("drift", bins, moved)).toMatchObject({ code: 2, stdout: "" });
+    writeFileSync(bins, `{"format":1,"rows":2,"columns":3}\n`.repeat(2));
+    expect((await varve("drift", bins, bins)).stdout).toContain("(2 rows)");
+  });
+
   it.each([
     [["--threshold", "much"], 2],
     [["--threshold", "2"], 2],
@@ -94,4 +114,13 @@ describe("varve drift", () => {
   ])("refuses %j with exit code %i", async (flags, code) => {
     expect(await varve("drift", quiet, moved, ...flags)).toMatchObject({ code, stdout: "" });
   });
+
+  it.each([[[quiet]], [[quiet, moved, "--bins"]], [[quiet, "--bins", "--sql", "spark"]]])(
+    "refuses %j: one side is counted, and two are compared",
+    async (parameters) => {
+      const { stdout, stderr, code } = await varve("drift", ...parameters);
+      expect({ stdout, code }).toEqual({ stdout: "", code: 2 });
+      expect(stderr).toMatch(/--bins/);
+    },
+  );
 });

@@ -280,6 +280,8 @@ describe("names and values that a terminal would obey", () => {
       ["lineage", table, "--ledger", evil],
       ["drift", `${table}@v0`, table],
       ["drift", batch, misfit, "--by", evil],
+      ["drift", misfit, "--bins", "--output", `${table}-bins.json`],
+      ["drift", `${table}-bins.json`, batch],
       ["drift", batch, misfit, "--by", evil, "--format", "html"],
       ["drift", batch, misfit, "--slice", `${evil}=true`],
       ["monitor", "alerts", table, "--monitor", evil],

@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
 import {
   type DriftBaseline,
+  type DriftMetricInput,
+  type DriftOptions,
+  type DriftReport,
+  type DriftSource,
   drift,
   driftBaseline,
   driftCountsSql,
@@ -8,6 +12,8 @@ import {
   query,
   runSuite,
 } from "../../src/index.ts";
+import fc from "../support/fast-check.ts";
+import { seed } from "../support/seed.ts";
 
 /** Rows of every kind of column, whose values follow from their numbers. */
 function rowsSql(rows: number, shift: number): string {
@@ -29,6 +35,67 @@ async function counted(baseline: DriftBaseline, sql: string) {
   const counts = [];
   for await (const row of (await query(text, { tables: {} })).rows()) counts.push(row);
   return counts;
+}
+
+/** Compares with a baseline and with its JSON, and expects the same report. */
+async function same(a: DriftSource, b: DriftSource, options: DriftOptions = {}): Promise<DriftReport> {
+  const { columns, exclude, where, ...rest } = options;
+  const stored = JSON.parse(JSON.stringify(await driftBaseline(a, { columns, exclude, where })));
+  const report = await drift(stored, b, { columns, where, ...rest });
+  const rows = await drift(a, b, options);
+  const { run_id, at, definition_hash, baseline, ...figures } = rows;
+  expect(report).toMatchObject({
+    ...figures,
+    columns: report.columns,
+    baseline: { source: "stored baseline", rows: baseline.rows },
+  });
+  expect(report.columns.map(withoutSums)).toEqual(rows.columns.map(withoutSums));
+  for (const [index, record] of report.columns.entries()) {
+    const [own, other] = [sums(record), sums(rows.columns[index])];
+    // The last digits of sums follow from the order of the rows, and sums are taken from a value of the baseline.
+    const scale = Math.max(1e-9, ...other.map(Math.abs));
+    for (const [place, sum] of own.entries())
+      expect(sum / scale).toBeCloseTo((other[place] ?? Number.NaN) / scale, 9);
+  }
+  return report;
+}
+
+type ColumnRecord = DriftReport["columns"][number];
+
+function withoutSums({ summary, ...record }: ColumnRecord): unknown {
+  const side = ({ mean, sd, ...rest }: NonNullable<ColumnRecord["summary"]>["baseline"]) => ({
+    ...rest,
+    isKnown: [mean !== null, sd !== null],
+  });
+  return {
+    ...record,
+    summary: summary === null ? null : { baseline: side(summary.baseline), current: side(summary.current) },
+  };
+}
+
+function sums(record: ColumnRecord | undefined): number[] {
+  const { baseline, current } = record?.summary ?? {};
+  return [baseline?.mean, baseline?.sd, current?.mean, current?.sd].map((sum) => sum ?? 0);
+}
+
+/** A table drawn by a seed: its rows, and how its values are spread. */
+const drawn = fc.record({
+  rows: fc.integer({ min: 0, max: 400 }),
+  values: fc.integer({ min: 1, max: 500 }),
+  nulls: fc.integer({ min: 1, max: 9 }),
+  scale: fc.constantFrom("1", "-0.0", "1e-3", "1e9", "'inf'::DOUBLE", "9007199254740993"),
+});
+
+function drawnSql({
+  rows,
+  values,
+  nulls,
+  scale,
+}: typeof drawn extends fc.Arbitrary<infer T> ? T : never): string {
+  return `SELECT CASE WHEN hash(i) % ${nulls} <> 0 THEN hash(i, 1) % ${values} * ${scale} END AS n,
+    (hash(i, 2) % ${values})::BIGINT + ${values} AS whole, 'x' || hash(i, 3) % ${values} AS text,
+    CASE WHEN hash(i, 4) % ${nulls} <> 0 THEN DATE '2020-01-01' + (hash(i, 5) % ${values})::INTEGER END AS day
+    FROM range(${rows}) t(i)`;
 }
 
 describe("a stored baseline", () => {
@@ -55,6 +122,59 @@ describe("a stored baseline", () => {
         expect(record.summary.current.sd).toBeCloseTo(own?.summary?.current.sd ?? Number.NaN, 9);
       }
     }
+  });
+
+  it("takes the place of its rows in a comparison, with the same report", async () => {
+    expect((await same(before, after)).counts.drifted).toBeGreaterThan(1);
+    await same(after, before, { columns: ["amount", "st", "list"], thresholds: { amount: 0.4 } });
+    await same(before, before);
+    // some days of the baseline cover no year
+    const days = await same({ sql: rowsSql(40, 0) }, after);
+    expect(days.columns.find(({ part }) => part === "month")?.reason).toBe("sequence");
+    await same(
+      { sql: rowsSql(3000, 0) },
+      { sql: `SELECT *, 1 AS new FROM (${rowsSql(2500, 9)}) WHERE id < 700` },
+    );
+    await same(before, { sql: "SELECT 'a' AS id, NULL::VARCHAR AS amount, 4 AS price FROM range(100)" });
+    const windows = { where: "id < 2000", window: { column: "placed", every: "P1Y" } } as const;
+    expect((await same(before, after, windows)).columns.some(({ window }) => window !== null)).toBe(true);
+    const metrics = { rows: ({ baseline, current }: DriftMetricInput) => baseline.rows - current.rows };
+    await same(before, after, { metrics, columns: ["amount"] });
+  });
+
+  it("gives the same report of any two tables", async () => {
+    const pairs = fc.sample(fc.tuple(drawn, drawn), { numRuns: 6, seed });
+    for (const [a, b] of pairs) await same({ sql: drawnSql(a) }, { sql: drawnSql(b) });
+  });
+
+  it("says nothing of columns that it leaves out", async () => {
+    const stored = await driftBaseline(before, { exclude: ["id", "st.b"] });
+    expect(stored.left_out).toEqual(["id", "st.b"]);
+    const report = await drift(stored, after);
+    const names = report.columns.map(({ column }) => column);
+    expect(names).toContain("st.a");
+    expect(names).not.toContain("id");
+    expect(report.columns.map(({ reason }) => reason)).not.toContain("new_column");
+    const excluded = await drift(stored, after, { exclude: ["id"] });
+    expect(excluded.columns.find(({ column }) => column === "id")?.reason).toBe("excluded");
+    await expect(drift(stored, after, { columns: ["ID"] })).rejects.toMatchObject({
+      code: "COLUMN_NOT_FOUND",
+      data: { column: ["id"] },
+    });
+  });
+
+  it.each([
+    { by: ["country"] },
+    { slices: [{ name: "few", where: "id < 9" }] },
+    { multivariate: ["mmd"] as const },
+    { method: "ks" as const },
+    { methods: { amount: "ks" } as const },
+  ])("has no rows for %o", async (options) => {
+    const stored = await driftBaseline(before, { columns: ["amount"] });
+    await expect(drift(stored, after, options)).rejects.toMatchObject({
+      code: "ROWS_NEEDED",
+      data: { option: Object.keys(options)[0] },
+    });
   });
 
   it("adds up over parts of the rows", async () => {
@@ -120,6 +240,8 @@ describe("a stored baseline", () => {
       ),
       damaged((json) => Object.assign(json.columns[1] ?? {}, { counts: null })),
       driftCountsSql({} as DriftBaseline, "t"),
+      drift({ ...stored, rows: 7 }, after),
+      drift({ format: 2, rows: 1, columns: [] } as unknown as DriftBaseline, after),
       driftCountsSql(stored, "t", { dialect: "sparks" as "spark" }),
       driftCountsSql(stored, " "),
     ];

@@ -69,4 +69,20 @@ export const driftChecksMistakes: readonly Mistake[] = [
     test: "drift/stored-baseline.test.ts",
     name: "gives the verdicts and figures of its rows, through JSON",
   },
+  {
+    what: "Columns that a stored baseline leaves out are new.",
+    file: "drift/comparison/subjects.ts",
+    find: "isWanted(leaf) && !unsaid.has(leaf)",
+    replace: "isWanted(leaf)",
+    test: "drift/stored-baseline.test.ts",
+    name: "says nothing of columns that it leaves out",
+  },
+  {
+    what: "Spans of times of a stored baseline are forgotten, so that a cycle that they do not cover is judged.",
+    file: "drift/comparison/compared-baseline.ts",
+    find: "span === null ? [] : [[leaf, span] as const]",
+    replace: "[]",
+    test: "drift/stored-baseline.test.ts",
+    name: "takes the place of its rows in a comparison, with the same report",
+  },
 ];

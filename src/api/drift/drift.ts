@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { DriftReport } from "../../drift/comparison/drift-record.ts";
 import type { DriftInput, DriftServices } from "../../drift/drift.ts";
 import type { Engine } from "../../engine/core/contract.ts";
+import { type JsonObject, toJsonValue } from "../../util/json.ts";
 import type { ContextOptions } from "../shared/options.ts";
 import { Snapshot } from "../shared/snapshot.ts";
 import { toWriteSource } from "../shared/source.ts";
@@ -9,6 +10,15 @@ import type { Source } from "../shared/table-options.ts";
 import { shownPath } from "../source-paths.ts";
 import { Table } from "../table.ts";
 import type { DriftOptions } from "./drift-options.ts";
+
+/** A baseline without its rows: bins and counts, as plain JSON (spec/drift.md, "Stored baselines"). */
+export interface DriftBaseline {
+  readonly format: 1;
+  readonly rows: number;
+  /** Columns of the rows that were not counted, if there are any. */
+  readonly left_out?: readonly string[] | undefined;
+  readonly columns: readonly JsonObject[];
+}
 
 /** Rows of a side: any source, or a table's folder or URI, with or without `@v12`, a time or the name of a pin. */
 export type DriftSource = Source | string;
@@ -18,10 +28,10 @@ export type DriftSource = Source | string;
  * how. A column drifts if its effect (the Jensen-Shannon distance above its noise floor) reaches the threshold and its
  * adjusted p-value is below alpha (spec/drift.md).
  *
- * @param a the baseline, whose bins are used
+ * @param a the baseline, whose bins are used: rows, or what {@link driftBaseline} stored of them, which halves the work
  * @param b the current side
  * @throws `INVALID_ARGUMENT`, `BASELINE_UNREADABLE`, `BASELINE_IS_CURRENT`, `COLUMN_NOT_FOUND`, `LIMIT_EXCEEDED`,
- * `SQL_REFUSED`, `SQL_FAILED`, errors of the sources
+ * `ROWS_NEEDED` for options that a stored baseline cannot answer, `SQL_REFUSED`, `SQL_FAILED`, errors of the sources
  *
  * @example
  * ```ts
@@ -34,15 +44,35 @@ export type DriftSource = Source | string;
  * ```
  */
 export async function drift(
-  a: DriftSource,
+  a: DriftSource | DriftBaseline,
   b: DriftSource,
   options: DriftOptions = {},
 ): Promise<DriftReport> {
+  if (isDriftBaseline(a)) return driftFromBaseline({ baseline: a, name: "stored baseline" }, b, options);
   const { driftDefinition } = await import("./drift-options.ts");
   const { definition, context, signal } = driftDefinition(options);
   const { drift: compare } = await import("../../drift/drift.ts");
   const [baseline, current] = [await inputOf(a, context), await inputOf(b, context)];
   return compare(baseline, current, definition, await driftServices(context, signal));
+}
+
+/** Whether a side is a stored baseline, and not rows. */
+function isDriftBaseline(side: DriftSource | DriftBaseline): side is DriftBaseline {
+  return typeof side === "object" && side !== null && "format" in side && "columns" in side;
+}
+
+/** Compares with a stored baseline, which the report calls by a name. */
+export async function driftFromBaseline(
+  { baseline, name }: { readonly baseline: DriftBaseline; readonly name: string },
+  current: DriftSource,
+  options: DriftOptions,
+): Promise<DriftReport> {
+  const { driftDefinition } = await import("./drift-options.ts");
+  const { definition, context, signal } = driftDefinition(options);
+  const { driftFromStored } = await import("../../drift/stored-baseline.ts");
+  const stored = { json: toJsonValue(baseline), name };
+  const services = await driftServices(context, signal);
+  return driftFromStored(stored, await inputOf(current, context), definition, services);
 }
 
 /** What a comparison runs with. */

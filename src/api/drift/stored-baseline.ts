@@ -3,7 +3,7 @@ import { VarveError } from "../../errors.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { toJsonValue } from "../../util/json.ts";
 import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
-import { type DriftSource, driftServices, inputOf } from "./drift.ts";
+import { type DriftBaseline, type DriftSource, driftServices, inputOf } from "./drift.ts";
 import type { DriftOptions } from "./drift-options.ts";
 
 /** Which rows and columns a stored baseline has, and how tables that are named by URI are opened. */
@@ -22,19 +22,12 @@ export type DriftBaselineOptions = Omit<
   | "multivariate"
 >;
 
-/** A baseline without its rows: bins and counts, as plain JSON (spec/drift.md, "Stored baselines"). */
-export interface DriftBaseline {
-  readonly format: 1;
-  readonly rows: number;
-  readonly columns: readonly JsonObject[];
-}
-
 /** One row of what {@link driftCountsSql} returns in another engine, by the names of its columns. */
 export type DriftCounts = Readonly<Record<string, unknown>>;
 
 /**
  * Counts a baseline once, in bins of its own, and returns the counts as plain JSON: small, without rows, and all that
- * a comparison needs. A suite may hold it (`"baseline": { "profile": … }`), and {@link driftCountsSql} counts rows of
+ * a comparison needs. It may take the place of the baseline of {@link drift}. A suite may hold it (`"baseline": { "profile": … }`), and {@link driftCountsSql} counts rows of
  * another engine in its bins.
  *
  * @throws `INVALID_ARGUMENT`, `BASELINE_UNREADABLE`, `COLUMN_NOT_FOUND`, `SQL_REFUSED`, `SQL_FAILED`, errors of the

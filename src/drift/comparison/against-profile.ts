@@ -12,8 +12,9 @@ import { distinctShareOf } from "../profile/distinct-share.ts";
 import type { Leaf } from "../profile/leaves.ts";
 import { type Span, timeSpans } from "../profile/time-spans.ts";
 import { compareCounts, distinctChange } from "./compare.ts";
+import type { SideOfRows } from "./compared-baseline.ts";
 import type { Subject, Unmatched } from "./judge.ts";
-import { areApart, emptyLeaves, type SideOfRows, withoutValues } from "./subjects.ts";
+import { areApart, emptyLeaves, withoutValues } from "./subjects.ts";
 
 /** What is known of the current side of a measure. */
 export interface CountedMeasure {

@@ -1,35 +1,37 @@
 import type { Session } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { areAgesByNature } from "../profile/ages.ts";
-import { baselineBinning, binningOf, mayBeSequence } from "../profile/baseline-profile.ts";
+import { binningOf, mayBeSequence } from "../profile/baseline-profile.ts";
 import type { Counts } from "../profile/bins.ts";
 import { inChunks } from "../profile/chunks.ts";
-import { type Measure, measuresOf } from "../profile/column-bins.ts";
-import { countRows, noCounts, type SliceCounts } from "../profile/count-rows.ts";
+import type { Measure } from "../profile/column-bins.ts";
+import { countRows, noCounts } from "../profile/count-rows.ts";
 import { type Binning, numberOf } from "../profile/counted.ts";
 import { distinctShareOf, distinctSharesOf } from "../profile/distinct-share.ts";
 import type { Leaf } from "../profile/leaves.ts";
 import { rowsWith, type SelectedRows } from "../profile/side-rows.ts";
 import { timeSpans } from "../profile/time-spans.ts";
 import { compareCounts, distinctChange } from "./compare.ts";
+import type { ComparedBaseline, SideOfRows } from "./compared-baseline.ts";
 import type { DriftDefinition } from "./definition.ts";
 import type { DriftRecord } from "./drift-record.ts";
 import type { Subject, Unmatched } from "./judge.ts";
 import { leafNamed, type Slicing } from "./slices.ts";
 import { type Windows, windowSpan } from "./windows.ts";
 
-/** Rows of a side with their leaves. */
-export interface SideOfRows extends SelectedRows {
-  readonly leaves: readonly Leaf[];
-  readonly rows: number;
-}
-
 /** Both sides of a run. */
 export interface SideRows {
   readonly baseline: SideOfRows;
+  readonly current: SideOfRows;
+}
+
+/** Both sides of a run, whose baseline may be counts without rows. */
+export interface ComparedSides {
+  readonly baseline: ComparedBaseline;
   readonly current: SideOfRows;
 }
 
@@ -41,21 +43,14 @@ export interface Split {
 }
 
 /** The columns to judge: all of them over all rows or windows, and in each slice. */
-export async function subjectsOf(session: Session, sides: SideRows, split: Split): Promise<Subject[]> {
+export async function subjectsOf(session: Session, sides: ComparedSides, split: Split): Promise<Subject[]> {
   const { definition } = split;
   const chosen = chosenLeaves(sides, definition);
   const matched = await matchLeaves(session, sides, chosen);
   const both = matched.filter((match): match is Match & { after: Leaf } => match.unmatched === null);
-  const measures = await measuresOf(
-    session,
-    sides.baseline,
-    both.map(({ before }) => before),
-  );
+  const measures = await sides.baseline.measures(both.map(({ before }) => before));
   const afterOf = new Map(both.map(({ before, after }) => [before, after]));
-  const binnings = {
-    baseline: measures.map(baselineBinning),
-    current: measures.map((measure) => binningOf(measure, afterOf.get(measure.leaf) ?? measure.leaf)),
-  };
+  const binnings = measures.map((measure) => binningOf(measure, afterOf.get(measure.leaf) ?? measure.leaf));
   const spans = await spansOf(session, sides, both);
   const context: Context = { sides, definition, measures, spans, sequences: new Set(), shares: new Map() };
   const unmatched = matched.flatMap((match) =>
@@ -69,18 +64,13 @@ export async function subjectsOf(session: Session, sides: SideRows, split: Split
 }
 
 interface Context {
-  readonly sides: SideRows;
+  readonly sides: ComparedSides;
   readonly definition: DriftDefinition;
   readonly measures: readonly Measure[];
   readonly spans: ReadonlyMap<Leaf, Subject["spans"]>;
   readonly sequences: Set<Measure>;
   /** Shares of different values of both sides: of identifiers, and of sequences. */
   readonly shares: Map<Measure, { readonly baseline: number; readonly current: number }>;
-}
-
-interface Binnings {
-  readonly baseline: readonly Binning[];
-  readonly current: readonly Binning[];
 }
 
 interface Match {
@@ -96,7 +86,7 @@ interface Chosen {
 }
 
 /** The columns of a run. @throws `COLUMN_NOT_FOUND` for a name that neither side has */
-function chosenLeaves({ baseline, current }: SideRows, definition: DriftDefinition): Chosen {
+function chosenLeaves({ baseline, current }: ComparedSides, definition: DriftDefinition): Chosen {
   const { columns, exclude, roles, weights, thresholds } = definition;
   const all = [...baseline.leaves, ...current.leaves];
   const isBelow = (leaf: string, name: string) => leaf === name || leaf.startsWith(`${name}.`);
@@ -112,15 +102,28 @@ function chosenLeaves({ baseline, current }: SideRows, definition: DriftDefiniti
     for (const name of Object.keys(byColumn)) leafNamed(all, name);
   const ignored = Object.entries(roles).flatMap(([name, role]) => (role === "ignore" ? [name] : []));
   const isWanted = ({ name }: Leaf) => wanted.has(foldName(name));
+  const excluded = new Set(named([...exclude, ...ignored]));
+  const uncounted = current.leaves.filter(({ name }) => baseline.leftOut.has(foldName(name)));
+  if (columns.length > 0) requireCounted(uncounted.filter(isWanted));
+  const unsaid = new Set(uncounted.filter(({ name }) => !excluded.has(foldName(name))));
   return {
     baseline: baseline.leaves.filter(isWanted),
-    current: current.leaves.filter(isWanted),
-    excluded: new Set(named([...exclude, ...ignored])),
+    current: current.leaves.filter((leaf) => isWanted(leaf) && !unsaid.has(leaf)),
+    excluded,
   };
 }
 
+function requireCounted([first]: readonly Leaf[]): void {
+  if (first === undefined) return;
+  throw new VarveError(
+    "COLUMN_NOT_FOUND",
+    `The stored baseline leaves out the column ${first.name}. Count the baseline again with it, or do not ask for it.`,
+    { column: first.path },
+  );
+}
+
 /** The leaves of both sides by name; one whose values are of another class is not compared, unless all are null. */
-async function matchLeaves(session: Session, { current }: SideRows, chosen: Chosen): Promise<Match[]> {
+async function matchLeaves(session: Session, { current }: ComparedSides, chosen: Chosen): Promise<Match[]> {
   const fold = ({ name }: Leaf) => foldName(name);
   const afters = new Map(chosen.current.map((leaf) => [fold(leaf), leaf]));
   const befores = new Set(chosen.baseline.map(fold));
@@ -180,12 +183,12 @@ export async function emptyLeaves(
 /** The first and last moment of the times of both sides. */
 async function spansOf(
   session: Session,
-  { baseline, current }: SideRows,
+  { baseline, current }: ComparedSides,
   matches: readonly (Match & { readonly after: Leaf })[],
 ): Promise<ReadonlyMap<Leaf, Subject["spans"]>> {
   const befores = matches.map(({ before }) => before);
   const afters = matches.map(({ after }) => after);
-  const before = await timeSpans(session, baseline, befores);
+  const before = await baseline.spans(befores);
   const after = await timeSpans(session, current, afters);
   return new Map(
     matches.map((match) => [
@@ -280,13 +283,14 @@ function windowSpans(spans: Subject["spans"], every: string | undefined): Subjec
 
 async function wholeSubjects(
   session: Session,
-  binnings: Binnings,
+  binnings: readonly Binning[],
   context: Context & { readonly windows: Windows | undefined },
 ): Promise<Subject[]> {
   const { sides, windows } = context;
-  const baseline = (await countRows(session, sides.baseline, binnings.baseline)).get("");
+  const counts = await sides.baseline.counts(context.measures);
+  const baseline = counts === undefined ? undefined : { rows: sides.baseline.rows, counts };
   const currentRows = { ...sides.current, slice: windows?.expression };
-  const current = await countRows(session, currentRows, binnings.current);
+  const current = await countRows(session, currentRows, binnings);
   if (windows !== undefined)
     return windows.starts.flatMap((window) =>
       pairSubjects({ baseline, current: current.get(window), slice: null, window }, context),
@@ -332,7 +336,7 @@ async function findSequences(
     if (!areApart(before, after)) continue;
     const leaf = leafOfSide(sides.current, measure) ?? measure.leaf;
     const own = {
-      baseline: await distinctShareOf(session, sides.baseline, measure.leaf),
+      baseline: await sides.baseline.distinctShare(measure),
       current: await distinctShareOf(session, sides.current, leaf),
     };
     shares.set(measure, own);
@@ -353,14 +357,13 @@ export function areApart(a: Range, b: Range): boolean {
 
 async function sliceSubjects(
   session: Session,
-  binnings: Binnings,
+  binnings: readonly Binning[],
   context: Context & { readonly slicing: Slicing },
 ): Promise<Subject[]> {
   const { sides, slicing } = context;
   const { key, names, expressions } = slicing;
-  const count = async (side: keyof SideRows): Promise<SliceCounts> =>
-    await countRows(session, { ...sides[side], slice: expressions[side] }, binnings[side]);
-  const [baseline, current] = [await count("baseline"), await count("current")];
+  const baseline = await sides.baseline.slices(context.measures, slicing);
+  const current = await countRows(session, { ...sides.current, slice: expressions.current }, binnings);
   return [...names].flatMap(([id, value]) => {
     const pair = { baseline: baseline.get(id), current: current.get(id) };
     if (pair.baseline === undefined && pair.current === undefined) return [];

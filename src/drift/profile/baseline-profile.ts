@@ -22,6 +22,8 @@ export interface ProfiledMeasure extends Measure {
 export interface BaselineProfile {
   readonly rows: number;
   readonly measures: readonly ProfiledMeasure[];
+  /** Columns that the baseline has and that were not counted. */
+  readonly leftOut?: readonly string[] | undefined;
 }
 
 /** Counts the rows of a baseline in bins of their own. */

@@ -9,8 +9,9 @@ import type { Span } from "./time-spans.ts";
 const format = 1;
 
 /** A profile as JSON that keeps every digit. */
-export function profileJson({ rows, measures }: BaselineProfile): JsonObject {
-  return { format, rows, columns: measures.map(measureJson) };
+export function profileJson({ rows, measures, leftOut = [] }: BaselineProfile): JsonObject {
+  const left = leftOut.length === 0 ? {} : { left_out: [...leftOut] };
+  return { format, rows, ...left, columns: measures.map(measureJson) };
 }
 
 function measureJson({ leaf, part, kind, bins, counts, span, distinctShare }: ProfiledMeasure): JsonObject {
@@ -60,6 +61,9 @@ function readProfile(json: JsonValue): BaselineProfile {
   const rows = countAt(object["rows"], "rows");
   return {
     rows,
+    leftOut: listAt(object["left_out"] ?? [], "left_out").map((name, index) =>
+      textAt(name, `left_out[${index}]`),
+    ),
     measures: listAt(object["columns"], "columns").map((item, index) =>
       readMeasure(objectAt(item, `columns[${index}]`), `columns[${index}]`, rows),
     ),

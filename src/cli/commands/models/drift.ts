@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { DriftOptions, DriftReport, DriftSource } from "../../../index.ts";
+import { VarveError } from "../../../api/errors.ts";
+import type { DriftBaseline, DriftOptions, DriftReport, DriftSource } from "../../../index.ts";
 import { exitCodes } from "../../shared/exit.ts";
 import { openOptions } from "../../shared/open-options.ts";
 import { openSource } from "../../shared/open-source.ts";
@@ -7,6 +8,7 @@ import { nameList, type StoreFlags, withStoreFlags } from "../../shared/options.
 import { withOutput } from "../../shared/output-format.ts";
 import { type SourceFlags, withSourceFlags } from "../../shared/source-files.ts";
 import { writeOutput } from "../../shared/write-output.ts";
+import { readBaseline } from "./baseline-file.ts";
 
 interface DriftFlags extends StoreFlags, SourceFlags {
   readonly columns?: readonly string[] | undefined;
@@ -21,6 +23,7 @@ interface DriftFlags extends StoreFlags, SourceFlags {
   readonly minRows?: number | undefined;
   readonly multivariate?: DriftOptions["multivariate"];
   readonly sql?: "spark" | "duckdb" | undefined;
+  readonly bins?: boolean | undefined;
   readonly method?: Methods | undefined;
   readonly format: "text" | "json" | "junit" | "html";
   readonly output?: string | undefined;
@@ -34,8 +37,8 @@ export function addDrift(program: Command): void {
     .description(
       "Compare two versions of a table, pins or files column by column: which columns moved, by how much and how. A column drifts if its effect (Jensen-Shannon distance above its noise floor) reaches the threshold and chance does not explain it (adjusted p-value below alpha).",
     )
-    .argument("<baseline>", sideHelp)
-    .argument("<current>", "what is compared with it, given in the same way")
+    .argument("<baseline>", `${sideHelp}; or bins that --bins has written, as .json`)
+    .argument("[current]", "what is compared with it: a table or files; none with --bins")
     .option("-c, --columns <names>", "columns, separated by commas; default: all", nameList)
     .option("--exclude <names>", "columns that are not compared, separated by commas", nameList)
     .option("--by <names>", "compare the slices by these columns, too, separated by commas", nameList)
@@ -56,6 +59,10 @@ export function addDrift(program: Command): void {
         "--sql <engine>",
         "compare nothing, but print the SQL that counts a relation of another engine, named as the second argument, in the baseline's bins",
       ).choices(["spark", "duckdb"]),
+    )
+    .option(
+      "--bins",
+      "compare nothing, but print the bins and counts of the baseline as JSON; a file of it stands for the baseline later, without its rows",
     )
     .option("--min-rows <rows>", "fewer rows on a side are not compared (default: 30)", Number)
     .option(
@@ -98,7 +105,7 @@ function withRule(command: Command): Command {
 }
 
 const examples =
-  "\nExamples:\n  $ varve drift ./flights@v1 ./flights --exclude id\n  $ varve drift january.parquet february.csv --columns delay,origin\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --by origin --threshold 0.2\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --multivariate magnitude,correlations\n  $ varve drift january.parquet february.csv --columns delay,origin --method delay=ks --method origin=evidently.psi\n  $ varve drift ./flights@v1 february.csv --columns delay --format junit --output drift.xml\n  $ varve drift january.parquet february.csv --columns delay,origin --output drift.html\n  $ varve drift ./flights@v1 lake.flights --columns delay,origin --sql spark\n\nExit code 4 if a column drifts or is broken: it is gone or new, its type changed, or ten points more of its rows are null or have new values.";
+  "\nExamples:\n  $ varve drift ./flights@v1 ./flights --exclude id\n  $ varve drift january.parquet february.csv --columns delay,origin\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --by origin --threshold 0.2\n  $ varve drift ./flights@v1 ./flights@v3 --exclude id --multivariate magnitude,correlations\n  $ varve drift january.parquet february.csv --columns delay,origin --method delay=ks --method origin=evidently.psi\n  $ varve drift ./flights@v1 february.csv --columns delay --format junit --output drift.xml\n  $ varve drift january.parquet february.csv --columns delay,origin --output drift.html\n  $ varve drift january.parquet --columns delay,origin --bins --output january.json\n  $ varve drift january.json february.csv --columns delay,origin\n  $ varve drift ./flights@v1 lake.flights --columns delay,origin --sql spark\n\nExit code 4 if a column drifts or is broken: it is gone or new, its type changed, or ten points more of its rows are null or have new values.";
 
 const sideHelp =
   "folder or URI of a table, with @v12, @2024-06-01T00:00:00Z or the name of a pin for a version; or a file (local, s3:// or https://) or pattern such as 'in/*.parquet'";
@@ -148,30 +155,50 @@ function windowOf(text: string): NonNullable<DriftOptions["window"]> {
   return { column, every };
 }
 
-async function drift(baseline: string, current: string, flags: DriftFlags): Promise<void> {
-  const { drift: compare } = await import("../../../api/drift/drift.ts");
+async function drift(baseline: string, current: string | undefined, flags: DriftFlags): Promise<void> {
   const side = async (name: string): Promise<DriftSource> => openSource([name], flags);
+  const stored = flags.inputFormat === undefined ? await readBaseline(baseline) : undefined;
+  const { columns, exclude, where } = flags;
+  const counted = async () => {
+    const { driftBaseline } = await import("../../../api/drift/stored-baseline.ts");
+    return stored ?? driftBaseline(await side(baseline), { ...openOptions(flags), columns, exclude, where });
+  };
+  if (flags.bins === true) return printBins(await counted(), current, flags);
+  if (current === undefined)
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      "Name two sides: the baseline, and what is compared with it. To count the baseline alone, add --bins.",
+      { option: "current" },
+    );
   if (flags.sql !== undefined) {
-    const text = await countsText(await side(baseline), current, { ...flags, sql: flags.sql });
+    const { driftCountsSql } = await import("../../../api/drift/stored-baseline.ts");
+    const text = await driftCountsSql(await counted(), current, { dialect: flags.sql });
     await writeOutput(`${text}\n`, flags.output);
     return;
   }
-  const report = await compare(await side(baseline), await side(current), optionsOf(flags));
+  const { drift: compare, driftFromBaseline } = await import("../../../api/drift/drift.ts");
+  const options = optionsOf(flags);
+  const report =
+    stored === undefined
+      ? await compare(await side(baseline), await side(current), options)
+      : await driftFromBaseline({ baseline: stored, name: baseline }, await side(current), options);
   // Before the output: a reader that closes the pipe early must not hide the verdict.
   if (report.verdict === "drift" || report.verdict === "broken") process.exitCode = exitCodes.drift;
   await writeOutput(await reportText(report, flags.format), flags.output);
 }
 
-/** SQL that counts a relation of another engine in the bins of a side. */
-async function countsText(
-  side: DriftSource,
-  relation: string,
-  flags: DriftFlags & { readonly sql: "spark" | "duckdb" },
-): Promise<string> {
-  const { driftBaseline, driftCountsSql } = await import("../../../api/drift/stored-baseline.ts");
-  const { columns, exclude, where } = flags;
-  const baseline = await driftBaseline(side, { ...openOptions(flags), columns, exclude, where });
-  return driftCountsSql(baseline, relation, { dialect: flags.sql });
+async function printBins(
+  baseline: DriftBaseline,
+  current: string | undefined,
+  { sql, output }: DriftFlags,
+): Promise<void> {
+  const extra = current === undefined ? (sql === undefined ? undefined : "--sql") : "the second side";
+  if (extra !== undefined)
+    throw new VarveError("INVALID_ARGUMENT", `With --bins, nothing is compared. Leave out ${extra}.`, {
+      option: "bins",
+    });
+  const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
+  await writeOutput(`${stringifyJson(toJsonValue(baseline))}\n`, output);
 }
 
 function optionsOf(flags: DriftFlags): DriftOptions {
