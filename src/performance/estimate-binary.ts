@@ -18,6 +18,7 @@ import { binaryNames, type EstimatedMetric, expectedValue } from "./estimated-me
 import { type Estimate, type EstimateRequest, fewestRows } from "./estimation.ts";
 import { type Evaluation, evaluateRelation } from "./evaluation/evaluate.ts";
 import { predictionOf, requireShares } from "./evaluation/evaluate-binary.ts";
+import { streamDescending } from "./evaluation/score-ranges.ts";
 import {
   isLabel,
   numberColumn,
@@ -25,7 +26,6 @@ import {
   type StagedRows,
   stageRows,
 } from "./evaluation/staged-rows.ts";
-import { streamColumns } from "./evaluation/streamed-columns.ts";
 import { jackknife } from "./metrics/cross-calibration.ts";
 import { ExpectedFold, scoreLosses } from "./metrics/expected-fold.ts";
 import { descendingCalibration } from "./metrics/isotonic.ts";
@@ -146,10 +146,10 @@ interface Expectation {
 /** A pass over the scores of every window in descending order. */
 async function expectedWindows(
   { session, calibration, method, value: matrix }: Expectation,
-  { table, axes }: StagedRows,
+  staged: StagedRows,
   isBaseline: boolean,
 ): Promise<ExpectedValues[]> {
-  const axis = axes.at(-1);
+  const axis = staged.axes.at(-1);
   if (axis === undefined) return [];
   const order = method === "cbpe" ? "together" : "sequential";
   const windows = axis.parts.map(
@@ -165,9 +165,10 @@ async function expectedWindows(
   const [ofAll, ofParts] = [calibrator(calibration.steps), calibration.without.map(calibrator)];
   // Rows of the baseline are calibrated by the fifths that they are not in, except by NannyML.
   const crossed = isBaseline && method === "cbpe";
-  await streamColumns(
+  await streamDescending(
     session,
-    scoredRows(table, axis.code, isBaseline),
+    { staged, score },
+    (inRange) => scoredRows(staged.table, axis.code, { isBaseline, inRange }),
     ([scores, predictions, counts, codes, parts], rows) => {
       for (let row = 0; row < rows; row++) {
         const value = (scores?.[row] ?? 0) + 0;
@@ -196,7 +197,11 @@ async function expectedWindows(
 }
 
 /** Scores in descending order with prediction, rows, window, and the fifth of a row of the baseline. */
-function scoredRows(table: StagedRows["table"], part: SqlExpression, isBaseline: boolean): SqlSelect {
+function scoredRows(
+  table: StagedRows["table"],
+  part: SqlExpression,
+  { isBaseline, inRange }: { readonly isBaseline: boolean; readonly inRange: SqlExpression },
+): SqlSelect {
   const columns = [
     score,
     sql`CAST(${predicted} AS INTEGER)`,
@@ -204,7 +209,7 @@ function scoredRows(table: StagedRows["table"], part: SqlExpression, isBaseline:
     part,
     isBaseline ? fold : sql`-1`,
   ].map((value, index) => sql`CAST(${value} AS ${asDouble}) AS ${plainName(`c${index}`)}`);
-  return sql`SELECT ${columns} FROM ${table} WHERE ${score} IS NOT NULL AND ${predicted} IS NOT NULL GROUP BY ALL ORDER BY c0 DESC, c1, c3, c4`;
+  return sql`SELECT ${columns} FROM ${table} WHERE ${score} IS NOT NULL AND ${predicted} IS NOT NULL AND ${inRange} GROUP BY ALL ORDER BY c0 DESC, c1, c3, c4`;
 }
 
 /** A window whose rows pass. */

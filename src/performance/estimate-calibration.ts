@@ -1,6 +1,7 @@
 import type { Session } from "../engine/core/contract.ts";
 import { type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { columnType, plainName } from "../sql/sql-text.ts";
+import { streamDescending } from "./evaluation/score-ranges.ts";
 import type { StagedRows } from "./evaluation/staged-rows.ts";
 import { streamColumns } from "./evaluation/streamed-columns.ts";
 import { CalibrationGain, CalibratorFit } from "./metrics/cross-calibration.ts";
@@ -58,7 +59,8 @@ export async function calibrationOf(
   const fit = new CalibratorFit();
   const ranks = new ScoreFold({ rows, positives });
   let [lowest, highest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  await eachLabelled(session, known, (group) => {
+  const labelled = { session, staged, known, score };
+  await eachLabelled(labelled, (group) => {
     fit.push(group);
     ranks.push({ ...group, predicted: false });
     lowest = Math.min(lowest, group.score);
@@ -66,7 +68,7 @@ export async function calibrationOf(
   });
   const calibrators = fit.finish();
   const gain = new CalibrationGain(calibrators);
-  await eachLabelled(session, known, (group) => gain.push(group));
+  await eachLabelled(labelled, (group) => gain.push(group));
   const { before, after } = gain.finish();
   const state = ranks.finish();
   const used = method === "cbpe" ? after < before : await peerCalibrates(session, known, rows);
@@ -97,16 +99,24 @@ async function peerCalibrates(session: Session, known: SqlSelect, rows: number):
   return calibrationHelps(scores, outcomes);
 }
 
+interface LabelledRows {
+  readonly session: Session;
+  readonly staged: StagedRows;
+  /** The rows with outcome and score, as `positive`, `score` and `fold`. */
+  readonly known: SqlSelect;
+  readonly score: SqlExpression;
+}
+
 async function eachLabelled(
-  session: Session,
-  known: SqlSelect,
+  { session, staged, known, score }: LabelledRows,
   take: (group: Labelled) => void,
 ): Promise<void> {
   const columns = [sql`score`, sql`fold`, sql`CAST(positive AS INTEGER)`, sql`count(*)`].map(
     (value, index) => sql`CAST(${value} AS ${columnType("DOUBLE")}) AS ${plainName(`c${index}`)}`,
   );
-  const select = sql`SELECT ${columns} FROM (${known}) GROUP BY ALL ORDER BY c0 DESC, c1, c2`;
-  await streamColumns(session, select, ([scores, parts, targets, counts], rows) => {
+  const selectOf = (inRange: SqlExpression) =>
+    sql`SELECT ${columns} FROM (${known} AND ${inRange}) GROUP BY ALL ORDER BY c0 DESC, c1, c2`;
+  await streamDescending(session, { staged, score }, selectOf, ([scores, parts, targets, counts], rows) => {
     for (let row = 0; row < rows; row++)
       take({
         score: (scores?.[row] ?? 0) + 0,

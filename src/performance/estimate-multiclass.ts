@@ -1,6 +1,6 @@
 import type { Relation, Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
-import { joinSql, sql } from "../sql/sql.ts";
+import { joinSql, type SqlExpression, sql } from "../sql/sql.ts";
 import { columnType, plainName } from "../sql/sql-text.ts";
 import { cannotSeeRelation, type EstimateInput } from "./estimate-binary.ts";
 import { calibrationOf, type ScoreCalibration } from "./estimate-calibration.ts";
@@ -20,8 +20,8 @@ import { type Estimate, type EstimateRequest, fewestRows } from "./estimation.ts
 import { type Evaluation, evaluateRelation } from "./evaluation/evaluate.ts";
 import { requireShares } from "./evaluation/evaluate-binary.ts";
 import { classCode, predictedColumns, scoreName } from "./evaluation/evaluate-multiclass.ts";
+import { streamDescending } from "./evaluation/score-ranges.ts";
 import { labelText, type StagedRows, stageRows } from "./evaluation/staged-rows.ts";
-import { streamColumns } from "./evaluation/streamed-columns.ts";
 import { ClassProbabilities, ExpectedClasses } from "./metrics/expected-classes.ts";
 import { nannymlClassesError } from "./metrics/sampling-errors.ts";
 
@@ -131,10 +131,10 @@ interface Expectation {
 /** A pass over all scores for each class, in descending order of its own. */
 async function expectedWindows(
   { session, classes, calibrations, isPeer }: Expectation,
-  { table, axes }: StagedRows,
+  staged: StagedRows,
   isBaseline: boolean,
 ): Promise<ExpectedValues[]> {
-  const axis = axes.at(-1);
+  const axis = staged.axes.at(-1);
   if (axis === undefined) return [];
   const hasSpread = !isPeer && classes.length <= mostSpreadClasses;
   const probabilities = new ClassProbabilities(calibrations, {
@@ -153,8 +153,11 @@ async function expectedWindows(
     (value, index) => sql`CAST(${value} AS ${asDouble}) AS ${plainName(`c${index}`)}`,
   );
   for (const own of classes.keys()) {
-    const select = sql`SELECT ${columns} FROM ${table} WHERE ${known} AND ${sum} > 0 ORDER BY ${scoreName(own)} DESC, rn`;
-    await streamColumns(session, select, ([predictions, codes, folds, ...values], rows) => {
+    const score = scoreName(own);
+    const selectOf = (inRange: SqlExpression) =>
+      sql`SELECT ${columns} FROM ${staged.table} WHERE ${known} AND ${sum} > 0 AND ${inRange} ORDER BY ${score} DESC, rn`;
+    await streamDescending(session, { staged, score }, selectOf, (columns, rows) => {
+      const [predictions, codes, folds, ...values] = columns;
       for (let row = 0; row < rows; row++) {
         const window = windows[codes?.[row] ?? -1];
         if (window === undefined) continue;

@@ -36,6 +36,7 @@ import {
   type LossRows,
   lossKinds,
 } from "./loss-models.ts";
+import { BlockSums } from "./metrics/block-sums.ts";
 import { folds } from "./metrics/cross-calibration.ts";
 
 const asDouble = columnType("DOUBLE");
@@ -129,9 +130,9 @@ async function trainingRows(
 ): Promise<{ readonly binned: readonly BinnedFeature[]; readonly rows: LossRows }> {
   const limit = Math.max(1000, Math.min(mostRows, Math.floor(mostCells / features.length)));
   await session.execute(sql`DROP TABLE IF EXISTS ${sample}`);
-  await session.execute(
-    sql`CREATE TABLE ${sample} AS SELECT * FROM ${table} WHERE isfinite(${target}) AND isfinite(f0) ORDER BY place // ${folds}, rn LIMIT ${limit}`,
-  );
+  // The numbers of the rows first: the engine would hold much more of whole rows than it keeps.
+  const chosen = sql`SELECT rn FROM ${table} WHERE isfinite(${target}) AND isfinite(f0) ORDER BY place // ${folds}, rn LIMIT ${limit}`;
+  await session.execute(sql`CREATE TABLE ${sample} AS SELECT * FROM ${table} WHERE rn IN (${chosen})`);
   const all = await featureBins(session, sample, features, isChosen);
   const binned = features.flatMap((feature, index) => {
     const bins = all[index];
@@ -201,7 +202,6 @@ interface Expectation {
 /** Sums over the rows of a window. */
 interface WindowSums {
   rows: number;
-  readonly losses: Map<LossKind, number>;
   /** Rows by feature whose values the baseline covers. */
   readonly covered: Float64Array;
 }
@@ -214,15 +214,14 @@ async function expectedWindows(
 ): Promise<ExpectedValues[]> {
   const axis = axes.at(-1);
   if (axis === undefined) return [];
-  const windows = axis.parts.map(
-    (): WindowSums => ({ rows: 0, losses: new Map(), covered: new Float64Array(binned.length) }),
-  );
+  const windows = axis.parts.map((): WindowSums => ({ rows: 0, covered: new Float64Array(binned.length) }));
   const values = [
     axis.code,
     isBaseline ? sql`place % ${folds}` : sql`0`,
     ...binned.map(({ bins, index }) => streamedValue(bins, index)),
   ].map((value, index) => sql`CAST(${value} AS ${asDouble}) AS ${plainName(`c${index}`)}`);
-  const select = sql`SELECT ${values} FROM ${table} WHERE isfinite(f0) ORDER BY rn`;
+  const select = sql`SELECT ${values} FROM ${table} WHERE isfinite(f0)`;
+  const sums = new Map([...losses.keys()].map((kind) => [kind, new BlockSums(windows.length)]));
   await streamColumns(session, select, ([parts, places, ...own], count) => {
     const codes = binned.map(() => new Uint8Array(count));
     for (let row = 0; row < count; row++) {
@@ -241,24 +240,24 @@ async function expectedWindows(
     const fold = isBaseline ? Uint8Array.from(places ?? []) : undefined;
     for (const [kind, loss] of losses) {
       const values = expectedLosses(loss, codes, { count, fold });
-      const sums = new Float64Array(windows.length);
-      for (let row = 0; row < count; row++) {
-        const window = parts?.[row] ?? -1;
-        sums[window] = (sums[window] ?? 0) + (values[row] ?? 0);
-      }
-      for (const [index, window] of windows.entries())
-        window.losses.set(kind, (window.losses.get(kind) ?? 0) + (sums[index] ?? 0));
+      const own = sums.get(kind);
+      for (let row = 0; row < count; row++) own?.push(parts?.[row] ?? -1, values[row] ?? 0);
     }
   });
   return axis.parts.flatMap((name, index) => {
     const window = windows[index];
-    return window === undefined || window.rows === 0 ? [] : [expectedOf(name, window)];
+    const sumOf = (kind: LossKind) => sums.get(kind)?.finish()[index];
+    return window === undefined || window.rows === 0 ? [] : [expectedOf(name, window, sumOf)];
   });
 }
 
-function expectedOf(name: string, { rows, losses, covered }: WindowSums): ExpectedValues {
+function expectedOf(
+  name: string,
+  { rows, covered }: WindowSums,
+  sumOf: (kind: LossKind) => number | undefined,
+): ExpectedValues {
   const values = lossNames.map((metric) => {
-    const sum = losses.get(kindOf[metric]);
+    const sum = sumOf(kindOf[metric]);
     if (sum === undefined) return [metric, null];
     return [metric, metric.startsWith("rm") ? Math.sqrt(sum / rows) : sum / rows];
   });

@@ -3,9 +3,42 @@ import type { Mistake } from "./mistake.ts";
 const evaluation = "performance/evaluate.test.ts";
 const estimation = "performance/estimate.test.ts";
 const models = "performance/estimate-models.test.ts";
+const ranges = "performance/score-ranges.test.ts";
 
 /** Mistakes in how well models do. */
 export const performanceMistakes: readonly Mistake[] = [
+  {
+    what: "Ranges of scores pass from the lowest to the highest.",
+    file: "evaluation/score-ranges.ts",
+    find: "of ranges.reverse())",
+    replace: "of ranges)",
+    test: ranges,
+    name: "in the same order",
+  },
+  {
+    what: "A row whose score is the bound of two ranges is in neither.",
+    file: "evaluation/score-ranges.ts",
+    find: "sql`(NOT (${isBelow}) AND ${isBelowEnd})`",
+    replace: "sql`(NOT (${isBelow}) AND ${value} IS DISTINCT FROM ${asDouble(low ?? -1)} AND ${isBelowEnd})`",
+    test: ranges,
+    name: "in the same order",
+  },
+  {
+    what: "Ranks within a range of values do not count the rows below it.",
+    file: "evaluation/ordered-sums.ts",
+    find: "sql`(${belowName(name, index)} + (rank() OVER",
+    replace: "sql`(0 + (rank() OVER",
+    test: ranges,
+    name: "of all rows at once",
+  },
+  {
+    what: "Rows of no window are summed with those of the last one.",
+    file: "metrics/block-sums.ts",
+    find: "if (window >= 0 && window < this.#block.length) this.#block[window] =",
+    replace: "this.#block[Math.max(0, window)] =",
+    test: ranges,
+    name: "leave out rows of no window",
+  },
   {
     what: "Rows of equal score do not count as halves in the area under the curve.",
     file: "metrics/score-fold.ts",

@@ -7,6 +7,7 @@ import type { Confusion } from "../metrics/confusion.ts";
 import { ScoreFold, type ScoreState } from "../metrics/score-fold.ts";
 import { type Counts, emptyCounts, type PartEvaluation } from "./evaluation.ts";
 import type { EvaluationRequest, Label } from "./request.ts";
+import { streamDescending } from "./score-ranges.ts";
 import {
   type Axis,
   isLabel,
@@ -16,7 +17,6 @@ import {
   type StagedRows,
   stageRows,
 } from "./staged-rows.ts";
-import { streamColumns } from "./streamed-columns.ts";
 
 const target = plainName("target");
 const predicted = plainName("predicted");
@@ -210,8 +210,9 @@ async function scoredParts(
     sql`CAST(${target} AS INTEGER)`,
     sql`count(*)`,
   ].map((value, index) => sql`CAST(${value} AS ${asDouble}) AS ${plainName(`c${index}`)}`);
-  const select = sql`SELECT ${[...bits, ...codes]} FROM ${table} WHERE ${isJudged} GROUP BY ${[score, predicted, target, ...axes.map(({ code }) => code)]} ORDER BY c0 DESC, c1, c2, ${axes.map(({ code }) => code)}`;
-  await streamColumns(session, select, (columns, rows) => {
+  const selectOf = (inRange: SqlExpression) =>
+    sql`SELECT ${[...bits, ...codes]} FROM ${table} WHERE ${isJudged} AND ${inRange} GROUP BY ${[score, predicted, target, ...axes.map(({ code }) => code)]} ORDER BY c0 DESC, c1, c2, ${axes.map(({ code }) => code)}`;
+  await streamDescending(session, { staged, score }, selectOf, (columns, rows) => {
     const [scores, predictions, targets, counts, ...parts] = columns;
     for (let row = 0; row < rows; row++) {
       const group = {

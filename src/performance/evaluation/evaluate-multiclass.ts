@@ -9,6 +9,7 @@ import { matrixMetrics } from "../metrics/multiclass-metrics.ts";
 import { requireShares } from "./evaluate-binary.ts";
 import { type Counts, emptyCounts, type PartEvaluation } from "./evaluation.ts";
 import type { EvaluationRequest } from "./request.ts";
+import { streamDescending } from "./score-ranges.ts";
 import {
   type Axis,
   labelText,
@@ -17,7 +18,6 @@ import {
   type StagedRows,
   stageRows,
 } from "./staged-rows.ts";
-import { streamColumns } from "./streamed-columns.ts";
 
 const target = plainName("target");
 const predicted = plainName("predicted");
@@ -284,8 +284,10 @@ class Judge {
       const columns = [name, target, sql`count(*)`, axis.code].map(
         (value, column) => sql`CAST(${value} AS ${asDouble}) AS ${plainName(`c${column}`)}`,
       );
-      const select = sql`SELECT ${columns} FROM ${this.#staged.table} WHERE ${target} IS NOT NULL AND ${this.#isScored} GROUP BY ALL ORDER BY c0 DESC, c1, c3`;
-      await streamColumns(this.#session, select, ([scores, targets, counts, codes], rows) => {
+      const selectOf = (inRange: SqlExpression) =>
+        sql`SELECT ${columns} FROM ${this.#staged.table} WHERE ${target} IS NOT NULL AND ${this.#isScored} AND ${inRange} GROUP BY ALL ORDER BY c0 DESC, c1, c3`;
+      const scored = { staged: this.#staged, score: name };
+      await streamDescending(this.#session, scored, selectOf, ([scores, targets, counts, codes], rows) => {
         for (let row = 0; row < rows; row++) {
           const code = codes?.[row] ?? 0;
           const own =

@@ -1,10 +1,11 @@
 import type { EngineRow, Relation, Session } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
-import { type SqlExpression, sql } from "../../sql/sql.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { type RegressionSums, regressionDummy, regressionMetrics } from "../metrics/regression-metrics.ts";
 import type { PartEvaluation } from "./evaluation.ts";
+import { type OrderedSums, orderedSums } from "./ordered-sums.ts";
 import type { EvaluationRequest } from "./request.ts";
 import { type Axis, numberColumn, type StagedRows, stageRows } from "./staged-rows.ts";
 
@@ -42,18 +43,17 @@ export async function evaluateRegression(
   return parts;
 }
 
-async function axisParts(session: Session, { table }: StagedRows, axis: Axis): Promise<PartEvaluation[]> {
+async function axisParts(session: Session, staged: StagedRows, axis: Axis): Promise<PartEvaluation[]> {
   const counts = await session.rows(
-    sql`SELECT ${axis.code} AS code, count(*) AS rows, count(${target}) AS labelled, count(*) FILTER (WHERE ${target} IS NOT NULL AND NOT ${usable}) AS unscored FROM ${table} GROUP BY ALL`,
+    sql`SELECT ${axis.code} AS code, count(*) AS rows, count(${target}) AS labelled, count(*) FILTER (WHERE ${target} IS NOT NULL AND NOT ${usable}) AS unscored FROM ${staged.table} GROUP BY ALL`,
   );
-  const sums = await session.rows(sumsOf(table, axis.code)).catch((error: unknown) => {
+  const sums = await partSums(session, staged, axis.code).catch((error: unknown) => {
     throw tooLarge(error);
   });
   return axis.parts.flatMap((name, code) => {
     const count = counts.find((row) => Number(row["code"]) === code);
     if (count === undefined && axis.kind !== "whole") return [];
-    const row = sums.find((other) => Number(other["code"]) === code);
-    const part = row === undefined ? undefined : numbersOf(row);
+    const part = sums.get(code);
     return {
       kind: axis.kind,
       column: axis.name,
@@ -82,11 +82,30 @@ function tooLarge(error: unknown): unknown {
 /** Both numbers are known and finite. */
 const usable = sql`coalesce(isfinite(${target}) AND isfinite(${prediction}), false)`;
 
-/** One row a part with everything that its metrics are made of; the means come first, so that squares are centred. */
-function sumsOf(table: SqlExpression, code: SqlExpression) {
-  const error = sql`(${prediction} - ${target})`;
-  const off = sql`abs(${error})`;
-  const rows = sql`SELECT ${code} AS code, ${target}, ${prediction} FROM ${table} WHERE ${usable}`;
+/** Everything that the metrics of the parts are made of, by the number of the part. */
+async function partSums(
+  session: Session,
+  staged: StagedRows,
+  code: SqlExpression,
+): Promise<Map<number, RegressionSums>> {
+  const rows = sql`SELECT ${code} AS code, ${target}, ${prediction} FROM ${staged.table} WHERE ${usable}`;
+  const sums = await session.rows(sumsOf(rows));
+  const ordered = await orderedSums(session, staged, rows);
+  return new Map(
+    sums.flatMap((row) => {
+      const part = Number(row["code"]);
+      const order = ordered.get(part);
+      return order === undefined ? [] : [[part, numbersOf(row, order)] as const];
+    }),
+  );
+}
+
+const error = sql`(${prediction} - ${target})`;
+const absoluteError = sql`abs(${error})`;
+
+/** Sums of each part; the means come first, so that squares are centred. */
+function sumsOf(rows: SqlSelect) {
+  const off = absoluteError;
   const middles = sql`SELECT code, avg(${target}) AS mean, median(${target}) AS middle FROM (${rows}) GROUP BY code`;
   const log = (column: SqlExpression) => sql`CASE WHEN ${column} > -1 THEN ln(1 + ${column}) END`;
   const logs = sql`(${log(prediction)} - ${log(target)}) ** 2`;
@@ -125,21 +144,10 @@ function sumsOf(table: SqlExpression, code: SqlExpression) {
     sql`covar_samp(${error} ** 2, (${target} - mean) ** 2) AS square_spread`,
     sql`var_samp((${target} - mean) ** 2) AS spread_variance`,
   ];
-  const main = sql`SELECT code, ${aggregates} FROM (${rows}) JOIN (${middles}) USING (code) GROUP BY code`;
-  const ranked = (column: SqlExpression) =>
-    sql`rank() OVER (PARTITION BY code ORDER BY ${column}) + (count(*) OVER (PARTITION BY code, ${column}) - 1) / 2.0`;
-  const spearman = sql`SELECT code, corr(a, b) AS spearman FROM (SELECT code, ${ranked(target)} AS a, ${ranked(prediction)} AS b FROM (${rows})) GROUP BY code`;
-  return sql`SELECT main.*, spearman.spearman, bounds.median_low, bounds.median_high FROM (${main}) AS main JOIN (${spearman}) AS spearman USING (code) JOIN (${medianBounds(rows, off)}) AS bounds USING (code)`;
+  return sql`SELECT code, ${aggregates} FROM (${rows}) JOIN (${middles}) USING (code) GROUP BY code`;
 }
 
-/** The order statistics between which the median of the absolute errors lies with 95 %. */
-function medianBounds(rows: SqlExpression, off: SqlExpression) {
-  const ordered = sql`SELECT code, ${off} AS off, row_number() OVER (PARTITION BY code ORDER BY ${off}) AS place, count(*) OVER (PARTITION BY code) AS size FROM (${rows})`;
-  const half = sql`0.98 * sqrt(size)`;
-  return sql`SELECT code, min(off) FILTER (WHERE place >= size / 2.0 - ${half}) AS median_low, max(off) FILTER (WHERE place <= size / 2.0 + ${half} + 1) AS median_high FROM (${ordered}) GROUP BY code`;
-}
-
-function numbersOf(row: EngineRow): RegressionSums {
+function numbersOf(row: EngineRow, order: OrderedSums): RegressionSums {
   const number = (name: string) =>
     row[name] === null || row[name] === undefined ? Number.NaN : Number(row[name]);
   const pair = (name: string) => ({ mean: number(`${name}_mean`), sd: number(`${name}_sd`) });
@@ -157,7 +165,7 @@ function numbersOf(row: EngineRow): RegressionSums {
     zeroTargets: number("zero_targets"),
     under: number("under"),
     maxOff: number("max_off"),
-    medianOff: { value: number("median_off"), low: number("median_low"), high: number("median_high") },
+    medianOff: { value: number("median_off"), low: order.medianLow, high: order.medianHigh },
     sizeMean: number("size_mean"),
     sizeVariance: number("size_variance"),
     offSize: number("off_size"),
@@ -166,7 +174,7 @@ function numbersOf(row: EngineRow): RegressionSums {
     squareSpread: number("square_spread"),
     spreadVariance: number("spread_variance"),
     correlation: number("correlation"),
-    spearman: number("spearman"),
+    spearman: order.spearman,
     middleOff: number("middle_off"),
   };
 }

@@ -21,6 +21,7 @@ export interface Axis {
 export interface StagedRows {
   readonly table: SqlName;
   readonly axes: readonly Axis[];
+  readonly rows: number;
 }
 
 /** A computed column of the staged table. */
@@ -29,7 +30,6 @@ export interface StagedColumn {
   readonly value: SqlExpression;
 }
 
-const source = plainName("performance_source");
 const table = plainName("performance_rows");
 
 /** Largest number of values of a `by` column that have a part of their own; the others are one part. */
@@ -38,8 +38,9 @@ const mostValues = 20;
 const mostWindows = 1000;
 
 /**
- * Stores the source once, numbered, and then the columns that an evaluation needs, with the part of each axis that a
- * row belongs to.
+ * Stores the columns that an evaluation needs once, numbered, with the part of each axis that a row belongs to.
+ *
+ * The texts of the parts become numbers in place, because a second table beside the first would double the memory.
  *
  * @throws `COLUMN_NOT_FOUND`; `LIMIT_EXCEEDED` for too many windows; `SCHEMA_MISMATCH` for windows of what is no time
  */
@@ -49,54 +50,49 @@ export async function stageRows(
   request: Pick<EvaluationRequest, "by" | "window">,
   columns: readonly StagedColumn[],
 ): Promise<StagedRows> {
-  await session.execute(sql`DROP TABLE IF EXISTS ${source}`);
   await session.execute(sql`DROP TABLE IF EXISTS ${table}`);
   const planned = plannedAxes(relation, request);
-  const keys = planned.map(({ key }, index) => sql`${key} AS ${keyName(index)}`);
+  const keyed = planned.map(({ key }, index) => sql`${key} AS ${codeName(index + 1)}`);
   const values = columns.map(({ name, value }) => sql`${value} AS ${name}`);
+  const numbered = sql`SELECT ${[...values, ...keyed]}, row_number() OVER () AS rn FROM (${relation.sql})`;
   await session.execute(
-    sql`CREATE TABLE ${source} AS SELECT *, ${sql`row_number() OVER () AS rn`} FROM (SELECT ${[...values, ...keys, sql`0 AS unused`]} FROM (${relation.sql}))`,
+    sql`CREATE TABLE ${table} AS SELECT *, CAST(0 AS UTINYINT) AS ${codeName(0)} FROM (${numbered})`,
   );
   const axes: Axis[] = [{ kind: "whole", name: "", code: codeName(0), parts: ["all"] }];
-  const codes: SqlExpression[] = [sql`0 AS ${codeName(0)}`];
-  const joins: SqlExpression[] = [];
-  for (const [index, { kind, name }] of planned.entries()) {
-    const parts =
-      kind === "slice" ? await frequentValues(session, index) : await windows(session, index, name);
-    const dictionary = plainName(`performance_parts_${index}`);
-    await session.execute(sql`DROP TABLE IF EXISTS ${dictionary}`);
-    await session.execute(sql`CREATE TABLE ${dictionary} (part VARCHAR, code INTEGER)`);
-    if (parts.length > 0)
-      await session.execute(
-        sql`INSERT INTO ${dictionary} VALUES ${parts.map((part, code) => sql`(${quoteText(part)}, ${code})`)}`,
-      );
-    joins.push(sql`LEFT JOIN ${dictionary} ON ${dictionary}.part = ${source}.${keyName(index)}`);
-    codes.push(sql`coalesce(${dictionary}.code, ${parts.length}) AS ${codeName(index + 1)}`);
-    axes.push({
-      kind,
-      name,
-      code: codeName(index + 1),
-      parts: kind === "slice" ? [...parts, "other"] : parts,
-    });
+  for (const [index, { kind, name, rows }] of planned.entries()) {
+    const code = codeName(index + 1);
+    if (rows !== undefined) {
+      axes.push({ kind, name, code, parts: await rowWindows(session, code) });
+      continue;
+    }
+    const parts = kind === "slice" ? await frequentValues(session, code) : await windows(session, code, name);
+    await encode(session, code, parts);
+    axes.push({ kind, name, code, parts: kind === "slice" ? [...parts, "other"] : parts });
   }
-  const names = columns.map(({ name }) => sql`${source}.${name}`);
-  const joined = joins.reduce((before, join) => sql`${before} ${join}`, sql`${source}`);
+  const [counted] = await session.rows(sql`SELECT count(*) AS rows FROM ${table}`);
+  return { table, axes, rows: Number(counted?.["rows"] ?? 0) };
+}
+
+/** Replaces the texts of a column by their numbers; those of no part are one more. */
+async function encode(session: Session, code: SqlName, parts: readonly string[]): Promise<void> {
+  if (parts.length === 0) return;
+  const type = plainName("performance_parts");
+  await session.execute(sql`DROP TYPE IF EXISTS ${type}`);
   await session.execute(
-    sql`CREATE TABLE ${table} AS SELECT ${[sql`${source}.rn`, ...names, ...codes]} FROM ${joined} ORDER BY ${source}.rn`,
+    sql`CREATE TYPE ${type} AS ENUM (SELECT unnest([${parts.map((part) => quoteText(part))}]))`,
   );
-  await session.execute(sql`DROP TABLE ${source}`);
-  return { table, axes };
+  await session.execute(
+    sql`ALTER TABLE ${table} ALTER ${code} SET DATA TYPE USMALLINT USING coalesce(enum_code(TRY_CAST(${code} AS ${type})), ${parts.length})`,
+  );
 }
 
 interface PlannedAxis {
   readonly kind: "slice" | "window";
   readonly name: string;
-  /** Text of the part that a row belongs to. */
+  /** Text of the part that a row belongs to; its number, of windows of rows. */
   readonly key: SqlExpression;
-}
-
-function keyName(index: number): SqlName {
-  return plainName(`key_${index}`);
+  /** Rows of a window, of windows of rows. */
+  readonly rows?: number | undefined;
 }
 
 function codeName(index: number): SqlName {
@@ -123,7 +119,8 @@ function windowAxis(relation: Relation, window: EvaluationWindow): PlannedAxis {
     return {
       kind: "window",
       name: "",
-      key: sql`lpad(CAST((row_number() OVER () - 1) // ${window.rows} AS VARCHAR), 12, '0')`,
+      key: sql`CAST(least((row_number() OVER () - 1) // ${window.rows}, ${mostWindows}) AS USMALLINT)`,
+      rows: window.rows,
     };
   const column = requireSourceColumn(relation, window.column);
   const name = quoteName(column.name);
@@ -160,26 +157,38 @@ const windowParts: Readonly<Record<string, string>> = {
   P1Y: "year",
 };
 
-async function frequentValues(session: Session, index: number): Promise<string[]> {
-  const key = keyName(index);
+async function frequentValues(session: Session, key: SqlName): Promise<string[]> {
   const rows = await session.rows(
-    sql`SELECT ${key} AS part FROM ${source} GROUP BY ${key} ORDER BY count(*) DESC, ${key} LIMIT ${mostValues}`,
+    sql`SELECT ${key} AS part FROM ${table} GROUP BY ${key} ORDER BY count(*) DESC, ${key} LIMIT ${mostValues}`,
   );
   return rows.map(({ part }) => String(part));
 }
 
-async function windows(session: Session, index: number, name: string): Promise<string[]> {
-  const key = keyName(index);
+async function windows(session: Session, key: SqlName, name: string): Promise<string[]> {
   const rows = await session.rows(
-    sql`SELECT DISTINCT ${key} AS part FROM ${source} ORDER BY ${key} LIMIT ${mostWindows + 1}`,
+    sql`SELECT DISTINCT ${key} AS part FROM ${table} ORDER BY ${key} LIMIT ${mostWindows + 1}`,
   );
-  if (rows.length > mostWindows)
-    throw new VarveError(
-      "LIMIT_EXCEEDED",
-      `Column ${name} makes more than ${mostWindows} windows. Choose longer ones, or evaluate fewer rows.`,
-      { column: [name], limit: mostWindows },
-    );
+  requireWindows(rows.length, name);
   return rows.map(({ part }) => String(part));
+}
+
+/** The names of windows of rows: their numbers, from 0. */
+async function rowWindows(session: Session, code: SqlName): Promise<string[]> {
+  const [row] = await session.rows(sql`SELECT max(${code}) AS last FROM ${table}`);
+  const last = row?.["last"] ?? null;
+  const count = last === null ? 0 : Number(last) + 1;
+  requireWindows(count, "");
+  return Array.from({ length: count }, (_, index) => String(index).padStart(12, "0"));
+}
+
+function requireWindows(count: number, name: string): void {
+  if (count <= mostWindows) return;
+  const what = name === "" ? "The rows make" : `Column ${name} makes`;
+  throw new VarveError(
+    "LIMIT_EXCEEDED",
+    `${what} more than ${mostWindows} windows. Choose longer ones, or evaluate fewer rows.`,
+    { column: name === "" ? [] : [name], limit: mostWindows },
+  );
 }
 
 /** A column of a source, ignoring case. @throws `COLUMN_NOT_FOUND` naming the existing columns of `what` it is */
