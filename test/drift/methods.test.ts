@@ -118,6 +118,10 @@ describe("methods", () => {
       "more than two categories",
     ]);
     expect(paid?.method?.p).toBeLessThan(0.1);
+    // alibi-detect refuses what is neither 0 nor 1
+    const fet = await answers({ columns: ["country"], method: "alibi.fet" });
+    expect(fet["country"]?.method).toMatchObject({ value: null, p: null, drift: null });
+    expect(fet["country"]?.undefined_because["method"]).toBe("not_zero_or_one");
   });
 
   it("that are unknown, do not fit, or read too much are refused", async () => {

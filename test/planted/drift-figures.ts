@@ -195,6 +195,14 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     name: "half a pair of ties",
   },
   {
+    what: "Fisher's test of texts counts no row, and says that nothing drifted.",
+    file: "drift/peers/alibi.ts",
+    find: 'typeof value === "boolean" || value === 0',
+    replace: 'typeof value !== "number" || value === 0',
+    test: "drift/methods.test.ts",
+    name: "say why there is no figure",
+  },
+  {
     what: "One value has no place in Student's test, because it has no variance.",
     file: "location-scale.ts",
     find: "(welch ? Math.min(n, m) < 2 : n + m < 3)",

@@ -76,8 +76,11 @@ function chiSquare({ baseline, current }: PeerColumn): AlibiColumn {
   return { p: test?.p ?? null, distance: test?.statistic ?? null };
 }
 
-/** The share of ones (or trues) on both sides. */
+/** The share of ones (or trues) on both sides; undefined where there are other values. */
 function fisher({ baseline, current }: PeerColumn, alternative: KsAlternative): AlibiColumn {
+  const known = categories([...baseline, ...current]);
+  if (!known.every((value) => typeof value === "boolean" || value === 0 || value === 1))
+    return { p: null, distance: null };
   const [[a, b], [c, d]] = [current, baseline].map((side) => {
     const ones = side.filter((value) => value === true || value === 1).length;
     return [ones, side.filter((value) => value === false || value === 0).length] as const;

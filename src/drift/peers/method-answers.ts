@@ -99,7 +99,7 @@ const peerLevel = 0.05;
 
 function ofAlibi(column: PeerColumn, method: AlibiMethod): MethodAnswer {
   const { p, distance } = alibiColumn(column, method);
-  if (p === null) return undefinedAnswer("one_value");
+  if (p === null) return undefinedAnswer(method === "fet" ? "not_zero_or_one" : "one_value");
   return finite({ value: distance, p, threshold: peerLevel, drift: p < peerLevel });
 }
 
