@@ -41,7 +41,8 @@ function expectVerdict(record: DriftRecord, answer: JsonObject, place: string): 
 function periods({ id, inputs, params }: DriftCase, series: SeriesByName): (period: string) => DriftSource {
   const columns = Object.keys(objectOf(params["columns"], "params.columns"));
   if (typeof inputs["package"] === "string") return (period) => flightsOf(inputs, period);
-  const month = series(`${id}.${String(params["month_column"] ?? "month")}`);
+  const named = Object.keys(params).find((name) => name.endsWith("_column"));
+  const month = series(`${id}.${named === undefined ? "month" : String(params[named])}`);
   const values = columns.map((column) => [column, series(`${id}.${column}`)] as const);
   return (period) =>
     month.flatMap((name, row) =>
