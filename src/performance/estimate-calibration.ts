@@ -8,6 +8,7 @@ import { CalibrationGain, CalibratorFit } from "./metrics/cross-calibration.ts";
 import type { IsotonicStep } from "./metrics/isotonic.ts";
 import { logisticCalibration } from "./metrics/logistic-calibration.ts";
 import { calibrationHelps } from "./metrics/nannyml-calibration.ts";
+import { bootstrapErrors } from "./metrics/score-cells.ts";
 import { ScoreFold } from "./metrics/score-fold.ts";
 
 /** How the scores of the baseline become probabilities. */
@@ -27,6 +28,8 @@ export interface ScoreCalibration {
   readonly slope: number | null;
   /** Variance over positives of the share of negatives below, with the rarer class as positives. */
   readonly rankVariance: number;
+  /** Standard error of the average precision of the baseline, by NannyML's conventions only. */
+  readonly averagePrecisionError?: number | undefined;
 }
 
 interface Labelled {
@@ -82,6 +85,9 @@ export async function calibrationOf(
     highest,
     slope: logisticCalibration(state.cells).slope.value,
     rankVariance: rankVariance(state.ranks, positives, rows - positives),
+    ...(method === "cbpe"
+      ? {}
+      : { averagePrecisionError: bootstrapErrors(state.cells)["average_precision"] }),
   };
 }
 

@@ -179,6 +179,10 @@ function peerErrors(realised: Evaluation, calibrations: readonly ScoreCalibratio
   const own = errorFrom(realised);
   if (confusion === undefined || !("matrix" in confusion)) return own;
   const { matrix } = confusion;
-  const rankVariances = calibrations.map(({ rankVariance }) => rankVariance);
-  return (metric, rows) => nannymlClassesError(metric, { matrix, rankVariances }, rows) ?? own(metric, rows);
+  const counts = {
+    matrix,
+    rankVariances: calibrations.map(({ rankVariance }) => rankVariance),
+    precisionErrors: calibrations.map(({ averagePrecisionError }) => averagePrecisionError),
+  };
+  return (metric, rows) => nannymlClassesError(metric, counts, rows) ?? own(metric, rows);
 }

@@ -37,6 +37,15 @@ describe("NannyML's chunks", () => {
     ]);
   });
 
+  it("are at most as many as a side has rows", () => {
+    const column = { type: "numeric" as const, baseline: [1, 2, 3], current: [1, 2] };
+    expect(nannymlDrift(column, "wasserstein", { number: 3 })).toBe("a side has fewer rows than chunks");
+    expect(nannymlQuality(column, { method: "sum", chunking: { number: 3 } })).toMatch(/fewer rows/);
+    expect(nannymlDrift(column, "wasserstein", { number: 2 })).toMatchObject({
+      current: { value: [1, 0.6666666666666667] },
+    });
+  });
+
   it("of two halves with appended rows give other distances and thresholds", () => {
     const report = drift("kolmogorov_smirnov", { chunking: { size: 40, rest: "append" } });
     expect(report.baseline.value).toEqual([close(0.025), close(0.02)]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { estimate } from "../../src/index.ts";
+import { estimate, evaluate } from "../../src/index.ts";
 
 /** A number from 0 to 1 that looks random and follows from the seed. */
 function noise(seed: number): number {
@@ -65,6 +65,22 @@ describe("estimate of several classes", () => {
       const expected = matrix.reduce((sum, line) => sum + known(line[index]), 0);
       expect(expected, label).toBeCloseTo(likeliest.filter((own) => own === label).length, 6);
     }
+  });
+
+  it("has NannyML's error of the average precision, which is that of its classes as if they were one", async () => {
+    const baseline = rows(800, 0);
+    const now = rows(200, 30_000);
+    const { windows } = await estimate(now, { ...options, baseline, method: "nannyml.cbpe" });
+    const squares = ["a", "b", "c"].map(async (label) => {
+      const classes = baseline.map((row) => ({ score: row[`p_${label}` as "p_a"], y: row.y === label }));
+      const { metrics } = await evaluate(classes, { problem: "binary", score: "score", target: "y" });
+      const { high, value } = known(metrics["average_precision"]);
+      return ((known(high) - known(value)) / 1.959963984540054) ** 2;
+    });
+    const mean = (await Promise.all(squares)).reduce((sum, square) => sum + square, 0) / 3;
+    const { samplingError } = known(windows[0]?.metrics.average_precision_macro);
+    // other draws: those of a binary problem also tell predictions apart
+    expect(known(samplingError) / Math.sqrt((mean * 800) / 200)).toBeCloseTo(1, 1);
   });
 
   it("needs scores of every class, and rows of each in the baseline", async () => {

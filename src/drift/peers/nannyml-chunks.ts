@@ -20,6 +20,11 @@ export function chunksOf(rows: number, chunking: Chunking): ChunkRows[] {
   ]);
 }
 
+/** Whether a side has fewer rows than it should be cut into chunks. */
+export function isTooShort(rows: number, chunking: Chunking): boolean {
+  return "number" in chunking && rows < chunking.number;
+}
+
 /** Values of a side, chunk by chunk. */
 export function chunked<T>(values: readonly T[], chunks: readonly ChunkRows[]): T[][] {
   return chunks.map(([first, last]) => values.slice(first, last + 1));

@@ -6,6 +6,7 @@ import {
   chunked,
   chunkReport,
   chunksOf,
+  isTooShort,
   type ThresholdRule,
   threeAround,
 } from "./nannyml-chunks.ts";
@@ -54,6 +55,8 @@ export function nannymlQuality(column: PeerColumn, options: QualityOptions): Qua
   const { chunking, rule } = options;
   const summary = summaryOf(column.baseline, options);
   if (typeof summary === "string") return summary;
+  if ([column.baseline, column.current].some((side) => isTooShort(side.length, chunking)))
+    return "a side has fewer rows than chunks";
   const { of, error, judgement } = summary;
   const sides = [column.baseline, column.current].map((values) => {
     const chunks = chunksOf(values.length, chunking);

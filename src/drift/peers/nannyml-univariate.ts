@@ -10,6 +10,7 @@ import {
   chunked,
   chunkReport,
   chunksOf,
+  isTooShort,
   type ThresholdRule,
   threeAbove,
 } from "./nannyml-chunks.ts";
@@ -47,6 +48,8 @@ export function nannymlDrift(
   const measure =
     column.type === "numeric" ? numericMeasure(column, method) : categoryMeasure(column, method);
   if (typeof measure === "string") return measure;
+  if ([column.baseline, column.current].some((side) => isTooShort(side.length, chunking)))
+    return "a side has fewer rows than chunks";
   const ofSide = (values: readonly PeerValue[]) =>
     chunked(values, chunksOf(values.length, chunking)).map(measure);
   const [baseline, current] = [ofSide(column.baseline), ofSide(column.current)];

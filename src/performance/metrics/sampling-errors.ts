@@ -57,15 +57,18 @@ export interface BaselineClasses {
   readonly matrix: readonly (readonly number[])[];
   /** Of each class, as {@link BaselineCounts} has it. */
   readonly rankVariances: readonly number[];
+  /** Standard errors of the average precision of all rows, of each class. */
+  readonly precisionErrors: readonly (number | undefined)[];
 }
 
 /**
  * Error of a mean over classes at `n` rows as NannyML has it: the classes as if they were independent, the area under
- * the curve times 1.2, and f1 as if it were a share. Undefined where it has none.
+ * the curve times 1.2, f1 as if it were a share, and the average precision as if the classes were one. Undefined where
+ * it has none.
  */
 export function nannymlClassesError(
   metric: string,
-  { matrix, rankVariances }: BaselineClasses,
+  { matrix, rankVariances, precisionErrors }: BaselineClasses,
   n: number,
 ): number | undefined {
   const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
@@ -88,6 +91,11 @@ export function nannymlClassesError(
       return together(counts.map(({ tn, positives }) => ofShare(tn, rows - positives)));
     case "f1_macro":
       return together(counts.map(({ tp, positives, predicted }) => ofShare(tp, positives + predicted - tp)));
+    case "average_precision_macro": {
+      const variances = precisionErrors.map((error) => ((error ?? Number.NaN) ** 2 * rows) / n);
+      const error = Math.sqrt(sum(variances) / variances.length);
+      return Number.isNaN(error) ? undefined : error;
+    }
     case "roc_auc_macro":
       return (
         1.2 *
