@@ -6,7 +6,6 @@ import {
   metricsSchema,
   storedColumn,
 } from "../quality/measures/metric-state.ts";
-import { appendToSideTable } from "../sidetables/append-rows.ts";
 import { contextBelow } from "../sidetables/context-below.ts";
 import { sideTableRows, withSideTable } from "../sidetables/read-rows.ts";
 import type { SideTable, SideTableOptions } from "../sidetables/side-table.ts";
@@ -146,6 +145,8 @@ export async function writeMetrics(
     const source = entries.map((entry) => ({ ...storedMetrics(entry), table_id: metadata.id }));
     return { source, txn: { appId: `varve.metrics.${metadata.id}`, version } };
   };
+  // Those who read metrics start without what writes.
+  const { appendToSideTable } = await import("../sidetables/append-rows.ts");
   const { outcome } = await appendToSideTable(side, missing, options);
   return outcome === "committed" ? new Set(recorded.map(({ version }) => version)).size : 0;
 }

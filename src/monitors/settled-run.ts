@@ -6,7 +6,6 @@ import type { Alert } from "./alerts/alert-list.ts";
 import type { MonitorDefinition } from "./definition/definition.ts";
 import type { VersionOutcome } from "./evaluate-version.ts";
 import type { Delivery } from "./notify/deliver-messages.ts";
-import { settleAlerts } from "./notify/settle-alerts.ts";
 import {
   type BackfillRequest,
   type BackfillResult,
@@ -16,7 +15,7 @@ import {
 } from "./run-monitor.ts";
 import { upkeepText } from "./stores/drift-store.ts";
 import type { PerformanceReport } from "./stores/performance-record.ts";
-import { type WatchedVersions, watchPerformance } from "./watch-performance.ts";
+import type { WatchedVersions } from "./watch-performance.ts";
 
 /** What new results changed in the alerts of a monitor, and who was told. */
 export interface MonitorAlerts {
@@ -95,10 +94,21 @@ async function watched(
   versions: WatchedVersions,
   options: SideTableOptions,
 ): Promise<{ readonly performance: readonly PerformanceReport[]; readonly alerts: MonitorAlerts }> {
-  const [found] = await Promise.allSettled([watchPerformance(snapshot, definition, versions, options)]);
+  const [found] = await Promise.allSettled([evaluated(snapshot, definition, versions, options)]);
   const alerts = await settled(snapshot, definition, options);
   if (found.status === "rejected") throw found.reason;
   return { performance: found.value, alerts };
+}
+
+async function evaluated(
+  snapshot: LogSnapshot,
+  definition: MonitorDefinition,
+  versions: WatchedVersions,
+  options: SideTableOptions,
+): Promise<readonly PerformanceReport[]> {
+  if (definition.performance === undefined) return [];
+  const { watchPerformance } = await import("./watch-performance.ts");
+  return watchPerformance(snapshot, definition, versions, options);
 }
 
 async function settled(
@@ -107,7 +117,7 @@ async function settled(
   options: SideTableOptions,
 ): Promise<MonitorAlerts> {
   const hasAlerts = definition.alerts.length + definition.notify.length > 0;
-  return hasAlerts
-    ? settleAlerts(snapshot, definition, options)
-    : { transitions: [], alerts: [], deliveries: [] };
+  if (!hasAlerts) return { transitions: [], alerts: [], deliveries: [] };
+  const { settleAlerts } = await import("./notify/settle-alerts.ts");
+  return settleAlerts(snapshot, definition, options);
 }

@@ -1,6 +1,5 @@
 import type { EngineRow, Session } from "../../engine/core/contract.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
-import { appendToSideTable } from "../../sidetables/append-rows.ts";
 import { withSideRows, withSideTable } from "../../sidetables/read-rows.ts";
 import type { SideTableOptions } from "../../sidetables/side-table.ts";
 import { sql } from "../../sql/sql.ts";
@@ -64,6 +63,7 @@ export async function recordAlertEvents(
       // Two writers of one version conflict, whatever they record.
       return { source, txn: { appId: `varve.alerts.${metadata.id}`, version: BigInt(sequence) } };
     };
+    const { appendToSideTable } = await import("../../sidetables/append-rows.ts");
     const { outcome, version } = await inStore(context, alertsStore, () =>
       appendToSideTable(side, rowsFor, options),
     );

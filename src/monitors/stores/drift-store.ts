@@ -5,7 +5,6 @@ import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import { propertyKey } from "../../protocol/properties.ts";
 import { emitProcessWarning } from "../../report/process-warning.ts";
 import type { StructType } from "../../schema/types.ts";
-import { appendToSideTable } from "../../sidetables/append-rows.ts";
 import { contextBelow } from "../../sidetables/context-below.ts";
 import { withSideRows } from "../../sidetables/read-rows.ts";
 import {
@@ -101,6 +100,8 @@ export async function appendOnce(
   const txn = { appId: `varve.drift.${store.folder}.${digest}`, version: 1n };
   const source = rows.map((row) => ({ ...row, table_id: metadata.id }));
   const side = sideTableOf(context, store);
+  // Those who read what is recorded start without what writes.
+  const { appendToSideTable } = await import("../../sidetables/append-rows.ts");
   const { outcome, version } = await inStore(context, store, () =>
     appendToSideTable(side, async () => ({ source, txn }), options),
   );
