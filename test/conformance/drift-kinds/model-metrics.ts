@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { type EvaluateOptions, evaluate, type SourceRow } from "../../../src/index.ts";
 import type { Evaluation } from "../../../src/performance/evaluation/evaluate.ts";
+import type { Label } from "../../../src/performance/evaluation/request.ts";
 import type { JsonObject, JsonValue } from "../../../src/util/json.ts";
 import { type CompareCase, type DriftCase, objectOf, type SeriesByName } from "../drift-cases.ts";
 import { expectClose } from "../drift-close.ts";
@@ -39,6 +40,14 @@ function rowsOf(columns: JsonObject, series: SeriesByName): SourceRow[] {
   return Array.from({ length }, (_, row) =>
     Object.fromEntries(values.map(([name, list]) => [name, list[row]])),
   );
+}
+
+/** The class that counts as positive. */
+function positiveOf({ params }: DriftCase): Label {
+  const positive = params["positive"] ?? 1;
+  if (typeof positive !== "number" && typeof positive !== "string" && typeof positive !== "boolean")
+    throw new Error(`no class is ${JSON.stringify(positive)}`);
+  return positive;
 }
 
 function evaluated(item: DriftCase, series: SeriesByName, options: EvaluateOptions): Promise<Evaluation> {
@@ -93,7 +102,7 @@ async function compareBinary(item: DriftCase, series: SeriesByName): Promise<voi
     score: "score",
     prediction: "prediction",
     target: "target",
-    positive: Number(item.params["positive"]),
+    positive: positiveOf(item),
   });
   expectMetrics(evaluation, item, { cohen_kappa: "kappa", ks: "ks_score", confusion: "" });
   const { confusion } = objectOf(item.expected, "expected");
@@ -101,28 +110,23 @@ async function compareBinary(item: DriftCase, series: SeriesByName): Promise<voi
 }
 
 async function compareLabels(item: DriftCase, series: SeriesByName): Promise<void> {
-  const options = { problem: "binary", prediction: "prediction", target: "target" } as const;
-  const positive = item.params["positive"] as string | number | boolean;
-  const evaluation = await evaluated(item, series, { ...options, positive });
-  const ofLabels = Object.keys(objectOf(item.expected, "expected")).filter((name) =>
-    /_by_label$|^dummy_/.test(name),
-  );
-  const names = {
-    tpr: "recall",
-    tnr: "specificity",
-    ...Object.fromEntries(ofLabels.map((name) => [name, ""])),
-  };
-  expectMetrics(evaluation, item, names);
+  const options = { prediction: "prediction", target: "target" } as const;
   const perClass = await evaluated(item, series, { ...options, problem: "multiclass" });
-  for (const name of ofLabels.filter((label) => label.endsWith("_by_label"))) {
+  const expected = objectOf(item.expected, "expected");
+  const isOf = (kind: RegExp) => Object.keys(expected).filter((name) => kind.test(name));
+  const others = Object.fromEntries(isOf(/_by_label$|^dummy_/).map((name) => [name, ""]));
+  if (Object.keys(perClass.classes ?? {}).length > 2) {
+    const names = { precision: "precision_macro", recall: "recall_macro", f1: "f1_macro" };
+    expectMetrics(perClass, item, { ...names, ...others });
+  } else {
+    const binary = { ...options, problem: "binary", positive: positiveOf(item) } as const;
+    const names = { tpr: "recall", tnr: "specificity" };
+    expectMetrics(await evaluated(item, series, binary), item, { ...names, ...others });
+  }
+  for (const name of isOf(/_by_label$/)) {
     const metric = name.replace("_by_label", "");
-    const expected = objectOf(objectOf(item.expected, "expected")[name], name);
-    const values = Object.entries(perClass.classes ?? {}).map(([label, metrics]) => [
-      label,
-      // the peer gives 0 for a ratio without a denominator
-      metrics[metric]?.value ?? (metrics[metric]?.reason === undefined ? undefined : 0),
-    ]);
-    expectClose(Object.fromEntries(values), expected, item.tolerance, name);
+    for (const [label, wanted] of Object.entries(objectOf(expected[name], name)))
+      expectMetric(perClass.classes?.[label]?.[metric], wanted, item.tolerance, `${name}.${label}`);
   }
 }
 
@@ -164,7 +168,7 @@ async function compareCurves(item: DriftCase, series: SeriesByName): Promise<voi
     problem: "binary",
     score: "score",
     target: "target",
-    positive: 1,
+    positive: positiveOf(item),
     curvePoints: Number(objectOf(roc, "roc")["points"]),
     shares: (gains as readonly JsonObject[]).map(({ share }) => Number(share)),
   });
@@ -193,7 +197,7 @@ async function comparePrecisionCurve(item: DriftCase, series: SeriesByName, pr: 
     problem: "binary",
     score: "score",
     target: "target",
-    positive: 1,
+    positive: positiveOf(item),
     curvePoints: points,
   } as const;
   const { curve = [] } = await evaluated(item, series, options);
@@ -220,7 +224,7 @@ async function compareCalibration(item: DriftCase, series: SeriesByName): Promis
     problem: "binary",
     score: "score",
     target: "target",
-    positive: 1,
+    positive: positiveOf(item),
   });
   const { equalWidth = [], isotonic = [] } = evaluation.calibration ?? {};
   expectClose(
@@ -251,7 +255,7 @@ async function compareCalibrationError(item: DriftCase, series: SeriesByName): P
     problem: "binary",
     score: "score",
     target: "target",
-    positive: 1,
+    positive: positiveOf(item),
   });
   const { isotonic = [] } = evaluation.calibration ?? {};
   // Its sort is not stable, so the file allows this much for ties at the edges.
@@ -292,7 +296,7 @@ async function compareValue(item: DriftCase, series: SeriesByName): Promise<void
     problem: "binary",
     prediction: "prediction",
     target: "target",
-    positive: 1,
+    positive: positiveOf(item),
     value,
   });
   expectMetrics(evaluation, item, {
@@ -442,7 +446,10 @@ async function compareRanking(item: DriftCase, series: SeriesByName): Promise<vo
   );
   const rows = rowsOf({ ...columns, target }, series);
   const options = { problem: "ranking", score: "prediction", target: "target", user: "user_id" } as const;
-  const k = Array.from({ length: 8 }, (_, rank) => rank + 1);
+  const ranks = Object.entries(objectOf(item.expected, "expected")).map(
+    ([name, entries]) => Object.keys(objectOf(objectOf(entries, name)["value"], name)).length,
+  );
+  const k = Array.from({ length: Math.max(...ranks) }, (_, rank) => rank + 1);
   const { metrics, users } = await evaluate(rows, { ...options, k });
   expectRanks(metrics, item);
   for (const [name, expected] of Object.entries(item.right ?? {})) {
