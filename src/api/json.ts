@@ -3,7 +3,7 @@ import { type JsonValue, parseJson as parse, stringifyJson as stringify } from "
 import { requireText } from "./shared/table-uri.ts";
 
 /** JSON as varve writes it: 64-bit integers keep every digit, dates are ISO text, bytes base64. */
-export { isJsonObject, type JsonObject, type JsonValue, toJsonValue } from "../util/json.ts";
+export { isJsonObject, type JsonObject, type JsonValue, jsonPieces, toJsonValue } from "../util/json.ts";
 
 /**
  * Parses JSON and keeps integers exact: safe integers and fractions become `number`, larger integers

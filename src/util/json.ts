@@ -159,6 +159,38 @@ export function toJsonValue(value: unknown): JsonValue {
   return Object.fromEntries(entries.map(([key, entry]) => [key, toJsonValue(entry)]));
 }
 
+/** Arrays and objects this deep are written in pieces; what lies deeper is one piece. */
+const deepestPieces = 3;
+
+/**
+ * The text that {@link stringifyJson} makes of {@link toJsonValue}, indented by two columns, member by member, so that
+ * the text of a large value is never there as a whole. @throws as `toJsonValue`
+ */
+export function* jsonPieces(value: unknown, depth = 0): Generator<string> {
+  const members = depth < deepestPieces ? membersOf(value) : undefined;
+  if (members === undefined || members.length === 0) {
+    yield stringifyJson(toJsonValue(value), 2).replaceAll("\n", `\n${"  ".repeat(depth)}`);
+    return;
+  }
+  const isArray = Array.isArray(value);
+  const indent = "  ".repeat(depth + 1);
+  yield isArray ? "[" : "{";
+  for (const [index, [key, member]] of members.entries()) {
+    yield `${index === 0 ? "" : ","}\n${indent}${isArray ? "" : `${JSON.stringify(key)}: `}`;
+    yield* jsonPieces(member, depth + 1);
+  }
+  yield `\n${"  ".repeat(depth)}${isArray ? "]" : "}"}`;
+}
+
+/** The members of an array or plain object that JSON has; undefined for other values. */
+function membersOf(value: unknown): readonly (readonly [string, unknown])[] | undefined {
+  if (Array.isArray(value)) return Array.from(value, (member) => ["", member] as const);
+  if (typeof value !== "object" || value === null) return undefined;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return undefined;
+  return Object.entries(value).filter(([, member]) => member !== undefined);
+}
+
 function isNumberArray(value: unknown): value is Iterable<number | bigint> {
   return ArrayBuffer.isView(value) && !(value instanceof DataView);
 }

@@ -63,6 +63,12 @@ describe("varve drift", () => {
     const report = JSON.parse(json.stdout);
     expect(report).toMatchObject({ verdict: "drift", counts: { tested: 4, drifted: 2 } });
     expect(report.columns[0]).toMatchObject({ column: "amount", direction: "higher", reason: null });
+    const file = join(folder, "report.json");
+    expect(await varve("drift", quiet, moved, "--json", "--output", file)).toMatchObject({
+      code: 4,
+      stdout: "",
+    });
+    expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ counts: { tested: 2, drifted: 1 } });
     const output = join(folder, "drift.xml");
     expect(await varve("drift", quiet, moved, "--output", output)).toMatchObject({ code: 4, stdout: "" });
     expect(readFileSync(output, "utf8")).toContain('<failure type="drift" message="amount is higher');

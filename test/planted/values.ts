@@ -3,6 +3,22 @@ import type { Mistake } from "./mistake.ts";
 /** Mistakes in partition values, statistics, deletion vectors and markup. */
 export const valuesMistakes: readonly Mistake[] = [
   {
+    what: "Members of JSON that is written in pieces are indented as if they stood alone.",
+    file: "util/json.ts",
+    find: '`\\n${"  ".repeat(depth)}`);',
+    replace: '"\\n");',
+    test: "json-pieces.test.ts",
+    name: "as it writes the whole",
+  },
+  {
+    what: "JSON is written in one piece, however large it is.",
+    file: "util/json.ts",
+    find: "const deepestPieces = 3;",
+    replace: "const deepestPieces = 0;",
+    test: "json-pieces.test.ts",
+    name: "no piece as long",
+  },
+  {
     what: "The optimizer sees that a column is one of files: joins with 0 do not find -0 in them.",
     file: "sql/unhashed.ts",
     find: "sql`try(${column})`",

@@ -2,12 +2,17 @@ import { once } from "node:events";
 import { visible, visibleLines } from "../../report/visible-text.ts";
 
 /**
- * Prints text for people on standard output. Only this, {@link printError}, {@link printFailure} and
- * {@link printExact} write to the terminal: characters in names and values that a terminal would interpret
+ * Prints text for people on standard output. Only this, {@link printWaiting}, {@link printError}, {@link printFailure}
+ * and {@link printExact} write to the terminal: characters in names and values that a terminal would interpret
  * are escaped, except line feeds and tabs. JSON stays equivalent.
  */
 export function print(text: string): void {
   process.stdout.write(visibleLines(text));
+}
+
+/** Like {@link print}, waiting for a slow reader. */
+export async function printWaiting(text: string): Promise<void> {
+  if (!process.stdout.write(visibleLines(text))) await once(process.stdout, "drain");
 }
 
 /** Like {@link print}, on standard error. */

@@ -6,6 +6,7 @@ import { openOptions } from "../../shared/open-options.ts";
 import { openSource } from "../../shared/open-source.ts";
 import { nameList, type StoreFlags, withStoreFlags } from "../../shared/options.ts";
 import { withOutput } from "../../shared/output-format.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { type SourceFlags, withSourceFlags } from "../../shared/source-files.ts";
 import { writeOutput } from "../../shared/write-output.ts";
 import { readBaseline } from "./baseline-file.ts";
@@ -184,6 +185,7 @@ async function drift(baseline: string, current: string | undefined, flags: Drift
       : await driftFromBaseline({ baseline: stored, name: baseline }, await side(current), options);
   // Before the output: a reader that closes the pipe early must not hide the verdict.
   if (report.verdict === "drift" || report.verdict === "broken") process.exitCode = exitCodes.drift;
+  if (flags.format === "json") return printJson(report, flags.output);
   await writeOutput(await reportText(report, flags.format), flags.output);
 }
 
@@ -223,11 +225,7 @@ function optionsOf(flags: DriftFlags): DriftOptions {
   };
 }
 
-async function reportText(report: DriftReport, format: DriftFlags["format"]): Promise<string> {
-  if (format === "json") {
-    const { stringifyJson, toJsonValue } = await import("../../../api/json.ts");
-    return `${stringifyJson(toJsonValue(report), 2)}\n`;
-  }
+async function reportText(report: DriftReport, format: "text" | "junit" | "html"): Promise<string> {
   if (format === "html") return (await import("../../../api/drift/drift-html.ts")).driftHtml(report);
   const { driftJunit, driftText } = await import("../../../api/drift/drift-report.ts");
   return format === "junit" ? driftJunit(report) : driftText(report);
