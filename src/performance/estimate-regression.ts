@@ -73,7 +73,7 @@ export async function estimateRegression(
     features,
     isChosen: request.features !== undefined,
   });
-  const losses = fittedLosses(rows, realised);
+  const losses = fittedLosses(rows, realised, isPeer);
   const ofBaseline = await expectedWindows(session, base, { binned, losses, isBaseline: true });
   const later = await laterOutcomes(session, current, request);
   const now = await stageRows(session, current, { ...request, by: [] }, featureColumns(features, "current"));
@@ -175,7 +175,7 @@ async function trainingRows(
   return { binned, rows };
 }
 
-function fittedLosses(rows: LossRows, { metrics }: Evaluation): Map<LossKind, FittedLoss> {
+function fittedLosses(rows: LossRows, { metrics }: Evaluation, isPeer: boolean): Map<LossKind, FittedLoss> {
   const known = (name: string) => metrics[name]?.value ?? null;
   const root = known("rmsle");
   const means: Readonly<Record<LossKind, number | null>> = {
@@ -187,7 +187,8 @@ function fittedLosses(rows: LossRows, { metrics }: Evaluation): Map<LossKind, Fi
   const losses = new Map<LossKind, FittedLoss>();
   for (const kind of lossKinds) {
     // A loss that some row of the baseline does not define is none of the model.
-    const loss = means[kind] === null ? undefined : fitLoss(kind, rows, means[kind]);
+    const loss =
+      means[kind] === null ? undefined : fitLoss(kind, rows, { baselineMean: means[kind], isPeer });
     if (loss !== undefined) losses.set(kind, loss);
   }
   return losses;

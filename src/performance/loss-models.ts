@@ -53,8 +53,15 @@ const options = { trees: 64, depth: 4, leafRows: 20, rate: 0.1, loss: "squared" 
 /** Models that explain less than this of the variance say no more than the mean. */
 const leastExplained = 0.01;
 
-/** Learns one loss; undefined where no row defines it. The mean is that of all rows of the baseline, if known. */
-export function fitLoss(kind: LossKind, rows: LossRows, baselineMean: number | null): FittedLoss | undefined {
+/**
+ * Learns one loss; undefined where no row defines it. The mean is that of all rows of the baseline, if known. A model
+ * that says no more than the mean is used only by NannyML's conventions.
+ */
+export function fitLoss(
+  kind: LossKind,
+  rows: LossRows,
+  { baselineMean, isPeer }: { readonly baselineMean: number | null; readonly isPeer: boolean },
+): FittedLoss | undefined {
   const { columns, target, prediction, fold } = rows;
   const loss = target.map((value, row) => lossOf(kind, value, prediction[row] ?? 0));
   const members = Int32Array.from(loss.keys()).filter((row) => Number.isFinite(loss[row]));
@@ -85,7 +92,7 @@ export function fitLoss(kind: LossKind, rows: LossRows, baselineMean: number | n
   return {
     rows: members.length,
     r2,
-    used: r2 !== null && r2 >= leastExplained,
+    used: r2 !== null && (isPeer || r2 >= leastExplained),
     mean: baselineMean ?? mean,
     all: boostedBins(columns, loss, members, options),
     without,

@@ -155,6 +155,10 @@ describe("estimate of a regression", () => {
     expect(losses?.mae?.r2).toBeLessThan(0.01);
     const mean = baseline.reduce((sum, { y, expected }) => sum + y - expected, 0) / baseline.length;
     expect(windows[0]?.metrics.mae?.value).toBeCloseTo(mean, 9);
+    // NannyML uses whatever was learnt
+    const peer = await estimate(random(500, 30_000), { ...options, baseline, method: "nannyml.dle" });
+    expect(peer.losses?.mae?.used).toBe(true);
+    expect(peer.windows[0]?.metrics.mae?.value).not.toBeCloseTo(mean, 9);
   });
 
   it("says where features lie outside of the baseline's, and where a value is new", async () => {
