@@ -574,4 +574,17 @@ describe("bad input", () => {
     const report = await drift(values(0), values(7));
     expect(report.columns[0]).toMatchObject({ kind: "category", verdict: "none", unseen_share: null });
   }, 120_000);
+
+  it("sees a wider spread of few rows by those beyond the baseline's extremes", async () => {
+    const side = (factor: number, seed: number) =>
+      rowsOf(150, (random) => ({ v: factor * normal(random), w: normal(random), x: normal(random) }), seed);
+    const report = await drift(side(1, 39), side(1.8, 139));
+    expect(columnOf(report, "v")).toMatchObject({
+      verdict: "drift",
+      test: { name: "tails", statistic: null },
+    });
+    expect([columnOf(report, "w").verdict, columnOf(report, "x").verdict]).toEqual(["none", "none"]);
+    const equal = await drift(side(1, 39), side(1, 139));
+    expect(columnOf(equal, "v").verdict).toBe("none");
+  });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { BinCounts } from "../../src/drift/figures/bin-counts.ts";
 import { type Cell, ksBracket, wassersteinBracket } from "../../src/drift/figures/cells.ts";
 import { binsForRows, distancesOf, rowsNeeded } from "../../src/drift/figures/distances.ts";
-import { sameDistribution } from "../../src/drift/figures/same-distribution.ts";
+import { sameDistribution, withTails } from "../../src/drift/figures/same-distribution.ts";
 import { ksDistance } from "../../src/statistics/kolmogorov.ts";
 import { sortedSample, wassersteinOf } from "../../src/statistics/samples.ts";
 import fc from "../support/fast-check.ts";
@@ -16,6 +16,8 @@ const histograms = fc
 
 const swap = ({ baseline, current }: BinCounts): BinCounts => ({ baseline: current, current: baseline });
 
+const certain = { name: "chi2", statistic: 0, df: 1, p: 1, pooledBins: 2 } as const;
+
 const symmetric = ["js", "floor", "effect", "moved", "psi", "psiExpected", "hellinger"] as const;
 
 describe("figures of two histograms", () => {
@@ -28,6 +30,19 @@ describe("figures of two histograms", () => {
         expect(sameDistribution(swap(counts)).p).toBeCloseTo(sameDistribution(counts).p, 9);
       }),
     );
+  });
+
+  it("rows beyond the baseline's extremes have an exact test with a tenth of the level", () => {
+    const values = { baseline: 12, current: 15 };
+    const chance = (outside: number) => withTails(certain, outside, values).p / 10;
+    // C(15, 9) / C(27, 10) · (6 / 10 + 12)
+    expect(chance(9)).toBeCloseTo(0.007475209763539284, 15);
+    expect(withTails(certain, 9, values)).toMatchObject({ name: "tails", statistic: null, df: null });
+    expect(chance(15)).toBeCloseTo(12 / 13_037_895, 15);
+    // a few are no news, and then the bins have nine tenths
+    expect(withTails({ ...certain, p: 0.0009 }, 3, values)).toMatchObject({ name: "chi2", p: 0.001 });
+    expect(withTails(certain, 0, values).p).toBe(1);
+    expect(withTails(certain, 9, { baseline: 1, current: 15 }).p).toBe(1);
   });
 
   it("equal shares are no distance, and nothing speaks against one distribution", () => {

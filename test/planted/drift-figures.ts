@@ -67,6 +67,14 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     name: "are refused",
   },
   {
+    what: "Rows beyond the baseline's extremes have no test of their own.",
+    file: "drift/figures/same-distribution.ts",
+    find: "outsideAtLeast(outside, values) / tailsPart",
+    replace: "outsideAtLeast(0, values) / tailsPart",
+    test: "drift/compare-versions.test.ts",
+    name: "wider spread of few rows",
+  },
+  {
     what: "Evidently's classifier of texts reads words that stand in most of them.",
     file: "drift/peers/text-features.ts",
     find: "count <= texts.length / 2",

@@ -2,7 +2,7 @@ import type { Correction } from "../../statistics/correction.ts";
 import { newcombeInterval } from "../../statistics/proportions.ts";
 import { type Bracket, type Cell, ksBracket, wassersteinBracket } from "../figures/cells.ts";
 import { binsForRows, type Distances, distancesOf } from "../figures/distances.ts";
-import { type SameDistributionTest, sameDistribution } from "../figures/same-distribution.ts";
+import { type SameDistributionTest, sameDistribution, withTails } from "../figures/same-distribution.ts";
 import {
   type Binned,
   binnedCategories,
@@ -124,8 +124,13 @@ function figuresOf(binned: Binned | null): Pick<Comparison, "binned" | "distance
   return {
     binned,
     distances,
-    test: binned === null || distances === null ? null : sameDistribution(binned.tested),
+    test: binned === null || distances === null ? null : testOf(binned),
   };
+}
+
+function testOf({ tested, outside }: Binned): SameDistributionTest {
+  const test = sameDistribution(tested);
+  return outside === null || outside === undefined ? test : withTails(test, outside.rows, outside.of);
 }
 
 /** Values of a discrete column as cells; none if a side has values without a bin, whose place is not known. */

@@ -68,8 +68,8 @@ export interface DriftMethodAnswer {
 
 /** The test behind a verdict. */
 export interface DriftTest {
-  /** Pearson's chi-square, the likelihood-ratio (G) test, or Fisher's exact test. */
-  readonly name: "chi2" | "g" | "fisher";
+  /** Pearson's chi-square, the likelihood-ratio (G) test, Fisher's exact test, or that of the rows beyond the extremes. */
+  readonly name: "chi2" | "g" | "fisher" | "tails";
   readonly statistic: number | null;
   readonly df: number | null;
   readonly p: number;

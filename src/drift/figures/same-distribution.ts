@@ -5,8 +5,8 @@ import { type BinCounts, rowsOf } from "./bin-counts.ts";
 
 /** Test of whether two histograms are samples of one distribution: the p-value of a verdict. */
 export interface SameDistributionTest {
-  readonly name: "chi2" | "g" | "fisher";
-  /** Null for Fisher's test, which has none. */
+  readonly name: "chi2" | "g" | "fisher" | "tails";
+  /** Null for the exact tests, which have none. */
   readonly statistic: number | null;
   readonly df: number | null;
   readonly p: number;
@@ -48,6 +48,45 @@ export function sameDistribution(counts: BinCounts): SameDistributionTest {
   const ratio = likelihoodRatio(cells, rows);
   const [name, statistic] = ratio < pearson ? (["g", ratio] as const) : (["chi2", pearson] as const);
   return { name, statistic, df, p: chiSquareAbove(statistic, df), pooledBins: cells.length };
+}
+
+/** How much of the level the tails have; the bins have the rest. */
+const tailsPart = 0.1;
+
+/**
+ * The test of bins, joined with that of the rows beyond the baseline's extremes: bins that are cut at them cannot show
+ * a wider spread of few rows. Each is held to its part of the level, so both together are held to the whole.
+ *
+ * @param outside rows of the current side beyond the baseline's least and largest values
+ * @param values rows of both sides that could be there, those of the baseline being inside
+ */
+export function withTails(
+  test: SameDistributionTest,
+  outside: number,
+  values: { readonly baseline: number; readonly current: number },
+): SameDistributionTest {
+  const tails = outsideAtLeast(outside, values) / tailsPart;
+  const bins = test.p / (1 - tailsPart);
+  if (tails >= bins) return { ...test, p: Math.min(1, bins) };
+  return { ...test, name: "tails", statistic: null, df: null, p: tails };
+}
+
+/**
+ * Probability that so many of `current` rows or more lie beyond the extremes of `baseline` rows of the same continuous
+ * distribution; ties make it smaller. All gaps between the baseline's rows are alike, so it is that of the first two
+ * gaps: at most one row of the baseline is among the first `outside` + 1 of all.
+ */
+function outsideAtLeast(
+  outside: number,
+  { baseline, current }: { readonly baseline: number; readonly current: number },
+): number {
+  if (outside === 0 || baseline < 2) return 1;
+  // the product of the chances that each is no row of the baseline, for all but one
+  let chance = 1;
+  for (let drawn = 0; drawn < outside && chance > 0; drawn++)
+    chance *= (current - drawn) / (baseline + current - drawn);
+  const left = baseline + current - outside;
+  return Math.min(1, chance * ((current - outside + (outside + 1) * baseline) / left));
 }
 
 interface Rows {

@@ -100,7 +100,12 @@ function shareRow(name: string, share: ShareChange | null): string {
   return `<tr><th scope="row">${name}</th><td>${percentText(share.baseline)} %</td><td>${percentText(share.current)} %</td><td>${points(share)}<small>${low} to ${high}</small></td></tr>`;
 }
 
-const testNames = { chi2: "chi-square", g: "likelihood ratio (G)", fisher: "Fisher" } as const;
+const testNames = {
+  chi2: "chi-square",
+  g: "likelihood ratio (G)",
+  fisher: "Fisher",
+  tails: "rows beyond the baseline's extremes",
+} as const;
 
 /** Distances and test, each with what it is to be held against. */
 export function figuresList(record: DriftRecord): string {

@@ -26,6 +26,8 @@ export interface Binned {
   readonly counts: BinCounts;
   /** The counts for the test: small tails belong to the range next to them, and few unseen values to the rare ones. */
   readonly tested: BinCounts;
+  /** Of numbers, rows of the current side beyond the baseline's extremes, and rows of both sides that have such a place. */
+  readonly outside?: { readonly rows: number; readonly of: Sides<number> } | null | undefined;
   /** Position of the bin of rare values, with the unseen ones or without, among the labels: values may have its name. */
   readonly rare?: number | undefined;
 }
@@ -76,6 +78,21 @@ export function binnedNumbers(bins: NumericBins, sides: Sides<NumericCounts>, co
     labels: filled.map(([, { label }]) => label),
     counts: countsOf(filled.map(([, bin]) => bin)),
     tested: countsOf(withoutSmallTails(filled, sides)),
+    outside: outsideOf(filled),
+  };
+}
+
+/** Rows beyond the baseline's extremes; null where the baseline has some, so that the bins are of another. */
+function outsideOf(bins: readonly (readonly [string, BinRows])[]): Binned["outside"] {
+  const rowsOf = (side: keyof BinRows, isCounted: (key: string) => boolean) =>
+    sumOf(bins, ([key, rows]) => (isCounted(key) ? rows[side] : 0));
+  const isRange = (key: string) => key.startsWith("[");
+  const isTail = (key: string) => key === "below" || key === "above";
+  if (rowsOf("baseline", isTail) > 0) return null;
+  const outside = rowsOf("current", isTail);
+  return {
+    rows: outside,
+    of: { baseline: rowsOf("baseline", isRange), current: rowsOf("current", isRange) + outside },
   };
 }
 
