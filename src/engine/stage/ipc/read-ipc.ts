@@ -1,6 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
 import type { Data } from "apache-arrow";
-import { VarveError } from "../../../errors.ts";
 import { openSourceFile } from "../shared/source-file.ts";
 import {
   bytesInMemory,
@@ -153,10 +152,6 @@ async function openedFileBytes(file: string): Promise<OpenedBytes> {
   const close = () => handle.close();
   try {
     const found = await handle.stat();
-    if (found.isDirectory())
-      throw new VarveError("SOURCE_UNREADABLE", `${file} is a folder, not a file. Pass the files in it.`, {
-        file,
-      });
     // A pipe has no size, and no part of it can be read twice.
     if (!found.isFile()) return { sequential: bytesOfStream(chunksOf(handle)), close };
     const random = bytesOfFile(handle, found.size);

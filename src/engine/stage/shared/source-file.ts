@@ -4,14 +4,16 @@ import { VarveError } from "../../../errors.ts";
 /**
  * Opens a source file, whatever its format.
  *
- * @throws `SOURCE_UNREADABLE` with the reason if the system refuses
+ * @throws `SOURCE_UNREADABLE` with the reason if the system refuses, and for a folder
  */
 export async function openSourceFile(file: string): Promise<FileHandle> {
-  try {
-    return await open(file);
-  } catch (error) {
+  const handle = await open(file).catch((error: unknown) => {
     throw notOpened(file, error);
-  }
+  });
+  // the system opens a folder, and refuses to read it
+  if (!(await handle.stat()).isDirectory()) return handle;
+  await handle.close();
+  throw folderRefused(file);
 }
 
 /**
@@ -23,10 +25,7 @@ export async function assertFilled(file: string): Promise<void> {
   const info = await stat(file).catch((error: unknown) => {
     throw notOpened(file, error);
   });
-  if (!info.isFile())
-    throw new VarveError("SOURCE_UNREADABLE", `${file} is a folder, not a file. Pass the files in it.`, {
-      file,
-    });
+  if (!info.isFile()) throw folderRefused(file);
   if (info.size === 0) throw emptyFile(file);
   await (await openSourceFile(file)).close();
 }
@@ -43,6 +42,12 @@ export async function fileSize(file: string): Promise<number> {
 /** The refusal of a file that has nothing in it, once it is decompressed. */
 export function emptyFile(file: string): VarveError {
   const text = `The file ${file} is empty. Pass a file with content.`;
+  return new VarveError("SOURCE_UNREADABLE", text, { file });
+}
+
+/** The refusal of a folder in the place of a file. */
+function folderRefused(file: string): VarveError {
+  const text = `${file} is a folder, not a file. Pass the files in it.`;
   return new VarveError("SOURCE_UNREADABLE", text, { file });
 }
 
