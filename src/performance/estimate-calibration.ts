@@ -85,9 +85,7 @@ export async function calibrationOf(
     highest,
     slope: logisticCalibration(state.cells).slope.value,
     rankVariance: rankVariance(state.ranks, positives, rows - positives),
-    ...(method === "cbpe"
-      ? {}
-      : { averagePrecisionError: bootstrapErrors(state.cells)["average_precision"] }),
+    averagePrecisionError: method === "cbpe" ? undefined : bootstrapErrors(state.cells)["average_precision"],
   };
 }
 

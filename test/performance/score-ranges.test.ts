@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { orderedSums } from "../../src/performance/evaluation/ordered-sums.ts";
-import { streamDescending } from "../../src/performance/evaluation/score-ranges.ts";
+import { streamDescending, valueRanges } from "../../src/performance/evaluation/score-ranges.ts";
 import { BlockSums } from "../../src/performance/metrics/block-sums.ts";
 import { sql } from "../../src/sql/sql.ts";
 import { plainName } from "../../src/sql/sql-text.ts";
@@ -52,6 +52,15 @@ describe("rows in ranges of a value", () => {
     expect([whole.queries, ranges.queries]).toEqual([1, 8]);
     expect(ranges.seen).toEqual(whole.seen);
     expect(whole.seen.reduce((sum, [, count = 0]) => sum + count, 0)).toBeGreaterThan(4000);
+  });
+
+  it("are at most 64, because each is a pass over all rows", async () => {
+    await using session = await openSession({});
+    await session.execute(
+      sql`CREATE TABLE ${table} AS SELECT i AS rn, i::DOUBLE AS value FROM range(20000) t(i)`,
+    );
+    const ranges = await valueRanges(session, { table, axes: [], rows: 1_000_000_000 }, sql`value`);
+    expect(ranges.length).toBe(64);
   });
 
   it("have the ranks and the bounds of the median of all rows at once", async () => {

@@ -16,6 +16,14 @@ export const performanceMistakes: readonly Mistake[] = [
     name: "in the same order",
   },
   {
+    what: "There are as many ranges as rows ask for, each of which is a pass over all rows.",
+    file: "evaluation/score-ranges.ts",
+    find: "Math.min(mostRanges, Math.ceil(rows / rowsOfRange))",
+    replace: "Math.ceil(rows / rowsOfRange)",
+    test: ranges,
+    name: "at most 64",
+  },
+  {
     what: "A row whose score is the bound of two ranges is in neither.",
     file: "evaluation/score-ranges.ts",
     find: "sql`(NOT (${isBelow}) AND ${isBelowEnd})`",

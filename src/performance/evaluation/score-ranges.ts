@@ -6,6 +6,8 @@ import { streamColumns } from "./streamed-columns.ts";
 
 /** About as many rows are sorted at once. */
 const rowsOfRange = 250_000;
+/** Each range is a pass over all rows, so that more ranges would take time by the square of the rows. */
+const mostRanges = 64;
 /** One in so many rows is looked at for the bounds of the ranges; by hash, because rows may follow a rhythm. */
 const stride = 101;
 
@@ -32,13 +34,13 @@ export async function streamDescending(
   for (const { inRange } of ranges.reverse()) await streamColumns(session, selectOf(inRange), take);
 }
 
-/** Ranges of a number, ascending, of about as many rows each; each known number lies in one of them. */
+/** Ranges of a number, ascending, of about as many rows each; each known number, also NaN, lies in one of them. */
 export async function valueRanges(
   session: Session,
   { table, rows }: StagedRows,
   value: SqlExpression,
 ): Promise<ValueRange[]> {
-  const count = Math.ceil(rows / rowsOfRange);
+  const count = Math.min(mostRanges, Math.ceil(rows / rowsOfRange));
   const bounds = count <= 1 ? [] : await evenBounds(session, { table, value, count });
   return [undefined, ...bounds].map((low, index) => {
     const high = bounds[index];
