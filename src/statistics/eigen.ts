@@ -53,6 +53,7 @@ function turn(a: number[][], v: number[][], p: number, q: number): void {
 /** Moore and Penrose's inverse of a symmetric matrix, and its rank at the precision of doubles. */
 export function pseudoInverse(matrix: Matrix): { readonly inverse: Matrix; readonly rank: number } {
   const { values, vectors } = symmetricEigen(matrix);
+  // a hundred times the rounding of doubles, because matrices that are sums of products bring their own
   const limit =
     values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) * matrix.length * 100 * Number.EPSILON;
   const kept = values.flatMap((value, index) => (Math.abs(value) > limit ? [{ value, index }] : []));

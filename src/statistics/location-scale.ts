@@ -1,7 +1,8 @@
 import { fAbove, studentTwoSided } from "./distributions.ts";
+import type { ShiftAlternative } from "./mann-whitney.ts";
 import { meanOf, momentsOf, quantileOf, type SortedSample } from "./samples.ts";
 
-/** A statistic with its degrees of freedom and its two-sided p-value. */
+/** A statistic with its degrees of freedom and its p-value. */
 export interface TestResult {
   readonly statistic: number;
   readonly df: number;
@@ -11,13 +12,15 @@ export interface TestResult {
 /**
  * Student's test of two means, positive where the second is larger; `welch` does not assume equal variances. Null
  * for too few values to have a variance (of each sample, or with equal variances of both), or where all values are
- * equal; two different constants are infinitely far apart.
+ * equal; two different constants are infinitely far apart. With the `alternative` "greater", p is that of a larger
+ * second mean.
  */
 export function tTest(
   first: SortedSample,
   second: SortedSample,
-  { welch }: { readonly welch: boolean },
+  options: { readonly welch: boolean; readonly alternative?: ShiftAlternative | undefined },
 ): TestResult | null {
+  const { welch, alternative = "two-sided" } = options;
   const [a, b] = [momentsOf(first), momentsOf(second)];
   const [n, m] = [a.count, b.count];
   if (a.mean === null || b.mean === null || (welch ? Math.min(n, m) < 2 : n + m < 3)) return null;
@@ -28,13 +31,21 @@ export function tTest(
   const error = welch ? varianceA + varianceB : pooled * (1 / n + 1 / m);
   if (!(error > 0)) {
     const difference = b.mean - a.mean;
-    return difference === 0 ? null : { statistic: difference * Infinity, df: n + m - 2, p: 0 };
+    if (difference === 0) return null;
+    return { statistic: difference * Infinity, df: n + m - 2, p: ofAlternative(0, difference, alternative) };
   }
   const df = welch
     ? (varianceA + varianceB) ** 2 / (varianceA ** 2 / (n - 1) + varianceB ** 2 / (m - 1))
     : n + m - 2;
   const statistic = (b.mean - a.mean) / Math.sqrt(error);
-  return { statistic, df, p: studentTwoSided(statistic, df) };
+  return { statistic, df, p: ofAlternative(studentTwoSided(statistic, df), statistic, alternative) };
+}
+
+/** The p-value of an alternative, by the two-sided one of a statistic that is symmetric around 0. */
+function ofAlternative(twoSided: number, statistic: number, alternative: ShiftAlternative): number {
+  if (alternative === "two-sided") return twoSided;
+  const isTail = alternative === "greater" ? statistic > 0 : statistic < 0;
+  return isTail ? twoSided / 2 : 1 - twoSided / 2;
 }
 
 /** Difference of two means over their pooled deviation (Cohen's d), positive where the second is larger. */

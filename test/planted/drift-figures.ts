@@ -211,6 +211,14 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     name: "say why there is no figure",
   },
   {
+    what: "Student's test of one side halves the p-value whichever way the means differ.",
+    file: "location-scale.ts",
+    find: "return isTail ? twoSided / 2 : 1 - twoSided / 2;",
+    replace: "return isTail ? twoSided / 2 : twoSided / 2;",
+    test: "statistics/two-samples.test.ts",
+    name: "test of one side",
+  },
+  {
     what: "One value has no place in Student's test, because it has no variance.",
     file: "location-scale.ts",
     find: "(welch ? Math.min(n, m) < 2 : n + m < 3)",

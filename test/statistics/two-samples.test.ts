@@ -32,6 +32,17 @@ describe("two samples", () => {
     expect(test).toMatchObject({ statistic: Infinity, p: 0 });
   });
 
+  it("Student's test of one side has half the p-value where the means differ that way, and the rest where not", () => {
+    const p = (second: readonly number[], alternative: "two-sided" | "greater" | "less") =>
+      tTest(sortedSample([1, 2, 3]), sortedSample(second), { welch: false, alternative })?.p;
+    const both = p([2, 4, 6], "two-sided") ?? Number.NaN;
+    expect(p([2, 4, 6], "greater")).toBeCloseTo(both / 2, 14);
+    expect(p([2, 4, 6], "less")).toBeCloseTo(1 - both / 2, 14);
+    const [one, two] = [sortedSample([7, 7]), sortedSample([8, 8])];
+    expect(tTest(one, two, { welch: false, alternative: "greater" })?.p).toBe(0);
+    expect(tTest(one, two, { welch: false, alternative: "less" })?.p).toBe(1);
+  });
+
   it("Cramér and von Mises' p-values fall with the distance, far below what 1 − F can hold, and never rise again", () => {
     const reference = sortedSample(Array.from({ length: 300 }, (_, index) => index));
     const values = [0, 15, 60, 150, 600].map(

@@ -65,15 +65,11 @@ function samplesOf({ inputs }: DriftCase, series: SeriesByName): readonly [Sorte
   ];
 }
 
-/** A p-value of a symmetric statistic that is asked for one side only. */
-function oneSided(p: number, statistic: number, alternative: unknown): number {
-  if (alternative !== "less" && alternative !== "greater") return p;
-  const isTail = alternative === "less" ? statistic < 0 : statistic > 0;
-  return isTail ? p / 2 : 1 - p / 2;
-}
-
 /** scipy asks about its first sample, varve about the second. */
-const ofSecond: Readonly<Record<string, ShiftAlternative>> = { less: "greater", greater: "less" };
+function alternativeOf({ params }: DriftCase): ShiftAlternative {
+  const { alternative } = params;
+  return alternative === "less" ? "greater" : alternative === "greater" ? "less" : "two-sided";
+}
 
 const answers: Readonly<Record<string, (item: DriftCase, series: SeriesByName) => unknown>> = {
   ks_2samp: answerKs,
@@ -81,7 +77,7 @@ const answers: Readonly<Record<string, (item: DriftCase, series: SeriesByName) =
     const { params } = item;
     const { uFirst, p } = mannWhitney(...samplesOf(item, series), {
       exact: params["method"] === "auto" ? undefined : params["method"] === "exact",
-      alternative: ofSecond[String(params["alternative"])] ?? "two-sided",
+      alternative: alternativeOf(item),
       continuity: params["continuity"] !== false,
     });
     // of equal values only, scipy's limit is −0.5 / 0 deviations away
@@ -89,12 +85,10 @@ const answers: Readonly<Record<string, (item: DriftCase, series: SeriesByName) =
     return { u_reference: uFirst, p_value: p ?? ofEqual };
   },
   ttest_ind: (item, series) => {
-    const test = tTest(...samplesOf(item, series), { welch: item.params["equal_var"] === false });
-    if (test === null) return null;
+    const welch = item.params["equal_var"] === false;
+    const test = tTest(...samplesOf(item, series), { welch, alternative: alternativeOf(item) });
     // scipy takes the second mean from the first
-    const statistic = -test.statistic;
-    const p = oneSided(test.p, statistic, item.params["alternative"]);
-    return { statistic, df: test.df, p_value: p };
+    return test === null ? null : { statistic: -test.statistic, df: test.df, p_value: test.p };
   },
   levene: (item, series) => {
     const center = item.params["center"] === "mean" ? "mean" : "median";

@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { discrepancyOf } from "../../../src/drift/multivariate/discrepancy.ts";
 import { legacyGenerator } from "../../../src/statistics/mersenne-twister.ts";
 import { gaussianKernel, medianVariance, mmdTest, squaredDistances } from "../../../src/statistics/mmd.ts";
 import { type DriftCase, objectOf, type SeriesByName } from "../drift-cases.ts";
@@ -14,6 +15,9 @@ export function compareMmd({ inputs, params, expected, tolerance }: DriftCase, s
   const { distance_threshold: _, ...wanted } = objectOf(expected, "expected");
   if (Math.min(baseline.length, current.length) < 2) {
     expect(wanted["error"], "too few rows for a discrepancy").toBeDefined();
+    const numbers = (side: "baseline" | "current") =>
+      columns.map(({ column }) => Float64Array.from(column[side], Number));
+    expect(discrepancyOf({ baseline: numbers("baseline"), current: numbers("current") })).toBeNull();
     return;
   }
   const distances = squaredDistances([...baseline, ...current]);
