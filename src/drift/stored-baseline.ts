@@ -56,7 +56,8 @@ export async function storedBaseline(
     const rows = await unreadableBaseline(source, () => rowsOf(fenced, side));
     const baseline = { ...side, rows };
     const leaves = chosenLeaves(side.leaves, request);
-    const leftOut = side.leaves.filter((leaf) => !leaves.includes(leaf)).map(({ name }) => name);
+    const counted = new Set(leaves);
+    const leftOut = side.leaves.filter((leaf) => !counted.has(leaf)).map(({ name }) => name);
     return profileJson({ ...(await baselineProfile(fenced, baseline, leaves)), leftOut });
   });
 }

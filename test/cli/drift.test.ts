@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -101,11 +101,28 @@ describe("varve drift", () => {
     expect(sql).toEqual(await varve("drift", quiet, "lake.orders", "--sql", "spark"));
     const refused = await varve("drift", bins, moved, "--by", "country");
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("[ROWS_NEEDED]") });
+    for (const option of ["--columns", "--exclude", "--where"]) {
+      const chosen = await varve("drift", bins, "lake.orders", "--sql", "spark", option, "amount");
+      expect(chosen).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(option) });
+    }
+    const swapped = await varve("drift", quiet, bins);
+    expect(swapped).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("no rows") });
+    writeFileSync(bins, `\uFEFF${readFileSync(bins, "utf8")}`);
+    expect(await varve("drift", bins, moved)).toEqual(stored);
+    writeFileSync(bins, readFileSync(bins, "utf8").slice(1));
     const changed = { ...JSON.parse(readFileSync(bins, "utf8")), rows: 7 };
     writeFileSync(bins, JSON.stringify(changed));
     expect(await varve("drift", bins, moved)).toMatchObject({ code: 2, stdout: "" });
     writeFileSync(bins, `{"format":1,"rows":2,"columns":3}\n`.repeat(2));
     expect((await varve("drift", bins, bins)).stdout).toContain("(2 rows)");
+  });
+
+  it("says in one line that a folder by the name of a stored baseline is no baseline", async () => {
+    const place = mkdtempSync(join(folder, "folder-"));
+    renameSync(place, `${place}.json`);
+    const { code, stderr } = await varve("drift", `${place}.json`, moved);
+    expect({ code, lines: stderr.trimEnd().split("\n").length }).toEqual({ code: 1, lines: 1 });
+    expect(stderr).toContain("[SOURCE_UNREADABLE]");
   });
 
   it.each([

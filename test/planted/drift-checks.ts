@@ -85,4 +85,12 @@ export const driftChecksMistakes: readonly Mistake[] = [
     test: "drift/stored-baseline.test.ts",
     name: "takes the place of its rows in a comparison, with the same report",
   },
+  {
+    what: "Options that choose columns are left unheard beside a stored baseline.",
+    file: "models/drift.ts",
+    find: "if (given === undefined) return stored;",
+    replace: "if (given !== null) return stored;",
+    test: "cli/drift.test.ts",
+    name: "counts a baseline once, and compares with its bins",
+  },
 ];

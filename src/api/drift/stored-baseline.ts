@@ -27,8 +27,8 @@ export type DriftCounts = Readonly<Record<string, unknown>>;
 
 /**
  * Counts a baseline once, in bins of its own, and returns the counts as plain JSON: small, without rows, and all that
- * a comparison needs. It may take the place of the baseline of {@link drift}. A suite may hold it (`"baseline": { "profile": … }`), and {@link driftCountsSql} counts rows of
- * another engine in its bins.
+ * a comparison needs. It may take the place of the baseline of {@link drift}. A suite may hold it (`"baseline":
+ * { "profile": … }`), and {@link driftCountsSql} counts rows of another engine in its bins.
  *
  * @throws `INVALID_ARGUMENT`, `BASELINE_UNREADABLE`, `COLUMN_NOT_FOUND`, `SQL_REFUSED`, `SQL_FAILED`, errors of the
  * source

@@ -104,8 +104,8 @@ function chosenLeaves({ baseline, current }: ComparedSides, definition: DriftDef
   const isWanted = ({ name }: Leaf) => wanted.has(foldName(name));
   const excluded = new Set(named([...exclude, ...ignored]));
   const uncounted = current.leaves.filter(({ name }) => baseline.leftOut.has(foldName(name)));
-  if (columns.length > 0) requireCounted(uncounted.filter(isWanted));
   const unsaid = new Set(uncounted.filter(({ name }) => !excluded.has(foldName(name))));
+  if (columns.length > 0) requireCounted([...unsaid].filter(isWanted));
   return {
     baseline: baseline.leaves.filter(isWanted),
     current: current.leaves.filter((leaf) => isWanted(leaf) && !unsaid.has(leaf)),

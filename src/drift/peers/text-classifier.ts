@@ -21,7 +21,8 @@ export interface TextAnswer {
 /**
  * Area under the curve of Evidently's classifier: words weighted by tf-idf, a linear model fitted by stochastic
  * gradient descent on a random half of the rows and asked about the other half. 0.5 is chance. Seeds and orders are
- * those of scikit-learn, so that the figure is the same; a text says why there is none.
+ * those of scikit-learn, so that the figure is the same where both lists of stop words agree and there are no more
+ * rows than are read; a text says why there is none.
  */
 export function textAuc(baseline: readonly string[], current: readonly string[]): TextAnswer | string {
   const rows = [

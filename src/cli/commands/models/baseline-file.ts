@@ -1,8 +1,10 @@
-import { open, readFile } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import type { DriftBaseline } from "../../../index.ts";
 
-/** How an object that may be a stored baseline begins. */
+/** How an object that may be a stored baseline begins; a byte order mark counts as space. */
 const beginning = /^\s*\{\s*"(?:format|rows|left_out|columns)"\s*:/;
+/** The baseline of 10,000 columns has some 30 MB; larger files hold rows. */
+const mostBytes = 256 * 1024 * 1024;
 
 /**
  * The stored baseline in a local `.json` file, if it holds one. Other files of JSON have rows, and may be large: only
@@ -16,27 +18,25 @@ export async function readBaseline(file: string): Promise<DriftBaseline | undefi
   return isBaseline ? (json as DriftBaseline) : undefined;
 }
 
-/** The first bytes of a file as text; none of an address or a pattern. */
+/** The first bytes of a file as text; none of an address, a pattern, a folder, or what is too large. */
 async function headOf(file: string): Promise<string> {
-  let handle: Awaited<ReturnType<typeof open>>;
   try {
-    handle = await open(file);
+    // Before it is opened: to open a pipe is to wait for its writer.
+    const status = await stat(file);
+    if (!status.isFile() || status.size > mostBytes) return "";
+    await using handle = await open(file);
+    const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(256), position: 0 });
+    return buffer.toString("utf8", 0, bytesRead);
   } catch {
     // Whoever opens the source says why it cannot be read.
     return "";
-  }
-  try {
-    const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(256), position: 0 });
-    return buffer.toString("utf8", 0, bytesRead);
-  } finally {
-    await handle.close();
   }
 }
 
 /** JSON; nothing for several lines of it, which are rows. */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch {
     return undefined;
   }

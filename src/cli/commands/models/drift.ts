@@ -38,7 +38,7 @@ export function addDrift(program: Command): void {
     .description(
       "Compare two versions of a table, pins or files column by column: which columns moved, by how much and how. A column drifts if its effect (Jensen-Shannon distance above its noise floor) reaches the threshold and chance does not explain it (adjusted p-value below alpha).",
     )
-    .argument("<baseline>", `${sideHelp}; or bins that --bins has written, as .json`)
+    .argument("<baseline>", `${sideHelp}; or bins that --bins has written, as a local .json file`)
     .argument("[current]", "what is compared with it: a table or files; none with --bins")
     .option("-c, --columns <names>", "columns, separated by commas; default: all", nameList)
     .option("--exclude <names>", "columns that are not compared, separated by commas", nameList)
@@ -158,11 +158,13 @@ function windowOf(text: string): NonNullable<DriftOptions["window"]> {
 
 async function drift(baseline: string, current: string | undefined, flags: DriftFlags): Promise<void> {
   const side = async (name: string): Promise<DriftSource> => openSource([name], flags);
-  const stored = flags.inputFormat === undefined ? await readBaseline(baseline) : undefined;
+  const bins = async (name: string) => (flags.inputFormat === undefined ? readBaseline(name) : undefined);
+  const stored = await bins(baseline);
   const { columns, exclude, where } = flags;
   const counted = async () => {
+    if (stored !== undefined) return asCounted(stored, flags);
     const { driftBaseline } = await import("../../../api/drift/stored-baseline.ts");
-    return stored ?? driftBaseline(await side(baseline), { ...openOptions(flags), columns, exclude, where });
+    return driftBaseline(await side(baseline), { ...openOptions(flags), columns, exclude, where });
   };
   if (flags.bins === true) return printBins(await counted(), current, flags);
   if (current === undefined)
@@ -177,6 +179,12 @@ async function drift(baseline: string, current: string | undefined, flags: Drift
     await writeOutput(`${text}\n`, flags.output);
     return;
   }
+  if ((await bins(current)) !== undefined)
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `${current} has the bins and counts of a baseline, and no rows to compare. Name it first, or compare the rows that it was counted from.`,
+      { option: "current", value: current },
+    );
   const { drift: compare, driftFromBaseline } = await import("../../../api/drift/drift.ts");
   const options = optionsOf(flags);
   const report =
@@ -187,6 +195,17 @@ async function drift(baseline: string, current: string | undefined, flags: Drift
   if (report.verdict === "drift" || report.verdict === "broken") process.exitCode = exitCodes.drift;
   if (flags.format === "json") return printJson(report, flags.output);
   await writeOutput(await reportText(report, flags.format), flags.output);
+}
+
+/** A stored baseline as it is. @throws `INVALID_ARGUMENT` for options that choose among rows, which it has no longer */
+function asCounted(stored: DriftBaseline, flags: DriftFlags): DriftBaseline {
+  const given = (["columns", "exclude", "where"] as const).find((option) => flags[option] !== undefined);
+  if (given === undefined) return stored;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The baseline is stored, and its rows and columns were chosen when it was counted. Leave out --${given}, or name the rows.`,
+    { option: given },
+  );
 }
 
 async function printBins(
