@@ -43,7 +43,7 @@ export function addSuite(program: Command): void {
 
 async function show(uri: string, flags: StoreFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
-  const [{ VarveError }] = await Promise.all([import("../../api/errors.ts")]);
+  const { VarveError } = await import("../../api/errors.ts");
   const suite = await table.suite.get();
   if (suite === undefined)
     throw new VarveError("SUITE_INVALID", `The table ${uri} has no suite. Set one with: varve suite set.`, {
