@@ -11,7 +11,7 @@ import {
   chunksOf,
   type ThresholdRule,
 } from "./nannyml-chunks.ts";
-import type { PeerColumn } from "./peer-column.ts";
+import type { PeerColumn, PeerValue } from "./peer-column.ts";
 
 /** Folds of NannyML's domain classifier, and a seed: its own is another learner's. */
 const [folds, seed] = [5, 42];
@@ -29,8 +29,9 @@ export function domainClassifier(
   }: { readonly chunking: Chunking; readonly rule?: ThresholdRule | undefined },
 ): ChunkReport {
   const codes = columns.map(({ baseline, current }) => {
-    const known = [...new Set([...baseline, ...current])].filter((value) => typeof value !== "number");
-    return (value: unknown) => (typeof value === "number" ? value : known.indexOf(value as string));
+    const others = new Set([...baseline, ...current].filter((value) => typeof value !== "number"));
+    const known = new Map([...others].map((value, index) => [value, index]));
+    return (value: PeerValue) => (typeof value === "number" ? value : (known.get(value) ?? Number.NaN));
   });
   const rowsOf = (side: "baseline" | "current") => {
     const coded = columns.map((column, index) => column[side].map(codes[index] ?? Number));
