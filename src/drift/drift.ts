@@ -223,7 +223,9 @@ export async function rowsOf(session: FencedSession, side: SelectedRows): Promis
 
 /** The snapshot that a source is, if it is one. */
 export function tableOf(source: WriteSource): LogSnapshot | undefined {
-  return typeof source === "object" && "context" in source && "version" in source ? source : undefined;
+  return typeof source === "object" && source !== null && "context" in source && "version" in source
+    ? source
+    : undefined;
 }
 
 function refuseSameVersion(baseline: DriftInput, current: DriftInput): void {

@@ -5,6 +5,7 @@ import { duckdbDialect } from "../quality/model/dialect-duckdb.ts";
 import { sparkDialect } from "../quality/model/dialect-spark.ts";
 import { foldName } from "../schema/schema-json.ts";
 import type { JsonObject, JsonValue } from "../util/json.ts";
+import { optionText } from "../util/option-text.ts";
 import { packageVersion } from "../util/package-version.ts";
 import type { World } from "../util/world.ts";
 import { withFetchedFiles } from "../write/plan/fetched-source.ts";
@@ -130,7 +131,7 @@ function refuseWithoutRows(definition: DriftDefinition): void {
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     throw new VarveError(
       "ROWS_NEEDED",
-      `A stored baseline has counts and no rows, and ${why}. Leave out ${option}, or compare with the rows of the baseline.`,
+      `A stored baseline has counts and no rows, and ${why}. Leave out ${optionText(option)}, or compare with the rows of the baseline.`,
       { verb: "drift", option },
     );
   }

@@ -101,6 +101,7 @@ describe("varve drift", () => {
     expect(sql).toEqual(await varve("drift", quiet, "lake.orders", "--sql", "spark"));
     const refused = await varve("drift", bins, moved, "--by", "country");
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("[ROWS_NEEDED]") });
+    expect(refused.stderr).toContain("Leave out --by,");
     for (const option of ["--columns", "--exclude", "--where"]) {
       const chosen = await varve("drift", bins, "lake.orders", "--sql", "spark", option, "amount");
       expect(chosen).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(option) });

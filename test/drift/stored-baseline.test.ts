@@ -219,6 +219,57 @@ describe("a stored baseline", () => {
     ).rejects.toThrow(/where.*stored baseline/);
   });
 
+  it("is refused where its members do not belong together, with the place", async () => {
+    const stored = await driftBaseline(before);
+    type Column = { bins: Record<string, unknown>; counts: Record<string, unknown> } & Record<
+      string,
+      unknown
+    >;
+    const faults: readonly (readonly [string, string, (column: Column, columns: Column[]) => unknown])[] = [
+      ["amount", "path", (column) => Object.assign(column, { path: ["price"] })],
+      ["amount", "is_whole", (column) => Object.assign(column, { is_whole: "no" })],
+      ["amount", "class", (column) => Object.assign(column, { class: "text" })],
+      ["amount", "part", (column) => Object.assign(column, { part: "hour" })],
+      ["amount", "bins", (column) => Object.assign(column, { kind: "discrete" })],
+      ["country", "bins", (column) => Object.assign(column, { class: "number", kind: "discrete" })],
+      ["id", "bins.values", ({ bins }) => Object.assign(bins, { values: ["absent"] })],
+      ["flag", "bins.values", ({ bins }) => Object.assign(bins, { values: ["true", "false"] })],
+      ["level", "bins.values", ({ bins }) => Object.assign(bins, { values: [4, 3, 2, 1, 0] })],
+      ["country", "bins", ({ bins }) => Object.assign(bins, { known: ["c1"] })],
+      ["placed", "bins.labels", ({ bins }) => Object.assign(bins, { labels: ["Mon"] })],
+      ["placed", "span", (column) => Object.assign(column, { span: [2, 1] })],
+      ["placed", "span", (column) => Object.assign(column, { span: [1, 2, 3] })],
+      ["id", "distinct_share", (column) => Object.assign(column, { distinct_share: 5 })],
+      ["amount", "counts.sd", ({ counts }) => Object.assign(counts, { sd: -1 })],
+      ["amount", "counts.min", ({ counts }) => Object.assign(counts, { min: 1e9 })],
+      ["amount", "counts.quantiles", ({ counts }) => Object.assign(counts, { quantiles: [1] })],
+      ["country", "counts.nans", ({ counts }) => Object.assign(counts, { nans: counts["nulls"], nulls: 0 })],
+      [
+        "amount",
+        "",
+        (column, columns) => columns.splice(1, 0, { ...column, column: "AMOUNT", path: ["AMOUNT"] }),
+      ],
+    ];
+    for (const [name, place, change] of faults) {
+      const json = JSON.parse(JSON.stringify(stored));
+      const columns: Column[] = json.columns;
+      const index = columns.findIndex(({ column }) => column === name);
+      const column = columns[index];
+      if (column !== undefined) change(column, columns);
+      const value = expect.stringMatching(
+        place === "" ? /^columns\[\d+\] must not/ : new RegExp(`^columns\\[${index}\\]\\.${place} must`),
+      );
+      await expect(drift(json, after)).rejects.toMatchObject({ code: "INVALID_ARGUMENT", data: { value } });
+    }
+    const both = { ...stored, left_out: ["AMOUNT"] };
+    await expect(drift(both, after)).rejects.toThrow(/left_out\[0\] must not be one of the columns/);
+    const deep = JSON.parse("[".repeat(20_000) + "]".repeat(20_000));
+    await expect(drift({ ...stored, columns: deep }, after)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    await expect(drift(null as never, after)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
   it("is refused if it is damaged, and so are counts of another one", async () => {
     const stored = await driftBaseline(before, { columns: ["amount", "country"] });
     const counts = await counted(stored, after.sql);

@@ -2,7 +2,8 @@ import { fileURLToPath } from "node:url";
 import type { DriftReport } from "../../drift/comparison/drift-record.ts";
 import type { DriftInput, DriftServices } from "../../drift/drift.ts";
 import type { Engine } from "../../engine/core/contract.ts";
-import { type JsonObject, toJsonValue } from "../../util/json.ts";
+import { VarveError } from "../../errors.ts";
+import { type JsonObject, type JsonValue, toJsonValue } from "../../util/json.ts";
 import type { ContextOptions } from "../shared/options.ts";
 import { Snapshot } from "../shared/snapshot.ts";
 import { toWriteSource } from "../shared/source.ts";
@@ -70,9 +71,24 @@ export async function driftFromBaseline(
   const { driftDefinition } = await import("./drift-options.ts");
   const { definition, context, signal } = driftDefinition(options);
   const { driftFromStored } = await import("../../drift/stored-baseline.ts");
-  const stored = { json: toJsonValue(baseline), name };
+  const stored = { json: jsonOfBaseline(baseline), name };
   const services = await driftServices(context, signal);
   return driftFromStored(stored, await inputOf(current, context), definition, services);
+}
+
+/** A stored baseline as JSON. @throws `INVALID_ARGUMENT` for what no JSON is made of */
+export function jsonOfBaseline(baseline: DriftBaseline): JsonValue {
+  try {
+    return toJsonValue(baseline);
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `This is no stored baseline: ${error.message}. Pass what driftBaseline returned.`,
+      { option: "baseline" },
+      error,
+    );
+  }
 }
 
 /** What a comparison runs with. */

@@ -3,7 +3,7 @@ import { VarveError } from "../../errors.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { toJsonValue } from "../../util/json.ts";
 import { knownOptions, type OptionKeys } from "../shared/known-options.ts";
-import { type DriftBaseline, type DriftSource, driftServices, inputOf } from "./drift.ts";
+import { type DriftBaseline, type DriftSource, driftServices, inputOf, jsonOfBaseline } from "./drift.ts";
 import type { DriftOptions } from "./drift-options.ts";
 
 /** Which rows and columns a stored baseline has, and how tables that are named by URI are opened. */
@@ -98,7 +98,7 @@ export async function driftCountsSql(
       option: "relation",
     });
   const { countsStatement } = await import("../../drift/stored-baseline.ts");
-  return countsStatement(toJsonValue(baseline), relation, dialect);
+  return countsStatement(jsonOfBaseline(baseline), relation, dialect);
 }
 
 /**
@@ -140,5 +140,5 @@ export async function driftOfCounts(
     });
   const rows = counts.map((row: DriftCounts) => toJsonValue(row) as JsonObject);
   const side = { rows, name: "counts" };
-  return driftOfStored(toJsonValue(baseline), side, definition, context.world ?? realWorld);
+  return driftOfStored(jsonOfBaseline(baseline), side, definition, context.world ?? realWorld);
 }

@@ -52,8 +52,16 @@ export function leavesOf(columns: readonly EngineColumn[], committedAt?: number)
 
 /** A column `a.b` beside a field `b` of a column `a` is called `` `a.b` ``, as Spark writes it. */
 function quotedLeaf(leaf: Leaf): Leaf {
-  const parts = leaf.path.map((part) => (/[.`]/.test(part) ? `\`${part.replaceAll("`", "``")}\`` : part));
-  return { ...leaf, name: parts.join(".") };
+  return { ...leaf, name: quotedPath(leaf.path) };
+}
+
+function quotedPath(path: readonly string[]): string {
+  return path.map((part) => (/[.`]/.test(part) ? `\`${part.replaceAll("`", "``")}\`` : part)).join(".");
+}
+
+/** Whether a leaf of a path may have a name. */
+export function isNameOfPath(name: string, path: readonly string[]): boolean {
+  return name === path.join(".") || name === quotedPath(path);
 }
 
 function leaves(path: readonly string[], value: SqlExpression, type: EngineType): Leaf[] {

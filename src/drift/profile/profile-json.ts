@@ -1,8 +1,20 @@
 import { sql } from "../../sql/sql.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
+import type { JsonObject, JsonValue } from "../../util/json.ts";
 import type { BaselineProfile, ProfiledMeasure } from "./baseline-profile.ts";
 import { type Bins, boundariesOf, type CategoryValue, type Counts, type DriftKind } from "./bins.ts";
 import type { Leaf, Part, ValueClass } from "./leaves.ts";
+import {
+  countAt,
+  listAt,
+  numberAt,
+  numbersAt,
+  objectAt,
+  oneAt,
+  ProfileFault,
+  textAt,
+  truthAt,
+} from "./profile-fields.ts";
+import { requireFittingCounts, requireFittingMeasures, requireFittingParts } from "./profile-rules.ts";
 import type { Span } from "./time-spans.ts";
 
 /** The version of the form; spec/drift.md, "Stored baselines". */
@@ -41,9 +53,6 @@ function extreme(value: number | null): JsonValue {
   return value === null || Number.isFinite(value) ? value : String(value);
 }
 
-/** Why JSON is no profile, and where. */
-class ProfileFault extends Error {}
-
 /** Reads a profile; the text says what is wrong with the JSON. */
 export function profileOfJson(json: JsonValue): BaselineProfile | string {
   try {
@@ -59,15 +68,14 @@ function readProfile(json: JsonValue): BaselineProfile {
   if (object["format"] !== format)
     throw new ProfileFault(`format must be ${format}, which this version reads`);
   const rows = countAt(object["rows"], "rows");
-  return {
-    rows,
-    leftOut: listAt(object["left_out"] ?? [], "left_out").map((name, index) =>
-      textAt(name, `left_out[${index}]`),
-    ),
-    measures: listAt(object["columns"], "columns").map((item, index) =>
-      readMeasure(objectAt(item, `columns[${index}]`), `columns[${index}]`, rows),
-    ),
-  };
+  const leftOut = listAt(object["left_out"] ?? [], "left_out").map((name, index) =>
+    textAt(name, `left_out[${index}]`),
+  );
+  const measures = listAt(object["columns"], "columns").map((item, index) =>
+    readMeasure(objectAt(item, `columns[${index}]`), `columns[${index}]`, rows),
+  );
+  requireFittingMeasures(measures, leftOut);
+  return { rows, leftOut, measures };
 }
 
 const classes: readonly ValueClass[] = ["boolean", "number", "text", "binary", "time", "list", "other"];
@@ -89,22 +97,30 @@ function readMeasure(json: JsonObject, path: string, rows: number): ProfiledMeas
     path: listAt(json["path"], `${path}.path`).map((name) => textAt(name, `${path}.path`)),
     type: textAt(json["type"], `${path}.type`),
     class: oneAt(json["class"], classes, `${path}.class`),
-    isWhole: json["is_whole"] === true,
-    isFloat: json["is_float"] === true,
-    hasHour: json["has_hour"] === true,
+    isWhole: truthAt(json["is_whole"], `${path}.is_whole`),
+    isFloat: truthAt(json["is_float"], `${path}.is_float`),
+    hasHour: truthAt(json["has_hour"], `${path}.has_hour`),
     // The rows are not at hand.
     value: sql`NULL`,
   };
   const bins = readBins(objectAt(json["bins"], `${path}.bins`), `${path}.bins`);
-  const share = json["distinct_share"] ?? null;
-  return {
+  const measure = {
     leaf,
     part: oneAt(json["part"] ?? null, parts, `${path}.part`),
     kind: oneAt(json["kind"], kinds, `${path}.kind`),
     bins,
-    counts: readCounts(objectAt(json["counts"], `${path}.counts`), bins, { path: `${path}.counts`, rows }),
+  };
+  requireFittingParts(measure, path);
+  const counts = readCounts(objectAt(json["counts"], `${path}.counts`), bins, {
+    path: `${path}.counts`,
+    rows,
+  });
+  requireFittingCounts(counts, bins, `${path}.counts`);
+  return {
+    ...measure,
+    counts,
     span: readSpan(json["span"] ?? null, `${path}.span`),
-    distinctShare: share === null ? null : numberAt(share, `${path}.distinct_share`),
+    distinctShare: readShare(json["distinct_share"] ?? null, `${path}.distinct_share`),
   };
 }
 
@@ -121,7 +137,7 @@ function readBins(json: JsonObject, path: string): Bins {
     };
   }
   if (json["form"] !== "category") throw new ProfileFault(`${path}.form must be numeric or category`);
-  const isNumber = json["isNumber"] === true;
+  const isNumber = truthAt(json["isNumber"], `${path}.isNumber`);
   const values = (name: string): CategoryValue[] =>
     listAt(json[name], `${path}.${name}`).map((value, index) =>
       isNumber ? numberAt(value, `${path}.${name}[${index}]`) : textAt(value, `${path}.${name}[${index}]`),
@@ -188,50 +204,22 @@ function readCounts(
 
 function readSpan(json: JsonValue, path: string): Span | null {
   if (json === null) return null;
-  const [low = null, high = null] = listAt(json, path);
-  return [low === null ? null : numberAt(low, path), high === null ? null : numberAt(high, path)];
+  const [low = null, high = null, ...others] = listAt(json, path).map((moment) =>
+    moment === null ? null : numberAt(moment, path),
+  );
+  if (others.length > 0 || (low !== null && high !== null && low > high))
+    throw new ProfileFault(`${path} must be the first and the last moment`);
+  return [low, high];
+}
+
+function readShare(json: JsonValue, path: string): number | null {
+  if (json === null) return null;
+  const share = numberAt(json, path);
+  if (share < 0 || share > 1) throw new ProfileFault(`${path} must be a share from 0 to 1`);
+  return share;
 }
 
 function extremeAt(json: JsonValue | undefined, path: string): number | null {
   if (json === null) return null;
   return json === "Infinity" || json === "-Infinity" ? Number(json) : numberAt(json, path);
-}
-
-function objectAt(json: JsonValue | undefined, path: string): JsonObject {
-  if (json !== undefined && isJsonObject(json)) return json;
-  throw new ProfileFault(`${path} must be an object`);
-}
-
-function listAt(json: JsonValue | undefined, path: string): readonly JsonValue[] {
-  if (Array.isArray(json)) return json as readonly JsonValue[];
-  throw new ProfileFault(`${path} must be a list`);
-}
-
-function textAt(json: JsonValue | undefined, path: string): string {
-  if (typeof json === "string") return json;
-  throw new ProfileFault(`${path} must be text`);
-}
-
-function numberAt(json: JsonValue | undefined, path: string): number {
-  const value = typeof json === "bigint" ? Number(json) : json;
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw new ProfileFault(`${path} must be a number`);
-}
-
-function countAt(json: JsonValue | undefined, path: string): number {
-  const value = numberAt(json, path);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new ProfileFault(`${path} must be a number of rows`);
-}
-
-function numbersAt(json: JsonValue | undefined, path: string): number[] {
-  return listAt(json, path).map((value, index) => numberAt(value, `${path}[${index}]`));
-}
-
-function oneAt<T extends string | null>(json: JsonValue | undefined, values: readonly T[], path: string): T {
-  const value = values.find((candidate) => candidate === json);
-  if (value !== undefined) return value;
-  throw new ProfileFault(
-    `${path} must be one of ${values.filter((candidate) => candidate !== null).join(", ")}`,
-  );
 }
