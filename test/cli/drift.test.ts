@@ -106,6 +106,10 @@ describe("varve drift", () => {
       const chosen = await varve("drift", bins, "lake.orders", "--sql", "spark", option, "amount");
       expect(chosen).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(option) });
     }
+    for (const door of [["--bins"], ["lake.orders", "--sql", "spark"]]) {
+      const idle = await varve("drift", quiet, ...door, "--min-rows", "50");
+      expect(idle).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("--min-rows") });
+    }
     const swapped = await varve("drift", quiet, bins);
     expect(swapped).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("no rows") });
     writeFileSync(bins, `\uFEFF${readFileSync(bins, "utf8")}`);

@@ -166,6 +166,7 @@ async function drift(baseline: string, current: string | undefined, flags: Drift
     const { driftBaseline } = await import("../../../api/drift/stored-baseline.ts");
     return driftBaseline(await side(baseline), { ...openOptions(flags), columns, exclude, where });
   };
+  refuseIdle(flags);
   if (flags.bins === true) return printBins(await counted(), current, flags);
   if (current === undefined)
     throw new VarveError(
@@ -205,6 +206,33 @@ function asCounted(stored: DriftBaseline, flags: DriftFlags): DriftBaseline {
     "INVALID_ARGUMENT",
     `The baseline is stored, and its rows and columns were chosen when it was counted. Leave out --${given}, or name the rows.`,
     { option: given },
+  );
+}
+
+const ofComparisons = {
+  by: "--by",
+  slice: "--slice",
+  window: "--window",
+  threshold: "--threshold",
+  alpha: "--alpha",
+  correction: "--correction",
+  minRows: "--min-rows",
+  multivariate: "--multivariate",
+  method: "--method",
+} as const;
+
+/** @throws `INVALID_ARGUMENT` for options of a comparison where nothing is compared */
+function refuseIdle(flags: DriftFlags): void {
+  const door = flags.bins === true ? "--bins" : flags.sql === undefined ? undefined : "--sql";
+  const given = Object.entries(ofComparisons).find(
+    ([name]) => flags[name as keyof typeof ofComparisons] !== undefined,
+  );
+  if (door === undefined || given === undefined) return;
+  const [option, flag] = given;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `With ${door}, nothing is compared, and ${flag} says how. Leave it out, and give it when you compare.`,
+    { option },
   );
 }
 
