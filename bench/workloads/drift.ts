@@ -33,7 +33,10 @@ export const driftWorkloads: readonly Workload[] = [
   { name: "drift-stored", run: (context) => storedBaseline(context, { rows, numbers: 6, texts: 4 }) },
 ];
 
-/** What a file costs against a baseline that is stored as JSON; and a new version of a table against the bins and counts of the baseline that its monitor keeps; the result is recorded. */
+/**
+ * A file against a baseline that is stored as JSON, and a new version of a table against the bins and counts that its
+ * monitor keeps of the baseline, where the result is recorded, too.
+ */
 async function storedBaseline({ folder, runs }: BenchContext, shape: Shape): Promise<Figure[]> {
   const files = [await makeVersion(folder, shape, 0), await makeVersion(folder, shape, 1_000_003)] as const;
   const uri = join(folder, "watched");

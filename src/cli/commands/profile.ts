@@ -1,6 +1,5 @@
 import { basename } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import { stringifyJson, toJsonValue } from "../../api/json.ts";
 import { shownPath } from "../../api/source-paths.ts";
 import type { ColumnProfile, Holdout } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
@@ -15,6 +14,7 @@ import {
 } from "../shared/options.ts";
 import { withOutput } from "../shared/output-format.ts";
 import { printError } from "../shared/print.ts";
+import { printJson } from "../shared/print-json.ts";
 import { printRecords } from "../shared/records.ts";
 import {
   type SourceFlags,
@@ -23,7 +23,6 @@ import {
   withSourceFlags,
 } from "../shared/source-files.ts";
 import { inputFiles, inputName, standardInput } from "../shared/standard-input.ts";
-import { writeOutput } from "../shared/write-output.ts";
 
 /** `varve profile SOURCE`: a profile of each column. */
 export function addProfile(program: Command): void {
@@ -184,5 +183,5 @@ async function suggest(sources: readonly string[], flags: SuggestFlags): Promise
     }));
     return printRecords(records, flags);
   }
-  await writeOutput(`${stringifyJson(toJsonValue(explainedSuite(suggested)), 2)}\n`, flags.output);
+  await printJson(explainedSuite(suggested), flags.output);
 }

@@ -1,5 +1,4 @@
 import { type Command, Option } from "commander";
-import { stringifyJson, toJsonValue } from "../../../api/json.ts";
 import type { CompareModelsOptions, RecordedComparison, Source } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { exitCodes } from "../../shared/exit.ts";
@@ -8,6 +7,7 @@ import { openOptions } from "../../shared/open-options.ts";
 import { openSource } from "../../shared/open-source.ts";
 import { nameList, positiveNumber, type StoreFlags, withStoreFlags } from "../../shared/options.ts";
 import { withOutput } from "../../shared/output-format.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/source-files.ts";
 import { inputFiles } from "../../shared/standard-input.ts";
 import { writeOutput } from "../../shared/write-output.ts";
@@ -175,11 +175,11 @@ async function compare(sources: readonly string[], flags: CompareFlags): Promise
   );
   // Before the output: a reader that closes the pipe early must not hide the verdict.
   if (result.verdict !== "promote") process.exitCode = exitCodes.drift;
+  if (flags.format === "json") return printJson(result, flags.output);
   await writeOutput(await shown(result, flags), flags.output);
 }
 
 async function shown(result: RecordedComparison, { format, output }: CompareFlags): Promise<string> {
-  if (format === "json") return `${stringifyJson(toJsonValue(result), 2)}\n`;
   if (format === "junit") {
     const { comparisonJunit } = await import("../../../api/models/comparison-report.ts");
     return comparisonJunit(result);

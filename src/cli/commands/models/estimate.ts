@@ -1,5 +1,4 @@
 import { type Command, Option } from "commander";
-import { stringifyJson, toJsonValue } from "../../../api/json.ts";
 import type { Estimate, EstimateOptions } from "../../../index.ts";
 import { visible } from "../../../report/visible-text.ts";
 import { stoppedBySignals } from "../../shared/interruption.ts";
@@ -7,6 +6,7 @@ import { openOptions } from "../../shared/open-options.ts";
 import { openSource } from "../../shared/open-source.ts";
 import { nameList, type StoreFlags, withStoreFlags } from "../../shared/options.ts";
 import { withOutput } from "../../shared/output-format.ts";
+import { printJson } from "../../shared/print-json.ts";
 import { type SourceFlags, sourceHelp, withSourceFlags } from "../../shared/source-files.ts";
 import { inputFiles } from "../../shared/standard-input.ts";
 import { writeOutput } from "../../shared/write-output.ts";
@@ -98,9 +98,8 @@ async function estimateSource(sources: readonly string[], flags: EstimateFlags):
     (signal) => estimate(source, { ...request, baseline, memoryLimit, s3, signal }),
     "before the estimate was done.",
   );
-  const text =
-    flags.format === "json" ? `${stringifyJson(toJsonValue(result), 2)}\n` : await shown(result, flags);
-  await writeOutput(text, flags.output);
+  if (flags.format === "json") return printJson(result, flags.output);
+  await writeOutput(await shown(result, flags), flags.output);
 }
 
 async function shown(
