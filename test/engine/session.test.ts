@@ -184,3 +184,17 @@ describe("failures", () => {
     }
   });
 });
+
+describe("a session that is closed while calls run", () => {
+  it("lets them end, and refuses others", async () => {
+    const counts = [3, 5, 7].map((n) =>
+      session.rows(unchecked(`SELECT count(*) AS n FROM range(500000) r(i) WHERE i % ${n} = 0`)),
+    );
+    const streamed = session.rowStream(sql`SELECT i FROM range(5000) r(i)`)[Symbol.asyncIterator]();
+    expect(await streamed.next()).toMatchObject({ value: { i: 0n } });
+    await session.close();
+    expect(await Promise.all(counts)).toEqual([[{ n: 166_667n }], [{ n: 100_000n }], [{ n: 71_429n }]]);
+    await expect(session.rows(sql`SELECT 1`)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await streamed.return?.();
+  });
+});

@@ -164,6 +164,25 @@ describe("a queue of turns", () => {
     expect(queue.counts).toEqual({ holding: 0, waiting: 0 });
   });
 
+  it("tells when no call runs any more, be there none, one or two", async () => {
+    const queue = new TurnQueue({ sessions: 1, memory: 100 });
+    const turn = await queue.enter(1);
+    await turn.quiet();
+    const order: string[] = [];
+    const [first, second] = [lasting(turn), lasting(turn)];
+    const waits = [turn.quiet(), turn.quiet()].map((quiet) => quiet.then(() => order.push("quiet")));
+    await settle();
+    first.end();
+    await first.done;
+    await settle();
+    order.push("one runs");
+    second.end();
+    await Promise.all([second.done, ...waits]);
+    expect(order).toEqual(["one runs", "quiet", "quiet"]);
+    turn.end();
+    expect(queue.counts).toEqual({ holding: 0, waiting: 0 });
+  });
+
   it.each([{ sessions: 0 }, { sessions: 1.5 }, { memory: -1 }, { memory: Number.NaN }])(
     "refuses the limits %j",
     (limits) => {

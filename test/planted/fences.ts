@@ -1,6 +1,6 @@
 import type { Mistake } from "./mistake.ts";
 
-/** Mistakes in what a caller's SQL may read. */
+/** Mistakes in what a caller's SQL may read, and in when its session may close. */
 export const fencesMistakes: readonly Mistake[] = [
   {
     what: "A common table is read by its own definition.",
@@ -34,5 +34,13 @@ export const fencesMistakes: readonly Mistake[] = [
     replace: "  await checkScope(core, own, selected(callerSql), {",
     test: "rows-by-subquery.test.ts",
     name: "pass the fence where they are evaluated",
+  },
+  {
+    what: "A session is taken for quiet while one of two calls runs.",
+    file: "turns.ts",
+    find: "      if (this.#running === 0) for (const resolve",
+    replace: "      for (const resolve",
+    test: "turns.test.ts",
+    name: "tells when no call runs",
   },
 ];

@@ -126,13 +126,15 @@ export class EngineCore implements AsyncDisposable {
   }
 
   /**
-   * Ends the session; its instance is kept for another session unless it was fenced, failed, or is still
-   * busy.
+   * Ends the session, when the calls that run are done; its instance is kept for another session unless it
+   * was fenced, failed, or is still busy.
    */
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
     try {
+      // A query whose connection is closed may fail, or never be answered.
+      await this.turn.quiet();
       this.measured?.closeSync();
       const reusable = !this.fenced && !this.#failed && this.#lent === 0 && (await this.#emptied());
       this.connection.closeSync();

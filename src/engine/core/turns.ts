@@ -142,6 +142,8 @@ export class Turn {
   #running = 0;
   #idle: NodeJS.Timeout | undefined;
   #ended = false;
+  /** Called when no call of the engine runs any more. */
+  #whenQuiet: (() => void)[] = [];
 
   constructor(queue: TurnQueue, bytes: number) {
     this.#queue = queue;
@@ -162,9 +164,16 @@ export class Turn {
       return await work();
     } finally {
       this.#running--;
+      if (this.#running === 0) for (const resolve of this.#whenQuiet.splice(0)) resolve();
       if (this.#ended) this.#queue.release(this);
       else if (this.#queue.isWanted) this.watch();
     }
+  }
+
+  /** Waits until no call of the engine runs. */
+  quiet(): Promise<void> {
+    if (this.#running === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenQuiet.push(resolve));
   }
 
   /** Gives up the turn immediately, for a session that is about to wait for another one. */
