@@ -28,5 +28,5 @@ export async function createNumbers(uri: string): Promise<void> {
 /** Updates one row of each file. */
 export async function moveEvenIds(uri: string): Promise<RewriteResult> {
   await using table = await openTable(uri, { threads: 1 });
-  return table.update({ set: { id: "id + 100" }, where: "id % 2 = 0", batchId: "move" });
+  return await table.update({ set: { id: "id + 100" }, where: "id % 2 = 0", batchId: "move" });
 }

@@ -61,7 +61,7 @@ describe("tables with the same rows have the same content fingerprint", () => {
     const folder = freshFolder();
     const of = async (name: string, own: ReturnType<typeof schema>) => {
       await using table = await createTable(join(folder, name), { schema: own, source: [{ a: 1, b: 1 }] });
-      return content(table);
+      return await content(table);
     };
     const expected = await of("plain", schema().long("a").long("b"));
     expect(await of("strict", schema().long("a", { nullable: false, comment: "A" }).long("b"))).toBe(

@@ -41,7 +41,7 @@ describe("the state fingerprint of a version", () => {
       await using opened = await openTable(uri);
       const { context } = opened.snapshot().log;
       const fileLimits = { checkpointRows: 0, jsonBytes: 0 };
-      return stateFingerprint(await openLog({ ...context, fileLimits }, {}));
+      return await stateFingerprint(await openLog({ ...context, fileLimits }, {}));
     };
     expect(await inEngine(folder)).toBe(expected);
     await table.log.checkpoint();

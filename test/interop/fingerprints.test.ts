@@ -65,7 +65,7 @@ const rows: readonly (readonly [varve: string, spark: string])[] = [
 
 const content = async (path: string) => {
   await using table = await openTable(path);
-  return table.contentFingerprint();
+  return await table.contentFingerprint();
 };
 
 describe("content fingerprints", () => {

@@ -26,13 +26,13 @@ export interface VarveRows {
 /** Every row of one version. */
 export async function versionRows(path: string, version: number): Promise<VarveRows> {
   await using table = await openTable(path);
-  return rowsOf(await table.at(version), {});
+  return await rowsOf(await table.at(version), {});
 }
 
 /** Rows of the newest version that meet a condition. */
 export async function matchingRows(path: string, where: string): Promise<VarveRows> {
   await using table = await openTable(path);
-  return rowsOf(table.snapshot(), { where });
+  return await rowsOf(table.snapshot(), { where });
 }
 
 /** The change feed of a range of versions, both included, without the commits' timestamps. */

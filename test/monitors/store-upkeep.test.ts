@@ -27,7 +27,7 @@ const watch: MonitorJson = { name: "watch", baseline: { version: 0 }, on: "commi
 
 async function logOf(name: string) {
   await using table = await createTable(join(folder, name), { source: rows(0, 10) });
-  return openLog(await openContext(table.uri));
+  return await openLog(await openContext(table.uri));
 }
 
 function evaluation(tableVersion: number, bins: string, hour: number): PerformanceReport {

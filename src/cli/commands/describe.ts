@@ -34,7 +34,7 @@ async function describe(uri: string, flags: DescribeFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
   const description = await table.snapshot().describe();
   if (flags.format === "json") {
-    return printJson(description);
+    return await printJson(description);
   }
   const records = Object.entries(description).flatMap(([name, value]): Record<string, unknown>[] => {
     if (value === undefined || (Array.isArray(value) && value.length === 0)) return [];

@@ -50,7 +50,7 @@ async function diff(uri: string, from: string, to: string | undefined, flags: Di
   const { parseTravelPoint } = await import("../../api/shared/table-uri.ts");
   await using table = await openedTable(uri, flags);
   const range = { from: parseTravelPoint(from), to: to === undefined ? undefined : parseTravelPoint(to) };
-  if (flags.rows === true) return printRows(table, range, flags);
+  if (flags.rows === true) return await printRows(table, range, flags);
   const result = await table.diff(range.from, range.to);
   if (flags.format === "json") await writeOutput(`${JSON.stringify(result, undefined, 2)}\n`, flags.output);
   else await printRecords(differences(result), flags);

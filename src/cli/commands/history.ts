@@ -42,7 +42,7 @@ interface HistoryFlags extends StoreFlags, ListOutputFlags {
 
 async function history(uri: string, flags: HistoryFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
-  if (flags.rejected === true) return rejected(table, flags);
+  if (flags.rejected === true) return await rejected(table, flags);
   const entries = await table.history({
     limit: flags.limit,
     batch: flags.batch,
@@ -50,7 +50,7 @@ async function history(uri: string, flags: HistoryFlags): Promise<void> {
     checkFiles: flags.checkFiles,
   });
   if (flags.format !== "table")
-    return printRecords(entries.map(plain), { ...flags, fields: Object.keys(plainFields) });
+    return await printRecords(entries.map(plain), { ...flags, fields: Object.keys(plainFields) });
   await printRecords(withoutEmpty(entries.map(summary), ["batch", "message", "pins", "unreadable"]), {
     ...flags,
     kept: ["version", "timestamp"],

@@ -62,7 +62,7 @@ export function addOptimize(program: Command): void {
         : undefined;
     if (planned !== undefined && flags.auto === true && flags.json !== true) print(gainText(planned));
     if (planned !== undefined && (flags.dryRun === true || planned.outcome === "unchanged"))
-      return printOptimize(planned, flags);
+      return await printOptimize(planned, flags);
     const result = await withProgressLine({ stage: "writing", share: 0 }, flags.quiet === true, (update) =>
       stoppedBySignals((signal) =>
         table.optimize({

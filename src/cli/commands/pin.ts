@@ -152,7 +152,7 @@ async function add(uri: string, name: string, flags: AddFlags, command: Command)
       }),
     ),
   );
-  if (flags.json === true) return printJson(result);
+  if (flags.json === true) return await printJson(result);
   print(`${addedText(result, uri)}\n`);
 }
 
@@ -188,7 +188,8 @@ function costText(
 async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
   const records = (await table.pins.list()).map(pinRecord);
-  if (flags.format !== "table") return printRecords(records, { ...flags, fields: Object.keys(pinFields) });
+  if (flags.format !== "table")
+    return await printRecords(records, { ...flags, fields: Object.keys(pinFields) });
   const heads = tableHeads.filter(
     (head) => !rareHeads.includes(head) || records.some((record) => record[head] !== null),
   );
@@ -260,7 +261,7 @@ async function remove(
       ? table.pins.removeExpired({ dryRun, signal })
       : table.pins.remove(name, { dryRun, signal }).then((one) => [one]),
   );
-  if (flags.json === true) return printJson(removed);
+  if (flags.json === true) return await printJson(removed);
   if (removed.length === 0) print("nothing removed: no pin has expired\n");
   for (const one of removed) print(`${removedText(one)}\n`);
 }
@@ -278,7 +279,7 @@ async function check(uri: string, name: string | undefined, flags: CheckFlags): 
   );
   if (checks.some(({ state }) => state !== "sound" && state !== "repaired"))
     process.exitCode = exitCodes.failed;
-  if (flags.json === true) return printJson(checks);
+  if (flags.json === true) return await printJson(checks);
   if (checks.length === 0) print("no pins\n");
   for (const one of checks) print(`${checkText(one)}\n`);
 }

@@ -181,7 +181,7 @@ async function suggest(sources: readonly string[], flags: SuggestFlags): Promise
       mostly: mostly ?? "",
       reason: suggested.reasons[id ?? kind] ?? "",
     }));
-    return printRecords(records, flags);
+    return await printRecords(records, flags);
   }
   await printJson(explainedSuite(suggested), flags.output);
 }

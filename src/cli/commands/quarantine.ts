@@ -214,11 +214,11 @@ async function show(
   const limit = flags.limit ?? (isShort ? shownRows : undefined);
   if (flags.format === "jsonl" && limit === undefined) {
     if (await isEmpty(table, selection)) await requireKnown(table, flags);
-    return printLines(table.quarantine.lines(selection), flags.output);
+    return await printLines(table.quarantine.lines(selection), flags.output);
   }
   const rows = await table.quarantine.read({ ...selection, limit });
   if (rows.length === 0) await requireKnown(table, flags);
-  if (flags.format !== "table") return printRecords(rows, flags);
+  if (flags.format !== "table") return await printRecords(rows, flags);
   const isCut = limit !== undefined && rows.length >= limit;
   const all = isCut ? await countRows(table, selection) : rows.length;
   const note = all > rows.length ? cutNote(rows.length, all) : "";

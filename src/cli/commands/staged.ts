@@ -121,7 +121,7 @@ async function stage(uri: string, files: readonly string[], flags: StageFlags): 
       ...schemaOptions(flags),
     }),
   );
-  if (flags.json === true) return printRecords([recordOf(staged)], { format: "jsonl" });
+  if (flags.json === true) return await printRecords([recordOf(staged)], { format: "jsonl" });
   const id = visible(staged.id);
   const misfits = staged.misfits === 0 ? "" : `, ${counted(staged.misfits, "non-conforming row")} set aside`;
   print(

@@ -148,7 +148,7 @@ async function wholeFiles(snapshot: LogSnapshot, adds: readonly AddAction[]): Pr
 /** Numbers of live rows, in a session of its own: the one of a change is fenced off from these files. */
 async function fileCounts(snapshot: LogSnapshot, adds: readonly AddAction[]): Promise<number[]> {
   await using session = await (await snapshot.context.engine()).open();
-  return liveRowCounts(session, snapshot, adds);
+  return await liveRowCounts(session, snapshot, adds);
 }
 
 /** Numbers of live rows of files, in their order, by their footers and their deletion vectors' sizes. */

@@ -160,7 +160,7 @@ describe("a change of few rows", () => {
   const dictionaries = async (folder: string, version: number): Promise<unknown> => {
     const paths = actionsOf(folder, version, "add").map(({ path }) => join(folder, String(path)));
     await using session = await openSession();
-    return session.rows(
+    return await session.rows(
       sql`SELECT path_in_schema AS name FROM parquet_metadata(${fileList(paths)}) GROUP BY 1 HAVING count(*) = count(dictionary_page_offset) ORDER BY 1`,
     );
   };

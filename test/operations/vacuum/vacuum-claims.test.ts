@@ -226,7 +226,7 @@ async function losingTable(folder: string): Promise<Table> {
       },
     };
   };
-  return openTable(folder, { openStore });
+  return await openTable(folder, { openStore });
 }
 
 describe("an old version whose files a vacuum deletes before the commit", () => {

@@ -23,7 +23,7 @@ export function addGenerate(program: Command): void {
         table.generate("symlink_format_manifest", { signal }),
       );
       if (flags.json === true) {
-        return printJson(result);
+        return await printJson(result);
       }
       const { version, manifests, files, manifestsRemoved } = result;
       const removed = manifestsRemoved === 0 ? "" : `; ${counted(manifestsRemoved, "old manifest")} removed`;

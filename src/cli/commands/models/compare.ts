@@ -175,7 +175,7 @@ async function compare(sources: readonly string[], flags: CompareFlags): Promise
   );
   // Before the output: a reader that closes the pipe early must not hide the verdict.
   if (result.verdict !== "promote") process.exitCode = exitCodes.drift;
-  if (flags.format === "json") return printJson(result, flags.output);
+  if (flags.format === "json") return await printJson(result, flags.output);
   await writeOutput(await shown(result, flags), flags.output);
 }
 

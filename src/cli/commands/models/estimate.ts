@@ -98,7 +98,7 @@ async function estimateSource(sources: readonly string[], flags: EstimateFlags):
     (signal) => estimate(source, { ...request, baseline, memoryLimit, s3, signal }),
     "before the estimate was done.",
   );
-  if (flags.format === "json") return printJson(result, flags.output);
+  if (flags.format === "json") return await printJson(result, flags.output);
   await writeOutput(await shown(result, flags), flags.output);
 }
 

@@ -140,7 +140,7 @@ async function evaluateSource(sources: readonly string[], flags: EvaluateFlags):
       }),
     "before the evaluation was done.",
   );
-  if (flags.format === "json") return printJson(result, flags.output);
+  if (flags.format === "json") return await printJson(result, flags.output);
   await writeOutput(await shown(result, flags), flags.output);
 }
 

@@ -108,7 +108,7 @@ async function list(uri: string, flags: AlertsFlags): Promise<void> {
     ? (await table.monitors.alertHistory({ monitor })).map(changeRecord)
     : alerts.map(alertRecord);
   if (flags.format !== "table")
-    return printRecords(records, { ...flags, fields: isHistory ? changeFields : alertFields });
+    return await printRecords(records, { ...flags, fields: isHistory ? changeFields : alertFields });
   await printRecords(tableRecords(records), { ...flags, kept: ["status", "version"] });
 }
 
@@ -173,7 +173,7 @@ async function silence(
     kind === "mute"
       ? await table.monitors.mute(monitor, options)
       : await table.monitors.acknowledge(monitor, options);
-  if (flags.json === true) return printJson(said);
+  if (flags.json === true) return await printJson(said);
   print(`${kind === "mute" ? "muted" : "acknowledged"} ${silenceText(said)}\n`);
 }
 
@@ -193,7 +193,7 @@ async function takeBack(uri: string, monitor: string, flags: UnmuteFlags): Promi
   await using table = await openedTable(uri, flags);
   const { rule, column, slice, by = userInfo().username } = flags;
   const taken = await table.monitors.unmute(monitor, { rule, column, slice, by });
-  if (flags.json === true) return printJson(taken);
+  if (flags.json === true) return await printJson(taken);
   if (taken.length === 0) print("nothing was muted or acknowledged\n");
   else print(`took back ${counted(taken.length, "mute or acknowledgement", "mutes and acknowledgements")}\n`);
 }

@@ -70,7 +70,7 @@ async function createMonitor(
   await using table = await openedTable(uri, flags);
   const { version } = await table.monitors.create(definition, { replace: flags.replace });
   await printWarnings(table);
-  if (flags.json === true) return printJson({ name: definition.name, version });
+  if (flags.json === true) return await printJson({ name: definition.name, version });
   print(`${visible(definition.name)} watches ${visible(uri)} from version ${version} on\n`);
 }
 

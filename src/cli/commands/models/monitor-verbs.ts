@@ -130,7 +130,7 @@ async function showMonitor(uri: string, name: string, flags: ShowFlags): Promise
   await using table = await openedTable(uri, flags);
   if (flags.html !== undefined) {
     const { writeMonitorPage } = await import("./monitor-page.ts");
-    return writeMonitorPage(table, name, { version, html: flags.html });
+    return await writeMonitorPage(table, name, { version, html: flags.html });
   }
   const range = version === undefined ? { columns: [] } : { from: version, to: version };
   const reports = await table.monitors.results(name, range);
@@ -143,7 +143,7 @@ async function showMonitor(uri: string, name: string, flags: ShowFlags): Promise
   }
   const [performance] = found;
   if (report !== undefined && flags.format === "json")
-    return printJson(performance === undefined ? report : { ...report, performance });
+    return await printJson(performance === undefined ? report : { ...report, performance });
   const texts = new Map(found.map((evaluation) => [evaluation.version, evaluation.text]));
   const runs = reports.map((one) => ({
     ...shownRun(one),
@@ -200,7 +200,7 @@ async function removeMonitor(uri: string, name: string, flags: JsonFlags): Promi
   await using table = await openedTable(uri, flags);
   const { version } = await table.monitors.remove(name);
   await printWarnings(table);
-  if (flags.json === true) return printJson({ name, version });
+  if (flags.json === true) return await printJson({ name, version });
   print(`removed ${visible(name)} in version ${version}; what it found stays\n`);
 }
 
@@ -219,7 +219,7 @@ async function runMonitor(
   const isMoved = report !== undefined && ["drift", "broken"].includes(report.verdict);
   if (isMoved || isUnattended(found.alerts.alerts)) process.exitCode = exitCodes.drift;
   printTroubles(found);
-  if (flags.json === true) return printJson(found);
+  if (flags.json === true) return await printJson(found);
   if (report !== undefined) {
     print(await reportText(report));
     printPerformance(found.performance);
@@ -268,7 +268,7 @@ async function backfillMonitor(
   );
   if (result.drifted.length > 0 || isUnattended(result.alerts.alerts)) process.exitCode = exitCodes.drift;
   printTroubles(result);
-  if (flags.json === true) return printJson(result);
+  if (flags.json === true) return await printJson(result);
   const { recorded, known, withoutRows, unreadable, drifted } = result;
   const parts = [
     `${counted(recorded.length, "version")} compared`,
@@ -294,7 +294,7 @@ async function rebaselineMonitor(uri: string, name: string, flags: RebaselineFla
     table.monitors.rebaseline(name, { baseline: flags.baseline, signal }),
   );
   await printWarnings(table);
-  if (flags.json === true) return printJson(result);
+  if (flags.json === true) return await printJson(result);
   const { generation, baseline, columns } = result;
   const what = `${counted(columns, "column")} of ${counted(baseline.rows, "row")} (${visible(baseline.source)})`;
   print(`new bins of ${what}: baseline ${generation} of ${visible(name)}\n`);
