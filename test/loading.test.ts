@@ -14,6 +14,12 @@ const log = ["fast-json-stable-stringify", "lossless-json", "uuid"];
 
 beforeAll(async () => {
   const made = await createTable(table, { source: [{ id: 1 }] });
+  await made.append([{ id: 2 }]);
+  await made.monitors.create({ name: "ids", baseline: { version: 0 }, alerts: [{ when: "broken" }] });
+  await made.monitors.run("ids");
+  await made.monitors.create({ name: "quiet", baseline: { version: 0 } });
+  await made.monitors.run("quiet");
+  await made.monitors.mute("ids", { by: "ann", reason: "test" });
   await made.close();
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -34,6 +40,14 @@ describe("what is loaded", () => {
     ["varve --help", [mainFile, "--help"], ["commander", "lossless-json", "uuid"]],
     ["varve --version", [mainFile, "--version"], ["commander", "lossless-json", "uuid"]],
     ["varve history", [mainFile, "history", table], ["cli-table3", "commander", ...log]],
+    ["varve monitor list", [mainFile, "monitor", "list", table], ["cli-table3", "commander", ...log]],
+    ["varve monitor show", [mainFile, "monitor", "show", table, "ids"], ["cli-table3", "commander", ...log]],
+    ["varve monitor alerts", [mainFile, "monitor", "alerts", table], ["cli-table3", "commander", ...log]],
+    [
+      "varve monitor run, of a version that was compared",
+      [mainFile, "monitor", "run", table, "quiet"],
+      ["commander", ...log],
+    ],
   ])("%s: neither engine nor Arrow nor the AWS SDK", (_, args, packages) => {
     expect(loadedPackages(...args).packages).toEqual([...packages].sort());
   });

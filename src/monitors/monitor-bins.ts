@@ -9,7 +9,7 @@ import { withOwnRows } from "./opened-rows.ts";
 import { countProfile } from "./profiles/count-profile.ts";
 import { makeBins } from "./profiles/make-bins.ts";
 import type { Profile, RecordedBins } from "./profiles/profile.ts";
-import { openBins, readBins, writeBins } from "./stores/bins-store.ts";
+import { type BinsHead, openBins, readBins, readBinsHead, writeBins } from "./stores/bins-store.ts";
 import { readProfiles, writeProfile } from "./stores/profiles-store.ts";
 
 /** Bins of a monitor, with the counts of the rows that they were made of. */
@@ -47,17 +47,29 @@ export async function recordedBins(
   return found;
 }
 
+/**
+ * Which bins a monitor has, without what they hold: enough to find what was compared by them.
+ *
+ * @throws `BINS_CHANGED` as {@link recordedBins}
+ */
+export async function recordedBinsHead(
+  snapshot: LogSnapshot,
+  definition: MonitorDefinition,
+  options: SideTableOptions,
+): Promise<BinsHead | undefined> {
+  const { name } = definition;
+  const head = await readBinsHead(snapshot, name, options);
+  if (head !== undefined && head.hash !== binsHash(definition)) throw binsChanged(snapshot, name, head);
+  return head;
+}
+
 /** Measures, of all slices, of bins that stay in memory: some megabytes. */
 const mostKept = 1_000;
 
 /** The bins that were read last of each open table, and of which state of the store. */
 const lastRead = new WeakMap<TableContext, { readonly state: string; readonly found: MonitorBins }>();
 
-function binsChanged(
-  { context }: LogSnapshot,
-  name: string,
-  { generation, baseline }: RecordedBins,
-): VarveError {
+function binsChanged({ context }: LogSnapshot, name: string, { generation, baseline }: BinsHead): VarveError {
   const { uri } = context.store;
   return new VarveError(
     "BINS_CHANGED",

@@ -13,8 +13,9 @@ import {
   type VersionOutcome,
   versionsBefore,
 } from "./evaluate-version.ts";
-import { noRowsForBins, recordedBins, renewBins } from "./monitor-bins.ts";
+import { noRowsForBins, recordedBins, recordedBinsHead, renewBins } from "./monitor-bins.ts";
 import type { RecordedBins } from "./profiles/profile.ts";
+import type { BinsHead } from "./stores/bins-store.ts";
 import type { MonitorReport } from "./stores/monitor-record.ts";
 import { readResults } from "./stores/results-store.ts";
 import { ReadCommits, rowsOfVersion, type VersionRows } from "./version-rows.ts";
@@ -49,10 +50,10 @@ export async function runMonitor(
     const commits = new ReadCommits();
     const { kind } = await commits.rowsOf(snapshot.context, version);
     if (!mayBring(kind, definition) && kind !== "gone") return { outcome: "no_rows", version };
-    const work = { ...(await workOf(snapshot, definition, options)), commits };
-    return isNew ? evaluateVersion({ ...work, newVersion: version }, version) : knownOr(work, version);
+    const work = { snapshot, definition, options, bins: undefined, commits };
+    return isNew ? evaluated({ ...work, newVersion: version }, version) : knownOr(work, version);
   }
-  const work = await workOf(snapshot, definition, options);
+  const work = { snapshot, definition, options, bins: undefined, commits: new ReadCommits() };
   for (let newest = snapshot.version; newest >= 0 && snapshot.version - newest < mostLooked; newest--) {
     const { kind } = await rowsOfVersion(snapshot.context, newest);
     if (kind === "gone") break;
@@ -66,28 +67,33 @@ function mayBring(kind: VersionRows["kind"], { scope }: MonitorDefinition): bool
   return kind === "batch" || (kind === "changed" && scope === "table");
 }
 
+/** A version as it was compared before, for which bins and counts need not be read, else compared now. */
 async function knownOr(work: MonitorWork, version: number): Promise<VersionOutcome> {
-  const known = (await knownReports(work, { from: version, to: version })).at(-1);
-  return known === undefined ? evaluateVersion(work, version) : { outcome: "known", version, report: known };
+  const { snapshot, definition, options } = work;
+  const reports = await reportsOf(work, { from: version, to: version });
+  if (reports.length === 0) return evaluated(work, version);
+  const bins = await recordedBinsHead(snapshot, definition, options);
+  const known = reports.findLast((report) => isBy(bins, report));
+  return known === undefined ? evaluated(work, version) : { outcome: "known", version, report: known };
 }
 
-async function workOf(
-  snapshot: LogSnapshot,
-  definition: MonitorDefinition,
-  options: SideTableOptions,
-): Promise<MonitorWork> {
-  const bins = await recordedBins(snapshot, definition, options);
-  return { snapshot, definition, options, bins, commits: new ReadCommits() };
+async function evaluated(work: MonitorWork, version: number): Promise<VersionOutcome> {
+  const bins = await recordedBins(work.snapshot, work.definition, work.options);
+  return evaluateVersion({ ...work, bins }, version);
 }
 
-/** Reports by the present definition and bins. */
-async function knownReports(
-  { snapshot, definition, options, bins }: MonitorWork,
+/** Reports by the present definition. */
+function reportsOf(
+  { snapshot, definition, options }: MonitorWork,
   range: { readonly from: number; readonly to: number; readonly columns?: readonly string[] },
 ): Promise<MonitorReport[]> {
   const selection = { ...range, monitor: definition.name, definitionHash: definitionHash(definition) };
-  const reports = await readResults(snapshot, selection, options);
-  return reports.filter(({ bins_id, state }) => state === "unreadable" || bins_id === bins?.bins.id);
+  return readResults(snapshot, selection, options);
+}
+
+/** Whether a report is by the present bins. */
+function isBy(bins: BinsHead | undefined, { bins_id, state }: MonitorReport): boolean {
+  return state === "unreadable" || bins_id === bins?.id;
 }
 
 /** How far a backfill has come. */
@@ -130,13 +136,14 @@ export async function backfillMonitor(
   definition: MonitorDefinition,
   { from = 0, to = snapshot.version, onProgress, ...options }: BackfillRequest = {},
 ): Promise<BackfillResult> {
-  const work = await workOf(snapshot, definition, options);
+  const bins = await recordedBins(snapshot, definition, options);
+  const work = { snapshot, definition, options, bins, commits: new ReadCommits() };
   const last = Math.min(to, snapshot.version);
+  const reports = await reportsOf(work, { from, to: last, columns: [] });
   const known = new Map(
-    (await knownReports(work, { from, to: last, columns: [] })).map((report) => [
-      report.current.version ?? report.as_of_version,
-      report,
-    ]),
+    reports
+      .filter((report) => isBy(bins?.bins, report))
+      .map((report) => [report.current.version ?? report.as_of_version, report]),
   );
   const versions = from > last ? [] : await versionsOfLog(snapshot, definition, from, last);
   if (!usesHistory(definition) && !addsUp(definition)) versions.reverse();

@@ -22,6 +22,7 @@ import { pointInTimeMistakes } from "./point-in-time.ts";
 import { rewritesMistakes } from "./rewrites.ts";
 import { runMistakes } from "./runs.ts";
 import { s3Mistakes } from "./s3.ts";
+import { smallFilesMistakes } from "./small-files.ts";
 import { sourceMistakes } from "./sources.ts";
 import { tablesMistakes } from "./tables.ts";
 import { trainingMistakes } from "./training.ts";
@@ -55,6 +56,7 @@ export const mistakes: readonly Mistake[] = [
   ...rewritesMistakes,
   ...runMistakes,
   ...s3Mistakes,
+  ...smallFilesMistakes,
   ...sourceMistakes,
   ...tablesMistakes,
   ...trainingMistakes,

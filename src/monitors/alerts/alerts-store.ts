@@ -1,12 +1,15 @@
-import type { EngineRow, Session } from "../../engine/core/contract.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
-import { withSideRows, withSideTable } from "../../sidetables/read-rows.ts";
 import type { SideTableOptions } from "../../sidetables/side-table.ts";
-import { sql } from "../../sql/sql.ts";
-import { quoteText } from "../../sql/sql-text.ts";
-import type { ScanRelation } from "../../table/scan/scan.ts";
 import type { AlertSeverity } from "../definition/definition.ts";
-import { inStore, type MonitoredTable, sideTableOf, tidied } from "../stores/drift-store.ts";
+import {
+  inStore,
+  type MonitoredTable,
+  readStore,
+  type StoreReadOptions,
+  sideTableOf,
+  tidied,
+} from "../stores/drift-store.ts";
+import { itemsOf, type PlainRow } from "../stores/stored-row.ts";
 import type { AlertEvent, AlertMessage, RecordedTransition } from "./alert-events.ts";
 import type { AlertStatus } from "./alert-states.ts";
 import { alertsStore } from "./alerts-table.ts";
@@ -14,12 +17,11 @@ import type { Silence, SilenceEnd } from "./silence.ts";
 
 /** Reads what is recorded of the alerts of a table, in the order in which it was recorded. */
 export async function readAlertEvents(
-  { context, metadata }: MonitoredTable,
-  options: SideTableOptions = {},
+  table: MonitoredTable,
+  options: StoreReadOptions = {},
 ): Promise<AlertEvent[]> {
-  const read = (session: Session, stored: ScanRelation) => eventsOf(session, stored, metadata.id);
-  const side = sideTableOf(context, alertsStore);
-  return (await inStore(context, alertsStore, () => withSideTable(side, read, options))) ?? [];
+  const query = { where: [], order: ["sequence", "position"] };
+  return (await readStore(table, alertsStore, query, options)).flatMap((row) => eventOf(row) ?? []);
 }
 
 /**
@@ -42,12 +44,7 @@ export async function recordAlertEvents(
     let all: AlertEvent[] = [];
     let isDone = false;
     const rowsFor = async (snapshot: LogSnapshot) => {
-      const recorded = await withSideRows(
-        side,
-        snapshot,
-        (session, stored) => eventsOf(session, stored, metadata.id),
-        options,
-      );
+      const recorded = await readAlertEvents(table, { ...options, opened: snapshot });
       const events = eventsFor(recorded);
       all = [...recorded, ...events];
       isDone = events.length === 0;
@@ -135,15 +132,8 @@ function storedSilence({ kind, id, monitor, rule, column, slice, by, reason, unt
   };
 }
 
-async function eventsOf(session: Session, stored: ScanRelation, tableId: string): Promise<AlertEvent[]> {
-  const rows = await session.rows(
-    sql`SELECT * REPLACE (epoch_ms(recorded_at) AS recorded_at, epoch_ms(until) AS until, to_json(transitions) AS transitions, to_json(targets) AS targets) FROM (${stored.sql}) WHERE table_id = ${quoteText(tableId)} ORDER BY sequence, position`,
-  );
-  return rows.flatMap((row) => eventOf(row) ?? []);
-}
-
 /** @returns `undefined` for events that a later version of varve records */
-function eventOf(row: EngineRow): AlertEvent | undefined {
+function eventOf(row: PlainRow): AlertEvent | undefined {
   const { id, monitor, refers, text } = commonOf(row);
   const event = String(row["event"]);
   switch (event) {
@@ -170,12 +160,12 @@ function eventOf(row: EngineRow): AlertEvent | undefined {
   }
 }
 
-function commonOf(row: EngineRow) {
+function commonOf(row: PlainRow) {
   const [id, monitor] = [String(row["id"]), String(row["monitor"])];
   return { id, monitor, refers: String(row["refers_to"]), text: textOf(row, "text") };
 }
 
-function transitionOf(row: EngineRow): RecordedTransition {
+function transitionOf(row: PlainRow): RecordedTransition {
   const sliceKey = textOf(row, "slice_key");
   return {
     id: String(row["id"]),
@@ -199,18 +189,18 @@ function transitionOf(row: EngineRow): RecordedTransition {
   };
 }
 
-function messageOf(row: EngineRow): AlertMessage {
+function messageOf(row: PlainRow): AlertMessage {
   return {
     id: String(row["id"]),
     monitor: String(row["monitor"]),
     at: new Date(Number(row["recorded_at"])),
-    transitions: listOf(row["transitions"]),
-    targets: listOf(row["targets"]),
+    transitions: itemsOf(row["transitions"]).map(String),
+    targets: itemsOf(row["targets"]).map(String),
     body: String(row["body"]),
   };
 }
 
-function silenceOf(kind: Silence["kind"], id: string, row: EngineRow): Silence {
+function silenceOf(kind: Silence["kind"], id: string, row: PlainRow): Silence {
   return {
     id,
     kind,
@@ -225,22 +215,18 @@ function silenceOf(kind: Silence["kind"], id: string, row: EngineRow): Silence {
   };
 }
 
-function endOf(row: EngineRow): SilenceEnd {
+function endOf(row: PlainRow): SilenceEnd {
   const [version, time] = [numberOf(row, "until_version"), numberOf(row, "until")];
   if (version !== null) return { kind: "version", version };
   return time === null ? { kind: "resolved" } : { kind: "time", time: new Date(time) };
 }
 
-function textOf(row: EngineRow, name: string): string | null {
+function textOf(row: PlainRow, name: string): string | null {
   const value = row[name];
   return typeof value === "string" ? value : null;
 }
 
-function numberOf(row: EngineRow, name: string): number | null {
+function numberOf(row: PlainRow, name: string): number | null {
   const value = row[name];
   return value === null || value === undefined ? null : Number(value);
-}
-
-function listOf(json: unknown): readonly string[] {
-  return JSON.parse(String(json ?? "[]")) as readonly string[];
 }

@@ -2,13 +2,8 @@ import type { DriftVerdict } from "../../drift/comparison/drift-record.ts";
 import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import type { MonitorDefinition } from "../definition/definition.ts";
-import {
-  newestGeneration,
-  numberOrNull,
-  type PlainRow,
-  type StoreQuery,
-  textOrNull,
-} from "../stores/drift-store.ts";
+import { newestGeneration, type StoreSelect } from "../stores/drift-store.ts";
+import { numberOrNull, type PlainRow, textOrNull } from "../stores/stored-row.ts";
 import type { AlertKey } from "./alert-key.ts";
 import { looksAt, type NamedRule } from "./alert-rule.ts";
 import { type ComparedColumn, driftSign, type Reading, type Sign } from "./reading.ts";
@@ -31,7 +26,7 @@ interface ColumnResult extends ComparedColumn {
  * The newest result of each version or window, for the columns and slices that any rule may find something in. Those
  * that were quiet in all versions are left out by the engine, before it reads all that is said of them.
  */
-export function columnResultsQuery({ name }: MonitorDefinition, rules: readonly NamedRule[]): StoreQuery {
+export function columnResultsQuery({ name }: MonitorDefinition, rules: readonly NamedRule[]): StoreSelect {
   const least = rules.map(({ effect = 1 }) => effect).reduce((a, b) => Math.min(a, b), 1);
   const where = sql`monitor = ${quoteText(name)} AND "column" IS NOT NULL AND verdict IS NOT NULL`;
   const select = (rows: SqlSelect) => {

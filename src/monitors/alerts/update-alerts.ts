@@ -1,16 +1,9 @@
 import type { SideTableOptions } from "../../sidetables/side-table.ts";
-import { sql } from "../../sql/sql.ts";
-import { quoteText } from "../../sql/sql-text.ts";
 import type { MonitorDefinition } from "../definition/definition.ts";
-import {
-  type MonitoredTable,
-  numberOrNull,
-  type PlainRow,
-  readStore,
-  readStoreOnce,
-  type StoreQuery,
-} from "../stores/drift-store.ts";
+import { type MonitoredTable, readStore, readStoreOnce, type StoreSelect } from "../stores/drift-store.ts";
 import { resultsStore } from "../stores/results-store.ts";
+import type { StoreQuery } from "../stores/store-query.ts";
+import { numberOrNull, type PlainRow } from "../stores/stored-row.ts";
 import type { FoundAlert } from "./alert-changes.ts";
 import { type AlertEvent, type AlertMessage, alertHistory, type RecordedTransition } from "./alert-events.ts";
 import { type Alert, alertList } from "./alert-list.ts";
@@ -45,7 +38,7 @@ export async function updateAlerts(
   const { world, store } = table.context;
   const rules = namedRules(definition.alerts);
   const onColumns = rules.filter(({ metric }) => metric === undefined);
-  const queries = [newestQuery(definition.name)];
+  const queries: (StoreQuery | StoreSelect)[] = [newestQuery(definition.name)];
   if (onColumns.length > 0) queries.push(columnResultsQuery(definition, onColumns));
   const [newest = [], results = []] = await readStoreOnce(table, resultsStore, queries, options);
   const version = newestOf(newest);
@@ -120,8 +113,8 @@ export async function newestVersion(
 }
 
 function newestQuery(monitor: string): StoreQuery {
-  const where = sql`monitor = ${quoteText(monitor)}`;
-  return { where, select: (own) => sql`SELECT max(version) AS version FROM (${own})` };
+  const where = [{ column: "monitor", oneOf: [monitor] }];
+  return { columns: ["version"], where, newest: "version", order: [] };
 }
 
 function newestOf([row]: readonly PlainRow[]): number {

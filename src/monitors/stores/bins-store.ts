@@ -3,23 +3,17 @@ import type { Leaf, Part } from "../../drift/profile/leaves.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import { arrayOf, schema } from "../../schema/builder.ts";
 import type { SideTableOptions } from "../../sidetables/side-table.ts";
-import { type SqlSelect, sql } from "../../sql/sql.ts";
-import { quoteText } from "../../sql/sql-text.ts";
 import type { RecordedBins, RecordedMeasure } from "../profiles/profile.ts";
 import {
   appendOnce,
   type DriftStore,
-  itemsOf,
   type MonitoredTable,
-  numberOrNull,
-  numbersOf,
   openStore,
-  type PlainRow,
   readStore,
   type StoreReadOptions,
-  textOrNull,
 } from "./drift-store.ts";
 import { sideColumns, sideOf } from "./side-columns.ts";
+import { itemsOf, numberOrNull, numbersOf, type PlainRow, textOrNull } from "./stored-row.ts";
 
 /** One row for each measure of a baseline's columns, and some for what else belongs to the baseline. */
 const binsStore: DriftStore = {
@@ -107,24 +101,52 @@ export function openBins(
   return openStore(table, binsStore, options);
 }
 
+/** Which bins are the newest ones of a monitor. */
+export type BinsHead = Pick<RecordedBins, "id" | "generation" | "hash" | "baseline">;
+
+/** The newest bins of a monitor without what they hold; undefined if there are none. */
+export async function readBinsHead(
+  table: MonitoredTable,
+  monitor: string,
+  options: StoreReadOptions = {},
+): Promise<BinsHead | undefined> {
+  const where = [
+    { column: "monitor", oneOf: [monitor] },
+    { column: "entry", oneOf: ["baseline"] },
+  ];
+  const columns = ["bins_id", "generation", "bins_hash", "baseline"];
+  const [head] = await readStore(
+    table,
+    binsStore,
+    { columns, where, newest: "generation", order: [] },
+    options,
+  );
+  return head === undefined ? undefined : headOf(head);
+}
+
+function headOf(row: PlainRow): BinsHead {
+  return {
+    id: String(row["bins_id"]),
+    generation: numberOrNull(row["generation"]) ?? 1,
+    hash: String(row["bins_hash"]),
+    baseline: sideOf(row["baseline"]),
+  };
+}
+
 /** The newest bins of a monitor; undefined if there are none. */
 export async function readBins(
   table: MonitoredTable,
   monitor: string,
   options: StoreReadOptions = {},
 ): Promise<RecordedBins | undefined> {
-  const where = sql`monitor = ${quoteText(monitor)}`;
-  const select = (rows: SqlSelect) =>
-    sql`SELECT * FROM (${rows}) QUALIFY generation = max(generation) OVER () ORDER BY "position"`;
-  const rows = await readStore(table, binsStore, { where, select }, options);
+  const where = [{ column: "monitor", oneOf: [monitor] }];
+  const query = { where, newest: "generation", order: ["position"] };
+  const rows = await readStore(table, binsStore, query, options);
   const head = rows.find(({ entry }) => entry === "baseline");
   if (head === undefined) return undefined;
   const of = (entry: string) => rows.filter((row) => row["entry"] === entry);
   return {
-    id: String(head["bins_id"]),
-    generation: numberOrNull(head["generation"]) ?? 1,
-    hash: String(head["bins_hash"]),
-    baseline: sideOf(head["baseline"]),
+    ...headOf(head),
     measures: of("column").map(measureOf),
     excluded: of("excluded").map(({ column }) => String(column)),
     slicings: of("slicing").map(({ column, values }) => ({ key: String(column), values: textsOf(values) })),

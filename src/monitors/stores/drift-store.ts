@@ -6,16 +6,25 @@ import { propertyKey } from "../../protocol/properties.ts";
 import { emitProcessWarning } from "../../report/process-warning.ts";
 import type { StructType } from "../../schema/types.ts";
 import { contextBelow } from "../../sidetables/context-below.ts";
-import { withSideRows } from "../../sidetables/read-rows.ts";
 import {
   openSideTable,
   type SideTable,
   type SideTableOptions,
   type UpkeepFailure,
 } from "../../sidetables/side-table.ts";
-import type { SqlExpression, SqlSelect } from "../../sql/sql.ts";
-import { sql } from "../../sql/sql.ts";
+import { smallRows } from "../../sidetables/small-rows.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
+import {
+  queriedFields,
+  queriedRows,
+  queryPredicate,
+  querySql,
+  type StoreCondition,
+  type StoreQuery,
+  storedForms,
+} from "./store-query.ts";
+import type { PlainRow, PlainValue } from "./stored-row.ts";
 
 /** Folder below a table that holds what its monitors know, each kind in a Delta table of its own. */
 const driftFolder = "_drift";
@@ -35,6 +44,8 @@ export interface DriftStore {
   readonly columns: StructType;
   /** Columns with statistics in the log, by which reads skip files. */
   readonly indexed: string;
+  /** Whether its rows are many, and read by the engine; else the process reads files of it by itself. */
+  readonly isBulky?: boolean | undefined;
 }
 
 /**
@@ -50,7 +61,10 @@ export function sideTableOf(context: TableContext, store: DriftStore): SideTable
     name: `table of monitors' ${store.folder}`,
     description: store.description,
     columns: store.columns,
-    properties: { [propertyKey("dataSkippingStatsColumns")]: store.indexed },
+    properties: {
+      [propertyKey("dataSkippingStatsColumns")]: store.indexed,
+      ...(store.isBulky === true ? {} : { [propertyKey("parquet.compression.codec")]: "snappy" }),
+    },
   };
 }
 
@@ -153,8 +167,8 @@ export function openStore(
   return inStore(context, store, () => openSideTable(sideTableOf(context, store), options));
 }
 
-/** What to read of a store. */
-export interface StoreQuery {
+/** Rows of a store that only SQL can say. */
+export interface StoreSelect {
   readonly where: SqlExpression;
   readonly select: (rows: SqlSelect) => SqlSelect;
 }
@@ -173,7 +187,7 @@ export interface StoreReadOptions extends SideTableOptions {
 export async function readStore(
   table: MonitoredTable,
   store: DriftStore,
-  query: StoreQuery,
+  query: StoreQuery | StoreSelect,
   options: StoreReadOptions = {},
 ): Promise<PlainRow[]> {
   const [rows = []] = await readStoreOnce(table, store, [query], options);
@@ -184,39 +198,61 @@ export async function readStore(
 export async function readStoreOnce(
   table: MonitoredTable,
   store: DriftStore,
-  queries: readonly StoreQuery[],
+  queries: readonly (StoreQuery | StoreSelect)[],
   { opened, ...options }: StoreReadOptions = {},
 ): Promise<PlainRow[][]> {
   const { context, metadata } = table;
   const snapshot = opened ?? (await openStore(table, store, options));
   if (snapshot === undefined) return [];
-  const read = async (session: Session, stored: { readonly sql: SqlSelect }) => {
-    const answers: PlainRow[][] = [];
-    for (const { where, select } of queries) {
-      const own = sql`SELECT * FROM (${stored.sql}) WHERE table_id = ${quoteText(metadata.id)} AND (${where})`;
-      answers.push((await session.rows(select(own))).map(plainRow));
-    }
-    return answers;
-  };
-  const side = sideTableOf(context, store);
-  return inStore(context, store, () => withSideRows(side, snapshot, read, options));
+  const ofTable: StoreCondition = { column: "table_id", oneOf: [metadata.id] };
+  const own = queries.map((query) =>
+    "order" in query ? { ...query, where: [ofTable, ...query.where] } : query,
+  );
+  return inStore(context, store, async () => {
+    const small = await smallAnswers(sideTableOf(context, store), snapshot, own, options);
+    if (small !== undefined) return small;
+    const read = async (session: Session, { sql: stored }: { readonly sql: SqlSelect }) => {
+      const answers: PlainRow[][] = [];
+      for (const query of own) {
+        const select =
+          "order" in query ? querySql(store.columns, query, stored) : selectSql(query, metadata.id, stored);
+        answers.push((await session.rows(select)).map(plainRow));
+      }
+      return answers;
+    };
+    const { withSideRows } = await import("../../sidetables/read-rows.ts");
+    return withSideRows(sideTableOf(context, store), snapshot, read, options);
+  });
+}
+
+/** The answers without the engine, if all can be had so. */
+async function smallAnswers(
+  side: SideTable,
+  snapshot: LogSnapshot,
+  queries: readonly (StoreQuery | StoreSelect)[],
+  options: SideTableOptions,
+): Promise<PlainRow[][] | undefined> {
+  const asData = queries.filter((query) => "order" in query);
+  if (asData.length < queries.length) return undefined;
+  const { columns } = side;
+  const answers: PlainRow[][] = [];
+  for (const query of asData) {
+    const fields = queriedFields(columns, query);
+    const read = { fields, predicate: queryPredicate(columns, query), forms: storedForms };
+    const rows = await smallRows(side, snapshot, read, options);
+    if (rows === undefined) return undefined;
+    answers.push(queriedRows(query, rows));
+  }
+  return answers;
+}
+
+function selectSql({ where, select }: StoreSelect, tableId: string, rows: SqlSelect): SqlSelect {
+  return select(sql`SELECT * FROM (${rows}) WHERE table_id = ${quoteText(tableId)} AND (${where})`);
 }
 
 function plainRow(row: EngineRow): PlainRow {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]));
 }
-
-/** A value of a store: whole numbers are numbers. */
-export type PlainValue =
-  | null
-  | boolean
-  | number
-  | string
-  | Uint8Array
-  | readonly PlainValue[]
-  | { readonly [name: string]: PlainValue };
-
-export type PlainRow = Readonly<Record<string, PlainValue>>;
 
 function plain(value: EngineValue): PlainValue {
   if (typeof value === "bigint") return Number(value);
@@ -225,34 +261,4 @@ function plain(value: EngineValue): PlainValue {
   return Object.fromEntries(
     Object.entries(value as Readonly<Record<string, EngineValue>>).map(([name, item]) => [name, plain(item)]),
   );
-}
-
-/** A number of a row, or null. */
-export function numberOrNull(value: PlainValue | undefined): number | null {
-  return typeof value === "number" ? value : null;
-}
-
-/** A text of a row, or null. */
-export function textOrNull(value: PlainValue | undefined): string | null {
-  return typeof value === "string" ? value : null;
-}
-
-/** A list of a row; null is empty. */
-export function itemsOf(value: PlainValue | undefined): readonly PlainValue[] {
-  return Array.isArray(value) ? (value as readonly PlainValue[]) : [];
-}
-
-/** A struct of a row, or null. */
-export function structOrNull(value: PlainValue | undefined): PlainRow | null {
-  return typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !(value instanceof Uint8Array)
-    ? (value as PlainRow)
-    : null;
-}
-
-/** The numbers of a list. */
-export function numbersOf(value: PlainValue | undefined): number[] {
-  return itemsOf(value).map((item) => (typeof item === "number" ? item : 0));
 }

@@ -7,14 +7,9 @@ import { appendAll } from "../../util/append-all.ts";
 import {
   appendOnce,
   type DriftStore,
-  itemsOf,
   type MonitoredTable,
   newestGeneration,
-  numberOrNull,
-  type PlainRow,
   readStore,
-  structOrNull,
-  textOrNull,
 } from "./drift-store.ts";
 import type {
   MonitoredEstimate,
@@ -24,6 +19,7 @@ import type {
   PerformanceState,
 } from "./performance-record.ts";
 import { windowsTogether } from "./performance-text.ts";
+import { itemsOf, numberOrNull, type PlainRow, structOrNull, textOrNull } from "./stored-row.ts";
 
 /**
  * One row for each evaluation of a version, without a metric, and one for each metric of it; the same of each slice or

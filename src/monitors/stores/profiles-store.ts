@@ -2,8 +2,6 @@ import type { Counts } from "../../drift/profile/bins.ts";
 import type { ValueClass } from "../../drift/profile/leaves.ts";
 import { arrayOf, schema } from "../../schema/builder.ts";
 import type { SideTableOptions } from "../../sidetables/side-table.ts";
-import { type SqlSelect, sql } from "../../sql/sql.ts";
-import { quoteText } from "../../sql/sql-text.ts";
 import type {
   Profile,
   ProfiledMeasure,
@@ -11,25 +9,23 @@ import type {
   RecordedBins,
   RecordedMeasure,
 } from "../profiles/profile.ts";
+import { appendOnce, type DriftStore, type MonitoredTable, readStore } from "./drift-store.ts";
 import {
-  appendOnce,
-  type DriftStore,
   itemsOf,
-  type MonitoredTable,
   numberOrNull,
   numbersOf,
   type PlainRow,
   type PlainValue,
-  readStore,
   structOrNull,
   textOrNull,
-} from "./drift-store.ts";
+} from "./stored-row.ts";
 
 /** One row for all rows of a version's batch or table, and one for each slice or window of them. */
 const profilesStore: DriftStore = {
   folder: "profiles",
   description: "Counts of the versions of the table above in the bins of its monitors",
   indexed: "table_id,monitor,bins_id,version,scope",
+  isBulky: true,
   columns: schema()
     .string("table_id", { nullable: false })
     .string("monitor", { nullable: false })
@@ -131,20 +127,19 @@ export async function readProfiles(
   options: SideTableOptions = {},
 ): Promise<ReadonlyMap<number | null, Profile>> {
   if (versions?.length === 0) return new Map();
-  const chosen = versions === null ? sql`version IS NULL` : sql`version IN (${versions.map(numberSql)})`;
-  const where = sql`monitor = ${quoteText(monitor)} AND bins_id = ${quoteText(bins.id)} AND scope = ${quoteText(scope)} AND ${chosen}`;
-  const select = (rows: SqlSelect) => sql`SELECT * FROM (${rows}) ORDER BY version, "position"`;
-  const rows = await readStore(table, profilesStore, { where, select }, options);
+  const where = [
+    { column: "monitor", oneOf: [monitor] },
+    { column: "bins_id", oneOf: [bins.id] },
+    { column: "scope", oneOf: [scope] },
+    { column: "version", oneOf: versions ?? [null] },
+  ];
+  const rows = await readStore(table, profilesStore, { where, order: ["version", "position"] }, options);
   const found = new Map<number | null, PlainRow[]>();
   for (const row of rows) {
     const version = numberOrNull(row["version"]);
     found.set(version, [...(found.get(version) ?? []), row]);
   }
   return new Map([...found].map(([version, parts]) => [version, profileOf(parts, bins)]));
-}
-
-function numberSql(version: number) {
-  return sql`${version}`;
 }
 
 function profileOf(rows: readonly PlainRow[], bins: RecordedBins): Profile {

@@ -1,22 +1,18 @@
 import type { DriftRecord, DriftReport, DriftVerdict } from "../../drift/comparison/drift-record.ts";
 import { arrayOf, schema } from "../../schema/builder.ts";
 import type { SideTableOptions } from "../../sidetables/side-table.ts";
-import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
-import { quoteText } from "../../sql/sql-text.ts";
+import { appendOnce, type DriftStore, type MonitoredTable, readStore } from "./drift-store.ts";
+import type { EvaluationState, MonitorReport } from "./monitor-record.ts";
+import { sideColumns, sideOf } from "./side-columns.ts";
+import type { StoreCondition } from "./store-query.ts";
 import {
-  appendOnce,
-  type DriftStore,
   itemsOf,
-  type MonitoredTable,
   numberOrNull,
   type PlainRow,
   type PlainValue,
-  readStore,
   structOrNull,
   textOrNull,
-} from "./drift-store.ts";
-import type { EvaluationState, MonitorReport } from "./monitor-record.ts";
-import { sideColumns, sideOf } from "./side-columns.ts";
+} from "./stored-row.ts";
 
 const share = () => schema().double("baseline").double("current").double("low").double("high");
 const bracket = () => schema().double("low").double("high").boolean("exact");
@@ -172,23 +168,15 @@ export async function readResults(
   { monitor, from, to, columns, definitionHash }: ResultsSelection = {},
   options: SideTableOptions = {},
 ): Promise<MonitorReport[]> {
-  const conditions: SqlExpression[] = [
-    ...(monitor === undefined ? [] : [sql`monitor = ${quoteText(monitor)}`]),
-    ...(from === undefined ? [] : [sql`version >= ${from}`]),
-    ...(to === undefined ? [] : [sql`version <= ${to}`]),
-    ...(definitionHash === undefined ? [] : [sql`definition_hash = ${quoteText(definitionHash)}`]),
-    ...(columns === undefined ? [] : [ofColumns(columns)]),
+  const where: StoreCondition[] = [
+    ...(monitor === undefined ? [] : [{ column: "monitor", oneOf: [monitor] }]),
+    ...(from === undefined && to === undefined ? [] : [{ column: "version", from, to }]),
+    ...(definitionHash === undefined ? [] : [{ column: "definition_hash", oneOf: [definitionHash] }]),
+    ...(columns === undefined ? [] : [{ column: "column", oneOf: [null, ...columns] }]),
   ];
-  const where = conditions.length === 0 ? sql`true` : joinSql(conditions, sql` AND `);
-  const select = (rows: SqlSelect) =>
-    sql`SELECT * REPLACE (epoch_ms("at") AS "at", epoch_ms(committed_at) AS committed_at) FROM (${rows}) ORDER BY version, as_of_version, "at", run_id, rank NULLS FIRST`;
-  return reportsOf(await readStore(table, resultsStore, { where, select }, options));
-}
-
-function ofColumns(columns: readonly string[]): SqlExpression {
-  return columns.length === 0
-    ? sql`"column" IS NULL`
-    : sql`("column" IS NULL OR "column" IN (${columns.map(quoteText)}))`;
+  const order = ["version", "as_of_version", "at", "run_id", "rank"];
+  const heads = columns?.length === 0 ? runColumns : undefined;
+  return reportsOf(await readStore(table, resultsStore, { columns: heads, where, order }, options));
 }
 
 function reportsOf(rows: readonly PlainRow[]): MonitorReport[] {
@@ -241,18 +229,21 @@ function timeOf(value: PlainValue | undefined): string | null {
 }
 
 /** Columns of a result's row that are not fields of a record. */
-const headColumns: ReadonlySet<string> = new Set([
+const headColumns = [
   ...["table_id", "monitor", "run_id", "at", "definition_hash", "code_version", "version", "committed_at"],
   "bins_id",
   ...["as_of_version", "state", "baseline", "current", "counts", "rank"],
-]);
+];
+
+/** All columns of the row of a run. */
+const runColumns = [...headColumns, "column", "verdict", "text"];
 
 function recordOf(row: PlainRow): DriftRecord {
   const because = itemsOf(row["undefined_because"]).flatMap((item) => {
     const { figure, reason } = structOrNull(item) ?? {};
     return typeof figure === "string" && typeof reason === "string" ? [[figure, reason] as const] : [];
   });
-  const fields = Object.entries(row).filter(([name]) => !headColumns.has(name));
+  const fields = Object.entries(row).filter(([name]) => !headColumns.includes(name));
   return {
     ...Object.fromEntries(fields),
     bins: itemsOf(row["bins"]),

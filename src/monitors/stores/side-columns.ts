@@ -1,6 +1,6 @@
 import type { DriftSide } from "../../drift/comparison/drift-record.ts";
 import { type SchemaBuilder, schema } from "../../schema/builder.ts";
-import { numberOrNull, type PlainValue, structOrNull, textOrNull } from "./drift-store.ts";
+import { numberOrNull, type PlainValue, structOrNull, textOrNull } from "./stored-row.ts";
 
 /** The columns of a side of a comparison. */
 export function sideColumns(): SchemaBuilder {

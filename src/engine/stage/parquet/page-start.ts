@@ -1,9 +1,9 @@
 import { Readable, type Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip } from "node:zlib";
+import { snappyStart } from "../../../parquet/snappy.ts";
 import { ArrowDamage } from "../ipc/damage.ts";
 import { decompressor } from "../ipc/decompress.ts";
 import { decodeLz4Block } from "../ipc/lz4-frame.ts";
-import { snappyStart } from "./snappy.ts";
 
 /** A compressed part of a page. */
 export interface CompressedPage {

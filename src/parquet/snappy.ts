@@ -6,6 +6,28 @@
  * @see https://github.com/google/snappy/blob/main/format_description.txt
  */
 export function snappyStart(source: Uint8Array, length: number): Uint8Array {
+  return decoded(source, length).output;
+}
+
+/** The whole of Snappy's content, which must be of this length and end with the source; else a `RangeError`. */
+export function snappyContent(source: Uint8Array, length: number): Uint8Array {
+  const { output, size, isCut, read } = decoded(source, length);
+  if (isCut || size !== length || read !== source.length)
+    throw new RangeError("its Snappy data has another length than stated");
+  return output;
+}
+
+interface Decoded {
+  readonly output: Uint8Array;
+  /** Bytes of the whole content, as it states. */
+  readonly size: number;
+  /** Whether the last part goes on after the output. */
+  readonly isCut: boolean;
+  /** Bytes of the source that were read. */
+  readonly read: number;
+}
+
+function decoded(source: Uint8Array, length: number): Decoded {
   let offset = 0;
   const byte = (): number => {
     const value = source[offset++];
@@ -19,12 +41,14 @@ export function snappyStart(source: Uint8Array, length: number): Uint8Array {
   };
   const size = contentLength(byte);
   const output = new Uint8Array(Math.min(size, length));
+  let isCut = false;
   for (let written = 0; written < output.length; ) {
     const tag = byte();
     const high = tag >> 2;
     if ((tag & 3) === 0) {
       const literal = 1 + (high < 60 ? high : number(high - 59));
       const taken = Math.min(literal, output.length - written);
+      isCut = taken < literal;
       if (offset + taken > source.length) throw new RangeError("its Snappy data is cut");
       output.set(source.subarray(offset, offset + taken), written);
       offset += literal;
@@ -37,9 +61,10 @@ export function snappyStart(source: Uint8Array, length: number): Uint8Array {
     if (distance === 0 || distance > written)
       throw new RangeError("its Snappy data refers to bytes before its first");
     const end = Math.min(output.length, written + match);
+    isCut = end < written + match;
     for (; written < end; written++) output[written] = output[written - distance] ?? 0;
   }
-  return output;
+  return { output, size, isCut, read: offset };
 }
 
 function contentLength(byte: () => number): number {

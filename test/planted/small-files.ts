@@ -1,0 +1,112 @@
+import type { Mistake } from "./mistake.ts";
+
+const rows = "parquet/read-rows.test.ts";
+const store = "monitors/results-store.test.ts";
+
+/** Mistakes in reading small files without the engine. */
+export const smallFilesMistakes: readonly Mistake[] = [
+  {
+    what: "Whole numbers beyond 2^53 are rounded.",
+    file: "parquet/read-rows.ts",
+    find: "Number.isSafeInteger(value) ? value :",
+    replace: "value !== 0.5 ? value :",
+    test: rows,
+    name: "give the rows",
+  },
+  {
+    what: "A list that is empty is null.",
+    file: "parquet/read-rows.ts",
+    find: "definition < levels.definition ? null : []",
+    replace: "definition < inner.definition ? null : []",
+    test: rows,
+    name: "give the rows",
+  },
+  {
+    what: "Only the first item of an inner list is read.",
+    file: "parquet/read-rows.ts",
+    find: "first.repetition() === inner.repetition)",
+    replace: "first.repetition() === inner.repetition && inner.repetition === 1)",
+    test: rows,
+    name: "give the rows",
+  },
+  {
+    what: "A mark of byte order at the beginning of a text is lost.",
+    file: "parquet/read-rows.ts",
+    find: 'return text.toString("utf8");',
+    replace: "return new TextDecoder().decode(text);",
+    test: rows,
+    name: "give the rows",
+  },
+  {
+    what: "What a page repeats of itself comes from elsewhere.",
+    file: "parquet/snappy.ts",
+    find: "output[written] = output[written - distance]",
+    replace: "output[written] = output[written - distance + 1]",
+    test: rows,
+    name: "give the rows",
+  },
+  {
+    what: "A compressed page may have bytes after its content.",
+    file: "parquet/snappy.ts",
+    find: " || read !== source.length",
+    replace: "",
+    test: rows,
+    name: "after its content",
+  },
+  {
+    what: "A page may have fewer values than its head says.",
+    file: "parquet/read-rows.ts",
+    find: 'requireFit(reader.isAtEnd(), "its columns',
+    replace: 'requireFit(reader !== undefined, "its columns',
+    test: rows,
+    name: "damaged",
+  },
+  {
+    what: "Parts of a struct need not agree on what is there.",
+    file: "parquet/read-rows.ts",
+    find: "      requireInStep(readers, levels.definition);\n",
+    replace: "",
+    test: rows,
+    name: "damaged",
+  },
+  {
+    what: "Numbers of another type are taken for those of a column.",
+    file: "parquet/read-rows.ts",
+    find: "requireFit(form.annotations.includes(node.annotation)",
+    replace: "requireFit(form.annotations.length > 0",
+    test: rows,
+    name: "hold other types",
+  },
+  {
+    what: "Rows that were deleted are read all the same.",
+    file: "sidetables/small-rows.ts",
+    find: "files.every(({ deletionVector }) => deletionVector === undefined)",
+    replace: "files.length >= 0",
+    test: store,
+    name: "without the engine as by it",
+  },
+  {
+    what: "Rows without a value come last.",
+    file: "monitors/stores/store-query.ts",
+    find: "return a === null ? -1 : 1;",
+    replace: "return a === null ? 1 : -1;",
+    test: store,
+    name: "without the engine as by it",
+  },
+  {
+    what: "Texts are in the order of UTF-16.",
+    file: "monitors/stores/store-query.ts",
+    find: "compareUtf8(String(a), String(b))",
+    replace: "(String(a) < String(b) ? -1 : 1)",
+    test: store,
+    name: "without the engine as by it",
+  },
+  {
+    what: "Times of files are in microseconds.",
+    file: "monitors/stores/store-query.ts",
+    find: "Number(microseconds / 1000n)",
+    replace: "Number(microseconds)",
+    test: store,
+    name: "field by field",
+  },
+];
