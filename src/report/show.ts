@@ -1,3 +1,4 @@
+import { shownNumber } from "../util/counted.ts";
 import { type JsonValue, stringifyJson } from "../util/json.ts";
 import { visible, visibleMarkup } from "./visible-text.ts";
 
@@ -22,7 +23,9 @@ export function shown(value: JsonValue, limit = 80): string {
 
 /** A number with separated thousands and at most six fraction digits. */
 export function grouped(value: number): string {
-  return value.toLocaleString("en-US", { maximumFractionDigits: 6 });
+  return Number.isSafeInteger(value)
+    ? shownNumber(value)
+    : value.toLocaleString("en-US", { maximumFractionDigits: 6 });
 }
 
 /** A time in UTC, to the second. */

@@ -1,3 +1,4 @@
+import { shownNumber } from "../../util/counted.ts";
 import type { DriftRecord } from "./drift-record.ts";
 
 /** An effect with two decimals; never a zero that is none. */
@@ -12,10 +13,12 @@ export function pText(p: number): string {
 
 /** A number with three significant digits. */
 export function numberText(value: number): string {
-  const text = Number(value.toPrecision(3));
-  return Math.abs(text) >= 1e15
-    ? text.toExponential()
-    : text.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+  const rounded = Number(value.toPrecision(3));
+  const size = Math.abs(rounded);
+  if (size >= 1e15) return rounded.toExponential();
+  if (Number.isInteger(rounded)) return shownNumber(rounded);
+  // Smaller ones are written with an exponent otherwise.
+  return size >= 1e-6 ? String(rounded) : rounded.toLocaleString("en-US", { maximumSignificantDigits: 3 });
 }
 
 const units = [

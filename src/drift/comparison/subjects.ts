@@ -156,7 +156,7 @@ async function matchLeaves(session: Session, { current }: ComparedSides, chosen:
 
 /** A leaf of nulls in place of one whose class is another, because all its values are null. */
 export function withoutValues(leaf: Omit<Leaf, "value">): Leaf {
-  return { ...leaf, truth: undefined, value: sql`CAST(NULL AS ${valueType(leaf)})` };
+  return { ...leaf, truth: undefined, integer: undefined, value: sql`CAST(NULL AS ${valueType(leaf)})` };
 }
 
 /** The type of the values of a leaf. */

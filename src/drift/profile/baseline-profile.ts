@@ -60,6 +60,7 @@ type BareMeasure = Omit<Measure, "leaf"> & { readonly leaf: Omit<Leaf, "value"> 
 export function binningOf(measure: BareMeasure, leaf: Leaf): Binning {
   return {
     value: measuredValue(leaf, measure),
+    integer: measure.kind === "discrete" ? leaf.integer : undefined,
     bins: measure.bins,
     column: columnOf(leaf),
     isFloat: leaf.isFloat && measure.part === null,

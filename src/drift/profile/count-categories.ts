@@ -3,6 +3,7 @@ import { joinSql, type SqlSelect, sql } from "../../sql/sql.ts";
 import { type CategoryBins, type CategoryCounts, centreOf } from "./bins.ts";
 import {
   type Counted,
+  groupedValues,
   type Indexed,
   listOf,
   meanAndDeviation,
@@ -55,14 +56,14 @@ async function nameBins(session: Session, binnings: readonly Indexed<CategoryBin
 
 /** One row for each slice: the numbers of rows by bin, as lists of bins and numbers. */
 function categoryQuery(source: RowSource, binning: Indexed<CategoryBins>): SqlSelect {
-  const { bins, index } = binning;
+  const { bins, index, integer } = binning;
   const { isNumber } = bins;
   const slice = source.isSliced ? sql`slice, ` : sql``;
   const from = sql`SELECT ${slice}${valueName(index)} AS v FROM (${source.columns([binning])})`;
   // Other columns have names that are no numbers.
   const name = isNumber ? sql`try_cast(v AS DOUBLE)` : sql`v`;
   const names = sql`SELECT ${name} AS v, bin FROM varve_drift_bins WHERE c = ${index}`;
-  const groups = sql`SELECT ${slice}v, count(*) AS n FROM (${from}) WHERE v IS NOT NULL GROUP BY ${slice}v`;
+  const groups = groupedValues(from, { isInteger: integer !== undefined, kept: slice });
   const nan = isNumber ? sql`CASE WHEN isnan(g.v) THEN ${nanBin} ELSE ${unseenBin} END` : sql`${unseenBin}`;
   const finite = isNumber ? sql`FILTER (WHERE isfinite(g.v))` : sql``;
   const off = sql`(g.v - CAST(${centreOf(bins)} AS DOUBLE))`;

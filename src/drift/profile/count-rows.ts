@@ -50,10 +50,13 @@ export async function countRows(
   const counts = new Map<string, Counts>();
   const keyOf = (index: number, name: string) => `${index}:${name}`;
   const numbered: Indexed<Bins>[] = [];
-  for (const [index, binning] of binnings.entries())
+  for (const [index, binning] of binnings.entries()) {
+    // Of few rows, a second grouping takes longer to plan than it saves.
+    const integer = rows.rows > mostSorted ? binning.integer : undefined;
     if (rows.slice === undefined && binning.counted !== undefined)
       counts.set(keyOf(index, ""), binning.counted);
-    else numbered.push({ ...binning, index });
+    else numbered.push({ ...binning, integer, index });
+  }
   const spans = new Map<string, Map<number, Span>>();
   for (const { index, name, count, span } of await countedMeasures(session, rows, numbered)) {
     counts.set(keyOf(index, name), count);
@@ -141,7 +144,7 @@ async function* countedChunks(
   };
   const sliced = slice === undefined ? [] : [sql`${slice} AS slice`];
   const valuesOf = (chunk: readonly Indexed<Bins>[]): SqlSelect => {
-    const values = chunk.map(({ value, index }) => sql`${value} AS ${valueName(index)}`);
+    const values = chunk.map(({ value, integer, index }) => sql`${integer ?? value} AS ${valueName(index)}`);
     return sql`SELECT ${[...sliced, ...values]} FROM (${rowsOfMeasures(counted, chunk)})`;
   };
   const direct: RowSource = { ...facts, columns: valuesOf };

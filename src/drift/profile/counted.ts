@@ -7,6 +7,8 @@ import type { Bins, Counts } from "./bins.ts";
 export interface Binning {
   /** Over the relation's columns; numbers for numeric bins, texts or numbers for categories. */
   readonly value: SqlExpression;
+  /** Of categories: the value before it becomes DOUBLE, if it is an integer. */
+  readonly integer?: SqlExpression | undefined;
   readonly bins: Bins;
   /** The relation's column that the value is of. */
   readonly column: string;
@@ -67,6 +69,30 @@ export function stacked(
   const numbers = indexes.map((index) => sql`${index}`);
   const columns = [...kept, sql`unnest([${numbers}]) AS c`, sql`unnest([${indexes.map(valueName)}]) AS v`];
   return sql`SELECT ${columns} FROM (${from})`;
+}
+
+/**
+ * The values of a column `v` with the number of their rows, `n`; integers become DOUBLE after they are grouped.
+ *
+ * @param kept columns, each with a comma after it, by which the rows are grouped, too
+ */
+export function groupedValues(
+  from: SqlSelect,
+  {
+    isInteger,
+    kept = sql``,
+    known = sql`v IS NOT NULL`,
+  }: {
+    readonly isInteger: boolean;
+    readonly kept?: SqlExpression | undefined;
+    readonly known?: SqlExpression | undefined;
+  },
+): SqlSelect {
+  const groups = sql`SELECT ${kept}v, count(*) AS n FROM (${from}) WHERE ${known} GROUP BY ${kept}v`;
+  // Beyond 2^53, several may become one.
+  return isInteger
+    ? sql`SELECT ${kept}CAST(v AS DOUBLE) AS v, CAST(sum(n) AS BIGINT) AS n FROM (${groups}) GROUP BY ALL`
+    : groups;
 }
 
 /** The column of a measure. */

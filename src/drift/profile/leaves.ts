@@ -29,6 +29,8 @@ export interface Leaf {
   readonly value: SqlExpression;
   /** Of a boolean: as the engine has it, and not as text. */
   readonly truth?: SqlExpression | undefined;
+  /** Of integers: as the engine has them: it groups them in a third of the time that DOUBLE takes. */
+  readonly integer?: SqlExpression | undefined;
   /** Of a time: when the version of its rows was committed, in milliseconds since 1970, if its age is measured. */
   readonly committedAt?: number | undefined;
 }
@@ -119,7 +121,7 @@ function microsecondsOfDate(value: SqlExpression): SqlExpression {
 
 function scalar(type: string, value: SqlExpression): Pick<Leaf, "class" | "value"> & Partial<Leaf> {
   const number = sql`CAST(${value} AS DOUBLE)`;
-  if (wholes.test(type)) return { class: "number", isWhole: true, value: number };
+  if (wholes.test(type)) return { class: "number", isWhole: true, value: number, integer: value };
   if (floats.has(type)) return { class: "number", isFloat: true, value: number };
   if (type === "BOOLEAN") return { class: "boolean", value: sql`CAST(${value} AS VARCHAR)`, truth: value };
   if (type === "BLOB") return { class: "binary", value: sql`hex(${value})` };

@@ -8,7 +8,7 @@ const manyValues = 16_384;
 
 /** What all tallies of a column share. */
 export interface Cells {
-  /** Where a value's cell is looked up: steps of equal width between the first and the last boundary. */
+  /** Where a value's cell is looked up: steps of equal width; what is outside belongs to the first or last one. */
   readonly steps: number;
   readonly boundaries: Float64Array;
   /** For each step, how many boundaries belong to steps below it. */
@@ -24,10 +24,9 @@ export interface Cells {
  * @param values about how many are counted: of few, making the steps takes longer than searching them
  */
 export function cellsOfBins(bins: NumericBins, values: number): Cells {
-  const steps = values < manyValues ? 256 : 4_096;
+  const steps = values < manyValues ? 256 : 8_192;
   const boundaries = Float64Array.from(boundariesOf(bins));
-  const [origin = 0, last = 0] = [boundaries[0], boundaries.at(-1)];
-  const width = last - origin;
+  const { origin, width } = steppedRange(boundaries);
   const ratio = steps / width;
   const scale = Number.isFinite(ratio) && Number.isFinite(width) ? ratio : 0;
   const starts = new Uint16Array(steps + 1);
@@ -37,6 +36,20 @@ export function cellsOfBins(bins: NumericBins, values: number): Cells {
   }
   for (let step = 1; step <= steps; step++) starts[step] = (starts[step] ?? 0) + (starts[step - 1] ?? 0);
   return { steps, boundaries, starts, origin, scale };
+}
+
+/** Cells at each end, a fiftieth of the rows, that have no steps if these are worth more between the others. */
+const endCells = 5;
+
+/** Where the steps begin, and over which width: from the first to the last boundary, but for a long tail. */
+function steppedRange(boundaries: Float64Array): { readonly origin: number; readonly width: number } {
+  const last = boundaries.length - 1;
+  const at = (index: number) => boundaries[index] ?? 0;
+  const isLong = (from: number, to: number) => at(to) - at(from) > (at(last) - at(0)) / 8;
+  const isTrimmed = last > 2 * endCells;
+  const first = isTrimmed && isLong(0, endCells) ? endCells : 0;
+  const end = isTrimmed && isLong(last - endCells, last) ? last - endCells : last;
+  return { origin: at(first), width: at(end) - at(first) };
 }
 
 /** The step of a position; it does not fall as the position rises. */
@@ -77,7 +90,12 @@ export class NumberTally {
     if (this.#finite === 0) this.#centre = centreAmong(run);
     const centre = this.#centre ?? 0;
     const counts = this.#counts;
-    let [sum, squares, nans, min, max] = [0, 0, 0, this.#min, this.#max];
+    // Taken out of an array, they would be objects, a new one for each value.
+    let sum = 0;
+    let squares = 0;
+    let nans = 0;
+    let min = this.#min;
+    let max = this.#max;
     for (let index = 0; index < count; index++) {
       const value = values[index] ?? 0;
       if (Number.isNaN(value)) {

@@ -4,7 +4,7 @@ import { plainName } from "../../sql/sql-text.ts";
 import type { CategoryValue } from "./bins.ts";
 import { inChunks } from "./chunks.ts";
 import { mostBound, mostSorted, mostStacked } from "./count-rows.ts";
-import { listOf, numberOf, stacked } from "./counted.ts";
+import { groupedValues, listOf, numberOf, stacked } from "./counted.ts";
 import { distinctSharesOf } from "./distinct-share.ts";
 import type { Leaf } from "./leaves.ts";
 import { type SampledNumbers, sampledNumbers } from "./numeric-bins.ts";
@@ -124,6 +124,8 @@ interface LeafValues {
   readonly leaf: Leaf;
   readonly index: number;
   readonly values: SqlSelect;
+  /** They are integers, and not DOUBLE yet. */
+  readonly isInteger: boolean;
 }
 
 /** The values of leaves in all rows; those of a wide baseline are put into a table. */
@@ -134,7 +136,9 @@ async function valuesOf(
 ): Promise<LeafValues[]> {
   const isCopied = !isWhole && isWide;
   if (isCopied) {
-    const values = facts.map(({ leaf, index }) => sql`${leaf.value} AS ${plainName(`v${index}`)}`);
+    const values = facts.map(
+      ({ leaf: { integer, value }, index }) => sql`${integer ?? value} AS ${plainName(`v${index}`)}`,
+    );
     await session.execute(
       sql`CREATE OR REPLACE TEMP TABLE varve_drift_values AS SELECT ${values} FROM (${select})`,
     );
@@ -142,8 +146,9 @@ async function valuesOf(
   return facts.map(({ leaf, index }) => {
     const name = plainName(`v${index}`);
     const copied = sql`SELECT ${name} AS v FROM ${isCopied ? sql`varve_drift_values` : table}`;
-    const values = isWhole || isCopied ? copied : sql`SELECT ${leaf.value} AS v FROM (${select})`;
-    return { leaf, index, values };
+    const values =
+      isWhole || isCopied ? copied : sql`SELECT ${leaf.integer ?? leaf.value} AS v FROM (${select})`;
+    return { leaf, index, values, isInteger: !isWhole && leaf.integer !== undefined };
   });
 }
 
@@ -168,9 +173,9 @@ function stackedGroups({ table }: Sample, facts: readonly Fact[]): SqlSelect[] {
   });
 }
 
-function groupQuery({ leaf, index, values }: LeafValues): SqlSelect {
+function groupQuery({ leaf, index, values, isInteger }: LeafValues): SqlSelect {
   const known = leaf.isFloat ? sql`v IS NOT NULL AND isfinite(v)` : sql`v IS NOT NULL`;
-  const counts = sql`SELECT v, count(*) AS n FROM (${values}) WHERE ${known} GROUP BY v`;
+  const counts = groupedValues(values, { isInteger, known });
   const top = sql`SELECT v, n, count(*) OVER () AS d, sum(n) OVER () AS t FROM (${counts}) ORDER BY n DESC, v LIMIT ${mostKept}`;
   return sql`SELECT ${index} AS c, list(CAST(v AS VARCHAR) ORDER BY n DESC, v) AS vs, list(n ORDER BY n DESC, v) AS ns, any_value(d) AS d, any_value(t) AS t FROM (${top})`;
 }
