@@ -99,6 +99,34 @@ describe("the share of different values of many rows", () => {
   });
 });
 
+describe("a few integers of many rows", () => {
+  // From 2^53 on, two have the same DOUBLE: 2^53 to 2^53 + 4 follow the first.
+  const first = 2 ** 53 - 1;
+  const rows = 70_000;
+  const select = sql`SELECT ${first} + i % 6 AS big, i % 7 > 0 AS yes FROM range(${rows}) t(i)`;
+  const largest = sql`CASE WHEN big > ${first} + 2 THEN 'large' ELSE '' END`;
+  const values = [first, first + 1, first + 3, first + 5];
+  const all = [11_667, 23_334, 11_667, 23_332];
+
+  it("are one value where they have one DOUBLE, of the baseline, of a side, and of its slices", async () => {
+    const leaves = leavesOf(await session.describe(select)).filter(({ name }) => name === "big");
+    const [measure] = await measuresOf(session, { select, rows }, leaves);
+    if (measure === undefined) throw new Error("the column has no measure");
+    expect(measure).toMatchObject({ kind: "discrete", bins: { values } });
+    expect(measure.counted).toMatchObject({ distinct: 4, values: all });
+    const binning = binningOf(measure, measure.leaf);
+    const countsOf = async (slice?: SqlExpression) =>
+      [...(await countRows(session, { select, rows, slice }, [binning]))].map(([name, found]) => [
+        name,
+        found.counts[0],
+      ]);
+    expect(await countsOf()).toMatchObject([["", { distinct: 4, values: all, unseen: 0 }]]);
+    const sliced = new Map((await countsOf(largest)) as [string, unknown][]);
+    expect(sliced.get("")).toMatchObject({ distinct: 2, values: [...all.slice(0, 2), 0, 0] });
+    expect(sliced.get("large")).toMatchObject({ distinct: 2, values: [0, 0, ...all.slice(2)] });
+  });
+});
+
 describe("a boolean of many rows", () => {
   it("is all null where the column of the other side holds nothing, of whatever type", async () => {
     const rows = 70_000;

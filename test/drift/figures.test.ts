@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { numberText } from "../../src/drift/comparison/figure-text.ts";
 import type { BinCounts } from "../../src/drift/figures/bin-counts.ts";
 import { type Cell, ksBracket, wassersteinBracket } from "../../src/drift/figures/cells.ts";
 import { binsForRows, distancesOf, rowsNeeded } from "../../src/drift/figures/distances.ts";
 import { sameDistribution, withTails } from "../../src/drift/figures/same-distribution.ts";
 import { ksDistance } from "../../src/statistics/kolmogorov.ts";
 import { sortedSample, wassersteinOf } from "../../src/statistics/samples.ts";
+import { shownNumber } from "../../src/util/counted.ts";
 import fc from "../support/fast-check.ts";
 
 const pair = fc.tuple(fc.nat(1000), fc.nat(1000));
@@ -211,6 +213,21 @@ describe("merging", () => {
         const baseline = whole.map((cell) => cell.baseline);
         const current = whole.map((cell) => cell.current);
         expect(distancesOf({ baseline, current: added })).toEqual(distancesOf({ baseline, current }));
+      }),
+    );
+  });
+});
+
+describe("numbers in texts", () => {
+  it("are written as its locale does", () => {
+    for (const value of [0, 999, -1_000, 12_345_678, 2 ** 53 - 1, 1e21, 0.5, -(10n ** 20n), 123n])
+      expect(shownNumber(value)).toBe(value.toLocaleString("en-US"));
+    const three = (value: number) => (value + 0).toLocaleString("en-US", { maximumSignificantDigits: 3 });
+    const ends = [0, -0, 999.5, -1_234, 9.99e14, 1e-6, 1e-7, 0.000_123_4, NaN];
+    for (const value of ends) expect(numberText(value)).toBe(three(value));
+    fc.assert(
+      fc.property(fc.double({ min: -9e14, max: 9e14, noNaN: true }), (value) => {
+        expect(numberText(value)).toBe(three(value));
       }),
     );
   });
