@@ -9,6 +9,7 @@ import { parseHint } from "../../src/log/segment/last-checkpoint.ts";
 import { closeLogSession } from "../../src/log/segment/log-session.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import type { Action, AddAction, RemoveAction } from "../../src/protocol/actions.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { commitNewTable, commitTransaction } from "../../src/table/commit/transaction.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { add, metadata, protocol, remove } from "../support/commit-tools.ts";
@@ -179,6 +180,15 @@ describe("writeCheckpoint", () => {
     });
     const after = await content(await reopenedFromCheckpoint(context));
     expect(after).toEqual(expected);
+    const noEngine = () => Promise.reject(new Error("the engine was started"));
+    expect(await content(await openLog({ ...context, engine: noEngine }))).toEqual(expected);
+    // One that is big, as listed, is read by the engine.
+    const list: ObjectStore["list"] = async function* (prefix, options) {
+      for await (const file of context.store.list(prefix, options)) yield { ...file, size: 2 ** 18 };
+    };
+    const listed = await openLog({ ...context, store: { ...context.store, list } });
+    expect(await content(listed)).toEqual(expected);
+    await closeLogSession(listed.context);
     const all: Action[] = [];
     for await (const chunk of (await (await openLog(context)).files()).tombstones()) all.push(...chunk);
     expect(all.map((action) => (action.kind === "remove" ? action.path : ""))).toContain(kept.path);

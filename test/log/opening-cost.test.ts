@@ -35,19 +35,19 @@ async function diskTable(commits: readonly (readonly Action[])[]): Promise<Table
   return context;
 }
 
-/** Opens a table's newest version; how often its engine was started, and which commits were fetched whole. */
+/** Opens a table's newest version; how many checkpoints were read, and which commits were fetched whole. */
 async function opened(context: TableContext) {
   const store = countCalls(context.store);
-  let engines = 0;
-  const engine = () => {
-    engines++;
-    return context.engine();
+  const checkpoints = new Set<string>();
+  const localFile = (path: string) => {
+    checkpoints.add(path);
+    return context.localFile(path);
   };
-  const table = { ...context, store, engine };
+  const table = { ...context, store, localFile };
   const snapshot = await openLog(table);
   const fetched = store.counts().trace.filter(({ call, path }) => call === "get" && path.endsWith(".json"));
   await closeLogSession(table);
-  return { snapshot, engines, fetched: fetched.map(({ path }) => path) };
+  return { snapshot, checkpoints: checkpoints.size, fetched: fetched.map(({ path }) => path) };
 }
 
 /** Puts a checkpoint and a checksum of a version, its metadata as given. */
@@ -64,19 +64,19 @@ describe("a checksum beside a checkpoint on local disk", () => {
   it.each([
     [63, 0],
     [64, 1],
-  ])("of version %i, whose metadata is of version 0, asks the engine %i times", async (version, engines) => {
+  ])("of version %i, whose metadata is of version 0, reads %i checkpoints", async (version, read) => {
     const context = await diskTable([firstActions(), ...paths(version)]);
     await writeCheckpoint(await openLog(context), { kind: "classic" });
     await summed(context, version);
     const found = await opened(context);
-    expect([found.engines, found.snapshot.metadata.id]).toEqual([engines, metadata.id]);
+    expect([found.checkpoints, found.snapshot.metadata.id]).toEqual([read, metadata.id]);
     await closeLogSession(context);
   });
 
   it.each([
     [8 * 1024 * 1024, 0],
     [8 * 1024 * 1024 + 1, 1],
-  ])("with %i bytes of commits up to the checkpoint asks the engine %i times", async (bytes, engines) => {
+  ])("with %i bytes of commits up to the checkpoint reads %i checkpoints", async (bytes, read) => {
     const context = await diskTable([firstActions(), [add("a", { stats: "{}" })]]);
     const sizes = await Promise.all([0, 1].map(async (version) => context.store.head(commitPath(version))));
     const filled = bytes - sizes.reduce((sum, info) => sum + (info?.size ?? 0), 0);
@@ -86,13 +86,13 @@ describe("a checksum beside a checkpoint on local disk", () => {
     );
     await writeCheckpoint(await openLog(context), { kind: "classic" });
     await summed(context, 1);
-    expect((await opened(context)).engines).toBe(engines);
+    expect((await opened(context)).checkpoints).toBe(read);
     await closeLogSession(context);
   });
 
   it("is held against the newest protocol and metadata before the checkpoint, and after it", async () => {
     const commits = [firstActions(), [add("a")], [named("newer"), add("b")], [add("c")], [add("d")]];
-    for (const [id, engines] of [
+    for (const [id, read] of [
       [undefined, 0],
       [metadata.id, 1],
       ["strange", 1],
@@ -101,7 +101,7 @@ describe("a checksum beside a checkpoint on local disk", () => {
       await writeCheckpoint(await openLog(context, { version: 3 }), { kind: "classic" });
       await summed(context, 4, id);
       const found = await opened(context);
-      expect([found.engines, found.snapshot.metadata.id]).toEqual([engines, "newer"]);
+      expect([found.checkpoints, found.snapshot.metadata.id]).toEqual([read, "newer"]);
       await closeLogSession(context);
     }
     const after = await diskTable([...commits, [named("newest")], [add("e")]]);
@@ -117,7 +117,7 @@ describe("a checksum beside a checkpoint on local disk", () => {
     await summed(context, 2);
     await context.store.put(commitPath(1), new TextEncoder().encode("{"));
     const found = await opened(context);
-    expect([found.engines, found.snapshot.version]).toEqual([1, 2]);
+    expect([found.checkpoints, found.snapshot.version]).toEqual([1, 2]);
     await closeLogSession(context);
   });
 });
@@ -126,7 +126,7 @@ describe("a checksum beside a checkpoint in a remote store", () => {
   it.each([
     [4 * 1024 * 1024, 1],
     [4 * 1024 * 1024 + 1, 0],
-  ])("of %i bytes, as listed, asks the engine %i times", async (size, engines) => {
+  ])("of %i bytes, as listed, reads %i checkpoints", async (size, read) => {
     const context = await memoryTable([firstActions(), [add("a")], [add("b")]]);
     await writeCheckpoint(await openLog(context, { version: 1 }), { kind: "classic" });
     await summed(context, 2);
@@ -136,7 +136,7 @@ describe("a checksum beside a checkpoint in a remote store", () => {
         yield file.path === checkpointPath(1) ? { ...file, size } : file;
     };
     const found = await opened({ ...context, store: { ...store, list } });
-    expect([found.engines, found.snapshot.metadata.id]).toEqual([engines, metadata.id]);
+    expect([found.checkpoints, found.snapshot.metadata.id]).toEqual([read, metadata.id]);
     await found.snapshot.confirm();
     await closeLogSession(context);
   });

@@ -106,8 +106,8 @@ describe("the table of results", () => {
     // Rows that are marked as deleted are the engine's.
     await using results = await openTable(join(folder, "both", "_drift", "results"));
     await results.alter({ set: { "delta.enableDeletionVectors": "true" }, upgradeProtocol: true });
-    await results.delete("monitor <> 'm'");
+    await results.delete("\"column\" = 'amount'");
     const left = await readResults(log);
-    expect(left.map(({ monitor }) => monitor)).toEqual(["m", "m"]);
+    expect(left.map(({ columns }) => columns.length)).toEqual(Array(5).fill(report.columns.length - 1));
   });
 });

@@ -23,6 +23,8 @@ export interface CheckpointHead {
   readonly sidecars: readonly string[];
   /** Upper bound of the bytes of the longest line of a JSON checkpoint. */
   readonly longestLine?: number | undefined;
+  /** The file actions of a small checkpoint, which was read as a whole. */
+  readonly files?: readonly (AddAction | RemoveAction)[] | undefined;
 }
 
 /**
@@ -36,9 +38,14 @@ export async function readCheckpointHead(
   context: TableContext,
   checkpoint: CheckpointFiles,
 ): Promise<CheckpointHead> {
-  const { actions, longestLine } = await guarded(checkpoint, async () => {
+  const { actions, longestLine, files } = await guarded(checkpoint, async () => {
     const [file] = checkpoint.files;
-    if (checkpoint.format === "json" && file !== undefined) return readJsonHead(context, checkpoint, file);
+    if (checkpoint.format === "json" && file !== undefined)
+      return { ...(await readJsonHead(context, checkpoint, file)), files: undefined };
+    const { readSmallCheckpoint } = await import("./small-checkpoint.ts");
+    const small = await readSmallCheckpoint(context, checkpoint);
+    if (small !== undefined)
+      return { actions: small.filter(isHead), longestLine: undefined, files: fileActions(small) };
     const rows = await withLogSession(context, async (session) => {
       const relation = await checkpointRelation(
         context,
@@ -47,13 +54,13 @@ export async function readCheckpointHead(
       );
       return readHeadRows(session, relation, file?.path ?? "");
     });
-    return { actions: rows, longestLine: undefined };
+    return { actions: rows, longestLine: undefined, files: undefined };
   });
   if (!actions.some((action) => action.kind === "protocol" || action.kind === "metaData"))
     throw incomplete(checkpoint);
   const sidecars = actions.filter((action): action is SidecarAction => action.kind === "sidecar");
   const paths = sidecars.map((sidecar) => sidecarPath(context, sidecar.path));
-  return { actions, sidecars: paths, longestLine };
+  return { actions, sidecars: paths, longestLine, files };
 }
 
 /** Reads the file actions of a small checkpoint as objects. @throws as {@link readCheckpointHead} */
@@ -61,7 +68,8 @@ export async function readCheckpointFiles(
   context: TableContext,
   checkpoint: CheckpointFiles,
   head: CheckpointHead,
-): Promise<(AddAction | RemoveAction)[]> {
+): Promise<readonly (AddAction | RemoveAction)[]> {
+  if (head.files !== undefined) return head.files;
   return guarded(checkpoint, async () => {
     const actions =
       checkpoint.format === "json" ? fileActions(await readJsonCheckpoint(context, checkpoint)) : [];
@@ -75,14 +83,14 @@ export async function readCheckpointFiles(
 }
 
 /**
- * Number of rows of the Parquet files of a checkpoint, from their footers: an upper bound of its file
- * actions. @throws as {@link readCheckpointHead}
+ * Number of file actions of a checkpoint, or, from the footers of its Parquet files, an upper bound of it. @throws as {@link readCheckpointHead}
  */
 export async function countCheckpointRows(
   context: TableContext,
   checkpoint: CheckpointFiles,
   head: CheckpointHead,
 ): Promise<number> {
+  if (head.files !== undefined) return head.files.length + head.actions.length;
   const paths = parquetPaths(checkpoint, head);
   if (paths.length === 0) return 0;
   return guarded(checkpoint, () =>
