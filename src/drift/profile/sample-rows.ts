@@ -46,9 +46,11 @@ export async function takeSample(
 /** Values of the sample's rows, over the columns of the baseline. */
 export function sampledRows({ select, rows }: BaselineRows, values: readonly SqlExpression[]): SqlSelect {
   const step = Math.ceil(rows / mostSorted);
-  return step <= 1
-    ? sql`SELECT ${values} FROM (${select})`
-    : sql`SELECT * EXCLUDE (varve_row) FROM (SELECT ${values}, row_number() OVER () AS varve_row FROM (${select})) WHERE hash(varve_row) % ${step} = 0`;
+  if (step <= 1) return sql`SELECT ${values} FROM (${select})`;
+  const numbered = sql`SELECT ${values}, row_number() OVER () AS varve_row FROM (${select})`;
+  const sampled = sql`SELECT * EXCLUDE (varve_row) FROM (${numbered}) WHERE hash(varve_row) % ${step} = 0`;
+  // Else each chunk of the rows is handed over with the few of it that are sampled.
+  return sql`WITH sampled AS MATERIALIZED (${sampled}) SELECT * FROM sampled`;
 }
 
 /** Whether the values of a leaf are numbers. */
