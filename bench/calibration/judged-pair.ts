@@ -1,7 +1,8 @@
 import type { DriftRule } from "../../src/drift/comparison/compare.ts";
 import { compareCounts } from "../../src/drift/comparison/compare.ts";
 import type { DriftRecord } from "../../src/drift/comparison/drift-record.ts";
-import { judge, type Subject } from "../../src/drift/comparison/judge.ts";
+import { judge } from "../../src/drift/comparison/judge.ts";
+import type { Subject } from "../../src/drift/comparison/subject.ts";
 import { drawn, type SampledColumn } from "./columns.ts";
 import { type CountedMeasure, countedColumn } from "./counted-columns.ts";
 

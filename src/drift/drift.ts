@@ -23,12 +23,13 @@ import { stageWriteSource, type WriteSource } from "../write/plan/write-source.t
 import { baselineOfRows } from "./comparison/compared-baseline.ts";
 import type { DriftDefinition } from "./comparison/definition.ts";
 import type { DriftRecord, DriftReport, DriftSide } from "./comparison/drift-record.ts";
-import { ranked, recordsOf, type Subject } from "./comparison/judge.ts";
+import { draftOf, judgedDrafts, ranked } from "./comparison/judge.ts";
 import type { Multivariate } from "./comparison/multivariate-record.ts";
 import { withMetrics } from "./comparison/plug-in-metrics.ts";
 import { summarized } from "./comparison/report-summary.ts";
 import { leafNamed, slicingsOf } from "./comparison/slices.ts";
-import { type SideRows, subjectsOf } from "./comparison/subjects.ts";
+import type { Subject } from "./comparison/subject.ts";
+import { type ComparedSides, type SideRows, type Split, subjectsOf } from "./comparison/subjects.ts";
 import { type Windows, windowsOf } from "./comparison/windows.ts";
 import { multivariateOf } from "./multivariate/multivariate.ts";
 import { type Leaf, leavesOf } from "./profile/leaves.ts";
@@ -166,8 +167,11 @@ async function compareSides(
   const slicings = await slicingsOf(session, sides, { by: definition.by, conditions: definition.slices });
   const windows = await windowsOfSide(session, sides.current, definition);
   const compared = { ...sideRows, baseline: baselineOfRows(session, sideRows.baseline) };
-  const subjects = await subjectsOf(session, compared, { definition, slicings, windows });
-  const records = ranked(await withFigures(session, { sides: sideRows, subjects }, definition));
+  const split = { definition, slicings, windows };
+  const { records: judged, subjects } = await judgedSubjects(session, compared, split);
+  const records = ranked(
+    await withFigures(session, { sides: sideRows, subjects, records: judged }, definition),
+  );
   const { multivariate: methods = [] } = definition;
   if (methods.length === 0) return { records };
   return { records, multivariate: await multivariateOf(session, { sides: sideRows, subjects }, methods) };
@@ -183,26 +187,53 @@ export async function windowsOfSide(
   return await windowsOf(session, { leaf: leafNamed(leaves, window.column), select }, window);
 }
 
-/** The records of subjects, in their order, with what methods and metrics of the caller add. */
+/** The columns of a run with their records. */
+export interface JudgedSubjects {
+  readonly records: readonly DriftRecord[];
+  /** In the order of the records; none unless metrics, methods or figures of several columns need them. */
+  readonly subjects: readonly Subject[];
+}
+
+/** Compares and judges the columns of both sides, and keeps no counts that nothing will ask for. */
+export async function judgedSubjects(
+  session: FencedSession,
+  sides: ComparedSides,
+  split: Split,
+): Promise<JudgedSubjects> {
+  const { definition } = split;
+  const { metrics, method, methods, multivariate = [] } = definition;
+  const areNeeded = [metrics, method, methods].some((figures) => figures !== undefined);
+  const subjects: Subject[] = [];
+  const drafts = await subjectsOf(session, sides, split, (subject) => {
+    const draft = draftOf(subject, definition);
+    return areNeeded || multivariate.length > 0 ? { draft, subject } : { draft };
+  });
+  for (const { subject } of drafts) if (subject !== undefined) subjects.push(subject);
+  const records = judgedDrafts(
+    drafts.map(({ draft }) => draft),
+    definition,
+  );
+  return { records, subjects };
+}
+
+/** Records with what methods and metrics of the caller add. */
 async function withFigures(
   session: FencedSession,
-  compared: { readonly sides: SideRows; readonly subjects: readonly Subject[] },
+  { records: judged, ...compared }: JudgedSubjects & { readonly sides: SideRows },
   definition: DriftDefinition,
 ): Promise<readonly DriftRecord[]> {
   const { method, methods } = definition;
-  const { subjects } = compared;
-  let records = recordsOf(subjects, definition);
+  let records = judged;
   if (method !== undefined || methods !== undefined) {
     const { withMethods } = await import("./methods/methods.ts");
     records = await withMethods(session, { ...compared, records }, definition);
   }
-  return measured(records, subjects, definition);
+  return measured({ records, subjects: compared.subjects }, definition);
 }
 
 /** Records with the figures of the caller's metrics. */
 export function measured(
-  records: readonly DriftRecord[],
-  subjects: readonly Subject[],
+  { records, subjects }: JudgedSubjects,
   { metrics }: Pick<DriftDefinition, "metrics">,
 ): readonly DriftRecord[] {
   if (metrics === undefined) return records;

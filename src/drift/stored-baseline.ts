@@ -15,14 +15,15 @@ import { CountsFault, type CountsRow, countedElsewhere } from "./comparison/coun
 import { countsSql } from "./comparison/counts-sql.ts";
 import type { DriftDefinition } from "./comparison/definition.ts";
 import type { DriftReport, DriftSide } from "./comparison/drift-record.ts";
-import { judge, ranked, recordsOf } from "./comparison/judge.ts";
+import { judge, ranked } from "./comparison/judge.ts";
 import { summarized } from "./comparison/report-summary.ts";
 import { leafNamed } from "./comparison/slices.ts";
-import { plainSubject, subjectsOf } from "./comparison/subjects.ts";
+import { plainSubject } from "./comparison/subjects.ts";
 import {
   type DriftInput,
   type DriftServices,
   hashOf,
+  judgedSubjects,
   measured,
   openSide,
   rowsOf,
@@ -105,8 +106,8 @@ export async function driftFromStored(
     const rows = await rowsOf(fenced, side);
     const windows = await windowsOfSide(fenced, side, definition);
     const sides = { baseline, current: { ...side, rows } };
-    const subjects = await subjectsOf(fenced, sides, { definition, slicings: [], windows });
-    const records = ranked(measured(recordsOf(subjects, definition), subjects, definition));
+    const judged = await judgedSubjects(fenced, sides, { definition, slicings: [], windows });
+    const records = ranked(measured(judged, definition));
     return summarized(records, {
       ...aboutRun(definition, services.world),
       table_id: tableOf(current.source)?.metadata.id ?? null,

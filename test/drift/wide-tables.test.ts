@@ -35,11 +35,18 @@ describe("wide tables", () => {
   it("compares a thousand columns of a file, and finds the one that moved", async () => {
     const before = await wideFile("before.parquet", { columns: 1_040, rows: 60, shift: 0 });
     const after = await wideFile("after.parquet", { columns: 1_040, rows: 60, shift: 500 });
-    const { columns, counts } = await drift({ parquet: before }, { parquet: after });
-    expect(columns).toHaveLength(1_040);
-    expect(new Set(columns.map(({ column }) => column)).size).toBe(1_040);
-    expect(counts).toMatchObject({ drifted: 1, broken: 0 });
-    expect(columns[0]).toMatchObject({ column: "c1000", verdict: "drift", direction: "higher" });
+    const slices = [{ name: "high", where: "c0 > 40" }];
+    const { columns, counts } = await drift({ parquet: before }, { parquet: after }, { slices });
+    const all = columns.filter(({ slice }) => slice === null);
+    const high = columns.filter(({ slice }) => slice !== null);
+    for (const part of [all, high]) expect(new Set(part.map(({ column }) => column)).size).toBe(1_040);
+    expect(columns).toHaveLength(2_080);
+    expect(counts).toMatchObject({ drifted: 2, broken: 0 });
+    expect(all[0]).toMatchObject({ column: "c1000", verdict: "drift", direction: "higher" });
+    expect(high[0]).toMatchObject({ column: "c1000", verdict: "drift", direction: "higher" });
+    // Columns that rank alike stand in the order of the file.
+    const equal = all.filter(({ effect }) => effect === 0).map(({ column }) => Number(column.slice(1)));
+    expect(equal).toEqual([...equal].sort((a, b) => a - b));
   });
 
   it("gives the columns of a wide and large baseline the figures that they have alone", async () => {

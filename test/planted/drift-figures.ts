@@ -131,6 +131,14 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     name: "see both histograms",
   },
   {
+    what: "Of a table of more columns than are compared at once, only the last ones are told.",
+    file: "drift/comparison/subjects.ts",
+    find: "const part = parts[index] ?? [];",
+    replace: "const part: T[] = [];",
+    test: "drift/wide-tables.test.ts",
+    name: "compares a thousand columns",
+  },
+  {
     what: "Of a table of values, only the first columns are counted.",
     file: "drift/profile/count-rows.ts",
     find: "for (const chunk of inChunks(group, numberColumns(rows))) yield { source, chunk };",

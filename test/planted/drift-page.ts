@@ -29,7 +29,7 @@ export const driftPageMistakes: readonly Mistake[] = [
   {
     what: "The page of drift grows with the columns.",
     file: "page/drift-html.ts",
-    find: 'if (bytes > room - (detail === "line" ? 0 : left * lineBytes)) continue;',
+    find: "if (bytes > most) continue;",
     replace: "",
     test: "report/drift-html.test.ts",
     name: "stays below 300 KB for 100 columns",
@@ -37,8 +37,8 @@ export const driftPageMistakes: readonly Mistake[] = [
   {
     what: "The page of drift drops columns to show others in detail.",
     file: "page/drift-html.ts",
-    find: 'if (bytes > room - (detail === "line" ? 0 : left * lineBytes)) continue;',
-    replace: "if (bytes > room) continue;",
+    find: 'const most = room - (detail === "line" ? 0 : left * lineBytes);',
+    replace: "const most = room;",
     test: "report/drift-html.test.ts",
     name: "stays below 300 KB for 100 columns",
   },

@@ -13,7 +13,7 @@ import type { Leaf } from "../profile/leaves.ts";
 import { type Span, timeSpans } from "../profile/time-spans.ts";
 import { compareCounts, distinctChange } from "./compare.ts";
 import type { SideOfRows } from "./compared-baseline.ts";
-import type { Subject, Unmatched } from "./judge.ts";
+import type { Subject, Unmatched } from "./subject.ts";
 import { areApart, emptyLeaves, withoutValues } from "./subjects.ts";
 
 /** What is known of the current side of a measure. */

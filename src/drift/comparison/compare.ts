@@ -67,9 +67,14 @@ function compareNumbers(bins: NumericBins, sides: Sides<NumericCounts>, threshol
   const scale = scaleOf(summary.baseline);
   const wasserstein = finiteBracket(wassersteinBracket(cells));
   const binned = count === undefined ? null : binnedNumbers(bins, sides, count);
-  const outside = tailShares(bins, binned ?? binnedNumbers(bins, sides, 2), rows);
+  const { below, above } = tailShares(bins, binned ?? binnedNumbers(bins, sides, 2), rows);
+  const { distances, test } = figuresOf(binned);
+  const { nulls, nans } = plainShares(sides, rows);
+  // Without the members of other objects put together, which takes ten times the memory of the result.
   return {
-    ...figuresOf(binned),
+    binned,
+    distances,
+    test,
     rows,
     bins: count,
     ks: ksOf(cells),
@@ -77,7 +82,7 @@ function compareNumbers(bins: NumericBins, sides: Sides<NumericCounts>, threshol
     wassersteinScaled: scale === null || wasserstein === null ? null : scaled(wasserstein, scale),
     summary,
     scale,
-    shares: { ...plainShares(sides, rows), rare: null, unseen: null, ...outside },
+    shares: { null: nulls, nan: nans, rare: null, unseen: null, below, above },
     expectedUnseen: { count: 0, of: rows.baseline },
   };
 }
@@ -99,8 +104,12 @@ function compareCategories({ kind }: Measure, bins: CategoryBins, sides: Sides<C
       : null;
   const scale = summary === null ? null : scaleOf(summary.baseline);
   const binned = binnedCategories(bins, sides, { pool: isCategory || kind === "discrete", otherLabel });
+  const { distances, test } = figuresOf(binned);
+  const { nulls, nans } = plainShares(sides, rows);
   return {
-    ...figuresOf(binned),
+    binned,
+    distances,
+    test,
     rows,
     bins: undefined,
     ks: ksOf(cells),
@@ -109,7 +118,8 @@ function compareCategories({ kind }: Measure, bins: CategoryBins, sides: Sides<C
     summary,
     scale,
     shares: {
-      ...plainShares(sides, rows),
+      null: nulls,
+      nan: nans,
       rare: isCategory ? rareShare(binned, rows) : null,
       unseen: hasUnseen ? change(baseline.unseen, current.unseen, rows) : null,
       below: null,
@@ -119,13 +129,9 @@ function compareCategories({ kind }: Measure, bins: CategoryBins, sides: Sides<C
   };
 }
 
-function figuresOf(binned: Binned | null): Pick<Comparison, "binned" | "distances" | "test"> {
+function figuresOf(binned: Binned | null): Pick<Comparison, "distances" | "test"> {
   const distances = binned === null ? null : distancesOf(binned.counts);
-  return {
-    binned,
-    distances,
-    test: binned === null || distances === null ? null : testOf(binned),
-  };
+  return { distances, test: binned === null || distances === null ? null : testOf(binned) };
 }
 
 function testOf({ tested, outside }: Binned): SameDistributionTest {
@@ -178,10 +184,10 @@ function summaryOf(
 function plainShares(
   { baseline, current }: Sides<Counts>,
   rows: Sides<number>,
-): { readonly null: ShareChange | null; readonly nan: ShareChange | null } {
+): { readonly nulls: ShareChange | null; readonly nans: ShareChange | null } {
   return {
-    null: change(baseline.nulls, current.nulls, rows),
-    nan: change(baseline.nans, current.nans, rows),
+    nulls: change(baseline.nulls, current.nulls, rows),
+    nans: change(baseline.nans, current.nans, rows),
   };
 }
 

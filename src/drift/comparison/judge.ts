@@ -1,43 +1,15 @@
 import { adjustedPValues } from "../../statistics/correction.ts";
 import { newcombeInterval } from "../../statistics/proportions.ts";
 import { rowsNeeded } from "../figures/distances.ts";
+import type { SameDistributionTest } from "../figures/same-distribution.ts";
 import type { Measure } from "../profile/column-bins.ts";
 import { coversCycle } from "../profile/cycles.ts";
 import type { Leaf } from "../profile/leaves.ts";
-import { type Comparison, type DriftRule, largestBins } from "./compare.ts";
-import type {
-  DriftDirection,
-  DriftReason,
-  DriftRecord,
-  DriftRole,
-  DriftVerdict,
-  ShareChange,
-} from "./drift-record.ts";
+import type { Comparison, DriftRule } from "./compare.ts";
+import type { DriftReason, DriftRecord, DriftVerdict } from "./drift-record.ts";
+import { type RecordDraft, recordDraft } from "./record-draft.ts";
 import { sentenceOf } from "./sentence.ts";
-
-/** What became of a column that is on one side only, or has another type on the other. */
-export type Unmatched = Extract<DriftReason, "missing_column" | "new_column" | "type_changed" | "excluded">;
-
-/** A column to judge: either its figures, or why there are none. */
-export interface Subject {
-  readonly leaf: Leaf;
-  readonly measure: Measure | null;
-  readonly comparison: Comparison | null;
-  readonly unmatched: Unmatched | null;
-  readonly slice: DriftRecord["slice"];
-  readonly window: string | null;
-  readonly rows: { readonly baseline: number; readonly current: number };
-  readonly role: DriftRole;
-  readonly weight: number;
-  readonly threshold: number;
-  readonly thresholdSource: DriftRecord["threshold_source"];
-  /** Whole numbers whose ranges do not overlap, nearly all different; or ages that differ by the way rows came. */
-  readonly isSequence: boolean;
-  /** Shares of different values of both sides, where they are known. */
-  readonly distinct: ShareChange | null;
-  /** First and last moment of both sides, in microseconds; only for times. */
-  readonly spans: readonly (readonly [number | null, number | null])[];
-}
+import type { Subject } from "./subject.ts";
 
 /** A verdict with its reason. */
 interface Judgement {
@@ -57,25 +29,47 @@ export function ranked(records: readonly DriftRecord[]): DriftRecord[] {
 
 /** Like {@link judge}, in the order of the subjects. */
 export function recordsOf(subjects: readonly Subject[], rule: DriftRule): DriftRecord[] {
-  const facts = subjects.map((subject) => factOf(subject, rule));
-  const tested = subjects.flatMap((subject, index) => {
-    const p = facts[index] === null ? subject.comparison?.test?.p : undefined;
-    return p === undefined ? [] : [{ index, p }];
-  });
+  return judgedDrafts(
+    subjects.map((subject) => draftOf(subject, rule)),
+    rule,
+  );
+}
+
+/** What is judged of a subject, without its bins and the counts in them, which take most of its memory. */
+export interface Draft {
+  readonly leaf: Leaf;
+  readonly fact: Judgement | null;
+  /** Null where a fact decides. */
+  readonly test: SameDistributionTest | null;
+  readonly record: RecordDraft;
+}
+
+/** A subject whose verdict waits for the figures of the others. */
+export function draftOf(subject: Subject, rule: DriftRule): Draft {
+  const fact = factOf(subject, rule);
+  return {
+    leaf: subject.leaf,
+    fact,
+    test: fact === null ? (subject.comparison?.test ?? null) : null,
+    record: recordDraft(subject, fact?.reason ?? null),
+  };
+}
+
+/** The records of all subjects of a run, in their order. */
+export function judgedDrafts(drafts: readonly Draft[], rule: DriftRule): DriftRecord[] {
+  const tested = drafts.flatMap(({ test }, index) => (test === null ? [] : [{ index, p: test.p }]));
   const adjusted = adjustedPValues(
     tested.map(({ p }) => p),
     rule.correction,
   );
   const adjustedOf = new Map(tested.map(({ index }, position) => [index, adjusted[position] ?? 1]));
-  const squares = subjects.map(({ comparison }, index) =>
-    adjustedOf.has(index) ? (comparison?.distances?.effect ?? 0) ** 2 : 0,
-  );
+  const squares = drafts.map(({ test, record }) => (test === null ? 0 : (record.effect ?? 0) ** 2));
   const all = squares.reduce((sum, square) => sum + square, 0);
   const alpha = smallestOf(adjusted) < rule.alpha * shareOfFirst ? rule.alpha : rule.alpha * shareOfFirst;
-  return subjects.map((subject, index) => {
+  return drafts.map((draft, index) => {
     const p = adjustedOf.get(index);
     const contribution = p === undefined ? null : all === 0 ? 0 : (squares[index] ?? 0) / all;
-    return recordOf(subject, facts[index] ?? judged(subject, p ?? 1, alpha), {
+    return recordOf(draft, draft.fact ?? judged(draft, p ?? 1, alpha), {
       rule: { ...rule, alpha },
       adjusted: p,
       contribution,
@@ -163,9 +157,8 @@ function isRise(before: Proportion, after: Proportion): boolean {
 }
 
 /** The two keys: an effect of at least the threshold that is not noise. */
-function judged({ comparison, threshold }: Subject, adjusted: number, alpha: number): Judgement {
-  const effect = comparison?.distances?.effect ?? 0;
-  return { verdict: effect >= threshold && adjusted < alpha ? "drift" : "none", reason: null };
+function judged({ record: { effect, threshold } }: Draft, adjusted: number, alpha: number): Judgement {
+  return { verdict: (effect ?? 0) >= threshold && adjusted < alpha ? "drift" : "none", reason: null };
 }
 
 interface Outcome {
@@ -177,65 +170,57 @@ interface Outcome {
 /** Effects from here on are large. */
 const largeEffect = 0.2;
 
-function recordOf(subject: Subject, { verdict, reason }: Judgement, outcome: Outcome): DriftRecord {
-  const { leaf, measure, comparison } = subject;
-  const distances = comparison?.distances ?? null;
-  const effect = distances?.effect ?? null;
-  const binned = comparison?.binned ?? null;
+/** Every member has its place here, because objects put together from others take many times the memory meanwhile. */
+function recordOf(
+  { leaf, test, record: draft }: Draft,
+  { verdict, reason }: Judgement,
+  outcome: Outcome,
+): DriftRecord {
   const record = {
-    column: leaf.name,
-    part: measure?.part ?? null,
-    role: subject.role,
-    kind: subject.isSequence && measure?.kind !== "time" ? "sequence" : (measure?.kind ?? null),
-    slice: subject.slice,
-    window: subject.window,
-    rows: subject.rows,
+    column: draft.column,
+    part: draft.part,
+    role: draft.role,
+    kind: draft.kind,
+    slice: draft.slice,
+    window: draft.window,
+    rows: draft.rows,
     verdict,
-    level: verdict === "drift" ? ((effect ?? 0) < largeEffect ? "moderate" : "large") : null,
+    level: verdict === "drift" ? ((draft.effect ?? 0) < largeEffect ? "moderate" : "large") : null,
     reason,
-    direction: verdict === "drift" || verdict === "broken" ? directionOf(comparison) : null,
-    rows_needed: reason === "few_rows" ? Math.max(outcome.rule.minRows, rowsNeeded(subject.threshold)) : null,
-    effect,
-    threshold: subject.threshold,
-    threshold_source: subject.thresholdSource,
-    js: distances?.js ?? null,
-    floor: distances?.floor ?? null,
-    moved: distances?.moved ?? null,
-    psi: distances?.psi ?? null,
-    psi_expected: distances?.psiExpected ?? null,
-    hellinger: distances?.hellinger ?? null,
-    l_infinity:
-      distances === null
-        ? null
-        : { value: distances.lInfinity.value, bin: binned?.labels[distances.lInfinity.bin]?.label ?? "" },
-    ks: comparison?.ks ?? null,
-    wasserstein: comparison?.wasserstein ?? null,
-    wasserstein_scaled: comparison?.wassersteinScaled ?? null,
-    test: testOf(comparison, outcome),
-    null_share: comparison?.shares.null ?? null,
-    nan_share: comparison?.shares.nan ?? null,
-    distinct_share: subject.distinct,
-    rare_share: comparison?.shares.rare ?? null,
-    unseen_share: comparison?.shares.unseen ?? null,
-    below_share: comparison?.shares.below ?? null,
-    above_share: comparison?.shares.above ?? null,
-    summary: comparison?.summary ?? null,
-    bins: comparison === null ? [] : largestBins(comparison),
-    weight: subject.weight,
+    direction: verdict === "drift" || verdict === "broken" ? draft.direction : null,
+    rows_needed: reason === "few_rows" ? Math.max(outcome.rule.minRows, rowsNeeded(draft.threshold)) : null,
+    effect: draft.effect,
+    threshold: draft.threshold,
+    threshold_source: draft.threshold_source,
+    js: draft.js,
+    floor: draft.floor,
+    moved: draft.moved,
+    psi: draft.psi,
+    psi_expected: draft.psi_expected,
+    hellinger: draft.hellinger,
+    l_infinity: draft.l_infinity,
+    ks: draft.ks,
+    wasserstein: draft.wasserstein,
+    wasserstein_scaled: draft.wasserstein_scaled,
+    test: testOf(test, outcome),
+    null_share: draft.null_share,
+    nan_share: draft.nan_share,
+    distinct_share: draft.distinct_share,
+    rare_share: draft.rare_share,
+    unseen_share: draft.unseen_share,
+    below_share: draft.below_share,
+    above_share: draft.above_share,
+    summary: draft.summary,
+    bins: draft.bins,
+    weight: draft.weight,
     contribution: outcome.contribution,
-    undefined_because: undefinedBecause(comparison, reason),
-    conventions: {
-      log: 2,
-      ddof: 1,
-      quantile: 7,
-      edges: measure?.bins.form === "numeric" ? measure.bins.edges : "exact",
-    },
+    undefined_because: draft.undefined_because,
+    conventions: draft.conventions,
   } as const satisfies Omit<DriftRecord, "text">;
   return { ...record, text: sentenceOf(record, leaf) };
 }
 
-function testOf(comparison: Comparison | null, { rule, adjusted }: Outcome): DriftRecord["test"] {
-  const test = comparison?.test ?? null;
+function testOf(test: SameDistributionTest | null, { rule, adjusted }: Outcome): DriftRecord["test"] {
   if (test === null || adjusted === undefined) return null;
   return {
     name: test.name,
@@ -247,37 +232,4 @@ function testOf(comparison: Comparison | null, { rule, adjusted }: Outcome): Dri
     alpha: rule.alpha,
     pooled_bins: test.pooledBins,
   };
-}
-
-/** Medians that differ by a tenth of the spread move the column, else quartiles that do; else its shape changed. */
-function directionOf(comparison: Comparison | null): DriftDirection {
-  const [before, after] = [comparison?.summary?.baseline, comparison?.summary?.current];
-  const scale = comparison?.scale ?? null;
-  const known = (value: number | null | undefined): value is number => typeof value === "number";
-  if (scale !== null && known(before?.median) && known(after?.median)) {
-    const shift = (after.median - before.median) / scale;
-    if (Math.abs(shift) >= 0.1) return shift > 0 ? "higher" : "lower";
-  }
-  if (known(before?.iqr) && known(after?.iqr) && before.iqr > 0) {
-    const ratio = after.iqr / before.iqr;
-    if (ratio > 1.15) return "wider";
-    if (ratio < 1 / 1.15) return "narrower";
-  }
-  return "shape";
-}
-
-/** Why figures are null. */
-function undefinedBecause(comparison: Comparison | null, reason: DriftReason | null): Record<string, string> {
-  if (comparison === null) return { effect: reason ?? "no_rows" };
-  const reasons: Record<string, string> = {};
-  if (comparison.distances === null)
-    reasons["effect"] =
-      comparison.rows.baseline === 0 || comparison.rows.current === 0 ? "no_rows" : "few_rows";
-  if (comparison.summary === null) reasons["summary"] = "no_numbers";
-  const isUnknown = comparison.summary === null ? "no_numbers" : "values_without_a_place";
-  if (comparison.ks === null) reasons["ks"] = isUnknown;
-  if (comparison.wasserstein === null)
-    reasons["wasserstein"] = comparison.ks === null ? isUnknown : "infinite_values";
-  else if (comparison.wassersteinScaled === null) reasons["wasserstein_scaled"] = "constant";
-  return reasons;
 }

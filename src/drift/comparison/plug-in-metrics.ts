@@ -2,8 +2,8 @@ import { VarveError } from "../../errors.ts";
 import type { BinLabel } from "../profile/binned.ts";
 import type { DriftKind } from "../profile/bins.ts";
 import type { DriftRecord } from "./drift-record.ts";
-import type { Subject } from "./judge.ts";
 import { nameOf } from "./sentence.ts";
+import type { Subject } from "./subject.ts";
 
 /** Rows of one side by bin. */
 export interface DriftMetricSide {

@@ -19,8 +19,8 @@ import { compareCounts, distinctChange } from "./compare.ts";
 import type { ComparedBaseline, SideOfRows } from "./compared-baseline.ts";
 import type { DriftDefinition } from "./definition.ts";
 import type { DriftRecord } from "./drift-record.ts";
-import type { Subject, Unmatched } from "./judge.ts";
 import { leafNamed, type Slicing } from "./slices.ts";
+import type { Subject, Unmatched } from "./subject.ts";
 import { type Windows, windowSpan } from "./windows.ts";
 
 /** Both sides of a run. */
@@ -42,32 +42,71 @@ export interface Split {
   readonly windows: Windows | undefined;
 }
 
-/** The columns to judge: all of them over all rows or windows, and in each slice. */
-export async function subjectsOf(session: Session, sides: ComparedSides, split: Split): Promise<Subject[]> {
-  const { definition } = split;
-  const chosen = chosenLeaves(sides, definition);
-  const matched = await matchLeaves(session, sides, chosen);
-  const both = matched.filter((match): match is Match & { after: Leaf } => match.unmatched === null);
-  const measures = await sides.baseline.measures(both.map(({ before }) => before));
-  const afterOf = new Map(both.map(({ before, after }) => [before, after]));
-  const binnings = measures.map((measure) => binningOf(measure, afterOf.get(measure.leaf) ?? measure.leaf));
+/**
+ * The columns to judge: all of them over all rows or windows, and in each slice.
+ *
+ * @param keep what is kept of each, because the bins and counts of thousands of columns take much memory
+ */
+export async function subjectsOf<T>(
+  session: Session,
+  sides: ComparedSides,
+  { definition, ...split }: Split,
+  keep: (subject: Subject) => T,
+): Promise<T[]> {
+  const matched = await matchLeaves(session, sides, chosenLeaves(sides, definition));
+  const both = matched.filter((match): match is Matched => match.unmatched === null);
   const spans = await spansOf(session, sides, both);
-  const context: Context = { sides, definition, measures, spans, sequences: new Set(), shares: new Map() };
-  const unmatched = matched.flatMap((match) =>
-    match.unmatched === null ? [] : [unmatchedSubject(match, context)],
+  const known = { sides, definition, spans };
+  const kept = matched.flatMap((match) =>
+    match.unmatched === null ? [] : [keep(unmatchedSubject(match, known))],
   );
-  const wholes = await wholeSubjects(session, binnings, { ...context, windows: split.windows });
-  const subjects = [...unmatched, ...wholes];
-  for (const slicing of split.slicings)
-    appendAll(subjects, await sliceSubjects(session, binnings, { ...context, slicing }));
-  return subjects;
+  const parts: T[][] = [];
+  for (const range of rangesOf(both)) {
+    const pairs = await pairsOfRange(session, range, { ...known, ...split });
+    for (const [index, subjects] of pairs.entries()) {
+      const part = parts[index] ?? [];
+      parts[index] = part;
+      for (const subject of subjects) part.push(keep(subject));
+    }
+  }
+  return [...kept, ...parts.flat()];
 }
 
-interface Context {
+/** Columns that are counted and compared before the next ones are. */
+const rangeColumns = 1_024;
+
+/** Columns in ranges of about the same length; one of none without columns. */
+function rangesOf(columns: readonly Matched[]): Iterable<readonly Matched[]> {
+  if (columns.length === 0) return [columns];
+  const ranges = Math.ceil(columns.length / rangeColumns);
+  return inChunks(columns, Math.ceil(columns.length / ranges));
+}
+
+/** The subjects of some columns by window or slice, each compared when it is asked for. */
+async function pairsOfRange(
+  session: Session,
+  range: readonly Matched[],
+  { slicings, windows, ...known }: Known & Omit<Split, "definition">,
+): Promise<Iterable<Subject>[]> {
+  const measures = await known.sides.baseline.measures(range.map(({ before }) => before));
+  const afterOf = new Map(range.map(({ before, after }) => [before, after]));
+  const binnings = measures.map((measure) => binningOf(measure, afterOf.get(measure.leaf) ?? measure.leaf));
+  const context: Context = { ...known, measures, sequences: new Set(), shares: new Map() };
+  const parts = await wholeSubjects(session, binnings, { ...context, windows });
+  for (const slicing of slicings)
+    appendAll(parts, await sliceSubjects(session, binnings, { ...context, slicing }));
+  return parts;
+}
+
+/** What is known before columns are counted. */
+interface Known {
   readonly sides: ComparedSides;
   readonly definition: DriftDefinition;
-  readonly measures: readonly Measure[];
   readonly spans: ReadonlyMap<Leaf, Subject["spans"]>;
+}
+
+interface Context extends Known {
+  readonly measures: readonly Measure[];
   readonly sequences: Set<Measure>;
   /** Shares of different values of both sides: of identifiers, and of sequences. */
   readonly shares: Map<Measure, { readonly baseline: number; readonly current: number }>;
@@ -78,6 +117,9 @@ interface Match {
   readonly after?: Leaf | undefined;
   readonly unmatched: Unmatched | null;
 }
+
+/** A leaf that both sides have. */
+type Matched = Match & { readonly after: Leaf };
 
 interface Chosen {
   readonly baseline: readonly Leaf[];
@@ -184,7 +226,7 @@ export async function emptyLeaves(
 async function spansOf(
   session: Session,
   { baseline, current }: ComparedSides,
-  matches: readonly (Match & { readonly after: Leaf })[],
+  matches: readonly Matched[],
 ): Promise<ReadonlyMap<Leaf, Subject["spans"]>> {
   const befores = matches.map(({ before }) => before);
   const afters = matches.map(({ after }) => after);
@@ -218,7 +260,10 @@ function byName<T>(values: Readonly<Record<string, T>>, name: string): T | undef
   return Object.entries(values).find(([key]) => foldName(key) === foldName(name))?.[1];
 }
 
-function unmatchedSubject({ before, unmatched }: Match, { sides, definition }: Context): Subject {
+function unmatchedSubject(
+  { before, unmatched }: Match,
+  { sides, definition }: Omit<Known, "spans">,
+): Subject {
   return {
     ...plainSubject(before, definition),
     leaf: before,
@@ -241,20 +286,23 @@ interface Pair {
   readonly window: string | null;
 }
 
-function pairSubjects({ baseline, current, slice, window }: Pair, context: Context): Subject[] {
+function* pairSubjects({ baseline, current, slice, window }: Pair, context: Context): Generator<Subject> {
   const rows = { baseline: baseline?.rows ?? 0, current: current?.rows ?? 0 };
   const every = context.definition.window?.every;
-  return context.measures.map((measure, index) => {
-    const plain = plainSubject(measure.leaf, context.definition);
+  for (const [index, measure] of context.measures.entries()) {
+    const { role, weight, threshold, thresholdSource } = plainSubject(measure.leaf, context.definition);
     const sides = {
       baseline: baseline?.counts[index] ?? noCounts(measure.bins, 0),
       current: current?.counts[index] ?? noCounts(measure.bins, 0),
     };
-    return {
-      ...plain,
+    yield {
+      role,
+      weight,
+      threshold,
+      thresholdSource,
       leaf: measure.leaf,
       measure,
-      comparison: compareCounts(measure, sides, plain.threshold),
+      comparison: compareCounts(measure, sides, threshold),
       unmatched: null,
       slice,
       window,
@@ -263,7 +311,7 @@ function pairSubjects({ baseline, current, slice, window }: Pair, context: Conte
       distinct: distinctChange(measure, sides, sharesOf(context, measure, { slice, window })),
       spans: windowSpans(context.spans.get(measure.leaf) ?? [], window === null ? undefined : every),
     };
-  });
+  }
 }
 
 /** Shares that were counted apart are those of all rows. */
@@ -285,19 +333,19 @@ async function wholeSubjects(
   session: Session,
   binnings: readonly Binning[],
   context: Context & { readonly windows: Windows | undefined },
-): Promise<Subject[]> {
+): Promise<Iterable<Subject>[]> {
   const { sides, windows } = context;
   const counts = await sides.baseline.counts(context.measures);
   const baseline = counts === undefined ? undefined : { rows: sides.baseline.rows, counts };
   const currentRows = { ...sides.current, slice: windows?.expression };
   const current = await countRows(session, currentRows, binnings);
   if (windows !== undefined)
-    return windows.starts.flatMap((window) =>
+    return windows.starts.map((window) =>
       pairSubjects({ baseline, current: current.get(window), slice: null, window }, context),
     );
   await findIdentifiers(session, context);
   await findSequences(session, context, { baseline, current: current.get("") });
-  return pairSubjects({ baseline, current: current.get(""), slice: null, window: null }, context);
+  return [pairSubjects({ baseline, current: current.get(""), slice: null, window: null }, context)];
 }
 
 /** How many values of identifiers differ: those of the baseline were counted before. */
@@ -359,12 +407,12 @@ async function sliceSubjects(
   session: Session,
   binnings: readonly Binning[],
   context: Context & { readonly slicing: Slicing },
-): Promise<Subject[]> {
+): Promise<Iterable<Subject>[]> {
   const { sides, slicing } = context;
   const { key, names, expressions } = slicing;
   const baseline = await sides.baseline.slices(context.measures, slicing);
   const current = await countRows(session, { ...sides.current, slice: expressions.current }, binnings);
-  return [...names].flatMap(([id, value]) => {
+  return [...names].map(([id, value]) => {
     const pair = { baseline: baseline.get(id), current: current.get(id) };
     if (pair.baseline === undefined && pair.current === undefined) return [];
     return pairSubjects({ ...pair, slice: { key, value }, window: null }, context);

@@ -1,7 +1,8 @@
 import type { Session } from "../../engine/core/contract.ts";
 import { foldName } from "../../schema/schema-json.ts";
-import { notApplicable, type Subject } from "../comparison/judge.ts";
+import { notApplicable } from "../comparison/judge.ts";
 import type { Multivariate, MultivariateMethod } from "../comparison/multivariate-record.ts";
+import type { Subject } from "../comparison/subject.ts";
 import type { SideRows } from "../comparison/subjects.ts";
 import { measuredValue } from "../profile/column-bins.ts";
 import { correlationChanges } from "./correlations.ts";

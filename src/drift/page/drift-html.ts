@@ -16,6 +16,8 @@ import { driftStyles } from "./page-styles.ts";
 /** Bytes for the columns, so that the page stays below 300 KB; and those to be left for the line of each that follows. */
 const mostBytes = 280_000;
 const lineBytes = 800;
+/** The line of a column has more bytes than that, whatever it says. */
+const leastBytes = 200;
 /** Columns that move and are shown in full, and those that are open at first. */
 const fullColumns = 12;
 const openColumns = 1;
@@ -130,9 +132,12 @@ function fitting(columns: number, scale: number) {
     left--;
     const details = isFull ? (["full", "short", "line"] as const) : (["short", "line"] as const);
     for (const detail of details) {
+      const most = room - (detail === "line" ? 0 : left * lineBytes);
+      // Of thousands of columns, most have no room, and need not be drawn to see that.
+      if (most < leastBytes) continue;
       const section = columnSection(group, { scale, detail, isOpen });
       const bytes = Buffer.byteLength(section);
-      if (bytes > room - (detail === "line" ? 0 : left * lineBytes)) continue;
+      if (bytes > most) continue;
       room -= bytes;
       return section;
     }

@@ -100,6 +100,8 @@ async function countedMeasures(
 const chunkCategories = 32;
 /** Queries of a relation of more columns take so long to bind that its categories are put into tables. */
 export const mostBound = 256;
+/** Columns of files that are put into a table at once: the engine keeps memory for each, and reads more no faster. */
+const narrowColumns = 128;
 /** Values of a table of rows. */
 const tableValues = 8_000_000;
 
@@ -111,7 +113,7 @@ export function tableColumns({
   rows,
   narrow,
 }: { readonly rows: number } & Pick<SelectedRows, "narrow">): number {
-  const most = narrow === undefined ? 4 * mostBound : mostBound;
+  const most = narrow === undefined ? 4 * mostBound : narrowColumns;
   return Math.max(chunkCategories, Math.min(most, Math.floor(tableValues / Math.max(1, rows))));
 }
 

@@ -1,6 +1,7 @@
 import { compareCounts, type DriftRule, distinctChange } from "../../drift/comparison/compare.ts";
 import type { DriftRecord, DriftRole } from "../../drift/comparison/drift-record.ts";
-import { judge, type Subject } from "../../drift/comparison/judge.ts";
+import { judge } from "../../drift/comparison/judge.ts";
+import type { Subject } from "../../drift/comparison/subject.ts";
 import { windowSpan } from "../../drift/comparison/windows.ts";
 import { areAgesByNature } from "../../drift/profile/ages.ts";
 import { noCounts } from "../../drift/profile/count-rows.ts";

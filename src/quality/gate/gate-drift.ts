@@ -1,6 +1,7 @@
 import { type CountedMeasure, countAgainst, subjectOf } from "../../drift/comparison/against-profile.ts";
 import type { DriftRecord } from "../../drift/comparison/drift-record.ts";
-import { recordsOf, type Subject } from "../../drift/comparison/judge.ts";
+import { recordsOf } from "../../drift/comparison/judge.ts";
+import type { Subject } from "../../drift/comparison/subject.ts";
 import type { BaselineProfile } from "../../drift/profile/baseline-profile.ts";
 import { leavesOf } from "../../drift/profile/leaves.ts";
 import { profileOfJson } from "../../drift/profile/profile-json.ts";
