@@ -19,7 +19,6 @@ describe("the package", () => {
       "commander",
       "fast-json-stable-stringify",
       "lossless-json",
-      "uuid",
       "zstddec",
     ]);
   });
