@@ -7,7 +7,14 @@ import { comparisonSentence } from "./comparison-text.ts";
 import { judgeChallenger } from "./gate.ts";
 import { sumLayouts } from "./paired-metrics.ts";
 import { comparedParts } from "./paired-parts.ts";
-import { type ComparisonRelations, pairRows, type Side, sides, trainedKeys } from "./paired-rows.ts";
+import {
+  type ComparisonRelations,
+  dropPairing,
+  pairRows,
+  type Side,
+  sides,
+  trainedKeys,
+} from "./paired-rows.ts";
 import type { ComparisonRequest } from "./request.ts";
 
 /** Rows that models were trained on, where they are known. */
@@ -28,6 +35,7 @@ export async function compareRelations(
   const paired = await pairRows(session, relations, request);
   const overlap = { champion: null, challenger: null } as Record<Side, number | null>;
   for (const side of sides) overlap[side] = await trainedRows(session, relations, { trained, side, request });
+  await dropPairing(session, "data");
   const evaluated = async (side: Side) => {
     const { positive, problem } = request;
     const model: EvaluationRequest = { ...paired.models[side], target: paired.target, positive, problem };

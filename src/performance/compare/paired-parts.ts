@@ -22,7 +22,7 @@ import {
 } from "./paired-bootstrap.ts";
 import { hash, type PairedColumns, pairedColumns } from "./paired-columns.ts";
 import { calibrationLayout, type PairedMetric, sumLayouts } from "./paired-metrics.ts";
-import type { PairedRows, Side } from "./paired-rows.ts";
+import { dropPairing, type PairedRows, type Side } from "./paired-rows.ts";
 import type { ComparedProblem, ComparisonRequest } from "./request.ts";
 
 /** How the difference of two models was tested. */
@@ -76,7 +76,7 @@ export interface ComparedParts {
 const asDouble = columnType("DOUBLE");
 
 /**
- * Compares two models on paired rows by metrics, as a whole and by slice.
+ * Compares two models on paired rows by metrics, as a whole and by slice, and drops the rows.
  *
  * @throws `KEYS_DIFFER` for rows that one model alone says nothing about
  */
@@ -88,6 +88,7 @@ export async function comparedParts(
 ): Promise<ComparedParts> {
   const columns = pairedColumns(rows, request);
   const staged = await stageRows(session, rows.relation, { by: rows.by }, columns.staged);
+  await dropPairing(session, "pairs");
   const { labelled, unscored } = await countRows(session, staged, columns);
   const isJudged = sql`${columns.isLabelled} AND ${columns.isKnown.champion} AND ${columns.isKnown.challenger}`;
   const folds = await summedParts(session, staged, { columns, isJudged, problem: request.problem });

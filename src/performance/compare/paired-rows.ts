@@ -144,6 +144,15 @@ async function replaceTable(session: Session, name: SqlName, select: SqlExpressi
   await session.execute(sql`CREATE TABLE ${name} AS ${select}`);
 }
 
+/**
+ * Drops tables of the pairing that nothing reads any more: of large data they take as much memory as the rest.
+ *
+ * @param rows `data`: the rows with their keys, which only training rows are looked up in; `pairs`: those of the relation
+ */
+export async function dropPairing(session: Session, rows: "data" | "pairs"): Promise<void> {
+  await session.execute(sql`DROP TABLE ${rows === "data" ? dataRows : pairs}`);
+}
+
 function keyName(index: number): SqlName {
   return plainName(`key_${index}`);
 }
