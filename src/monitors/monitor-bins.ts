@@ -2,6 +2,7 @@ import { assertInternal, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { SideTableOptions } from "../sidetables/side-table.ts";
 import { type BaselineRows, baselineRows, isFixed, readable } from "./baseline-side.ts";
+import { binsChanged } from "./bins-head.ts";
 import { requireColumns } from "./definition/column-names.ts";
 import type { MonitorDefinition } from "./definition/definition.ts";
 import { binsHash } from "./definition/parse-definition.ts";
@@ -9,7 +10,7 @@ import { withOwnRows } from "./opened-rows.ts";
 import { countProfile } from "./profiles/count-profile.ts";
 import { makeBins } from "./profiles/make-bins.ts";
 import type { Profile, RecordedBins } from "./profiles/profile.ts";
-import { type BinsHead, openBins, readBins, readBinsHead, writeBins } from "./stores/bins-store.ts";
+import { openBins, readBins, writeBins } from "./stores/bins-store.ts";
 import { readProfiles, writeProfile } from "./stores/profiles-store.ts";
 
 /** Bins of a monitor, with the counts of the rows that they were made of. */
@@ -47,36 +48,11 @@ export async function recordedBins(
   return found;
 }
 
-/**
- * Which bins a monitor has, without what they hold: enough to find what was compared by them.
- *
- * @throws `BINS_CHANGED` as {@link recordedBins}
- */
-export async function recordedBinsHead(
-  snapshot: LogSnapshot,
-  definition: MonitorDefinition,
-  options: SideTableOptions,
-): Promise<BinsHead | undefined> {
-  const { name } = definition;
-  const head = await readBinsHead(snapshot, name, options);
-  if (head !== undefined && head.hash !== binsHash(definition)) throw binsChanged(snapshot, name, head);
-  return head;
-}
-
 /** Measures, of all slices, of bins that stay in memory: some megabytes. */
 const mostKept = 1_000;
 
 /** The bins that were read last of each open table, and of which state of the store. */
 const lastRead = new WeakMap<TableContext, { readonly state: string; readonly found: MonitorBins }>();
-
-function binsChanged({ context }: LogSnapshot, name: string, { generation, baseline }: BinsHead): VarveError {
-  const { uri } = context.store;
-  return new VarveError(
-    "BINS_CHANGED",
-    `The bins of the monitor ${name} of ${uri} belong to another definition (${baseline.source}, generation ${generation}): its baseline, columns, slices, window or condition have changed since. Make bins of the new baseline with monitors.rebaseline() or varve monitor rebaseline; earlier results stay.`,
-    { uri, name, generation, baseline: baseline.source },
-  );
-}
 
 /** Whether ages of times are measured: rows that a table keeps, and rows of past windows, grow older by nature. */
 export function measuresAges({ scope, window }: MonitorDefinition): boolean {

@@ -2,18 +2,10 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { listLog } from "../log/segment/listing.ts";
 import { versionNotFound } from "../log/segment/segment.ts";
 import type { SideTableOptions } from "../sidetables/side-table.ts";
-import { baselineRows, isFixed } from "./baseline-side.ts";
+import { recordedBinsHead } from "./bins-head.ts";
 import type { MonitorDefinition } from "./definition/definition.ts";
 import { definitionHash } from "./definition/parse-definition.ts";
-import {
-  evaluateVersion,
-  type MonitorWork,
-  movingRows,
-  usesHistory,
-  type VersionOutcome,
-  versionsBefore,
-} from "./evaluate-version.ts";
-import { noRowsForBins, recordedBins, recordedBinsHead, renewBins } from "./monitor-bins.ts";
+import type { MonitorWork, VersionOutcome } from "./evaluate-version.ts";
 import type { RecordedBins } from "./profiles/profile.ts";
 import type { BinsHead } from "./stores/bins-store.ts";
 import type { MonitorReport } from "./stores/monitor-record.ts";
@@ -77,7 +69,12 @@ async function knownOr(work: MonitorWork, version: number): Promise<VersionOutco
   return known === undefined ? evaluated(work, version) : { outcome: "known", version, report: known };
 }
 
+/** What compares is loaded where there is something to compare. */
 async function evaluated(work: MonitorWork, version: number): Promise<VersionOutcome> {
+  const [{ evaluateVersion }, { recordedBins }] = await Promise.all([
+    import("./evaluate-version.ts"),
+    import("./monitor-bins.ts"),
+  ]);
   const bins = await recordedBins(work.snapshot, work.definition, work.options);
   return evaluateVersion({ ...work, bins }, version);
 }
@@ -136,6 +133,10 @@ export async function backfillMonitor(
   definition: MonitorDefinition,
   { from = 0, to = snapshot.version, onProgress, ...options }: BackfillRequest = {},
 ): Promise<BackfillResult> {
+  const [{ evaluateVersion, usesHistory }, { recordedBins }] = await Promise.all([
+    import("./evaluate-version.ts"),
+    import("./monitor-bins.ts"),
+  ]);
   const bins = await recordedBins(snapshot, definition, options);
   const work = { snapshot, definition, options, bins, commits: new ReadCommits() };
   const last = Math.min(to, snapshot.version);
@@ -208,6 +209,12 @@ export async function rebaselineMonitor(
   definition: MonitorDefinition,
   options: SideTableOptions = {},
 ): Promise<RecordedBins> {
+  const [{ baselineRows, isFixed }, { movingRows, versionsBefore }, { noRowsForBins, renewBins }] =
+    await Promise.all([
+      import("./baseline-side.ts"),
+      import("./evaluate-version.ts"),
+      import("./monitor-bins.ts"),
+    ]);
   const { baseline } = definition;
   if (isFixed(baseline)) {
     const rows = await baselineRows(snapshot, baseline);
