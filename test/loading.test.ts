@@ -10,7 +10,7 @@ import { loadedPackages } from "./support/loaded-packages.ts";
 const folder = mkdtempSync(join(tmpdir(), "varve-test-loading-"));
 const table = join(folder, "table");
 const engine = ["@duckdb/node-api", "@duckdb/node-bindings"];
-const log = ["fast-json-stable-stringify", "lossless-json"];
+const log = ["fast-json-stable-stringify", "lossless-json", "uuid"];
 
 beforeAll(async () => {
   const made = await createTable(table, { source: [{ id: 1 }] });
@@ -30,15 +30,15 @@ describe("what is loaded", () => {
   it.each([
     ["import varve", script('import "varve"'), log],
     ["import varve/suite", script('import "varve/suite"'), ["fast-json-stable-stringify", "lossless-json"]],
-    ["import varve/store", script('import "varve/store"'), []],
+    ["import varve/store", script('import "varve/store"'), ["uuid"]],
     ["import varve/report", script('import "varve/report"'), ["lossless-json"]],
     [
       "a table that is opened",
       script(`import { openTable } from "varve"; await openTable(${JSON.stringify(table)});`),
       log,
     ],
-    ["varve --help", [mainFile, "--help"], ["commander", "lossless-json"]],
-    ["varve --version", [mainFile, "--version"], ["commander", "lossless-json"]],
+    ["varve --help", [mainFile, "--help"], ["commander", "lossless-json", "uuid"]],
+    ["varve --version", [mainFile, "--version"], ["commander", "lossless-json", "uuid"]],
     ["varve history", [mainFile, "history", table], ["cli-table3", "commander", ...log]],
     ["varve monitor list", [mainFile, "monitor", "list", table], ["cli-table3", "commander", ...log]],
     ["varve monitor show", [mainFile, "monitor", "show", table, "ids"], ["cli-table3", "commander", ...log]],

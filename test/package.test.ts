@@ -19,6 +19,7 @@ describe("the package", () => {
       "commander",
       "fast-json-stable-stringify",
       "lossless-json",
+      "uuid",
       "zstddec",
     ]);
   });

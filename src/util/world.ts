@@ -1,4 +1,5 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { parse, v4, v7 } from "uuid";
 
 /**
  * Everything that the inputs do not determine: time, ids, randomness and waiting.
@@ -20,7 +21,7 @@ export interface World {
 /** The real clock, ids and randomness. */
 export const realWorld: World = Object.freeze({
   now: () => Date.now(),
-  uuid: () => randomUUID(),
+  uuid: () => v4(),
   random: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
   sleep: (milliseconds: number, signal?: AbortSignal) => sleepFor(milliseconds, signal),
 });
@@ -32,13 +33,7 @@ export const realWorld: World = Object.freeze({
  * `world.uuid()` is used, which does not reveal when it was made.
  */
 export function timeOrderedUuid(world: World): string {
-  const id = world.uuid();
-  // The last parts of a version-4 UUID are random but for its version.
-  const [, random] = /^[0-9a-f]{8}-[0-9a-f]{4}-4([0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})$/.exec(id) ?? [];
-  if (random === undefined)
-    throw new TypeError(`The world's uuid() gave ${JSON.stringify(id)}, which is no version-4 UUID.`);
-  const time = Math.max(0, Math.trunc(world.now())).toString(16).padStart(12, "0");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${random}`;
+  return v7({ msecs: world.now(), random: parse(world.uuid()) });
 }
 
 /** The longest time of a timer, about 24 days; a longer one ends at once. */
