@@ -70,7 +70,7 @@ function compareNumbers(bins: NumericBins, sides: Sides<NumericCounts>, threshol
   const { below, above } = tailShares(bins, binned ?? binnedNumbers(bins, sides, 2), rows);
   const { distances, test } = figuresOf(binned);
   const { nulls, nans } = plainShares(sides, rows);
-  // Without the members of other objects put together, which takes ten times the memory of the result.
+  // Member by member: spreading other objects into one takes ten times the memory of the result.
   return {
     binned,
     distances,

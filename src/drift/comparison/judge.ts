@@ -170,7 +170,7 @@ interface Outcome {
 /** Effects from here on are large. */
 const largeEffect = 0.2;
 
-/** Every member has its place here, because objects put together from others take many times the memory meanwhile. */
+/** Member by member, in the order of a record: spreading the draft into it takes many times the memory. */
 function recordOf(
   { leaf, test, record: draft }: Draft,
   { verdict, reason }: Judgement,

@@ -83,7 +83,9 @@ export async function readCheckpointFiles(
 }
 
 /**
- * Number of file actions of a checkpoint, or, from the footers of its Parquet files, an upper bound of it. @throws as {@link readCheckpointHead}
+ * Upper bound of the number of file actions of a checkpoint: its actions, or rows by the footers of its Parquet files.
+ *
+ * @throws as {@link readCheckpointHead}
  */
 export async function countCheckpointRows(
   context: TableContext,
