@@ -6,10 +6,13 @@ export const thriftTypes = {
   true: 1,
   false: 2,
   byte: 3,
+  int16: 4,
   int32: 5,
   int64: 6,
+  double: 7,
   binary: 8,
   list: 9,
+  set: 10,
   struct: 12,
 } as const;
 
@@ -93,19 +96,19 @@ function skip(cursor: ByteCursor, type: number, depth: number): void {
     case thriftTypes.byte:
       cursor.take(1);
       return;
-    case 4:
+    case thriftTypes.int16:
     case thriftTypes.int32:
     case thriftTypes.int64:
       while (cursor.byte() >= 128);
       return;
-    case 7:
+    case thriftTypes.double:
       cursor.take(8);
       return;
     case thriftTypes.binary:
       cursor.take(cursor.varint());
       return;
     case thriftTypes.list:
-    case 10: {
+    case thriftTypes.set: {
       const { size, type: item } = listHead(cursor);
       for (let index = 0; index < size; index++)
         if (item <= thriftTypes.false) cursor.take(1);

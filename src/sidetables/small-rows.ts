@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { ParquetRow, ValueForms } from "../parquet/read-rows.ts";
 import type { AddAction } from "../protocol/actions.ts";
@@ -6,6 +5,7 @@ import type { Predicate } from "../protocol/predicate.ts";
 import { typeText } from "../schema/type-names.ts";
 import type { StructField } from "../schema/types.ts";
 import { locateFiles } from "../table/scan/data-files.ts";
+import { appendAll } from "../util/append-all.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { naming, type SideTable, type SideTableOptions } from "./side-table.ts";
 
@@ -40,21 +40,17 @@ export async function smallRows(
     if (!areSmall(files)) return undefined;
     const paths = files.map(({ path }) => path);
     const local = await locateFiles(snapshot.context, paths, signal);
-    const [{ readParquetRows }, { UnfitFile }] = await Promise.all([
+    const [{ readParquetRows }, { readSmallFile }] = await Promise.all([
       import("../parquet/read-rows.ts"),
-      import("../parquet/unfit.ts"),
+      import("../parquet/small-file.ts"),
     ]);
     const rows: ParquetRow[] = [];
-    for (const [index, file] of local.entries()) {
+    for (const [index, { size }] of files.entries()) {
       throwIfCancelled(signal, `reading the ${side.name}`);
-      try {
-        const bytes = await readFile(file);
-        if (bytes.length !== files[index]?.size) return undefined;
-        for (const row of readParquetRows(bytes, fields, forms)) rows.push(row);
-      } catch (error) {
-        if (error instanceof UnfitFile || isReadFailure(error)) return undefined;
-        throw error;
-      }
+      const read = (bytes: Buffer) => readParquetRows(bytes, fields, forms);
+      const found = await readSmallFile(local[index] ?? "", size, read);
+      if (found === undefined) return undefined;
+      appendAll(rows, found);
     }
     return rows;
   });
@@ -79,9 +75,4 @@ function areSmall(files: readonly AddAction[]): boolean {
     bytes <= mostBytes &&
     files.every(({ deletionVector }) => deletionVector === undefined)
   );
-}
-
-/** The engine reads the file again, and says why it cannot. */
-function isReadFailure(error: unknown): boolean {
-  return error instanceof Error && "syscall" in error;
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EngineValue, Session } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { readParquetRows } from "../../src/parquet/read-rows.ts";
+import { readSmallFile } from "../../src/parquet/small-file.ts";
 import { snappyContent } from "../../src/parquet/snappy.ts";
 import { UnfitFile } from "../../src/parquet/unfit.ts";
 import { arrayOf, mapOf, schema } from "../../src/schema/builder.ts";
@@ -198,6 +199,21 @@ describe("small Parquet files without the engine", () => {
       expect(found, `byte ${place}`).toEqual(await byEngine(damaged));
     }
     expect(readable).toBeGreaterThan(30);
+  });
+
+  it("are left to the engine where they are missing, or of another size than stated", async () => {
+    const file = join(folder, "sized");
+    writeFileSync(file, "four");
+    const content = (path: string, size: number) => readSmallFile(path, size, String);
+    expect(await content(file, 4)).toBe("four");
+    for (const size of [3, 5]) expect(await content(file, size)).toBeUndefined();
+    for (const path of [join(folder, "missing"), folder]) expect(await content(path, 4)).toBeUndefined();
+    const unfit = (error: Error) =>
+      readSmallFile(file, 4, () => {
+        throw error;
+      });
+    expect(await unfit(new UnfitFile("strange"))).toBeUndefined();
+    await expect(unfit(new TypeError("a fault of the reader"))).rejects.toThrow(TypeError);
   });
 
   it("are left to the engine where a page goes on after its content", () => {

@@ -54,6 +54,14 @@ export const smallFilesMistakes: readonly Mistake[] = [
     name: "after its content",
   },
   {
+    what: "A small file may have another size than stated.",
+    file: "parquet/small-file.ts",
+    find: "    if ((await file.stat()).size !== size) return undefined;\n",
+    replace: "",
+    test: rows,
+    name: "of another size",
+  },
+  {
     what: "Parts of a struct need not agree on what is there.",
     file: "parquet/read-rows.ts",
     find: "      requireInStep(readers, levels.definition);\n",

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { readFooter, type SchemaNode } from "../../parquet/footer.ts";
 import { type ParquetRow, type ParquetValue, readParquetRows } from "../../parquet/read-rows.ts";
-import { UnfitFile } from "../../parquet/unfit.ts";
+import { readSmallFile } from "../../parquet/small-file.ts";
+import { requireFit } from "../../parquet/unfit.ts";
 import { actionFromJson } from "../../protocol/action-json.ts";
 import type { Action } from "../../protocol/actions.ts";
 import { arrayOf, mapOf, schema } from "../../schema/builder.ts";
@@ -91,20 +91,13 @@ export async function readSmallCheckpoint(
   const [file, ...others] = files;
   if (format !== "parquet" || file === undefined || others.length > 0 || file.size > mostBytes)
     return undefined;
-  const rows = await rowsOf(await context.localFile(file.path), file.size);
+  const rows = await readSmallFile(await context.localFile(file.path), file.size, rowsOf);
   return rows?.flatMap((row) => actionsOf(row, file.path));
 }
 
-async function rowsOf(file: string, size: number): Promise<ParquetRow[] | undefined> {
-  try {
-    const bytes = await readFile(file);
-    if (bytes.length !== size || !hasOwnColumns(readFooter(bytes).columns)) return undefined;
-    return readParquetRows(bytes, fields, { wide: (value) => value, time: (value) => value });
-  } catch (error) {
-    // The engine reads the file again, and says why it cannot.
-    if (error instanceof UnfitFile || (error instanceof Error && "syscall" in error)) return undefined;
-    throw error;
-  }
+function rowsOf(bytes: Buffer): ParquetRow[] {
+  requireFit(hasOwnColumns(readFooter(bytes).columns), "it has other columns than checkpoints by varve");
+  return readParquetRows(bytes, fields, { wide: (value) => value, time: (value) => value });
 }
 
 /** Whether there is nothing else, such as statistics as columns, which may say more than the text. */
