@@ -20,7 +20,7 @@ import { packageVersion } from "../util/package-version.ts";
 import type { World } from "../util/world.ts";
 import { type FetchServices, withFetchedFiles } from "../write/plan/fetched-source.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
-import { baselineOfRows } from "./comparison/compared-baseline.ts";
+import { baselineOfRows, type ComparedSides } from "./comparison/compared-baseline.ts";
 import type { DriftDefinition } from "./comparison/definition.ts";
 import type { DriftRecord, DriftReport, DriftSide } from "./comparison/drift-record.ts";
 import { draftOf, judgedDrafts, ranked } from "./comparison/judge.ts";
@@ -29,7 +29,7 @@ import { withMetrics } from "./comparison/plug-in-metrics.ts";
 import { summarized } from "./comparison/report-summary.ts";
 import { leafNamed, slicingsOf } from "./comparison/slices.ts";
 import type { Subject } from "./comparison/subject.ts";
-import { type ComparedSides, type SideRows, type Split, subjectsOf } from "./comparison/subjects.ts";
+import { type SideRows, type Split, subjectsOf } from "./comparison/subjects.ts";
 import { type Windows, windowsOf } from "./comparison/windows.ts";
 import { multivariateOf } from "./multivariate/multivariate.ts";
 import { type Leaf, leavesOf } from "./profile/leaves.ts";
@@ -202,18 +202,14 @@ export async function judgedSubjects(
 ): Promise<JudgedSubjects> {
   const { definition } = split;
   const { metrics, method, methods, multivariate = [] } = definition;
-  const areNeeded = [metrics, method, methods].some((figures) => figures !== undefined);
-  const subjects: Subject[] = [];
-  const drafts = await subjectsOf(session, sides, split, (subject) => {
-    const draft = draftOf(subject, definition);
-    return areNeeded || multivariate.length > 0 ? { draft, subject } : { draft };
-  });
-  for (const { subject } of drafts) if (subject !== undefined) subjects.push(subject);
-  const records = judgedDrafts(
-    drafts.map(({ draft }) => draft),
-    definition,
-  );
-  return { records, subjects };
+  const areNeeded = multivariate.length > 0 || [metrics, method, methods].some((it) => it !== undefined);
+  const kept = await subjectsOf(session, sides, split, (subject) => ({
+    draft: draftOf(subject, definition),
+    subject: areNeeded ? subject : undefined,
+  }));
+  const drafts = kept.map(({ draft }) => draft);
+  const subjects = kept.flatMap(({ subject }) => subject ?? []);
+  return { records: judgedDrafts(drafts, definition), subjects };
 }
 
 /** Records with what methods and metrics of the caller add. */

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { withoutValues } from "../../src/drift/comparison/subjects.ts";
+import { withoutValues } from "../../src/drift/comparison/matched-leaves.ts";
 import { binningOf } from "../../src/drift/profile/baseline-profile.ts";
 import { measuresOf } from "../../src/drift/profile/column-bins.ts";
 import { countRows } from "../../src/drift/profile/count-rows.ts";

@@ -71,7 +71,7 @@ export const driftChecksMistakes: readonly Mistake[] = [
   },
   {
     what: "Columns that a stored baseline leaves out are new.",
-    file: "drift/comparison/subjects.ts",
+    file: "drift/comparison/matched-leaves.ts",
     find: "isWanted(leaf) && !unsaid.has(leaf)",
     replace: "isWanted(leaf)",
     test: "drift/stored-baseline.test.ts",

@@ -131,7 +131,7 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     name: "see both histograms",
   },
   {
-    what: "Of a table of more columns than are compared at once, only the last ones are told.",
+    what: "Of a table of more columns than are compared at once, only the last ones are reported.",
     file: "drift/comparison/subjects.ts",
     find: "const part = parts[index] ?? [];",
     replace: "const part: T[] = [];",
@@ -307,7 +307,7 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     name: "are one value where they have one DOUBLE",
   },
   {
-    what: "Numbers of texts keep no thousands apart.",
+    what: "Numbers in texts have a comma at each four digits.",
     file: "util/counted.ts",
     find: 'replace(/\\B(?=(?:\\d{3})+$)/g, ",")',
     replace: 'replace(/\\B(?=(?:\\d{4})+$)/g, ",")',

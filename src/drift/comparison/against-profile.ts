@@ -13,8 +13,9 @@ import type { Leaf } from "../profile/leaves.ts";
 import { type Span, timeSpans } from "../profile/time-spans.ts";
 import { compareCounts, distinctChange } from "./compare.ts";
 import type { SideOfRows } from "./compared-baseline.ts";
+import { emptyLeaves, withoutValues } from "./matched-leaves.ts";
 import type { Subject, Unmatched } from "./subject.ts";
-import { areApart, emptyLeaves, withoutValues } from "./subjects.ts";
+import { areApart } from "./subjects.ts";
 
 /** What is known of the current side of a measure. */
 export interface CountedMeasure {

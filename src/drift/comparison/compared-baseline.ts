@@ -31,6 +31,12 @@ export interface ComparedBaseline {
   distinctShare(measure: Measure): Promise<number>;
 }
 
+/** Both sides of a run, whose baseline may be counts without rows. */
+export interface ComparedSides {
+  readonly baseline: ComparedBaseline;
+  readonly current: SideOfRows;
+}
+
 /** A baseline whose rows are at hand. */
 export function baselineOfRows(session: Session, side: SideOfRows): ComparedBaseline {
   const count = (measures: readonly Measure[], slice?: Slicing) =>

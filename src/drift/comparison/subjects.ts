@@ -1,8 +1,5 @@
 import type { Session } from "../../engine/core/contract.ts";
-import { VarveError } from "../../errors.ts";
 import { foldName } from "../../schema/schema-json.ts";
-import { sql } from "../../sql/sql.ts";
-import { plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { areAgesByNature } from "../profile/ages.ts";
 import { binningOf, mayBeSequence } from "../profile/baseline-profile.ts";
@@ -10,28 +7,22 @@ import type { Counts } from "../profile/bins.ts";
 import { inChunks } from "../profile/chunks.ts";
 import type { Measure } from "../profile/column-bins.ts";
 import { countRows, noCounts } from "../profile/count-rows.ts";
-import { type Binning, numberOf } from "../profile/counted.ts";
+import type { Binning } from "../profile/counted.ts";
 import { distinctShareOf, distinctSharesOf } from "../profile/distinct-share.ts";
 import type { Leaf } from "../profile/leaves.ts";
-import { rowsWith, type SelectedRows } from "../profile/side-rows.ts";
 import { timeSpans } from "../profile/time-spans.ts";
 import { compareCounts, distinctChange } from "./compare.ts";
-import type { ComparedBaseline, SideOfRows } from "./compared-baseline.ts";
+import type { ComparedSides, SideOfRows } from "./compared-baseline.ts";
 import type { DriftDefinition } from "./definition.ts";
 import type { DriftRecord } from "./drift-record.ts";
-import { leafNamed, type Slicing } from "./slices.ts";
-import type { Subject, Unmatched } from "./subject.ts";
+import { type Match, type Matched, matchedLeaves } from "./matched-leaves.ts";
+import type { Slicing } from "./slices.ts";
+import type { Subject } from "./subject.ts";
 import { type Windows, windowSpan } from "./windows.ts";
 
 /** Both sides of a run. */
 export interface SideRows {
   readonly baseline: SideOfRows;
-  readonly current: SideOfRows;
-}
-
-/** Both sides of a run, whose baseline may be counts without rows. */
-export interface ComparedSides {
-  readonly baseline: ComparedBaseline;
   readonly current: SideOfRows;
 }
 
@@ -53,7 +44,7 @@ export async function subjectsOf<T>(
   { definition, ...split }: Split,
   keep: (subject: Subject) => T,
 ): Promise<T[]> {
-  const matched = await matchLeaves(session, sides, chosenLeaves(sides, definition));
+  const matched = await matchedLeaves(session, sides, definition);
   const both = matched.filter((match): match is Matched => match.unmatched === null);
   const spans = await spansOf(session, sides, both);
   const known = { sides, definition, spans };
@@ -110,116 +101,6 @@ interface Context extends Known {
   readonly sequences: Set<Measure>;
   /** Shares of different values of both sides: of identifiers, and of sequences. */
   readonly shares: Map<Measure, { readonly baseline: number; readonly current: number }>;
-}
-
-interface Match {
-  readonly before: Leaf;
-  readonly after?: Leaf | undefined;
-  readonly unmatched: Unmatched | null;
-}
-
-/** A leaf that both sides have. */
-type Matched = Match & { readonly after: Leaf };
-
-interface Chosen {
-  readonly baseline: readonly Leaf[];
-  readonly current: readonly Leaf[];
-  readonly excluded: ReadonlySet<string>;
-}
-
-/** The columns of a run. @throws `COLUMN_NOT_FOUND` for a name that neither side has */
-function chosenLeaves({ baseline, current }: ComparedSides, definition: DriftDefinition): Chosen {
-  const { columns, exclude, roles, weights, thresholds } = definition;
-  const all = [...baseline.leaves, ...current.leaves];
-  const isBelow = (leaf: string, name: string) => leaf === name || leaf.startsWith(`${name}.`);
-  const named = (names: readonly string[]) =>
-    names.map(foldName).flatMap((name) => {
-      const below = all
-        .filter((leaf) => isBelow(foldName(leaf.name), name))
-        .map((leaf) => foldName(leaf.name));
-      return below.length > 0 ? below : [foldName(leafNamed(all, name).name)];
-    });
-  const wanted = new Set(columns.length === 0 ? all.map(({ name }) => foldName(name)) : named(columns));
-  for (const byColumn of [roles, weights, thresholds])
-    for (const name of Object.keys(byColumn)) leafNamed(all, name);
-  const ignored = Object.entries(roles).flatMap(([name, role]) => (role === "ignore" ? [name] : []));
-  const isWanted = ({ name }: Leaf) => wanted.has(foldName(name));
-  const excluded = new Set(named([...exclude, ...ignored]));
-  const uncounted = current.leaves.filter(({ name }) => baseline.leftOut.has(foldName(name)));
-  const unsaid = new Set(uncounted.filter(({ name }) => !excluded.has(foldName(name))));
-  if (columns.length > 0) requireCounted([...unsaid].filter(isWanted));
-  return {
-    baseline: baseline.leaves.filter(isWanted),
-    current: current.leaves.filter((leaf) => isWanted(leaf) && !unsaid.has(leaf)),
-    excluded,
-  };
-}
-
-function requireCounted([first]: readonly Leaf[]): void {
-  if (first === undefined) return;
-  throw new VarveError(
-    "COLUMN_NOT_FOUND",
-    `The stored baseline leaves out the column ${first.name}. Count the baseline again with it, or do not ask for it.`,
-    { column: first.path },
-  );
-}
-
-/** The leaves of both sides by name; one whose values are of another class is not compared, unless all are null. */
-async function matchLeaves(session: Session, { current }: ComparedSides, chosen: Chosen): Promise<Match[]> {
-  const fold = ({ name }: Leaf) => foldName(name);
-  const afters = new Map(chosen.current.map((leaf) => [fold(leaf), leaf]));
-  const befores = new Set(chosen.baseline.map(fold));
-  const changed = chosen.baseline.flatMap((before) => {
-    const after = afters.get(fold(before));
-    return after !== undefined && after.class !== before.class ? [after] : [];
-  });
-  const empty = await emptyLeaves(session, current, changed);
-  const matches = chosen.baseline.map((before): Match => {
-    const after = afters.get(fold(before));
-    if (chosen.excluded.has(fold(before))) return { before, unmatched: "excluded" };
-    if (after === undefined) return { before, unmatched: "missing_column" };
-    if (after.class === before.class) return { before, after, unmatched: null };
-    const isEmpty = empty.has(after);
-    return isEmpty
-      ? { before, after: withoutValues(before), unmatched: null }
-      : { before, unmatched: "type_changed" };
-  });
-  const added = chosen.current.filter((leaf) => !befores.has(fold(leaf)));
-  return [
-    ...matches,
-    ...added.map(
-      (before): Match => ({
-        before,
-        unmatched: chosen.excluded.has(fold(before)) ? "excluded" : "new_column",
-      }),
-    ),
-  ];
-}
-
-/** A leaf of nulls in place of one whose class is another, because all its values are null. */
-export function withoutValues(leaf: Omit<Leaf, "value">): Leaf {
-  return { ...leaf, truth: undefined, integer: undefined, value: sql`CAST(NULL AS ${valueType(leaf)})` };
-}
-
-/** The type of the values of a leaf. */
-function valueType({ class: kind }: Pick<Leaf, "class">) {
-  if (kind === "number" || kind === "list") return sql`DOUBLE`;
-  return kind === "time" ? sql`BIGINT` : sql`VARCHAR`;
-}
-
-/** The leaves that are null in every row. */
-export async function emptyLeaves(
-  session: Session,
-  rows: SelectedRows,
-  leaves: readonly Leaf[],
-): Promise<ReadonlySet<Leaf>> {
-  const empty = new Set<Leaf>();
-  for (const chunk of inChunks(leaves, 64)) {
-    const counts = chunk.map(({ value }, index) => sql`count(${value}) AS ${plainName(`n${index}`)}`);
-    const [row = {}] = await session.rows(sql`SELECT ${counts} FROM (${rowsWith(rows, chunk)})`);
-    for (const [index, leaf] of chunk.entries()) if (numberOf(row[`n${index}`]) === 0) empty.add(leaf);
-  }
-  return empty;
 }
 
 /** The first and last moment of the times of both sides. */

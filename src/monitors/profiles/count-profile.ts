@@ -1,3 +1,4 @@
+import { emptyLeaves, withoutValues } from "../../drift/comparison/matched-leaves.ts";
 import {
   leafNamed,
   namesOfCondition,
@@ -5,7 +6,7 @@ import {
   sliceByValues,
   sliceOfCondition,
 } from "../../drift/comparison/slices.ts";
-import { areApart, emptyLeaves, withoutValues } from "../../drift/comparison/subjects.ts";
+import { areApart } from "../../drift/comparison/subjects.ts";
 import { windowsOf } from "../../drift/comparison/windows.ts";
 import { binningOf, mayBeSequence } from "../../drift/profile/baseline-profile.ts";
 import type { Counts } from "../../drift/profile/bins.ts";
