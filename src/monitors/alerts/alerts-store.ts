@@ -9,7 +9,7 @@ import {
   sideTableOf,
   tidied,
 } from "../stores/drift-store.ts";
-import { itemsOf, type PlainRow } from "../stores/stored-row.ts";
+import { itemsOf, numberOrNull, type PlainRow, textOrNull } from "../stores/stored-row.ts";
 import type { AlertEvent, AlertMessage, RecordedTransition } from "./alert-events.ts";
 import type { AlertStatus } from "./alert-states.ts";
 import { alertsStore } from "./alerts-table.ts";
@@ -162,30 +162,30 @@ function eventOf(row: PlainRow): AlertEvent | undefined {
 
 function commonOf(row: PlainRow) {
   const [id, monitor] = [String(row["id"]), String(row["monitor"])];
-  return { id, monitor, refers: String(row["refers_to"]), text: textOf(row, "text") };
+  return { id, monitor, refers: String(row["refers_to"]), text: textOrNull(row["text"]) };
 }
 
 function transitionOf(row: PlainRow): RecordedTransition {
-  const sliceKey = textOf(row, "slice_key");
+  const sliceKey = textOrNull(row["slice_key"]);
   return {
     id: String(row["id"]),
     key: {
       monitor: String(row["monitor"]),
       rule: String(row["rule"]),
       column: String(row["column"]),
-      slice: sliceKey === null ? null : { key: sliceKey, value: textOf(row, "slice_value") },
+      slice: sliceKey === null ? null : { key: sliceKey, value: textOrNull(row["slice_value"]) },
     },
     severity: String(row["severity"]) as AlertSeverity,
     at: new Date(Number(row["recorded_at"])),
     from: String(row["from_status"]) as AlertStatus,
     to: String(row["to_status"]) as AlertStatus,
     version: Number(row["version"]),
-    window: textOf(row, "window"),
+    window: textOrNull(row["window"]),
     since: Number(row["since_version"]),
-    effect: numberOf(row, "effect"),
-    threshold: numberOf(row, "threshold"),
+    effect: numberOrNull(row["effect"]),
+    threshold: numberOrNull(row["threshold"]),
     text: String(row["text"]),
-    replaces: textOf(row, "refers_to"),
+    replaces: textOrNull(row["refers_to"]),
   };
 }
 
@@ -205,9 +205,9 @@ function silenceOf(kind: Silence["kind"], id: string, row: PlainRow): Silence {
     id,
     kind,
     monitor: String(row["monitor"]),
-    rule: textOf(row, "rule"),
-    column: textOf(row, "column"),
-    slice: textOf(row, "slice"),
+    rule: textOrNull(row["rule"]),
+    column: textOrNull(row["column"]),
+    slice: textOrNull(row["slice"]),
     by: String(row["by"]),
     reason: String(row["reason"]),
     at: new Date(Number(row["recorded_at"])),
@@ -216,17 +216,7 @@ function silenceOf(kind: Silence["kind"], id: string, row: PlainRow): Silence {
 }
 
 function endOf(row: PlainRow): SilenceEnd {
-  const [version, time] = [numberOf(row, "until_version"), numberOf(row, "until")];
+  const [version, time] = [numberOrNull(row["until_version"]), numberOrNull(row["until"])];
   if (version !== null) return { kind: "version", version };
   return time === null ? { kind: "resolved" } : { kind: "time", time: new Date(time) };
-}
-
-function textOf(row: PlainRow, name: string): string | null {
-  const value = row[name];
-  return typeof value === "string" ? value : null;
-}
-
-function numberOf(row: PlainRow, name: string): number | null {
-  const value = row[name];
-  return value === null || value === undefined ? null : Number(value);
 }
