@@ -108,7 +108,7 @@ export async function checkCheckpoints(
   await checkNames(context, listing, report);
   for (const checkpoint of listing.checkpoints) {
     try {
-      await readCheckpointHead(context, checkpoint);
+      await readCheckpointHead(context, checkpoint, { byEngine: true });
     } catch (error) {
       if (!isVarveError(error, "CHECKPOINT_CORRUPT", "PATH_OUTSIDE_TABLE", "LOG_CORRUPT")) throw error;
       report({

@@ -4,6 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { fsck } from "../../src/fsck/fsck.ts";
 import type { FsckOptions } from "../../src/fsck/fsck-finding.ts";
+import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
+import { checkpointPath } from "../../src/log/segment/file-names.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { field, HandMadeTable, newSession } from "../table/hand-made-table.ts";
 
 // PROTOCOL.md "Version Checksum File", "State Validation" and "Per-file Statistics".
@@ -104,6 +107,23 @@ describe("fsck", () => {
     rmSync(join(table.folder, "_delta_log", "00000000000000000002.json"));
     writeFileSync(join(table.folder, "_delta_log", "00000000000000000001.json"), "{ not json");
     expect(await codes()).toEqual(["COMMIT_CORRUPT", "LOG_GAP", "TABLE_UNREADABLE"]);
+  });
+
+  it("finds a checkpoint that only others cannot read", async () => {
+    table.commit(await add(truth));
+    const snapshot = await openLog(await table.context());
+    await writeCheckpoint(snapshot);
+    expect(await codes()).toEqual([]);
+    const file = join(table.folder, checkpointPath(snapshot.version));
+    const sound = readFileSync(file);
+    // The footer's last field is unknown: an empty list of a type that there is none of.
+    const tail = Buffer.from([9, 60, 13, 0, 0, 0, 0, 0, ...Buffer.from("PAR1")]);
+    tail.writeUInt32LE(sound.readUInt32LE(sound.length - 8) + 3, 4);
+    writeFileSync(file, Buffer.concat([sound.subarray(0, -9), tail]));
+    const engine = () => Promise.reject(new Error("the engine was started"));
+    const reopened = await openLog({ ...(await table.context()), engine });
+    expect(await (await reopened.files()).totals()).toMatchObject({ files: 1 });
+    expect(await codes()).toEqual(["CHECKPOINT_CORRUPT"]);
   });
 
   it("finds a checksum file that contradicts the log, and a hint that names no checkpoint", async () => {

@@ -27,6 +27,12 @@ export interface CheckpointHead {
   readonly files?: readonly (AddAction | RemoveAction)[] | undefined;
 }
 
+/** How to read a checkpoint. */
+export interface CheckpointReadOptions {
+  /** Has the engine read even a small one: it refuses a file for damage in what nothing is read of. */
+  readonly byEngine?: boolean | undefined;
+}
+
 /**
  * Reads what is needed to open a snapshot: every action of a checkpoint that is not about files. PROTOCOL.md
  * "V2 Spec" and "Sidecar Files": the top level of a V2 checkpoint.
@@ -37,13 +43,14 @@ export interface CheckpointHead {
 export async function readCheckpointHead(
   context: TableContext,
   checkpoint: CheckpointFiles,
+  { byEngine = false }: CheckpointReadOptions = {},
 ): Promise<CheckpointHead> {
   const { actions, longestLine, files } = await guarded(checkpoint, async () => {
     const [file] = checkpoint.files;
     if (checkpoint.format === "json" && file !== undefined)
       return { ...(await readJsonHead(context, checkpoint, file)), files: undefined };
     const { readSmallCheckpoint } = await import("./small-checkpoint.ts");
-    const small = await readSmallCheckpoint(context, checkpoint);
+    const small = byEngine ? undefined : await readSmallCheckpoint(context, checkpoint);
     if (small !== undefined)
       return { actions: small.filter(isHead), longestLine: undefined, files: fileActions(small) };
     const rows = await withLogSession(context, async (session) => {
