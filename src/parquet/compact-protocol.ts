@@ -19,21 +19,31 @@ export const thriftTypes = {
 /** Fields that hold each other deeper than those of any Parquet footer. */
 const deepest = 32;
 
+/** Types by the ids of the fields that a struct must have. */
+export type RequiredFields = Readonly<Record<number, number>>;
+
 /**
  * Reads the fields of a struct up to its end.
  *
  * @param onField reads the field's value and returns true, or returns false to have it skipped
+ * @param required also those that nothing here reads: others refuse a struct without them
  */
-export function readStruct(cursor: ByteCursor, onField: (id: number, type: number) => boolean): void {
+export function readStruct(
+  cursor: ByteCursor,
+  onField: (id: number, type: number) => boolean,
+  required: RequiredFields = {},
+): void {
+  const types: number[] = [];
   let id = 0;
-  for (;;) {
-    const head = cursor.byte();
-    if (head === 0) return;
+  for (let head = cursor.byte(); head !== 0; head = cursor.byte()) {
     const delta = head >> 4;
     id = delta === 0 ? zigzag(cursor) : id + delta;
     const type = head & 15;
+    types[id] = type;
     if (!onField(id, type)) skip(cursor, type, 0);
   }
+  for (const [own, type] of Object.entries(required))
+    requireFit(types[Number(own)] === type, "its footer lacks a field");
 }
 
 /** A whole number of 32 or 64 bits, in a field of this type. */
@@ -57,9 +67,10 @@ export function readInnerStruct(
   cursor: ByteCursor,
   type: number,
   onField: (id: number, type: number) => boolean,
+  required?: RequiredFields,
 ): void {
   requireType(type === thriftTypes.struct);
-  readStruct(cursor, onField);
+  readStruct(cursor, onField, required);
 }
 
 function requireType(isRight: boolean): void {

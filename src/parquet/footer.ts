@@ -42,6 +42,18 @@ export interface ParquetFile {
 
 const magic = Buffer.from("PAR1");
 
+/** Values of a file, with nulls and empty lists: a few bytes may state any number of them. */
+const mostValues = 4_000_000;
+
+const { int32, int64, binary, list, struct } = thriftTypes;
+const required = {
+  file: { 1: int32, 2: list, 3: int64, 4: list },
+  element: { 4: binary },
+  group: { 1: list, 2: int64, 3: int64 },
+  chunk: { 2: int64, 3: struct },
+  column: { 1: int32, 2: list, 3: list, 4: int32, 5: int64, 6: int64, 7: int64, 9: int64 },
+} as const;
+
 /** Reads the footer of a file that is in memory. @throws {@link UnfitFile} */
 export function readFooter(bytes: Buffer): ParquetFile {
   requireFit(bytes.length >= 12 && bytes.subarray(0, 4).equals(magic), "it does not begin as Parquet");
@@ -52,20 +64,39 @@ export function readFooter(bytes: Buffer): ParquetFile {
   let elements: SchemaElement[] = [];
   let groups: ParquetFile["groups"] = [];
   let rows = -1;
-  readStruct(cursor, (id, type) => {
-    if (id === 2) elements = readStructs(cursor, type, () => readElement(cursor));
-    else if (id === 3) rows = readInteger(cursor, type);
-    else if (id === 4) groups = readStructs(cursor, type, () => readGroup(cursor, bytes));
-    else requireFit(id !== 8, "it is encrypted");
-    return id >= 2 && id <= 4;
-  });
+  readStruct(
+    cursor,
+    (id, type) => {
+      if (id === 2) elements = readStructs(cursor, type, () => readElement(cursor));
+      else if (id === 3) rows = readInteger(cursor, type);
+      else if (id === 4) groups = readStructs(cursor, type, () => readGroup(cursor, bytes));
+      else requireFit(id !== 8, "it is encrypted");
+      return id >= 2 && id <= 4;
+    },
+    required.file,
+  );
   const { columns, leaves } = schemaTree(elements);
   const isWhole = groups.every(({ chunks }) => chunks.length === leaves);
   requireFit(
     isWhole && groups.reduce((sum, group) => sum + group.rows, 0) === rows,
     "parts of it are missing",
   );
+  requireBounded(groups, bytes.length - 12 - length);
   return { columns, groups, rows };
+}
+
+/** No more values than memory is there for, and no bytes that are read again and again. @param most bytes of all columns */
+function requireBounded(groups: ParquetFile["groups"], most: number): void {
+  let [values, bytes] = [0, 0];
+  for (const group of groups) {
+    requireFit(group.rows >= 0, "it has fewer rows than none");
+    for (const chunk of group.chunks) {
+      values += chunk.values;
+      bytes += chunk.bytes.length;
+    }
+  }
+  requireFit(values <= mostValues, "it has many values");
+  requireFit(bytes <= most, "its columns overlap");
 }
 
 interface SchemaElement extends Omit<SchemaNode, "children" | "leaf"> {
@@ -76,13 +107,17 @@ function readElement(cursor: ByteCursor): SchemaElement {
   const fields: number[] = [];
   let name = "";
   let logical: Annotation | undefined;
-  readStruct(cursor, (id, type) => {
-    if (id === 4) name = readText(cursor, type);
-    else if (id === 10) logical = readLogicalType(cursor, type);
-    else if (id <= 6) fields[id] = readInteger(cursor, type);
-    else return false;
-    return true;
-  });
+  readStruct(
+    cursor,
+    (id, type) => {
+      if (id === 4) name = readText(cursor, type);
+      else if (id === 10) logical = readLogicalType(cursor, type);
+      else if (id <= 6) fields[id] = readInteger(cursor, type);
+      else return false;
+      return true;
+    },
+    required.element,
+  );
   const [, physical, , repetition = 0, , children = 0, converted] = fields;
   const annotation = logical ?? (converted === undefined ? "none" : (convertedTypes[converted] ?? "other"));
   return { name, physical: children === 0 ? physical : undefined, repetition, annotation, children };
@@ -142,26 +177,34 @@ function readIntegerType(cursor: ByteCursor): Annotation {
 function readGroup(cursor: ByteCursor, file: Buffer): ParquetFile["groups"][number] {
   let chunks: ColumnChunk[] = [];
   let rows = 0;
-  readStruct(cursor, (id, type) => {
-    if (id === 1) chunks = readStructs(cursor, type, () => readChunk(cursor, file));
-    else if (id === 3) rows = readInteger(cursor, type);
-    return id === 1 || id === 3;
-  });
+  readStruct(
+    cursor,
+    (id, type) => {
+      if (id === 1) chunks = readStructs(cursor, type, () => readChunk(cursor, file));
+      else if (id === 3) rows = readInteger(cursor, type);
+      return id === 1 || id === 3;
+    },
+    required.group,
+  );
   return { rows, chunks };
 }
 
 function readChunk(cursor: ByteCursor, file: Buffer): ColumnChunk {
   const fields: number[] = [];
-  readStruct(cursor, (id, type) => {
-    requireFit(id !== 1 && id !== 8 && id !== 9, "a column is in another file, or encrypted");
-    if (id !== 3) return false;
-    readInnerStruct(cursor, type, (own, kind) => {
-      if (own < 4 || own > 11 || own === 8) return false;
-      fields[own] = readInteger(cursor, kind);
-      return true;
-    });
+  const readMember = (id: number, type: number) => {
+    if (id < 4 || id > 11 || id === 8) return false;
+    fields[id] = readInteger(cursor, type);
     return true;
-  });
+  };
+  readStruct(
+    cursor,
+    (id, type) => {
+      requireFit(id !== 1 && id !== 8 && id !== 9, "a column is in another file, or encrypted");
+      if (id === 3) readInnerStruct(cursor, type, readMember, required.column);
+      return id === 3;
+    },
+    required.chunk,
+  );
   const [, , , , codec = -1, values = -1, , size = -1, , first = -1, , dictionary = first] = fields;
   const start = Math.min(first, dictionary);
   const isInside = start >= 4 && size >= 0 && values >= 0 && start + size <= file.length - 8;
@@ -181,6 +224,8 @@ function schemaTree(elements: readonly SchemaElement[]): {
   const take = (depth: number): SchemaNode => {
     const element = elements[next++];
     requireFit(element !== undefined && depth < deepest, "its schema is incomplete or too deep");
+    const isInside = element.children >= 0 && element.children <= elements.length - next;
+    requireFit(isInside, "its schema is incomplete");
     const leaf = element.physical === undefined ? -1 : leaves++;
     const children = Array.from({ length: element.children }, () => take(depth + 1));
     return { ...element, children, leaf };

@@ -1,6 +1,6 @@
 import { readBitRuns } from "./bit-runs.ts";
 import { ByteCursor } from "./byte-cursor.ts";
-import { readInnerStruct, readInteger, readStruct } from "./compact-protocol.ts";
+import { readInnerStruct, readInteger, readStruct, thriftTypes } from "./compact-protocol.ts";
 import type { ColumnChunk } from "./footer.ts";
 import { snappyContent } from "./snappy.ts";
 import { requireFit, UnfitFile } from "./unfit.ts";
@@ -32,6 +32,13 @@ const codecs = { plain: 0, snappy: 1 } as const;
 const pageTypes = { data: 0, dictionary: 2 } as const;
 const encodings = { plain: 0, oldDictionary: 2, runs: 3, dictionary: 8 } as const;
 
+const { int32 } = thriftTypes;
+const required = {
+  page: { 1: int32, 2: int32, 3: int32 },
+  data: { 1: int32, 2: int32, 3: int32, 4: int32 },
+  dictionary: { 1: int32, 2: int32 },
+} as const;
+
 /** A block of Snappy spends three bytes on 64. */
 const mostRatio = 32;
 
@@ -50,6 +57,7 @@ export function readLeaf({ codec, values: count, bytes }: ColumnChunk, levels: L
         head.encoding === encodings.plain || head.encoding === encodings.oldDictionary,
         unknownEncoding,
       );
+      requireFit(head.count <= content.length * 8, "a dictionary has more values than bits");
       dictionary = decodeAll(content, head.count, levels.decode);
       continue;
     }
@@ -75,18 +83,23 @@ interface PageHead {
 function readPageHead(cursor: ByteCursor): PageHead {
   const fields: number[] = [];
   const own: number[] = [];
-  readStruct(cursor, (id, type) => {
-    if (id <= 4) fields[id] = readInteger(cursor, type);
-    else if (id === 5 || id === 7)
-      readInnerStruct(cursor, type, (member, kind) => {
-        if (member > 4) return false;
-        own[member] = readInteger(cursor, kind);
-        return true;
-      });
-    return id <= 5 || id === 7;
-  });
+  const readMember = (id: number, type: number) => {
+    if (id > 4) return false;
+    own[id] = readInteger(cursor, type);
+    return true;
+  };
+  readStruct(
+    cursor,
+    (id, type) => {
+      if (id <= 4) fields[id] = readInteger(cursor, type);
+      else if (id === 5) readInnerStruct(cursor, type, readMember, required.data);
+      else if (id === 7) readInnerStruct(cursor, type, readMember, required.dictionary);
+      return id <= 5 || id === 7;
+    },
+    required.page,
+  );
   const [, type = -1, size = -1, packedSize = -1] = fields;
-  const [, count = -1, encoding = -1, definitions = encodings.runs, repetitions = encodings.runs] = own;
+  const [, count = -1, encoding = -1, definitions, repetitions] = own;
   requireFit(type === pageTypes.data || type === pageTypes.dictionary, "a page is of another type");
   requireFit(size >= 0 && count >= 0, "the head of a page is incomplete");
   const isKnown =
@@ -152,9 +165,10 @@ function fromDictionary(
   content: Buffer,
   count: number,
   encoding: number,
-  dictionary: readonly LeafValue[] = [],
+  dictionary: readonly LeafValue[] | undefined,
 ): readonly LeafValue[] {
   requireFit(encoding === encodings.oldDictionary || encoding === encodings.dictionary, unknownEncoding);
+  requireFit(dictionary !== undefined, "a column has no dictionary");
   const cursor = new ByteCursor(content);
   // Without values there may be no width either.
   const places = count === 0 ? [] : readBitRuns(cursor, cursor.byte(), count, dictionary.length - 1);

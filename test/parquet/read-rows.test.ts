@@ -223,4 +223,96 @@ describe("small Parquet files without the engine", () => {
     expect(() => snappyContent(more, 2)).toThrow(RangeError);
     expect(() => snappyContent(literal, 1)).toThrow(RangeError);
   });
+
+  it("are left to the engine where a few bytes state many values, or read them again and again", () => {
+    const own = fields.filter(({ name }) => name === "whole");
+    expect(read(handMade({}), own)).toEqual([{ whole: 7 }]);
+    const levels = Buffer.from([6, 0, 0, 0, ...varint(2n ** 34n), 0]);
+    for (const values of [2 ** 33, 5_000_000]) {
+      const before = process.memoryUsage().arrayBuffers;
+      expect(() => read(handMade({ values, content: levels }), own)).toThrow(UnfitFile);
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000);
+    }
+    for (const shape of [{ children: 2 ** 33 }, { rows: 2 ** 33 }, { chunks: 2 }, { groups: 2 }])
+      expect(() => read(handMade(shape), own), JSON.stringify(shape)).toThrow(UnfitFile);
+  });
+
+  it("are left to the engine where the footer lacks what others need", () => {
+    const own = fields.filter(({ name }) => name === "whole");
+    for (const lacks of ["version", "offset", "encodings", "bytes"] as const)
+      expect(() => read(handMade({ lacks }), own), lacks).toThrow(UnfitFile);
+  });
 });
+
+type Field = readonly [id: number, type: number, bytes: readonly number[]];
+
+function varint(value: bigint): number[] {
+  return value < 128n ? [Number(value)] : [Number(value & 127n) | 128, ...varint(value >> 7n)];
+}
+
+const zigzag = (value: number) => varint(BigInt(value) * 2n);
+const list = (type: number, items: readonly (readonly number[])[]) => [
+  (items.length << 4) | type,
+  ...items.flat(),
+];
+const named = (name: string) => [name.length, ...Buffer.from(name)];
+
+/** A struct in Thrift's compact protocol, of fields in the order of their ids. */
+function struct(...members: readonly (Field | undefined)[]): number[] {
+  let last = 0;
+  const bytes = members.flatMap((member) => {
+    if (member === undefined) return [];
+    const [id, type, own] = member;
+    const head = ((id - last) << 4) | type;
+    last = id;
+    return [head, ...own];
+  });
+  return [...bytes, 0];
+}
+
+interface HandMade {
+  readonly values?: number;
+  readonly content?: Buffer;
+  readonly children?: number;
+  readonly rows?: number;
+  /** How often the only column, or row group, is named. */
+  readonly chunks?: number;
+  readonly groups?: number;
+  readonly lacks?: "version" | "offset" | "encodings" | "bytes";
+}
+
+/** A file with the column `whole` of one row, 7, unless it states something else. */
+function handMade(shape: HandMade): Buffer {
+  const { values = 1, children = 1, rows = 1, chunks = 1, groups = 1, lacks } = shape;
+  const { content = Buffer.from([2, 0, 0, 0, 2, 1, 7, 0, 0, 0, 0, 0, 0, 0]) } = shape;
+  const unless = (name: HandMade["lacks"], field: Field) => (name === lacks ? undefined : field);
+  const size = zigzag(content.length);
+  const data = struct([1, 5, zigzag(values)], [2, 5, [0]], [3, 5, [6]], [4, 5, [6]]);
+  const body = [...struct([1, 5, [0]], [2, 5, size], [3, 5, size], [5, 12, data]), ...content];
+  const bytes = zigzag(body.length);
+  const column = struct(
+    [1, 5, [4]],
+    unless("encodings", [2, 9, list(5, [[0]])]),
+    [3, 9, list(8, [named("whole")])],
+    [4, 5, [0]],
+    [5, 6, zigzag(values)],
+    [6, 6, bytes],
+    [7, 6, bytes],
+    [9, 6, zigzag(4)],
+  );
+  const chunk = struct(unless("offset", [2, 6, zigzag(4)]), [3, 12, column]);
+  const own = list(12, new Array<number[]>(chunks).fill(chunk));
+  const group = struct([1, 9, own], unless("bytes", [2, 6, bytes]), [3, 6, zigzag(rows)]);
+  const leaf = struct([1, 5, [4]], [3, 5, [2]], [4, 8, named("whole")]);
+  const root = struct([4, 8, named("root")], [5, 5, zigzag(children)]);
+  const footer = struct(
+    unless("version", [1, 5, [2]]),
+    [2, 9, list(12, [root, ...new Array<number[]>(chunks).fill(leaf)])],
+    [3, 6, zigzag(rows * groups)],
+    [4, 9, list(12, new Array<number[]>(groups).fill(group))],
+  );
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(footer.length);
+  const magic = Buffer.from("PAR1");
+  return Buffer.concat([magic, Buffer.from(body), Buffer.from(footer), length, magic]);
+}
