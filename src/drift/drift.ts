@@ -66,7 +66,7 @@ export async function drift(
   const requests = sideRequests(definition, versions);
   return withFetchedFiles(baseline.source, services, (before) =>
     withFetchedFiles(current.source, services, async (after) => {
-      await using session = await services.engine.open({ signal: services.signal });
+      await using session = await services.engine.open({ signal: services.signal, stopsQueries: true });
       await session.keepFooters();
       const staged = {
         baseline: await unreadableBaseline(baseline.source, () =>

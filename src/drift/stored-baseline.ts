@@ -51,7 +51,7 @@ export async function storedBaseline(
   services: DriftServices,
 ): Promise<JsonObject> {
   return withFetchedFiles(source, services, async (fetched) => {
-    await using session = await services.engine.open({ signal: services.signal });
+    await using session = await services.engine.open({ signal: services.signal, stopsQueries: true });
     const staged = await unreadableBaseline(source, () => stageSide(session, fetched.source, services));
     const fenced = await session.fence({ files: staged.files });
     const side = await openSide(fenced, staged.relation, request);
@@ -98,7 +98,7 @@ export async function driftFromStored(
   refuseWithoutRows(definition);
   const version = await versionOf(current);
   return withFetchedFiles(current.source, services, async (fetched) => {
-    await using session = await services.engine.open({ signal: services.signal });
+    await using session = await services.engine.open({ signal: services.signal, stopsQueries: true });
     await session.keepFooters();
     const staged = await stageSide(session, fetched.source, services);
     const fenced = await session.fence({ files: staged.files });

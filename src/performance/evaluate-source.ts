@@ -33,7 +33,7 @@ export async function evaluateSource(
 ): Promise<Evaluation> {
   return withFetchedFiles(source, { access, signal }, async (rows) => {
     const evaluate = async (labels: WriteSource | undefined) => {
-      await using session = await engine.open({ ...options, signal });
+      await using session = await engine.open({ ...options, signal, stopsQueries: true });
       const { relation } = await stageWriteSource(session, rows.source, { signal });
       if (labels === undefined || outcomes === undefined)
         return await evaluateRelation(session, relation, request);
@@ -85,7 +85,7 @@ export async function estimateSource(
 ): Promise<Estimate> {
   return withFetchedFiles(baseline, { access, signal }, (before) =>
     withFetchedFiles(current, { access, signal }, async (now) => {
-      await using session = await engine.open({ ...options, signal });
+      await using session = await engine.open({ ...options, signal, stopsQueries: true });
       const first = await stageWriteSource(session, before.source, { signal });
       requireBaselineColumns(first.relation, request);
       const second = await stageWriteSource(session, now.source, { signal });

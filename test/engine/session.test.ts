@@ -185,6 +185,18 @@ describe("failures", () => {
   });
 });
 
+describe("a session for work that only reads", () => {
+  it("stops queries and statements when its signal aborts", async () => {
+    const controller = new AbortController();
+    await using reading = await openSession({ threads: 1, signal: controller.signal, stopsQueries: true });
+    const endless = reading.rows(sql`SELECT count(*) FROM range(300000000) r(i) WHERE i % 7 = 3`);
+    controller.abort(new Error("enough"));
+    await expect(endless).rejects.toMatchObject({ code: "CANCELLED", cause: { message: "enough" } });
+    await expect(reading.rows(sql`SELECT 1`)).rejects.toMatchObject({ code: "CANCELLED" });
+    await expect(reading.execute(sql`SELECT 1`)).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+});
+
 describe("a session that is closed while calls run", () => {
   it("lets them end, and refuses others", async () => {
     const counts = [3, 5, 7].map((n) =>

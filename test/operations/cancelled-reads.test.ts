@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openSession } from "../../src/engine/session/session.ts";
@@ -26,6 +27,25 @@ describe("work that its caller cancelled", () => {
     await expect(fsck(folder, { ...options, signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: "CANCELLED",
     });
+  });
+
+  it.each([
+    ["alone", "", {}],
+    ["over a file", "one, ", { one: "one.csv" }],
+  ])("is CANCELLED: the SQL of a source, %s, in its middle", async (_, from, names) => {
+    const folder = freshFolder();
+    const files = Object.fromEntries(
+      Object.entries(names).map(([name, file]) => {
+        writeFileSync(join(folder, file), "a\n1\n");
+        return [name, join(folder, file)];
+      }),
+    );
+    const controller = new AbortController();
+    const sql = `SELECT CAST(count(*) || ' rows and its end' AS INTEGER) AS n FROM ${from}range(300000000) r(i) WHERE i % 7 = 3`;
+    const created = createTable(join(folder, "t"), { source: { sql, files }, signal: controller.signal });
+    const timer = setTimeout(() => controller.abort(), 300);
+    await expect(created).rejects.toMatchObject({ code: "CANCELLED" });
+    clearTimeout(timer);
   });
 
   it("is CANCELLED: finding the files of a version", async () => {

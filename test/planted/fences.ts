@@ -1,6 +1,6 @@
 import type { Mistake } from "./mistake.ts";
 
-/** Mistakes in what a caller's SQL may read, and in when its session may close. */
+/** Mistakes in what a caller's SQL may read, and in when its session ends. */
 export const fencesMistakes: readonly Mistake[] = [
   {
     what: "A common table is read by its own definition.",
@@ -42,5 +42,21 @@ export const fencesMistakes: readonly Mistake[] = [
     replace: "      for (const resolve",
     test: "turns.test.ts",
     name: "tells when no call runs",
+  },
+  {
+    what: "The signal of work that reads leaves its queries to their end.",
+    file: "engine/core/core.ts",
+    find: "this.run(select, parameters, this.stopSignal)",
+    replace: "this.run(select, parameters)",
+    test: "engine/session.test.ts",
+    name: "when its signal aborts",
+  },
+  {
+    what: "The SQL of a source is run to its end after its signal aborts.",
+    file: "shared/stage-files.ts",
+    find: "AS ${select}`, [], signal)",
+    replace: "AS ${select}`, [], signal?.aborted === true ? signal : undefined)",
+    test: "cancelled-reads.test.ts",
+    name: "the SQL of a source, alone",
   },
 ];

@@ -29,6 +29,8 @@ export interface Engine {
 export interface SessionRequest extends SessionOptions {
   /** Stops the wait for a turn, and streams of numbers that have no signal of their own; others of an open session ignore it. */
   readonly signal?: AbortSignal | undefined;
+  /** Whether the signal also stops statements and queries for rows, for work that only reads and may end anywhere; default: false. */
+  readonly stopsQueries?: boolean | undefined;
 }
 
 export interface SessionOptions {

@@ -31,6 +31,7 @@ export interface CorePlace {
   readonly turn: Turn;
   readonly options: SessionOptions;
   readonly signal: AbortSignal | undefined;
+  readonly stopsQueries: boolean;
 }
 
 /**
@@ -45,6 +46,8 @@ export class EngineCore implements AsyncDisposable {
   readonly connection: DuckDBConnection;
   /** The options of the session, which a sibling inherits. */
   readonly options: SessionOptions;
+  /** Stops statements and queries for rows that have no signal of their own. */
+  readonly stopSignal: AbortSignal | undefined;
   /** Stops streams of numbers that have no signal of their own; it is not handed on to siblings. */
   readonly signal: AbortSignal | undefined;
   /** The session's turn to compute: everything that runs in the engine runs in its {@link Turn.use}. */
@@ -86,6 +89,7 @@ export class EngineCore implements AsyncDisposable {
     this.options = place.options;
     this.turn = place.turn;
     this.signal = place.signal;
+    this.stopSignal = place.stopsQueries ? place.signal : undefined;
     this.#pooled = pooled;
     this.#database = database;
   }
@@ -263,7 +267,7 @@ export class EngineCore implements AsyncDisposable {
   }
 
   async rows(select: SqlSelect, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
-    const result = await this.run(select, parameters);
+    const result = await this.run(select, parameters, this.stopSignal);
     const readers = columnReaders(this.driver, result.columnTypes());
     const toRow = rowMaker(result);
     return (await result.fetchAllChunks()).flatMap((chunk) => {

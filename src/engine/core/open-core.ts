@@ -13,11 +13,15 @@ import { engineTurns } from "./turns.ts";
  * @throws `INVALID_ARGUMENT` for limits that are not numbers above 0; `ENGINE_FAILED` if the driver cannot be loaded or the options are refused; `CANCELLED` if the
  * signal aborts during the wait
  */
-export async function openCore({ signal, ...options }: SessionRequest = {}): Promise<EngineCore> {
+export async function openCore({
+  signal,
+  stopsQueries = false,
+  ...options
+}: SessionRequest = {}): Promise<EngineCore> {
   requireLimits(options);
   const turn = await engineTurns.enter(memoryLimitOf(options), signal);
   try {
-    return await turn.use(() => openWith({ turn, options, signal }));
+    return await turn.use(() => openWith({ turn, options, signal, stopsQueries }));
   } catch (error) {
     turn.end();
     throw engineFailure(error);

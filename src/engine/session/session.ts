@@ -63,7 +63,7 @@ class DuckdbSession implements Session {
     parameters: readonly EngineParameter[] = [],
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    await this.core.run(sql, parameters, options.signal);
+    await this.core.run(sql, parameters, options.signal ?? this.core.stopSignal);
   }
 
   rows(sql: SqlSelect, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {

@@ -36,14 +36,18 @@ export async function stageSql(
 ): Promise<StagedRelation> {
   const files = source.files ?? [];
   for (const file of files) await assertFilled(file);
-  return files.length === 0 ? stageHere(core, source) : stageFenced(core, source, files, options);
+  return files.length === 0 ? stageHere(core, source, options) : stageFenced(core, source, files, options);
 }
 
 /**
  * Without files, the syntax tree shows everything that is read: the named relations, which precede the SQL as
  * common tables.
  */
-async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRelation> {
+async function stageHere(
+  core: EngineCore,
+  source: SqlSource,
+  { signal }: StageOptions,
+): Promise<StagedRelation> {
   const tables = Object.entries(source.tables ?? {});
   const query = await checkedQuery(core, source.callerSql, {
     tables: new Map(tables.map(([name]) => [engineFold(name), new Set<string>()])),
@@ -56,10 +60,8 @@ async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRel
   const columns = await core.typedColumns(text);
   const exported = exportedQuery(core.driver, text, columns, { staged: "variants and wide integers" });
   // The engine tells JSON from text, which the driver's types do not: into a variant they go differently.
-  const staged = await numberedCopy(core, {
-    sql: exported.sql,
-    columns: await core.describe(exported.sql),
-  });
+  const result = { sql: exported.sql, columns: await core.describe(exported.sql) };
+  const staged = await numberedCopy(core, result, { signal });
   return { ...staged, columns: await withTypesOfNulls(core, text, staged.columns) };
 }
 
@@ -93,12 +95,16 @@ async function stageFenced(
   const known = await withTypesOfNulls(inner, text, await inner.describe(exported.sql));
   const result = join(folder, "result.parquet");
   await inner
-    .run(sql`COPY (${exported.sql}) TO ${quoteText(result)} (${fileSettings(inner.driver, typed)})`)
+    .run(
+      sql`COPY (${exported.sql}) TO ${quoteText(result)} (${fileSettings(inner.driver, typed)})`,
+      [],
+      options.signal,
+    )
     .catch((error: unknown) => {
       throw tooWide(error) ?? error;
     });
   core.ownFiles.push(result);
-  const staged = await stageResult(core, result);
+  const staged = await stageResult(core, result, options.signal);
   const columns = staged.columns.map((column, index) => {
     const type = known[index]?.type ?? "";
     return type.includes('"NULL"') ? { ...column, type } : column;

@@ -33,7 +33,9 @@ export async function stageSource(
     case "relation":
       // A relation may give its rows in another order when it is scanned again, so only a copy can tell them
       // apart.
-      return options.positions === true ? numberedCopy(core, source.relation) : unplaced(source.relation);
+      return options.positions === true
+        ? numberedCopy(core, source.relation, { signal: options.signal })
+        : unplaced(source.relation);
     case "sql":
       return stageSql(core, source, options);
   }

@@ -32,7 +32,7 @@ export async function compareSources(
     ...models.flatMap(({ source, trained }) => [...(source === undefined ? [] : [source]), ...trained]),
   ];
   return fetched(sources, async (local) => {
-    await using session = await engine.open({ ...options, signal });
+    await using session = await engine.open({ ...options, signal, stopsQueries: true });
     const staged = new Map<WriteSource, Relation>();
     for (const [index, source] of sources.entries())
       if (!staged.has(source)) staged.set(source, await stage(session, local[index] ?? source, signal));

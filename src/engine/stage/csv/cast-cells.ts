@@ -15,16 +15,25 @@ export interface CsvColumn {
   readonly type: ValueType;
 }
 
+interface CastTables {
+  /** The texts. */
+  readonly raw: SqlName;
+  /** Their nested values, row by row. */
+  readonly nestedTable: SqlName | undefined;
+  /** What is made. */
+  readonly table: SqlName;
+  readonly hasBroken: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * Makes a table of typed values from one of texts; a cell that is not of its type is null there, and listed under
  * {@link besideStored}.
  */
 export async function castCells(
   core: EngineCore,
-  { raw, nestedTable }: { readonly raw: SqlName; readonly nestedTable: SqlName | undefined },
-  table: SqlName,
   columns: readonly CsvColumn[],
-  hasBroken: boolean,
+  { raw, nestedTable, table, hasBroken, signal }: CastTables,
 ): Promise<void> {
   const nested = columns.filter(({ type }) => isNested(type)).map(({ stored }) => stored);
   const cells = columns.map(({ name, stored, type }) => {
@@ -57,6 +66,8 @@ export async function castCells(
   const selected = cells.map(({ column }) => sql`${typedName(column)} AS ${column}`);
   await core.run(
     sql`CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${besideStored.badCells} FROM (SELECT *, ${typed} FROM ${read})`,
+    [],
+    signal,
   );
 }
 

@@ -58,7 +58,7 @@ export async function stageCsv(
     });
     const nested = cells.filter(({ type }) => isNested(type));
     if (nested.length > 0) nestedTable = await readNestedCells(core, raw, nested, options.signal);
-    await castCells(core, { raw, nestedTable }, table, cells, hasBroken);
+    await castCells(core, cells, { raw, nestedTable, table, hasBroken, signal: options.signal });
     const keepsBad = options.badCells === "keep";
     if (!keepsBad) await refuseBadCells(core, table, { starts, cells }, source.options ?? {});
     return relationOf(table, cells, starts, keepsBad);

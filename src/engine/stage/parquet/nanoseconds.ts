@@ -43,7 +43,7 @@ export async function cutNanoseconds(
   const names = columns.map(({ field }) => field.name);
   return await withRawCopy(core, { file: schema.file, names, raw, signal }, async (copy) => {
     const cutColumns = columns.map(({ field, cut }) => ({ copy, field, cut }));
-    if (keeps && !hidesRows(schema)) return await keepCut(core, schema, cutColumns);
+    if (keeps && !hidesRows(schema)) return await keepCut(core, schema, cutColumns, signal);
     for (const column of cutColumns) await refuseCut(core, schema, column);
     return undefined;
   });
@@ -65,6 +65,7 @@ async function keepCut(
   core: EngineCore,
   { file }: ParquetSchema,
   columns: readonly RawColumn[],
+  signal: AbortSignal | undefined,
 ): Promise<CutRows | undefined> {
   const cells = columns.map((column) => {
     const { field, cut } = column;
@@ -75,7 +76,7 @@ async function keepCut(
   const table = core.freshName("cut");
   const scan = sql`read_parquet(${quoteFile(columns[0]?.copy ?? "")}, hive_partitioning = false)`;
   const select = sql`SELECT ${quoteText(file)} AS file, file_row_number AS row, CAST(${list} AS ${badCellsType}) AS cells FROM ${scan} WHERE len(${list}) > 0`;
-  await core.run(sql`CREATE TABLE ${table} AS ${select}`).catch((error: unknown) => {
+  await core.run(sql`CREATE TABLE ${table} AS ${select}`, [], signal).catch((error: unknown) => {
     throw unreadableParquet(file, error, columns[0]?.copy);
   });
   const [count] = await core.rows(sql`SELECT count(*) AS n FROM ${table}`);

@@ -62,11 +62,13 @@ async function unitedRows(
   { files, shapes }: { readonly files: readonly string[]; readonly shapes: readonly FileShape[] },
   options: StageOptions,
 ): Promise<StagedRelation> {
+  const { signal } = options;
   const united = uniteColumns(shapes, options.columns ?? []);
   const columns = united.map(({ name, type }) => ({ name, type }));
   if (!shapes.some(({ isMended }) => isMended) && united.every(({ target }) => target === undefined))
     return placedRows(core, files, {
       columns,
+      signal,
       select: (places = {}) => sql`SELECT ${allOf(columns)}${placesSql(places)} FROM ${scanOf(files)}`,
       some: (names) => {
         const wanted = columns.filter(({ name }) => names.has(name));
@@ -76,7 +78,8 @@ async function unitedRows(
   const rows = shapeRows(shapes, united);
   const keepsBad = options.badCells === "keep" && rows.some(({ doubtful }) => doubtful.length > 0);
   if (!keepsBad) for (const part of rows) await refuseLossy(core, part, !hidesPlaces(columns));
-  return placedRows(core, files, { columns, select: (places) => unitedSql(files, rows, places), keepsBad });
+  const select = (places?: RowPlaces) => unitedSql(files, rows, places);
+  return placedRows(core, files, { columns, select, keepsBad, signal });
 }
 
 /** The columns as they are read, each by its name: the engine takes minutes for a long `* REPLACE` list. */
@@ -90,11 +93,15 @@ function allOf(columns: readonly EngineColumn[]): SqlText {
 }
 
 /** A view of a file that holds the result of varve's own query, whose rows come from no file. */
-export async function stageResult(core: EngineCore, file: string): Promise<StagedRelation> {
+export async function stageResult(
+  core: EngineCore,
+  file: string,
+  signal?: AbortSignal,
+): Promise<StagedRelation> {
   const select = sql`SELECT * FROM ${scanOf([file])}`;
   const columns = await core.describe(select);
   if (columns.some(({ name }) => name.toLowerCase() === "file_row_number"))
-    return numberedCopy(core, { sql: select, columns });
+    return numberedCopy(core, { sql: select, columns }, { signal });
   const { file: fileName, row } = positionNames(columns.map(({ name }) => name));
   return {
     sql: select,
@@ -115,12 +122,13 @@ interface FileRows {
   readonly select: (places?: RowPlaces) => SqlText;
   readonly some?: NarrowRows["select"] | undefined;
   readonly keepsBad?: boolean | undefined;
+  readonly signal: AbortSignal | undefined;
 }
 
 async function placedRows(
   core: EngineCore,
   files: readonly string[],
-  { columns, select, some, keepsBad = false }: FileRows,
+  { columns, select, some, keepsBad = false, signal }: FileRows,
 ): Promise<StagedRelation> {
   const { file, row, badCells } = positionNames(columns.map(({ name }) => name));
   const positions = keepsBad ? { file, row, badCells } : { file, row };
@@ -130,10 +138,10 @@ async function placedRows(
     const narrow = some === undefined ? undefined : { of: all, select: some };
     return { sql: all, narrow, columns, positionedSql: select(places), positionColumns: positions };
   }
-  const starts = fileAndRow(await fileStarts(core, files));
-  if (!keepsBad) return numberedCopy(core, { sql: select(), columns }, starts);
+  const options = { place: fileAndRow(await fileStarts(core, files)), signal };
+  if (!keepsBad) return numberedCopy(core, { sql: select(), columns }, options);
   const bad = { name: badCells, type: badCellsType };
-  const copy = await numberedCopy(core, { sql: select({ badCells }), columns: [...columns, bad] }, starts);
+  const copy = await numberedCopy(core, { sql: select({ badCells }), columns: [...columns, bad] }, options);
   const names = columns.map(({ name }) => quoteName(name));
   return {
     ...copy,

@@ -23,14 +23,21 @@ export function fileAndRow(starts: readonly FileStart[]): readonly [SqlExpressio
   return [sql`${files}[${number}]`, sql`rowid - ${froms}[${number}]`];
 }
 
-/** Copies a relation's rows into a table, where each has a place. */
+interface CopyOptions {
+  /** File and ordinal of a row, in terms of the copy; default: no file. */
+  readonly place?: readonly [SqlExpression, SqlExpression] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Copies a relation's rows into a table, where each has a place. @throws `CANCELLED` if the signal aborts */
 export async function numberedCopy(
   core: EngineCore,
   { sql: select, columns }: Relation,
-  [file, row]: readonly [SqlExpression, SqlExpression] = fileAndRow([]),
+  { place: [file, row] = fileAndRow([]), signal }: CopyOptions = {},
 ): Promise<StagedRelation> {
   const table = core.freshName("staged");
-  await core.run(sql`CREATE TABLE ${table} (${columns.map((_, index) => storedName(index))}) AS ${select}`);
+  const stored = columns.map((_, index) => storedName(index));
+  await core.run(sql`CREATE TABLE ${table} (${stored}) AS ${select}`, [], signal);
   const selected = columns.map(({ name }, index) => sql`${storedName(index)} AS ${quoteName(name)}`);
   const names = positionNames(columns.map(({ name }) => name));
   return {
