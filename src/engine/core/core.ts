@@ -228,7 +228,12 @@ export class EngineCore implements AsyncDisposable {
   ): Promise<DuckDBMaterializedResult> {
     this.assertOpen();
     if (signal !== undefined)
-      return await this.onMainConnection(signal, () => this.#run(statement, parameters));
+      return await this.#interruptible(
+        this.connection,
+        signal,
+        () => this.#run(statement, parameters),
+        statement,
+      );
     try {
       return await this.turn.use(() => this.#run(statement, parameters));
     } catch (error) {
@@ -350,18 +355,19 @@ export class EngineCore implements AsyncDisposable {
     await this.turn.use(() => connection.run(sql`USE ${this.#database}; ${settings}`));
   }
 
-  /** Runs `work` on a connection that `signal` interrupts. */
+  /** Runs `work`, of the statement `text` if it is one, on a connection that `signal` interrupts. */
   async #interruptible<T>(
     connection: DuckDBConnection,
     signal: AbortSignal | undefined,
     work: (connection: DuckDBConnection) => Promise<T>,
+    text?: string,
   ): Promise<T> {
     assertNotAborted(signal);
     const disarm = interruptOnAbort(connection, signal);
     try {
       return await this.turn.use(() => work(connection), signal);
     } catch (error) {
-      if (signal?.aborted !== true) throw await this.failureOfQuery(error);
+      if (signal?.aborted !== true) throw await this.failureOfQuery(error, text);
       this.failure(error);
       assertNotAborted(signal);
       throw error;
