@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openSession } from "../../src/engine/session/session.ts";
 import { createTable, fsck } from "../../src/index.ts";
@@ -33,7 +33,8 @@ describe("work that its caller cancelled", () => {
     ["alone", "", {}],
     ["over a file", "one, ", { one: "one.csv" }],
   ])("is CANCELLED: the SQL of a source, %s, in its middle", async (_, from, names) => {
-    const folder = freshFolder();
+    // What is loaded on first use is loaded now, so that the query runs when the signal aborts.
+    const folder = dirname(await tableFolder());
     const files = Object.fromEntries(
       Object.entries(names).map(([name, file]) => {
         writeFileSync(join(folder, file), "a\n1\n");
@@ -41,9 +42,9 @@ describe("work that its caller cancelled", () => {
       }),
     );
     const controller = new AbortController();
-    const sql = `SELECT CAST(count(*) || ' rows and its end' AS INTEGER) AS n FROM ${from}range(300000000) r(i) WHERE i % 7 = 3`;
-    const created = createTable(join(folder, "t"), { source: { sql, files }, signal: controller.signal });
-    const timer = setTimeout(() => controller.abort(), 300);
+    const sql = `SELECT CAST(count(*) || ' rows and its end' AS INTEGER) AS n FROM ${from}range(1000000000) r(i) WHERE i % 7 = 3`;
+    const created = createTable(join(folder, "other"), { source: { sql, files }, signal: controller.signal });
+    const timer = setTimeout(() => controller.abort(), 800);
     await expect(created).rejects.toMatchObject({ code: "CANCELLED" });
     clearTimeout(timer);
   });

@@ -55,7 +55,7 @@ export const fencesMistakes: readonly Mistake[] = [
     what: "The SQL of a source is run to its end after its signal aborts.",
     file: "shared/stage-files.ts",
     find: "AS ${select}`, [], signal)",
-    replace: "AS ${select}`, [], signal?.aborted === true ? signal : undefined)",
+    replace: "AS ${select}`, [], signal && undefined)",
     test: "cancelled-reads.test.ts",
     name: "the SQL of a source, alone",
   },
