@@ -140,10 +140,12 @@ describe("a monitor", () => {
     const direct = await drift(`${table.uri}@v0`, `${table.uri}@v4`);
     // Exact quantiles do not merge, so summaries are those of the cells.
     const figures = (columns: typeof direct.columns) =>
-      columns.map(({ column, part, effect, test, rows, null_share }) => ({
+      columns.map(({ column, part, effect, js, moved, test, rows, null_share }) => ({
         column,
         part,
         effect,
+        js,
+        moved,
         p: test?.p,
         rows,
         null_share,

@@ -411,11 +411,11 @@ export const driftFiguresMistakes: readonly Mistake[] = [
     name: "is noise, unless another column",
   },
   {
-    what: "A comparison goes on counting after its signal has aborted.",
+    what: "A stream of numbers goes on after its session's signal has aborted.",
     file: "engine/output/number-chunks.ts",
     find: "{ signal = core.signal }",
     replace: "{ signal }",
     test: "engine/number-chunks.test.ts",
-    name: "ends drift()",
+    name: "ends a stream of numbers",
   },
 ];

@@ -172,9 +172,8 @@ function fileOf(field: Field): string {
 function webhookOf(field: Field): string {
   const text = textOf(field);
   if (/^env:[A-Za-z_][A-Za-z0-9_]*$/.test(text) || isAllowedAddress(text)) return text;
-  // The address may hold a secret, so the error does not repeat it.
   throw invalidMonitor(
-    { path: field.path, value: undefined },
+    field,
     "is neither an https address nor one of this machine",
     'Write https://…, http://localhost:…, or "env:NAME" for an address in a variable of the environment',
   );
