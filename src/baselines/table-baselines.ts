@@ -117,7 +117,7 @@ async function readRows<T>(
   work: (session: Session, rows: Rows) => Promise<T>,
 ): Promise<T> {
   return unreadableBaseline(snapshot, async () => {
-    await using session = await (await snapshot.context.engine()).open({ signal });
+    await using session = await (await snapshot.context.engine()).open({ signal, stopsQueries: true });
     const relation = await planScan(session, snapshot, { signal });
     const { files, columns, sql: all } = relation;
     const select =

@@ -43,7 +43,7 @@ export async function withOwnRows<T>(
 ): Promise<T> {
   const [first] = wanted;
   if (first === undefined) throw new Error("varve internal error: no rows to open. Please report this.");
-  await using session = await (await first.snapshot.context.engine()).open({ signal });
+  await using session = await (await first.snapshot.context.engine()).open({ signal, stopsQueries: true });
   await session.keepFooters();
   const plans = [];
   for (const rows of wanted) plans.push({ rows, plan: await planned(session, rows, signal) });
